@@ -1,0 +1,102 @@
+"""What every command shares: errors as one line with an exit code, and progress with rate and time left."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from .errors import InputError
+
+
+def run_command(main: Callable[[], object]) -> None:
+    """Run a command to its exit code: 0, 2 for what the user can put right, 130 for Ctrl-C.
+
+    A full disk counts as bad input: the line says which file could not be written.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except InputError as error:
+        _exit(f"error: {error}", 2)
+    except KeyboardInterrupt:
+        _exit("interrupted: finished work is kept; the same command goes on from it", 130)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        _exit(f"error: cannot write{where}: {error.strerror}; free space or choose another place, then run it again", 2)
+
+
+def _exit(line: str, code: int) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+class Progress:
+    """Counts finished work and shows share, rate and time left on stderr.
+
+    On a terminal one line is redrawn; elsewhere (a log file, CI) a line is printed every `every` seconds.
+
+    Args:
+        total: how many units the work has.
+        what: the unit's name in the plural, for example "pictures".
+        done: units finished before this run started; they do not count into the rate.
+        every: seconds between lines where stderr is no terminal.
+    """
+
+    def __init__(self, total: int, what: str, *, done: int = 0, every: float = 10.0, quiet: bool = False) -> None:
+        self.total, self.what, self.done, self.first = total, what, done, done
+        self.every, self.quiet = every, quiet
+        self.start = self.shown = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._show(last=True)
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Count `count` more units; `note` is shown behind the line until the next one."""
+        self.done += count
+        if time.monotonic() - self.shown >= (0.2 if self.terminal else self.every):
+            self._show(note)
+
+    def _show(self, note: str = "", *, last: bool = False) -> None:
+        if self.quiet:
+            return
+        self.shown = time.monotonic()
+        spent = self.shown - self.start
+        rate = (self.done - self.first) / max(spent, 1e-9)
+        line = f"{self.done:,}/{self.total:,} {self.what}, {_rate(rate)}"
+        if last:
+            line += f", {duration(spent)}"
+        elif rate > 0:
+            line += f", {duration((self.total - self.done) / rate)} left"
+        if note:
+            line += f"  {note}"
+        if self.terminal:
+            print(f"\r\x1b[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f}/min"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

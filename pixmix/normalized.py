@@ -1,0 +1,33 @@
+"""A network that takes pictures in [0, 1]: normalisation as its first layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalized(nn.Module):
+    """`body((x - mean) / std)`, so that attacks and measures see pictures in [0, 1].
+
+    The two constants are buffers outside the state dict: `body.state_dict()` are the plain names that torchvision and
+    the paper's checkpoints use, and `network.body(x)` is the network-input space in which the synthetic
+    out-of-distribution sets live.
+
+    Args:
+        body: takes (N, C, H, W) float tensors in network-input space, gives (N, classes) logits.
+        mean, std: per channel, in units of [0, 1] pictures.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.body = body
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.body((pictures - self.mean) / self.std)
