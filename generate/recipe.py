@@ -21,7 +21,7 @@ class FractalRecipe:
     """
 
     count: int = 14_230
-    """How many pictures; a larger count extends a set, earlier pictures stay as they are. The paper's set has 14,230."""
+    """How many pictures; a larger count extends a set. The paper's set has 14,230."""
 
     size: int = 256
     """Height and width in pixels, 32 to 1024."""
@@ -30,8 +30,8 @@ class FractalRecipe:
     """Pictures of different seeds have nothing in common; 0 to 2**64 - 1."""
 
     style: str = "layered"
-    """`layered` (2 to 4 zoomed layers on a ground), `single` (one system, seen whole, on a ground), `grey` (FractalDB's:
-    grey points or patches on black) or `flame` (nonlinear maps)."""
+    """`layered` (2 to 4 zoomed layers on a ground), `single` (one system, seen whole, on a ground), `grey` (as
+    FractalDB's: grey points or patches on black) or `flame` (nonlinear maps)."""
 
     family: ClassVar[str] = "fractals"
 
