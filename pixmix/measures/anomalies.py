@@ -1,0 +1,50 @@
+"""Detecting out-of-distribution pictures by a score; out-of-distribution is the positive class (FACTS 3.10)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from mixset.errors import InputError
+
+from .inputs import softmax
+
+
+def msp(logits: ArrayLike) -> np.ndarray:
+    """Anomaly score of (N, classes) logits: minus the maximum softmax probability, (N,) float64 in [-1, 0)."""
+    return -softmax(logits).max(axis=1)
+
+
+def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
+    """Area under the ROC curve: the share of pairs in which the anomalous picture scores higher, ties half.
+
+    Args:
+        known: (N,) anomaly scores of in-distribution pictures.
+        anomalous: (M,) anomaly scores of out-of-distribution pictures.
+    """
+    return float(roc_auc_score(*_positives(known, anomalous)))
+
+
+def aupr(known: ArrayLike, anomalous: ArrayLike) -> float:
+    """Area under the precision-recall curve as average precision; chance is M / (N + M)."""
+    return float(average_precision_score(*_positives(known, anomalous)))
+
+
+def fpr95(known: ArrayLike, anomalous: ArrayLike) -> float:
+    """The smallest share of in-distribution pictures flagged where at least 95 % of the anomalous ones are."""
+    flagged, found, _ = roc_curve(*_positives(known, anomalous), drop_intermediate=False)
+    return float(flagged[found >= 0.95].min())
+
+
+def _positives(known: ArrayLike, anomalous: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (1 = anomalous) and scores in one row, or InputError."""
+    scores = []
+    for name, values in (("in-distribution", known), ("out-of-distribution", anomalous)):
+        array = np.asarray(values, np.float64)
+        if array.ndim != 1 or len(array) == 0:
+            raise InputError(f"{name} scores must be (N,) with N > 0, got {array.shape}; both kinds are needed")
+        if not np.isfinite(array).all():
+            raise InputError(f"{name} scores hold NaN or infinite values; the network has diverged")
+        scores.append(array)
+    return np.repeat([0, 1], [len(scores[0]), len(scores[1])]), np.concatenate(scores)
