@@ -1,0 +1,248 @@
+"""MixingSet: the pictures of one or many folders as one sequence."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import itertools
+import math
+import os
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, SupportsIndex, overload
+
+import h5py
+import numpy as np
+
+from . import manifest
+from .errors import DamagedPicture, InputError
+from .pictures import decode, list_pictures
+from .shards import ShardInfo, canonical_json, open_shard, read_info, read_picture, verified_pictures
+
+OPEN_FILES = 64
+"""Shards kept open in a process; a set may have more than a process may open."""
+
+_FAMILY_OF_FOLDER = {"fractals": "fractals", "fvis": "fvis", "first_layers_resized256_onevis": "fvis"}
+
+
+def family_of(parts: Sequence[str]) -> str:
+    """The family of a foreign picture, by the folders it lies in; the names are those of the paper's archive."""
+    return next((_FAMILY_OF_FOLDER[part] for part in parts if part in _FAMILY_OF_FOLDER), "pictures")
+
+
+class _Shard:
+    """A shard as a part of a set."""
+
+    def __init__(self, info: ShardInfo) -> None:
+        self.info, self.family, self.count = info, info.family, info.count
+
+    def read(self, index: int, files: _OpenFiles) -> np.ndarray:
+        return read_picture(files.get(self.info.path), self.info.path, index)
+
+    def verified(self) -> Iterator[np.ndarray]:
+        return verified_pictures(self.info)
+
+    def content(self) -> str:
+        return self.info.content_hash
+
+
+class _Files:
+    """The picture files of one family below a folder."""
+
+    def __init__(self, family: str, folder: Path, paths: list[Path]) -> None:
+        self.family, self.folder, self.paths, self.count = family, folder, paths, len(paths)
+
+    def read(self, index: int, files: _OpenFiles | None = None) -> np.ndarray:
+        try:
+            return decode(self.paths[index])
+        except InputError as error:
+            raise DamagedPicture(
+                f"picture {self.paths[index]}: {error}; `mixset import {self.folder} OUT` leaves broken pictures out"
+            ) from error
+
+    def verified(self) -> Iterator[np.ndarray]:
+        return (self.read(index) for index in range(self.count))
+
+    def content(self) -> str:
+        """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
+        stats = [(str(path.relative_to(self.folder)), path.stat()) for path in self.paths]
+        lines = [(name, status.st_size, status.st_mtime_ns) for name, status in stats]
+        return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
+
+
+class _OpenFiles:
+    """The shards that this process has open, the least used closed first; empty again in a forked process."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.files: OrderedDict[Path, h5py.File] = OrderedDict()
+
+    def get(self, path: Path) -> h5py.File:
+        if self.process != os.getpid():
+            # The parent's handles: not to be used, nor closed, here.
+            self.process, self.files = os.getpid(), OrderedDict()
+        if path in self.files:
+            self.files.move_to_end(path)
+            return self.files[path]
+        while len(self.files) >= OPEN_FILES:
+            self.files.popitem(last=False)[1].close()
+        self.files[path] = open_shard(path)
+        return self.files[path]
+
+
+class MixingSet(Sequence[np.ndarray]):
+    """Pictures (H, W, 3) uint8 of one or many sources; sizes may differ between pictures.
+
+    Shards are opened on first use in each process, so a set pickles and may be handed to DataLoader workers.
+
+    Args:
+        sources: folders of shards, single shards, or folders of picture files in any nesting.
+        weights: how often each source is drawn, relative to the others; default: as it has pictures.
+        families: only pictures of these families, for example ("fractals",).
+
+    Raises:
+        InputError: a folder is missing, empty or unfinished; a shard is damaged or of a later format; a source has no
+            picture of the families asked for; weights that do not fit.
+        DamagedPicture: from `set[i]`, naming shard and index.
+    """
+
+    def __init__(
+        self,
+        *sources: str | os.PathLike[str],
+        weights: Sequence[float] | None = None,
+        families: Sequence[str] | None = None,
+    ) -> None:
+        if not sources:
+            raise InputError("a mixing set needs at least one folder; `mixset make fractals OUT` makes one")
+        if isinstance(families, str):
+            families = (families,)
+        self.sources = tuple(Path(source) for source in sources)
+        self.families = None if families is None else tuple(families)
+        self._parts: list[_Shard | _Files] = []
+        counts: list[int] = []
+        for source in self.sources:
+            parts = _select(source, _open(source), self.families)
+            self._parts += parts
+            counts.append(sum(part.count for part in parts))
+        self.counts = tuple(counts)
+        """Pictures per source."""
+        self.weights = _check_weights(weights, self.counts)
+        """The share of each source in what is drawn; the sum is 1."""
+        self._ends = list(itertools.accumulate(part.count for part in self._parts))
+        self._files = _OpenFiles()
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = index.__index__()
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"picture {i} of a mixing set of {len(self)}")
+        i %= len(self)
+        part = bisect.bisect_right(self._ends, i)
+        return self._parts[part].read(i - (self._ends[part] - self._parts[part].count), self._files)
+
+    def verified(self) -> Iterator[np.ndarray]:
+        """Every picture in order, each shard's content hash compared behind its last one; raises DamagedPicture."""
+        return itertools.chain.from_iterable(part.verified() for part in self._parts)
+
+    def content_hash(self) -> str:
+        """One hash for which pictures these are: of the shards' content hashes, or of names, sizes and times."""
+        return hashlib.sha256(canonical_json([part.content() for part in self._parts]).encode()).hexdigest()
+
+    def describe(self) -> str:
+        """A line for each source: its path, pictures, families and share."""
+        lines = []
+        parts = iter(self._parts)
+        for source, count, weight in zip(self.sources, self.counts, self.weights, strict=True):
+            families: Counter[str] = Counter()
+            while sum(families.values()) < count:
+                part = next(parts)
+                families[part.family] += part.count
+            held = ", ".join(f"{number:,} {family}" for family, number in sorted(families.items()))
+            share = f", drawn {weight:.0%} of the time" if len(self.sources) > 1 else ""
+            lines.append(f"{source}: {held}{share}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} pictures)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_files": _OpenFiles()}
+
+
+def _open(source: Path) -> list[_Shard | _Files]:
+    if source.suffix == ".h5" and source.is_file():
+        return [_Shard(read_info(source))]
+    if not source.exists():
+        raise InputError(f"mixing set {source} does not exist; `mixset make fractals {source}` makes one")
+    if not source.is_dir():
+        raise InputError(f"mixing set {source} is no folder; `mixset import {source} OUT` turns archives into a set")
+    shards = shard_infos(source)
+    if shards:
+        return [_Shard(info) for info in shards]
+    by_family: dict[str, list[Path]] = {}
+    for path in list_pictures(source):
+        parts = (source.name, *path.relative_to(source).parts[:-1])
+        by_family.setdefault(family_of(parts), []).append(path)
+    if not by_family:
+        raise InputError(f"mixing set {source} holds no shards (*.h5) and no pictures; `mixset make` fills a folder")
+    return [_Files(family, source, paths) for family, paths in sorted(by_family.items())]
+
+
+def shard_infos(folder: Path) -> list[ShardInfo]:
+    """The shards of the set in `folder`, in order; an empty list where there are none.
+
+    Raises:
+        InputError: the set is unfinished, or shards are missing from it.
+    """
+    listed = manifest.read(folder)
+    if listed is None:
+        found = sorted(folder.glob("*.h5"))
+        if (folder / manifest.UNFINISHED).exists():
+            raise InputError(f"mixing set {folder} is unfinished; run the command that makes it again, it goes on")
+        return [read_info(path) for path in found]
+    for one in listed.shards:
+        if not (folder / one.name).exists():
+            raise InputError(f"mixing set {folder} lacks shard {one.name}; `mixset check --repair` makes it again")
+    infos = [read_info(folder / one.name) for one in listed.shards]
+    for one, info in zip(listed.shards, infos, strict=True):
+        if (one.family, one.start_index, one.count, one.content_hash) != (
+            info.family,
+            info.start_index,
+            info.count,
+            info.content_hash,
+        ):
+            raise DamagedPicture(f"shard {info.path} is not the one {manifest.NAME} lists; run `mixset check {folder}`")
+    return infos
+
+
+def _select(source: Path, parts: list[_Shard | _Files], families: Sequence[str] | None) -> list[_Shard | _Files]:
+    held: Counter[str] = Counter()
+    for part in parts:
+        held[part.family] += part.count
+    if not sum(held.values()):
+        raise InputError(f"mixing set {source} holds no picture")
+    if families is None:
+        return [part for part in parts if part.count]
+    chosen = [part for part in parts if part.family in families and part.count]
+    if not chosen:
+        has = ", ".join(f"{family} ({number:,})" for family, number in sorted(held.items()))
+        raise InputError(f"mixing set {source} holds no pictures of {', '.join(families)}; it has {has}")
+    return chosen
+
+
+def _check_weights(weights: Sequence[float] | None, counts: Sequence[int]) -> tuple[float, ...]:
+    given = [float(weight) for weight in (counts if weights is None else weights)]
+    if len(given) != len(counts):
+        raise InputError(f"weights: {len(given)} weights for {len(counts)} mixing sets; give one for each")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in given) or not sum(given) > 0:
+        raise InputError(f"weights: {given} must be finite, not negative and not all zero")
+    return tuple(weight / sum(given) for weight in given)

@@ -1,0 +1,125 @@
+"""Any picture file or picture to (H, W, 3) uint8: decoding as photographs deserve it, scaling and cropping."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import InputError
+
+_FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
+SUFFIXES = frozenset("." + name for name in _FORMATS.split())
+LARGEST = 400_000_000
+"""Most pixels a file may have (1.2 GB decoded); a JPEG that is scaled down may have more, for it is decoded small."""
+
+_BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError)
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of this name is taken for a picture: by its suffix, hidden files left out."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not os.path.basename(name).startswith(".")
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Every picture file below `folder`, at any depth, links followed once, sorted by its path."""
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for base, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(base)
+        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(base, name) for name in names if is_picture(name)]
+    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+
+
+def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None) -> np.ndarray:
+    """The picture in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
+
+    EXIF rotation is applied; of an animation the first frame is taken; transparency lies on black, as PixMix's
+    own loader has it for palettes and on white for nobody; 16-bit and float samples are scaled to 8 bits.
+
+    Args:
+        at_least: (h, w); a JPEG much larger than this may be decoded at 1/2, 1/4 or 1/8 of its size.
+
+    Raises:
+        InputError: with the reason in a few words and without the file's name.
+    """
+    stream: BinaryIO | str | os.PathLike[str] = io.BytesIO(source) if isinstance(source, bytes) else source
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # EXIF oddities and Pillow's own size warning: the limit here is ours
+        previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(stream) as picture:
+                if at_least is not None and picture.format == "JPEG":
+                    side = max(at_least)  # EXIF may turn the picture later
+                    picture.draft(None, (side, side))
+                if picture.width * picture.height > LARGEST:
+                    raise InputError(f"{picture.width} x {picture.height} pixels are more than {LARGEST:,}")
+                return _to_rgb(picture)
+        except InputError:
+            raise
+        except Image.UnidentifiedImageError as error:
+            raise InputError("no picture of a known format") from error
+        except MemoryError as error:
+            raise InputError("too large for this machine's memory") from error
+        except _BROKEN as error:
+            if isinstance(error, FileNotFoundError | PermissionError):
+                raise InputError(error.strerror.lower()) from error
+            raise InputError(f"broken picture ({(str(error).splitlines() or [type(error).__name__])[0]})") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = previous
+
+
+def _to_rgb(picture: Image.Image) -> np.ndarray:
+    picture.seek(0)
+    picture.load()
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode in ("I", "F", "I;16", "I;16L", "I;16B", "I;16N"):
+        grey = _to_8_bits(np.asarray(turned))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if turned.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in turned.info:
+        turned = turned.convert("RGBA")
+        ground = Image.new("RGBA", turned.size, (0, 0, 0, 255))
+        turned = Image.alpha_composite(ground, turned)
+    return np.array(turned.convert("RGB"))
+
+
+def _to_8_bits(grey: np.ndarray) -> np.ndarray:
+    """16-bit samples by their upper byte; floats in [0, 1] by 255; anything wider by its own range."""
+    values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if grey.dtype.kind == "f" and low >= 0 and high <= 1:
+        scaled = values * 255
+    elif grey.dtype.kind != "f" and low >= 0 and high <= 65535:
+        scaled = values / 257
+    else:
+        scaled = (values - low) * (255 / max(high - low, 1e-12))
+    return np.rint(scaled).astype(np.uint8)
+
+
+def scale_and_crop(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Scale (H, W, 3) uint8 until it just covers `shape` (h, w), then crop the centre: (h, w, 3) uint8.
+
+    For a square `shape` this is torchvision's `Resize(h)` (bilinear, antialiased) and `CenterCrop(h)` on PIL images,
+    bit for bit.
+    """
+    height, width = picture.shape[:2]
+    h, w = shape
+    if height * w <= width * h:
+        scaled_height, scaled_width = h, h * width // height
+    else:
+        scaled_height, scaled_width = w * height // width, w
+    if (scaled_height, scaled_width) != (height, width):
+        scaled = Image.fromarray(picture).resize((scaled_width, scaled_height), Image.Resampling.BILINEAR)
+        picture = np.asarray(scaled)
+    top, left = round((scaled_height - h) / 2), round((scaled_width - w) / 2)
+    return np.ascontiguousarray(picture[top : top + h, left : left + w])

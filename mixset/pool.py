@@ -1,0 +1,143 @@
+"""MixingPool: a mixing set at training size, one copy a machine whatever the number of processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+from .cache import cache_folder, locked
+from .console import Progress
+from .errors import InputError
+from .manifest import read_json, sha256, write_json
+from .mixing_set import MixingSet
+from .pictures import scale_and_crop
+from .shards import canonical_json, sync_folder
+
+SMALLEST, LARGEST = 8, 4096
+_BATCH = 256  # pictures in flight between reading and writing
+
+
+class MixingPool:
+    """A mixing set as one memory-mapped array, a little larger than the training pictures that are cropped from it.
+
+    The array lies in a .npy file of the cache folder, made once for each content and size while other processes wait.
+    Making it compares each shard's content hash, opening it the file's SHA-256. A pool pickles as its path.
+
+    Args:
+        mixing_set: where the pictures come from; their short side is scaled, then the centre cropped.
+        size: S or (H, W) of the training pictures, 8 to 4096.
+        cache: a folder in place of `mixset.cache.cache_folder()`.
+        quiet: no progress on stderr.
+
+    Raises:
+        InputError: a size out of range; no space in the cache folder.
+        DamagedPicture: a damaged picture, shard or pool file.
+    """
+
+    pictures: np.ndarray
+    """(N, h, w, 3) uint8, read-only, with (h, w) = (8 H // 7, 8 W // 7): 36 for 32, 256 for 224."""
+
+    def __init__(
+        self,
+        mixing_set: MixingSet,
+        size: int | tuple[int, int],
+        *,
+        cache: str | os.PathLike[str] | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self.size = _check_size(size)
+        """(H, W) of the training pictures."""
+        self.counts = mixing_set.counts
+        """Pictures per source; a source's pictures follow one another in `pictures`."""
+        self.weights = mixing_set.weights
+        """The share of each source in what is drawn; the sum is 1."""
+        self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7)
+        """(h, w) of the pool's pictures."""
+        folder = Path(cache) if cache is not None else cache_folder()
+        key = canonical_json([mixing_set.content_hash(), self.shape, PIL.__version__])
+        self.path = folder / f"pool-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+        with locked(self.path.with_suffix(".lock")):
+            if not _whole(self.path):
+                _build(self.path, mixing_set, self.shape, quiet)
+        self._map()
+
+    def _map(self) -> None:
+        try:
+            self.pictures = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"pool {self.path} cannot be read ({error}); make it again from its mixing set") from error
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __repr__(self) -> str:
+        return f"MixingPool({len(self):,} pictures of {self.shape[0]}x{self.shape[1]} in {self.path})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "pictures"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._map()
+
+
+def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
+    if len(sides) != 2 or not whole or not all(SMALLEST <= side <= LARGEST for side in sides):
+        raise InputError(f"size: {size!r} must be one or two whole numbers from {SMALLEST} to {LARGEST} (pixels)")
+    return int(sides[0]), int(sides[1])
+
+
+def _whole(path: Path) -> bool:
+    """Whether a finished pool lies at `path`; one whose bytes have changed is told of and made again."""
+    seal = read_json(path.with_suffix(".json"))
+    if seal is None or not path.exists():
+        return False
+    if sha256(path) == seal.get("sha256"):
+        return True
+    print(f"pool {path} is damaged: making it again", file=sys.stderr)
+    return False
+
+
+def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: bool) -> None:
+    """Write the pool front to back. A memory map would be shorter, but a full disk kills its writer (SIGBUS)."""
+    partial = path.with_suffix(".partial")
+    digest = hashlib.sha256()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(mixing_set), *shape, 3)}
+    try:
+        with open(partial, "w+b") as file, Progress(len(mixing_set), "pictures into the pool", quiet=quiet) as progress:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.seek(0)
+            digest.update(file.read())
+            for picture in _scaled(mixing_set, shape):
+                digest.update(picture)
+                file.write(picture.data)
+                progress.advance()
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; free space or set PIXMIX_CACHE to another folder"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    write_json(path.with_suffix(".json"), {"sha256": digest.hexdigest(), "sources": mixing_set.describe().splitlines()})
+
+
+def _scaled(mixing_set: MixingSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:
+    pictures = mixing_set.verified()
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        while batch := list(islice(pictures, _BATCH)):
+            yield from threads.map(lambda picture: scale_and_crop(picture, shape), batch)

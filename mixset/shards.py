@@ -1,0 +1,359 @@
+"""The shard: one HDF5 file of pictures, written so that it is either whole or absent, and read so that damage shows."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from .errors import DamagedPicture, InputError
+
+FORMAT = "mixset"
+FORMAT_VERSION = 1
+COMPRESSIONS = ("none", "lzf", "gzip")
+
+# What h5py and HDF5 raise over bytes that are not the ones written, wherever in the file they lie.
+_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
+
+def canonical_json(value: object) -> str:
+    """The one way this package writes JSON that is hashed or compared: sorted, without spaces, ASCII, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+class _ContentHash:
+    """SHA-256 over all pictures, then all seeds, then all params: what a shard holds, whatever its compression."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.pictures = hashlib.sha256(f"{shape[0]}x{shape[1]}x3:".encode())
+
+    def add(self, picture: np.ndarray) -> None:
+        self.pictures.update(picture)
+
+    def finish(self, seeds: list[int], params: list[bytes]) -> str:
+        self.pictures.update(np.array(seeds, "<u8").tobytes())
+        for text in params:
+            self.pictures.update(b"%d:%s" % (len(text), text))
+        return self.pictures.hexdigest()
+
+
+class ShardWriter:
+    """Writes one shard; a context manager that leaves a whole file at `path` or, after an exception, nothing.
+
+    The bytes depend on the arguments and the pictures alone (and on the versions of HDF5 and zlib): no clock, host
+    or program version is written. Pictures lie uncompressed unless asked otherwise: as measured by
+    `benchmarks/shards.py`, gzip costs more time than drawing the picture does.
+
+    Args:
+        path: `FOLDER/NAME-00007.h5`; the folder is made when missing.
+        family: what kind of pictures these are, for example "fractals".
+        recipe: what determines the pictures, as JSON values.
+        start_index: the index of the first picture in the recipe.
+        shape: (H, W) of every picture.
+        count: the most pictures the shard may get.
+        compression: "none", "lzf" or "gzip" (level 1).
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        family: str,
+        recipe: dict[str, Any],
+        start_index: int,
+        shape: tuple[int, int],
+        count: int,
+        compression: str = "none",
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            raise InputError(f"compression: {compression!r} is unknown; choose from {', '.join(COMPRESSIONS)}")
+        self.path = Path(path)
+        self.partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
+        self.shape, self.count = (int(shape[0]), int(shape[1])), int(count)
+        self.compression = compression
+        self.attributes = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "family": family,
+            "recipe": canonical_json(recipe),
+            "start_index": int(start_index),
+        }
+        self.seeds: list[int] = []
+        self.params: list[bytes] = []
+        self.content_hash = ""
+
+    def __enter__(self) -> ShardWriter:
+        with self._failures():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _create_locked(self.partial)
+            # No chunk cache: each picture goes to the file at once, so a full disk shows in the `add` that met it.
+            self._file = h5py.File(self.partial, "w", locking=False, rdcc_nbytes=0)
+            self._images = self._file.create_dataset(
+                "images",
+                shape=(self.count, *self.shape, 3),
+                maxshape=(self.count, *self.shape, 3),
+                dtype=np.uint8,
+                chunks=(1, *self.shape, 3),
+                compression=None if self.compression == "none" else self.compression,
+                compression_opts=1 if self.compression == "gzip" else None,
+                fletcher32=True,
+            )
+        self._hash = _ContentHash(self.shape)
+        return self
+
+    def add(self, picture: np.ndarray, seed: int, params: dict[str, Any]) -> None:
+        """Append `picture` (H, W, 3) uint8, the `seed` it was drawn from and the `params` that make it again."""
+        if picture.shape != (*self.shape, 3) or picture.dtype != np.uint8:
+            raise ValueError(f"picture is {picture.shape} {picture.dtype}, the shard's are {(*self.shape, 3)} uint8")
+        if len(self.seeds) >= self.count:
+            raise ValueError(f"{self.path.name} is full: it was made for {self.count} pictures")
+        picture = np.ascontiguousarray(picture)
+        with self._failures():
+            self._images[len(self.seeds)] = picture
+        self._hash.add(picture)
+        self.seeds.append(int(seed))
+        self.params.append(canonical_json(params).encode())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                with self._failures():
+                    self._finish()
+        finally:
+            # After a failed write HDF5 may fail to close as well; the first error is the one to tell.
+            with contextlib.suppress(Exception):
+                self._file.close()
+            self.partial.unlink(missing_ok=True)
+            os.close(self._lock)
+
+    def _finish(self) -> None:
+        if len(self.seeds) < self.count:
+            self._images.resize(len(self.seeds), axis=0)
+        self.content_hash = self._hash.finish(self.seeds, self.params)
+        width = max(map(len, self.params), default=2)
+        columns = {
+            "seed": np.array(self.seeds, np.uint64),
+            "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
+        }
+        for name, column in columns.items():
+            chunks = (max(1, len(column)),)
+            self._file.create_dataset(name, data=column, maxshape=column.shape, chunks=chunks, fletcher32=True)
+        for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
+            self._file.attrs[name] = value
+        self._file.close()
+        os.fsync(self._lock)
+        os.replace(self.partial, self.path)
+        sync_folder(self.path.parent)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """HDF5 reports a full disk as an OSError or a RuntimeError of many lines: say it in one."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            number = getattr(error, "errno", None)
+            reason = os.strerror(number) if number else _first_line(error)
+            raise InputError(f"cannot write {self.path}: {reason}; free space or choose another folder") from error
+
+
+def _create_locked(partial: Path) -> int:
+    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone."""
+    while True:
+        handle = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks: the process id in the name must do
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(partial), os.fstat(handle)):
+                return handle
+        os.close(handle)  # it was removed as abandoned between the two calls
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the `*.partial` files in `folder` whose writers are dead."""
+    for partial in folder.glob("*.partial"):
+        with contextlib.suppress(FileNotFoundError), open(partial, "rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                abandoned = True
+            except BlockingIOError:
+                abandoned = False
+            except OSError:
+                abandoned = not _alive(partial.name.split(".")[-2])
+            if abandoned:
+                partial.unlink()
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """What a shard says about itself; reading it touches no picture."""
+
+    path: Path
+    family: str
+    recipe: dict[str, Any]
+    start_index: int
+    count: int
+    shape: tuple[int, int]
+    """(H, W) of every picture."""
+    content_hash: str
+    compression: str
+
+
+class Record(NamedTuple):
+    """One picture of a shard."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8"""
+    seed: int
+    params: dict[str, Any]
+
+
+def open_shard(path: Path) -> h5py.File:
+    """Open a shard for reading.
+
+    Raises:
+        InputError: there is no such file, it cannot be read or it is of a later format.
+        DamagedPicture: it is no shard, or truncated.
+    """
+    if not path.exists():
+        raise InputError(f"shard {path} does not exist")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"shard {path} cannot be read: permission denied")
+    with _damage(path):
+        # The whole chunk is wanted once, so a cache would only add a copy.
+        file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
+    try:
+        with _damage(path):
+            if file.attrs["format"] != FORMAT:
+                raise InputError(f"{path} is an HDF5 file but no mixset shard (format {file.attrs['format']!r})")
+            version = int(file.attrs["format_version"])
+        if version > FORMAT_VERSION:
+            raise InputError(
+                f"shard {path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
+            )
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_info(path: str | os.PathLike[str]) -> ShardInfo:
+    """What the shard at `path` says about itself; raises as `open_shard`."""
+    path = Path(path)
+    with open_shard(path) as file, _damage(path):
+        images = file["images"]
+        count, height, width, channels = images.shape
+        if images.dtype != np.uint8 or channels != 3 or file["seed"].shape != (count,):
+            raise ValueError("datasets do not fit together")
+        if file["params"].shape != (count,) or images.chunks != (1, height, width, 3):
+            raise ValueError("datasets do not fit together")
+        recipe = json.loads(file.attrs["recipe"])
+        if not isinstance(recipe, dict):
+            raise ValueError("the recipe is no JSON object")
+        return ShardInfo(
+            path=path,
+            family=str(file.attrs["family"]),
+            recipe=recipe,
+            start_index=int(file.attrs["start_index"]),
+            count=count,
+            shape=(height, width),
+            content_hash=str(file.attrs["content_hash"]),
+            compression=images.compression or "none",
+        )
+
+
+def read_picture(file: h5py.File, path: Path, index: int) -> np.ndarray:
+    """Picture `index` of the open shard `file`, (H, W, 3) uint8; raises DamagedPicture with `path` and `index`."""
+    with _damage(path, index):
+        return file["images"][index]
+
+
+def read_record(path: Path, index: int) -> Record:
+    """Picture `index` of the shard at `path` with its seed and params; raises as `open_shard` and `read_picture`."""
+    with open_shard(path) as file:
+        picture = read_picture(file, path, index)
+        with _damage(path, index):
+            return Record(picture, int(file["seed"][index]), json.loads(file["params"][index]))
+
+
+def read_params(path: Path) -> list[dict[str, Any]]:
+    """The params of every picture of a shard, in order."""
+    with open_shard(path) as file, _damage(path):
+        return [json.loads(text) for text in file["params"][:]]
+
+
+def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:
+    """Every picture of a shard in order; behind the last one the content hash is compared.
+
+    Raises:
+        DamagedPicture: a picture cannot be read (named by index), or the content is not what was written.
+    """
+    content = _ContentHash(info.shape)
+    with open_shard(info.path) as file:
+        for index in range(info.count):
+            picture = read_picture(file, info.path, index)
+            content.add(picture)
+            yield picture
+        with _damage(info.path):
+            seeds, params = file["seed"][:].tolist(), list(file["params"][:])
+    if content.finish(seeds, params) != info.content_hash:
+        raise DamagedPicture(f"shard {info.path} is damaged: its content hash does not fit; {REMEDY}")
+
+
+def verify(path: str | os.PathLike[str]) -> ShardInfo:
+    """Read a whole shard and compare its content hash; raises as `read_info` and `verified_pictures`."""
+    info = read_info(path)
+    for _ in verified_pictures(info):
+        pass
+    return info
+
+
+REMEDY = "`mixset check --repair` makes a generated shard again"
+
+
+@contextlib.contextmanager
+def _damage(path: Path, index: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        what = f"picture {index} of shard {path}" if index is not None else f"shard {path}"
+        raise DamagedPicture(f"{what} is damaged ({_first_line(error)}); {REMEDY}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
