@@ -69,6 +69,11 @@ class Progress:
         if time.monotonic() - self.shown >= (0.2 if self.terminal else self.every):
             self._show(note)
 
+    def say(self, line: str) -> None:
+        """Print a line of its own above the progress."""
+        if not self.quiet:
+            print(f"\r\x1b[K{line}" if self.terminal else line, file=sys.stderr, flush=True)
+
     def _show(self, note: str = "", *, last: bool = False) -> None:
         if self.quiet:
             return

@@ -10,7 +10,7 @@ from mixset.errors import InputError
 if TYPE_CHECKING:
     from .dataset import EpochSampler, PixMixDataset
     from .draws import Draws, draw
-    from .evaluate import evaluate
+    from .evaluators import evaluate
     from .normalized import Normalized
     from .settings import PixMixSettings
     from .transform import PixMix
@@ -24,7 +24,7 @@ _HOMES = {
     "PixMixDataset": "dataset",
     "PixMixSettings": "settings",
     "draw": "draws",
-    "evaluate": "evaluate",
+    "evaluate": "evaluators",
 }
 __all__ = [
     "Draws",

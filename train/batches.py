@@ -1,0 +1,99 @@
+"""From a data set to batches for the network: which pictures, cut how, through which method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from mixset.pictures import read_picture
+from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.dataset import epoch_order
+from pixmix.draws import Key
+from pixmix.methods.base import Method
+
+from .data import Pictures
+
+PADDING = 4
+"""Pixels of black around a picture in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
+
+
+class TrainingSet(Dataset):
+    """A data set's pictures, cropped, flipped and through the method's picture transform; a function of its keys.
+
+    `__getitems__` takes [(epoch, index), ...] of one epoch, gives (images (N, 3, H, W) float32 in [0, 1], labels (N,)).
+    """
+
+    def __init__(self, pictures: Pictures, method: Method, *, seed: int, flip: bool) -> None:
+        self.pictures, self.method, self.seed, self.flip = pictures, method, seed, flip
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        key = Key(seed=self.seed, epoch=keys[0][0])
+        indices = np.array([index for _, index in keys], np.int64)
+        images = self.method.pictures(self._cut(key, indices), key, indices)
+        return torch.from_numpy(images), torch.from_numpy(self.pictures.labels[indices])
+
+    def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
+        if self.pictures.array is not None:
+            return crop_and_flip(self.pictures.array[indices], key, indices, padding=PADDING, flip=self.flip)
+        files = (Image.fromarray(read_picture(self.pictures.files[index])) for index in indices)
+        return random_resized_crop(files, key, indices, size=self.pictures.size, flip=self.flip)
+
+
+class BatchPlan(Sampler):
+    """The keys of each batch of this process, in an order that is a function of (seed, epoch) alone.
+
+    A batch is `size` pictures over all processes, dealt out in turn; each picture comes once an epoch. The last batch
+    of an epoch is as large as what is left. Where it has fewer pictures than there are processes, a process without
+    one takes the batch's first with weight zero, so that all take part in the step.
+    """
+
+    def __init__(self, count: int, size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.count, self.size, self.seed, self.rank, self.world = count, size, seed, rank, world
+        self.steps = -(-count // size)
+        self.epoch = self.start = 0
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """The next iteration is this epoch's, from its batch number `start` on."""
+        self.epoch, self.start = epoch, start
+
+    def weight(self, step: int) -> float:
+        """This process's share of the batch times the number of processes: what its mean loss counts in the mean."""
+        batch = min(self.size, self.count - step * self.size)
+        return len(range(self.rank, batch, self.world)) * self.world / batch
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = epoch_order(self.count, seed=self.seed, epoch=self.epoch)
+        for step in range(self.start, self.steps):
+            batch = order[step * self.size : (step + 1) * self.size]
+            mine = batch[self.rank :: self.world]
+            yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
+
+
+def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int, device: torch.device) -> DataLoader:
+    """Batches in the plan's order; with workers they are made ahead of the network."""
+    return DataLoader(
+        pictures,
+        batch_sampler=plan,
+        num_workers=workers,
+        collate_fn=_as_made,
+        persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
+        # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.
+        generator=torch.Generator(),
+    )
+
+
+def _as_made(batch: Any) -> Any:
+    return batch

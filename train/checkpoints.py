@@ -1,0 +1,94 @@
+"""Checkpoints: written atomically, read without running code, weights of other projects among them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mixset.errors import InputError
+
+
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write `state` (tensors and plain values) so that `path` is at any time the old file or the new one."""
+    partial = path.with_name(f"{path.name}.partial")
+    with open(partial, "wb") as handle:
+        torch.save(dict(state), handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(partial, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(path: Path) -> Any:
+    """Read a checkpoint on the CPU, tensors and plain values alone (`weights_only`).
+
+    NumPy scalars are let through: the paper's CIFAR checkpoints hold their best accuracy as one.
+
+    Raises:
+        InputError: no such file, not a checkpoint, damaged, or with objects that would run code when read.
+    """
+    scalars = [np.dtype, type(np.dtype(np.float64)), type(np.dtype(np.float32)), type(np.dtype(np.int64))]
+    # Files name this function by its home before NumPy 2 and after it.
+    reader: Any = np.float64(0).__reduce__()[0]
+    allowed = [*scalars, (reader, "numpy.core.multiarray.scalar"), (reader, "numpy._core.multiarray.scalar")]
+    try:
+        with torch.serialization.safe_globals(allowed):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"checkpoint {path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"checkpoint {path}: is a folder; name the file in it, for example weights.pt") from None
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"checkpoint {path}: holds more than tensors and plain values, or is no checkpoint; it is not read, since "
+            "reading could run its code"
+        ) from None
+    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"checkpoint {path}: damaged or no checkpoint ({reason}); fetch or make it again") from None
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The network's weights from a file of ours, the paper's, AugMix's or torchvision's, by plain names.
+
+    Takes a bare state dict or one under `state_dict`, `model_state_dict` or `model`, and strips `module.`, which
+    DataParallel puts before each name.
+    """
+    content = load(path)
+    for name in ("state_dict", "model_state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+            break
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise InputError(f"checkpoint {path}: holds no weights (looked for a state_dict, model_state_dict or model)")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> list[str]:
+    """Load weights strictly, but leave a head of another number of classes as it is; returns the names left.
+
+    Raises:
+        InputError: a missing, an unexpected or a differently shaped tensor anywhere else.
+    """
+    own = network.state_dict()
+    heads = [name for name in weights if name in own and name.rsplit(".", 1)[0] in ("fc", "head", "classifier")]
+    left = [name for name in heads if weights[name].shape != own[name].shape]
+    missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+    wrong = [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape and name not in left]
+    if missing or unexpected or wrong:
+        first = (missing or unexpected or sorted(wrong))[0]
+        kind = "lacks" if missing else "has the unknown" if unexpected else "has another shape of"
+        raise InputError(f"{source}: does not fit the network: it {kind} {first}; choose the --network it was made with")
+    network.load_state_dict({**weights, **{name: own[name] for name in left}})
+    return left

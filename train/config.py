@@ -1,0 +1,153 @@
+"""What a training run is: one frozen dataclass, and recipes that return a whole one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from mixset.errors import InputError
+from pixmix.settings import PixMixSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Train a classifier and measure how safe it is.
+
+    Examples:
+
+    pixmix train digits --recipe quick --method pixmix --mixing-set fractals
+
+    pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
+
+    pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
+    """
+
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
+    """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and test/
+    of one folder a class."""
+    recipe: str = "cifar"
+    """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
+    fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
+    method: str = "baseline"
+    """baseline, cutout, mixup, cutmix, pixmix, mix-input (PixMix without a mixing set) or mix-aug (PixMix that mixes
+    with the mixing set alone)."""
+    mixing_set: tuple[str, ...] = ()
+    """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use."""
+    weights: tuple[float, ...] = ()
+    """How often each folder of --mixing-set is drawn from; by default each picture equally often."""
+    mix: PixMixSettings = field(default_factory=PixMixSettings)
+
+    network: str = "wrn-40-4"
+    """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function (called with num_classes=N)."""
+    dropout: float = 0.3
+    """Dropout inside the blocks of a Wide ResNet."""
+    init: str | None = None
+    """Start from weights: `torchvision` (ImageNet's, ResNets only) or a checkpoint file. A head of another number of
+    classes starts anew."""
+
+    epochs: int = 100
+    batch_size: int = 128
+    """Pictures a step, over all processes."""
+    lr: float = 0.1
+    """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
+    momentum: float = 0.9
+    """Nesterov momentum of SGD."""
+    weight_decay: float = 5e-4
+    """On all parameters, those of the batch normalisation included (as the paper's code does)."""
+
+    size: int | None = None
+    """Side in pixels of the pictures the network sees; by default the data set's own (folders of large pictures: 224)."""
+    data: Path = Path("data")
+    """Where downloaded data sets are kept."""
+    seed: int = 0
+    """Of everything drawn: weights, order, crops, mixing. Same seed, same run."""
+    workers: int = 2
+    """Loader processes of each training process."""
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda, cuda:1."""
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    threads: int | None = None
+    """CPU threads of torch; by default torch's choice. Equal weights after --resume need an equal number."""
+
+    out: Path | None = None
+    """The run folder; by default runs/DATASET-METHOD-SEED."""
+    resume: bool = False
+    """Go on from the run folder's checkpoint; a run that never began starts, one that ended stays as it is."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; the end of each epoch writes one, too."""
+    suites: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
+    """Measures taken at the end."""
+    eval_batch_size: int = 500
+    """Pictures a forward pass of the measures."""
+
+    def __post_init__(self) -> None:
+        positive = ("epochs", "batch_size", "lr", "checkpoint_every", "eval_batch_size")
+        for name in (*positive, "momentum", "weight_decay", "dropout", "workers", "seed"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
+                raise InputError(f"--{name.replace('_', '-')} {value}: must be a number above zero" + (
+                    "" if name in positive else ", or zero"))
+        if self.dropout >= 1 or self.momentum >= 1:
+            raise InputError(f"--dropout {self.dropout} and --momentum {self.momentum}: must be below 1")
+        if self.size is not None and not 8 <= self.size <= 1024:
+            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"--threads {self.threads}: must be at least 1")
+        if self.weights and len(self.weights) != len(self.mixing_set):
+            raise InputError(
+                f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} folders of --mixing-set; "
+                "give one each"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        name = self.dataset.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
+        return self.out or Path("runs") / f"{name}-{self.method}-{self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The config as JSON types; paths become strings."""
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(self).items()
+        }
+
+
+def cifar() -> TrainConfig:
+    """The paper's CIFAR recipe (its training script; WRN-40-4, dropout 0.3, 100 epochs)."""
+    return TrainConfig()
+
+
+def quick() -> TrainConfig:
+    """A small network for some minutes on a CPU: WRN-16-1 at a higher rate of learning for 20 epochs."""
+    return TrainConfig(recipe="quick", network="wrn-16-1", dropout=0.0, epochs=20, batch_size=64, lr=0.1)
+
+
+def imagenet() -> TrainConfig:
+    """The paper's ImageNet recipe (its training script): 90 epochs of a ResNet-50, meant for --init torchvision."""
+    return TrainConfig(
+        recipe="imagenet",
+        network="resnet50",
+        dropout=0.0,
+        epochs=90,
+        batch_size=256,
+        lr=0.01,
+        mix=PixMixSettings(k=4, beta=4.0, aug_severity=1.0),
+        workers=8,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"cifar": cifar, "imagenet": imagenet, "quick": quick}
+
+
+def recipe(name: str) -> TrainConfig:
+    """The config of the recipe called `name`; an unknown name raises InputError with the known ones."""
+    if name not in RECIPES:
+        raise InputError(f"--recipe {name}: unknown; the recipes are {', '.join(RECIPES)}")
+    return RECIPES[name]()

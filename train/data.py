@@ -1,0 +1,220 @@
+"""Training data: the data sets by name, as uint8 pictures with labels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mixset.errors import InputError
+from mixset.pictures import EXTENSIONS, read_picture
+
+Uint8 = NDArray[np.uint8]
+HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IN_MEMORY = 64
+"""Folders of pictures up to this side are held in memory and cropped with padding; larger ones are read each time."""
+
+
+class Pictures(Sequence[Uint8]):
+    """Pictures of one size with labels, in memory or read from their files at each access.
+
+    Args:
+        labels: (N,) int64.
+        size: side of the pictures the network sees, in pixels.
+        array: (N, size, size, 3) uint8, for pictures in memory.
+        files: N picture files, for those that are read; `self[i]` is then the short side scaled to 8/7 of `size` and
+            the centre cropped (the standard test transform: 256 and 224).
+    """
+
+    def __init__(
+        self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
+    ) -> None:
+        self.labels, self.size, self.array, self.files = labels, size, array, files
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if self.array is not None:
+            return self.array[index]
+        return centre_crop(Image.fromarray(read_picture(self.files[index])), self.size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """A data set: what to train on, what to test on, and how its pictures are treated."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Pictures
+    test: Pictures
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    flip: bool = field(default=True)
+    """Whether a mirrored picture shows the same thing."""
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the pictures the network sees."""
+        return self.train.size
+
+
+def load_data(name: str, *, size: int | None = None, folder: Path = Path("data")) -> TrainingData:
+    """The data set called `name`.
+
+    Args:
+        name: digits, cifar10, cifar100, fashionmnist, or folder:PATH.
+        size: side in pixels; None takes the data set's own (32, or as the folder's pictures are).
+        folder: where torchvision keeps what it downloads.
+
+    Raises:
+        InputError: an unknown name, a missing folder, a picture that cannot be read, no network to download from.
+    """
+    if name.startswith("folder:"):
+        return _folder(Path(name.removeprefix("folder:")), size)
+    if name not in DATASETS:
+        raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
+    return DATASETS[name](size or 32, folder)
+
+
+def _digits(size: int, folder: Path) -> TrainingData:
+    """scikit-learn's 1,797 handwritten digits of 8 x 8, half of each class for testing."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    grey = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    labels = bunch.target.astype(np.int64)
+    # Every second picture of a class: the writers come in blocks, so both halves have some of each.
+    position = np.zeros(len(labels), np.int64)
+    for digit in range(10):
+        position[labels == digit] = np.arange((labels == digit).sum())
+    halves = [
+        Pictures(labels[position % 2 == half], size, array=_resized(grey[position % 2 == half], size))
+        for half in (0, 1)
+    ]
+    return TrainingData(
+        name="digits", classes=tuple("0123456789"), train=halves[0], test=halves[1], flip=False
+    )
+
+
+def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData]:
+    def load(size: int, folder: Path) -> TrainingData:
+        import torchvision.datasets
+
+        kind = getattr(torchvision.datasets, dataset)
+        halves = []
+        for train in (True, False):
+            try:
+                part = kind(folder, train=train, download=False)
+            except RuntimeError:
+                part = _download(kind, folder, train, title)
+            pictures = np.asarray(part.data)
+            labels = np.asarray(part.targets, np.int64)
+            halves.append(Pictures(labels, size, array=_resized(pictures, size)))
+        return TrainingData(name=dataset.lower(), classes=tuple(part.classes), train=halves[0], test=halves[1])
+
+    return load
+
+
+def _download(kind: Callable, folder: Path, train: bool, title: str):  # type: ignore[no-untyped-def, type-arg]
+    print(f"{title} is not in {folder}: downloading it", file=sys.stderr)
+    try:
+        return kind(folder, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise InputError(
+            f"{title} is not in {folder} and cannot be downloaded ({reason}); put its files there or use --data PATH"
+        ) from None
+
+
+def _resized(pictures: Uint8, size: int) -> Uint8:
+    """(N, h, w[, 3]) uint8 as (N, size, size, 3): grey to RGB, 28 px padded to 32, other sizes scaled bicubically."""
+    if pictures.ndim == 3:
+        pictures = np.repeat(pictures[..., None], 3, axis=3)
+    height, width = pictures.shape[1:3]
+    if (height, width) == (28, 28) and size == 32:
+        return np.pad(pictures, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    if (height, width) == (size, size):
+        return np.ascontiguousarray(pictures)
+    scaled = [np.asarray(Image.fromarray(p).resize((size, size), Image.Resampling.BICUBIC)) for p in pictures]
+    return np.stack(scaled)
+
+
+def _folder(root: Path, size: int | None) -> TrainingData:
+    for part in ("train", "test"):
+        if not (root / part).is_dir():
+            raise InputError(f"folder:{root}: has no folder {part}/; it needs train/ and test/ with a folder a class")
+    classes = tuple(sorted(entry.name for entry in (root / "train").iterdir() if entry.is_dir()))
+    if len(classes) < 2:
+        raise InputError(f"folder:{root}: train/ has {len(classes)} class folders; it needs at least two")
+    unknown = sorted({entry.name for entry in (root / "test").iterdir() if entry.is_dir()} - set(classes))
+    if unknown:
+        raise InputError(f"folder:{root}: test/ has the class {unknown[0]} that train/ lacks")
+    train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
+    if size is None:
+        side = min(read_picture(train[0][0]).shape[:2])
+        size = side if side <= IN_MEMORY else 224
+    name = root.resolve().name
+    if size <= IN_MEMORY:
+        halves = [Pictures(labels, size, array=_read_all(files, size)) for files, labels in (train, test)]
+        return TrainingData(name=name, classes=classes, train=halves[0], test=halves[1])
+    halves = [Pictures(labels, size, files=files) for files, labels in (train, test)]
+    return TrainingData(
+        name=name, classes=classes, train=halves[0], test=halves[1], mean=IMAGENET_MEAN, std=IMAGENET_STD
+    )
+
+
+def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDArray[np.int64]]:
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        found = sorted(path for path in (root / name).rglob("*") if path.suffix.lower() in EXTENSIONS)
+        files += found
+        labels += [label] * len(found)
+    if not files:
+        raise InputError(f"{root}: holds no pictures in its class folders; put {', '.join(sorted(EXTENSIONS))} there")
+    return files, np.array(labels, np.int64)
+
+
+def _read_all(files: Sequence[Path], size: int) -> Uint8:
+    out = np.empty((len(files), size, size, 3), np.uint8)
+
+    def read(index: int) -> None:
+        picture = read_picture(files[index])
+        out[index] = picture if picture.shape == out.shape[1:] else fitted(Image.fromarray(picture), size)
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
+        for _ in pool.map(read, range(len(files))):
+            pass
+    return out
+
+
+def fitted(picture: Image.Image, size: int) -> Uint8:
+    """The short side scaled to `size`, the centre kept: (size, size, 3) uint8."""
+    scale = size / min(picture.size)
+    width, height = (max(size, round(side * scale)) for side in picture.size)
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+
+def centre_crop(picture: Image.Image, size: int) -> Uint8:
+    """The short side scaled to 8/7 of `size` (256 for 224), the centre cropped: (size, size, 3) uint8."""
+    larger = fitted(picture, size * 8 // 7)
+    margin = (len(larger) - size) // 2
+    return larger[margin : margin + size, margin : margin + size]
+
+
+DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {
+    "digits": _digits,
+    "cifar10": _torchvision("CIFAR10", "CIFAR-10"),
+    "cifar100": _torchvision("CIFAR100", "CIFAR-100"),
+    "fashionmnist": _torchvision("FashionMNIST", "Fashion-MNIST"),
+}

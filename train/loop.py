@@ -1,0 +1,213 @@
+"""The training loop: batches through the network, a checkpoint every so often, a test at each epoch's end."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mixset.console import Progress, duration
+from mixset.errors import InputError
+from pixmix.methods.base import Method, StepKey
+
+from . import checkpoints
+from .batches import BatchPlan, TrainingSet, training_loader
+from .config import TrainConfig
+from .data import Pictures, TrainingData
+from .processes import Processes, precision
+from .run_folder import RunFolder
+
+FLOOR = 1e-6
+"""The learning rate that the cosine ends at (the paper's code)."""
+
+
+def learning_rate(step: int, steps: int, lr: float) -> float:
+    """The cosine from `lr` at step 0 to 1e-6 at step `steps`, as the paper's code has it."""
+    floor = FLOOR / lr
+    return lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+class Training:
+    """A run's state, and the steps that carry it on; `run` goes from wherever it stands to the last epoch."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        network: nn.Module,
+        method: Method,
+        folder: RunFolder,
+        processes: Processes,
+    ) -> None:
+        self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
+        self.device = processes.device
+        # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.body: nn.Module = self.network.body  # type: ignore[assignment]
+        self.amp = precision(config.amp, self.device)
+        self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.momentum > 0,
+        )
+        self.plan = BatchPlan(
+            len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
+        )
+        self.epoch = self.position = 0
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+
+    def run(self) -> None:
+        """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
+        if self.epoch == self.config.epochs:
+            return
+        parallel = self.network
+        if self.processes.world > 1:
+            ids = [self.device.index] if self.device.type == "cuda" else None
+            parallel = DistributedDataParallel(self.network, device_ids=ids)
+        pictures = TrainingSet(self.data.train, self.method, seed=self.config.seed, flip=self.data.flip)
+        loader = training_loader(pictures, self.plan, workers=self.config.workers, device=self.device)
+        count = len(self.data.train)
+        done = self.epoch * count + min(self.position * self.config.batch_size, count)
+        with Progress(self.config.epochs * count, "pictures", done=done, quiet=not self.processes.leads) as progress:
+            while self.epoch < self.config.epochs:
+                self._run_epoch(parallel, loader, progress)
+
+    def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
+        start, config = time.monotonic(), self.config
+        self.plan.set_epoch(self.epoch, self.position)
+        for images, labels in _batches(loader):
+            self._step(parallel, images, labels)
+            progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
+            self.position += 1
+            if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
+                self.save()
+        (loss,) = self.processes.total(self.loss_sum.item())
+        loss /= self.plan.steps * self.processes.world
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower --lr {config.lr:g}")
+        error = self.test()
+        self.epoch, self.position = self.epoch + 1, 0
+        self.loss_sum.zero_()
+        if self.processes.leads:
+            seconds = time.monotonic() - start
+            self.folder.append(
+                {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr(), "seconds": round(seconds, 3)}
+            )
+            progress.say(
+                f"epoch {self.epoch}/{config.epochs}: loss {loss:.3f}, test error {error:.1%}, {duration(seconds)}"
+            )
+        self.save()
+
+    def _lr(self) -> float:
+        steps = self.plan.steps
+        return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
+
+    def _step(self, parallel: nn.Module, images: Tensor, labels: Tensor) -> None:
+        parallel.train()
+        images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+        labels = labels.to(self.device, non_blocking=True)
+        key = StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
+        images, targets = self.method.batch(images, labels, key=key, classes=len(self.data.classes))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._lr()
+        with torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
+            logits = parallel(images)
+        # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
+        loss = self.method.loss(logits.float(), targets) * self.plan.weight(self.position)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.loss_sum += loss.detach()
+
+    @torch.no_grad()
+    def test(self) -> float:
+        """The clean error of the network as it is, the pictures shared out over the processes."""
+        self.network.eval()
+        wrong = 0
+        for images, labels in test_batches(self.data.test, self.processes, self.config.eval_batch_size):
+            predictions = self.network(images.to(self.device, memory_format=torch.channels_last)).argmax(1).cpu()
+            wrong += int((predictions != labels).sum())
+        return self.processes.total(wrong)[0] / len(self.data.test)
+
+    def save(self) -> None:
+        """Write the checkpoint; every process takes part, since each has random states of its own."""
+        states = self.processes.gather(_random_states(self.device))
+        if self.processes.leads:
+            checkpoints.save(
+                {
+                    "model": self.body.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "scaler": self.scaler.state_dict(),
+                    "method": self.method.state_dict(),
+                    "epoch": self.epoch,
+                    "position": self.position,
+                    "loss_sum": self.loss_sum.item(),
+                    "random_states": states,
+                    "threads": torch.get_num_threads(),
+                    "log_size": self.folder.log_size(),
+                },
+                self.folder.checkpoint,
+            )
+
+    def load(self) -> None:
+        """Take up the run folder's checkpoint, if there is one."""
+        if not self.folder.checkpoint.exists():
+            return
+        state = checkpoints.load(self.folder.checkpoint)
+        self.body.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.method.load_state_dict(state["method"])
+        self.epoch, self.position = state["epoch"], state["position"]
+        self.loss_sum.fill_(state["loss_sum"])
+        states = state["random_states"]
+        if len(states) != self.processes.world:
+            raise InputError(
+                f"run folder {self.folder.path}: was trained by {len(states)} processes, not {self.processes.world}; "
+                "go on with as many"
+            )
+        if self.config.threads is None:
+            torch.set_num_threads(state["threads"])
+        if self.processes.leads:
+            self.folder.cut_log(state["log_size"])
+        _restore_random_states(states[self.processes.rank], self.device)
+
+
+def _batches(loader: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    """The loader's batches; a worker's InputError keeps its one line, which torch wraps in a traceback."""
+    try:
+        yield from loader
+    except InputError as error:
+        line = str(error).strip().splitlines()[-1]
+        raise InputError(line.split("Error: ", 1)[-1].split("DamagedPicture: ", 1)[-1]) from None
+
+
+def test_batches(pictures: Pictures, processes: Processes, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's share of the test pictures as ((n, 3, H, W) float32 in [0, 1], (n,) labels)."""
+    mine = range(processes.rank, len(pictures), processes.world)
+    for start in range(0, len(mine), size):
+        indices = list(mine[start : start + size])
+        batch = torch.stack([torch.from_numpy(pictures[index].copy()) for index in indices])
+        yield batch.permute(0, 3, 1, 2).float() / 255, torch.from_numpy(pictures.labels[indices])
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _restore_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,0 +1,127 @@
+"""The training program: from a config to a run folder with weights and measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import pixmix
+from mixset import MixingPool, MixingSet
+from mixset.errors import InputError
+from mixset.generate import default_set
+from pixmix.methods import METHODS, make_method
+from pixmix.methods.base import Method
+from pixmix.normalized import Normalized
+
+from . import checkpoints
+from .config import TrainConfig
+from .data import TrainingData, load_data
+from .loop import Training
+from .networks import NetworkSpec, network_spec
+from .processes import Processes, processes
+from .run_folder import RunFolder, read_json, write_json
+
+
+def train(config: TrainConfig) -> dict[str, Any] | None:
+    """Train as `config` says, measure at the end, and leave everything in the run folder.
+
+    Under `torchrun` each process calls this; the first one writes.
+
+    Returns:
+        The content of `metrics.json`; None in processes other than the first.
+
+    Raises:
+        InputError: anything in the config that cannot be, found as early as possible; nothing is lost.
+    """
+    folder = RunFolder(config.folder)
+    if config.resume and folder.metrics.exists():
+        return read_json(folder.metrics)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    if config.method not in METHODS:
+        raise InputError(f"--method {config.method}: unknown; the methods are {', '.join(METHODS)}")
+    with processes(config.device) as mine:
+        data = load_data(config.dataset, size=config.size, folder=config.data)
+        spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
+        method = _method(config, data)
+        torch.manual_seed(config.seed)
+        network = _network(config, spec, data)
+        # After the weights, which are the same everywhere, each process draws its own dropout.
+        torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
+        if mine.leads:
+            folder.begin(config, spec, data.classes, mine.world)
+        mine.gather(None)  # none goes on before the folder is there
+        training = Training(config, data, network, method, folder, mine)
+        if config.resume:
+            training.load()
+        training.run()
+    return _finish(config, folder, training, mine) if mine.leads else None
+
+
+def mixing_set(config: TrainConfig, size: int) -> MixingSet:
+    """The mixing set that `--mixing-set` and `--weights` name; `fractals` is made on first use."""
+    sources = [default_set(size) if name == "fractals" else Path(name) for name in config.mixing_set]
+    return MixingSet(*sources, weights=config.weights or None)
+
+
+def _method(config: TrainConfig, data: TrainingData) -> Method:
+    pool = None
+    if METHODS[config.method].needs_pool:
+        if not config.mixing_set:
+            raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
+        pool = MixingPool(mixing_set(config, data.size), data.size)
+    elif config.mixing_set:
+        raise InputError(f"--method {config.method}: mixes no pictures in; leave --mixing-set out")
+    return make_method(
+        config.method,
+        dataset_classes=len(data.classes),
+        size=(data.size, data.size),
+        mean=data.mean,
+        pool=pool,
+        settings=config.mix,
+    )
+
+
+def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData) -> nn.Module:
+    body = spec.build()
+    if config.init == "torchvision":
+        checkpoints.load_into(body, _torchvision_weights(spec), "--init torchvision")
+    elif config.init is not None:
+        checkpoints.load_into(body, checkpoints.read_weights(Path(config.init)), f"--init {config.init}")
+    return Normalized(body, data.mean, data.std)
+
+
+def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
+    import torchvision.models
+
+    module, _, name = spec.factory.partition(":")
+    if module != "torchvision.models":
+        raise InputError("--init torchvision: has weights for resnet18 and resnet50 only; name one with --network")
+    # The first ImageNet weights: those the paper's baseline has, and starts from.
+    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True))
+    except OSError as error:
+        raise InputError(
+            f"--init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path"
+        ) from None
+
+
+def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any]:
+    """Weights, then measures; `metrics.json` comes last and marks the run as ended."""
+    checkpoints.save(training.body.state_dict(), folder.weights)
+    measured = pixmix.evaluate(
+        training.network,
+        config.suites,
+        (training.data.test, training.data.test.labels),
+        batch_size=config.eval_batch_size,
+        device=mine.device,
+        seed=config.seed,
+        logits_folder=folder.logits,
+    )
+    metrics = {"dataset": training.data.name, "method": config.method, "epochs": config.epochs, **measured}
+    write_json(folder.metrics, metrics)
+    return metrics

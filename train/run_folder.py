@@ -1,0 +1,110 @@
+"""The run folder: what a run was, how it went, where it stands, what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mixset.errors import InputError
+
+from .config import TrainConfig
+from .networks import NetworkSpec
+
+# Where and how fast a run goes, not what it computes: these may change between a run and its resumption.
+FREE = {"out", "resume", "workers", "device", "data", "checkpoint_every", "eval_batch_size", "threads", "suites"}
+
+
+class RunFolder:
+    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.pt`, `logits/`, and `metrics.json`, written last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config, self.log, self.checkpoint = path / "config.json", path / "log.jsonl", path / "checkpoint.pt"
+        self.weights, self.logits, self.metrics = path / "weights.pt", path / "logits", path / "metrics.json"
+
+    def begin(self, config: TrainConfig, network: NetworkSpec, classes: tuple[str, ...], world: int) -> None:
+        """Make the folder, or find that it holds the same run and `config.resume` allows going on.
+
+        Raises:
+            InputError: the folder holds a run and `--resume` is not given, holds another run, or is something else.
+        """
+        described = config.to_json()
+        if self.config.exists():
+            if not config.resume:
+                raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
+            before = read_json(self.config)["config"]
+            changed = sorted(
+                name for name in described if name not in FREE and _plain(described[name]) != before.get(name)
+            )
+            if changed:
+                name = changed[0]
+                raise InputError(
+                    f"run folder {self.path}: holds a run with {name} {before.get(name)}, not {described[name]}; "
+                    "give the run's own settings or another --out"
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(
+            self.config,
+            {
+                "config": described,
+                "network": {"factory": network.factory, "arguments": network.arguments},
+                "classes": classes,
+                "processes": world,
+                "versions": versions(),
+            },
+        )
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add a line to the log."""
+        with open(self.log, "a") as handle:
+            handle.write(json.dumps(entry) + "\n")
+
+    def log_size(self) -> int:
+        """Bytes of the log; a checkpoint keeps it, and `cut_log` takes away what a killed run wrote after it."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def cut_log(self, size: int) -> None:
+        """Take away what was logged after the checkpoint."""
+        if self.log.exists():
+            os.truncate(self.log, min(size, self.log_size()))
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """The lines of the log."""
+        if self.log.exists():
+            for line in self.log.read_text().splitlines():
+                yield json.loads(line)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a run's numbers."""
+    names = ("pixmix", "torch", "torchvision", "numpy", "numba", "pillow", "h5py", "scikit-learn")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content; a missing or damaged one raises InputError that names it."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; is {path.parent} a run folder of a run that ended?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: damaged ({error})") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, path)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))
