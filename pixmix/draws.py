@@ -186,14 +186,14 @@ _32 = np.uint64(32)
 
 
 @njit(cache=True, nogil=True)
-def _uniforms(seed, epoch, index, number):  # type: ignore[no-untyped-def]
+def _uniforms(seed, epoch, index, number):
     """The four uniform numbers of one block of the stream."""
     w = block(np.uint64(index), epoch, np.uint64(number), _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])
 
 
 @njit(cache=True, nogil=True)
-def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds):  # type: ignore[no-untyped-def]
+def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds):
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], 0)
         if u[0] < 0.5:
@@ -204,7 +204,7 @@ def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds
 
 
 @njit(cache=True, nogil=True)
-def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, left):  # type: ignore[no-untyped-def]
+def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, left):
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], 1)
         source = 0
@@ -217,7 +217,7 @@ def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, 
 
 
 @njit(cache=True, nogil=True)
-def _weights(which, first, second, exponent):  # type: ignore[no-untyped-def]
+def _weights(which, first, second, exponent):
     """The mixing weights (a, b), float32: half the time Beta(β, 1) and Beta(1, β), else 1 + Beta(1, β), −Beta(1, β).
 
     Beta(β, 1) is U^(1/β) and Beta(1, β) is 1 − U^(1/β); `exponent` is 1/β.
@@ -229,7 +229,7 @@ def _weights(which, first, second, exponent):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _draw_rounds(  # type: ignore[no-untyped-def]
+def _draw_rounds(
     seed,
     epoch,
     indices,

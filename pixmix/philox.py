@@ -57,7 +57,7 @@ class Key:
 
 
 @njit(cache=True, nogil=True)
-def block(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def block(c0, c1, c2, c3, k0, k1):
     """Four 32-bit words, each as uint64, of a counter of four and a key of two words (uint64, below 2**32)."""
     for _ in range(10):
         p0 = _MULTIPLIER_0 * c0
@@ -69,13 +69,13 @@ def block(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def unit(word):  # type: ignore[no-untyped-def]
+def unit(word):
     """A 32-bit word as a float64 in the open interval (0, 1)."""
     return (np.float64(word) + 0.5) * 2.0**-32
 
 
 @njit(cache=True, nogil=True)
-def _fill_words(seed, epoch, indices, stream, first_block, words):  # type: ignore[no-untyped-def]
+def _fill_words(seed, epoch, indices, stream, first_block, words):
     k0, k1 = seed & _LOW, seed >> _32
     for n in range(words.shape[0]):
         index = np.uint64(indices[n])

@@ -1,0 +1,28 @@
+"""Engines: they do to uint8 pictures what the draws say; `pillow` is the definition, the others are equal to it.
+
+Each is a function `mix(pictures (N, H, W, 3) uint8, mixing_pictures (M, h, w, 3) uint8, draws, settings)` that gives
+(N, 3, H, W) float32 in [0, 1].
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import numpy as np
+
+from mixset.errors import InputError
+
+ENGINES: dict[str, str] = {"pillow": "pillow", "numba": "numba"}
+"""Name of an engine → its module here; modules are imported when asked for."""
+
+
+def find_engine(name: str) -> Callable[..., np.ndarray]:
+    """The `mix` function of the engine `name`.
+
+    Raises:
+        InputError: there is no such engine.
+    """
+    if name not in ENGINES:
+        raise InputError(f"engine: no engine named {name!r}; known: {', '.join(ENGINES)}")
+    return importlib.import_module(f".{ENGINES[name]}", __name__).mix

@@ -1,0 +1,42 @@
+"""What every engine asks of its arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixset.errors import InputError
+
+from ..draws import Draws
+
+
+def check_pictures(pictures: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws) -> None:
+    """Check the arguments of an engine.
+
+    Raises:
+        InputError: pictures are no (N, H, W, 3) uint8, there are no draws for them, or the draws ask for mixing
+            pictures or crops that are not there.
+    """
+    _check_array("pictures", pictures)
+    if len(draws) != len(pictures):
+        raise InputError(f"draws: {len(draws)} for {len(pictures)} pictures; draw with one index a picture")
+    rounds = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
+    asked = (rounds & (draws.op < 0)).any(axis=1)
+    if not asked.any():
+        return
+    if mixing_pictures is None:
+        raise InputError("mixing pictures: the draws mix some in, but none are given")
+    _check_array("mixing pictures", mixing_pictures)
+    last = draws.picture[asked].max()
+    if last >= len(mixing_pictures):
+        raise InputError(f"mixing pictures: picture {last} was drawn, but there are {len(mixing_pictures)}")
+    (height, width), (h, w) = pictures.shape[1:3], mixing_pictures.shape[1:3]
+    if draws.top[asked].max() + height > h or draws.left[asked].max() + width > w:
+        raise InputError(f"mixing pictures: the drawn crops of {height}×{width} do not fit into {h}×{w}")
+
+
+def _check_array(what: str, array: np.ndarray) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3:
+        kind = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InputError(f"{what}: an (N, H, W, 3) uint8 array is needed, got {kind}")
+    if 0 in array.shape[1:3]:
+        raise InputError(f"{what}: pictures without pixels: shape {array.shape}")
