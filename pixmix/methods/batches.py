@@ -14,10 +14,9 @@ from mixset.errors import InputError
 from .. import philox
 from .base import Method, StepKey
 
-# The host draws one row of uniforms a step: the fields first, then one value per picture, whose ranks permute the batch.
+# One row of uniforms a step: first the fields, then one value per picture, whose order permutes the batch.
 SLOT_SHARE, SLOT_COIN, SLOT_ROW, SLOT_COLUMN, SLOT_PERMUTATION = range(5)
-RANKS = 4096
-STEPS = 2**32 // RANKS
+SLOTS_PER_RANK = 2**20
 
 
 class Mixup(Method):
@@ -74,11 +73,9 @@ class CutMix(Method):
 
 
 def _uniforms(key: StepKey, count: int) -> np.ndarray:
-    """One step's draws: (SLOT_PERMUTATION + count,) float64 in (0, 1); steps and ranks share the counter's index."""
-    if not (0 <= key.step < STEPS and 0 <= key.rank < RANKS):
-        raise InputError(f"step {key.step} and rank {key.rank} must be below {STEPS:,} and {RANKS:,}")
-    index = np.array([key.step * RANKS + key.rank])
-    return philox.uniforms(key.seed, key.epoch, index, philox.BATCH, SLOT_PERMUTATION + count)[0]
+    """One step's draws: (SLOT_PERMUTATION + count,) float64 in (0, 1); each rank has a stretch of slots of its own."""
+    first, slots = key.rank * SLOTS_PER_RANK, SLOT_PERMUTATION + count
+    return philox.uniforms(key.seed, key.epoch, np.array([key.step]), philox.BATCH, slots, first=first)[0]
 
 
 def _beta(uniform: float, parameter: float) -> float:

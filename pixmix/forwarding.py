@@ -1,0 +1,219 @@
+"""Pictures in, logits out: how every evaluator reads a picture set, runs a network and keeps what it gave."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mixset.console import Progress
+from mixset.errors import InputError
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Pictures (n, H, W, 3) uint8, labels (n,) int64 and the pictures' places in their set (n,) int64."""
+
+
+class PictureSet:
+    """A labelled picture set in one of the forms `pixmix.evaluate` takes, read batch by batch in its own order.
+
+    Args:
+        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence of (H, W, 3) uint8; or a
+            sequence or map-style Dataset of (picture, label). What is no array is read by `workers` processes and
+            need not fit into memory.
+
+    Raises:
+        InputError: no pictures, or not uint8 RGB of one size.
+    """
+
+    def __init__(self, data: Any, *, workers: int = 0) -> None:
+        self.workers = workers
+        self.array: np.ndarray | None = None
+        if isinstance(data, tuple) and len(data) == 2:
+            pictures, labels = data
+            labels = np.asarray(labels)
+            if len(pictures) != len(labels) or labels.ndim != 1 or labels.dtype.kind not in "iu":
+                raise InputError(
+                    f"data: {len(pictures):,} pictures need as many whole numbers as labels, "
+                    f"got {labels.dtype} {labels.shape}"
+                )
+            self.labels = labels.astype(np.int64)
+            if isinstance(pictures, np.ndarray | Tensor):
+                self.array = np.asarray(pictures)
+            data = _Pairs(pictures, self.labels)
+        self.items = data
+        if len(data) == 0:
+            raise InputError("data: there is no picture in the set")
+        first = np.asarray(data[0][0]) if self.array is None else self.array
+        _check_pictures(first, dimensions=3 if self.array is None else 4)
+        self.size: tuple[int, int] = (first.shape[-3], first.shape[-2])
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """All pictures in order, in batches; the last one may be smaller."""
+        if self.array is not None:
+            for start in range(0, len(self), batch_size):
+                places = np.arange(start, min(start + batch_size, len(self)))
+                yield np.ascontiguousarray(self.array[start : start + batch_size]), self.labels[places], places
+            return
+        loader: DataLoader = DataLoader(
+            self.items,
+            batch_size=batch_size,
+            num_workers=self.workers,
+            collate_fn=_stack,
+            generator=torch.Generator(),  # without one the loader draws a seed from the global generator
+        )
+        start = 0
+        for pictures, labels in loader:
+            yield pictures, labels, np.arange(start, start + len(labels))
+            start += len(labels)
+
+    def fingerprint(self) -> str | None:
+        """SHA-256 of pictures and labels; None where the pictures are no array, and hashing would cost a reading."""
+        if self.array is None:
+            return None
+        digest = hashlib.sha256(f"{self.array.shape}".encode())
+        digest.update(self.labels)
+        for start in range(0, len(self.array), 1000):
+            digest.update(np.ascontiguousarray(self.array[start : start + 1000]))
+        return digest.hexdigest()
+
+
+class _Pairs:
+    """Pictures and labels in two sequences, as one of pairs."""
+
+    def __init__(self, pictures: Any, labels: np.ndarray) -> None:
+        self.pictures, self.labels = pictures, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, int]:
+        return self.pictures[place], int(self.labels[place])
+
+
+def _stack(items: list[tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    pictures = [np.asarray(picture) for picture, _ in items]
+    for picture in pictures:
+        _check_pictures(picture, dimensions=3)
+        if picture.shape != pictures[0].shape:
+            raise InputError(f"data: pictures of one size are needed, got {pictures[0].shape} and {picture.shape}")
+    return np.stack(pictures), np.array([int(label) for _, label in items], np.int64)
+
+
+def _check_pictures(array: np.ndarray, *, dimensions: int) -> None:
+    if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] != 3 or 0 in array.shape:
+        shape = "(H, W, 3)" if dimensions == 3 else "(N, H, W, 3)"
+        raise InputError(f"data: pictures must be {shape} uint8, got {array.dtype} {array.shape}")
+
+
+@contextmanager
+def evaluating(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """The network in eval mode on `device`, without autocast; afterwards each module is as it was found."""
+    modes = [(module, module.training) for module in network.modules()]
+    home = home_device(network)
+    try:
+        network.eval()
+        network.to(device)
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        network.to(home)
+
+
+def home_device(network: nn.Module) -> torch.device:
+    """Where the network's weights are."""
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+
+def to_device(pictures: np.ndarray, device: torch.device) -> Tensor:
+    """(n, H, W, 3) uint8 to (n, 3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).contiguous().float().div(255)
+
+
+def run_batches(
+    batches: Iterable[Any], forward: Callable[[Any], tuple[Tensor, np.ndarray]], count: int, what: str, *, quiet: bool
+) -> dict[str, np.ndarray]:
+    """Forward all batches: `logits` (count, classes) float32 and `labels` (count,) int64, in the batches' order.
+
+    Args:
+        forward: a batch to its logits and labels.
+        what: the pictures' name in the progress line.
+    """
+    logits: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    with Progress(count, what, quiet=quiet) as progress:
+        for batch in batches:
+            given, truth = forward(batch)
+            if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != len(truth):
+                found = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+                raise InputError(f"the network must give logits ({len(truth)}, classes) for {what}, got {found}")
+            logits.append(given.detach().float().cpu().numpy())
+            labels.append(truth)
+            progress.advance(len(truth))
+    return {"logits": np.concatenate(logits), "labels": np.concatenate(labels)}
+
+
+class LogitsStore:
+    """Logits by name, kept in memory and, with a folder, in `NAME.npz` files that the next evaluation finds.
+
+    A file is used again only where its key is the same: the SHA-256 of network, data and protocol. Without a
+    fingerprint of network or data (see `PictureSet.fingerprint`) files are written but not used again.
+    """
+
+    def __init__(self, folder: Path | None, *fingerprints: str | None) -> None:
+        self.folder = folder
+        self.fingerprints = fingerprints
+        self.kept: dict[str, dict[str, np.ndarray]] = {}
+
+    def fetch(self, name: str, protocol: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """The arrays called `name`; `protocol` says in words what else they depend on, such as a seed."""
+        if name not in self.kept:
+            key = None
+            if None not in self.fingerprints:
+                key = hashlib.sha256("\n".join([*map(str, self.fingerprints), protocol]).encode()).hexdigest()
+            arrays = self._read(name, key)
+            if arrays is None:
+                arrays = compute()
+                self._write(name, key, arrays)
+            self.kept[name] = arrays
+        return self.kept[name]
+
+    def _read(self, name: str, key: str | None) -> dict[str, np.ndarray] | None:
+        if self.folder is None or key is None:
+            return None
+        try:
+            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
+                return {part: file[part] for part in ("logits", "labels")} if str(file["key"]) == key else None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # absent or cut short: computed again
+
+    def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{name}.npz.{os.getpid()}.partial"
+        with partial.open("wb") as file:
+            np.savez(file, key=np.array(key or ""), **arrays)
+        partial.replace(self.folder / f"{name}.npz")
+
+
+def network_fingerprint(network: nn.Module) -> str:
+    """SHA-256 of the modules' description and of all weights and buffers."""
+    digest = hashlib.sha256(repr(network).encode())
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
