@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from .errors import InputError
+
+T = TypeVar("T")
 
 
 def run_command(main: Callable[[], object]) -> None:
@@ -32,6 +37,34 @@ def run_command(main: Callable[[], object]) -> None:
             raise
         where = f" {error.filename}" if error.filename else ""
         _exit(f"error: cannot write{where}: {error.strerror}; free space or choose another place, then run it again", 2)
+
+
+def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str], **options: Any) -> T:
+    """Parse a command's arguments with tyro; bad ones raise InputError with one line instead of tyro's box.
+
+    Args:
+        what: a dataclass or function whose fields are the flags.
+        prog: the command as the user typed it.
+        arguments: what follows it.
+        options: for `tyro.cli`, for example `default`.
+    """
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(what, prog=prog, args=arguments, **options)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        inside = [line.strip("│ ") for line in said.getvalue().splitlines() if line.startswith("│")]
+        rules = [place for place, line in enumerate(inside) if line.startswith("─")]
+        text = " ".join(inside[: rules[0]] if rules else inside)
+        if text.startswith("Error parsing "):
+            where, _, message = text.removeprefix("Error parsing ").partition(": ")
+            # A check of ours names its field itself; tyro's own need the flag they are about.
+            text = f"{where}: {message}" if where.startswith("--") else message
+        raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
 
 
 def _exit(line: str, code: int) -> None:

@@ -11,13 +11,12 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from mixset.pictures import read_picture
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.dataset import epoch_order
 from pixmix.draws import Key
 from pixmix.methods.base import Method
 
-from .data import Pictures
+from .data import Pictures, read
 
 PADDING = 4
 """Pixels of black around a picture in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
@@ -44,7 +43,7 @@ class TrainingSet(Dataset):
     def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
         if self.pictures.array is not None:
             return crop_and_flip(self.pictures.array[indices], key, indices, padding=PADDING, flip=self.flip)
-        files = (Image.fromarray(read_picture(self.pictures.files[index])) for index in indices)
+        files = (Image.fromarray(read(self.pictures.files[index])) for index in indices)
         return random_resized_crop(files, key, indices, size=self.pictures.size, flip=self.flip)
 
 

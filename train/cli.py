@@ -4,44 +4,77 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-import tyro
-
-from mixset.console import run_command
+from mixset.console import parse, run_command
 from mixset.errors import InputError
 
 
-@dataclass(frozen=True)
-class Command:
-    """One of the program's commands; what it needs is imported when it is run, so that help comes at once."""
-
-    summary: str
-    run: Callable[[list[str]], None]
-
-
 def _train(arguments: list[str]) -> None:
-    from .config import RECIPES, TrainConfig, recipe
+    from .config import TrainConfig, recipe
 
-    config = tyro.cli(
-        TrainConfig,
-        prog="pixmix train",
-        args=arguments,
-        default=recipe(_option(arguments, "--recipe") or "cifar"),
-        config=(tyro.conf.FlagConversionOff, tyro.conf.OmitArgPrefixes) if not RECIPES else (),
-    )
+    start = recipe(_option(arguments, "--recipe") or "cifar")
+    config = parse(TrainConfig, "pixmix train", arguments, default=start)
     from .run import train
     from .table import print_table
 
-    metrics = train(config)
-    if metrics is not None:
+    if train(config) is not None:
         print_table([config.folder])
         print(f"run folder: {config.folder}")
 
 
+def _show(arguments: list[str]) -> None:
+    from .show import ShowConfig
+
+    config = parse(ShowConfig, "pixmix show", arguments)
+    from .figures import show
+
+    print(f"wrote {show(config)}")
+
+
+def _report(arguments: list[str]) -> None:
+    from .report import ReportConfig
+
+    config = parse(ReportConfig, "pixmix report", arguments)
+    from .page import report
+    from .table import print_table
+
+    print_table(list(config.runs))
+    print(f"wrote {report(config)}")
+
+
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+    "train": ("train a classifier and measure how safe it is", _train),
+    "show": ("draw what PixMix and the other methods make of a picture", _show),
+    "report": ("print the table of some runs and write a page about them", _report),
+}
+"""Name, summary and function of each command; what a command needs is imported when it runs, so that help is quick."""
+
+HELP = """usage: pixmix COMMAND ...
+
+Train classifiers with PixMix and its rivals, and measure how safe they are.
+
+{commands}
+
+`pixmix COMMAND --help` explains a command. To make a mixing set, see `mixset --help`.
+Try it: pixmix train digits --recipe quick --method pixmix --mixing-set fractals"""
+
+
+def main(command: str | None = None) -> None:
+    """Run `pixmix COMMAND ...`, or the given command with all the arguments."""
+    run_command(lambda: _dispatch(sys.argv[1:] if command is None else [command, *sys.argv[1:]]))
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in COMMANDS.items())))
+    elif arguments[0] not in COMMANDS:
+        raise InputError(f"pixmix {arguments[0]}: no such command; the commands are {', '.join(COMMANDS)}")
+    else:
+        COMMANDS[arguments[0]][1](arguments[1:])
+
+
 def _option(arguments: list[str], name: str) -> str | None:
-    """The value of one option, looked for before the rest is parsed, since it decides their defaults."""
+    """The value of an option that has to be known before the others can be parsed."""
     for place, argument in enumerate(arguments):
         if argument == name and place + 1 < len(arguments):
             return arguments[place + 1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import EXTENSIONS, read_picture
+from mixset.pictures import decode, list_pictures, scale_and_crop
 
 Uint8 = NDArray[np.uint8]
 HALF = (0.5, 0.5, 0.5)
@@ -29,8 +29,8 @@ class Pictures(Sequence[Uint8]):
         labels: (N,) int64.
         size: side of the pictures the network sees, in pixels.
         array: (N, size, size, 3) uint8, for pictures in memory.
-        files: N picture files, for those that are read; `self[i]` is then the short side scaled to 8/7 of `size` and
-            the centre cropped (the standard test transform: 256 and 224).
+        files: N picture files, for those that are read; `self[i]` then has its short side scaled to 8/7 of `size` and
+            its centre cropped (the standard test transform: 256 and 224).
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class Pictures(Sequence[Uint8]):
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if self.array is not None:
             return self.array[index]
-        return centre_crop(Image.fromarray(read_picture(self.files[index])), self.size)
+        larger = self.size * 8 // 7
+        margin = (larger - self.size) // 2
+        picture = scale_and_crop(read(self.files[index]), (larger, larger))
+        return picture[margin : margin + self.size, margin : margin + self.size]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +162,7 @@ def _folder(root: Path, size: int | None) -> TrainingData:
         raise InputError(f"folder:{root}: test/ has the class {unknown[0]} that train/ lacks")
     train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
     if size is None:
-        side = min(read_picture(train[0][0]).shape[:2])
+        side = min(read(train[0][0]).shape[:2])
         size = side if side <= IN_MEMORY else 224
     name = root.resolve().name
     if size <= IN_MEMORY:
@@ -175,41 +178,32 @@ def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDAr
     files: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = sorted(path for path in (root / name).rglob("*") if path.suffix.lower() in EXTENSIONS)
+        found = list_pictures(root / name)
         files += found
         labels += [label] * len(found)
     if not files:
-        raise InputError(f"{root}: holds no pictures in its class folders; put {', '.join(sorted(EXTENSIONS))} there")
+        raise InputError(f"{root}: holds no pictures in its class folders")
     return files, np.array(labels, np.int64)
 
 
 def _read_all(files: Sequence[Path], size: int) -> Uint8:
     out = np.empty((len(files), size, size, 3), np.uint8)
 
-    def read(index: int) -> None:
-        picture = read_picture(files[index])
-        out[index] = picture if picture.shape == out.shape[1:] else fitted(Image.fromarray(picture), size)
+    def place(index: int) -> None:
+        out[index] = scale_and_crop(read(files[index]), (size, size))
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
-        for _ in pool.map(read, range(len(files))):
+        for _ in pool.map(place, range(len(files))):
             pass
     return out
 
 
-def fitted(picture: Image.Image, size: int) -> Uint8:
-    """The short side scaled to `size`, the centre kept: (size, size, 3) uint8."""
-    scale = size / min(picture.size)
-    width, height = (max(size, round(side * scale)) for side in picture.size)
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(picture.crop((left, top, left + size, top + size)))
-
-
-def centre_crop(picture: Image.Image, size: int) -> Uint8:
-    """The short side scaled to 8/7 of `size` (256 for 224), the centre cropped: (size, size, 3) uint8."""
-    larger = fitted(picture, size * 8 // 7)
-    margin = (len(larger) - size) // 2
-    return larger[margin : margin + size, margin : margin + size]
+def read(file: Path) -> Uint8:
+    """The picture in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
+    try:
+        return decode(file)
+    except InputError as error:
+        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
 
 
 DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {
