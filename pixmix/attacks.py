@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from mixset.errors import InputError
 
 from . import philox
 
-BALLS = ("corrected", "reference")
+Ball = Literal["corrected", "reference"]
+BALLS: tuple[Ball, ...] = get_args(Ball)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class PGDSettings:
     """Length of a step, in the same units."""
     steps: int = 20
     """Gradient steps; the last iterate is the adversary."""
-    ball: Literal["corrected", "reference"] = "corrected"
+    ball: Ball = "corrected"
     """Around what the ball lies. "corrected": the picture. "reference": the picture after the random start, as in the
     paper's code, so an adversary may be 2 epsilon away, and the first gradient may be taken outside [0, 1]."""
 

@@ -83,9 +83,9 @@ class PictureSet:
         if self.array is None:
             return None
         digest = hashlib.sha256(f"{self.array.shape}".encode())
-        digest.update(self.labels)
+        digest.update(self.labels.data)
         for start in range(0, len(self.array), 1000):
-            digest.update(np.ascontiguousarray(self.array[start : start + 1000]))
+            digest.update(np.ascontiguousarray(self.array[start : start + 1000]).data)
         return digest.hexdigest()
 
 
@@ -206,7 +206,7 @@ class LogitsStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"{name}.npz.{os.getpid()}.partial"
         with partial.open("wb") as file:
-            np.savez(file, key=np.array(key or ""), **arrays)
+            np.savez(file, key=np.array(key or ""), logits=arrays["logits"], labels=arrays["labels"])
         partial.replace(self.folder / f"{name}.npz")
 
 
@@ -215,5 +215,5 @@ def network_fingerprint(network: nn.Module) -> str:
     digest = hashlib.sha256(repr(network).encode())
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

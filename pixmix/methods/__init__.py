@@ -66,7 +66,7 @@ def make_method(
         size: (H, W) of the training pictures.
         mean: the normaliser's, per channel, in units of [0, 1] pictures.
         pool: the mixing pictures; needed where `METHODS[name].needs_pool`, left aside elsewhere.
-        settings: of PixMix, default the CIFAR ones; `partner` is set by the method.
+        settings: of PixMix, default the CIFAR ones; the method sets `partner`.
         engine: which of `pixmix.engines.ENGINES` mixes.
 
     Raises:
@@ -74,9 +74,7 @@ def make_method(
     """
     if name not in METHODS:
         raise InputError(f"unknown method {name!r}; the methods are {', '.join(METHODS)}")
-    if METHODS[name].needs_pool and pool is None:
-        raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
-    # Imported here, because the table above is read before torch and numba are wanted.
+    # Below, because the table above is read before torch and numba are wanted.
     if name == "baseline":
         from .base import Method
 
