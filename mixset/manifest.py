@@ -32,6 +32,7 @@ class Entry:
     """Of the file's bytes."""
     content_hash: str
     """Of pictures, seeds and params: equal for any compression and version."""
+    compression: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,15 @@ class Manifest:
 
 def entry(info: ShardInfo) -> Entry:
     """The manifest's entry for a shard; reads the whole file once for its SHA-256."""
-    return Entry(info.path.name, info.family, info.start_index, info.count, sha256(info.path), info.content_hash)
+    return Entry(
+        name=info.path.name,
+        family=info.family,
+        start_index=info.start_index,
+        count=info.count,
+        sha256=sha256(info.path),
+        content_hash=info.content_hash,
+        compression=info.compression,
+    )
 
 
 def sha256(path: Path) -> str:

@@ -44,8 +44,8 @@ def list_pictures(folder: Path) -> list[Path]:
 def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None) -> np.ndarray:
     """The picture in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
 
-    EXIF rotation is applied; of an animation the first frame is taken; transparency lies on black, as PixMix's
-    own loader has it for palettes and on white for nobody; 16-bit and float samples are scaled to 8 bits.
+    EXIF rotation is applied; of an animation the first frame is taken; what is transparent lies on black; 16-bit and
+    float samples are scaled to 8 bits.
 
     Args:
         at_least: (h, w); a JPEG much larger than this may be decoded at 1/2, 1/4 or 1/8 of its size.
@@ -73,7 +73,7 @@ def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] 
             raise InputError("too large for this machine's memory") from error
         except _BROKEN as error:
             if isinstance(error, FileNotFoundError | PermissionError):
-                raise InputError(error.strerror.lower()) from error
+                raise InputError((error.strerror or "not readable").lower()) from error
             raise InputError(f"broken picture ({(str(error).splitlines() or [type(error).__name__])[0]})") from error
         finally:
             Image.MAX_IMAGE_PIXELS = previous

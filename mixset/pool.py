@@ -120,7 +120,7 @@ def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: boo
             file.seek(0)
             digest.update(file.read())
             for picture in _scaled(mixing_set, shape):
-                digest.update(picture)
+                digest.update(picture.data)
                 file.write(picture.data)
                 progress.advance()
             file.flush()

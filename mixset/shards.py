@@ -38,7 +38,7 @@ class _ContentHash:
         self.pictures = hashlib.sha256(f"{shape[0]}x{shape[1]}x3:".encode())
 
     def add(self, picture: np.ndarray) -> None:
-        self.pictures.update(picture)
+        self.pictures.update(picture.data)
 
     def finish(self, seeds: list[int], params: list[bytes]) -> str:
         self.pictures.update(np.array(seeds, "<u8").tobytes())
