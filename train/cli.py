@@ -32,10 +32,9 @@ def _show(arguments: list[str]) -> None:
 
 
 def _report(arguments: list[str]) -> None:
-    from .report import ReportConfig
+    from .report import ReportConfig, report
 
     config = parse(ReportConfig, "pixmix report", arguments)
-    from .page import report
     from .table import print_table
 
     print_table(list(config.runs))

@@ -22,15 +22,17 @@ IN_MEMORY = 64
 """Folders of pictures up to this side are held in memory and cropped with padding; larger ones are read each time."""
 
 
-class Pictures(Sequence[Uint8]):
-    """Pictures of one size with labels, in memory or read from their files at each access.
+class Pictures(Sequence[tuple[Uint8, int]]):
+    """Pictures of one size with their labels, in memory or read from their files at each access.
+
+    `self[i]` is a picture, (size, size, 3) uint8, and its label.
 
     Args:
         labels: (N,) int64.
         size: side of the pictures the network sees, in pixels.
         array: (N, size, size, 3) uint8, for pictures in memory.
-        files: N picture files, for those that are read; `self[i]` then has its short side scaled to 8/7 of `size` and
-            its centre cropped (the standard test transform: 256 and 224).
+        files: N picture files, for those that are read; `self[i]` has its short side scaled to 8/7 of `size` and its
+            centre cropped (the standard test transform: 256 and 224).
     """
 
     def __init__(
@@ -42,12 +44,13 @@ class Pictures(Sequence[Uint8]):
         return len(self.labels)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        label = int(self.labels[index])
         if self.array is not None:
-            return self.array[index]
+            return self.array[index], label
         larger = self.size * 8 // 7
         margin = (larger - self.size) // 2
         picture = scale_and_crop(read(self.files[index]), (larger, larger))
-        return picture[margin : margin + self.size, margin : margin + self.size]
+        return picture[margin : margin + self.size, margin : margin + self.size], label
 
 
 @dataclass(frozen=True, kw_only=True)

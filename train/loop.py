@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -195,9 +196,8 @@ def test_batches(pictures: Pictures, processes: Processes, size: int) -> Iterato
     """This process's share of the test pictures as ((n, 3, H, W) float32 in [0, 1], (n,) labels)."""
     mine = range(processes.rank, len(pictures), processes.world)
     for start in range(0, len(mine), size):
-        indices = list(mine[start : start + size])
-        batch = torch.stack([torch.from_numpy(pictures[index].copy()) for index in indices])
-        yield batch.permute(0, 3, 1, 2).float() / 255, torch.from_numpy(pictures.labels[indices])
+        batch, labels = zip(*(pictures[index] for index in mine[start : start + size]), strict=True)
+        yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255, torch.tensor(labels)
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:

@@ -11,18 +11,18 @@ from torch import nn
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
-from mixset.generate import default_set
 from pixmix.methods import METHODS, make_method
-from pixmix.methods.base import Method
 from pixmix.normalized import Normalized
 
 from . import checkpoints
 from .config import TrainConfig
 from .data import TrainingData, load_data
+from .figures import draw_training
 from .loop import Training
 from .networks import NetworkSpec, network_spec
 from .processes import Processes, processes
 from .run_folder import RunFolder, read_json, write_json
+from .sources import mixing_set
 
 
 def train(config: TrainConfig) -> dict[str, Any] | None:
@@ -46,13 +46,22 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     with processes(config.device) as mine:
         data = load_data(config.dataset, size=config.size, folder=config.data)
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
-        method = _method(config, data)
+        pictures = _mixing_set(config, data)
+        method = make_method(
+            config.method,
+            dataset_classes=len(data.classes),
+            size=(data.size, data.size),
+            mean=data.mean,
+            pool=None if pictures is None else MixingPool(pictures, data.size),
+            settings=config.mix,
+        )
         torch.manual_seed(config.seed)
         network = _network(config, spec, data)
         # After the weights, which are the same everywhere, each process draws its own dropout.
         torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
         if mine.leads:
             folder.begin(config, spec, data.classes, mine.world)
+            draw_training(data, method, config.seed, pictures, folder.path)
         mine.gather(None)  # none goes on before the folder is there
         training = Training(config, data, network, method, folder, mine)
         if config.resume:
@@ -61,28 +70,14 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     return _finish(config, folder, training, mine) if mine.leads else None
 
 
-def mixing_set(config: TrainConfig, size: int) -> MixingSet:
-    """The mixing set that `--mixing-set` and `--weights` name; `fractals` is made on first use."""
-    sources = [default_set(size) if name == "fractals" else Path(name) for name in config.mixing_set]
-    return MixingSet(*sources, weights=config.weights or None)
-
-
-def _method(config: TrainConfig, data: TrainingData) -> Method:
-    pool = None
-    if METHODS[config.method].needs_pool:
-        if not config.mixing_set:
-            raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
-        pool = MixingPool(mixing_set(config, data.size), data.size)
-    elif config.mixing_set:
-        raise InputError(f"--method {config.method}: mixes no pictures in; leave --mixing-set out")
-    return make_method(
-        config.method,
-        dataset_classes=len(data.classes),
-        size=(data.size, data.size),
-        mean=data.mean,
-        pool=pool,
-        settings=config.mix,
-    )
+def _mixing_set(config: TrainConfig, data: TrainingData) -> MixingSet | None:
+    if not METHODS[config.method].needs_pool:
+        if config.mixing_set:
+            raise InputError(f"--method {config.method}: mixes no pictures in; leave --mixing-set out")
+        return None
+    if not config.mixing_set:
+        raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
+    return mixing_set(config.mixing_set, config.weights, data.size)
 
 
 def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData) -> nn.Module:
@@ -113,14 +108,17 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
 def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any]:
     """Weights, then measures; `metrics.json` comes last and marks the run as ended."""
     checkpoints.save(training.body.state_dict(), folder.weights)
+    test = training.data.test
     measured = pixmix.evaluate(
         training.network,
         config.suites,
-        (training.data.test, training.data.test.labels),
+        test if test.array is None else (test.array, test.labels),
         batch_size=config.eval_batch_size,
         device=mine.device,
         seed=config.seed,
         logits_folder=folder.logits,
+        workers=config.workers,
+        progress=True,
     )
     metrics = {"dataset": training.data.name, "method": config.method, "epochs": config.epochs, **measured}
     write_json(folder.metrics, metrics)

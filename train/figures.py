@@ -1,0 +1,160 @@
+"""Figures of pictures: PixMix over k and beta, the methods side by side, the steps of a mixing, a run's own pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from mixset import MixingPool, MixingSet
+from mixset.errors import InputError
+from mixset.pictures import scale_and_crop
+from mixset.sheet import PAPER, sheet
+from pixmix.draws import Draws, Key, draw
+from pixmix.engines import pillow
+from pixmix.methods import METHODS, make_method
+from pixmix.methods.base import Method, StepKey
+from pixmix.settings import PixMixSettings
+
+from .batches import TrainingSet
+from .data import HALF, TrainingData, read
+from .show import ShowConfig
+from .sources import mixing_set
+
+TILE = 160
+
+
+def show(config: ShowConfig) -> Path:
+    """Draw what `config` says and return the figure's path."""
+    *files, out = config.paths
+    pictures = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
+    pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
+    if config.steps:
+        figures = [
+            _steps(picture, pool, config, index, file.name)
+            for index, (picture, file) in enumerate(zip(pictures, files, strict=True))
+        ]
+    else:
+        figures = [
+            *(
+                _grid(picture, pool, config, index, file.name)
+                for index, (picture, file) in enumerate(zip(pictures, files, strict=True))
+            ),
+            _methods(pictures, pool, config),
+        ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _stacked(figures).save(out)
+    return out
+
+
+def _grid(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str) -> Image.Image:
+    tiles, captions = [], []
+    for k, beta in itertools.product(range(1, config.mix.k + 1), config.betas):
+        settings = dataclasses.replace(config.mix, k=k, beta=beta)
+        # The same stream of draws in each column, so that a row shows what beta alone changes.
+        tiles.append(_mixed(picture, pool, settings, _with_rounds(settings, config.seed, pool, k, index)))
+        captions.append(f"k {k}, β {beta:g}")
+    return sheet(tiles, captions, title=f"{name}: PixMix over k and β", columns=len(config.betas), tile=TILE)
+
+
+def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Image.Image:
+    # Mixup and CutMix need a second picture: where there is one only, it is its own mirror image.
+    batch = pictures if len(pictures) > 1 else np.concatenate([pictures, pictures[:, :, ::-1]])
+    size = (config.size, config.size)
+    tiles, captions = [], []
+    methods = [
+        make_method(name, dataset_classes=1000, size=size, mean=HALF, pool=pool, settings=config.mix) for name in METHODS
+    ]
+    for row, method in itertools.product(range(3 if len(pictures) == 1 else len(pictures)), methods):
+        place, epoch = (0, row) if len(pictures) == 1 else (row, 0)
+        tiles.append(_made(method, batch, Key(seed=config.seed, epoch=epoch))[place])
+        captions.append(method.name)
+    return sheet(tiles, captions, title="The methods", columns=len(methods), tile=TILE)
+
+
+def _made(method: Method, batch: np.ndarray, key: Key) -> np.ndarray:
+    """A batch (N, H, W, 3) uint8 through a method's picture and batch transforms, (N, H, W, 3) uint8."""
+    images = torch.from_numpy(method.pictures(batch, key, np.arange(len(batch))))
+    # CutMix leaves half of all batches alone, and a permutation may leave a picture with itself; a figure shows one
+    # that is changed.
+    for step in range(64):
+        mixed, _ = method.batch(
+            images, torch.arange(len(batch)), key=StepKey(seed=key.seed, epoch=key.epoch, step=step), classes=len(batch)
+        )
+        if type(method).batch is Method.batch or (mixed != images).flatten(1).any(1).all():
+            break
+    return _uint8(mixed.numpy())
+
+
+def _steps(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str) -> Image.Image:
+    draws, n = _with_rounds(config.mix, config.seed, pool, config.mix.k, index)
+    tiles, captions = [picture], ["input"]
+    blank = np.full_like(picture, PAPER, dtype=np.uint8)
+    made = list(pillow.steps(picture, pool.pictures, draws, config.mix, n=n))
+    for number, step in enumerate(made):
+        source = step.source if step.op is None else f"{step.op.replace('_', ' ')} {step.level:.2f}"
+        if number == 0:
+            tiles.append(_uint8(step.result[None])[0])
+            captions.append(f"start: {source}")
+            continue
+        tiles += [step.partner, _uint8(step.result[None])[0]]
+        weights = "" if step.mixing in ("darken_or_lighten", "swap_channel") else f" a {step.a:.2f} b {step.b:.2f}"
+        captions += [f"round {number}: {source}", f"{(step.mixing or '').replace('_', ' ')}{weights}"]
+    # The row above holds what is mixed in, the row below what comes of it.
+    above = [tiles[0], *tiles[2::2], blank][: len(made)]
+    below = [tiles[1], *tiles[3::2]]
+    words = [[captions[0], *captions[2::2], ""][: len(made)], [captions[1], *captions[3::2]]]
+    title = f"{name}: the steps of PixMix, above what is mixed in, below the result"
+    return sheet([*above, *below], [*words[0], *words[1]], title=title, columns=len(made), tile=TILE)
+
+
+def _with_rounds(settings: PixMixSettings, seed: int, pool: MixingPool, rounds: int, start: int) -> tuple[Draws, int]:
+    """Draws, and the first of them behind `start` that has so many rounds and mixes the pool's picture in."""
+    draws = draw(settings, Key(seed=seed, epoch=0), np.arange(1000 * start, 1000 * (start + 1)), pool)
+    used = ((draws.op < 0) & (np.arange(settings.k) < draws.rounds[:, None])).any(1)
+    fitting = np.flatnonzero((draws.rounds == rounds) & (used | (settings.partner == "input")))
+    if not len(fitting):
+        raise InputError(f"--mix.k {settings.k}: no draw of {rounds} rounds among 1,000; a smaller k shows as much")
+    return draws, int(fitting[0])
+
+
+def _mixed(picture: np.ndarray, pool: MixingPool, settings: PixMixSettings, chosen: tuple[Draws, int]) -> np.ndarray:
+    draws, n = chosen
+    return _uint8(pillow.mix(picture[None], pool.pictures, draws[n : n + 1], settings))[0]
+
+
+def _uint8(images: np.ndarray) -> np.ndarray:
+    """(N, 3, H, W) float32 in [0, 1] to (N, H, W, 3) uint8."""
+    return np.rint(images * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
+    parts = list(figures)
+    page = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), PAPER)
+    top = 0
+    for part in parts:
+        page.paste(part, (0, top))
+        top += part.height
+    return page
+
+
+def draw_training(data: TrainingData, method: Method, seed: int, pictures: MixingSet | None, folder: Path) -> None:
+    """Draw what a run trains on into its folder: `pictures.png` and, if it has a mixing set, `mixing_set.png`."""
+    spread = np.linspace(0, len(data.train) - 1, 8).astype(int)
+    made = TrainingSet(data.train, method, seed=seed, flip=data.flip)
+    rows = [np.stack([data.train[index][0] for index in spread])]
+    for epoch in range(3):
+        images, labels = made.__getitems__([(epoch, int(index)) for index in spread])
+        key = StepKey(seed=seed, epoch=epoch, step=0)
+        images, _ = method.batch(images, labels, key=key, classes=len(data.classes))
+        rows.append(_uint8(images.numpy()))
+    captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
+    sheet(list(np.concatenate(rows)), captions, columns=8, tile=96).save(folder / "pictures.png")
+    if pictures is not None:
+        sample = np.linspace(0, len(pictures) - 1, min(24, len(pictures))).astype(int)
+        sheet([pictures[index] for index in sample], columns=8, tile=96).save(folder / "mixing_set.png")
