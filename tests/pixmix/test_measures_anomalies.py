@@ -1,0 +1,87 @@
+"""AUROC, AUPR and FPR95 beside counting by hand, and by identities."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mixset.errors import InputError
+from pixmix import measures
+
+SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=25)
+
+
+def plain_auroc(known, anomalous):
+    """The share of pairs in the right order, ties half."""
+    return np.mean([(a > k) + 0.5 * (a == k) for a in anomalous for k in known])
+
+
+def plain_aupr(known, anomalous):
+    """Precision at each threshold, weighted by what recall it adds."""
+    total, before = 0.0, 0.0
+    for threshold in sorted({*known, *anomalous}, reverse=True):
+        found = sum(a >= threshold for a in anomalous)
+        flagged = found + sum(k >= threshold for k in known)
+        recall = found / len(anomalous)
+        total += (recall - before) * found / flagged
+        before = recall
+    return total
+
+
+def plain_fpr95(known, anomalous):
+    rates = [
+        np.mean(np.array(known) >= threshold)
+        for threshold in {*known, *anomalous}
+        if np.mean(np.array(anomalous) >= threshold) >= 0.95
+    ]
+    return min(rates)
+
+
+@settings(max_examples=80, deadline=None)
+@given(known=SCORES, anomalous=SCORES)
+def test_equal_counting_by_hand(known, anomalous):
+    assert measures.auroc(known, anomalous) == pytest.approx(plain_auroc(known, anomalous))
+    assert measures.aupr(known, anomalous) == pytest.approx(plain_aupr(known, anomalous))
+    assert measures.fpr95(known, anomalous) == pytest.approx(plain_fpr95(known, anomalous))
+
+
+def test_perfect_separation():
+    known, anomalous = np.linspace(-1, 0, 50), np.linspace(0.1, 1, 10)
+    assert measures.auroc(known, anomalous) == 1
+    assert measures.aupr(known, anomalous) == pytest.approx(1)
+    assert measures.fpr95(known, anomalous) == 0
+    assert measures.auroc(anomalous, known) == 0
+    assert measures.fpr95(anomalous, known) == 1
+
+
+def test_a_score_that_says_nothing_is_chance():
+    known, anomalous = np.zeros(50), np.zeros(10)
+    assert measures.auroc(known, anomalous) == 0.5
+    assert measures.aupr(known, anomalous) == pytest.approx(1 / 6)
+    assert measures.fpr95(known, anomalous) == 1
+
+
+def test_unsure_pictures_have_the_higher_score():
+    scores = measures.msp(np.array([[9.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]))
+    assert scores[0] < scores[1] < scores[2] == pytest.approx(-1 / 3)
+
+
+@pytest.mark.parametrize("measure", [measures.auroc, measures.aupr, measures.fpr95])
+@pytest.mark.parametrize(
+    ("known", "anomalous", "line"),
+    [
+        ([], [1.0], "in-distribution scores must be"),
+        ([1.0], [], "out-of-distribution scores must be"),
+        ([1.0], [[1.0]], r"\(N,\)"),
+        ([float("nan")], [1.0], "NaN"),
+        ([1.0], [float("inf")], "infinite"),
+    ],
+)
+def test_bad_scores_are_refused(measure, known, anomalous, line):
+    with pytest.raises(InputError, match=line):
+        measure(known, anomalous)
+
+
+def test_diverged_logits_are_refused():
+    with pytest.raises(InputError, match="not finite"):
+        measures.msp([[float("nan"), 0.0]])
