@@ -100,6 +100,10 @@ class Draws:
         """The draws of some of the pictures."""
         return Draws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All fields in their order: what a compiled kernel takes."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
 
 def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike | None) -> Draws:
     """What PixMix does to each of the pictures `indices`: a function of the arguments and nothing else.
