@@ -1,0 +1,102 @@
+"""Contact sheets: many pictures on one page, each with its caption."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .errors import InputError
+
+PAPER, INK, FAINT = (250, 250, 248), (38, 38, 42), (120, 120, 126)
+_GAP = 10
+
+
+def sheet(
+    pictures: Sequence[np.ndarray],
+    captions: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    columns: int | None = None,
+    tile: int = 160,
+) -> Image.Image:
+    """Lay pictures out in a grid, row by row.
+
+    Small pictures are enlarged by whole factors with hard pixels, so that what is seen is what is there; large ones are
+    scaled down. Captions may have several lines; lines too wide for the tile are wrapped.
+
+    Args:
+        pictures: each (H, W, 3) or (H, W) uint8; sizes may differ.
+        captions: one for each picture, or None for none.
+        title: a line above all.
+        columns: pictures in a row; default: as many as make the page a little wider than high.
+        tile: side of the square in pixels into which each picture is fitted.
+
+    Raises:
+        InputError: no pictures, or captions that do not fit in number.
+    """
+    if not len(pictures):
+        raise InputError("a contact sheet needs at least one picture")
+    if captions is not None and len(captions) != len(pictures):
+        raise InputError(f"captions: {len(captions)} for {len(pictures)} pictures; give one for each")
+    columns = columns or min(len(pictures), math.ceil(math.sqrt(1.4 * len(pictures))))
+    font, title_font = ImageFont.load_default(max(11, tile // 13)), ImageFont.load_default(max(16, tile // 9))
+    lines = [_wrap(caption, font, tile) for caption in captions or [""] * len(pictures)]
+    line_height = _height(font)
+    head = _GAP + (_height(title_font) + _GAP if title else 0)
+    below = [max(map(len, row)) * line_height + _GAP for row in _rows(lines, columns)]
+    tops = [head + row * (tile + 4) + sum(below[:row]) for row in range(len(below))]
+
+    width = max(_GAP + columns * (tile + _GAP), math.ceil(title_font.getlength(title)) + 2 * _GAP)
+    page = Image.new("RGB", (width, tops[-1] + tile + 4 + below[-1]), PAPER)
+    draw = ImageDraw.Draw(page)
+    if title:
+        draw.text((_GAP, _GAP), title, INK, title_font)
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, columns)
+        left, top = _GAP + column * (tile + _GAP), tops[row]
+        fitted = _fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile)
+        page.paste(fitted, (left + (tile - fitted.width) // 2, top + (tile - fitted.height) // 2))
+        for number, line in enumerate(lines[index]):
+            draw.text((left, top + tile + 4 + number * line_height), line, FAINT if number else INK, font)
+    return page
+
+
+def _rows(items: Sequence[list[str]], columns: int) -> list[Sequence[list[str]]]:
+    return [items[start : start + columns] for start in range(0, len(items), columns)]
+
+
+def _fit(picture: Image.Image, tile: int) -> Image.Image:
+    side = max(picture.size)
+    if side <= tile:
+        factor = tile // side
+        return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    size = (max(1, picture.width * tile // side), max(1, picture.height * tile // side))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _height(font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> int:
+    return math.ceil(font.getbbox("Áy")[3] * 1.2)
+
+
+def _wrap(caption: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Lines no wider than `width` pixels, broken at spaces, words longer than a line anywhere."""
+    lines = []
+    for paragraph in caption.splitlines():
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if font.getlength(longer) <= width:
+                line = longer
+                continue
+            if line:
+                lines.append(line)
+            while font.getlength(word) > width:
+                cut = max(1, next(n for n in range(len(word), 0, -1) if n == 1 or font.getlength(word[:n]) <= width))
+                lines.append(word[:cut])
+                word = word[cut:]
+            line = word
+        lines.append(line)
+    return lines
