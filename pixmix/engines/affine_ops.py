@@ -19,6 +19,7 @@ def _turns() -> np.ndarray:
 
 
 _TURNS = _turns()
+_BYTE = np.uint32(255)
 
 
 @njit(cache=True, nogil=True)
@@ -34,15 +35,37 @@ def rotate(source, degrees, result):
 
 @njit(cache=True, nogil=True)
 def affine(source, a, b, c, d, e, f, result):
-    """The output pixel with centre (x, y) is the input at (a·x + b·y + c, d·x + e·y + f), interpolated."""
+    """The output pixel with centre (x, y) is the input at (a·x + b·y + c, d·x + e·y + f), interpolated.
+
+    Fetching neighbours is what costs, so the three channels are fetched as one number; passes over a row, each of one
+    kind, let the arithmetic vectorise.
+    """
     height, width = source.shape[1:]
+    packed = _pack(source[0].reshape(-1), source[1].reshape(-1), source[2].reshape(-1))
     corners = np.empty((4, width), np.uint32)
     shares = np.empty((2, width), np.float64)
     inside = np.empty(width, np.uint8)
     for y in range(height):
         _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside)
+        for corner in range(4):
+            _fetch(packed, corners[corner])
         for channel in range(3):
-            _interpolate(source[channel].reshape(-1), corners, shares, inside, result[channel, y])
+            _interpolate(corners, np.uint32(8 * channel), shares, inside, result[channel, y])
+
+
+@njit(cache=True, nogil=True)
+def _pack(red, green, blue):
+    packed = np.empty(red.size, np.uint32)
+    for i in range(red.size):
+        packed[i] = np.uint32(red[i]) | np.uint32(np.uint32(green[i]) << 8) | np.uint32(np.uint32(blue[i]) << 16)
+    return packed
+
+
+@njit(cache=True, nogil=True)
+def _fetch(packed, places):
+    """Put what lies at each place in the place's stead."""
+    for x in range(places.size):
+        places[x] = packed[places[x]]
 
 
 @njit(cache=True, nogil=True)
@@ -64,18 +87,20 @@ def _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside):
 
 
 @njit(cache=True, nogil=True)
-def _interpolate(plane, corners, shares, inside, result):
+def _interpolate(corners, shift, shares, inside, result):
+    """One row of one channel, which lies `shift` bits high in the corners' packed pixels."""
     first, second, third, fourth = corners[0], corners[1], corners[2], corners[3]
     across, down = shares[0], shares[1]
     for x in range(result.size):
-        upper = _between(plane[first[x]], plane[second[x]], across[x])
-        lower = _between(plane[third[x]], plane[fourth[x]], across[x])
+        upper = _between(first[x] >> shift, second[x] >> shift, across[x])
+        lower = _between(third[x] >> shift, fourth[x] >> shift, across[x])
         result[x] = np.uint8(np.int32(upper + (lower - upper) * down[x])) & inside[x]
 
 
 @njit(cache=True, nogil=True)
 def _between(first, second, share):
-    return np.float64(first) + np.float64(np.int32(second) - np.int32(first)) * share
+    left, right = np.int32(np.uint32(first) & _BYTE), np.int32(np.uint32(second) & _BYTE)
+    return np.float64(left) + np.float64(np.int32(right - left)) * share
 
 
 @njit(cache=True, nogil=True)
