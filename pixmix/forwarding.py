@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from mixset.console import Progress
 from mixset.errors import InputError
@@ -67,14 +67,17 @@ class PictureSet:
                 yield np.ascontiguousarray(self.array[start : start + batch_size]), self.labels[places], places
             return
         loader: DataLoader = DataLoader(
-            self.items,
-            batch_size=batch_size,
+            _Batches(self.items, batch_size),
+            batch_size=None,
             num_workers=self.workers,
-            collate_fn=_stack,
+            collate_fn=_as_it_is,
             generator=torch.Generator(),  # without one the loader draws a seed from the global generator
         )
         start = 0
-        for pictures, labels in loader:
+        for batch in loader:
+            if isinstance(batch, InputError):
+                raise batch
+            pictures, labels = batch
             yield pictures, labels, np.arange(start, start + len(labels))
             start += len(labels)
 
@@ -100,6 +103,27 @@ class _Pairs:
 
     def __getitem__(self, place: int) -> tuple[np.ndarray, int]:
         return self.pictures[place], int(self.labels[place])
+
+
+class _Batches(Dataset):
+    """Batches of (picture, label) items; an InputError is handed over, as one raised by a worker has its traceback."""
+
+    def __init__(self, items: Any, batch_size: int) -> None:
+        self.items, self.batch_size = items, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.items) // self.batch_size)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray] | InputError:
+        start = number * self.batch_size
+        try:
+            return _stack([self.items[place] for place in range(start, min(start + self.batch_size, len(self.items)))])
+        except InputError as error:
+            return error
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def _stack(items: list[tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:

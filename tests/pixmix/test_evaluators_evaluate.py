@@ -1,0 +1,256 @@
+"""`pixmix.evaluate` end to end on small networks: values, forms of data, saved logits, and what it leaves alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import Dataset
+
+import pixmix
+from mixset.errors import DamagedPicture, InputError
+from pixmix import measures, outliers
+from pixmix.evaluators import EVALUATORS
+
+SUITES = ["clean", "calibration", "adversaries", "anomalies"]
+
+
+class Doubled(nn.Module):
+    """A body in float64, so that a batch's size does not change its logits by rounding that a sign could show."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body.double()
+
+    def forward(self, x):
+        return self.body(x.double())
+
+
+def make_network(*, seed=0, classes=4):
+    torch.manual_seed(seed)
+    body = nn.Sequential(
+        nn.Conv2d(3, 6, 3, stride=2),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(54, classes),
+    )
+    return pixmix.Normalized(Doubled(body), [0.5] * 3, [0.5] * 3)
+
+
+def make_data(count=230, classes=4):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8), rng.integers(0, classes, count)
+
+
+class Pairs(Dataset):
+    def __init__(self, pictures, labels, form=lambda picture: picture):
+        self.pictures, self.labels, self.form = pictures, labels, form
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, place):
+        return self.form(self.pictures[place]), self.labels[place]
+
+
+def test_values_are_the_measures_of_the_logits():
+    network, (pictures, labels) = make_network(), make_data()
+    metrics = pixmix.evaluate(network, SUITES, (pictures, labels), seed=3)
+    network.eval()
+    with torch.no_grad():
+        logits = network(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255).numpy()
+        made = {name: make(np.arange(46), (8, 8), seed=3) for name, make in outliers.SYNTHETIC.items()}
+        scores = {name: measures.msp(network.body(torch.tensor(x)).numpy()) for name, x in made.items()}
+    assert metrics["clean"] == {"error": {"value": measures.error(logits, labels), "n": 230}}
+    for form, last_bin in (("reference", False), ("all_bins", True)):
+        expected = measures.rms_calibration_error(logits, labels, last_bin=last_bin)
+        assert metrics["calibration"][f"rms_{form}"] == {"value": pytest.approx(expected), "n": 230}
+    known = measures.msp(logits)
+    for name, found in scores.items():
+        entry = metrics["anomalies"][name]
+        assert entry["auroc"]["value"] == pytest.approx(measures.auroc(known, found))
+        assert entry["aupr"]["value"] == pytest.approx(measures.aupr(known, found))
+        assert (entry["auroc"]["n"], entry["auroc"]["n_ood"]) == (230, 46)
+    mean = np.mean([metrics["anomalies"][name]["auroc"]["value"] for name in outliers.SYNTHETIC])
+    assert metrics["anomalies"]["mean"]["auroc"]["value"] == pytest.approx(mean)
+
+
+def test_reliability_is_the_data_of_a_diagram():
+    bins = pixmix.evaluate(make_network(), "calibration", make_data(250))["calibration"]["reliability"]
+    assert bins["count"] == [100, 150]
+    assert bins["confidence"][0] < bins["confidence"][1]
+    assert all(0 <= accuracy <= 1 for accuracy in bins["accuracy"])
+
+
+def test_adversaries_are_worse_than_clean_and_carry_their_protocol():
+    network, (pictures, _) = make_network(), make_data()
+    network.eval()
+    with torch.no_grad():
+        labels = network(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255).argmax(1).numpy()
+    metrics = pixmix.evaluate(network, ["clean", "adversaries"], (pictures, labels))
+    assert metrics["clean"]["error"]["value"] == 0
+    corrected, reference = (metrics["adversaries"][f"pgd_error_{ball}"] for ball in ("corrected", "reference"))
+    assert 0 < corrected["value"] <= reference["value"]
+    assert corrected["epsilon"] == pytest.approx(2 / 255)
+    assert (corrected["steps"], corrected["ball"], corrected["n"]) == (20, "corrected", 230)
+
+
+def test_is_ready_for_json():
+    metrics = pixmix.evaluate(make_network(), SUITES, make_data())
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+
+
+def test_batch_size_does_not_matter():
+    network, data = make_network(), make_data()
+    first = pixmix.evaluate(network, SUITES, data, batch_size=230)
+    for batch_size in (1, 7, 100, 1000):
+        assert pixmix.evaluate(network, SUITES, data, batch_size=batch_size) == first
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("form", [np.asarray, torch.from_numpy, Image.fromarray])
+def test_a_dataset_gives_what_the_array_gives(workers, form):
+    network, (pictures, labels) = make_network(), make_data()
+    first = pixmix.evaluate(network, ["clean", "adversaries"], (pictures, labels), batch_size=50)
+    for data in (Pairs(pictures, labels, form), (list(pictures), labels), (torch.from_numpy(pictures), labels)):
+        made = pixmix.evaluate(network, ["clean", "adversaries"], data, batch_size=50, workers=workers)
+        assert made == first
+
+
+def test_the_network_and_the_generators_are_left_as_found():
+    network, (pictures, labels) = make_network(), make_data()
+    network.train()
+    network.body.body[1].eval()  # a frozen batch norm
+    modes = [module.training for module in network.modules()]
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    pixmix.evaluate(network, SUITES, Pairs(pictures, labels))
+    assert [module.training for module in network.modules()] == modes
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in network.parameters())
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert torch.is_grad_enabled()
+
+
+def test_the_network_is_left_as_found_after_an_error():
+    network, (pictures, labels) = make_network(), make_data()
+    network.train()
+    with pytest.raises(InputError, match="the logits have 4 classes"):
+        pixmix.evaluate(network, "clean", (pictures, labels + 3))
+    assert all(module.training for module in network.modules())
+
+
+def test_saved_logits_are_used_again(tmp_path, monkeypatch):
+    network, data = make_network(), make_data()
+    first = pixmix.evaluate(network, SUITES, data, logits_folder=tmp_path)
+    names = ["clean", "pgd_reference", "pgd_corrected", *(f"outliers_{name}" for name in outliers.SYNTHETIC)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.npz" for name in names)
+    with np.load(tmp_path / "clean.npz", allow_pickle=False) as file:
+        assert file["logits"].shape == (230, 4)
+        assert np.array_equal(file["labels"], data[1])
+    monkeypatch.setattr(pixmix.Normalized, "forward", None)  # no forward pass can happen
+    monkeypatch.setattr(Doubled, "forward", None)
+    assert pixmix.evaluate(network, SUITES, data, logits_folder=tmp_path) == first
+
+
+def test_saved_logits_of_something_else_are_not_used(tmp_path):
+    network, (pictures, labels) = make_network(), make_data()
+    pixmix.evaluate(network, SUITES, (pictures, labels), logits_folder=tmp_path)
+    others = [
+        (make_network(seed=1), (pictures, labels), 0),
+        (network, (255 - pictures, labels), 0),
+        (network, (pictures, labels[::-1].copy()), 0),
+        (network, (pictures, labels), 1),
+    ]
+    for other, data, seed in others:
+        expected = pixmix.evaluate(other, SUITES, data, seed=seed)
+        assert pixmix.evaluate(other, SUITES, data, seed=seed, logits_folder=tmp_path) == expected
+
+
+def test_a_damaged_file_is_made_again(tmp_path):
+    network, data = make_network(), make_data()
+    first = pixmix.evaluate(network, "clean", data, logits_folder=tmp_path)
+    whole = (tmp_path / "clean.npz").read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
+        (tmp_path / "clean.npz").write_bytes(damaged)
+        assert pixmix.evaluate(network, "clean", data, logits_folder=tmp_path) == first
+    assert (tmp_path / "clean.npz").stat().st_size == len(whole)
+
+
+def test_a_dataset_is_saved_but_read_anew(tmp_path):
+    network, (pictures, labels) = make_network(), make_data()
+    pixmix.evaluate(network, "clean", Pairs(pictures, labels), logits_folder=tmp_path)
+    made = pixmix.evaluate(network, "clean", Pairs(255 - pictures, labels), logits_folder=tmp_path)
+    assert made == pixmix.evaluate(network, "clean", (255 - pictures, labels))
+
+
+def test_progress_is_shown_when_asked_for(capsys):
+    pixmix.evaluate(make_network(), "clean", make_data(), progress=True)
+    assert "230/230 clean pictures" in capsys.readouterr().err
+    pixmix.evaluate(make_network(), "clean", make_data())
+    assert capsys.readouterr().err == ""
+
+
+class Diverged(nn.Module):
+    def forward(self, x):
+        return torch.full((len(x), 4), float("nan"))
+
+
+class Features(nn.Module):
+    def forward(self, x):
+        return x
+
+
+PICTURES, LABELS = make_data()
+
+
+@pytest.mark.parametrize(
+    ("network", "suite", "data", "line"),
+    [
+        (make_network(), "speed", (PICTURES, LABELS), "unknown suite 'speed'; the suites are clean, calibration"),
+        (make_network().body, "anomalies", (PICTURES, LABELS), r"wrap it: pixmix.Normalized\(network, mean, std\)"),
+        (Diverged(), "clean", (PICTURES, LABELS), "not finite"),
+        (Features(), "clean", (PICTURES, LABELS), r"must give logits \(230, classes\)"),
+        (make_network(), "clean", (PICTURES[:0], LABELS[:0]), "no picture"),
+        (make_network(), "clean", [], "no picture"),
+        (make_network(), "clean", (PICTURES, LABELS[:5]), "230 pictures need as many"),
+        (make_network(), "clean", (PICTURES, LABELS / 2), "whole numbers"),
+        (make_network(), "clean", (PICTURES / 255, LABELS), "uint8, got float64"),
+        (make_network(), "clean", (PICTURES[..., 0], LABELS), r"\(N, H, W, 3\)"),
+        (make_network(), "clean", [(PICTURES[0], 0), (PICTURES[0, :4], 0)], "one size"),
+        (make_network(), "adversaries", (PICTURES, LABELS + 1), "the network has 4 classes"),
+        (make_network(), "anomalies", (PICTURES[:4], LABELS[:4]), "5 are needed; there are 4"),
+    ],
+)
+def test_bad_input_is_one_clear_line(network, suite, data, line):
+    with pytest.raises(InputError, match=line) as caught:
+        pixmix.evaluate(network, suite, data)
+    assert "\n" not in str(caught.value)
+
+
+class Broken(Pairs):
+    def __getitem__(self, place):
+        if place == 120:
+            raise DamagedPicture("picture 120 is cut short")
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_one_clear_line_from_any_process(workers):
+    with pytest.raises(DamagedPicture) as caught:
+        pixmix.evaluate(make_network(), "clean", Broken(PICTURES, LABELS), workers=workers, batch_size=50)
+    assert str(caught.value) == "picture 120 is cut short"
+
+
+def test_bad_batch_size_is_named():
+    with pytest.raises(InputError, match="batch_size"):
+        pixmix.evaluate(make_network(), "clean", make_data(), batch_size=0)
+
+
+def test_every_suite_is_tested_here():
+    assert list(EVALUATORS) == SUITES
