@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from mixset.errors import InputError
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.dataset import epoch_order
 from pixmix.draws import Key
@@ -23,10 +24,7 @@ PADDING = 4
 
 
 class TrainingSet(Dataset):
-    """A data set's pictures, cropped, flipped and through the method's picture transform; a function of its keys.
-
-    `__getitems__` takes [(epoch, index), ...] of one epoch, gives (images (N, 3, H, W) float32 in [0, 1], labels (N,)).
-    """
+    """A data set's pictures, cropped, flipped and through the method's picture transform; a function of their keys."""
 
     def __init__(self, pictures: Pictures, method: Method, *, seed: int, flip: bool) -> None:
         self.pictures, self.method, self.seed, self.flip = pictures, method, seed, flip
@@ -34,11 +32,18 @@ class TrainingSet(Dataset):
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        key = Key(seed=self.seed, epoch=keys[0][0])
-        indices = np.array([index for _, index in keys], np.int64)
+    def batch(self, epoch: int, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Some of an epoch's pictures: images (N, 3, H, W) float32 in [0, 1] and labels (N,) int64."""
+        key = Key(seed=self.seed, epoch=epoch)
         images = self.method.pictures(self._cut(key, indices), key, indices)
         return torch.from_numpy(images), torch.from_numpy(self.pictures.labels[indices])
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor] | InputError:
+        """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
+        try:
+            return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
+        except InputError as error:
+            return error
 
     def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
         if self.pictures.array is not None:
@@ -81,7 +86,7 @@ class BatchPlan(Sampler):
 
 
 def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int, device: torch.device) -> DataLoader:
-    """Batches in the plan's order; with workers they are made ahead of the network."""
+    """What `batches` reads: the plan's batches; with workers they are made ahead of the network."""
     return DataLoader(
         pictures,
         batch_sampler=plan,
@@ -92,6 +97,14 @@ def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int, dev
         # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.
         generator=torch.Generator(),
     )
+
+
+def batches(loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of the plan's epoch; a broken picture raises its InputError here."""
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
 
 
 def _as_made(batch: Any) -> Any:

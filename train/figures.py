@@ -149,7 +149,7 @@ def draw_training(data: TrainingData, method: Method, seed: int, pictures: Mixin
     made = TrainingSet(data.train, method, seed=seed, flip=data.flip)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
-        images, labels = made.__getitems__([(epoch, int(index)) for index in spread])
+        images, labels = made.batch(epoch, spread)
         key = StepKey(seed=seed, epoch=epoch, step=0)
         images, _ = method.batch(images, labels, key=key, classes=len(data.classes))
         rows.append(_uint8(images.numpy()))

@@ -17,7 +17,7 @@ from mixset.errors import InputError
 from pixmix.methods.base import Method, StepKey
 
 from . import checkpoints
-from .batches import BatchPlan, TrainingSet, training_loader
+from .batches import BatchPlan, TrainingSet, batches, training_loader
 from .config import TrainConfig
 from .data import Pictures, TrainingData
 from .processes import Processes, precision
@@ -84,7 +84,7 @@ class Training:
     def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
         start, config = time.monotonic(), self.config
         self.plan.set_epoch(self.epoch, self.position)
-        for images, labels in _batches(loader):
+        for images, labels in batches(loader):
             self._step(parallel, images, labels)
             progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
             self.position += 1
@@ -181,15 +181,6 @@ class Training:
         if self.processes.leads:
             self.folder.cut_log(state["log_size"])
         _restore_random_states(states[self.processes.rank], self.device)
-
-
-def _batches(loader: Any) -> Iterator[tuple[Tensor, Tensor]]:
-    """The loader's batches; a worker's InputError keeps its one line, which torch wraps in a traceback."""
-    try:
-        yield from loader
-    except InputError as error:
-        line = str(error).strip().splitlines()[-1]
-        raise InputError(line.split("Error: ", 1)[-1].split("DamagedPicture: ", 1)[-1]) from None
 
 
 def test_batches(pictures: Pictures, processes: Processes, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,0 +1,109 @@
+"""Batches: each picture once an epoch over all processes, the same whatever the number of workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixset.errors import InputError
+from pixmix.methods import make_method
+from pixmix.train.batches import BatchPlan, TrainingSet, batches, training_loader
+from pixmix.train.data import load_data
+
+
+@given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 5), st.integers(0, 3))
+def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epoch: int) -> None:
+    plans = [BatchPlan(count, size, seed=1, rank=rank, world=world) for rank in range(world)]
+    for plan in plans:
+        plan.set_epoch(epoch)
+    batches = [list(plan) for plan in plans]
+    assert len({len(part) for part in batches}) == 1  # all take part in each step
+    seen = []
+    for step, parts in enumerate(zip(*batches, strict=True)):
+        weights = [plan.weight(step) for plan in plans]
+        whole = min(size, count - step * size)
+        for part, weight in zip(parts, weights, strict=True):
+            assert all(key[0] == epoch for key in part)
+            # What a picture counts in the mean over processes of their mean losses: one of the batch's.
+            if weight:
+                assert weight / world / len(part) == pytest.approx(1 / whole)
+                seen += [index for _, index in part]
+        assert sum(weights) == pytest.approx(world)
+    assert sorted(seen) == list(range(count))
+
+
+def test_epochs_differ_and_a_start_skips() -> None:
+    plan = BatchPlan(50, 8, seed=0)
+    plan.set_epoch(0)
+    first = list(plan)
+    plan.set_epoch(1)
+    assert [[index for _, index in batch] for batch in plan] != [[index for _, index in batch] for batch in first]
+    plan.set_epoch(0, start=4)
+    assert list(plan) == first[4:]
+    assert len(plan) == len(first) - 4
+
+
+@pytest.mark.parametrize("method", ["baseline", "cutout", "mix-input"])
+def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
+    data = load_data(f"folder:{colours}")
+    made = make_method(method, dataset_classes=3, size=(16, 16), mean=data.mean)
+    pictures = TrainingSet(data.train, made, seed=3, flip=True)
+    runs = []
+    for workers in (0, 2):
+        plan = BatchPlan(len(pictures), 16, seed=3)
+        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        before = torch.get_rng_state()
+        for epoch in range(2):
+            plan.set_epoch(epoch)
+            runs += [(workers, epoch, images, labels) for images, labels in batches(loader)]
+        assert torch.equal(before, torch.get_rng_state())
+    alone, shared = ([run for run in runs if run[0] == workers] for workers in (0, 2))
+    assert len(alone) == 6
+    for (_, epoch, images, labels), (_, other, more, others) in zip(alone, shared, strict=True):
+        assert epoch == other
+        assert torch.equal(images, more)
+        assert torch.equal(labels, others)
+    assert not torch.equal(alone[0][2], alone[3][2])
+
+
+def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for part in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.effect_noise((200, 180), 90).convert("RGB").save(tmp_path / part / name / "x.png")
+    data = load_data(f"folder:{tmp_path}", size=96)
+    method = make_method("baseline", dataset_classes=2, size=(96, 96), mean=data.mean)
+    pictures = TrainingSet(data.train, method, seed=0, flip=True)
+    first, labels = pictures.batch(0, np.array([0, 1]))
+    again, _ = pictures.batch(0, np.array([1, 0]))
+    later, _ = pictures.batch(1, np.array([0, 1]))
+    assert first.shape == (2, 3, 96, 96)
+    assert labels.tolist() == [0, 1]
+    assert torch.equal(first[0], again[1])
+    assert not torch.equal(first, later)
+
+
+def test_a_broken_picture_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for part in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.new("RGB", (100, 100)).save(tmp_path / part / name / "x.png")
+    data = load_data(f"folder:{tmp_path}", size=96)
+    (tmp_path / "train" / "b" / "x.png").write_bytes(b"gone")
+    method = make_method("baseline", dataset_classes=2, size=(96, 96), mean=data.mean)
+    plan = BatchPlan(2, 2, seed=0)
+    for workers in (0, 1):
+        pictures = TrainingSet(data.train, method, seed=0, flip=True)
+        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        with pytest.raises(InputError, match=r"^picture .*b/x\.png: .*") as caught:
+            list(batches(loader))
+        assert "\n" not in str(caught.value)

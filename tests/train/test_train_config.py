@@ -1,0 +1,83 @@
+"""Configs: recipes are the paper's, bad values are named, a command rebuilds a config."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from mixset.console import parse
+from mixset.errors import InputError
+from pixmix.settings import PixMixSettings
+from pixmix.train.config import RECIPES, TrainConfig, recipe
+from pixmix.train.loop import learning_rate
+from pixmix.train.report import command
+
+
+def test_the_default_is_the_papers_cifar_recipe() -> None:
+    config = TrainConfig()
+    assert recipe("cifar") == config
+    assert (config.network, config.dropout, config.epochs, config.batch_size) == ("wrn-40-4", 0.3, 100, 128)
+    assert (config.lr, config.momentum, config.weight_decay) == (0.1, 0.9, 5e-4)
+    assert (config.mix.k, config.mix.beta, config.mix.aug_severity, config.mix.all_ops) == (4, 3, 3, True)
+
+
+def test_the_imagenet_recipe_is_the_papers() -> None:
+    config = recipe("imagenet")
+    assert (config.network, config.epochs, config.batch_size, config.lr) == ("resnet50", 90, 256, 0.01)
+    assert (config.mix.k, config.mix.beta, config.mix.aug_severity) == (4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lr", float("nan")),
+        ("lr", 0.0),
+        ("epochs", 0),
+        ("batch_size", -1),
+        ("momentum", 1.0),
+        ("dropout", float("inf")),
+        ("workers", -1),
+        ("size", 4),
+        ("threads", 0),
+    ],
+)
+def test_a_bad_value_is_named(field: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"--{field.replace('_', '-')}"):
+        TrainConfig(**{field: value})
+
+
+def test_weights_need_a_folder_each() -> None:
+    with pytest.raises(InputError, match="2 numbers for 1 folders"):
+        TrainConfig(mixing_set=("a",), weights=(0.5, 0.5))
+
+
+def test_an_unknown_recipe_gets_the_known_ones() -> None:
+    with pytest.raises(InputError, match="cifar, imagenet, quick"):
+        recipe("slow")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_command_on_the_page_rebuilds_the_config(name: str) -> None:
+    start = recipe(name)
+    config = TrainConfig(
+        **{
+            **vars(start),
+            "method": "pixmix",
+            "mixing_set": ("my set", "b"),
+            "weights": (0.25, 0.75),
+            "mix": PixMixSettings(k=2, all_ops=False),
+            "epochs": 3,
+            "suites": ("clean",),
+        }
+    )
+    words = shlex.split(command(json.loads(json.dumps(config.to_json()))))
+    assert words[:2] == ["pixmix", "train"]
+    assert parse(TrainConfig, "pixmix train", words[2:], default=start) == config
+
+
+def test_the_rate_falls_as_a_cosine_to_the_floor() -> None:
+    assert learning_rate(0, 100, 0.1) == pytest.approx(0.1)
+    assert learning_rate(50, 100, 0.1) == pytest.approx((0.1 + 1e-6) / 2)
+    assert learning_rate(100, 100, 0.1) == pytest.approx(1e-6)

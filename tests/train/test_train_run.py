@@ -1,0 +1,228 @@
+"""Runs end to end: what is left in the folder, killed and resumed, one process and two, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from mixset.errors import InputError
+from pixmix.train import checkpoints
+from pixmix.train.config import TrainConfig, recipe
+from pixmix.train.run import train
+
+QUICK = ("--recipe", "quick", "--network", "wrn-10-1", "--epochs", "2", "--batch-size", "8", "--threads", "1")
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "pixmix.train", f"folder:{data}", *QUICK, "--out", str(out), *more]
+
+
+def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
+    settings = {**vars(recipe("quick")), "network": "wrn-10-1", "epochs": 1, "batch_size": 8, "workers": 0, "threads": 1}
+    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suites": ("clean",), **changes})
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return checkpoints.load(run / "weights.pt")
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_run_leaves_everything_in_its_folder(colours: Path, mixing_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = subprocess.run(
+        command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Clean error" in done.stdout
+    names = {path.name for path in out.iterdir()}
+    assert {"config.json", "log.jsonl", "checkpoint.pt", "weights.pt", "metrics.json", "logits"} <= names
+    assert {"pictures.png", "mixing_set.png"} <= names
+    assert not [name for name in names if "partial" in name]
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in log] == [1, 2]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["clean"]["error"]["value"] == pytest.approx(log[-1]["test_error"])
+    assert metrics["clean"]["error"]["n"] == 30
+    assert {"clean", "calibration", "adversaries", "anomalies"} <= metrics.keys()
+    config = json.loads((out / "config.json").read_text())
+    assert config["network"]["factory"] == "pixmix.train.networks.wide_resnet:wide_resnet"
+    # A second call with --resume finds the run ended and leaves it alone; without, it is refused.
+    before = (out / "metrics.json").stat().st_mtime_ns
+    again = subprocess.run(
+        command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--resume"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert (out / "metrics.json").stat().st_mtime_ns == before
+    refused = subprocess.run(command(colours, out), capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "--resume" in refused.stderr
+
+
+@pytest.mark.parametrize("method", ["baseline", "cutout", "mixup", "cutmix", "mix-input", "mix-aug"])
+def test_each_method_trains_and_repeats(colours: Path, mixing_folder: Path, tmp_path: Path, method: str) -> None:
+    changes = {"method": method}
+    if method == "mix-aug":
+        changes["mixing_set"] = (str(mixing_folder),)
+    metrics = [train(quick(colours, tmp_path / name, **changes)) for name in "ab"]
+    assert metrics[0] == metrics[1]
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def test_training_learns(colours: Path, tmp_path: Path) -> None:
+    metrics = train(quick(colours, tmp_path / "run", epochs=6))
+    assert metrics is not None
+    assert metrics["clean"]["error"]["value"] < 0.2  # guessing has 0.67
+
+
+def test_another_seed_is_another_run(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "a"))
+    train(quick(colours, tmp_path / "b", seed=1))
+    assert not equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("kill_after", [3, 8])
+def test_killed_and_resumed_ends_with_the_same_weights(
+    colours: Path, mixing_folder: Path, tmp_path: Path, kill_after: int
+) -> None:
+    """kill -9 within the first epoch (6 steps) and within the second; dropout, so that random states count."""
+    more = ("--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1", "--suites", "clean")
+    more = (*more, "--dropout", "0.3", "--checkpoint-every", "1")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command(colours, whole, *more), check=True, capture_output=True)
+    with subprocess.Popen(
+        command(colours, killed, *more, "--resume"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None and steps_done(killed) < kill_after:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
+    assert steps_done(killed) >= kill_after
+    subprocess.run(command(colours, killed, *more, "--resume"), check=True, capture_output=True)
+    assert equal(weights(whole), weights(killed))
+
+    def log(run: Path) -> list[dict]:
+        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+    assert log(whole) == log(killed)
+    assert (whole / "metrics.json").read_text() == (killed / "metrics.json").read_text()
+
+
+def steps_done(run: Path) -> int:
+    if not (run / "checkpoint.pt").exists():
+        return 0
+    state = checkpoints.load(run / "checkpoint.pt")
+    return state["epoch"] * 6 + state["position"]
+
+
+def torchrun(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+def test_two_processes_take_the_steps_of_one(
+    colours: Path, mixing_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without batch statistics the gradients of two processes are one's, the uneven last batch (45 = 5·8 + 5) too."""
+    (tmp_path / "plain_network.py").write_text(
+        "from torch import nn\n\n\ndef make(num_classes):\n"
+        "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(392, num_classes))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    network = ("--network", "plain_network:make", "--suites", "clean", "--workers", "0")
+    network = (*network, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--lr", "0.02")
+    done = torchrun(tmp_path, *command(colours, tmp_path / "two", *network)[1:])
+    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run(command(colours, tmp_path / "one", *network), check=True, capture_output=True, env=environment)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    start = weights_at_start(tmp_path)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-5)
+        assert (value - start[name]).abs().max() > 1e-3
+    logs = [json.loads((tmp_path / run / "log.jsonl").read_text().splitlines()[-1]) for run in ("one", "two")]
+    assert logs[0]["test_error"] == pytest.approx(logs[1]["test_error"])
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-3)
+
+
+def weights_at_start(tmp_path: Path) -> dict[str, torch.Tensor]:
+    from pixmix.train.networks import network_spec
+
+    torch.manual_seed(0)
+    return network_spec("plain_network:make", classes=3).build().state_dict()
+
+
+def test_weights_start_another_run(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "first", epochs=4))
+    tuned = train(quick(colours, tmp_path / "tuned", init=str(tmp_path / "first" / "weights.pt"), lr=1e-6))
+    first = json.loads((tmp_path / "first" / "metrics.json").read_text())
+    assert tuned is not None
+    assert tuned["clean"]["error"]["value"] == pytest.approx(first["clean"]["error"]["value"], abs=0.07)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": "pixmax"}, "mix-input"),
+        ({"method": "pixmix"}, "--mixing-set"),
+        ({"mixing_set": ("somewhere",)}, "leave --mixing-set out"),
+        ({"method": "pixmix", "mixing_set": ("no/such/folder",)}, "no/such/folder"),
+        ({"init": "no.pt"}, "no.pt"),
+        ({"init": "torchvision"}, "resnet18"),
+        ({"device": "cuda:9"}, "cuda:9"),
+        ({"device": "tpu"}, "tpu"),
+        ({"amp": "fp16"}, "fp16"),
+        ({"network": "wrn-11-1"}, "wrn-11-1"),
+        ({"suites": ("beauty",)}, "beauty"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_lost(
+    colours: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        train(quick(colours, tmp_path / "run", **changes))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_other_settings_is_not_resumed(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "run"))
+    (tmp_path / "run" / "metrics.json").unlink()
+    before = weights(tmp_path / "run")
+    with pytest.raises(InputError, match="holds a run with lr 0.1, not 0.2"):
+        train(quick(colours, tmp_path / "run", lr=0.2, resume=True))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="holds no run"):
+        train(quick(colours, tmp_path / "other", resume=True))
+    assert equal(before, weights(tmp_path / "run"))
+
+
+def test_a_loss_that_explodes_is_said(colours: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lower --lr"):
+        train(quick(colours, tmp_path / "run", lr=1e20, epochs=2))
