@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from mixset.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Recipe(Protocol):
@@ -28,7 +29,7 @@ class Recipe(Protocol):
     def from_json(cls, values: Mapping[str, Any], *, count: int) -> Recipe: ...
 
 
-Render = Callable[[Any, int], tuple[np.ndarray, int, dict[str, Any]]]
+Render = Callable[[Any, int], "tuple[np.ndarray, int, dict[str, Any]]"]
 """(recipe, index) → picture (S, S, 3) uint8, its seed, the params that make it again."""
 
 

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mixset import manifest
 from mixset.console import Progress
 from mixset.errors import DamagedPicture, InputError
-from mixset.shards import ShardInfo, ShardWriter, read_info, remove_abandoned, verify
+from mixset.output import begin
+from mixset.partials import remove_abandoned
+from mixset.shards import ShardInfo, ShardWriter, read_info, verify
 
 from .families import Recipe, family, load
 from .workers import run
@@ -21,7 +24,8 @@ SHARD = 256
 """Pictures in a shard (the last of a set may hold fewer): seconds of work to lose, and few enough files to open."""
 
 
-class Task(NamedTuple):
+@dataclass(frozen=True)
+class Task:
     """One shard to have: all that a worker is told, small to pickle."""
 
     path: Path
@@ -78,14 +82,14 @@ def make(
     if workers is not None and workers < 1:
         raise InputError(f"workers: {workers} is out of range; give 1 or more")
     workers = workers or len(os.sched_getaffinity(0))
-    if _begin(recipe, out) > recipe.count:
+    if begin(out, recipe.to_json(), recipe.count) > recipe.count:
         return out
     tasks = _tasks(recipe, out, compression)
     ours = tasks[index - 1 :: parts]
     try:
         outcomes = _fulfil_all(ours, workers, executor, quiet)
         if parts > 1 and all(task.path.exists() for task in tasks):
-            others = [task for task in tasks if task not in ours]
+            others = [task for place, task in enumerate(tasks) if place % parts != index - 1]
             outcomes += _fulfil_all(others, workers, executor, quiet=True)
     finally:
         remove_abandoned(out)
@@ -111,58 +115,6 @@ def _check_part(part: tuple[int, int]) -> tuple[int, int]:
     if not 1 <= index <= parts:
         raise InputError(f"part: {index}/{parts} is out of range; give i/n with i from 1 to n")
     return index, parts
-
-
-def _begin(recipe: Recipe, out: Path) -> int:
-    """See that `out` may take the recipe's shards and mark it unfinished; gives the count of a finished set there."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: give a folder for the mixing set")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(out)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}; choose another folder") from error
-    asked = recipe.to_json()
-    finished = manifest.read(out)
-    if finished is not None:
-        _same_recipe(out, finished.recipe, asked)
-        if finished.count >= recipe.count:
-            return finished.count
-    begun = manifest.read_json(out / manifest.UNFINISHED)
-    if begun is None and finished is None:
-        _check_contents(out, recipe)
-    if begun is not None:
-        _same_recipe(out, begun.get("recipe"), asked)
-        if begun.get("count", 0) > recipe.count:
-            raise InputError(
-                f"{out} is being made with {begun['count']:,} pictures, {recipe.count:,} are asked for: "
-                "go on with that count or choose another folder"
-            )
-    manifest.write_json(out / manifest.UNFINISHED, {"recipe": asked, "count": recipe.count})
-    (out / manifest.NAME).unlink(missing_ok=True)
-    return 0
-
-
-def _same_recipe(out: Path, held: object, asked: dict[str, Any]) -> None:
-    if held == asked:
-        return
-    there = held if isinstance(held, dict) else {}
-    names = sorted(name for name in {*there, *asked} if there.get(name) != asked.get(name))
-    differences = ", ".join(f"{name} {there.get(name)!r} there, {asked.get(name)!r} asked" for name in names)
-    raise InputError(f"{out} holds a set of another recipe ({differences}); choose another folder")
-
-
-def _check_contents(out: Path, recipe: Recipe) -> None:
-    """A folder without our marks must be empty, or hold this recipe's shards alone."""
-    for path in sorted(out.iterdir()):
-        if path.name.startswith(".") or path.suffix == ".partial":
-            continue
-        if path.suffix != ".h5" or not path.name.startswith(f"{recipe.family}-"):
-            raise InputError(f"{out} is not empty and no mixing set (it holds {path.name}); choose another folder")
-        try:
-            _same_recipe(out, read_info(path).recipe, recipe.to_json())
-        except DamagedPicture:
-            continue  # by its name one of ours; it is made again
 
 
 def _tasks(recipe: Recipe, out: Path, compression: str) -> list[Task]:

@@ -93,8 +93,11 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._show(last=True)
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            self._show(last=True)
+        elif self.terminal and not self.quiet:
+            print(file=sys.stderr)  # what stopped the work gets a line of its own
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Count `count` more units; `note` is shown behind the line until the next one."""
@@ -113,7 +116,11 @@ class Progress:
         self.shown = time.monotonic()
         spent = self.shown - self.start
         rate = (self.done - self.first) / max(spent, 1e-9)
-        line = f"{self.done:,}/{self.total:,} {self.what}, {_rate(rate)}"
+        line = f"{self.done:,}/{self.total:,} {self.what}"
+        if self.done == self.first:
+            line += ", all there already" if last else ""
+        else:
+            line += f", {_rate(rate)}"
         if last:
             line += f", {duration(spent)}"
         elif rate > 0:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DamagedPicture, InputError
-from .shards import FORMAT, FORMAT_VERSION, ShardInfo, sync_folder
+from .partials import sync_folder
+from .shards import FORMAT, FORMAT_VERSION, ShardInfo
 
 NAME = "mixset.json"
 UNFINISHED = "unfinished.json"
@@ -44,6 +45,8 @@ class Manifest:
     shards: tuple[Entry, ...]
     versions: dict[str, str]
     """Of the packages that the bytes depend on."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(file, reason) of what an import could not read."""
 
 
 def entry(info: ShardInfo) -> Entry:
@@ -65,10 +68,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(folder: Path, recipe: dict[str, Any], entries: Iterable[Entry]) -> Manifest:
+def write(
+    folder: Path, recipe: dict[str, Any], entries: Iterable[Entry], left_out: Iterable[tuple[str, str]] = ()
+) -> Manifest:
     """Write `folder`/mixset.json, by which the set is finished."""
     shards = tuple(sorted(entries, key=lambda one: one.name))
-    manifest = Manifest(recipe, sum(one.count for one in shards), shards, _versions())
+    manifest = Manifest(recipe, sum(one.count for one in shards), shards, _versions(), tuple(left_out))
     write_json(
         folder / NAME,
         {
@@ -78,6 +83,7 @@ def write(folder: Path, recipe: dict[str, Any], entries: Iterable[Entry]) -> Man
             "recipe": recipe,
             "versions": manifest.versions,
             "shards": [vars(one) for one in shards],
+            "left_out": manifest.left_out,
         },
     )
     (folder / UNFINISHED).unlink(missing_ok=True)
@@ -105,7 +111,8 @@ def read(folder: Path) -> Manifest | None:
         shards = tuple(Entry(**one) for one in values["shards"])
         if values["count"] != sum(one.count for one in shards):
             raise ValueError("its counts disagree")
-        return Manifest(dict(values["recipe"]), values["count"], shards, dict(values["versions"]))
+        left_out = tuple((str(name), str(reason)) for name, reason in values["left_out"])
+        return Manifest(dict(values["recipe"]), values["count"], shards, dict(values["versions"]), left_out)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

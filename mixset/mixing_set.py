@@ -18,7 +18,7 @@ import numpy as np
 from . import manifest
 from .errors import DamagedPicture, InputError
 from .pictures import decode, list_pictures
-from .shards import ShardInfo, canonical_json, open_shard, read_info, read_picture, verified_pictures
+from .shards import ShardInfo, canonical_json, open_shard, read_info, read_picture, read_record, verified_pictures
 
 OPEN_FILES = 64
 """Shards kept open in a process; a set may have more than a process may open."""
@@ -46,6 +46,16 @@ class _Shard:
     def content(self) -> str:
         return self.info.content_hash
 
+    def detail(self) -> str:
+        height, width = self.info.shape
+        recipe = ", ".join(f"{name} {value}" for name, value in self.info.recipe.items())
+        return f"{height} x {width} pixels, compression {self.info.compression}; {recipe}"
+
+    def caption(self, index: int) -> tuple[str, str]:
+        record = read_record(self.info.path, index)
+        origin = record.params.get("file", f"seed {record.seed}")
+        return f"{self.family} {self.info.start_index + index}", str(origin)
+
 
 class _Files:
     """The picture files of one family below a folder."""
@@ -69,6 +79,12 @@ class _Files:
         stats = [(str(path.relative_to(self.folder)), path.stat()) for path in self.paths]
         lines = [(name, status.st_size, status.st_mtime_ns) for name, status in stats]
         return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
+
+    def detail(self) -> str:
+        return "picture files"
+
+    def caption(self, index: int) -> tuple[str, str]:
+        return f"{self.family} {index}", self.paths[index].name
 
 
 class _OpenFiles:
@@ -145,9 +161,13 @@ class MixingSet(Sequence[np.ndarray]):
         i = index.__index__()
         if not -len(self) <= i < len(self):
             raise IndexError(f"picture {i} of a mixing set of {len(self)}")
-        i %= len(self)
-        part = bisect.bisect_right(self._ends, i)
-        return self._parts[part].read(i - (self._ends[part] - self._parts[part].count), self._files)
+        part, place = self._locate(i % len(self))
+        return part.read(place, self._files)
+
+    def _locate(self, index: int) -> tuple[_Shard | _Files, int]:
+        number = bisect.bisect_right(self._ends, index)
+        part = self._parts[number]
+        return part, index - (self._ends[number] - part.count)
 
     def verified(self) -> Iterator[np.ndarray]:
         """Every picture in order, each shard's content hash compared behind its last one; raises DamagedPicture."""
@@ -156,6 +176,15 @@ class MixingSet(Sequence[np.ndarray]):
     def content_hash(self) -> str:
         """One hash for which pictures these are: of the shards' content hashes, or of names, sizes and times."""
         return hashlib.sha256(canonical_json([part.content() for part in self._parts]).encode()).hexdigest()
+
+    def picture_families(self) -> list[str]:
+        """The family of each picture, in order."""
+        return [family for part in self._parts for family in itertools.repeat(part.family, part.count)]
+
+    def caption(self, index: int) -> tuple[str, str]:
+        """Two lines about a picture: what and where it is, and the seed it was drawn from or the file it came from."""
+        part, place = self._locate(index)
+        return part.caption(place)
 
     def describe(self) -> str:
         """A line for each source: its path, pictures, families and share."""
@@ -170,6 +199,11 @@ class MixingSet(Sequence[np.ndarray]):
             share = f", drawn {weight:.0%} of the time" if len(self.sources) > 1 else ""
             lines.append(f"{source}: {held}{share}")
         return "\n".join(lines)
+
+    def details(self) -> list[str]:
+        """A line for each kind of shard: size, compression and what it was made from; for files, only that."""
+        seen = Counter(part.detail() for part in self._parts)
+        return [f"{line} ({number} shards)" if number > 1 else line for line, number in seen.items()]
 
     def __repr__(self) -> str:
         return f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} pictures)"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,9 +15,6 @@ from .errors import InputError
 
 _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
 SUFFIXES = frozenset("." + name for name in _FORMATS.split())
-LARGEST = 400_000_000
-"""Most pixels a file may have (1.2 GB decoded); a JPEG that is scaled down may have more, for it is decoded small."""
-
 _BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError)
 
 
@@ -48,35 +45,42 @@ def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] 
     float samples are scaled to 8 bits.
 
     Args:
-        at_least: (h, w); a JPEG much larger than this may be decoded at 1/2, 1/4 or 1/8 of its size.
+        at_least: (h, w); a JPEG at least twice this large may be decoded at 1/2, 1/4 or 1/8 of its size.
 
     Raises:
         InputError: with the reason in a few words and without the file's name.
     """
-    stream: BinaryIO | str | os.PathLike[str] = io.BytesIO(source) if isinstance(source, bytes) else source
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # EXIF oddities and Pillow's own size warning: the limit here is ours
-        previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            with Image.open(stream) as picture:
-                if at_least is not None and picture.format == "JPEG":
-                    side = max(at_least)  # EXIF may turn the picture later
-                    picture.draft(None, (side, side))
-                if picture.width * picture.height > LARGEST:
-                    raise InputError(f"{picture.width} x {picture.height} pixels are more than {LARGEST:,}")
-                return _to_rgb(picture)
-        except InputError:
-            raise
-        except Image.UnidentifiedImageError as error:
-            raise InputError("no picture of a known format") from error
-        except MemoryError as error:
-            raise InputError("too large for this machine's memory") from error
-        except _BROKEN as error:
-            if isinstance(error, FileNotFoundError | PermissionError):
-                raise InputError((error.strerror or "not readable").lower()) from error
-            raise InputError(f"broken picture ({(str(error).splitlines() or [type(error).__name__])[0]})") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = previous
+    with _opened(source) as picture:
+        if at_least is not None and picture.format == "JPEG":
+            side = 2 * max(at_least)  # twice, for what is scaled next; the longer, for EXIF may turn the picture
+            picture.draft(None, (side, side))
+        return _to_rgb(picture)
+
+
+def header_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
+    """(H, W) as the header has it, nothing decoded; raises as `decode`."""
+    with _opened(source) as picture:
+        return picture.height, picture.width
+
+
+@contextlib.contextmanager
+def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
+    """An opened picture; whatever goes wrong with it inside the block becomes an InputError."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
+            yield picture
+    except InputError:
+        raise
+    except (FileNotFoundError, PermissionError) as error:
+        raise InputError((error.strerror or "not readable").lower()) from error
+    except Image.UnidentifiedImageError as error:
+        raise InputError("no picture of a known format") from error
+    except MemoryError as error:
+        raise InputError("too large for this machine's memory") from error
+    except Image.DecompressionBombError as error:
+        raise InputError("too many pixels (Pillow's limit against files made to fill the memory)") from error
+    except _BROKEN as error:
+        raise InputError(f"broken picture: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
 
 
 def _to_rgb(picture: Image.Image) -> np.ndarray:

@@ -19,8 +19,9 @@ from .console import Progress
 from .errors import InputError
 from .manifest import read_json, sha256, write_json
 from .mixing_set import MixingSet
+from .partials import sync_folder
 from .pictures import scale_and_crop
-from .shards import canonical_json, sync_folder
+from .shards import canonical_json
 
 SMALLEST, LARGEST = 8, 4096
 _BATCH = 256  # pictures in flight between reading and writing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 
 from .errors import DamagedPicture, InputError
+from .partials import create_locked, sync_folder
 
 FORMAT = "mixset"
 FORMAT_VERSION = 1
@@ -98,7 +98,7 @@ class ShardWriter:
     def __enter__(self) -> ShardWriter:
         with self._failures():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _create_locked(self.partial)
+            self._lock = create_locked(self.partial)
             # No chunk cache: each picture goes to the file at once, so a full disk shows in the `add` that met it.
             self._file = h5py.File(self.partial, "w", locking=False, rdcc_nbytes=0)
             self._images = self._file.create_dataset(
@@ -169,52 +169,6 @@ class ShardWriter:
             number = getattr(error, "errno", None)
             reason = os.strerror(number) if number else _first_line(error)
             raise InputError(f"cannot write {self.path}: {reason}; free space or choose another folder") from error
-
-
-def _create_locked(partial: Path) -> int:
-    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone."""
-    while True:
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
-        with contextlib.suppress(OSError):  # a file system without locks: the process id in the name must do
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(partial), os.fstat(handle)):
-                return handle
-        os.close(handle)  # it was removed as abandoned between the two calls
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the `*.partial` files in `folder` whose writers are dead."""
-    for partial in folder.glob("*.partial"):
-        with contextlib.suppress(FileNotFoundError), open(partial, "rb") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                abandoned = True
-            except BlockingIOError:
-                abandoned = False
-            except OSError:
-                abandoned = not _alive(partial.name.split(".")[-2])
-            if abandoned:
-                partial.unlink()
-
-
-def _alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""The `mixset` command: a thin shell over functions that can be called from Python, too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from mixset.console import parse, run_command
+from mixset.errors import InputError
+
+
+def _make(arguments: list[str]) -> None:
+    from .families import FAMILIES, family, load
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        names = "\n".join(f"  {name}" for name in FAMILIES)
+        print(f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n`mixset make FAMILY --help` lists its flags.")
+        return
+    name = arguments[0]
+    if name.startswith("-"):
+        raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
+    from .commands import MakeCommand, make_set
+
+    command: Any = MakeCommand[load(family(name).recipe)]
+    make_set(parse(command, f"mixset make {name}", arguments[1:]))
+
+
+def _import(arguments: list[str]) -> None:
+    from .commands import ImportCommand, import_set
+
+    import_set(parse(ImportCommand, "mixset import", arguments))
+
+
+def _info(arguments: list[str]) -> None:
+    from .commands import InfoCommand, info
+
+    info(parse(InfoCommand, "mixset info", arguments))
+
+
+def _check(arguments: list[str]) -> None:
+    from .commands import CheckCommand, check_set
+
+    check_set(parse(CheckCommand, "mixset check", arguments))
+
+
+def _sheet(arguments: list[str]) -> None:
+    from .commands import SheetCommand, contact_sheet
+
+    contact_sheet(parse(SheetCommand, "mixset sheet", arguments))
+
+
+def _export(arguments: list[str]) -> None:
+    from .commands import ExportCommand, export_set
+
+    export_set(parse(ExportCommand, "mixset export", arguments))
+
+
+COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+    "make": ("make a mixing set: mixset make fractals OUT", _make),
+    "import": ("turn an image folder, tar archive or .npy array into a mixing set", _import),
+    "info": ("say what a set holds; --stats: how rich its pictures are", _info),
+    "check": ("compare every hash; --repair: make damaged shards again", _check),
+    "sheet": ("draw a contact sheet of a set", _sheet),
+    "export": ("write a set as a folder of PNG files", _export),
+}
+"""Name, summary and function of each command; what a command needs is imported when it runs, so that help is quick."""
+
+HELP = """usage: mixset COMMAND ...
+
+Make, check and look at mixing sets: the pictures that PixMix mixes into training pictures.
+
+{commands}
+
+Try it:
+  mixset make fractals --count 256 --size 128 my-set      a small set in seconds
+  mixset sheet my-set sheet.png                           look at it
+  mixset info my-set --stats                              its richness beside photographs'
+  mixset make fractals my-paper-set                       as many as the paper's set has: 14,230
+
+`mixset COMMAND --help` explains a command. To train with a set, see `pixmix --help`."""
+
+MAKE_HELP = """usage: mixset make FAMILY [flags] OUT
+
+Make a mixing set in the folder OUT, or go on with one that was interrupted: the same command resumes it, and a larger
+--count extends it.
+
+  mixset make fractals --count 14230 --size 256 --seed 0 OUT
+  mixset make fractals --count 14230 --part 3/8 OUT       the third of eight jobs on one folder"""
+
+
+def main() -> None:
+    """Run `mixset COMMAND ...`."""
+    run_command(lambda: _dispatch(sys.argv[1:]))
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in COMMANDS.items())))
+    elif arguments[0] not in COMMANDS:
+        raise InputError(f"mixset {arguments[0]}: no such command; the commands are {', '.join(COMMANDS)}")
+    else:
+        COMMANDS[arguments[0]][1](arguments[1:])

@@ -1,0 +1,239 @@
+"""What each `mixset` command takes and prints; the work is done by the library, imported when it starts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+import tyro
+
+from mixset.errors import InputError
+
+from .families import Recipe
+
+R = TypeVar("R", bound=Recipe)
+Compression = Literal["none", "lzf", "gzip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeCommand(Generic[R]):
+    """Make a mixing set in the folder OUT, or go on with one begun there.
+
+    Pictures are a function of the recipe alone: the same flags give the same bytes on any number of workers. Ctrl-C or
+    a kill loses at most the shards in the making; the same command goes on, and a larger --count extends the set.
+    """
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The folder of the set, made when missing."""
+
+    recipe: Annotated[R, tyro.conf.arg(name="")]
+
+    workers: int | None = None
+    """Processes; default: one for each core."""
+
+    part: str = "1/1"
+    """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
+
+    compression: Compression = "none"
+    """Of the shards. gzip (level 1) makes them smaller and the writing slower; the pictures are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportCommand:
+    """Turn pictures from elsewhere into a mixing set; what cannot be read is named and left out.
+
+    Examples: `mixset import fractals_and_fvis.tar OUT`, `mixset import 300K_random_images.npy OUT`, `mixset import
+    my-pictures/ OUT --size 128`. Interrupted, the same command goes on.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """An image folder in any nesting, a tar archive, or a .npy array of shape (N, H, W, 3) uint8."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The folder of the set, made when missing."""
+
+    size: int | None = None
+    """Side in pixels: the short side is scaled to it and the centre cropped. Default: the pictures' own size if all
+    have the same, else 256."""
+
+    workers: int | None = None
+    """Threads that decode; default: one for each core."""
+
+    compression: Compression = "none"
+    """Of the shards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoCommand:
+    """Say what mixing sets hold; with --stats, how rich their pictures are, beside photographs."""
+
+    sets: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SET ...")]
+    """Folders of shards or image folders."""
+
+    stats: bool = False
+    """Medians over 500 pictures: share of flat tiles, contrast at 36 pixels, JPEG bits per pixel, colour entropy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckCommand:
+    """Read every picture and compare every hash; near-empty and duplicate pictures are named, too.
+
+    Ends with exit code 2 when something is damaged.
+    """
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    repair: bool = False
+    """Make damaged shards of a generated set again; each takes its place if its content is what it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetCommand:
+    """Draw pictures of a set, evenly spread over it, on one page with captions."""
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The picture file to write, for example sheet.png."""
+
+    count: int = 40
+    """How many pictures."""
+
+    tile: int = 160
+    """Side of each on the page, in pixels."""
+
+    families: tuple[str, ...] = ()
+    """Only these families; default: all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand:
+    """Write a set as PNG files, OUT/FAMILY/0000000.png and on."""
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """An empty or new folder."""
+
+
+def make_set(command: MakeCommand[R]) -> None:
+    """Make or finish a set, then say what to do with it."""
+    from mixset import manifest
+
+    from .job import make
+
+    match = re.fullmatch(r"(\d+)/(\d+)", command.part)
+    if not match:
+        raise InputError(f"part: {command.part!r} is not of the form i/n, for example 3/8")
+    part = (int(match[1]), int(match[2]))
+    out = make(command.recipe, command.out, workers=command.workers, part=part, compression=command.compression)
+    listed = manifest.read(out)
+    if listed is None:
+        print(f"part {command.part} of {out} is done; other parts are still to be made")
+    else:
+        print(f"{out}: {listed.count:,} pictures in {len(listed.shards)} shards, all there")
+
+
+def import_set(command: ImportCommand) -> None:
+    """Import, naming on stderr what was left out."""
+    from mixset.importing import import_pictures
+
+    done = import_pictures(
+        command.source, command.out, size=command.size, workers=command.workers, compression=command.compression
+    )
+    for name, reason in done.left_out:
+        print(f"left out {_shown(name)}: {reason}", file=sys.stderr)
+    extras = [f"{len(done.left_out):,} broken ones left out"] if done.left_out else []
+    extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
+    print(f"{command.out}: {done.count:,} pictures{''.join(f', {extra}' for extra in extras)}")
+
+
+def info(command: InfoCommand) -> None:
+    """Print what sets hold."""
+    from mixset import MixingSet, manifest
+    from mixset.statistics import PHOTOGRAPHS, medians, table
+
+    if not command.sets:
+        raise InputError("mixset info: name at least one set")
+    rows = []
+    for path in command.sets:
+        pictures = MixingSet(path)
+        print(_shown(pictures.describe()))
+        for line in pictures.details():
+            print(f"  {line}")
+        listed = manifest.read(path) if path.is_dir() else None
+        if listed is not None:
+            versions = ", ".join(f"{name} {version}" for name, version in listed.versions.items())
+            print(f"  made with {versions}")
+        if command.stats:
+            rows.append((path.name, medians(pictures)))
+    if rows:
+        print()
+        print(table([*rows, ("(photographs)", PHOTOGRAPHS)]))
+
+
+def check_set(command: CheckCommand) -> None:
+    """Print what a check found; InputError when something is damaged."""
+    from mixset.check import check
+
+    from .job import remake
+
+    report = check(command.set, remake=remake if command.repair else None)
+    for kind, lines in (
+        ("damaged", report.damage),
+        ("repaired", report.repaired),
+        ("poor", report.poor),
+        ("note", report.notes),
+    ):
+        for line in lines:
+            print(f"{kind}: {_shown(line)}")
+    if report.damage:
+        raise InputError(
+            f"{command.set}: {len(report.damage)} damaged; `mixset check {command.set} --repair` makes shards again"
+        )
+    print(f"{command.set}: {report.pictures:,} pictures, all as they were written")
+
+
+def contact_sheet(command: SheetCommand) -> None:
+    """Write a contact sheet."""
+    from mixset import MixingSet
+    from mixset.sheet import sheet
+
+    if command.count < 1 or not 16 <= command.tile <= 1024:
+        raise InputError("sheet: --count must be at least 1 and --tile from 16 to 1024 pixels")
+    pictures = MixingSet(command.set, families=command.families or None)
+    count = min(command.count, len(pictures))
+    chosen = [number * len(pictures) // count for number in range(count)]
+    page = sheet(
+        [pictures[index] for index in chosen],
+        ["\n".join(pictures.caption(index)) for index in chosen],
+        title=f"{command.set.resolve().name}: {count} of {len(pictures):,} pictures",
+        tile=command.tile,
+    )
+    try:
+        page.save(command.out)
+    except ValueError as error:
+        raise InputError(f"{command.out}: no picture format has this suffix; use .png or .jpg") from error
+    except OSError as error:
+        raise InputError(f"cannot write {command.out}: {error.strerror or error}") from error
+    print(f"wrote {command.out}")
+
+
+def export_set(command: ExportCommand) -> None:
+    """Export a set as PNG files."""
+    from mixset import MixingSet
+    from mixset.exporting import export_pictures
+
+    count = export_pictures(MixingSet(command.set), command.out)
+    print(f"{command.out}: {count:,} PNG files")
+
+
+def _shown(text: str) -> str:
+    """File names that are no UTF-8 would stop a print."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,196 @@
+"""Is a mixing set what was written, and is each of its pictures worth mixing?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import manifest
+from .console import Progress
+from .errors import DamagedPicture, InputError
+from .mixing_set import MixingSet
+from .shards import ShardInfo, open_shard, read_info, read_picture, verified_pictures
+from .statistics import contrast
+
+EMPTY = 4.0
+"""A picture is near-empty below this contrast at 36 pixels; of 1,000 photographs none is."""
+
+Remake = Callable[[Path, manifest.Entry, dict[str, Any], Path], ShardInfo]
+"""(folder, entry, recipe, path) → the shard that `entry` describes, made again at `path`."""
+
+
+@dataclass
+class Report:
+    """What a check found."""
+
+    pictures: int = 0
+    """How many were read and compared."""
+    damage: list[str] = field(default_factory=list)
+    """A line for each damaged or missing shard or picture."""
+    repaired: list[str] = field(default_factory=list)
+    """Shards that were damaged and made again with equal content."""
+    poor: list[str] = field(default_factory=list)
+    """A line for each near-empty or duplicate picture: whole, but of little use."""
+    notes: list[str] = field(default_factory=list)
+    """What else is odd, and harmless."""
+
+
+def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet: bool = False) -> Report:
+    """Read every picture of the set in `folder` and compare all hashes.
+
+    Args:
+        folder: a folder of shards, or of picture files, which are then decoded.
+        remake: makes a damaged shard again; it replaces the damaged one if its content is equal.
+        quiet: no progress on stderr.
+
+    Raises:
+        InputError: there is no set, or its manifest is unreadable.
+    """
+    folder, report = Path(folder), Report()
+    if not folder.is_dir():
+        raise InputError(f"mixing set {folder} is no folder")
+    listed = manifest.read(folder)
+    looks = _Looks(report)
+    if listed is None:
+        if any(folder.glob("*.h5")):
+            _check_loose(folder, report, looks, quiet)
+        else:
+            _check_files(folder, report, looks, quiet)
+        return report
+    _note_strangers(folder, listed, report)
+    entries = list(listed.shards)
+    with Progress(listed.count, "pictures", quiet=quiet) as progress:
+        for place, entry in enumerate(entries):
+            damage = _shard_damage(folder / entry.name, entry)
+            if damage and remake is not None:
+                entries[place] = _repair(folder, entry, listed.recipe, remake)
+                report.repaired += damage
+            elif damage:
+                report.damage += damage
+            if not damage or remake is not None:
+                looks.shard(read_info(folder / entry.name))
+            progress.advance(entry.count)
+    if tuple(entries) != listed.shards:
+        manifest.write(folder, listed.recipe, entries, listed.left_out)
+    return report
+
+
+def _check_loose(folder: Path, report: Report, looks: _Looks, quiet: bool) -> None:
+    unfinished = (folder / manifest.UNFINISHED).exists()
+    report.notes.append(
+        "unfinished: the command that makes it goes on" if unfinished else f"no {manifest.NAME}: file hashes unknown"
+    )
+    paths = sorted(folder.glob("*.h5"))
+    with Progress(len(paths), "shards", quiet=quiet) as progress:
+        for path in paths:
+            damage = _shard_damage(path, None)
+            report.damage += damage
+            if not damage:
+                looks.shard(read_info(path))
+            progress.advance()
+
+
+def _check_files(folder: Path, report: Report, looks: _Looks, quiet: bool) -> None:
+    pictures = MixingSet(folder)
+    with Progress(len(pictures), "pictures", quiet=quiet) as progress:
+        for index in range(len(pictures)):
+            try:
+                looks.picture(pictures[index], pictures.caption(index)[1])
+            except DamagedPicture as error:
+                report.damage.append(str(error))
+            progress.advance()
+
+
+def _note_strangers(folder: Path, listed: manifest.Manifest, report: Report) -> None:
+    for name in sorted({path.name for path in folder.glob("*.h5")} - {one.name for one in listed.shards}):
+        report.notes.append(f"{folder / name} is not listed in {manifest.NAME}: it is not used")
+    for path in sorted(folder.glob("*.partial")):
+        report.notes.append(f"{path} is being written, or was left by a writer that died")
+
+
+def _shard_damage(path: Path, entry: manifest.Entry | None) -> list[str]:
+    """A line for each thing wrong with a shard; each unreadable picture is named."""
+    if not path.exists():
+        return [f"shard {path} is missing"]
+    try:
+        info = read_info(path)
+        for _ in verified_pictures(info):
+            pass
+    except InputError as error:
+        return _unreadable_pictures(path) or [_plain(error)]
+    if entry is None:
+        return []
+    if info.content_hash != entry.content_hash or (info.start_index, info.count) != (entry.start_index, entry.count):
+        return [f"shard {path} is not the one {manifest.NAME} lists: its content hash differs"]
+    if manifest.sha256(path) != entry.sha256:
+        return [f"shard {path} differs from what was written, though not in its pictures (SHA-256)"]
+    return []
+
+
+def _unreadable_pictures(path: Path) -> list[str]:
+    found = []
+    try:
+        count = read_info(path).count
+        with open_shard(path) as file:
+            for index in range(count):
+                try:
+                    read_picture(file, path, index)
+                except DamagedPicture as error:
+                    found.append(_plain(error))
+    except InputError:
+        pass
+    return found
+
+
+def _plain(error: InputError) -> str:
+    """Without the advice to run the check that is running."""
+    return str(error).rsplit("; ", 1)[0]
+
+
+def _repair(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], remake: Remake) -> manifest.Entry:
+    """Make a shard again beside the set and let it take its place if it has the content it should have."""
+    path = folder / entry.name
+    if "imported" in recipe:
+        raise InputError(f"shard {path} was imported: run the import again, it makes what is damaged anew")
+    aside = folder / f".{entry.name}.repaired"
+    try:
+        info = remake(folder, entry, recipe, aside)
+        if info.content_hash != entry.content_hash:
+            raise InputError(
+                f"shard {path} made again has other content than {manifest.NAME} says: other versions of the packages "
+                "made it; install those it names, or make the set anew in another folder"
+            )
+        made = manifest.entry(info)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return replace(made, name=entry.name)
+
+
+class _Looks:
+    """Finds near-empty and duplicate pictures as they pass."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.seen: dict[bytes, str] = {}
+
+    def shard(self, info: ShardInfo) -> None:
+        with open_shard(info.path) as file:
+            for index in range(info.count):
+                self.picture(read_picture(file, info.path, index), f"picture {index} of {info.path.name}")
+
+    def picture(self, picture: np.ndarray, name: str) -> None:
+        self.report.pictures += 1
+        strength = contrast(picture)
+        if strength < EMPTY:
+            self.report.poor.append(f"{name} is near-empty: contrast {strength:.1f} of 255 at 36 pixels")
+        digest = hashlib.blake2b(picture.data, digest_size=16, person=str(picture.shape).encode()[:16]).digest()
+        first = self.seen.setdefault(digest, name)
+        if first is not name:
+            self.report.poor.append(f"{name} is a duplicate of {first}")

@@ -1,0 +1,204 @@
+"""Foreign pictures into a mixing set: each broken one named, none fatal, and what is interrupted goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from . import manifest
+from .console import Progress
+from .errors import DamagedPicture, InputError
+from .output import begin
+from .partials import remove_abandoned
+from .pictures import scale_and_crop
+from .shards import ShardInfo, ShardWriter, read_info, read_params, verify
+from .sources import Item, Source, item_size, open_item, open_source
+
+DEFAULT_SIZE = 256
+_SHARD_BYTES, _SHARD_MOST = 48 << 20, 8192
+_IN_FLIGHT = 64  # pictures being decoded ahead of the writer
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did."""
+
+    count: int
+    """Pictures in the set."""
+    left_out: tuple[tuple[str, str], ...]
+    """(name, reason) of each picture that could not be read."""
+    ignored: int
+    """Files that are no pictures by their names."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One shard to have: which pictures of the source go into it."""
+
+    path: Path
+    family: str
+    start: int
+    indices: Sequence[int]
+
+
+def import_pictures(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    size: int | None = None,
+    compression: str = "none",
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Imported:
+    """Import a folder, tar archive or .npy array of pictures into the mixing set `out`, or go on with an import there.
+
+    Of every picture the short side is scaled to the set's size and the centre cropped. Folders named as in the paper's
+    archive give the families "fractals" and "fvis", all else "pictures".
+
+    Args:
+        source: an image folder in any nesting, a tar archive, or a .npy of shape (N, H, W, 3) uint8.
+        size: side of the set's pictures in pixels; default: their own size if all have the same, else 256.
+        compression: of the shards' pictures: "none", "lzf" or "gzip".
+        workers: threads that decode; default: one for each core this process may use.
+        quiet: no progress on stderr.
+
+    Raises:
+        InputError: nothing to import, no picture of it can be read, `out` holds something else, the disk is full.
+    """
+    source, out = Path(source), Path(out)
+    if size is not None and not 8 <= size <= 4096:
+        raise InputError(f"size: {size} is out of range; give 8 to 4096 pixels")
+    pictures = open_source(source)
+    shape = (size, size) if size is not None else _common_shape(pictures)
+    recipe = {**pictures.identity(), "size": list(shape)}
+    begin(out, recipe, len(pictures.names))
+    left_out: list[tuple[str, str]] = []
+    entries = []
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as threads,
+        Progress(len(pictures.names), "pictures", quiet=quiet) as progress,
+    ):
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks and sizes do not name the file
+        for plan in _plans(pictures, out, shape):
+            info = _kept(plan, recipe, shape)
+            if info is None:
+                _write(plan, pictures, recipe, shape, compression, threads, progress)
+                info = read_info(plan.path)
+            else:
+                progress.advance(len(plan.indices))
+            left_out += _left_out(plan, info, pictures)
+            entries.append(manifest.entry(info))
+    remove_abandoned(out)
+    count = sum(entry.count for entry in entries)
+    if not count:
+        name, reason = left_out[0]
+        raise InputError(f"no picture in {source} could be read; the first is {name}: {reason}")
+    manifest.write(out, recipe, entries, left_out)
+    return Imported(count, tuple(left_out), pictures.ignored)
+
+
+def _common_shape(pictures: Source) -> tuple[int, int]:
+    """The size that all pictures have by their headers, else 256; stops at the first that differs."""
+    shape = None
+    for index in range(len(pictures.names)):
+        try:
+            one = item_size(pictures.fetch(index))
+        except InputError:
+            continue
+        if shape is not None and one != shape:
+            return DEFAULT_SIZE, DEFAULT_SIZE
+        shape = one
+        if isinstance(pictures.fetch(index), np.ndarray):
+            break  # an array's pictures are alike
+    return shape or (DEFAULT_SIZE, DEFAULT_SIZE)
+
+
+def _plans(pictures: Source, out: Path, shape: tuple[int, int]) -> Iterator[_Plan]:
+    """Shards are cut by the source's order, broken pictures counted, so that each can be made without the others."""
+    families: dict[str, list[int]] = {}
+    for index in range(len(pictures.names)):
+        families.setdefault(pictures.family(index), []).append(index)
+    length = max(1, min(_SHARD_MOST, _SHARD_BYTES // (shape[0] * shape[1] * 3)))
+    for family, indices in families.items():
+        for start in range(0, len(indices), length):
+            path = out / f"{family}-{start // length:05d}.h5"
+            yield _Plan(path, family, start, indices[start : start + length])
+
+
+def _kept(plan: _Plan, recipe: dict[str, object], shape: tuple[int, int]) -> ShardInfo | None:
+    if not plan.path.exists():
+        return None
+    try:
+        info = verify(plan.path)
+    except DamagedPicture as error:
+        print(f"importing again: {error}", file=sys.stderr)
+        return None
+    same = (info.family, info.recipe, info.start_index, info.shape) == (plan.family, recipe, plan.start, shape)
+    return info if same else None
+
+
+def _write(
+    plan: _Plan,
+    pictures: Source,
+    recipe: dict[str, object],
+    shape: tuple[int, int],
+    compression: str,
+    threads: ThreadPoolExecutor,
+    progress: Progress,
+) -> None:
+    def fetched() -> Iterator[tuple[int, Item | InputError]]:
+        for index in plan.indices:
+            try:
+                yield index, pictures.fetch(index)
+            except InputError as error:
+                yield index, error
+
+    def opened(pair: tuple[int, Item | InputError]) -> tuple[int, np.ndarray | None]:
+        index, item = pair
+        try:
+            return index, None if isinstance(item, InputError) else scale_and_crop(open_item(item, shape), shape)
+        except InputError:
+            return index, None
+
+    writer = ShardWriter(
+        plan.path,
+        family=plan.family,
+        recipe=recipe,
+        start_index=plan.start,
+        shape=shape,
+        count=len(plan.indices),
+        compression=compression,
+    )
+    items = fetched()
+    with writer:
+        while batch := list(islice(items, _IN_FLIGHT)):
+            for index, picture in threads.map(opened, batch):
+                if picture is not None:
+                    writer.add(picture, 0, {"file": pictures.names[index]})
+                progress.advance()
+
+
+def _left_out(plan: _Plan, info: ShardInfo, pictures: Source) -> list[tuple[str, str]]:
+    """The pictures that did not get into the shard, with the reason, found by opening them once more."""
+    if info.count == len(plan.indices):
+        return []
+    held = {params["file"] for params in read_params(info.path)}
+    found = []
+    for index in plan.indices:
+        if pictures.names[index] not in held:
+            try:
+                open_item(pictures.fetch(index), info.shape)
+                reason = "could not be read at the time"
+            except InputError as error:
+                reason = str(error)
+            found.append((pictures.names[index], reason))
+    return found

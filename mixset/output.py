@@ -1,0 +1,73 @@
+"""The folder a set is made in: empty, or a beginning of the same recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import manifest
+from .errors import DamagedPicture, InputError
+from .partials import remove_abandoned
+from .shards import read_info
+
+
+def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
+    """See that `out` may take the shards of `recipe`, and mark it as unfinished.
+
+    Args:
+        out: the folder; made when missing. What dead writers left in it is removed.
+        recipe: all that determines the pictures, as JSON values.
+        count: how many pictures are wanted; more than a finished set has extends it.
+
+    Returns:
+        How many pictures a finished set there has, 0 where none is finished.
+
+    Raises:
+        InputError: `out` is a file, cannot be written, or holds something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: give a folder for the mixing set")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(out)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; choose another folder") from error
+    finished, begun = manifest.read(out), manifest.read_json(out / manifest.UNFINISHED)
+    if finished is not None:
+        _same_recipe(out, finished.recipe, recipe)
+        if finished.count >= count:
+            return finished.count
+    if begun is not None:
+        _same_recipe(out, begun.get("recipe"), recipe)
+        if begun.get("count", 0) > count:
+            raise InputError(
+                f"{out} is being made with {begun['count']:,} pictures, {count:,} are asked for: "
+                "go on with that count or choose another folder"
+            )
+    if finished is None and begun is None:
+        _check_contents(out, recipe)
+    manifest.write_json(out / manifest.UNFINISHED, {"recipe": recipe, "count": count})
+    (out / manifest.NAME).unlink(missing_ok=True)
+    return 0
+
+
+def _same_recipe(out: Path, held: object, asked: dict[str, Any]) -> None:
+    if held == asked:
+        return
+    there = held if isinstance(held, dict) else {}
+    names = sorted(name for name in {*there, *asked} if there.get(name) != asked.get(name))
+    differences = ", ".join(f"{name} {there.get(name)!r} there, {asked.get(name)!r} asked" for name in names)
+    raise InputError(f"{out} holds a set of another recipe ({differences}); choose another folder")
+
+
+def _check_contents(out: Path, recipe: dict[str, Any]) -> None:
+    """A folder without our marks must be empty, or hold this recipe's shards alone."""
+    for path in sorted(out.iterdir()):
+        if path.name.startswith(".") or path.suffix == ".partial":
+            continue
+        if path.suffix != ".h5":
+            raise InputError(f"{out} is not empty and no mixing set (it holds {path.name}); choose another folder")
+        try:
+            _same_recipe(out, read_info(path).recipe, recipe)
+        except DamagedPicture as error:
+            raise InputError(f"{out} holds a damaged shard, {path.name}; delete it or choose another folder") from error

@@ -1,0 +1,54 @@
+"""Files in the making: locked while their writer lives, removed once it is dead, lasting once renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+
+def create_locked(partial: Path) -> int:
+    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone."""
+    while True:
+        handle = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks: the process id in the name must do
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(partial), os.fstat(handle)):
+                return handle
+        os.close(handle)  # it was removed as abandoned between the two calls
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the `*.partial` files in `folder` whose writers are dead."""
+    for partial in folder.glob("*.partial"):
+        with contextlib.suppress(FileNotFoundError), open(partial, "rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                abandoned = True
+            except BlockingIOError:
+                abandoned = False
+            except OSError:
+                abandoned = not _alive(partial.name.split(".")[-2])
+            if abandoned:
+                partial.unlink()
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

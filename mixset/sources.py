@@ -1,0 +1,145 @@
+"""Where foreign pictures come from: image folders, tar archives, .npy arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from .errors import InputError
+from .mixing_set import family_of
+from .pictures import decode, header_size, is_picture, list_pictures
+from .shards import canonical_json
+
+Item = Path | bytes | np.ndarray
+
+
+class Source(Protocol):
+    """Pictures by number."""
+
+    names: Sequence[str]
+    """What each picture is called in params and messages."""
+    ignored: int
+    """Files that are no pictures by their names."""
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this source from another, as JSON values: an import goes on only with the same."""
+
+    def family(self, index: int) -> str:
+        """The family of picture `index`."""
+
+    def fetch(self, index: int) -> Item:
+        """What picture `index` is decoded from; cheapest in ascending order. Raises InputError."""
+
+
+def open_item(item: Item, at_least: tuple[int, int]) -> np.ndarray:
+    """The picture (H, W, 3) uint8 of what a source fetched; raises InputError as `decode`."""
+    return item if isinstance(item, np.ndarray) else decode(item, at_least=at_least)
+
+
+def item_size(item: Item) -> tuple[int, int]:
+    """(H, W) of what a source fetched, by its header alone; raises InputError."""
+    return (item.shape[0], item.shape[1]) if isinstance(item, np.ndarray) else header_size(item)
+
+
+def open_source(path: Path) -> Source:
+    """The source at `path`, by what it is; InputError where it is none."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give an image folder, a tar archive or a .npy array")
+    if path.is_dir():
+        source: Source = Folder(path)
+    elif path.suffix == ".npy":
+        source = Array(path)
+    elif tarfile.is_tarfile(path):
+        source = Archive(path)
+    else:
+        raise InputError(f"{path} is no folder, tar archive or .npy array; unpack it into a folder first")
+    if not len(source.names):
+        raise InputError(f"{path} holds no pictures; these suffixes are looked for: .jpg .png .webp .gif .tif .bmp ...")
+    return source
+
+
+class Folder:
+    """An image folder in any nesting."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths = list_pictures(folder)
+        self.names: Sequence[str] = [path.relative_to(folder).as_posix() for path in self.paths]
+        self.ignored = sum(
+            not is_picture(name) and not name.startswith(".") for _, _, files in os.walk(folder) for name in files
+        )
+
+    def identity(self) -> dict[str, Any]:
+        return _listing("folder", self.folder, self.names, [path.stat().st_size for path in self.paths])
+
+    def family(self, index: int) -> str:
+        return family_of((self.folder.name, *self.names[index].split("/")[:-1]))
+
+    def fetch(self, index: int) -> Item:
+        return self.paths[index]
+
+
+class Archive:
+    """A tar archive, read in place; compressed ones are read from front to back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Open for as long as the import lasts.
+        try:
+            self.archive = tarfile.open(path)  # noqa: SIM115
+            files = [member for member in self.archive.getmembers() if member.isfile()]
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InputError(f"archive {path} is damaged or cut short ({error}); fetch it again") from error
+        self.members = [member for member in files if is_picture(member.name)]
+        self.names: Sequence[str] = [member.name for member in self.members]
+        self.ignored = len(files) - len(self.members)
+
+    def identity(self) -> dict[str, Any]:
+        return _listing("tar", self.path, self.names, [member.size for member in self.members])
+
+    def family(self, index: int) -> str:
+        return family_of(self.names[index].split("/")[:-1])
+
+    def fetch(self, index: int) -> Item:
+        try:
+            stream = self.archive.extractfile(self.members[index])
+            return stream.read() if stream else b""
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise InputError(f"not readable from the archive ({error})") from error
+
+
+class Array:
+    """A .npy file of shape (N, H, W, 3) uint8, memory-mapped, such as 300K_random_images.npy."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            pictures = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{path} cannot be read as an array of numbers ({error}); fetch it again") from error
+        if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape[1:]:
+            raise InputError(f"{path} holds {pictures.shape} {pictures.dtype}, needed is (N, H, W, 3) uint8")
+        self.pictures = pictures
+        self.names: Sequence[str] = [f"{path.name}[{index}]" for index in range(len(pictures))]
+        self.ignored = 0
+
+    def identity(self) -> dict[str, Any]:
+        return {"imported": "npy", "name": self.path.name, "shape": list(self.pictures.shape)}
+
+    def family(self, index: int) -> str:
+        return "pictures"
+
+    def fetch(self, index: int) -> Item:
+        return np.array(self.pictures[index])
+
+
+def _listing(kind: str, path: Path, names: Sequence[str], sizes: Sequence[int]) -> dict[str, Any]:
+    """By names and sizes of the files; to hash their bytes would read everything twice."""
+    digest = hashlib.sha256(canonical_json([list(names), list(sizes)]).encode()).hexdigest()
+    return {"imported": kind, "name": path.name, "files": len(names), "listing": digest}
