@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 
+from .filters import Filter, figures
+from .flames import POPULATION, VARIATIONS, play, sample_flame
+from .grounds import sample_ground
+from .palettes import COLOURS, Harmony, sample_palette
 from .recipe import FractalRecipe
 from .rng import Draws, picture_seed
+from .systems import sample_system
+from .tone import LOOK, composite, finish, level_table, smooth, unpack
+from .views import ARRANGEMENTS, Base, View, paint_view, sample_view, whole_view
+
+LAYERS = 4
+ATTEMPTS = 8
+"""A picture is drawn at most this often; the last draw is kept whatever its figures."""
+
+FILTERS = {
+    "layered": Filter(flat_tiles=0.25, contrast=28.0, colour_entropy=3.0),
+    "single": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
+    "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
+    "grey": Filter(flat_tiles=0.8, contrast=10.0, colour_entropy=0.0),
+}
+
+
+class Canvas:
+    """The buffers of one thread at one side length, and what has been drawn on them."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.grid = np.zeros((side + 2, side + 2), np.uint64)
+        self.levels = np.empty((LAYERS, side, side), np.float32)
+        self.tints = np.empty((LAYERS, side, side), np.float32)
+        self.scratch = np.empty((5, side, side), np.float32)
+        self.canvas = np.empty((side, side, 3), np.float32)
+        self.palettes = np.empty((LAYERS + 1, COLOURS, 3), np.float32)
+        self.looks = np.zeros((LAYERS + 1, LOOK), np.float32)
+
+    def settle(self, layer: int, points: float, top: float) -> None:
+        """Turn what was painted on the grid into a layer's levels and tints, and clear the grid."""
+        count = self.scratch[4]
+        reached = unpack(self.grid, count, self.tints[layer])
+        smooth(count, self.tints[layer], self.scratch[:4], points / max(reached, 1), level_table(top), self.levels[layer])
+        self.grid[:] = 0
+
+
+_local = threading.local()
+
+
+def _canvas(side: int) -> Canvas:
+    """This thread's buffers; allocating them anew costs more page faults than drawing on them."""
+    held: Canvas | None = getattr(_local, "canvas", None)
+    if held is None or held.side != side:
+        held = _local.canvas = Canvas(side)
+    return held
 
 
 def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
@@ -17,11 +68,84 @@ def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str
         The picture (S, S, 3) uint8, its own 64-bit seed, and the params from which it can be made again.
     """
     seed = picture_seed(recipe.seed, index)
-    draws = Draws(seed, 0)
-    corners = np.array([[draws.whole(0, 255) for _ in range(3)] for _ in range(4)], np.int64)
-    ramp = np.arange(recipe.size, dtype=np.int64)
-    x, y = ramp[None, :, None], ramp[:, None, None]
-    top = corners[0] * (recipe.size - x) + corners[1] * x
-    bottom = corners[2] * (recipe.size - x) + corners[3] * x
-    picture = (top * (recipe.size - y) + bottom * y) // recipe.size**2
-    return picture.astype(np.uint8), seed, {"style": recipe.style, "size": recipe.size, "index": index, "attempt": 0}
+    refused: list[str] = []
+    for attempt in range(ATTEMPTS):
+        picture, summary = draw(recipe.style, recipe.size, seed, attempt)
+        reason = FILTERS[recipe.style].refuses(figures(picture))
+        if reason is None:
+            break
+        refused.append(reason)
+    params = {"style": recipe.style, "size": recipe.size, "index": index, "attempt": attempt, "refused": refused}
+    return picture, seed, params | summary
+
+
+def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of a picture, unfiltered: the picture (S, S, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt)
+    # Small pictures are drawn at twice their size: the tones of one count do not average, those of four do.
+    canvas = _canvas(2 * size if size <= 128 else size)
+    summary = _layered(draws, canvas)
+    picture = np.empty((size, size, 3), np.uint8)
+    finish(canvas.canvas, draws.uniform(1.0, 1.25), draws.uniform(0.36, 0.5), picture)
+    return picture, summary
+
+
+def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
+    harmony = Harmony(draws)
+    kind, field = sample_ground(draws, canvas.side)
+    canvas.palettes[0] = sample_palette(draws, harmony, light=(0.08, draws.uniform(0.5, 0.95)))
+    canvas.looks[0, 0], canvas.looks[0, 3] = draws.uniform(0.7, 1.0), draws.uniform()
+    layers = draws.whole(2, LAYERS)
+    names = []
+    for layer in range(layers):
+        points = max(4.0 * canvas.side**2, 60_000.0) * (1.0 if layer == 0 else 0.75)
+        if draws.chance(0.25):
+            names.append(_flame_layer(draws, canvas, layer, points))
+        else:
+            names.append(_affine_layer(draws, canvas, layer, points))
+        canvas.palettes[layer + 1] = sample_palette(draws, harmony)
+        canvas.looks[layer + 1] = _look(draws)
+    composite(
+        field, canvas.levels[:layers], canvas.tints[:layers], canvas.palettes[: layers + 1], canvas.looks[: layers + 1], canvas.canvas
+    )
+    return {"ground": kind, "layers": names}
+
+
+def _look(draws: Draws) -> list[float]:
+    glow = draws.chance(0.3)
+    return [
+        draws.uniform(0.8, 1.6) if glow else draws.uniform(1.3, 3.2),
+        draws.uniform(0.4, 1.2),
+        draws.uniform(0.0, 1.0),
+        draws.uniform(),
+        draws.uniform(0.1, 0.6),
+        draws.uniform(0.0, 2.5),
+        1.0 if glow else 0.0,
+        draws.uniform(0.3, 0.8) if not glow and draws.chance(0.6) else 0.0,
+        0.0,
+    ]
+
+
+def _affine_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
+    system = sample_system(draws, draws.whole(2, 4))
+    base = Base.of(system, draws.word())
+    name = draws.weighted(ARRANGEMENTS)
+    view = sample_view(draws, system, base, name, deep=layer == 0)
+    paint_view(canvas.grid, system, base, view.scaled(canvas.side, points), draws.word())
+    canvas.settle(layer, points, draws.uniform(5.0, 40.0))
+    return f"{name}:{len(system.maps)}"
+
+
+def _flame_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
+    flame = sample_flame(draws)
+    fields = (flame.system.maps, flame.system.weights, flame.system.colours, flame.variations, flame.blends)
+    seed = np.uint64(draws.word())
+    sample = np.sort(play(canvas.grid, *fields, np.zeros((1, 6)), seed, 0)[:2], axis=1)
+    low, high = sample[:, POPULATION // 25], sample[:, -POPULATION // 25]
+    scale = draws.uniform(0.9, 1.8) * canvas.side / max(float((high - low).max()), 1e-3)
+    mx, my = 0.5 * float(low[0] + high[0]), 0.5 * float(low[1] + high[1])
+    half = 0.5 * canvas.side
+    roots = np.array([(scale, 0.0, 0.0, scale, half - scale * mx, half - scale * my)])
+    play(canvas.grid, *fields, roots, seed, max(int(points / POPULATION), 1))
+    canvas.settle(layer, points, draws.uniform(5.0, 40.0))
+    return "flame:" + "+".join(VARIATIONS[i] for i in flame.variations)
