@@ -192,30 +192,30 @@ _32 = np.uint64(32)
 @njit(cache=True, nogil=True)
 def _uniforms(seed, epoch, index, number):
     """The four uniform numbers of one block of the stream."""
-    w = block(np.uint64(index), epoch, np.uint64(number), _STREAM, seed & _LOW, seed >> _32)
+    w = block(np.uint64(index), epoch, number, _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])
 
 
 @njit(cache=True, nogil=True)
 def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds):
     for n in range(len(indices)):
-        u = _uniforms(seed, epoch, indices[n], 0)
+        u = _uniforms(seed, epoch, indices[n], np.uint64(0))
         if u[0] < 0.5:
             op[n] = int(u[1] * ops)
             level[n] = 0.1 + (severity - 0.1) * u[2]
             sign[n] = -1 if u[3] > 0.5 else 1
-        rounds[n] = int(_uniforms(seed, epoch, indices[n], 1)[0] * (k + 1))
+        rounds[n] = int(_uniforms(seed, epoch, indices[n], np.uint64(1))[0] * (k + 1))
 
 
 @njit(cache=True, nogil=True)
 def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, left):
     for n in range(len(indices)):
-        u = _uniforms(seed, epoch, indices[n], 1)
+        u = _uniforms(seed, epoch, indices[n], np.uint64(1))
         source = 0
         while u[1] >= limits[source]:
             source += 1
         picture[n] = firsts[source] + int(u[2] * (firsts[source + 1] - firsts[source]))
-        u = _uniforms(seed, epoch, indices[n], 2)
+        u = _uniforms(seed, epoch, indices[n], np.uint64(2))
         top[n] = int(u[0] * margins[0])
         left[n] = int(u[1] * margins[1])
 
@@ -256,16 +256,16 @@ def _draw_rounds(
 ):
     for n in range(len(indices)):
         for r in range(rounds[n]):
-            u = _uniforms(seed, epoch, indices[n], 4 + 4 * r)
+            u = _uniforms(seed, epoch, indices[n], np.uint64(4 + 4 * r))
             if u[0] < share:
                 op[n, r] = int(u[1] * ops)
                 level[n, r] = 0.1 + (severity - 0.1) * u[2]
                 sign[n, r] = -1 if u[3] > 0.5 else 1
-            u = _uniforms(seed, epoch, indices[n], 5 + 4 * r)
+            u = _uniforms(seed, epoch, indices[n], np.uint64(5 + 4 * r))
             mixing[n, r] = mixings[int(u[0] * len(mixings))]
             a[n, r], b[n, r] = _weights(u[1], u[2], u[3], exponent)
             if mixing[n, r] >= 2:  # only the experimental mixings have more to draw
-                u = _uniforms(seed, epoch, indices[n], 6 + 4 * r)
+                u = _uniforms(seed, epoch, indices[n], np.uint64(6 + 4 * r))
                 coin[n, r] = u[0] < 0.5
                 a2[n, r], b2[n, r] = _weights(u[1], u[2], u[3], exponent)
-                channel[n, r] = int(_uniforms(seed, epoch, indices[n], 7 + 4 * r)[0] * 3)
+                channel[n, r] = int(_uniforms(seed, epoch, indices[n], np.uint64(7 + 4 * r))[0] * 3)

@@ -6,6 +6,7 @@ the last bits of a power near black.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -90,7 +91,7 @@ def mix(
     draws: Draws,
     settings: PixMixSettings,
     *,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> np.ndarray:
     """PixMix of N pictures.
 
@@ -99,7 +100,7 @@ def mix(
         mixing_pictures: (M, h, w, 3) uint8 with h ≥ H and w ≥ W; None where the partner is the input.
         draws: what to do, for N pictures.
         settings: the settings of which the draws were made.
-        threads: how many to use; 0 for one a core. One is right inside a loader worker.
+        threads: how many to use; default: one in a worker process, else `$OMP_NUM_THREADS`, else one a core.
 
     Returns:
         (N, 3, H, W) float32 in [0, 1], the same for any number of threads.
@@ -113,15 +114,14 @@ def mix(
     if mixing_pictures is None:
         mixing_pictures = np.zeros((1, 1, 1, 3), np.uint8)
     arguments = (_read_only(pictures), _read_only(mixing_pictures), *draws.arrays(), result)
-    threads = min(threads or available_cores(), count)
+    threads = min(threads or _usual_threads(result.size), count)
     if threads <= 1:
         _mix_range(*arguments, 0, count)
         return result
     # More pieces than threads: pictures cost from nothing (no op, no round) to several times the mean.
     bounds = np.linspace(0, count, min(4 * threads, count) + 1).astype(int).tolist()
     tasks = [
-        _threads(os.getpid(), threads).submit(_mix_range, *arguments, first, last)
-        for first, last in pairwise(bounds)
+        _threads(os.getpid(), threads).submit(_mix_range, *arguments, first, last) for first, last in pairwise(bounds)
     ]
     for task in tasks:
         task.result()
@@ -134,8 +134,14 @@ def _threads(process: int, threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="pixmix")
 
 
-def available_cores() -> int:
-    """How many cores this process may use."""
+def _usual_threads(values: int) -> int:
+    if values < 1 << 17 or multiprocessing.parent_process() is not None:  # tens of microseconds' work, or a worker
+        return 1
+    stated = os.environ.get("OMP_NUM_THREADS", "")  # torchrun sets it, so that its processes share the cores
+    return int(stated) if stated.isdecimal() and int(stated) else _available_cores()
+
+
+def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
