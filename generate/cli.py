@@ -22,7 +22,7 @@ def _make(arguments: list[str]) -> None:
         raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
     from .commands import MakeCommand, make_set
 
-    command: Any = MakeCommand[load(family(name).recipe)]
+    command: Any = MakeCommand[load(family(name).recipe)]  # type: ignore[misc]  # a type known when it runs
     make_set(parse(command, f"mixset make {name}", arguments[1:]))
 
 

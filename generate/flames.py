@@ -52,6 +52,11 @@ class Flame:
     variations: np.ndarray
     blends: np.ndarray
 
+    @property
+    def fields(self) -> tuple[np.ndarray, ...]:
+        """What `play` takes of it."""
+        return self.system.maps, self.system.weights, self.system.colours, self.variations, self.blends
+
 
 def sample_flame(draws: Draws) -> Flame:
     """A flame of 2 to 4 maps, most with a variation at full strength.

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .elementary import cosine, sine
 from .filters import Filter, figures
-from .flames import POPULATION, VARIATIONS, play, sample_flame
+from .flames import POPULATION, VARIATIONS, Flame, play, sample_flame
 from .grounds import sample_ground
 from .palettes import COLOURS, Harmony, sample_palette
 from .recipe import FractalRecipe
 from .rng import Draws, picture_seed
-from .systems import sample_system
+from .systems import System, sample_system
 from .tone import LOOK, composite, finish, level_table, smooth, unpack
 from .views import ARRANGEMENTS, Base, View, paint_view, sample_view, whole_view
 
@@ -86,24 +87,24 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     canvas = _canvas(2 * size if size <= 128 else size)
     summary = _layered(draws, canvas)
     picture = np.empty((size, size, 3), np.uint8)
-    finish(canvas.canvas, draws.uniform(1.0, 1.25), draws.uniform(0.36, 0.5), picture)
+    finish(canvas.canvas, draws.uniform(1.0, 1.2), draws.uniform(0.34, 0.48), picture)
     return picture, summary
 
 
 def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
     harmony = Harmony(draws)
     kind, field = sample_ground(draws, canvas.side)
-    canvas.palettes[0] = sample_palette(draws, harmony, light=(0.08, draws.uniform(0.5, 0.95)))
-    canvas.looks[0, 0], canvas.looks[0, 3] = draws.uniform(0.7, 1.0), draws.uniform()
+    canvas.palettes[0] = sample_palette(draws, harmony, light=(0.05, draws.uniform(0.35, 0.85)))
+    canvas.looks[0, 0], canvas.looks[0, 3] = draws.uniform(0.75, 1.0), draws.uniform()
     layers = draws.whole(2, LAYERS)
     names = []
     for layer in range(layers):
         points = max(4.0 * canvas.side**2, 60_000.0) * (1.0 if layer == 0 else 0.75)
-        if draws.chance(0.25):
+        if draws.chance(0.4):
             names.append(_flame_layer(draws, canvas, layer, points))
         else:
             names.append(_affine_layer(draws, canvas, layer, points))
-        canvas.palettes[layer + 1] = sample_palette(draws, harmony)
+        canvas.palettes[layer + 1] = sample_palette(draws, harmony, light=(draws.uniform(0.2, 0.4), 0.97))
         canvas.looks[layer + 1] = _look(draws)
     composite(
         field, canvas.levels[:layers], canvas.tints[:layers], canvas.palettes[: layers + 1], canvas.looks[: layers + 1], canvas.canvas
@@ -114,12 +115,12 @@ def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
 def _look(draws: Draws) -> list[float]:
     glow = draws.chance(0.3)
     return [
-        draws.uniform(0.8, 1.6) if glow else draws.uniform(1.3, 3.2),
+        draws.uniform(0.8, 1.6) if glow else draws.uniform(1.8, 5.0),
         draws.uniform(0.4, 1.2),
         draws.uniform(0.0, 1.0),
         draws.uniform(),
         draws.uniform(0.1, 0.6),
-        draws.uniform(0.0, 2.5),
+        draws.uniform(0.0, 2.0),
         1.0 if glow else 0.0,
         draws.uniform(0.3, 0.8) if not glow and draws.chance(0.6) else 0.0,
         0.0,
@@ -127,7 +128,7 @@ def _look(draws: Draws) -> list[float]:
 
 
 def _affine_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
-    system = sample_system(draws, draws.whole(2, 4))
+    system = _full_system(draws)
     base = Base.of(system, draws.word())
     name = draws.weighted(ARRANGEMENTS)
     view = sample_view(draws, system, base, name, deep=layer == 0)
@@ -136,16 +137,47 @@ def _affine_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> st
     return f"{name}:{len(system.maps)}"
 
 
+def _full_system(draws: Draws) -> System:
+    """Of three systems the one whose determinants' sum is nearest to a drawn goal: little sums make dust and hairs."""
+    goal = draws.uniform(0.7, 1.2)
+    systems = [sample_system(draws, draws.whole(2, 4)) for _ in range(3)]
+    return min(systems, key=lambda system: abs(system.area - goal))
+
+
 def _flame_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
-    flame = sample_flame(draws)
-    fields = (flame.system.maps, flame.system.weights, flame.system.colours, flame.variations, flame.blends)
     seed = np.uint64(draws.word())
-    sample = np.sort(play(canvas.grid, *fields, np.zeros((1, 6)), seed, 0)[:2], axis=1)
-    low, high = sample[:, POPULATION // 25], sample[:, -POPULATION // 25]
-    scale = draws.uniform(0.9, 1.8) * canvas.side / max(float((high - low).max()), 1e-3)
-    mx, my = 0.5 * float(low[0] + high[0]), 0.5 * float(low[1] + high[1])
-    half = 0.5 * canvas.side
-    roots = np.array([(scale, 0.0, 0.0, scale, half - scale * mx, half - scale * my)])
-    play(canvas.grid, *fields, roots, seed, max(int(points / POPULATION), 1))
-    canvas.settle(layer, points, draws.uniform(5.0, 40.0))
+    # Of three flames the fullest: the least part of a 4,096-point sample in one cell's company.
+    flames = [_placed_flame(draws, canvas, seed) for _ in range(3)]
+    _, flame, root = max(flames, key=lambda placed: placed[0])
+    copies = draws.whole(2, 6) if draws.chance(0.3) else 1
+    play(canvas.grid, *flame.fields, _turned_roots(root, copies, canvas.side), seed, max(int(points / POPULATION), 1))
+    canvas.settle(layer, points, draws.uniform(5.0, 30.0))
     return "flame:" + "+".join(VARIATIONS[i] for i in flame.variations)
+
+
+def _placed_flame(draws: Draws, canvas: Canvas, seed: np.uint64) -> tuple[int, Flame, tuple[float, ...]]:
+    """A flame, the root that shows the middle of its measure, and how many of 32 × 32 cells a sample reaches."""
+    flame = sample_flame(draws)
+    sample = play(canvas.grid, *flame.fields, np.zeros((1, 6)), seed, 0)[:2]
+    ordered = np.sort(sample, axis=1)
+    low, high = ordered[:, POPULATION // 16], ordered[:, -POPULATION // 16]
+    scale = draws.uniform(0.8, 1.3) / max(float((high - low).max()), 1e-3)
+    turn = draws.uniform()
+    c, s = scale * cosine(turn), scale * sine(turn)
+    mx, my = 0.5 * float(low[0] + high[0]), 0.5 * float(low[1] + high[1])
+    root = (c, -s, s, c, 0.5 - c * mx + s * my, 0.5 - s * mx - c * my)
+    x = np.floor(32.0 * (root[0] * sample[0] + root[1] * sample[1] + root[4]))
+    y = np.floor(32.0 * (root[2] * sample[0] + root[3] * sample[1] + root[5]))
+    inside = (x >= 0) & (x < 32) & (y >= 0) & (y < 32)
+    return len(np.unique(32 * y[inside] + x[inside])), flame, root
+
+
+def _turned_roots(root: tuple[float, ...], copies: int, side: int) -> np.ndarray:
+    """The root in pixels, turned around the frame's middle once for each copy."""
+    rows = []
+    for j in range(copies):
+        c, s = cosine(j / copies), sine(j / copies)
+        a, b, d, e, x, y = root
+        x, y = x - 0.5, y - 0.5
+        rows.append((c * a - s * d, c * b - s * e, s * a + c * d, s * b + c * e, c * x - s * y + 0.5, s * x + c * y + 0.5))
+    return np.array(rows) * side

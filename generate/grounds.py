@@ -8,7 +8,7 @@ from numba import njit
 from .elementary import angle, cosine, log2, sine
 from .rng import Draws, next_word
 
-_KINDS = {"julia": 0.30, "warp": 0.28, "plasma": 0.14, "spiral": 0.16, "gradient": 0.12}
+_KINDS = {"julia": 0.32, "warp": 0.30, "plasma": 0.14, "spiral": 0.14, "gradient": 0.10}
 
 
 def sample_ground(draws: Draws, side: int, *, kinds: dict[str, float] | None = None) -> tuple[str, np.ndarray]:
@@ -22,12 +22,12 @@ def sample_ground(draws: Draws, side: int, *, kinds: dict[str, float] | None = N
             coarse,
             draws.uniform(1.5, 3.5),
             draws.uniform(0.2, 1.2),
-            draws.uniform(1.2, 2.6),
+            draws.uniform(0.7, 1.8),
             draws.uniform(0.45, 0.62),
             np.uint64(draws.word()),
         )
     elif kind == "plasma":
-        field = _plasma(coarse, draws.uniform(0.5, 0.68), draws.uniform(1.0, 2.0), np.uint64(draws.word()))
+        field = _plasma(coarse, draws.uniform(0.5, 0.68), draws.uniform(0.6, 1.3), np.uint64(draws.word()))
     else:
         arms = float(draws.whole(1, 6)) if kind == "spiral" else 0.0
         field = _waves(
@@ -37,8 +37,8 @@ def sample_ground(draws: Draws, side: int, *, kinds: dict[str, float] | None = N
             draws.uniform(),
             arms,
             draws.sign() * draws.uniform(0.3, 1.2),
-            draws.uniform(0.05, 0.35),
-            draws.uniform(0.6, 2.5),
+            draws.uniform(0.03, 0.2),
+            draws.uniform(0.5, 1.6),
         )
     out = np.empty((side, side), np.float32)
     _enlarge(field, out)
@@ -54,7 +54,7 @@ def _sample_julia(draws: Draws, side: int) -> np.ndarray:
     else:
         cx, cy = -1.0 + 0.25 * push * cosine(turn), 0.25 * push * sine(turn)
     zoom, tilt = draws.uniform(0.35, 1.3), draws.uniform()
-    return _julia(side, cx, cy, draws.uniform(-0.6, 0.6), draws.uniform(-0.6, 0.6), zoom, tilt, draws.uniform(0.35, 0.9))
+    return _julia(side, cx, cy, draws.uniform(-0.6, 0.6), draws.uniform(-0.6, 0.6), zoom, tilt, draws.uniform(0.25, 0.6))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -201,5 +201,5 @@ def _waves(
                 place = arms * angle(v, u) + 2.0 * pull * log2(u * u + v * v + 1e-4) * 0.5
             else:
                 place = pull * u
-            out[j, i] = np.float32(place + swing * sine(beat * v + 0.5 * sine(1.7 * beat * u)) + 4.0)
+            out[j, i] = np.float32(place + swing * sine(beat * v + 0.2 * sine(1.7 * beat * u)) + 4.0)
     return out

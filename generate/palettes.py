@@ -41,7 +41,7 @@ class Harmony:
 
 def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float] = (0.12, 0.95)) -> np.ndarray:
     """A cyclic palette (256, 3) float32 in [0, 1]; `light` bounds the OKLab lightness of its key colours."""
-    kind = draws.weighted({"contrast": 0.34, "ramp": 0.22, "rainbow": 0.14, "metal": 0.12, "cosine": 0.18})
+    kind = draws.weighted({"contrast": 0.34, "ramp": 0.22, "rainbow": 0.12, "metal": 0.20, "cosine": 0.10})
     low, high = light
     if kind == "cosine":
         return _cosine_palette(draws, low, high)
@@ -49,18 +49,18 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
         start, turn = draws.uniform(), draws.sign() * draws.uniform(0.6, 1.0)
         count = 6
         middle = low + (high - low) * draws.uniform(0.5, 0.8)
-        keys = [(middle + draws.uniform(-0.12, 0.12), draws.uniform(0.15, 0.24), start + turn * i / count) for i in range(count)]
+        keys = [(middle + draws.uniform(-0.12, 0.12), draws.uniform(0.1, 0.18), start + turn * i / count) for i in range(count)]
     elif kind == "ramp":
         hue, drift = harmony.hue(draws), draws.sign() * draws.uniform(0.06, 0.4)
         stops = (0.0, 0.3, 0.62, 1.0, 0.5)
-        keys = [(low + (high - low) * s, 0.06 + 0.2 * (1.0 - abs(2.0 * s - 1.1)), hue + drift * s) for s in stops]
+        keys = [(low + (high - low) * s, 0.05 + 0.15 * (1.0 - abs(2.0 * s - 1.1)), hue + drift * s) for s in stops]
     elif kind == "metal":
         hue = harmony.hue(draws)
         other = harmony.hue(draws)
         keys = [
             (low + 0.05, 0.07, hue),
             (high, 0.04, other),
-            (0.5 * (low + high), draws.uniform(0.14, 0.22), hue),
+            (0.5 * (low + high), draws.uniform(0.12, 0.19), hue),
             (high - 0.05, 0.12, other),
             (low + 0.1, 0.1, hue + 0.06),
         ]
@@ -69,7 +69,7 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
         keys = []
         for place in range(count):
             third = (place + draws.uniform(-0.3, 0.3)) % 2.0 / 2.0
-            keys.append((low + (high - low) * min(max(third * 1.4, 0.0), 1.0), draws.uniform(0.1, 0.28), harmony.hue(draws)))
+            keys.append((low + (high - low) * min(max(third * 1.4, 0.0), 1.0), draws.uniform(0.06, 0.2), harmony.hue(draws)))
     lab = np.array([(l, c * cosine(h), c * sine(h)) for l, c, h in keys])
     return oklab_ramp(lab)
 
@@ -78,7 +78,7 @@ def _cosine_palette(draws: Draws, low: float, high: float) -> np.ndarray:
     """Each channel a cosine of the place (after Quilez): bright, regular, unlike what OKLab keys give."""
     middle = 0.5 * (low + high)
     waves = np.array(
-        [(middle, draws.uniform(0.35, 0.5), float(draws.whole(1, 2)), draws.uniform()) for _ in range(3)], np.float64
+        [(middle, draws.uniform(0.22, 0.42), float(draws.whole(1, 2)), draws.uniform()) for _ in range(3)], np.float64
     )
     return _cosines(waves)
 

@@ -29,6 +29,11 @@ class System:
     weights: np.ndarray
     colours: np.ndarray
 
+    @property
+    def area(self) -> float:
+        """The sum of |det|: about 1 where the maps' images tile the attractor, far below where they leave it empty."""
+        return sum(abs(a * d - b * c) for a, b, c, d, _, _ in self.maps.tolist())
+
 
 def sample_system(draws: Draws, count: int, *, sigma: tuple[float, float] | None = None) -> System:
     """A system of `count` maps A = R(θ) diag(σ₁, σ₂) R(φ) D, with D random signs and shifts uniform in [-1, 1).

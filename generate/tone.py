@@ -66,7 +66,7 @@ def smooth(
 ) -> None:
     """Estimate density where points are few, then turn it into levels.
 
-    A pixel of n points keeps its count to n / (n + 2) and takes the rest from blurs of radius 1 and 3, the wider the
+    A pixel of n points keeps its count to n / (n + 12) and takes the rest from blurs of radius 1 and 4, the wider the
     fewer points there are: grain goes, edges of dense parts stay.
 
     Args:
@@ -77,18 +77,18 @@ def smooth(
     near, near_tint, far, far_tint = scratch[0], scratch[1], scratch[2], scratch[3]
     _blur(count, near, 1)
     _blur(tint, near_tint, 1)
-    _blur(near, far, 2)
-    _blur(near_tint, far_tint, 2)
+    _blur(near, far, 3)
+    _blur(near_tint, far_tint, 3)
     side = len(count)
-    two, one, tiny = np.float32(2.0), np.float32(1.0), np.float32(1e-6)
+    few, some, one, tiny = np.float32(6.0), np.float32(12.0), np.float32(1.0), np.float32(1e-6)
     middle, steps = np.float32(mean), np.float32(STEPS - 1)
     places = np.empty(side, np.int32)
     for y in range(side):
         n, t, n1, t1, n2, t2 = count[y], tint[y], near[y], near_tint[y], far[y], far_tint[y]
         out = level[y]
         for x in range(side):
-            wide = two / (n1[x] + two)
-            soft = two / (n[x] + two)
+            wide = few / (n1[x] + few)
+            soft = some / (n[x] + some)
             blurred = n1[x] + wide * (n2[x] - n1[x])
             blurred_tint = t1[x] + wide * (t2[x] - t1[x])
             density = n[x] + soft * (blurred - n[x])
