@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numba import njit
 
+from .planes import copy
+
 
 def _turns() -> np.ndarray:
     """Cosine and sine for each whole degree, (360, 2), rounded to 15 digits as `Image.rotate` does."""
@@ -26,7 +28,7 @@ _BYTE = np.uint32(255)
 def rotate(source, degrees, result):
     """Turn about the centre, counter-clockwise, by a whole number of degrees."""
     if degrees == 0:
-        result[:] = source
+        copy(source.reshape(-1), result.reshape(-1))
         return
     cosine, sine = _TURNS[degrees % 360]
     x, y = source.shape[2] / 2.0, source.shape[1] / 2.0
@@ -111,6 +113,6 @@ def translate(source, dx, dy, result):
     for channel in range(3):
         for y in range(height):
             row = result[channel, y]
-            row[:] = 0
+            row.fill(0)
             if 0 <= y + dy < height:
-                row[first:last] = source[channel, y + dy, first + dx : last + dx]
+                copy(source[channel, y + dy, first + dx : last + dx], row[first:last])

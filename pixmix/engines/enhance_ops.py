@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .planes import copy
+
 # ITU-R 601-2 luma in 16-bit fixed point; the last number rounds.
 _RED, _GREEN, _BLUE, _HALF = np.uint32(19595), np.uint32(38470), np.uint32(7471), np.uint32(0x8000)
 
@@ -63,7 +65,7 @@ def _blend_all(values, lesser, factor, result):
 def sharpness(source, factor, result):
     """Blend with the picture smoothed by 3×3 weights of 1 around 5; the border is left as it is."""
     height, width = source.shape[1:]
-    result[:] = source
+    copy(source.reshape(-1), result.reshape(-1))
     for channel in range(3):
         for y in range(1, height - 1):
             above, here, below = source[channel, y - 1], source[channel, y], source[channel, y + 1]

@@ -20,6 +20,13 @@ def split_planes(picture, top, left, planes):
 
 
 @njit(cache=True, nogil=True)
+def copy(source, result):
+    """Copy flat values; an assignment of slices would bring its error message's string code into each kernel."""
+    for i in range(result.size):
+        result[i] = source[i]
+
+
+@njit(cache=True, nogil=True)
 def to_float(planes, result):
     """uint8 → float32 in [0, 1], both flat."""
     for i in range(result.size):

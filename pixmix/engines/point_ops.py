@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .planes import copy
+
 
 @njit(cache=True, nogil=True)
 def autocontrast(source, result):
@@ -20,7 +22,7 @@ def autocontrast(source, result):
             low = min(low, plane[i])
             high = max(high, plane[i])
         if high <= low:
-            out[:] = plane
+            copy(plane, out)
             continue
         scale = 255.0 / (np.int64(high) - np.int64(low))
         offset = -np.float64(low) * scale
@@ -43,7 +45,7 @@ def equalize(source, result):
             brightest -= 1
         step = (plane.size - histogram[0, brightest]) // 255
         if step == 0:  # one value alone, or too few pixels to spread
-            out[:] = plane
+            copy(plane, out)
             continue
         below = step // 2
         for value in range(256):
@@ -56,7 +58,7 @@ def equalize(source, result):
 @njit(cache=True, nogil=True)
 def _count(plane, histogram):
     """The histogram of a flat plane in `histogram[0]`; four are kept, since neighbours are often equal."""
-    histogram[:] = 0
+    histogram.fill(0)
     whole = plane.size // 4 * 4
     for i in range(0, whole, 4):
         histogram[0, plane[i]] += 1
