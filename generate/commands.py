@@ -149,7 +149,7 @@ def import_set(command: ImportCommand) -> None:
     )
     for name, reason in done.left_out:
         print(f"left out {_shown(name)}: {reason}", file=sys.stderr)
-    extras = [f"{len(done.left_out):,} broken ones left out"] if done.left_out else []
+    extras = [f"{len(done.left_out):,} broken left out"] if done.left_out else []
     extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
     print(f"{command.out}: {done.count:,} pictures{''.join(f', {extra}' for extra in extras)}")
 

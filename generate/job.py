@@ -133,7 +133,7 @@ def _tasks(recipe: Recipe, out: Path, compression: str) -> list[Task]:
 
 
 def _fulfil_all(tasks: list[Task], workers: int, executor: Executor | None, quiet: bool) -> list[Outcome]:
-    there = {task.path.name for task in tasks if task.path.exists()}
+    there = {task.path.name for task in tasks if _seems_there(task)}
     held = sum(task.count for task in tasks if task.path.name in there)
     outcomes = []
     with Progress(sum(task.count for task in tasks), "pictures", done=held, quiet=quiet) as progress:
@@ -145,6 +145,14 @@ def _fulfil_all(tasks: list[Task], workers: int, executor: Executor | None, quie
         run(fulfil, tasks, done, workers=workers, executor=executor)
     _tell_damage(outcomes)
     return outcomes
+
+
+def _seems_there(task: Task) -> bool:
+    """By the header alone; its worker looks at the content."""
+    try:
+        return task.path.exists() and _is_of(read_info(task.path), task)
+    except DamagedPicture:
+        return False
 
 
 def _tell_damage(outcomes: Iterable[Outcome]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
@@ -28,8 +31,9 @@ def run(
 ) -> None:
     """Call `work` on every task, and `done` here with each result as it comes.
 
-    With one worker or one task the work is done in this process. Otherwise in spawned ones: forking would copy the
-    caller's threads' locks. When this process is interrupted, fails or is killed, its workers end at once.
+    With one worker or one task the work is done in this process. Otherwise in others, for about 5 ms of a fractal hold
+    the interpreter's lock; spawned, for forking would copy the caller's threads' locks. When this process is
+    interrupted, fails or is killed, its workers end at once.
 
     Args:
         workers: processes to use.
@@ -79,7 +83,8 @@ def _submit(executor: Executor, work: Callable[[T], R], tasks: Sequence[T], done
     # Processes are started by `submit` and inherit the mask: Ctrl-C reaches this process alone, which ends the others.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        futures = [executor.submit(work, task) for task in tasks]
+        with _without_main():
+            futures = [executor.submit(work, task) for task in tasks]
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
@@ -88,3 +93,17 @@ def _submit(executor: Executor, work: Callable[[T], R], tasks: Sequence[T], done
     finally:
         for future in futures:
             future.cancel()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the caller's script from spawned processes, which would run it again unless it guards against that.
+
+    They need nothing from it, and a script that asks for the default set in its first line would hang on its lock.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

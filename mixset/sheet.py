@@ -42,7 +42,9 @@ def sheet(
     if captions is not None and len(captions) != len(pictures):
         raise InputError(f"captions: {len(captions)} for {len(pictures)} pictures; give one for each")
     columns = columns or min(len(pictures), math.ceil(math.sqrt(1.4 * len(pictures))))
-    font, title_font = ImageFont.load_default(max(11, tile // 13)), ImageFont.load_default(max(16, tile // 9))
+    images = [_fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile) for picture in pictures]
+    tile = max(max(image.size) for image in images)
+    font, title_font = ImageFont.load_default(max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
     lines = [_wrap(caption, font, tile) for caption in captions or [""] * len(pictures)]
     line_height = _height(font)
     head = _GAP + (_height(title_font) + _GAP if title else 0)
@@ -54,11 +56,10 @@ def sheet(
     draw = ImageDraw.Draw(page)
     if title:
         draw.text((_GAP, _GAP), title, INK, title_font)
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         row, column = divmod(index, columns)
         left, top = _GAP + column * (tile + _GAP), tops[row]
-        fitted = _fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile)
-        page.paste(fitted, (left + (tile - fitted.width) // 2, top + (tile - fitted.height) // 2))
+        page.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
         for number, line in enumerate(lines[index]):
             draw.text((left, top + tile + 4 + number * line_height), line, FAINT if number else INK, font)
     return page
