@@ -52,7 +52,7 @@ def _figures(picture: np.ndarray) -> tuple[float, float, float]:
         cells[x], tiles[x] = x * small // side, x * 16 // side
         sizes[cells[x]] += 1
     lengths = np.zeros(16, np.int64)
-    for x in range(side):
+    for x in range(0, side):
         lengths[tiles[x]] += 1
     for y in range(side):
         cell_row, tile_sum, tile_square = sums[cells[y]], tile_sums[tiles[y]], tile_squares[tiles[y]]

@@ -1,7 +1,7 @@
 """Flames: systems with nonlinear variations, run as a chaos game of a whole population of points.
 
 Nonlinear maps do not compose, so the expansion of `kernels` is not open to them. Instead of one chain that draws a map
-for each point (a draw, a mispredicted branch and a chain of latencies each), 4,096 points move at once: each round
+for each point (a draw, a mispredicted branch and a chain of latencies each), 1,024 points move at once: each round
 deals them anew to the maps, in proportion to the weights, and every map runs over its share without a branch.
 """
 
@@ -33,11 +33,11 @@ VARIATIONS = (
 )
 """Draves and Reckase's names (The Fractal Flame Algorithm, 2003); the kernel switches on the place in this tuple."""
 
-POPULATION = 4096
+POPULATION = 1024
 _TINY = 1e-10
 _PER_TURN = 1.0 / 6.283185307179586
 _FAR = 1e4
-_WARM = 24
+_WARM = 20
 
 
 @dataclass(frozen=True)

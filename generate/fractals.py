@@ -15,7 +15,7 @@ from .palettes import COLOURS, Harmony, sample_palette
 from .recipe import FractalRecipe
 from .rng import Draws, picture_seed
 from .systems import System, sample_system
-from .tone import LOOK, composite, finish, level_table, smooth, unpack
+from .tone import LOOK, composite, enlarge, finish, level_table, smooth, unpack
 from .views import ARRANGEMENTS, Base, View, paint_view, sample_view, whole_view
 
 LAYERS = 4
@@ -30,25 +30,44 @@ FILTERS = {
 }
 
 
-class Canvas:
-    """The buffers of one thread at one side length, and what has been drawn on them."""
+class Plane:
+    """A grid of points and what is made of it: buffers of one side length."""
 
     def __init__(self, side: int) -> None:
         self.side = side
         self.grid = np.zeros((side + 2, side + 2), np.uint64)
+        self.count = np.empty((side, side), np.float32)
+        self.scratch = np.empty((4, side, side), np.float32)
+        self.level = np.empty((side, side), np.float32)
+        self.tint = np.empty((side, side), np.float32)
+
+    def settle(self, points: float, top: float, level: np.ndarray, tint: np.ndarray) -> None:
+        """Turn what was painted into levels and tints (S, S) float32, and clear the grid."""
+        reached = unpack(self.grid, self.count, tint)
+        smooth(self.count, tint, self.scratch, points / max(reached, 1), level_table(top), level)
+        self.grid[:] = 0
+
+
+class Canvas:
+    """The buffers of one thread at one side length."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.full, self.half = Plane(side), Plane(side // 2)
         self.levels = np.empty((LAYERS, side, side), np.float32)
         self.tints = np.empty((LAYERS, side, side), np.float32)
-        self.scratch = np.empty((5, side, side), np.float32)
-        self.canvas = np.empty((side, side, 3), np.float32)
-        self.palettes = np.empty((LAYERS + 1, COLOURS, 3), np.float32)
+        self.colours = np.empty((3, side, side), np.float32)
+        self.palettes = np.empty((LAYERS + 1, 3, COLOURS), np.float32)
         self.looks = np.zeros((LAYERS + 1, LOOK), np.float32)
 
-    def settle(self, layer: int, points: float, top: float) -> None:
-        """Turn what was painted on the grid into a layer's levels and tints, and clear the grid."""
-        count = self.scratch[4]
-        reached = unpack(self.grid, count, self.tints[layer])
-        smooth(count, self.tints[layer], self.scratch[:4], points / max(reached, 1), level_table(top), self.levels[layer])
-        self.grid[:] = 0
+    def settle(self, plane: Plane, layer: int, points: float, top: float) -> None:
+        """Turn what was painted on a plane into a layer's levels and tints."""
+        if plane is self.full:
+            plane.settle(points, top, self.levels[layer], self.tints[layer])
+        else:
+            plane.settle(points, top, plane.level, plane.tint)
+            enlarge(plane.level, self.levels[layer])
+            enlarge(plane.tint, self.tints[layer])
 
 
 _local = threading.local()
@@ -87,7 +106,7 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     canvas = _canvas(2 * size if size <= 128 else size)
     summary = _layered(draws, canvas)
     picture = np.empty((size, size, 3), np.uint8)
-    finish(canvas.canvas, draws.uniform(1.0, 1.2), draws.uniform(0.34, 0.48), picture)
+    finish(canvas.colours, draws.uniform(1.0, 1.2), draws.uniform(0.34, 0.48), picture)
     return picture, summary
 
 
@@ -99,15 +118,19 @@ def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
     layers = draws.whole(2, LAYERS)
     names = []
     for layer in range(layers):
-        points = max(4.0 * canvas.side**2, 60_000.0) * (1.0 if layer == 0 else 0.75)
+        # The deepest layer is drawn at half the size: out of focus, as what lies far off, and at a quarter of the cost.
+        plane = canvas.half if layer == 0 else canvas.full
+        points = (6.0 if layer == 0 else 3.0) * plane.side**2
+        top = draws.uniform(5.0, 30.0)
         if draws.chance(0.4):
-            names.append(_flame_layer(draws, canvas, layer, points))
+            names.append(_paint_flame(draws, plane, points))
         else:
-            names.append(_affine_layer(draws, canvas, layer, points))
+            names.append(_paint_system(draws, plane, points, deep=layer == 0))
+        canvas.settle(plane, layer, points, top)
         canvas.palettes[layer + 1] = sample_palette(draws, harmony, light=(draws.uniform(0.2, 0.4), 0.97))
         canvas.looks[layer + 1] = _look(draws)
     composite(
-        field, canvas.levels[:layers], canvas.tints[:layers], canvas.palettes[: layers + 1], canvas.looks[: layers + 1], canvas.canvas
+        field, canvas.levels[:layers], canvas.tints[:layers], canvas.palettes[: layers + 1], canvas.looks[: layers + 1], canvas.colours
     )
     return {"ground": kind, "layers": names}
 
@@ -123,17 +146,15 @@ def _look(draws: Draws) -> list[float]:
         draws.uniform(0.0, 2.0),
         1.0 if glow else 0.0,
         draws.uniform(0.3, 0.8) if not glow and draws.chance(0.6) else 0.0,
-        0.0,
     ]
 
 
-def _affine_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
+def _paint_system(draws: Draws, plane: Plane, points: float, *, deep: bool) -> str:
     system = _full_system(draws)
     base = Base.of(system, draws.word())
     name = draws.weighted(ARRANGEMENTS)
-    view = sample_view(draws, system, base, name, deep=layer == 0)
-    paint_view(canvas.grid, system, base, view.scaled(canvas.side, points), draws.word())
-    canvas.settle(layer, points, draws.uniform(5.0, 40.0))
+    view = sample_view(draws, system, base, name, deep=deep)
+    paint_view(plane.grid, system, base, view.scaled(plane.side, points), draws.word())
     return f"{name}:{len(system.maps)}"
 
 
@@ -144,21 +165,20 @@ def _full_system(draws: Draws) -> System:
     return min(systems, key=lambda system: abs(system.area - goal))
 
 
-def _flame_layer(draws: Draws, canvas: Canvas, layer: int, points: float) -> str:
+def _paint_flame(draws: Draws, plane: Plane, points: float) -> str:
     seed = np.uint64(draws.word())
     # Of three flames the fullest: the least part of a 4,096-point sample in one cell's company.
-    flames = [_placed_flame(draws, canvas, seed) for _ in range(3)]
+    flames = [_placed_flame(draws, plane, seed) for _ in range(3)]
     _, flame, root = max(flames, key=lambda placed: placed[0])
     copies = draws.whole(2, 6) if draws.chance(0.3) else 1
-    play(canvas.grid, *flame.fields, _turned_roots(root, copies, canvas.side), seed, max(int(points / POPULATION), 1))
-    canvas.settle(layer, points, draws.uniform(5.0, 30.0))
+    play(plane.grid, *flame.fields, _turned_roots(root, copies, plane.side), seed, max(int(points / POPULATION), 1))
     return "flame:" + "+".join(VARIATIONS[i] for i in flame.variations)
 
 
-def _placed_flame(draws: Draws, canvas: Canvas, seed: np.uint64) -> tuple[int, Flame, tuple[float, ...]]:
+def _placed_flame(draws: Draws, plane: Plane, seed: np.uint64) -> tuple[int, Flame, tuple[float, ...]]:
     """A flame, the root that shows the middle of its measure, and how many of 32 × 32 cells a sample reaches."""
     flame = sample_flame(draws)
-    sample = play(canvas.grid, *flame.fields, np.zeros((1, 6)), seed, 0)[:2]
+    sample = play(plane.grid, *flame.fields, np.zeros((1, 6)), seed, 0)[:2]
     ordered = np.sort(sample, axis=1)
     low, high = ordered[:, POPULATION // 16], ordered[:, -POPULATION // 16]
     scale = draws.uniform(0.8, 1.3) / max(float((high - low).max()), 1e-3)

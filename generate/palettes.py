@@ -40,7 +40,7 @@ class Harmony:
 
 
 def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float] = (0.12, 0.95)) -> np.ndarray:
-    """A cyclic palette (256, 3) float32 in [0, 1]; `light` bounds the OKLab lightness of its key colours."""
+    """A cyclic palette (3, 256) float32 in [0, 1]; `light` bounds the OKLab lightness of its key colours."""
     kind = draws.weighted({"contrast": 0.34, "ramp": 0.22, "rainbow": 0.12, "metal": 0.20, "cosine": 0.10})
     low, high = light
     if kind == "cosine":
@@ -85,19 +85,19 @@ def _cosine_palette(draws: Draws, low: float, high: float) -> np.ndarray:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _cosines(waves: np.ndarray) -> np.ndarray:
-    out = np.empty((COLOURS, 3), np.float32)
+    out = np.empty((3, COLOURS), np.float32)
     for i in range(COLOURS):
         for k in range(3):
             value = waves[k, 0] + waves[k, 1] * cosine(waves[k, 2] * i / COLOURS + waves[k, 3])
-            out[i, k] = np.float32(min(max(value, 0.0), 1.0))
+            out[k, i] = np.float32(min(max(value, 0.0), 1.0))
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def oklab_ramp(keys: np.ndarray) -> np.ndarray:
-    """A cyclic palette (256, 3) float32 sRGB in [0, 1] through OKLab keys (k, 3), eased between them."""
+    """A cyclic palette (3, 256) float32 sRGB in [0, 1] through OKLab keys (k, 3), eased between them."""
     count = len(keys)
-    out = np.empty((COLOURS, 3), np.float32)
+    out = np.empty((3, COLOURS), np.float32)
     for i in range(COLOURS):
         place = i * count / COLOURS
         first = int(place)
@@ -107,7 +107,7 @@ def oklab_ramp(keys: np.ndarray) -> np.ndarray:
         light = keys[first, 0] + t * (keys[second, 0] - keys[first, 0])
         a = keys[first, 1] + t * (keys[second, 1] - keys[first, 1])
         b = keys[first, 2] + t * (keys[second, 2] - keys[first, 2])
-        _srgb(light, a, b, out[i])
+        _srgb(light, a, b, out[:, i])
     return out
 
 

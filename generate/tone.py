@@ -8,8 +8,8 @@ from numba import njit
 from .elementary import log2, power
 
 STEPS = 1024
-LOOK = 9
-"""Numbers in a layer's look: opacity, colour span, colour by density, phase, floor, relief, mode, shadow, unused."""
+LOOK = 8
+"""Numbers in a layer's look: opacity, colour span, colour by density, phase, floor, relief, glow (1) or cover (0), shadow."""
 
 _MASK = (1 << 40) - 1
 
@@ -101,64 +101,94 @@ def smooth(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def enlarge(plane: np.ndarray, out: np.ndarray) -> None:
+    """Bilinear enlargement of a square plane to twice its side; pixel areas, not corners, coincide."""
+    side = len(plane)
+    near, far = np.float32(0.75), np.float32(0.25)
+    row = np.empty(side + 2, np.float32)
+    for y in range(2 * side):
+        here, other = plane[y // 2], plane[min(max(y // 2 + (1 if y % 2 else -1), 0), side - 1)]
+        middle, left, right, line = row[1 : side + 1], row[:side], row[2:], out[y]
+        for x in range(side):
+            middle[x] = near * here[x] + far * other[x]
+        row[0], row[side + 1] = row[1], row[side]
+        for x in range(side):
+            line[2 * x] = near * middle[x] + far * left[x]
+            line[2 * x + 1] = near * middle[x] + far * right[x]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def composite(
     field: np.ndarray, levels: np.ndarray, tints: np.ndarray, palettes: np.ndarray, looks: np.ndarray, canvas: np.ndarray
 ) -> None:
-    """Lay the layers over the ground, deepest first.
+    """Lay the layers over the ground, deepest first, row by row so that a row's colours stay in the nearest cache.
 
     Args:
         field: (S, S) float32, the ground in palette turns.
         levels, tints: (n, S, S) float32 of the layers.
-        palettes: (n + 1, 256, 3) float32; the first is the ground's.
-        looks: (n + 1, LOOK) float32; the ground's holds its phase and its brightness.
-        canvas: (S, S, 3) float32, out.
+        palettes: (n + 1, 3, 256) float32; the first is the ground's.
+        looks: (n + 1, LOOK) float32; of the ground's only the opacity (its brightness) and the phase count.
+        canvas: (3, S, S) float32, out.
     """
     side = len(field)
-    red, green, blue = np.empty(side, np.float32), np.empty(side, np.float32), np.empty(side, np.float32)
-    zero, one, turn = np.float32(0.0), np.float32(1.0), np.float32(256.0)
+    turn, cyclic = np.float32(256.0), np.int32(255)
     places, alphas, lights = np.empty(side, np.int32), np.empty(side, np.float32), np.empty(side, np.float32)
     for y in range(side):
-        phase, bright = looks[0, 3], looks[0, 0]
+        bright, phase, line = looks[0, 0], looks[0, 3], field[y]
         for x in range(side):
-            places[x] = np.int32((field[y, x] + phase) * turn) & np.int32(255)
-        for x in range(side):
-            colour = palettes[0, places[x]]
-            red[x], green[x], blue[x] = bright * colour[0], bright * colour[1], bright * colour[2]
-        for n in range(len(levels)):
-            opacity, span, cycles, phase, floor = looks[n + 1, 0], looks[n + 1, 1], looks[n + 1, 2], looks[n + 1, 3], looks[n + 1, 4]
-            relief, mode, shadow = looks[n + 1, 5], looks[n + 1, 6], looks[n + 1, 7]
-            level, tint = levels[n, y], tints[n, y]
-            lit = levels[n, max(y - 1, 0)]
+            places[x] = np.int32((line[x] + phase) * turn) & cyclic
+        for k in range(3):
+            row, palette = canvas[k, y], palettes[0, k]
             for x in range(side):
-                left = level[max(x - 1, 0)]
-                places[x] = np.int32((phase + span * tint[x] + cycles * level[x]) * turn) & np.int32(255)
-                alphas[x] = min(opacity * level[x], one)
-                light = floor + (one - floor) * level[x] + relief * (level[x] + level[x] - left - lit[x])
-                lights[x] = min(max(light, zero), np.float32(1.5))
-            if shadow > zero:
-                # The layer's own levels, shifted down and right, darken what lies under it.
-                shift = max(side // 64, 1)
-                under = levels[n, max(y - shift, 0)]
-                for x in range(shift, side):
-                    dark = one - shadow * min(opacity * under[x - shift], one)
-                    red[x], green[x], blue[x] = dark * red[x], dark * green[x], dark * blue[x]
-            palette = palettes[n + 1]
-            if mode < np.float32(0.5):
-                for x in range(side):
-                    colour, a, light = palette[places[x]], alphas[x], lights[x]
-                    red[x] += a * (light * colour[0] - red[x])
-                    green[x] += a * (light * colour[1] - green[x])
-                    blue[x] += a * (light * colour[2] - blue[x])
-            else:
-                for x in range(side):
-                    # Screen: glows add up without ever leaving [0, 1] on their own.
-                    colour, a = palette[places[x]], alphas[x] * lights[x]
-                    red[x] += a * colour[0] * (one - np.float32(0.7) * red[x])
-                    green[x] += a * colour[1] * (one - np.float32(0.7) * green[x])
-                    blue[x] += a * colour[2] * (one - np.float32(0.7) * blue[x])
-        row = canvas[y]
-        for x in range(side):
-            row[x, 0], row[x, 1], row[x, 2] = red[x], green[x], blue[x]
+                row[x] = bright * palette[places[x]]
+        for n in range(len(levels)):
+            look = looks[n + 1]
+            _shade(levels[n, max(y - 1, 0)], levels[n, y], tints[n, y], look, places, alphas, lights)
+            shift = max(side // 64, 1)
+            under = levels[n, max(y - shift, 0)]
+            for k in range(3):
+                row, palette = canvas[k, y], palettes[n + 1, k]
+                if look[7] > np.float32(0.0):
+                    _darken(row[shift:], under, look[0], look[7])
+                if look[6] < np.float32(0.5):
+                    for x in range(side):
+                        row[x] += alphas[x] * (lights[x] * palette[places[x]] - row[x])
+                else:
+                    # Screen: glows add up, ever less where it is bright.
+                    for x in range(side):
+                        glow = alphas[x] * lights[x] * palette[places[x]]
+                        row[x] += glow * (np.float32(1.0) - np.float32(0.7) * row[x])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shade(
+    above: np.ndarray,
+    level: np.ndarray,
+    tint: np.ndarray,
+    look: np.ndarray,
+    places: np.ndarray,
+    alphas: np.ndarray,
+    lights: np.ndarray,
+) -> None:
+    """A row's places in the palette, opacities and lights; the relief is lit from the upper left."""
+    opacity, span, cycles, phase, floor, relief = look[0], look[1], look[2], look[3], look[4], look[5]
+    zero, one, most, turn = np.float32(0.0), np.float32(1.0), np.float32(1.5), np.float32(256.0)
+    rise = one - floor
+    for x in range(len(level)):
+        places[x] = np.int32((phase + span * tint[x] + cycles * level[x]) * turn) & np.int32(255)
+        alphas[x] = min(opacity * level[x], one)
+    left, here, over, out = level[:-1], level[1:], above[1:], lights[1:]
+    for x in range(len(here)):
+        out[x] = min(max(floor + rise * here[x] + relief * (here[x] + here[x] - left[x] - over[x]), zero), most)
+    lights[0] = floor + rise * level[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _darken(row: np.ndarray, under: np.ndarray, opacity: np.float32, shadow: np.float32) -> None:
+    """Cast a layer's shadow: its own levels, from up and to the left, on the row that lies under it."""
+    one = np.float32(1.0)
+    for x in range(len(row)):
+        row[x] *= one - shadow * min(opacity * under[x], one)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -166,20 +196,14 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, picture: np.nda
     """Auto-levels: stretch the 1 % and 99 % of the luma to the ends and pull the median towards `middle`.
 
     Args:
-        canvas: (f · S, f · S, 3) float32; f × f pixels become one.
+        canvas: (3, f · S, f · S) float32, f 1 or 2; f × f pixels become one.
         saturation: what the distance from grey is multiplied by.
         middle: where the median luma should lie, in (0, 1); gamma stays within 0.6 to 1.5.
         picture: (S, S, 3) uint8, out.
     """
     side = len(picture)
-    factor = len(canvas) // side
-    counts = np.zeros(STEPS + 1, np.int64)
-    for y in range(0, len(canvas), 2):
-        for x in range(y & 2, len(canvas), 3):
-            luma = np.float32(0.299) * canvas[y, x, 0] + np.float32(0.587) * canvas[y, x, 1] + np.float32(0.114) * canvas[y, x, 2]
-            counts[int(min(max(luma, np.float32(0.0)), np.float32(1.6)) * np.float32(STEPS / 1.6))] += 1
-    total = counts.sum()
-    low, half, high = _quantile(counts, total * 0.01), _quantile(counts, total * 0.5), _quantile(counts, total * 0.99)
+    factor = canvas.shape[1] // side
+    low, half, high = _luma_quantiles(canvas)
     reach = max(high - low, 0.05)
     gamma = log2(middle) / log2(min(max((half - low) / reach, 0.05), 0.95))
     gamma = min(max(gamma, 0.6), 1.5)
@@ -188,20 +212,43 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, picture: np.nda
         table[i] = np.uint8(255.0 * power(i / (STEPS - 1.0), gamma) + 0.5)
     shift, scale = np.float32(low), np.float32((STEPS - 1) / reach)
     more, top, zero = np.float32(saturation), np.float32(STEPS - 1), np.float32(0.0)
-    share = np.float32(1.0 / (factor * factor))
+    rows, luma = np.empty((3, side), np.float32), np.empty(side, np.float32)
+    places = np.empty(side, np.int32)
     for y in range(side):
+        for k in range(3):
+            row = rows[k]
+            if factor == 1:
+                row[:] = canvas[k, y]
+            else:
+                first, second = canvas[k, 2 * y], canvas[k, 2 * y + 1]
+                for x in range(side):
+                    both = first[2 * x] + first[2 * x + 1] + second[2 * x] + second[2 * x + 1]
+                    row[x] = np.float32(0.25) * both
+        red, green, blue = rows[0], rows[1], rows[2]
         for x in range(side):
-            r, g, b = zero, zero, zero
-            for j in range(factor):
-                for i in range(factor):
-                    colour = canvas[y * factor + j, x * factor + i]
-                    r, g, b = r + colour[0], g + colour[1], b + colour[2]
-            r, g, b = share * r, share * g, share * b
-            luma = np.float32(0.299) * r + np.float32(0.587) * g + np.float32(0.114) * b
-            out = picture[y, x]
-            out[0] = table[int(min(max((luma + more * (r - luma) - shift) * scale, zero), top))]
-            out[1] = table[int(min(max((luma + more * (g - luma) - shift) * scale, zero), top))]
-            out[2] = table[int(min(max((luma + more * (b - luma) - shift) * scale, zero), top))]
+            luma[x] = np.float32(0.299) * red[x] + np.float32(0.587) * green[x] + np.float32(0.114) * blue[x]
+        for k in range(3):
+            row = rows[k]
+            for x in range(side):
+                value = (luma[x] + more * (row[x] - luma[x]) - shift) * scale
+                places[x] = np.int32(min(max(value, zero), top))
+            for x in range(side):
+                picture[y, x, k] = table[places[x]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _luma_quantiles(canvas: np.ndarray) -> tuple[float, float, float]:
+    """The 1 %, 50 % and 99 % of the luma, over every third pixel of every second row."""
+    counts = np.zeros(STEPS + 1, np.int64)
+    zero, top, scale = np.float32(0.0), np.float32(1.6), np.float32(STEPS / 1.6)
+    side = canvas.shape[1]
+    for y in range(0, side, 2):
+        red, green, blue = canvas[0, y], canvas[1, y], canvas[2, y]
+        for x in range(y % 3, side, 3):
+            luma = np.float32(0.299) * red[x] + np.float32(0.587) * green[x] + np.float32(0.114) * blue[x]
+            counts[np.int64(min(max(luma, zero), top) * scale)] += 1
+    total = counts.sum()
+    return _quantile(counts, total * 0.01), _quantile(counts, total * 0.5), _quantile(counts, total * 0.99)
 
 
 @njit(cache=True, nogil=True)
