@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -52,9 +53,10 @@ class PictureSet:
         self.items = data
         if len(data) == 0:
             raise InputError("data: there is no picture in the set")
-        first = np.asarray(data[0][0]) if self.array is None else self.array
-        _check_pictures(first, dimensions=3 if self.array is None else 4)
-        self.size: tuple[int, int] = (first.shape[-3], first.shape[-2])
+        if self.array is not None:
+            _check_pictures(self.array, dimensions=4)
+        first = _stack([data[0]])[0] if self.array is None else self.array
+        self.size: tuple[int, int] = (first.shape[1], first.shape[2])
 
     def __len__(self) -> int:
         return len(self.items)
@@ -126,13 +128,19 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _stack(items: list[tuple[Any, Any]]) -> tuple[np.ndarray, np.ndarray]:
-    pictures = [np.asarray(picture) for picture, _ in items]
+def _stack(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        pictures = [np.asarray(picture) for picture, _ in items]
+        labels = np.array([operator.index(label) for _, label in items], np.int64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "data: items must be (picture, label), the label a whole number; arrays come as the tuple (pictures, labels)"
+        ) from None
     for picture in pictures:
         _check_pictures(picture, dimensions=3)
         if picture.shape != pictures[0].shape:
             raise InputError(f"data: pictures of one size are needed, got {pictures[0].shape} and {picture.shape}")
-    return np.stack(pictures), np.array([int(label) for _, label in items], np.int64)
+    return np.stack(pictures), labels
 
 
 def _check_pictures(array: np.ndarray, *, dimensions: int) -> None:

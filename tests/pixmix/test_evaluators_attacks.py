@@ -70,8 +70,9 @@ def test_bounds(network, pictures, labels):
 
 
 @pytest.mark.parametrize("ball", ["corrected", "reference"])
-def test_adversaries_are_pictures(network, pictures, labels, ball):
-    made = attack(network, pictures, labels, ball=ball)
+@pytest.mark.parametrize("steps", [0, 1, 20])
+def test_adversaries_are_pictures(network, pictures, labels, ball, steps):
+    made = attack(network, pictures, labels, ball=ball, steps=steps)
     assert made.min() >= 0
     assert made.max() <= 1
     assert made.dtype == torch.float32

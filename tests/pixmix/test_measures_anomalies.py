@@ -54,6 +54,11 @@ def test_perfect_separation():
     assert measures.fpr95(anomalous, known) == 1
 
 
+def test_fpr95_counts_95_percent_as_enough():
+    known, anomalous = [0.5, 2.0, 3.0, 4.0], [0.0] + [1.0] * 19
+    assert measures.fpr95(known, anomalous) == 0.75
+
+
 def test_a_score_that_says_nothing_is_chance():
     known, anomalous = np.zeros(50), np.zeros(10)
     assert measures.auroc(known, anomalous) == 0.5
