@@ -151,8 +151,8 @@ class ShardWriter:
             "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
         }
         for name, column in columns.items():
-            chunks = (max(1, len(column)),)
-            self._file.create_dataset(name, data=column, maxshape=column.shape, chunks=chunks, fletcher32=True)
+            chunks = (max(1, len(column)),)  # also of an import whose pictures are all broken
+            self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
         for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
             self._file.attrs[name] = value
         self._file.close()
