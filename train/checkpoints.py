@@ -85,10 +85,12 @@ def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str) ->
     heads = [name for name in weights if name in own and name.rsplit(".", 1)[0] in ("fc", "head", "classifier")]
     left = [name for name in heads if weights[name].shape != own[name].shape]
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
-    wrong = [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape and name not in left]
+    wrong = [
+        name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape and name not in left
+    ]
     if missing or unexpected or wrong:
         first = (missing or unexpected or sorted(wrong))[0]
         kind = "lacks" if missing else "has the unknown" if unexpected else "has another shape of"
-        raise InputError(f"{source}: does not fit the network: it {kind} {first}; choose the --network it was made with")
+        raise InputError(f"{source}: does not fit the network: it {kind} {first}; choose its own --network")
     network.load_state_dict({**weights, **{name: own[name] for name in left}})
     return left

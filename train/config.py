@@ -29,8 +29,8 @@ class TrainConfig:
     """
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
-    """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and test/
-    of one folder a class."""
+    """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and
+    test/ of one folder a class."""
     recipe: str = "cifar"
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
@@ -62,7 +62,7 @@ class TrainConfig:
     """On all parameters, those of the batch normalisation included (as the paper's code does)."""
 
     size: int | None = None
-    """Side in pixels of the pictures the network sees; by default the data set's own (folders of large pictures: 224)."""
+    """Side in pixels of what the network sees; by default the data set's own (folders of large pictures: 224)."""
     data: Path = Path("data")
     """Where downloaded data sets are kept."""
     seed: int = 0
@@ -92,8 +92,10 @@ class TrainConfig:
         for name in (*positive, "momentum", "weight_decay", "dropout", "workers", "seed"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
-                raise InputError(f"--{name.replace('_', '-')} {value}: must be a number above zero" + (
-                    "" if name in positive else ", or zero"))
+                raise InputError(
+                    f"--{name.replace('_', '-')} {value}: must be a number above zero"
+                    + ("" if name in positive else ", or zero")
+                )
         if self.dropout >= 1 or self.momentum >= 1:
             raise InputError(f"--dropout {self.dropout} and --momentum {self.momentum}: must be below 1")
         if self.size is not None and not 8 <= self.size <= 1024:

@@ -105,9 +105,7 @@ def _digits(size: int, folder: Path) -> TrainingData:
         Pictures(labels[position % 2 == half], size, array=_resized(grey[position % 2 == half], size))
         for half in (0, 1)
     ]
-    return TrainingData(
-        name="digits", classes=tuple("0123456789"), train=halves[0], test=halves[1], flip=False
-    )
+    return TrainingData(name="digits", classes=tuple("0123456789"), train=halves[0], test=halves[1], flip=False)
 
 
 def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData]:

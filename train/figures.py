@@ -1,4 +1,4 @@
-"""Figures of pictures: PixMix over k and beta, the methods side by side, the steps of a mixing, a run's own pictures."""
+"""Figures: PixMix over k and beta, the methods side by side, the steps of a mixing, what a run trains on."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Imag
     size = (config.size, config.size)
     tiles, captions = [], []
     methods = [
-        make_method(name, dataset_classes=1000, size=size, mean=HALF, pool=pool, settings=config.mix) for name in METHODS
+        make_method(name, dataset_classes=1000, size=size, mean=HALF, pool=pool, settings=config.mix)
+        for name in METHODS
     ]
     for row, method in itertools.product(range(3 if len(pictures) == 1 else len(pictures)), methods):
         place, epoch = (0, row) if len(pictures) == 1 else (row, 0)

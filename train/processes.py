@@ -18,9 +18,9 @@ from mixset.errors import InputError
 class Processes:
     """This process among those that train together."""
 
+    device: torch.device
     rank: int = 0
     world: int = 1
-    device: torch.device = torch.device("cpu")
 
     @property
     def leads(self) -> bool:

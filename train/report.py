@@ -152,12 +152,14 @@ def _curves(runs: Sequence[Run]) -> Iterable[str]:
             axes[1].step(bins["confidence"], share, where="post", color=f"C{place}", label=run.name)
 
     yield "<h2>Learning</h2>"
-    yield _plot(learning, "Loss on the training pictures as each method makes them, and error on the clean test pictures.")
+    yield _plot(
+        learning, "Loss on the training pictures as each method makes them, and error on the clean test pictures."
+    )
     if all("calibration" in run.metrics for run in runs):
         yield "<h2>Calibration</h2>"
         yield _plot(
             reliability,
-            "Left: accuracy of bins of 100 test pictures of like confidence; on the grey line, 90 % sure is 90 % right. "
+            "Left: accuracy of bins of 100 pictures of like confidence; on the grey line, 90 % sure means 90 % right. "
             "Right: the share of test pictures with at most this confidence.",
         )
 
@@ -190,15 +192,14 @@ def _pictures(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         pictures = run.folder / "pictures.png"
         if pictures.exists():
-            caption = f"<b>{html.escape(run.name)}</b>: training pictures, and what the network saw of them in three epochs."
+            caption = f"<b>{html.escape(run.name)}</b>: training pictures, and what the network sees in three epochs."
             yield _figure("image/png", pictures.read_bytes(), caption)
 
 
 def _figure(kind: str, content: bytes, caption: str, style: str = "") -> str:
     data = base64.b64encode(content).decode()
-    return (
-        f'<figure><img class="{style}" alt="" src="data:{kind};base64,{data}"><figcaption>{caption}</figcaption></figure>'
-    )
+    image = f'<img class="{style}" alt="" src="data:{kind};base64,{data}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _commands(runs: Sequence[Run]) -> str:
@@ -219,8 +220,11 @@ def command(config: dict[str, Any]) -> str:
     for name, value in _flat(config):
         if name in ("dataset", "recipe", "resume") or value == dict(_flat(start)).get(name):
             continue
-        words.append(f"--{name.replace('_', '-')}")
-        words += [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+        prefix, _, leaf = name.replace("_", "-").rpartition(".")
+        no = "no-" if value is False else ""
+        words.append(f"--{prefix}{'.' if prefix else ''}{no}{leaf}")
+        if not isinstance(value, bool):
+            words += [str(item) for item in value] if isinstance(value, list) else [str(value)]
     return shlex.join(words)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from pixmix.evaluators import EVALUATORS
 from pixmix.methods import METHODS, make_method
 from pixmix.normalized import Normalized
 
@@ -20,7 +21,7 @@ from .data import TrainingData, load_data
 from .figures import draw_training
 from .loop import Training
 from .networks import NetworkSpec, network_spec
-from .processes import Processes, processes
+from .processes import Processes, precision, processes
 from .run_folder import RunFolder, read_json, write_json
 from .sources import mixing_set
 
@@ -43,7 +44,11 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         torch.set_num_threads(config.threads)
     if config.method not in METHODS:
         raise InputError(f"--method {config.method}: unknown; the methods are {', '.join(METHODS)}")
+    for name in config.suites:
+        if name not in EVALUATORS:
+            raise InputError(f"--suites {name}: unknown; the suites are {', '.join(EVALUATORS)}")
     with processes(config.device) as mine:
+        precision(config.amp, mine.device)  # refuses what cannot be, before a folder is made
         data = load_data(config.dataset, size=config.size, folder=config.data)
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
         pictures = _mixing_set(config, data)

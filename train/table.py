@@ -24,9 +24,13 @@ class Column:
 COLUMNS = (
     Column("Clean error", ("clean", "error"), False, "share of test pictures that are misclassified"),
     Column("RMS", ("calibration", "rms_all_bins"), False, "root mean square calibration error, all bins"),
-    Column("RMS ref.", ("calibration", "rms_reference"), False, "the same as the paper's code has it: last bin left out"),
+    Column(
+        "RMS ref.", ("calibration", "rms_reference"), False, "the same as the paper's code has it: last bin left out"
+    ),
     Column("PGD error", ("adversaries", "pgd_error_corrected"), False, "under attack, ℓ∞ ball of 2/255, 20 steps"),
-    Column("PGD ref.", ("adversaries", "pgd_error_reference"), False, "the same as the paper's code has it: up to 4/255"),
+    Column(
+        "PGD ref.", ("adversaries", "pgd_error_reference"), False, "the same as the paper's code has it: up to 4/255"
+    ),
     Column("AUROC", ("anomalies", "mean", "auroc"), True, "anomaly detection, mean over the synthetic outlier sets"),
     Column("AUPR", ("anomalies", "mean", "aupr"), True, "the same as area under precision and recall"),
 )
@@ -62,7 +66,10 @@ def cells(rows: Sequence[Sequence[float | None]]) -> list[list[tuple[str, bool]]
     """Each value as text with one decimal, and whether it is its column's best."""
     top = best(rows)
     return [
-        [("–", False) if value is None else (f"{value:.1f}", round(value, 1) == mark) for value, mark in zip(row, top, strict=True)]
+        [
+            ("–", False) if value is None else (f"{value:.1f}", round(value, 1) == mark)
+            for value, mark in zip(row, top, strict=True)
+        ]
         for row in rows
     ]
 
@@ -74,11 +81,13 @@ def heading(column: Column) -> str:
 
 def print_table(folders: Sequence[Path]) -> None:
     """Print the table, in per cent, the best of a column in bold."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     runs = read_runs(folders)
-    table = Table("run", *(heading(column) for column in COLUMNS), caption="in per cent; ↓ lower is better, ↑ higher")
+    caption = "in per cent; ↓ lower is better, ↑ higher; bold: the best"
+    table = Table("run", *(heading(column) for column in COLUMNS), caption=caption, box=SIMPLE_HEAD)
     for column in table.columns[1:]:
         column.justify = "right"
     for (name, _), row in zip(runs, cells([values(metrics) for _, metrics in runs]), strict=True):

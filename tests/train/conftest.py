@@ -23,7 +23,9 @@ def write_pictures(folder: Path, count: int, side: int, colour: tuple[int, int, 
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image-folder data set: 3 classes, 45 pictures for training and 30 for testing, 16 px."""
     root = tmp_path_factory.mktemp("data") / "colours"
-    for label, (name, colour) in enumerate({"blue": (60, 80, 180), "green": (70, 160, 70), "red": (190, 70, 60)}.items()):
+    for label, (name, colour) in enumerate(
+        {"blue": (60, 80, 180), "green": (70, 160, 70), "red": (190, 70, 60)}.items()
+    ):
         write_pictures(root / "train" / name, 15, 16, colour, label)
         write_pictures(root / "test" / name, 10, 16, colour, 100 + label)
     return root

@@ -27,7 +27,8 @@ def test_digits_are_halved_without_overlap() -> None:
     bunch = load_digits()
     grey = np.round(bunch.images * 255 / 16).astype(np.uint8)
     seen = [(picture[..., 0].tobytes(), int(label)) for part in (small.train, small.test) for picture, label in part]
-    assert sorted(seen) == sorted((picture.tobytes(), int(label)) for picture, label in zip(grey, bunch.target))
+    expected = [(picture.tobytes(), int(label)) for picture, label in zip(grey, bunch.target, strict=True)]
+    assert sorted(seen) == sorted(expected)
 
 
 def test_a_folder_of_small_pictures_is_held_in_memory(colours: Path) -> None:

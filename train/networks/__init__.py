@@ -43,11 +43,11 @@ def network_spec(name: str, *, classes: int, dropout: float = 0.0) -> NetworkSpe
     if wide := re.fullmatch(r"wrn-(\d+)-(\d+)", name):
         depth, width = int(wide[1]), int(wide[2])
         if depth < 10 or (depth - 4) % 6 or width < 1:
-            raise InputError(f"--network {name}: the depth must be 10, 16, 22, 28, 34, 40, ... and the width at least 1")
+            raise InputError(f"--network {name}: depths are 10, 16, 22, 28, 34, 40, ..., widths from 1 on")
         arguments = {"depth": depth, "width": width, "dropout": dropout, "num_classes": classes}
         return NetworkSpec(factory="pixmix.train.networks.wide_resnet:wide_resnet", arguments=arguments)
     if name in ("resnet18", "resnet50"):
         return NetworkSpec(factory=f"torchvision.models:{name}", arguments={"num_classes": classes})
     if ":" in name:
         return NetworkSpec(factory=name, arguments={"num_classes": classes})
-    raise InputError(f"--network {name}: unknown; use wrn-40-4 (or wrn-DEPTH-WIDTH), resnet18, resnet50, module:function")
+    raise InputError(f"--network {name}: unknown; use wrn-DEPTH-WIDTH, resnet18, resnet50 or module:function")
