@@ -134,7 +134,7 @@ def _stack(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:
         labels = np.array([operator.index(label) for _, label in items], np.int64)
     except (TypeError, ValueError):
         raise InputError(
-            "data: items must be (picture, label), the label a whole number; arrays come as the tuple (pictures, labels)"
+            "data: items must be (picture, label), the label a whole number; two arrays come as a tuple"
         ) from None
     for picture in pictures:
         _check_pictures(picture, dimensions=3)
