@@ -10,6 +10,9 @@ from numba import njit
 from .elementary import log2
 
 
+FLAT = 4.75
+
+
 class Figures(NamedTuple):
     """Of one picture: the share of flat tiles, the contrast at 36 pixels (0..255), the bits of its colour histogram."""
 
@@ -42,47 +45,62 @@ def figures(picture: np.ndarray) -> Figures:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _figures(picture: np.ndarray) -> tuple[float, float, float]:
     side = len(picture)
-    small = min(side, 36)
-    sums = np.zeros((small, small, 3), np.int64)
-    sizes = np.zeros(small, np.int64)
-    colours = np.zeros(512, np.int64)
-    tile_sums, tile_squares = np.zeros((16, 16), np.int64), np.zeros((16, 16), np.int64)
+    # Above 256 pixels every second (third, fourth) row tells enough.
+    step = max(side // 256, 1)
+    small = min(side // step, 36)
     cells, tiles = np.empty(side, np.int64), np.empty(side, np.int64)
+    widths, heights = np.zeros(small, np.int64), np.zeros(small, np.int64)
     for x in range(side):
         cells[x], tiles[x] = x * small // side, x * 16 // side
-        sizes[cells[x]] += 1
-    lengths = np.zeros(16, np.int64)
-    for x in range(0, side):
-        lengths[tiles[x]] += 1
-    for y in range(side):
-        cell_row, tile_sum, tile_square = sums[cells[y]], tile_sums[tiles[y]], tile_squares[tiles[y]]
+        widths[cells[x]] += 1
+    sums = np.zeros((small, small, 3), np.int64)
+    colours = np.zeros(512, np.int64)
+    tile_points, tile_sums, tile_squares = np.zeros((3, 16, 16), np.int64)
+    grey = np.empty(side, np.int32)
+    for y in range(0, side, step):
+        heights[cells[y]] += 1
+        line, cell_row = picture[y], sums[cells[y]]
         for x in range(side):
-            r, g, b = np.int64(picture[y, x, 0]), np.int64(picture[y, x, 1]), np.int64(picture[y, x, 2])
-            colours[(r >> 5) << 6 | (g >> 5) << 3 | b >> 5] += 1
-            cell = cell_row[cells[x]]
-            cell[0] += r
-            cell[1] += g
-            cell[2] += b
-            grey = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
-            tile_sum[tiles[x]] += grey
-            tile_square[tiles[x]] += grey * grey
+            r, g, b = np.int32(line[x, 0]), np.int32(line[x, 1]), np.int32(line[x, 2])
+            grey[x] = (np.int32(19595) * r + np.int32(38470) * g + np.int32(7471) * b + np.int32(32768)) >> np.int32(16)
+            colours[(r >> np.int32(5)) << np.int32(6) | (g >> np.int32(5)) << np.int32(3) | b >> np.int32(5)] += 1
+        first = 0
+        for i in range(small):
+            r, g, b = np.int32(0), np.int32(0), np.int32(0)
+            for x in range(first, first + widths[i]):
+                r, g, b = r + np.int32(line[x, 0]), g + np.int32(line[x, 1]), b + np.int32(line[x, 2])
+            first += widths[i]
+            cell_row[i, 0] += r
+            cell_row[i, 1] += g
+            cell_row[i, 2] += b
+        for i in range(16):
+            first, last = (i * side + 15) // 16, ((i + 1) * side + 15) // 16
+            part = grey[first:last]
+            total, square = np.int32(0), np.int32(0)
+            for x in range(len(part)):
+                total += part[x]
+                square += part[x] * part[x]
+            tile_points[tiles[y], i] += len(part)
+            tile_sums[tiles[y], i] += total
+            tile_squares[tiles[y], i] += square
     flat = 0
     for j in range(16):
         for i in range(16):
-            n = lengths[i] * lengths[j]
-            if n * tile_squares[j, i] - tile_sums[j, i] ** 2 < 4.75 * 4.75 * n * n:
+            n = tile_points[j, i]
+            if n * tile_squares[j, i] - tile_sums[j, i] ** 2 < FLAT * FLAT * n * n:
                 flat += 1
     total, square = 0.0, 0.0
     for j in range(small):
         for i in range(small):
             for k in range(3):
-                value = sums[j, i, k] / (sizes[i] * sizes[j])
+                value = sums[j, i, k] / (widths[i] * heights[j])
                 total += value
                 square += value * value
     count = 3.0 * small * small
+    pixels = colours.sum()
     bits = 0.0
     for i in range(512):
         if colours[i] > 0:
-            share = colours[i] / (side * side)
+            share = colours[i] / pixels
             bits -= share * log2(share)
     return flat / 256.0, np.sqrt(max(square / count - (total / count) ** 2, 0.0)), bits

@@ -119,10 +119,12 @@ def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
     names = []
     for layer in range(layers):
         # The deepest layer is drawn at half the size: out of focus, as what lies far off, and at a quarter of the cost.
-        plane = canvas.half if layer == 0 else canvas.full
-        points = (6.0 if layer == 0 else 3.0) * plane.side**2
+        flame = draws.chance(0.35)
+        half = layer == 0 or (flame and draws.chance(0.5))
+        plane = canvas.half if half else canvas.full
+        points = (6.0 if half else 3.0) * plane.side**2
         top = draws.uniform(5.0, 30.0)
-        if draws.chance(0.4):
+        if flame:
             names.append(_paint_flame(draws, plane, points))
         else:
             names.append(_paint_system(draws, plane, points, deep=layer == 0))
@@ -143,7 +145,7 @@ def _look(draws: Draws) -> list[float]:
         draws.uniform(0.0, 1.0),
         draws.uniform(),
         draws.uniform(0.1, 0.6),
-        draws.uniform(0.0, 2.0),
+        draws.uniform(0.0, 1.5),
         1.0 if glow else 0.0,
         draws.uniform(0.3, 0.8) if not glow and draws.chance(0.6) else 0.0,
     ]

@@ -16,12 +16,16 @@ _MASK = (1 << 40) - 1
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def level_table(top: float) -> np.ndarray:
-    """(STEPS,) float32: log2(1 + r) / log2(1 + top), at most 1, for r = t / (1 - t) and t in steps over [0, 1)."""
+    """(STEPS,) float32: log2(1 + r) / log2(1 + top), at most 1, for r = t / (1 - t) and t in steps over [0, 1).
+
+    Below a quarter of the mean r falls off as its square, so that single points in empty places stay dark.
+    """
     table = np.empty(STEPS, np.float32)
     whole = log2(1.0 + top)
     for i in range(STEPS):
         t = (i + 0.5) / STEPS
-        table[i] = np.float32(min(log2(1.0 + t / (1.0 - t)) / whole, 1.0))
+        r = t / (1.0 - t)
+        table[i] = np.float32(min(log2(1.0 + r * r / (r + 0.25)) / whole, 1.0))
     table[0] = np.float32(0.0)
     return table
 
@@ -131,52 +135,49 @@ def composite(
         canvas: (3, S, S) float32, out.
     """
     side = len(field)
-    turn, cyclic = np.float32(256.0), np.int32(255)
-    places, alphas, lights = np.empty(side, np.int32), np.empty(side, np.float32), np.empty(side, np.float32)
+    turn = np.float32(256.0)
+    # uint8 places are cyclic by themselves and need no check for negative indices.
+    places, keep, add = np.empty(side, np.uint8), np.empty(side, np.float32), np.empty(side, np.float32)
+    shift = max(side // 64, 1)
     for y in range(side):
         bright, phase, line = looks[0, 0], looks[0, 3], field[y]
         for x in range(side):
-            places[x] = np.int32((line[x] + phase) * turn) & cyclic
+            places[x] = np.uint8(np.int32((line[x] + phase) * turn))
         for k in range(3):
             row, palette = canvas[k, y], palettes[0, k]
             for x in range(side):
                 row[x] = bright * palette[places[x]]
         for n in range(len(levels)):
-            look = looks[n + 1]
-            _shade(levels[n, max(y - 1, 0)], levels[n, y], tints[n, y], look, places, alphas, lights)
-            shift = max(side // 64, 1)
-            under = levels[n, max(y - shift, 0)]
+            look, level = looks[n + 1], levels[n, y]
+            _light(levels[n, max(y - 1, 0)], level, tints[n, y], look, places, add)
+            _shadow(levels[n, max(y - shift, 0)], shift, look[0], look[7], keep)
+            opacity, glow, one = look[0], look[6] > np.float32(0.5), np.float32(1.0)
+            for x in range(side):
+                alpha = min(opacity * level[x], one)
+                add[x] *= alpha
+                keep[x] *= one if glow else one - alpha
             for k in range(3):
                 row, palette = canvas[k, y], palettes[n + 1, k]
-                if look[7] > np.float32(0.0):
-                    _darken(row[shift:], under, look[0], look[7])
-                if look[6] < np.float32(0.5):
-                    for x in range(side):
-                        row[x] += alphas[x] * (lights[x] * palette[places[x]] - row[x])
-                else:
+                if glow:
                     # Screen: glows add up, ever less where it is bright.
                     for x in range(side):
-                        glow = alphas[x] * lights[x] * palette[places[x]]
-                        row[x] += glow * (np.float32(1.0) - np.float32(0.7) * row[x])
+                        under, light = keep[x] * row[x], add[x] * palette[places[x]]
+                        row[x] = under + light * (one - np.float32(0.7) * under)
+                else:
+                    for x in range(side):
+                        row[x] = keep[x] * row[x] + add[x] * palette[places[x]]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _shade(
-    above: np.ndarray,
-    level: np.ndarray,
-    tint: np.ndarray,
-    look: np.ndarray,
-    places: np.ndarray,
-    alphas: np.ndarray,
-    lights: np.ndarray,
+def _light(
+    above: np.ndarray, level: np.ndarray, tint: np.ndarray, look: np.ndarray, places: np.ndarray, lights: np.ndarray
 ) -> None:
-    """A row's places in the palette, opacities and lights; the relief is lit from the upper left."""
-    opacity, span, cycles, phase, floor, relief = look[0], look[1], look[2], look[3], look[4], look[5]
+    """A row's places in the palette and its lights; the relief is lit from the upper left."""
+    span, cycles, phase, floor, relief = look[1], look[2], look[3], look[4], look[5]
     zero, one, most, turn = np.float32(0.0), np.float32(1.0), np.float32(1.5), np.float32(256.0)
     rise = one - floor
     for x in range(len(level)):
-        places[x] = np.int32((phase + span * tint[x] + cycles * level[x]) * turn) & np.int32(255)
-        alphas[x] = min(opacity * level[x], one)
+        places[x] = np.uint8(np.int32((phase + span * tint[x] + cycles * level[x]) * turn))
     left, here, over, out = level[:-1], level[1:], above[1:], lights[1:]
     for x in range(len(here)):
         out[x] = min(max(floor + rise * here[x] + relief * (here[x] + here[x] - left[x] - over[x]), zero), most)
@@ -184,11 +185,14 @@ def _shade(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _darken(row: np.ndarray, under: np.ndarray, opacity: np.float32, shadow: np.float32) -> None:
-    """Cast a layer's shadow: its own levels, from up and to the left, on the row that lies under it."""
+def _shadow(above: np.ndarray, shift: int, opacity: np.float32, shadow: np.float32, keep: np.ndarray) -> None:
+    """What a layer's shadow leaves of the light under it: its own levels, shifted down and to the right."""
     one = np.float32(1.0)
-    for x in range(len(row)):
-        row[x] *= one - shadow * min(opacity * under[x], one)
+    keep[:] = one
+    if shadow > np.float32(0.0):
+        dark = keep[shift:]
+        for x in range(len(dark)):
+            dark[x] = one - shadow * min(opacity * above[x], one)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
