@@ -105,9 +105,9 @@ def test_is_ready_for_json():
 
 
 def test_batch_size_does_not_matter():
-    network, data = make_network(), make_data()
-    first = pixmix.evaluate(network, SUITES, data, batch_size=230)
-    for batch_size in (11, 100, 1000):
+    network, data = make_network(), make_data(60)
+    first = pixmix.evaluate(network, SUITES, data, batch_size=60)
+    for batch_size in (1, 7, 25):
         assert pixmix.evaluate(network, SUITES, data, batch_size=batch_size) == first
 
 
