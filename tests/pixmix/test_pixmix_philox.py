@@ -1,0 +1,101 @@
+"""Philox4x32-10 against Random123's known answers, and the laws of keyed numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixset.errors import InputError
+from pixmix import philox
+from pixmix.philox import Key
+
+# From the kat_vectors file of Random123 (D. E. Shaw Research): counter, key, result.
+KNOWN_ANSWERS = [
+    ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+    ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+    ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+]
+
+
+def _words(text):
+    return [np.uint64(int(word, 16)) for word in text.split()]
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
+def test_known_answers(counter, key, answer):
+    assert list(philox.block(*_words(counter), *_words(key))) == _words(answer)
+
+
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
+def test_words_put_index_epoch_block_and_stream_into_the_counter(counter, key, answer):
+    index, epoch, block, stream = (int(word) for word in _words(counter))
+    low, high = (int(word) for word in _words(key))
+    got = philox.words(Key(low + (high << 32), epoch), np.array([index]), stream, 4, first=4 * block)
+    assert got[0].tolist() == [int(word) for word in _words(answer)]
+
+
+@given(
+    seed=st.integers(0, 2**64 - 1),
+    epoch=st.integers(0, 2**32 - 1),
+    indices=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
+    slots=st.integers(1, 11),
+)
+def test_a_number_depends_on_its_own_place_alone(seed, epoch, indices, slots):
+    together = philox.uniforms(seed, epoch, np.array(indices), philox.CROP, slots)
+    assert together.shape == (len(indices), slots)
+    alone = philox.uniforms(seed, epoch, np.array(indices[-1:]), philox.CROP, 20)
+    np.testing.assert_array_equal(together[-1], alone[0, :slots])
+    np.testing.assert_array_equal(
+        philox.uniforms(seed, epoch, np.array(indices[-1:]), philox.CROP, 8, first=8), alone[:, 8:16]
+    )
+    assert ((together > 0) & (together < 1)).all()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"seed": 2**32}, {"epoch": 1}, {"index": 1}, {"stream": 1}])
+def test_each_part_of_the_counter_matters(change):
+    part = {"seed": 0, "epoch": 0, "index": 0, "stream": 0}
+
+    def numbers(seed, epoch, index, stream):
+        return philox.uniforms(seed, epoch, np.array([index]), stream, 8)
+
+    assert not np.any(numbers(**part) == numbers(**{**part, **change}))
+
+
+def test_uniform_numbers_never_reach_their_ends():
+    assert 0 < philox.unit(np.uint64(0)) < 1e-9
+    assert 1 - 1e-9 < philox.unit(np.uint64(2**32 - 1)) < 1
+
+
+def test_uniform_numbers_are_uniform():
+    numbers = philox.uniforms(5, 0, np.arange(100_000), philox.PIXMIX, 4)
+    shares = np.histogram(numbers, bins=20, range=(0, 1))[0] / numbers.size
+    np.testing.assert_allclose(shares, 0.05, atol=0.0012)  # 3.5 standard deviations
+    assert np.abs(np.corrcoef(numbers.T) - np.eye(4)).max() < 0.015
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Key(-1),
+        lambda: Key(2**64),
+        lambda: Key(0, 2**32),
+        lambda: Key(0.5),
+        lambda: Key(True),
+        lambda: philox.uniforms(0, 0, np.array([-1]), 0, 4),
+        lambda: philox.uniforms(0, 0, np.array([2**32]), 0, 4),
+        lambda: philox.uniforms(0, 0, np.array([0.0]), 0, 4),
+        lambda: philox.uniforms(0, 0, np.array([[0]]), 0, 4),
+        lambda: philox.uniforms(0, 0, np.array([0]), 0, 0),
+        lambda: philox.uniforms(0, 0, np.array([0]), 0, 4, first=2),
+    ],
+)
+def test_numbers_that_do_not_fit_are_one_line(call):
+    with pytest.raises(InputError, match="needed") as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_streams_have_different_numbers():
+    streams = [value for name, value in vars(philox).items() if name.isupper() and isinstance(value, int)]
+    assert len(streams) >= 8
+    assert len(set(streams)) == len(streams)
