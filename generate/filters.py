@@ -9,7 +9,6 @@ from numba import njit
 
 from .elementary import log2
 
-
 FLAT = 4.75
 
 

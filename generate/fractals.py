@@ -15,7 +15,7 @@ from .palettes import COLOURS, Harmony, sample_palette
 from .recipe import FractalRecipe
 from .rng import Draws, picture_seed
 from .systems import System, sample_system
-from .tone import LOOK, composite, enlarge, finish, level_table, smooth, unpack
+from .tone import LOOK, composite, enlarge, finish, level_table, smooth, stamp, unpack
 from .views import ARRANGEMENTS, Base, View, paint_view, sample_view, whole_view
 
 LAYERS = 4
@@ -56,9 +56,15 @@ class Canvas:
         self.full, self.half = Plane(side), Plane(side // 2)
         self.levels = np.empty((LAYERS, side, side), np.float32)
         self.tints = np.empty((LAYERS, side, side), np.float32)
+        self.field = np.empty((side, side), np.float32)
         self.colours = np.empty((3, side, side), np.float32)
         self.palettes = np.empty((LAYERS + 1, 3, COLOURS), np.float32)
         self.looks = np.zeros((LAYERS + 1, LOOK), np.float32)
+
+    def composite(self, layers: int) -> None:
+        """Lay the first `layers` layers over the ground."""
+        planes = self.levels[:layers], self.tints[:layers]
+        composite(self.field, *planes, self.palettes[: layers + 1], self.looks[: layers + 1], self.colours)
 
     def settle(self, plane: Plane, layer: int, points: float, top: float) -> None:
         """Turn what was painted on a plane into a layer's levels and tints."""
@@ -102,39 +108,90 @@ def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str
 def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
     """One draw of a picture, unfiltered: the picture (S, S, 3) uint8 and a summary of what was drawn."""
     draws = Draws(seed, attempt)
+    picture = np.empty((size, size, 3), np.uint8)
+    if style == "grey":
+        return picture, _grey(draws, _canvas(size).full, picture)
     # Small pictures are drawn at twice their size: the tones of one count do not average, those of four do.
     canvas = _canvas(2 * size if size <= 128 else size)
-    summary = _layered(draws, canvas)
-    picture = np.empty((size, size, 3), np.uint8)
-    finish(canvas.colours, draws.uniform(1.0, 1.2), draws.uniform(0.34, 0.48), picture)
+    summary = {"layered": _layered, "single": _single, "flame": _flame}[style](draws, canvas)
+    finish(canvas.colours, draws.uniform(1.05, 1.3), draws.uniform(0.34, 0.48), picture)
     return picture, summary
 
 
 def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
+    """2 to 4 layers, the deepest one zoomed in and out of focus."""
     harmony = Harmony(draws)
-    kind, field = sample_ground(draws, canvas.side)
-    canvas.palettes[0] = sample_palette(draws, harmony, light=(0.05, draws.uniform(0.35, 0.85)))
-    canvas.looks[0, 0], canvas.looks[0, 3] = draws.uniform(0.75, 1.0), draws.uniform()
-    layers = draws.whole(2, LAYERS)
+    ground = _lay_ground(draws, canvas, harmony)
     names = []
-    for layer in range(layers):
-        # The deepest layer is drawn at half the size: out of focus, as what lies far off, and at a quarter of the cost.
+    for layer in range(draws.whole(2, LAYERS)):
         flame = draws.chance(0.35)
+        # The deepest layer is drawn at half the size: soft, as what lies far off, and at a quarter of the cost. So are
+        # half of the flames, silk rather than grain.
         half = layer == 0 or (flame and draws.chance(0.5))
         plane = canvas.half if half else canvas.full
         points = (6.0 if half else 3.0) * plane.side**2
-        top = draws.uniform(5.0, 30.0)
         if flame:
             names.append(_paint_flame(draws, plane, points))
         else:
-            names.append(_paint_system(draws, plane, points, deep=layer == 0))
-        canvas.settle(plane, layer, points, top)
-        canvas.palettes[layer + 1] = sample_palette(draws, harmony, light=(draws.uniform(0.2, 0.4), 0.97))
-        canvas.looks[layer + 1] = _look(draws)
-    composite(
-        field, canvas.levels[:layers], canvas.tints[:layers], canvas.palettes[: layers + 1], canvas.looks[: layers + 1], canvas.colours
-    )
-    return {"ground": kind, "layers": names}
+            system, base = _full_system(draws)
+            view = sample_view(draws, system, base, draws.weighted(ARRANGEMENTS), deep=layer == 0)
+            names.append(_paint_system(draws, plane, system, base, view, points))
+        _finish_layer(draws, canvas, plane, layer, points, harmony)
+    canvas.composite(len(names))
+    return {"ground": ground, "layers": names}
+
+
+def _single(draws: Draws, canvas: Canvas) -> dict[str, Any]:
+    """One system, seen whole, on a calm ground."""
+    harmony = Harmony(draws)
+    ground = _lay_ground(draws, canvas, harmony, {"warp": 0.3, "plasma": 0.3, "spiral": 0.2, "gradient": 0.2})
+    system, base, view = _whole_system(draws)
+    points = 4.0 * canvas.side**2
+    name = _paint_system(draws, canvas.full, system, base, view, points)
+    _finish_layer(draws, canvas, canvas.full, 0, points, harmony)
+    canvas.composite(1)
+    return {"ground": ground, "layers": [name]}
+
+
+def _flame(draws: Draws, canvas: Canvas) -> dict[str, Any]:
+    """1 to 3 flames on a dark ground."""
+    harmony = Harmony(draws)
+    ground = _lay_ground(draws, canvas, harmony, {"warp": 0.5, "spiral": 0.2, "gradient": 0.3}, brightest=0.45)
+    names = []
+    for layer in range(draws.whole(1, 3)):
+        plane = canvas.half if layer == 0 and draws.chance(0.5) else canvas.full
+        points = (10.0 if plane is canvas.half else 5.0) * plane.side**2
+        names.append(_paint_flame(draws, plane, points))
+        _finish_layer(draws, canvas, plane, layer, points, harmony)
+    canvas.composite(len(names))
+    return {"ground": ground, "layers": names}
+
+
+def _grey(draws: Draws, plane: Plane, picture: np.ndarray) -> dict[str, Any]:
+    """One system as FractalDB (Kataoka et al., ACCV 2020) draws it: grey points, or 3 × 3 patches, on black."""
+    system, base, view = _whole_system(draws)
+    patches = draws.chance(0.5)
+    name = _paint_system(draws, plane, system, base, view, max(1.5 * plane.side**2, 20_000.0))
+    stamp(plane.grid, patches, np.uint64(draws.word()), picture)
+    plane.grid[:] = 0
+    return {"ground": "black", "layers": [name], "patches": patches}
+
+
+def _lay_ground(
+    draws: Draws, canvas: Canvas, harmony: Harmony, kinds: dict[str, float] | None = None, *, brightest: float = 0.85
+) -> str:
+    """Put a ground into the canvas; returns its kind. Dark grounds are common: layers glow on them."""
+    kind = sample_ground(draws, canvas.field, kinds)
+    canvas.palettes[0] = sample_palette(draws, harmony, light=(0.05, draws.uniform(0.3, brightest)))
+    canvas.looks[0, 0], canvas.looks[0, 3] = draws.uniform(0.75, 1.0), draws.uniform()
+    return kind
+
+
+def _finish_layer(draws: Draws, canvas: Canvas, plane: Plane, layer: int, points: float, harmony: Harmony) -> None:
+    """Settle a painted layer and draw its palette and its look."""
+    canvas.settle(plane, layer, points, draws.uniform(5.0, 30.0))
+    canvas.palettes[layer + 1] = sample_palette(draws, harmony, light=(draws.uniform(0.2, 0.4), 0.97))
+    canvas.looks[layer + 1] = _look(draws)
 
 
 def _look(draws: Draws) -> list[float]:
@@ -151,30 +208,40 @@ def _look(draws: Draws) -> list[float]:
     ]
 
 
-def _paint_system(draws: Draws, plane: Plane, points: float, *, deep: bool) -> str:
-    system = _full_system(draws)
-    base = Base.of(system, draws.word())
-    name = draws.weighted(ARRANGEMENTS)
-    view = sample_view(draws, system, base, name, deep=deep)
-    paint_view(plane.grid, system, base, view.scaled(plane.side, points), draws.word())
-    return f"{name}:{len(system.maps)}"
-
-
-def _full_system(draws: Draws) -> System:
+def _full_system(draws: Draws) -> tuple[System, Base]:
     """Of three systems the one whose determinants' sum is nearest to a drawn goal: little sums make dust and hairs."""
     goal = draws.uniform(0.7, 1.2)
     systems = [sample_system(draws, draws.whole(2, 4)) for _ in range(3)]
-    return min(systems, key=lambda system: abs(system.area - goal))
+    system = min(systems, key=lambda system: abs(system.area - goal))
+    return system, Base.of(system, draws.word())
+
+
+def _whole_system(draws: Draws) -> tuple[System, Base, View]:
+    """Of four systems of 2 to 7 maps the one that fills the frame best when seen whole."""
+    best = None
+    for _ in range(4):
+        system = sample_system(draws, draws.whole(2, 7))
+        base = Base.of(system, draws.word())
+        view = whole_view(system, base, 0.96)
+        if best is None or view.coverage > best[2].coverage:
+            best = system, base, view
+    assert best is not None
+    return best
+
+
+def _paint_system(draws: Draws, plane: Plane, system: System, base: Base, view: View, points: float) -> str:
+    paint_view(plane.grid, system, base, view.scaled(plane.side, points), draws.word())
+    return f"{view.name} {len(system.maps)}"
 
 
 def _paint_flame(draws: Draws, plane: Plane, points: float) -> str:
+    """Paint the fullest of three flames, turned copies of it in a third of the cases."""
     seed = np.uint64(draws.word())
-    # Of three flames the fullest: the least part of a 4,096-point sample in one cell's company.
     flames = [_placed_flame(draws, plane, seed) for _ in range(3)]
     _, flame, root = max(flames, key=lambda placed: placed[0])
     copies = draws.whole(2, 6) if draws.chance(0.3) else 1
     play(plane.grid, *flame.fields, _turned_roots(root, copies, plane.side), seed, max(int(points / POPULATION), 1))
-    return "flame:" + "+".join(VARIATIONS[i] for i in flame.variations)
+    return "flame " + "+".join(VARIATIONS[i] for i in flame.variations)
 
 
 def _placed_flame(draws: Draws, plane: Plane, seed: np.uint64) -> tuple[int, Flame, tuple[float, ...]]:
@@ -201,5 +268,7 @@ def _turned_roots(root: tuple[float, ...], copies: int, side: int) -> np.ndarray
         c, s = cosine(j / copies), sine(j / copies)
         a, b, d, e, x, y = root
         x, y = x - 0.5, y - 0.5
-        rows.append((c * a - s * d, c * b - s * e, s * a + c * d, s * b + c * e, c * x - s * y + 0.5, s * x + c * y + 0.5))
+        rows.append(
+            (c * a - s * d, c * b - s * e, s * a + c * d, s * b + c * e, c * x - s * y + 0.5, s * x + c * y + 0.5)
+        )
     return np.array(rows) * side

@@ -11,8 +11,9 @@ from .rng import Draws, next_word
 _KINDS = {"julia": 0.32, "warp": 0.30, "plasma": 0.14, "spiral": 0.14, "gradient": 0.10}
 
 
-def sample_ground(draws: Draws, side: int, *, kinds: dict[str, float] | None = None) -> tuple[str, np.ndarray]:
-    """A ground's kind and its field (side, side) float32, in units of palette turns."""
+def sample_ground(draws: Draws, out: np.ndarray, kinds: dict[str, float] | None = None) -> str:
+    """Draw a ground's field into `out` (S, S) float32, in palette turns; returns its kind, one of `kinds`."""
+    side = len(out)
     kind = draws.weighted(kinds or _KINDS)
     coarse = max(side // 4, 64)
     if kind == "julia":
@@ -40,9 +41,8 @@ def sample_ground(draws: Draws, side: int, *, kinds: dict[str, float] | None = N
             draws.uniform(0.03, 0.2),
             draws.uniform(0.5, 1.6),
         )
-    out = np.empty((side, side), np.float32)
     _enlarge(field, out)
-    return kind, out
+    return kind
 
 
 def _sample_julia(draws: Draws, side: int) -> np.ndarray:
@@ -54,7 +54,9 @@ def _sample_julia(draws: Draws, side: int) -> np.ndarray:
     else:
         cx, cy = -1.0 + 0.25 * push * cosine(turn), 0.25 * push * sine(turn)
     zoom, tilt = draws.uniform(0.35, 1.3), draws.uniform()
-    return _julia(side, cx, cy, draws.uniform(-0.6, 0.6), draws.uniform(-0.6, 0.6), zoom, tilt, draws.uniform(0.25, 0.6))
+    return _julia(
+        side, cx, cy, draws.uniform(-0.6, 0.6), draws.uniform(-0.6, 0.6), zoom, tilt, draws.uniform(0.25, 0.6)
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -154,7 +156,9 @@ def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: floa
             x, y = cells * i / side, cells * j / side
             u = _octaves(grid, x + 17.1, y + 31.7, fall)
             v = _octaves(grid, x + 41.9, y + 3.3, fall)
-            out[j, i] = np.float32(turns * _octaves(grid, x + 4.0 * bend * (u - 0.5), y + 4.0 * bend * (v - 0.5), fall) + u)
+            out[j, i] = np.float32(
+                turns * _octaves(grid, x + 4.0 * bend * (u - 0.5), y + 4.0 * bend * (v - 0.5), fall) + u
+            )
     return out
 
 

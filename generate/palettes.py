@@ -49,7 +49,10 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
         start, turn = draws.uniform(), draws.sign() * draws.uniform(0.6, 1.0)
         count = 6
         middle = low + (high - low) * draws.uniform(0.5, 0.8)
-        keys = [(middle + draws.uniform(-0.12, 0.12), draws.uniform(0.1, 0.18), start + turn * i / count) for i in range(count)]
+        keys = [
+            (middle + draws.uniform(-0.12, 0.12), draws.uniform(0.1, 0.18), start + turn * i / count)
+            for i in range(count)
+        ]
     elif kind == "ramp":
         hue, drift = harmony.hue(draws), draws.sign() * draws.uniform(0.06, 0.4)
         stops = (0.0, 0.3, 0.62, 1.0, 0.5)
@@ -69,7 +72,9 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
         keys = []
         for place in range(count):
             third = (place + draws.uniform(-0.3, 0.3)) % 2.0 / 2.0
-            keys.append((low + (high - low) * min(max(third * 1.4, 0.0), 1.0), draws.uniform(0.06, 0.2), harmony.hue(draws)))
+            keys.append(
+                (low + (high - low) * min(max(third * 1.4, 0.0), 1.0), draws.uniform(0.06, 0.2), harmony.hue(draws))
+            )
     lab = np.array([(l, c * cosine(h), c * sine(h)) for l, c, h in keys])
     return oklab_ramp(lab)
 

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from .elementary import log2, power
+from .rng import next_word
 
 STEPS = 1024
 LOOK = 8
@@ -123,7 +124,12 @@ def enlarge(plane: np.ndarray, out: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def composite(
-    field: np.ndarray, levels: np.ndarray, tints: np.ndarray, palettes: np.ndarray, looks: np.ndarray, canvas: np.ndarray
+    field: np.ndarray,
+    levels: np.ndarray,
+    tints: np.ndarray,
+    palettes: np.ndarray,
+    looks: np.ndarray,
+    canvas: np.ndarray,
 ) -> None:
     """Lay the layers over the ground, deepest first, row by row so that a row's colours stay in the nearest cache.
 
@@ -238,6 +244,27 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, picture: np.nda
                 places[x] = np.int32(min(max(value, zero), top))
             for x in range(side):
                 picture[y, x, k] = table[places[x]]
+
+
+@njit(cache=True, nogil=True)
+def stamp(grid: np.ndarray, patches: bool, seed: np.uint64, picture: np.ndarray) -> None:
+    """Grey (127) on black where a grid's points are: the pixels themselves, or a random 3 × 3 patch around each.
+
+    Args:
+        grid: (S + 2, S + 2) uint64. picture: (S, S, 3) uint8, out.
+    """
+    state = np.array([seed], np.uint64)
+    side = len(picture)
+    picture[:] = 0
+    for y in range(side):
+        for x in range(side):
+            if grid[y + 1, x + 1] == 0:
+                continue
+            mask = next_word(state) if patches else np.uint64(1 << 4)
+            for k in range(9):
+                j, i = y + k // 3 - 1, x + k % 3 - 1
+                if (mask >> np.uint64(k)) & np.uint64(1) and 0 <= j < side and 0 <= i < side:
+                    picture[j, i, :] = 127
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

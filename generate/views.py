@@ -85,7 +85,7 @@ def sample_view(draws: Draws, system: System, base: Base, name: str, *, deep: bo
     return best
 
 
-def whole_view(draws: Draws, system: System, base: Base, share: float) -> View:
+def whole_view(system: System, base: Base, share: float) -> View:
     """The whole attractor upright in the middle, its longer side `share` of the frame's."""
     scale = 0.5 * share / max(base.box[2], base.box[3], 1e-6)
     root = (scale, 0.0, 0.0, scale, 0.5 - scale * base.box[0], 0.5 - scale * base.box[1], 1.0)
