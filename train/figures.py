@@ -58,8 +58,8 @@ def _grid(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int,
         settings = dataclasses.replace(config.mix, k=k, beta=beta)
         # The same stream of draws in each column, so that a row shows what beta alone changes.
         tiles.append(_mixed(picture, pool, settings, _with_rounds(settings, config.seed, pool, k, index)))
-        captions.append(f"k {k}, β {beta:g}")
-    return sheet(tiles, captions, title=f"{name}: PixMix over k and β", columns=len(config.betas), tile=TILE)
+        captions.append(f"k {k}, beta {beta:g}")
+    return sheet(tiles, captions, title=f"{name}: PixMix over k and beta", columns=len(config.betas), tile=TILE)
 
 
 def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Image.Image:
