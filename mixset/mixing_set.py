@@ -17,7 +17,7 @@ import numpy as np
 
 from . import manifest
 from .errors import DamagedPicture, InputError
-from .pictures import decode, list_pictures
+from .pictures import decode, list_pictures, stamp
 from .shards import ShardInfo, canonical_json, open_shard, read_info, read_picture, read_record, verified_pictures
 
 OPEN_FILES = 64
@@ -76,8 +76,7 @@ class _Files:
 
     def content(self) -> str:
         """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
-        stats = [(str(path.relative_to(self.folder)), path.stat()) for path in self.paths]
-        lines = [(name, status.st_size, status.st_mtime_ns) for name, status in stats]
+        lines = [(str(path.relative_to(self.folder)), *stamp(path)) for path in self.paths]
         return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
 
     def detail(self) -> str:

@@ -38,6 +38,15 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
+def stamp(path: Path) -> tuple[int, int]:
+    """(bytes, nanoseconds of the last change) of a file, or -1 and -1 where it cannot be had."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
 def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None) -> np.ndarray:
     """The picture in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
 

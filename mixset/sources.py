@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import InputError
 from .mixing_set import family_of
-from .pictures import decode, header_size, is_picture, list_pictures
+from .pictures import decode, header_size, is_picture, list_pictures, stamp
 from .shards import canonical_json
 
 Item = Path | bytes | np.ndarray
@@ -76,7 +76,7 @@ class Folder:
         )
 
     def identity(self) -> dict[str, Any]:
-        return _listing("folder", self.folder, self.names, [path.stat().st_size for path in self.paths])
+        return _listing("folder", self.folder, self.names, [stamp(path)[0] for path in self.paths])
 
     def family(self, index: int) -> str:
         return family_of((self.folder.name, *self.names[index].split("/")[:-1]))

@@ -1,0 +1,151 @@
+"""MixingSet: one sequence over many folders, in any process, with damage named."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mixset_samples import MakeSet, flip, noise
+from PIL import Image
+
+import mixset.mixing_set
+from mixset import DamagedPicture, InputError, MixingSet, manifest
+
+
+def test_it_is_a_sequence_over_its_sources(make_set: MakeSet, tmp_path: Path) -> None:
+    first, second = noise(10), noise(7, (8, 24), seed=1)
+    pictures = MixingSet(make_set("a", first), make_set("b", second))
+    assert (len(pictures), pictures.counts) == (17, (10, 7))
+    for index, expected in enumerate([*first, *second]):
+        np.testing.assert_array_equal(pictures[index], expected)
+    np.testing.assert_array_equal(pictures[-1], second[-1])
+    np.testing.assert_array_equal(np.stack(pictures[2:9:3]), first[2:9:3])
+    np.testing.assert_array_equal(pictures[np.int64(3)], first[3])
+    for outside in (17, -18):
+        with pytest.raises(IndexError):
+            pictures[outside]
+    assert [picture.shape for picture in pictures] == [(16, 16, 3)] * 10 + [(8, 24, 3)] * 7
+    assert pictures.describe().splitlines() == [
+        f"{tmp_path / 'a'}: 10 noise, drawn 59% of the time",
+        f"{tmp_path / 'b'}: 7 noise, drawn 41% of the time",
+    ]
+
+
+def test_weights_default_to_uniform_over_pictures(make_set: MakeSet) -> None:
+    a, b = make_set("a", noise(6)), make_set("b", noise(2))
+    assert MixingSet(a, b).weights == (0.75, 0.25)
+    assert MixingSet(a, b, weights=(1, 3)).weights == (0.25, 0.75)
+    for wrong in ((1,), (1, 2, 3), (0, 0), (-1, 2), (float("nan"), 1), (float("inf"), 1)):
+        with pytest.raises(InputError, match="weights"):
+            MixingSet(a, b, weights=wrong)
+
+
+def test_families_select(make_set: MakeSet) -> None:
+    make_set("a", noise(5), family="fractals", finish=False)
+    folder = make_set("a", noise(6, seed=1), family="fvis")
+    assert MixingSet(folder).counts == (11,)
+    np.testing.assert_array_equal(MixingSet(folder, families=["fvis"])[5], noise(6, seed=1)[5])
+    with pytest.raises(InputError, match=r"holds no pictures of dead-leaves; it has fractals \(5\), fvis \(6\)"):
+        MixingSet(folder, families=["dead-leaves"])
+
+
+def test_image_folders_in_any_nesting(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    array = noise(3)
+    for index, name in enumerate(["a.png", "deep/er/b c.PNG", "ünï/c.png"]):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array[index]).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    (folder / ".hidden.png").write_text("no picture")
+    pictures = MixingSet(folder)
+    assert sorted(picture.tobytes() for picture in pictures) == sorted(one.tobytes() for one in array)
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:100])
+    with pytest.raises(DamagedPicture, match=r"broken\.png: .*`mixset import .*` leaves broken pictures out"):
+        list(MixingSet(folder))
+
+
+def test_the_papers_archive_unpacked_has_its_two_families(tmp_path: Path) -> None:
+    for name in ("fractals/images/a b.png", "first_layers_resized256_onevis/images/12.png"):
+        path = tmp_path / "fractals_and_fvis" / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(noise(1)[0]).save(path)
+    assert MixingSet(tmp_path / "fractals_and_fvis").describe().endswith(": 1 fractals, 1 fvis")
+    assert len(MixingSet(tmp_path / "fractals_and_fvis", families=["fvis"])) == 1
+
+
+def read(pictures: MixingSet, index: int) -> bytes:
+    return pictures[index].tobytes()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_other_processes_read_the_same(make_set: MakeSet, method: str) -> None:
+    array = noise(9)
+    pictures = MixingSet(make_set("a", array))
+    assert pictures[0] is not None  # a file is open when the processes start
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        found = pool.starmap(read, [(pictures, index) for index in range(9)])
+    assert found == [picture.tobytes() for picture in array]
+    assert len(pickle.dumps(pictures)) < 5_000
+
+
+def test_more_shards_than_may_be_open(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixset.mixing_set, "OPEN_FILES", 2)
+    array = noise(20)
+    pictures = MixingSet(make_set("a", array))
+    for index in np.random.default_rng(0).permutation(20):
+        np.testing.assert_array_equal(pictures[index], array[index])
+    assert len(pictures._files.files) == 2
+
+
+def test_a_damaged_picture_is_named_by_shard_and_index(make_set: MakeSet) -> None:
+    array = noise(8)
+    folder = make_set("a", array)
+    flip(folder / "noise-00001.h5", array[6].tobytes())
+    pictures = MixingSet(folder)
+    np.testing.assert_array_equal(pictures[7], array[7])
+    with pytest.raises(DamagedPicture, match=r"picture 2 of shard .*noise-00001\.h5 is damaged"):
+        pictures[6]
+
+
+def test_bad_sources_get_one_line(make_set: MakeSet, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.tar").write_text("")
+    cases = {
+        "missing": "does not exist",
+        "empty": r"holds no shards \(\*\.h5\) and no pictures",
+        "file.tar": "is no folder; `mixset import",
+    }
+    for name, words in cases.items():
+        with pytest.raises(InputError, match=words):
+            MixingSet(tmp_path / name)
+    with pytest.raises(InputError, match="at least one folder"):
+        MixingSet()
+    folder = make_set("a", noise(8))
+    (folder / "noise-00000.h5").unlink()
+    with pytest.raises(InputError, match=r"lacks shard noise-00000\.h5"):
+        MixingSet(folder)
+    (folder / manifest.NAME).write_text("{")
+    with pytest.raises(DamagedPicture, match=r"mixset\.json is damaged"):
+        MixingSet(folder)
+    (folder / manifest.NAME).unlink()
+    assert len(MixingSet(folder)) == 4, "loose shards are taken as they are"
+    (folder / manifest.UNFINISHED).write_text("{}")
+    with pytest.raises(InputError, match="is unfinished"):
+        MixingSet(folder)
+
+
+def test_a_shard_of_another_set_is_not_taken(make_set: MakeSet) -> None:
+    folder, other = make_set("a", noise(4)), make_set("b", noise(4, seed=1))
+    (other / "noise-00000.h5").replace(folder / "noise-00000.h5")
+    with pytest.raises(DamagedPicture, match=r"is not the one mixset\.json lists"):
+        MixingSet(folder)
+
+
+def test_a_later_manifest_is_refused(make_set: MakeSet) -> None:
+    path = make_set("a", noise(4)) / manifest.NAME
+    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+    with pytest.raises(InputError, match=r"format version 2.*update mixset"):
+        MixingSet(path.parent)
