@@ -192,7 +192,8 @@ def evaluate(
         network: takes (N, 3, H, W) float pictures in [0, 1], gives (N, classes) logits; "anomalies" needs a
             `pixmix.Normalized` one.
         suite: names out of `EVALUATORS`.
-        data: (pictures (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (picture, label).
+        data: (pictures (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (picture, label) with pictures as
+            PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays.
         device: where to evaluate; by default where the network's weights are.
         seed: of PGD's random start and of the synthetic sets.
         logits_folder: keeps logits as `NAME.npz` (`logits` (N, classes), `labels` (N,)), which a later evaluation of

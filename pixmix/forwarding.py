@@ -19,6 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from mixset.console import Progress
 from mixset.errors import InputError
 
+from .pictures import stack
+
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pictures (n, H, W, 3) uint8, labels (n,) int64 and the pictures' places in their set (n,) int64."""
 
@@ -27,12 +29,12 @@ class PictureSet:
     """A labelled picture set in one of the forms `pixmix.evaluate` takes, read batch by batch in its own order.
 
     Args:
-        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence of (H, W, 3) uint8; or a
-            sequence or map-style Dataset of (picture, label). What is no array is read by `workers` processes and
-            need not fit into memory.
+        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence; or a sequence or map-style
+            Dataset of (picture, label). A picture is what `pixmix.pictures.as_array` takes. What is no array is read
+            by `workers` processes and need not fit into memory.
 
     Raises:
-        InputError: no pictures, or not uint8 RGB of one size.
+        InputError: no pictures, or of more than one size.
     """
 
     def __init__(self, data: Any, *, workers: int = 0) -> None:
@@ -47,15 +49,13 @@ class PictureSet:
                     f"got {labels.dtype} {labels.shape}"
                 )
             self.labels = labels.astype(np.int64)
-            if isinstance(pictures, np.ndarray | Tensor):
-                self.array = np.asarray(pictures)
+            if isinstance(pictures, np.ndarray):
+                self.array = pictures
             data = _Pairs(pictures, self.labels)
         self.items = data
         if len(data) == 0:
             raise InputError("data: there is no picture in the set")
-        if self.array is not None:
-            _check_pictures(self.array, dimensions=4)
-        first = _stack([data[0]])[0] if self.array is None else self.array
+        first = _stack([data[0]])[0]
         self.size: tuple[int, int] = (first.shape[1], first.shape[2])
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class PictureSet:
         if self.array is not None:
             for start in range(0, len(self), batch_size):
                 places = np.arange(start, min(start + batch_size, len(self)))
-                yield np.ascontiguousarray(self.array[start : start + batch_size]), self.labels[places], places
+                yield np.ascontiguousarray(stack(self.array[start : start + batch_size])), self.labels[places], places
             return
         loader: DataLoader = DataLoader(
             _Batches(self.items, batch_size),
@@ -130,23 +130,13 @@ def _as_it_is(batch: Any) -> Any:
 
 def _stack(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     try:
-        pictures = [np.asarray(picture) for picture, _ in items]
+        pictures = [picture for picture, _ in items]
         labels = np.array([operator.index(label) for _, label in items], np.int64)
     except (TypeError, ValueError):
         raise InputError(
             "data: items must be (picture, label), the label a whole number; two arrays come as a tuple"
         ) from None
-    for picture in pictures:
-        _check_pictures(picture, dimensions=3)
-        if picture.shape != pictures[0].shape:
-            raise InputError(f"data: pictures of one size are needed, got {pictures[0].shape} and {picture.shape}")
-    return np.stack(pictures), labels
-
-
-def _check_pictures(array: np.ndarray, *, dimensions: int) -> None:
-    if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] != 3 or 0 in array.shape:
-        shape = "(H, W, 3)" if dimensions == 3 else "(N, H, W, 3)"
-        raise InputError(f"data: pictures must be {shape} uint8, got {array.dtype} {array.shape}")
+    return stack(pictures), labels
 
 
 @contextmanager
