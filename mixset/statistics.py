@@ -37,7 +37,7 @@ _FLAT = 4.75
 
 
 def statistics(picture: np.ndarray) -> Statistics:
-    """The four figures of one picture (H, W, 3) uint8, H and W at least 16."""
+    """The four figures of one picture (H, W, 3) uint8."""
     return Statistics(flat_tiles(picture), contrast(picture), bits_per_pixel(picture), colour_entropy(picture))
 
 
@@ -54,10 +54,14 @@ def spread(pictures: Sequence[np.ndarray], sample: int) -> Iterator[np.ndarray]:
 
 
 def flat_tiles(picture: np.ndarray) -> float:
-    """Share of whole 16-pixel tiles whose grey values (ITU-R 601) have a standard deviation below 4.75 of 255."""
+    """Share of whole 16-pixel tiles whose grey values (ITU-R 601) have a standard deviation below 4.75 of 255.
+
+    Tiles of a smaller picture are as wide as its short side.
+    """
     grey = np.asarray(Image.fromarray(picture).convert("L"), np.float32)
-    rows, columns = grey.shape[0] // _TILE, grey.shape[1] // _TILE
-    tiles = grey[: rows * _TILE, : columns * _TILE].reshape(rows, _TILE, columns, _TILE)
+    side = min(_TILE, *grey.shape)
+    rows, columns = grey.shape[0] // side, grey.shape[1] // side
+    tiles = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return float((tiles.std(axis=(1, 3)) < _FLAT).mean())
 
 

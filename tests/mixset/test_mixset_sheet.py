@@ -1,0 +1,57 @@
+"""Contact sheets show each picture as it is, with its caption below."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mixset_samples import noise
+from PIL import Image
+
+from mixset import InputError
+from mixset.sheet import PAPER, sheet
+
+
+def places(page: Image.Image, picture: np.ndarray) -> list[tuple[int, int]]:
+    """Where in the page the picture lies, as (top, left)."""
+    view = np.lib.stride_tricks.sliding_window_view(np.asarray(page), picture.shape)[:, :, 0]
+    return [tuple(map(int, place)) for place in np.argwhere((view == picture).all(axis=(2, 3, 4)))]
+
+
+def test_pictures_lie_in_rows_in_order() -> None:
+    pictures = noise(5, (20, 20))
+    page = sheet(list(pictures), [f"picture {index}" for index in range(5)], columns=3, tile=20)
+    found = [places(page, picture) for picture in pictures]
+    assert all(len(one) == 1 for one in found)
+    (tops, lefts) = zip(*(one[0] for one in found), strict=True)
+    assert tops[0] == tops[1] == tops[2] < tops[3] == tops[4]
+    assert lefts[0] < lefts[1] < lefts[2]
+    assert lefts[3] == lefts[0]
+
+
+def test_small_pictures_are_enlarged_by_whole_factors() -> None:
+    picture = noise(1, (8, 6))[0]
+    page = sheet([picture], tile=30)
+    assert len(places(page, picture.repeat(3, 0).repeat(3, 1))) == 1
+
+
+def test_captions_and_title_are_drawn_within_the_page() -> None:
+    bare = sheet([np.zeros((40, 40, 3), np.uint8)], tile=40)
+    told = sheet([np.zeros((40, 40, 3), np.uint8)], ["a caption of many words\nand a second line"], title="ä", tile=40)
+    assert told.height > bare.height + 60
+    edge = np.asarray(told)
+    assert (edge[-1] == PAPER).all()
+    assert (edge[:, -1] == PAPER).all()
+    long = sheet([np.zeros((40, 40, 3), np.uint8)], ["x" * 60], tile=40)
+    assert long.width == bare.width, "words that do not fit are broken"
+
+
+def test_sizes_may_differ_and_grey_is_accepted() -> None:
+    page = sheet([np.zeros((300, 100, 3), np.uint8), np.zeros((10, 12), np.uint8)], tile=60)
+    assert page.mode == "RGB"
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match="at least one picture"):
+        sheet([])
+    with pytest.raises(InputError, match="captions: 2 for 1"):
+        sheet([np.zeros((4, 4, 3), np.uint8)], ["a", "b"])

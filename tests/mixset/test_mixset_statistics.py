@@ -1,0 +1,83 @@
+"""The four figures of richness, on pictures whose answer is known and on real photographs."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mixset_samples import noise
+from PIL import Image
+
+from mixset import statistics
+from mixset.pictures import decode, scale_and_crop
+
+PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples.tar"
+
+
+def test_flat_tiles_are_counted() -> None:
+    picture = np.full((64, 80, 3), 90, np.uint8)
+    assert statistics.flat_tiles(picture) == 1
+    picture[:16, :32] = noise(1, (16, 32))[0]
+    assert statistics.flat_tiles(picture) == 18 / 20
+    assert statistics.flat_tiles(np.pad(picture, ((0, 15), (0, 15), (0, 0)))) == 18 / 20, "whole tiles alone count"
+    faint = np.full((16, 16), 90, np.uint8)
+    faint[::2] += 8  # standard deviation 4
+    assert statistics.flat_tiles(np.repeat(faint[..., None], 3, 2)) == 1
+    faint[::2] += 2  # 5
+    assert statistics.flat_tiles(np.repeat(faint[..., None], 3, 2)) == 0
+    assert statistics.flat_tiles(noise(1, (8, 8))[0]) == 0
+
+
+def test_contrast_is_what_is_left_at_36_pixels() -> None:
+    halves = np.zeros((72, 72, 3), np.uint8)
+    halves[:, 36:] = 255
+    assert statistics.contrast(halves) == pytest.approx(127.5, rel=0.02)
+    stripes = np.zeros((72, 72, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert statistics.contrast(stripes) < 30, "fine stripes vanish when scaled down"
+
+
+def test_bits_per_pixel_is_the_jpegs_length() -> None:
+    picture = noise(1, (40, 56))[0]
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "JPEG", quality=75)
+    assert statistics.bits_per_pixel(picture) == 8 * len(stream.getvalue()) / (40 * 56)
+
+
+def test_colour_entropy() -> None:
+    assert statistics.colour_entropy(np.full((9, 9, 3), 200, np.uint8)) == 0
+    cube = np.stack(np.meshgrid(*[np.arange(16, 256, 32, dtype=np.uint8)] * 3), -1).reshape(16, 32, 3)
+    assert statistics.colour_entropy(cube) == pytest.approx(9)
+    halves = np.zeros((8, 8, 3), np.uint8)
+    halves[4:, :, 1] = 255
+    assert statistics.colour_entropy(halves) == pytest.approx(1)
+    assert statistics.colour_entropy(halves // 16) == 0, "colours closer than a step are one"
+
+
+def test_medians_take_an_even_sample() -> None:
+    flat, rich = np.zeros((16, 16, 3), np.uint8), noise(1)[0]
+    assert statistics.medians([flat, flat, rich]).flat_tiles == 1
+    assert statistics.medians([flat] * 10 + [rich] * 30, sample=7).flat_tiles == 0
+    assert len(list(statistics.spread(range(1000), 10))) == 10
+    assert list(statistics.spread(range(1000), 10))[1] == 100
+    assert list(statistics.spread(range(5), 10)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="no photographs on this machine")
+def test_photographs_have_the_figures_that_others_are_compared_with() -> None:
+    with tarfile.open(PHOTOGRAPHS) as archive:
+        members = [member for member in archive.getmembers() if member.isfile()][::8]
+        photos = [scale_and_crop(decode(archive.extractfile(member).read()), (256, 256)) for member in members]
+    found = statistics.medians(photos)
+    assert found.flat_tiles == pytest.approx(statistics.PHOTOGRAPHS.flat_tiles, abs=0.03)
+    assert found.contrast == pytest.approx(statistics.PHOTOGRAPHS.contrast, abs=4)
+    assert found.bits_per_pixel == pytest.approx(statistics.PHOTOGRAPHS.bits_per_pixel, abs=0.15)
+    assert found.colour_entropy == pytest.approx(statistics.PHOTOGRAPHS.colour_entropy, abs=0.25)
+
+
+def test_the_table_has_a_row_for_each() -> None:
+    lines = statistics.table([("mine", statistics.Statistics(0.1, 40, 1.5, 4))]).splitlines()
+    assert lines[1].split() == ["mine", "0.10", "40.0", "1.50", "4.00"]
