@@ -10,6 +10,7 @@ from numba import njit
 from .elementary import log2
 
 FLAT = 4.75
+"""A tile is flat below this standard deviation of its grey values, in steps of 0 to 255."""
 
 
 class Figures(NamedTuple):
@@ -75,13 +76,13 @@ def _figures(picture: np.ndarray) -> tuple[float, float, float]:
         for i in range(16):
             first, last = (i * side + 15) // 16, ((i + 1) * side + 15) // 16
             part = grey[first:last]
-            total, square = np.int32(0), np.int32(0)
+            plain, squared = np.int32(0), np.int32(0)
             for x in range(len(part)):
-                total += part[x]
-                square += part[x] * part[x]
+                plain += part[x]
+                squared += part[x] * part[x]
             tile_points[tiles[y], i] += len(part)
-            tile_sums[tiles[y], i] += total
-            tile_squares[tiles[y], i] += square
+            tile_sums[tiles[y], i] += plain
+            tile_squares[tiles[y], i] += squared
     flat = 0
     for j in range(16):
         for i in range(16):

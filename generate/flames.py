@@ -53,7 +53,7 @@ class Flame:
     blends: np.ndarray
 
     @property
-    def fields(self) -> tuple[np.ndarray, ...]:
+    def fields(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What `play` takes of it."""
         return self.system.maps, self.system.weights, self.system.colours, self.variations, self.blends
 
@@ -77,7 +77,7 @@ def sample_flame(draws: Draws) -> Flame:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def vary(kind: int, x: np.ndarray, y: np.ndarray, blend: float, salt: int) -> None:
+def vary(kind: int, x: np.ndarray, y: np.ndarray, blend: float, salt: np.int64) -> None:
     """Apply one variation in place to points x, y (k,) float64; `salt` seeds the coins of the two-branched ones.
 
     One loop for each kind, so that each is free of branches and is vectorised.

@@ -114,7 +114,7 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     # Small pictures are drawn at twice their size: the tones of one count do not average, those of four do.
     canvas = _canvas(2 * size if size <= 128 else size)
     summary = {"layered": _layered, "single": _single, "flame": _flame}[style](draws, canvas)
-    finish(canvas.colours, draws.uniform(1.05, 1.3), draws.uniform(0.34, 0.48), picture)
+    finish(canvas.colours, draws.uniform(1.1, 1.4), draws.uniform(0.36, 0.5), picture)
     return picture, summary
 
 

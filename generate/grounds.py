@@ -1,4 +1,4 @@
-"""What lies behind the layers: smooth fields, made at a quarter of the size and coloured by a palette at the full one."""
+"""What lies behind the layers: smooth fields, made at a quarter of the size and coloured at the full one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from .elementary import angle, cosine, log2, sine
-from .rng import Draws, next_word
+from .rng import Draws, next_uniform
 
 _KINDS = {"julia": 0.32, "warp": 0.30, "plasma": 0.14, "spiral": 0.14, "gradient": 0.10}
 
@@ -112,13 +112,6 @@ def _julia(side: int, cx: float, cy: float, mx: float, my: float, zoom: float, t
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lattice(i: int, j: int, seed: np.uint64) -> float:
-    """A random value in [0, 1) for a point of the integer lattice."""
-    state = np.array([seed ^ (np.uint64(i & 0xFFFF) << np.uint64(16)) ^ np.uint64(j & 0xFFFF)], np.uint64)
-    return np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _noise(grid: np.ndarray, x: float, y: float) -> float:
     """Value noise, eased between the points of a periodic lattice of random values."""
     fx, fy = np.floor(x), np.floor(y)
@@ -149,7 +142,7 @@ def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: floa
     grid = np.empty((64, 64), np.float64)
     for j in range(64):
         for i in range(64):
-            grid[j, i] = np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53
+            grid[j, i] = next_uniform(state)
     out = np.empty((side, side), np.float32)
     for j in range(side):
         for i in range(side):
@@ -177,11 +170,11 @@ def _plasma(side: int, fall: float, turns: float, seed: np.uint64) -> np.ndarray
             for i in range(half, size, step):
                 corners = grid[j - half, i - half] + grid[j - half, (i + half) % size]
                 corners += grid[(j + half) % size, i - half] + grid[(j + half) % size, (i + half) % size]
-                grid[j, i] = 0.25 * corners + swing * (np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53 - 0.5)
+                grid[j, i] = 0.25 * corners + swing * (next_uniform(state) - 0.5)
         for j in range(0, size, half):
             for i in range(half if j % step == 0 else 0, size, step):
                 around = grid[j - half, i] + grid[(j + half) % size, i] + grid[j, i - half] + grid[j, (i + half) % size]
-                grid[j, i] = 0.25 * around + swing * (np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53 - 0.5)
+                grid[j, i] = 0.25 * around + swing * (next_uniform(state) - 0.5)
         step, swing = half, swing * fall
     out = np.empty((side, side), np.float32)
     for j in range(side):
@@ -201,9 +194,7 @@ def _waves(
         for i in range(side):
             x, y = i / side - mx, j / side - my
             u, v = c * x - s * y, s * x + c * y
-            if arms > 0.0:
-                place = arms * angle(v, u) + 2.0 * pull * log2(u * u + v * v + 1e-4) * 0.5
-            else:
-                place = pull * u
+            spiral = arms * angle(v, u) + pull * log2(u * u + v * v + 1e-4)
+            place = spiral if arms > 0.0 else pull * u
             out[j, i] = np.float32(place + swing * sine(beat * v + 0.2 * sine(1.7 * beat * u)) + 4.0)
     return out

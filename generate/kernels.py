@@ -14,13 +14,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .rng import next_word
+from .rng import next_uniform, next_word
 
 BASE = 4096
 BUDGET = 1024.0
 STACK = 2048
 COUNT_BIT = 40
-_TO_UNIT = 2.0**-53
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -40,12 +39,12 @@ def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed
     # The orbit starts at rest after 64 steps: 0.97**64 = 0.14 of the way at worst, and the words contract it further.
     zx, zy, zc = 0.0, 0.0, 0.5
     for _ in range(64):
-        i = _pick(weights, np.float64(next_word(state) >> np.uint64(11)) * _TO_UNIT)
+        i = _pick(weights, next_uniform(state))
         zx, zy = maps[i, 0] * zx + maps[i, 1] * zy + maps[i, 4], maps[i, 2] * zx + maps[i, 3] * zy + maps[i, 5]
         zc = 0.5 * (zc + colours[i])
     stack = np.empty((STACK, 9), np.float64)
     stack[0] = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 0.0, np.float64(count), 0.0, 1.0])
-    height, done, carry = 1, 0, np.float64(next_word(state) >> np.uint64(11)) * _TO_UNIT
+    height, done, carry = 1, 0, next_uniform(state)
     while height > 0:
         height -= 1
         mass = stack[height, 6]
@@ -57,7 +56,7 @@ def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed
         m0, m1, m2, m3 = stack[height, 0], stack[height, 1], stack[height, 2], stack[height, 3]
         m4, m5, tint, left = stack[height, 4], stack[height, 5], stack[height, 7], stack[height, 8]
         for _ in range(points):
-            i = _pick(weights, np.float64(next_word(state) >> np.uint64(11)) * _TO_UNIT)
+            i = _pick(weights, next_uniform(state))
             zx, zy = maps[i, 0] * zx + maps[i, 1] * zy + maps[i, 4], maps[i, 2] * zx + maps[i, 3] * zy + maps[i, 5]
             zc = 0.5 * (zc + colours[i])
             if done < count:
@@ -134,7 +133,7 @@ def paint(
     top = np.float32(side - 1)
     places = np.empty(int(BUDGET) + 1, np.int32)
     stack = np.empty((STACK, 9), np.float64)
-    painted, carry = 0, np.float64(next_word(state) >> np.uint64(11)) * _TO_UNIT
+    painted, carry = 0, next_uniform(state)
     for root in range(len(roots)):
         stack[0, :7] = roots[root]
         stack[0, 7], stack[0, 8] = 0.0, 1.0

@@ -75,7 +75,7 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
             keys.append(
                 (low + (high - low) * min(max(third * 1.4, 0.0), 1.0), draws.uniform(0.06, 0.2), harmony.hue(draws))
             )
-    lab = np.array([(l, c * cosine(h), c * sine(h)) for l, c, h in keys])
+    lab = np.array([(level, chroma * cosine(hue), chroma * sine(hue)) for level, chroma, hue in keys])
     return oklab_ramp(lab)
 
 
@@ -119,13 +119,13 @@ def oklab_ramp(keys: np.ndarray) -> np.ndarray:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _srgb(light: float, a: float, b: float, out: np.ndarray) -> None:
     """OKLab (Ottosson 2020) to sRGB; what lies outside the gamut is clipped channel by channel."""
-    l = light + 0.3963377774 * a + 0.2158037573 * b
-    m = light - 0.1055613458 * a - 0.0638541728 * b
-    s = light - 0.0894841775 * a - 1.2914855480 * b
-    l, m, s = l * l * l, m * m * m, s * s * s
-    out[0] = _gamma(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s)
-    out[1] = _gamma(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s)
-    out[2] = _gamma(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s)
+    p = light + 0.3963377774 * a + 0.2158037573 * b
+    q = light - 0.1055613458 * a - 0.0638541728 * b
+    r = light - 0.0894841775 * a - 1.2914855480 * b
+    p, q, r = p * p * p, q * q * q, r * r * r
+    out[0] = _gamma(4.0767416621 * p - 3.3077115913 * q + 0.2309699292 * r)
+    out[1] = _gamma(-1.2684380046 * p + 2.6097574011 * q - 0.3413193965 * r)
+    out[2] = _gamma(-0.0041960863 * p - 0.7034186147 * q + 1.7076147010 * r)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -94,3 +94,9 @@ def next_word(state: np.ndarray) -> np.uint64:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def next_uniform(state: np.ndarray) -> float:
+    """The next float64 in [0, 1) inside a kernel: 53 bits of `next_word`."""
+    return np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53

@@ -10,7 +10,7 @@ from .rng import next_word
 
 STEPS = 1024
 LOOK = 8
-"""Numbers in a layer's look: opacity, colour span, colour by density, phase, floor, relief, glow (1) or cover (0), shadow."""
+"""Numbers in a look: opacity, colour span, colour by density, phase, floor, relief, glow (1) or cover (0), shadow."""
 
 _MASK = (1 << 40) - 1
 
@@ -41,7 +41,7 @@ def unpack(grid: np.ndarray, count: np.ndarray, tint: np.ndarray) -> int:
         for x in range(side):
             word = row[x]
             points = np.int64(word >> np.uint64(40))
-            reached += points > 0
+            reached += 1 if points > 0 else 0
             counts[x] = np.float32(points)
             tints[x] = np.float32(np.int64(word & np.uint64(_MASK))) * np.float32(1.0 / 65535.0)
     return reached
