@@ -21,7 +21,7 @@ BALLS: tuple[Ball, ...] = get_args(Ball)
 
 @dataclass(frozen=True, kw_only=True)
 class PGDSettings:
-    """An untargeted l-infinity attack with one random start; the defaults are the paper's (FACTS 3.8)."""
+    """An untargeted l-infinity attack with one random start; the defaults are the paper's for CIFAR."""
 
     epsilon: float = 2 / 255
     """Radius of the ball, in units of [0, 1] pictures."""

@@ -113,13 +113,13 @@ class Evaluation:
 
 
 def clean(evaluation: Evaluation) -> Metrics:
-    """Clean error (FACTS 3.1)."""
+    """Clean error."""
     logits, labels = evaluation.clean()
     yield "error", {"value": measures.error(logits, labels), "n": len(labels)}
 
 
 def calibration(evaluation: Evaluation) -> Metrics:
-    """RMS calibration error on the clean pictures, the paper's code's form and that of all bins (FACTS 3.9)."""
+    """RMS calibration error on the clean pictures, the paper's code's form and that of all bins."""
     logits, labels = evaluation.clean()
     bins = measures.reliability(logits, labels)
     yield "rms_reference", {"value": measures.rms_of_bins(bins, last_bin=False), "n": len(labels)}
@@ -128,7 +128,7 @@ def calibration(evaluation: Evaluation) -> Metrics:
 
 
 def adversaries(evaluation: Evaluation) -> Metrics:
-    """Error under PGD, around the noised picture as in the paper's code and around the picture (FACTS 3.8)."""
+    """Error under PGD, around the noised picture as in the paper's code and around the picture."""
     for ball in reversed(BALLS):
         settings = PGDSettings(ball=ball)
         logits, labels = evaluation.attacked(settings)
@@ -137,7 +137,7 @@ def adversaries(evaluation: Evaluation) -> Metrics:
 
 
 def anomalies(evaluation: Evaluation) -> Metrics:
-    """AUROC, AUPR and FPR95 of the synthetic sets by the outlier-exposure protocol, and their mean (FACTS 3.10).
+    """AUROC, AUPR and FPR95 of the synthetic sets by the outlier-exposure protocol, and their mean.
 
     One outlier to five test pictures, outliers positive, scored by minus the maximum softmax probability.
     """

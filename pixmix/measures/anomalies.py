@@ -1,4 +1,4 @@
-"""Detecting out-of-distribution pictures by a score; out-of-distribution is the positive class (FACTS 3.10)."""
+"""Detecting out-of-distribution pictures by a score; they are the positive class (Hendrycks & Gimpel, 2017)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Bins:
 
 
 def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 100) -> Bins:
-    """Sort by confidence, ascending, and cut into bins of `bin_size` pictures (FACTS 3.9).
+    """Sort by confidence, ascending, and cut into bins of `bin_size` pictures (Hendrycks et al., 2019).
 
     The last bin also takes the remainder; fewer than `bin_size` pictures are one bin. The sort is stable: pictures of
     equal confidence stay in the order given (the paper's code leaves their order to quicksort).

@@ -9,7 +9,7 @@ from .inputs import check_labels, check_logits
 
 
 def error(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The share of pictures whose largest logit is not the label's (FACTS 3.1); equal logits: the lower class wins.
+    """The share of pictures whose largest logit is not the label's; equal logits: the lower class wins.
 
     Args:
         logits: (N, classes).

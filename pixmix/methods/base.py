@@ -31,7 +31,7 @@ class StepKey:
 
 
 class Method:
-    """Baseline: the pictures as they are and cross entropy (FACTS 2.14: crop and flip only, done by the loader).
+    """Baseline: the pictures as they are and cross entropy; crop and flip are the loader's.
 
     The other methods override what they change. A method is made once and pickled into the loader's workers.
     """

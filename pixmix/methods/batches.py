@@ -22,7 +22,7 @@ SLOTS_PER_RANK = 2**20
 class Mixup(Method):
     """Mixup (Zhang et al., 2018): lambda x + (1 - lambda) x[pi], labels likewise; lambda ~ Beta(alpha, alpha).
 
-    FACTS 2.2: alpha = 1 on CIFAR, one lambda and one permutation per batch.
+    The original: alpha = 1 on CIFAR, one lambda and one permutation per batch.
 
     Args:
         alpha: of the Beta distribution, above 0.
@@ -43,8 +43,8 @@ class Mixup(Method):
 class CutMix(Method):
     """CutMix (Yun et al., 2019): a box of each picture is replaced by that of another; labels by area.
 
-    FACTS 2.3: with probability 0.5 per batch, lambda ~ Beta(1, 1), a box of sqrt(1 - lambda) of each side around
-    a uniform centre, cut off at the borders; lambda then becomes the share of the picture that is left.
+    The original on CIFAR-100: with probability 0.5 per batch, lambda ~ Beta(1, 1), a box of sqrt(1 - lambda) of each
+    side around a uniform centre, cut off at the borders; lambda then becomes the share of the picture that is left.
 
     Args:
         beta: both parameters of the Beta distribution, above 0.

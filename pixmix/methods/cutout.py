@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Cutout(Method):
     """One square hole of side `length`, centred on any pixel, cut off at the borders, filled with the mean.
 
-    FACTS 2.1: the original fills 0 after normalisation, which is the normaliser's mean in [0, 1] pictures. The square
+    The original fills 0 after normalisation, which is the normaliser's mean in [0, 1] pictures. The square
     is [c - length // 2, c + length // 2), so an odd length makes a hole one pixel smaller, as the original does.
 
     Args:

@@ -22,13 +22,13 @@ PARTNERS: dict[str, Literal["both", "input", "mixing_set"]] = {
     "mix-input": "input",
     "mix-aug": "mixing_set",
 }
-"""What a round mixes in, by method (FACTS 1.1 and 1.5)."""
+"""What a round mixes in, by method."""
 
 
 class PixMixMethod(Method):
     """PixMix, Mix Input (partner always an augmented copy of the input) or Mix Aug (always the mixing picture).
 
-    FACTS 1.7: k = 4, beta = 3, severity 3 on CIFAR; 1.8: k = 4, beta = 4, severity 1 on ImageNet.
+    The paper's settings: k = 4, beta = 3, severity 3 on CIFAR; k = 4, beta = 4, severity 1 on ImageNet.
 
     Args:
         name: of `PARTNERS`.

@@ -54,7 +54,7 @@ def noise_of(pictures, seed=0):
 
 
 def test_reference_form_is_the_papers_statement_sequence(network, pictures, labels):
-    """FACTS 3.8: the start is a view of the pictures, so adding the noise in place moves the ball, too."""
+    """The start is a view of the pictures, so adding the noise in place moves the ball, too."""
     clean = pictures.clone()
     start = clean.detach()
     start += noise_of(pictures)

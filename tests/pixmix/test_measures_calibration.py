@@ -12,7 +12,7 @@ from pixmix import measures
 
 
 def plain_rms(confidence, right, *, last_bin, beta=100):
-    """FACTS 3.9 as a loop: bins of `beta` in the order of confidence, the last one with the remainder."""
+    """The paper's code as a loop: bins of `beta` in the order of confidence, the last one with the remainder."""
     order = sorted(range(len(confidence)), key=lambda place: confidence[place])
     bins = [[number * beta, (number + 1) * beta] for number in range(max(len(confidence) // beta, 1))]
     bins[-1][1] = len(confidence)

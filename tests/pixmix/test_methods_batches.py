@@ -1,4 +1,4 @@
-"""Mixup and CutMix beside plain restatements of FACTS 2.2 and 2.3, and their laws."""
+"""Mixup and CutMix beside plain restatements of the originals, and their laws."""
 
 import math
 
