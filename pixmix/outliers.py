@@ -1,7 +1,7 @@
 """The three synthetic out-of-distribution sets, in network-input space: float in [-1, 1], never through uint8.
 
-The sets of the outlier-exposure code (Hendrycks et al., 2019). Nothing is normalised afterwards, so they go to the `body`
-of a `Normalized` network. Each picture is a function of (seed, its index).
+The sets of the outlier-exposure code (Hendrycks et al., 2019). Nothing is normalised afterwards, so they go to the
+`body` of a `Normalized` network. Each picture is a function of (seed, its index).
 """
 
 from __future__ import annotations
