@@ -62,7 +62,8 @@ def paint_view(grid: np.ndarray, system: System, base: Base, roots: np.ndarray, 
 def probe(name: str, system: System, base: Base, roots: np.ndarray) -> View:
     """A view after a look at it: 8,192 points, more for zooms, on 32 × 32 cells."""
     grid = np.zeros((PROBE + 2, PROBE + 2), np.uint64)
-    shares = roots[:, 6] / roots[:, 6].sum()
+    # Summed in Python: the order in which NumPy adds is not part of its contract.
+    shares = roots[:, 6] / sum(roots[:, 6].tolist())
     scaled = roots * PROBE
     points = 16384.0
     scaled[:, 6] = shares * points

@@ -1,0 +1,75 @@
+"""The recipe: what it refuses, and what it says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from mixset.errors import InputError
+from mixset.generate.recipe import STYLES, FractalRecipe
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("size", 31),
+        ("size", 1025),
+        ("size", float("nan")),
+        ("size", 64.0),
+        ("size", "64"),
+        ("size", True),
+        ("seed", -1),
+        ("seed", 2**64),
+        ("seed", None),
+        ("count", 0),
+        ("count", -5),
+        ("count", float("inf")),
+    ],
+)
+def test_bad_fields_are_refused_by_name(field, value):
+    with pytest.raises(InputError, match=rf"^{field}: ") as error:
+        FractalRecipe(**{field: value})
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_style_gets_the_known_ones():
+    with pytest.raises(InputError, match=r"^style: unknown style 'oil'; known ones are layered, single, grey, flame$"):
+        FractalRecipe(style="oil")
+
+
+def test_json_holds_all_but_the_count():
+    recipe = FractalRecipe(count=5, size=64, seed=2**64 - 1, style="flame")
+    values = json.loads(json.dumps(recipe.to_json()))
+    assert "count" not in values
+    assert FractalRecipe.from_json(values, count=5) == recipe
+    assert dataclasses.replace(recipe, count=9).to_json() == values
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "leaves"}, "family 'leaves'"),
+        ({"content_version": 99}, "content_version 99"),
+        ({"colour": 1}, "fields colour"),
+        ({"size": 8}, "^size: 8 is out of range"),
+    ],
+)
+def test_json_of_another_kind_is_refused(change, message):
+    values = FractalRecipe().to_json() | change
+    with pytest.raises(InputError, match=message):
+        FractalRecipe.from_json(values, count=1)
+
+
+def test_json_that_lacks_a_field_is_refused():
+    values = FractalRecipe().to_json()
+    del values["style"]
+    with pytest.raises(InputError, match="fields style"):
+        FractalRecipe.from_json(values, count=1)
+
+
+def test_recipes_are_frozen_and_styles_known():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        FractalRecipe().size = 64  # type: ignore[misc]
+    assert [FractalRecipe(style=style).style for style in STYLES] == list(STYLES)
