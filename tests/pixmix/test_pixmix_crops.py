@@ -1,0 +1,94 @@
+"""Keyed crops and flips: against plain NumPy, and against torchvision's distribution."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import RandomResizedCrop
+
+from mixset.errors import InputError
+from pixmix import crops, philox
+from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.philox import Key
+
+KEY = Key(seed=3, epoch=1)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (9, 14)])
+@pytest.mark.parametrize("padding", [0, 1, 4, 20])
+def test_crop_and_flip_is_padding_and_slicing(photographs, shape, padding):
+    pictures = photographs(40, *shape)
+    got = crop_and_flip(pictures, KEY, np.arange(40), padding=padding)
+    mirrored, tops, lefts = philox.uniforms(3, 1, np.arange(40), philox.CROP, 3).T
+    for n, picture in enumerate(pictures):
+        flipped = picture[:, ::-1] if mirrored[n] < 0.5 else picture
+        padded = np.pad(flipped, ((padding, padding), (padding, padding), (0, 0)))
+        top, left = int(tops[n] * (2 * padding + 1)), int(lefts[n] * (2 * padding + 1))
+        np.testing.assert_array_equal(got[n], padded[top : top + shape[0], left : left + shape[1]])
+
+
+def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
+    pictures = photographs(30, 32, 32)
+    indices = np.arange(30) * 7
+    together = crop_and_flip(pictures, KEY, indices)
+    np.testing.assert_array_equal(crop_and_flip(pictures[::-1], KEY, indices[::-1]), together[::-1])
+    assert not np.array_equal(crop_and_flip(pictures, Key(3, 2), indices), together)
+    unflipped = crop_and_flip(pictures, KEY, indices, padding=0, flip=False)
+    np.testing.assert_array_equal(unflipped, pictures)
+    images = [Image.fromarray(picture) for picture in pictures]
+    np.testing.assert_array_equal(crop_and_flip(images, KEY, indices), together)
+
+
+def test_every_offset_is_as_likely_as_another():
+    marked = np.zeros((1, 9, 9, 3), np.uint8)
+    marked[0, 4, 4] = 255
+    found = crop_and_flip(np.repeat(marked, 20_000, axis=0), KEY, np.arange(20_000), padding=4)
+    places = found[..., 0].sum(axis=0) / 255 / 20_000
+    assert np.abs(places - 1 / 81).max() < 5 * np.sqrt(1 / 81 / 20_000)
+
+
+def test_resized_crops_have_torchvisions_distribution():
+    torch.manual_seed(0)
+    for width, height in ((300, 200), (900, 40), (40, 900), (8, 8)):
+        picture = Image.new("RGB", (width, height))
+        theirs = np.array(
+            [RandomResizedCrop.get_params(picture, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(4000)]
+        )  # top, left, height, width
+        draws = philox.uniforms(1, 0, np.arange(4000), philox.CROP, 44)[:, 4:].reshape(-1, 10, 4)
+        boxes = np.array([crops._choose_box(width, height, tries, (0.08, 1.0), (3 / 4, 4 / 3)) for tries in draws])
+        ours = np.stack([boxes[:, 1], boxes[:, 0], boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
+        spread = theirs.std(axis=0)
+        assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 6 * spread / np.sqrt(2000) + 1e-9).all()
+        np.testing.assert_allclose(ours.std(axis=0), spread, rtol=0.08)
+        np.testing.assert_allclose(
+            np.quantile(ours, [0, 1], axis=0)[:, 2:], np.quantile(theirs, [0, 1], axis=0)[:, 2:], rtol=0.1, atol=2
+        )
+
+
+def test_resized_crops_are_pillows(photographs):
+    pictures = [Image.fromarray(photographs(1, 50 + 3 * n, 70)[0]) for n in range(12)]
+    got = random_resized_crop(iter(pictures), KEY, np.arange(12), size=(24, 31))
+    assert got.shape == (12, 24, 31, 3) and got.dtype == np.uint8
+    draws = philox.uniforms(3, 1, np.arange(12), philox.CROP, 44)
+    for n, picture in enumerate(pictures):
+        box = crops._choose_box(*picture.size, draws[n, 4:].reshape(10, 4), (0.08, 1.0), (3 / 4, 4 / 3))
+        part = np.asarray(picture.crop(box).resize((31, 24), Image.Resampling.BILINEAR))
+        np.testing.assert_array_equal(got[n], part[:, ::-1] if draws[n, 0] < 0.5 else part)
+    grey = [Image.new("L", (40, 40), 9), np.full((30, 30), 9, np.uint8)]
+    assert (random_resized_crop(grey, KEY, np.arange(2), size=8) == 9).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pictures: crop_and_flip(pictures, KEY, np.arange(4), padding=-1),
+        lambda pictures: crop_and_flip(pictures, KEY, np.arange(5)),
+        lambda pictures: crop_and_flip([pictures[0], pictures[1, :9]], KEY, np.arange(2)),
+        lambda pictures: crop_and_flip(pictures.astype(np.float32), KEY, np.arange(4)),
+        lambda pictures: random_resized_crop(["a.png"], KEY, np.arange(1), size=8),
+    ],
+)
+def test_bad_input_is_one_line(photographs, call):
+    with pytest.raises(InputError) as error:
+        call(photographs(4, 16, 16))
+    assert "\n" not in str(error.value)

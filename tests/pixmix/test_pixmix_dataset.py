@@ -1,0 +1,230 @@
+"""PixMixDataset and EpochSampler: functions of (seed, epoch, index), however the work is dealt out."""
+
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from mixset.errors import InputError
+from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.dataset import EpochSampler, PixMixDataset, epoch_order
+from pixmix.draws import draw
+from pixmix.philox import Key
+from pixmix.settings import PixMixSettings
+
+
+class Photographs(Dataset):
+    """(picture, label) with a random torchvision transform, whose randomness must be keyed, too."""
+
+    def __init__(self, pictures):
+        self.pictures = pictures
+        self.transform = v2.Compose([v2.ToImage(), v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4)])
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, index):
+        return self.transform(self.pictures[index]), index % 10
+
+
+@pytest.fixture(scope="module")
+def dataset(photographs, array_pool):
+    return PixMixDataset(Photographs(photographs(37, 32, 32)), array_pool(), seed=4)
+
+
+def epochs(dataset, *, workers, batch=8, start=None):
+    sampler = EpochSampler(len(dataset), seed=4)
+    loader = DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context=start if workers else None,
+    )
+    images, labels = [], []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for image, label in loader:
+            images.append(image)
+            labels.append(label)
+    return torch.cat(images), torch.cat(labels)
+
+
+@pytest.fixture(scope="module")
+def expected(dataset):
+    return epochs(dataset, workers=0)
+
+
+def test_an_epoch_has_every_item_once(dataset, expected):
+    images, labels = expected
+    assert images.shape == (74, 3, 32, 32) and images.dtype == torch.float32
+    counts = torch.bincount(torch.arange(37) % 10)
+    assert torch.equal(torch.bincount(labels[:37]), counts) and torch.equal(torch.bincount(labels[37:]), counts)
+    assert len({image.numpy().tobytes() for image in images}) == 74  # epochs differ, too
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(1, 8), (2, 5), (16, 3)])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 16 worker")
+def test_any_number_of_workers_gives_the_same_tensors(dataset, expected, workers, batch):
+    images, labels = epochs(dataset, workers=workers, batch=batch)
+    assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_fresh_workers_give_the_same_tensors(dataset, expected, start):
+    images, labels = epochs(dataset, workers=2, batch=7, start=start)
+    assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+def test_two_processes_share_the_epoch(dataset, expected):
+    """What rank r of 2 makes is every second item of what one process makes."""
+    for rank in range(2):
+        sampler = EpochSampler(37, seed=4, rank=rank, ranks=2)
+        loader = DataLoader(dataset, batch_size=4, sampler=sampler)
+        images = torch.cat([image for image, _ in loader])
+        assert torch.equal(images, expected[0][:37][rank::2])
+
+
+def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
+    code = (
+        "import sys, numpy as np, torch; sys.path.insert(0, sys.argv[1]);"
+        "from conftest import array_pool, photographs; from pixmix.dataset import PixMixDataset;"
+        "data = PixMixDataset([(p, 0) for p in photographs(6, 32, 32)], array_pool(), seed=4);"
+        "np.save(sys.argv[2], torch.stack([i for i, _ in data.__getitems__(range(6))]).numpy())"
+    )
+    path = tmp_path / "made.npy"
+    folder = __file__.rsplit("/", 1)[0]
+    subprocess.run([sys.executable, "-c", code, folder, str(path)], check=True)
+    here = PixMixDataset([(p, 0) for p in photographs(6, 32, 32)], array_pool(), seed=4)
+    np.testing.assert_array_equal(np.load(path), torch.stack([here[n][0] for n in range(6)]).numpy())
+
+
+def test_items_by_index_epoch_and_batch_agree(dataset):
+    keys = [(1, 5), (0, 5), (1, 36), 5, (1, 0)]
+    batch = dataset.__getitems__(keys)
+    for key, item in zip(keys, batch, strict=True):
+        assert torch.equal(dataset[key][0], item[0]) and dataset[key][1] == item[1]
+    assert torch.equal(batch[3][0], batch[1][0])  # the epoch is 0 until it is set
+    assert torch.equal(dataset[-1][0], dataset[36][0])
+    try:
+        dataset.set_epoch(1)
+        assert torch.equal(dataset[5][0], batch[0][0])
+    finally:
+        dataset.set_epoch(0)
+
+
+def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_pool):
+    class Noise(Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return torch.randint(256, (3, 8, 8), dtype=torch.uint8), index
+
+    data = PixMixDataset(Noise(), None, seed=1, settings=PixMixSettings(k=0, partner="input"))
+    torch.manual_seed(3)
+    first = data[2][0]
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.rand(1))
+    assert torch.equal(data[2][0], first)
+    assert not torch.equal(data[3][0], first) and not torch.equal(data[(1, 2)][0], first)
+
+
+@pytest.mark.parametrize("crop", [crop_and_flip, partial(random_resized_crop, size=32)])
+def test_keyed_crops_come_first(photographs, array_pool, crop):
+    pictures = [Image.fromarray(picture) for picture in photographs(12, 32, 32)]
+    data = PixMixDataset(
+        [(picture, 0) for picture in pictures], array_pool(), seed=2, crop=crop, settings=PixMixSettings(k=0)
+    )
+    cut = crop(pictures, Key(2, 0), np.arange(12))
+    clean = draw(data.settings, Key(2, 0), np.arange(12), array_pool()).start_op < 0
+    assert 2 <= clean.sum() <= 10
+    for n in np.flatnonzero(clean):
+        np.testing.assert_array_equal(data[n][0].numpy(), cut[n].transpose(2, 0, 1) / np.float32(255))
+
+
+@given(
+    count=st.integers(1, 200),
+    ranks=st.integers(1, 9),
+    seed=st.integers(0, 2**64 - 1),
+    epoch=st.integers(0, 1000),
+    shuffle=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_ranks_cover_an_epoch_exactly(count, ranks, seed, epoch, shuffle):
+    shares = []
+    for rank in range(ranks):
+        sampler = EpochSampler(count, seed=seed, rank=rank, ranks=ranks, shuffle=shuffle)
+        sampler.set_epoch(epoch)
+        shares.append(list(sampler))
+        assert len(shares[-1]) == len(sampler)
+    assert sorted(index for share in shares for _, index in share) == list(range(count))
+    assert {key[0] for share in shares for key in share} == {epoch}
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@given(start=st.integers(0, 60), ranks=st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_an_epoch_goes_on_where_it_was_left(start, ranks):
+    sampler = EpochSampler(50, seed=1, rank=ranks - 1, ranks=ranks)
+    sampler.set_epoch(2)
+    whole = list(sampler)
+    sampler.set_epoch(2, start=start)
+    assert list(sampler) == whole[start:] and len(sampler) == len(whole[start:])
+    sampler.set_epoch(3)
+    assert len(list(sampler)) == len(whole)
+
+
+def test_orders_are_random_and_keyed():
+    order = epoch_order(1000, seed=1, epoch=0)
+    assert sorted(order.tolist()) == list(range(1000))
+    assert not np.array_equal(order, epoch_order(1000, seed=1, epoch=1))
+    assert not np.array_equal(order, epoch_order(1000, seed=2, epoch=0))
+    np.testing.assert_array_equal(order, epoch_order(1000, seed=1, epoch=0))
+    assert abs(np.corrcoef(order, np.arange(1000))[0, 1]) < 0.15
+    assert list(EpochSampler(3, seed=0, shuffle=False)) == [(0, 0), (0, 1), (0, 2)]
+    firsts = [epoch_order(5, seed=seed, epoch=0)[0] for seed in range(5000)]
+    np.testing.assert_allclose(np.bincount(firsts) / 5000, 0.2, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda data, pool: PixMixDataset(data, pool, seed=-1), "seed: "),
+        (lambda data, pool: PixMixDataset(data, pool, seed=0, engine="gpu"), "engine: "),
+        (lambda data, pool: PixMixDataset(data, None, seed=0), "mixing set: "),
+        (lambda data, pool: PixMixDataset([np.zeros((32, 32, 3), np.uint8)], pool, seed=0)[0], "data set: "),
+        (lambda data, pool: PixMixDataset([("a", 0)], pool, seed=0)[0], "picture: .*str"),
+        (lambda data, pool: PixMixDataset([(np.zeros((9, 9, 3), np.uint8), 0)], pool, seed=0)[0], "32×32 pixels"),
+        (
+            lambda data, pool: PixMixDataset(
+                [(np.zeros((s, s, 3), np.uint8), 0) for s in (31, 32)], pool, seed=0
+            ).__getitems__([0, 1]),
+            "pictures: one size",
+        ),
+        (lambda data, pool: EpochSampler(0, seed=0), "sampler: "),
+        (lambda data, pool: EpochSampler(9, seed=0, rank=2, ranks=2), "sampler: "),
+        (lambda data, pool: EpochSampler(9, seed=0).set_epoch(-1), "epoch: "),
+        (lambda data, pool: EpochSampler(9, seed=0).set_epoch(0, start=-1), "start: "),
+    ],
+)
+def test_bad_input_is_one_line(photographs, array_pool, call, line):
+    with pytest.raises(InputError, match=line) as error:
+        call(Photographs(photographs(2, 32, 32)), array_pool())
+    assert "\n" not in str(error.value)
+
+
+def test_an_index_beyond_the_end_ends_iteration(dataset):
+    with pytest.raises(IndexError):
+        dataset[37]

@@ -1,0 +1,180 @@
+"""The transform: every form of a picture, composed, pickled, in workers of each kind."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+import pixmix
+from mixset import MixingPool, MixingSet
+from mixset.errors import InputError
+from pixmix.draws import Key, draw
+from pixmix.engines import find_engine
+from pixmix.settings import MIXINGS, PixMixSettings
+from pixmix.transform import PixMix
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch, photographs):
+    """Two image folders of 4 and 2 pictures, and a cache of the test's own."""
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    for name, count, seed in (("one", 4, 1), ("two", 2, 2)):
+        (tmp_path / name).mkdir()
+        for n, picture in enumerate(photographs(count, 48, 60, seed=seed)):
+            Image.fromarray(picture).save(tmp_path / name / f"{n}.png")
+    return tmp_path / "one", tmp_path / "two"
+
+
+def mixed(transform, picture):
+    torch.manual_seed(5)
+    return transform(picture)
+
+
+def test_all_forms_of_a_picture_give_the_same(folders, photographs):
+    transform = PixMix(folders[0], k=4)
+    array = photographs(1, 32, 32)[0]
+    tensor = torch.from_numpy(array).permute(2, 0, 1)
+    expected = mixed(transform, Image.fromarray(array))
+    assert expected.shape == (3, 32, 32) and expected.dtype == torch.float32
+    assert expected.min() >= 0 and expected.max() <= 1
+    assert type(expected) is torch.Tensor
+    for form in (array, tensor, tv_tensors.Image(tensor), Image.fromarray(array).convert("RGBA")):
+        assert torch.equal(mixed(transform, form), expected)
+    assert isinstance(mixed(transform, tv_tensors.Image(tensor)), tv_tensors.Image)
+
+
+def test_grey_pictures_become_rgb(folders, photographs):
+    transform = PixMix(folders[0], k=4)
+    grey = photographs(1, 32, 32)[0, :, :, 0]
+    expected = mixed(transform, np.repeat(grey[:, :, None], 3, axis=2))
+    for form in (grey, grey[:, :, None], Image.fromarray(grey), torch.from_numpy(grey)[None], torch.from_numpy(grey)):
+        assert torch.equal(mixed(transform, form), expected)
+
+
+def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
+    array = photographs(1, 32, 32)[0]
+    settings = PixMixSettings(k=3, beta=4.0, aug_severity=2.0, all_ops=False, mixings=MIXINGS)
+    transform = PixMix(
+        folders[0], k=3, beta=4.0, aug_severity=2.0, all_ops=False, mixings=MIXINGS, engine="pillow", size=32
+    )
+    pool = MixingPool(MixingSet(folders[0]), 32)
+    torch.manual_seed(5)
+    seeds = [int(torch.randint(2**63 - 1, ())) for _ in range(20)]
+    torch.manual_seed(5)
+    for seed in seeds:
+        expected = find_engine("pillow")(
+            array[None], pool.pictures, draw(settings, Key(seed), np.zeros(1, int), pool), settings
+        )
+        np.testing.assert_array_equal(transform(array).numpy(), expected[0])
+
+
+def test_it_composes_and_leaves_labels_alone(folders, photographs):
+    chain = v2.Compose(
+        [v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4), PixMix(folders), v2.Normalize([0.5] * 3, [0.5] * 3)]
+    )
+    picture = Image.fromarray(photographs(1, 32, 32)[0])
+    image, label = chain(picture, 3)
+    assert image.shape == (3, 32, 32) and label == 3 and image.min() < 0
+    sample = {"image": tv_tensors.Image(torch.zeros(3, 32, 32, dtype=torch.uint8)), "label": torch.tensor(2)}
+    sample["boxes"] = tv_tensors.BoundingBoxes(torch.ones(1, 4), format="XYXY", canvas_size=(32, 32))
+    out = chain.transforms[2](sample)
+    assert out["image"].dtype == torch.float32 and out["label"] is sample["label"]
+    assert torch.equal(out["boxes"], sample["boxes"])
+    out = PixMix(folders)((np.zeros((32, 32, 3), np.uint8), torch.tensor(4)))
+    assert out[0].dtype == torch.float32 and out[1] == 4
+
+
+def test_several_folders_with_weights(folders):
+    only_second = PixMix(folders, weights=(0.0, 1.0), size=32, partner="mixing_set", mixings=("darken_or_lighten",))
+    pool = only_second._pool.get((32, 32))
+    assert pool.counts == (4, 2) and pool.weights == (0.0, 1.0)
+    assert draw(only_second.settings, Key(0), np.arange(1000), pool).picture.min() == 4
+
+
+def test_without_a_mixing_set_it_mixes_the_input(photographs):
+    transform = PixMix(None, partner="input")
+    assert transform(photographs(1, 20, 24)[0]).shape == (3, 20, 24)
+    assert transform(photographs(1, 9, 9)[0]).shape == (3, 9, 9)
+
+
+def test_repr_and_pickle(folders, photographs):
+    transform = PixMix(folders[0], k=2)
+    assert "k=2" in repr(transform) and "mixings=('add', 'multiply')" in repr(transform)
+    array = photographs(1, 32, 32)[0]
+    for copy in (pickle.loads(pickle.dumps(transform)), pickle.loads(pickle.dumps(transform))):
+        assert torch.equal(mixed(copy, array), mixed(transform, array))
+    assert len(pickle.dumps(transform)) < 20_000  # the pool goes by its path
+
+
+class Pictures(Dataset):
+    """Photographs through a transform, as torchvision's data sets do it."""
+
+    def __init__(self, pictures, transform):
+        self.pictures, self.transform = pictures, transform
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, index):
+        return self.transform(self.pictures[index]), index
+
+
+def epoch(dataset, start, workers):
+    loader = DataLoader(
+        dataset,
+        batch_size=4,
+        num_workers=workers,
+        multiprocessing_context=start,
+        generator=torch.Generator().manual_seed(1),
+    )
+    return torch.cat([images for images, _ in loader])
+
+
+def test_it_works_in_workers(folders, photographs):
+    dataset = Pictures(photographs(8, 32, 32), PixMix(folders[0], size=32, k=4))
+    first = epoch(dataset, "fork", 2)
+    assert first.shape == (8, 3, 32, 32)
+    assert torch.equal(first, epoch(dataset, "fork", 2))
+    assert len({image.numpy().tobytes() for image in first}) == 8
+
+
+@pytest.mark.parametrize("start", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
+def test_it_travels_to_fresh_workers(folders, photographs, start):
+    dataset = Pictures(photographs(4, 32, 32), PixMix(folders[0], k=4))
+    assert torch.equal(epoch(dataset, start, 1), epoch(dataset, "fork", 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (lambda folder: PixMix(folder, k=-1), "k: "),
+        (lambda folder: PixMix(folder, beta=float("nan")), "beta: "),
+        (lambda folder: PixMix(folder, mixings=("blend",)), "mixings: .*blend.*known"),
+        (lambda folder: PixMix(folder, engine="cuda"), "engine: .*known"),
+        (lambda folder: PixMix(None), "mixing set: .*needs one"),
+        (lambda folder: PixMix("fractals"), r"mixset\.generate\.default_set"),
+        (lambda folder: PixMix(folder / "missing"), "missing"),
+        (lambda folder: PixMix(folder.parent / "empty"), "empty"),
+        (lambda folder: PixMix(MixingSet(folder), weights=(1.0,)), "weights: "),
+        (lambda folder: PixMix(folder)(np.zeros((32, 32, 3), np.float32)), "float32 array"),
+        (lambda folder: PixMix(folder)(torch.zeros(3, 32, 32)), r"torch\.float32 tensor"),
+        (lambda folder: PixMix(folder)(torch.zeros(4, 32, 32, dtype=torch.uint8)), r"shape \(4, 32, 32\)"),
+        (lambda folder: PixMix(folder)(np.zeros((2, 32, 32, 3), np.uint8)), r"shape \(2, 32, 32, 3\)"),
+        (lambda folder: PixMix(folder, size=32)(np.zeros((32, 33, 3), np.uint8)), "32×32 pixels are needed, got 32×33"),
+        (lambda folder: PixMix(folder, size=0), "size"),
+    ],
+)
+def test_bad_input_is_one_line(folders, make, line):
+    (folders[0].parent / "empty").mkdir()
+    with pytest.raises(InputError, match=line) as error:
+        make(folders[0])
+    assert "\n" not in str(error.value)
+
+
+def test_the_public_names():
+    assert pixmix.PixMix is PixMix
