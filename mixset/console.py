@@ -57,13 +57,19 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
     except SystemExit as stop:
         if not stop.code:
             raise
-        inside = [line.strip("│ ") for line in said.getvalue().splitlines() if line.startswith("│")]
-        rules = [place for place, line in enumerate(inside) if line.startswith("─")]
+        # A heading in a frame of lines; where stdout is not UTF-8, a heading above a rule. Then text, a rule, advice.
+        lines = [line.strip("│ ") for line in said.getvalue().splitlines() if not line.startswith(("╭", "╰"))]
+        inside = lines if "╭" in said.getvalue() else lines[2:]
+        rules = [place for place, line in enumerate(inside) if line.startswith(("──", "--"))]
         text = " ".join(inside[: rules[0]] if rules else inside)
         if text.startswith("Error parsing "):
             where, _, message = text.removeprefix("Error parsing ").partition(": ")
             # A check of ours names its field itself; tyro's own need the flag they are about.
             text = f"{where}: {message}" if where.startswith("--") else message
+        if text.startswith("Missing value"):  # so it says when an unknown flag stands before a positional argument
+            known = tyro.extras.get_parser(what, **options).format_help()
+            unknown = [flag for flag in arguments if flag.startswith("--") and flag.split("=")[0] not in known]
+            text = f"unknown option {unknown[0]}" if unknown else text
         raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
 
 

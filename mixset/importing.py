@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -17,7 +18,6 @@ from . import manifest
 from .console import Progress
 from .errors import DamagedPicture, InputError
 from .output import begin
-from .partials import remove_abandoned
 from .pictures import scale_and_crop
 from .shards import ShardInfo, ShardWriter, read_info, read_params, verify
 from .sources import Item, Source, item_size, open_item, open_source
@@ -97,13 +97,22 @@ def import_pictures(
                 progress.advance(len(plan.indices))
             left_out += _left_out(plan, info, pictures)
             entries.append(manifest.entry(info))
-    remove_abandoned(out)
-    count = sum(entry.count for entry in entries)
-    if not count:
-        name, reason = left_out[0]
-        raise InputError(f"no picture in {source} could be read; the first is {name}: {reason}")
+        count = sum(entry.count for entry in entries)
+        if not count:
+            _forget(out, entries)
+            name, reason = left_out[0]
+            raise InputError(f"no picture in {source} could be read; the first is {name}: {reason}")
     manifest.write(out, recipe, entries, left_out)
     return Imported(count, tuple(left_out), pictures.ignored)
+
+
+def _forget(out: Path, entries: Sequence[manifest.Entry]) -> None:
+    """Take back an import that came to nothing, so that the folder may be used for another."""
+    for entry in entries:
+        (out / entry.name).unlink()
+    (out / manifest.UNFINISHED).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        out.rmdir()
 
 
 def _common_shape(pictures: Source) -> tuple[int, int]:

@@ -1,0 +1,261 @@
+"""The `mixset` command, as a new user meets it: it teaches, it does, and it says in one line what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_family import TINY, TinyRecipe, render
+
+from mixset import MixingSet
+from mixset.generate import cli, families, job, make
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def mixset(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process; gives exit code, stdout and stderr."""
+    monkeypatch.setitem(families.FAMILIES, "tiny", TINY)
+    monkeypatch.setattr(job, "SHARD", 4)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mixset", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A set of ten pictures in three shards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(families.FAMILIES, "tiny", TINY)
+        patch.setattr(job, "SHARD", 4)
+        return make(TinyRecipe(count=10), tmp_path / "set", workers=1, quiet=True)
+
+
+def flip(path: Path, index: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[data.index(render(TinyRecipe(), index)[0].tobytes())] ^= 1
+    path.write_bytes(data)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_making_extending_and_saying_so(mixset: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    code, told, progress = mixset("make", "tiny", "--count", 6, "--workers", 1, out)
+    assert (code, told) == (0, f"{out}: 6 pictures in 2 shards, all there\n")
+    assert progress.startswith("6/6 pictures, ")
+    assert mixset("make", "tiny", "--count", 10, "--workers", 1, out)[0] == 0
+    assert digests(out) == digests(folder)
+    code, told, _ = mixset("make", "tiny", "--count", 3, "--workers", 1, out)
+    assert (code, told) == (0, f"{out}: 10 pictures in 3 shards, all there\n")
+
+
+def test_parts(mixset: Run, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    code, told, _ = mixset("make", "tiny", "--count", 10, "--part", "2/2", "--workers", 1, out)
+    assert (code, told) == (0, f"part 2/2 of {out} is done; other parts are still to be made\n")
+    code, told, _ = mixset("make", "tiny", "--count", 10, "--part", "1/2", "--workers", 1, out)
+    assert told == f"{out}: 10 pictures in 3 shards, all there\n"
+    assert digests(out) == digests(folder)
+
+
+def test_info_and_statistics(mixset: Run, folder: Path) -> None:
+    code, told, _ = mixset("info", folder)
+    assert code == 0
+    assert told.startswith(
+        f"{folder}: 10 tiny\n  8 x 8 pixels, compression none; family tiny, seed 0, size 8 (3 shards)"
+    )
+    _, told, _ = mixset("info", folder, "--stats")
+    rows = [line.split() for line in told.splitlines()[-2:]]
+    assert rows[0][0] == "set"
+    assert rows[1] == ["(photographs)", "0.09", "53.8", "1.65", "4.46"]
+
+
+def test_check_and_repair(mixset: Run, folder: Path) -> None:
+    whole = digests(folder)
+    assert mixset("check", folder)[:2] == (0, f"{folder}: 10 pictures, all as they were written\n")
+    flip(folder / "tiny-00001.h5", 6)
+    (folder / "tiny-00002.h5").unlink()
+    code, told, error = mixset("check", folder)
+    assert code == 2
+    assert told.splitlines()[0].startswith(f"damaged: picture 2 of shard {folder / 'tiny-00001.h5'} is damaged")
+    assert told.splitlines()[1] == f"damaged: shard {folder / 'tiny-00002.h5'} is missing"
+    assert error.splitlines()[-1].startswith(f"error: {folder}: 2 damaged; `mixset check {folder} --repair`")
+    code, told, _ = mixset("check", folder, "--repair")
+    assert code == 0
+    assert told.count("repaired: ") == 2
+    assert digests(folder) == whole
+
+
+def test_sheet_and_export(mixset: Run, folder: Path, tmp_path: Path) -> None:
+    assert mixset("sheet", folder, tmp_path / "sheet.png", "--count", 5)[:2] == (0, f"wrote {tmp_path / 'sheet.png'}\n")
+    with Image.open(tmp_path / "sheet.png") as page:
+        assert page.width > 300
+    assert mixset("export", folder, tmp_path / "png")[0] == 0
+    with Image.open(tmp_path / "png" / "tiny" / "0000007.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), render(TinyRecipe(), 7)[0])
+
+
+def test_import_names_what_it_leaves_out(mixset: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.fromarray(render(TinyRecipe(), 0)[0]).save(tmp_path / "in" / "ä.png")
+    (tmp_path / "in" / "no picture.jpg").write_text("x")
+    (tmp_path / "in" / "notes.txt").write_text("x")
+    code, told, error = mixset("import", tmp_path / "in", tmp_path / "out")
+    assert (code, told) == (0, f"{tmp_path / 'out'}: 1 pictures, 1 broken left out, 1 other files ignored\n")
+    assert "left out no picture.jpg: no picture of a known format\n" in error
+    np.testing.assert_array_equal(MixingSet(tmp_path / "out")[0], render(TinyRecipe(), 0)[0])
+
+
+def later(folder: Path) -> None:
+    with h5py.File(folder / "tiny-00000.h5", "r+") as file:
+        file.attrs["format_version"] = 9
+
+
+def cut(folder: Path) -> None:
+    path = folder / "tiny-00000.h5"
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+@pytest.mark.parametrize(
+    ("damage", "arguments", "words"),
+    [
+        (None, ["paint"], "no such command; the commands are make, import"),
+        (None, ["make", "--count", "3"], "the family comes first"),
+        (None, ["make", "sponges", "OUT"], "family 'sponges' is unknown; known ones are fractals, tiny"),
+        (None, ["make", "tiny"], "Missing from mixset make tiny: OUT"),
+        (None, ["make", "tiny", "--count", "many", "OUT"], "--count"),
+        (None, ["make", "tiny", "--counts", "3", "OUT"], "unknown option --counts"),
+        (None, ["make", "tiny", "--part", "3/2", "OUT"], "part: 3/2 is out of range"),
+        (None, ["make", "tiny", "--part", "half", "OUT"], "part: 'half' is not of the form i/n"),
+        (None, ["make", "tiny", "--workers", "0", "OUT"], "workers: 0 is out of range"),
+        (None, ["make", "tiny", "--seed", "1", "SET"], "a set of another recipe (seed 0 there, 1 asked)"),
+        (None, ["make", "fractals", "--size", "7", "OUT"], "size: 7 is out of range"),
+        (None, ["make", "tiny", "FILE"], "is a file"),
+        (None, ["make", "tiny", "PLACE"], "is not empty and no mixing set"),
+        (None, ["info"], "name at least one set"),
+        (None, ["info", "NONE"], "does not exist"),
+        (None, ["info", "EMPTY"], "holds no shards"),
+        (None, ["check", "NONE"], "is no folder"),
+        (None, ["check", "EMPTY"], "holds no shards"),
+        (None, ["sheet", "SET", "OUT.xyz"], "no picture format has this suffix"),
+        (None, ["sheet", "SET", "NONE/sheet.png"], "cannot write"),
+        (None, ["sheet", "SET", "OUT.png", "--families", "fvis"], "holds no pictures of fvis; it has tiny (10)"),
+        (None, ["sheet", "SET", "OUT.png", "--count", "0"], "--count must be at least 1"),
+        (None, ["import", "NONE", "OUT"], "does not exist"),
+        (None, ["import", "EMPTY", "OUT"], "holds no pictures"),
+        (None, ["import", "FILE", "OUT"], "is no folder, tar archive or .npy array"),
+        (None, ["import", "BROKEN", "OUT"], "no picture in"),
+        (None, ["import", "BROKEN", "OUT", "--size", "1"], "size: 1 is out of range"),
+        (None, ["import", "BROKEN", "SET"], "holds a set of another recipe"),
+        (None, ["export", "SET", "PLACE"], "not an empty folder"),
+        (later, ["info", "SET"], "has format version 9, this mixset reads up to 1: update mixset"),
+        (cut, ["info", "SET"], "tiny-00000.h5 is damaged (Unable to"),
+        (cut, ["export", "SET", "OUT"], "tiny-00000.h5 is damaged"),
+        (lambda folder: flip(folder / "tiny-00001.h5", 5), ["export", "SET", "OUT"], "picture 1 of shard"),
+        (lambda folder: flip(folder / "tiny-00000.h5", 0), ["sheet", "SET", "OUT.png"], "picture 0 of shard"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    mixset: Run, folder: Path, tmp_path: Path, damage: Callable[[Path], None] | None, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "EMPTY").mkdir()
+    (tmp_path / "FILE").write_text("x")
+    (tmp_path / "PLACE").mkdir()
+    (tmp_path / "PLACE" / "thesis.tex").write_text("x")
+    (tmp_path / "BROKEN").mkdir()
+    (tmp_path / "BROKEN" / "a.jpg").write_text("x")
+    if damage is not None:
+        damage(folder)
+    before = digests(folder)
+    places = {"SET": folder, **{name: tmp_path / name for name in ("EMPTY", "FILE", "PLACE", "BROKEN", "NONE", "OUT")}}
+    places |= {"OUT.png": tmp_path / "OUT.png", "OUT.xyz": tmp_path / "OUT.xyz"}
+    places["NONE/sheet.png"] = tmp_path / "NONE" / "sheet.png"
+    code, _, error = mixset(*[places.get(argument, argument) for argument in arguments])
+    assert code == 2, error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1, error
+    assert words in error
+    assert digests(folder) == before, "nothing is lost"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path: Path, workers: int) -> None:
+    """A limit on file size, set before the second shard, stands in for the disk."""
+    code = """
+        import resource, sys
+        from tiny_family import TINY
+        from mixset.generate import cli, families, job
+        families.FAMILIES["tiny"] = TINY
+        job.SHARD = 4
+        cli.main()
+    """
+    out = tmp_path / "out"
+    arguments = ["make", "tiny", "--count", "10", "--size", "64", "--workers", str(workers), out]
+
+    def run(limit: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), *arguments],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    full = run(40_000)  # the last shard of two pictures fits, those of four do not
+    assert full.returncode == 2
+    assert full.stderr.startswith(f"error: cannot write {out}/tiny-0000")
+    assert full.stderr.count("\n") == 1, full.stderr
+    assert not list(out.glob("*.partial"))
+    assert run(10_000_000).returncode == 0
+    assert len(MixingSet(out)) == 10
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], *([name, "--help"] for name in cli.COMMANDS), ["make", "fractals", "--help"]]
+)
+def test_help_teaches_at_once(arguments: list[str]) -> None:
+    """Half a second of processor time, interpreter included: nothing heavy may be imported before the arguments."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = (
+        "import sys; from mixset.generate.cli import main\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'numba', 'h5py', 'numpy', 'PIL'} & set(sys.modules), sorted(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert "usage: mixset" in done.stdout
+    assert after.ru_utime - before.ru_utime < 0.5
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "mixset.generate"], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout
+        == cli.HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in cli.COMMANDS.items()))
+        + "\n"
+    )

@@ -1,0 +1,227 @@
+"""The job: content and bytes are a function of the recipe, whatever happens on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_family import TINY, TinyRecipe, render
+
+from mixset import InputError, MixingSet, manifest
+from mixset.generate import families, job, make
+from mixset.shards import read_info
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(families.FAMILIES, "tiny", TINY)
+    monkeypatch.setattr(job, "SHARD", 4)
+
+
+def files(folder: Path) -> dict[str, str]:
+    """The hash of each file."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The set of 18 pictures, made by one worker in one go."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(families.FAMILIES, "tiny", TINY)
+        patch.setattr(job, "SHARD", 4)
+        return files(make(TinyRecipe(count=18), tmp_path_factory.mktemp("reference") / "set", workers=1, quiet=True))
+
+
+def test_the_set_holds_what_render_makes(tmp_path: Path) -> None:
+    folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
+    assert sorted(files(folder)) == ["mixset.json", *(f"tiny-{shard:05d}.h5" for shard in range(5))]
+    pictures = MixingSet(folder)
+    for index in range(18):
+        np.testing.assert_array_equal(pictures[index], render(TinyRecipe(), index)[0])
+    info = read_info(folder / "tiny-00004.h5")
+    assert (info.family, info.recipe, info.start_index, info.count) == ("tiny", TinyRecipe().to_json(), 16, 2)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_any_number_of_processes_gives_the_same_bytes(reference: dict[str, str], tmp_path: Path, workers: int) -> None:
+    assert files(make(TinyRecipe(count=18), tmp_path / "set", workers=workers, quiet=True)) == reference
+
+
+def test_any_executor_will_do(reference: dict[str, str], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        make(TinyRecipe(count=18), tmp_path / "set", executor=threads, quiet=True)
+        assert threads.submit(int, 1).result() == 1, "it is left running"
+    assert files(tmp_path / "set") == reference
+
+
+@settings(max_examples=15, deadline=None)
+@given(parts=st.integers(1, 5), random=st.randoms())
+def test_parts_in_any_order(
+    reference: dict[str, str], tmp_path_factory: pytest.TempPathFactory, parts: int, random: object
+) -> None:
+    folder = tmp_path_factory.mktemp("parts") / "set"
+    order = list(range(1, parts + 1))
+    random.shuffle(order)
+    for index in order:
+        assert not (folder / manifest.NAME).exists()
+        if folder.exists():
+            with pytest.raises(InputError, match="unfinished"):
+                MixingSet(folder)
+        make(TinyRecipe(count=18), folder, workers=1, part=(index, parts), quiet=True)
+    assert files(folder) == reference
+
+
+@settings(max_examples=15, deadline=None)
+@given(counts=st.lists(st.integers(1, 18), max_size=4))
+def test_a_set_grows_and_never_shrinks(
+    reference: dict[str, str], tmp_path_factory: pytest.TempPathFactory, counts: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("grown") / "set"
+    for step, count in enumerate(counts):
+        make(TinyRecipe(count=count), folder, workers=1, quiet=True)
+        assert len(MixingSet(folder)) == max(counts[: step + 1])
+    make(TinyRecipe(count=18), folder, workers=1, quiet=True)
+    assert files(folder) == reference
+
+
+def test_what_is_there_is_kept_and_what_is_damaged_made_again(
+    reference: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
+    kept = (folder / "tiny-00000.h5").stat().st_ino
+    damaged = bytearray((folder / "tiny-00002.h5").read_bytes())
+    damaged[damaged.index(render(TinyRecipe(), 9)[0].tobytes())] ^= 1
+    (folder / "tiny-00002.h5").write_bytes(damaged)
+    (folder / "tiny-00003.h5").write_bytes((folder / "tiny-00003.h5").read_bytes()[:1000])
+    (folder / "tiny-00001.h5").unlink()
+    make(TinyRecipe(count=18), folder, workers=1)
+    assert files(folder) == reference
+    assert (folder / "tiny-00000.h5").stat().st_ino == kept
+    told = capsys.readouterr().err
+    assert "made again: picture 1 of shard" in told
+    assert told.count("made again") == 2
+
+
+def test_a_lost_manifest_is_written_again(reference: dict[str, str], tmp_path: Path) -> None:
+    folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
+    (folder / manifest.NAME).unlink()
+    make(TinyRecipe(count=18), folder, workers=1, quiet=True)
+    assert files(folder) == reference
+
+
+def test_other_folders_are_refused_and_left_alone(tmp_path: Path) -> None:
+    made = make(TinyRecipe(count=4), tmp_path / "made", workers=1, quiet=True)
+    begun = tmp_path / "begun"
+    make(TinyRecipe(count=8), begun, part=(1, 2), workers=1, quiet=True)
+    loose = make(TinyRecipe(count=4), tmp_path / "loose", workers=1, quiet=True)
+    (loose / manifest.NAME).unlink()
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.tex").write_text("years of work")
+    (tmp_path / "file").write_text("x")
+    before = {folder.name: files(folder) for folder in (made, begun, loose, foreign)}
+    for name, words in (
+        ("made", r"set of another recipe \(seed 0 there, 1 asked\)"),
+        ("begun", r"set of another recipe \(seed 0 there, 1 asked\)"),
+        ("loose", r"set of another recipe \(seed 0 there, 1 asked\)"),
+        ("foreign", r"is not empty and no mixing set \(it holds thesis.tex\)"),
+        ("file", "is a file"),
+    ):
+        with pytest.raises(InputError, match=words):
+            make(TinyRecipe(count=4, seed=1), tmp_path / name, workers=1, quiet=True)
+    with pytest.raises(InputError, match="is being made with 8 pictures, 4 are asked for"):
+        make(TinyRecipe(count=4), begun, workers=1, quiet=True)
+    assert {folder.name: files(folder) for folder in (made, begun, loose, foreign)} == before
+
+
+def test_arguments_are_checked(tmp_path: Path) -> None:
+    for part in ((0, 2), (3, 2), (1, 0)):
+        with pytest.raises(InputError, match="part"):
+            make(TinyRecipe(), tmp_path / "set", part=part)
+    with pytest.raises(InputError, match="workers"):
+        make(TinyRecipe(), tmp_path / "set", workers=0)
+    assert not (tmp_path / "set").exists()
+
+
+SCRIPT = """
+import sys
+from tiny_family import TINY, TinyRecipe
+from mixset.generate import families, job
+families.FAMILIES["tiny"] = TINY
+job.SHARD = 4
+job.make(TinyRecipe(count=18), sys.argv[1], workers=int(sys.argv[2]))
+"""
+
+
+def start(folder: Path, workers: int) -> subprocess.Popen[bytes]:
+    """The job in a script of its own that does not guard against being run again by the workers."""
+    (folder.parent / "script.py").write_text(SCRIPT)
+    command = [sys.executable, folder.parent / "script.py", folder, str(workers)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TINY_SECONDS": "0.05"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def wait_for(what: object, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def alive(session: int) -> list[int]:
+    """The processes of a session, zombies left out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, its_session = path.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_anywhere_it_goes_on_to_the_same_bytes(
+    reference: dict[str, str], tmp_path: Path, workers: int, number: signal.Signals
+) -> None:
+    folder = tmp_path / "set"
+    process = start(folder, workers)
+    wait_for(lambda: list(folder.glob("*.h5")))
+    wait_for(lambda: list(folder.glob("*.partial")))
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    told = process.communicate(timeout=20)[1].decode()
+    assert told.count("Traceback") == (number == signal.SIGINT), "the script's own KeyboardInterrupt alone"
+    assert process.returncode != 0
+    wait_for(lambda: not alive(process.pid), 10)
+    kept = {path.name: path.stat().st_ino for path in folder.glob("*.h5")}
+    assert 1 <= len(kept) < 5
+    if number == signal.SIGINT:
+        assert not list(folder.glob("*.partial"))
+    again = start(folder, workers)
+    assert again.wait(timeout=60) == 0, again.stderr.read()
+    assert files(folder) == reference
+    assert all((folder / name).stat().st_ino == inode for name, inode in kept.items())
+
+
+def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
+    process = start(tmp_path / "set", 2)
+    wait_for(lambda: list((tmp_path / "set").glob("*.partial")))
+    worker = int(next((tmp_path / "set").glob("*.partial")).name.split(".")[-2])
+    os.kill(worker, signal.SIGKILL)
+    told = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == 1
+    assert told.splitlines()[-1].endswith("a worker process died (out of memory?): run it again with fewer --workers")
