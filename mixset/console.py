@@ -67,8 +67,11 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
             # A check of ours names its field itself; tyro's own need the flag they are about.
             text = f"{where}: {message}" if where.startswith("--") else message
         if text.startswith("Missing value"):  # so it says when an unknown flag stands before a positional argument
-            known = tyro.extras.get_parser(what, **options).format_help()
-            unknown = [flag for flag in arguments if flag.startswith("--") and flag.split("=")[0] not in known]
+            known = io.StringIO()
+            with contextlib.suppress(SystemExit), contextlib.redirect_stdout(known):
+                tyro.cli(what, prog=prog, args=["--help"], **options)
+            flags = [argument.split("=")[0] for argument in arguments if argument.startswith("--")]
+            unknown = [flag for flag in flags if flag not in known.getvalue()]
             text = f"unknown option {unknown[0]}" if unknown else text
         raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
 
