@@ -129,7 +129,7 @@ def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
         # half of the flames, silk rather than grain.
         half = layer == 0 or (flame and draws.chance(0.5))
         plane = canvas.half if half else canvas.full
-        points = (6.0 if half else 3.0) * plane.side**2
+        points = (5.0 if half else 2.5) * plane.side**2
         if flame:
             names.append(_paint_flame(draws, plane, points))
         else:
@@ -160,7 +160,7 @@ def _flame(draws: Draws, canvas: Canvas) -> dict[str, Any]:
     names = []
     for layer in range(draws.whole(1, 3)):
         plane = canvas.half if layer == 0 and draws.chance(0.5) else canvas.full
-        points = (10.0 if plane is canvas.half else 5.0) * plane.side**2
+        points = (8.0 if plane is canvas.half else 4.0) * plane.side**2
         names.append(_paint_flame(draws, plane, points))
         _finish_layer(draws, canvas, plane, layer, points, harmony)
     canvas.composite(len(names))
@@ -235,9 +235,9 @@ def _paint_system(draws: Draws, plane: Plane, system: System, base: Base, view: 
 
 
 def _paint_flame(draws: Draws, plane: Plane, points: float) -> str:
-    """Paint the fullest of three flames, turned copies of it in a third of the cases."""
+    """Paint the fuller of two flames, turned copies of it in a third of the cases."""
     seed = np.uint64(draws.word())
-    flames = [_placed_flame(draws, plane, seed) for _ in range(3)]
+    flames = [_placed_flame(draws, plane, seed) for _ in range(2)]
     _, flame, root = max(flames, key=lambda placed: placed[0])
     copies = draws.whole(2, 6) if draws.chance(0.3) else 1
     play(plane.grid, *flame.fields, _turned_roots(root, copies, plane.side), seed, max(int(points / POPULATION), 1))

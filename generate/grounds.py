@@ -1,4 +1,4 @@
-"""What lies behind the layers: smooth fields, made at a quarter of the size and coloured at the full one."""
+"""What lies behind the layers: smooth fields, made small and coloured at the full size."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def sample_ground(draws: Draws, out: np.ndarray, kinds: dict[str, float] | None 
     """Draw a ground's field into `out` (S, S) float32, in palette turns; returns its kind, one of `kinds`."""
     side = len(out)
     kind = draws.weighted(kinds or _KINDS)
-    coarse = max(side // 4, 64)
+    coarse = max(side // 5, 64)
     if kind == "julia":
-        field = _sample_julia(draws, coarse)
+        field = _sample_julia(draws, max(side // 4, 64))
     elif kind == "warp":
         field = _warped_noise(
             coarse,
