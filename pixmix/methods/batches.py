@@ -16,7 +16,7 @@ from .base import Method, StepKey
 
 # One row of uniforms a step: first the fields, then one value per picture, whose order permutes the batch.
 SLOT_SHARE, SLOT_COIN, SLOT_ROW, SLOT_COLUMN, SLOT_PERMUTATION = range(5)
-SLOTS_PER_RANK = 2**20
+SLOTS_PER_RANK = 2**20  # so batches of up to a million pictures share no draw with the next rank's
 
 
 class Mixup(Method):
