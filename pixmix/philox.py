@@ -25,9 +25,7 @@ TORCH = 5
 """Seeds of the torch generator under which other people's transforms run."""
 ATTACK = 6
 OUTLIERS = 7
-NOISE = 8
 """Synthetic out-of-distribution pictures."""
-CORRUPTION = 9
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)
