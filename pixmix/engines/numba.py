@@ -11,6 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -26,6 +27,8 @@ from .planes import split_planes, to_float
 
 @njit(cache=True, nogil=True)
 def _mix_range(
+    first,
+    last,
     pictures,
     mixing_pictures,
     start_op,
@@ -46,10 +49,8 @@ def _mix_range(
     top,
     left,
     result,
-    first,
-    last,
 ):
-    """PixMix of the pictures from `first` up to `last`; the middle arguments are the fields of `Draws`."""
+    """PixMix of the pictures from `first` up to `last`; what lies between pictures and result are `Draws`' fields."""
     height, width = pictures.shape[1:3]
     clean = np.empty((3, height, width), np.uint8)
     start = np.empty((3, height, width), np.uint8)
@@ -113,15 +114,15 @@ def mix(
     result = np.empty((count, 3, height, width), np.float32)
     if mixing_pictures is None:
         mixing_pictures = np.zeros((1, 1, 1, 3), np.uint8)
-    arguments = (_read_only(pictures), _read_only(mixing_pictures), *draws.arrays(), result)
+    arguments: list[Any] = [_read_only(pictures), _read_only(mixing_pictures), *draws.arrays(), result]
     threads = min(threads or _usual_threads(result.size), count)
     if threads <= 1:
-        _mix_range(*arguments, 0, count)
+        _mix_range(0, count, *arguments)
         return result
     # More pieces than threads: pictures cost from nothing (no op, no round) to several times the mean.
     bounds = np.linspace(0, count, min(4 * threads, count) + 1).astype(int).tolist()
     tasks = [
-        _threads(os.getpid(), threads).submit(_mix_range, *arguments, first, last) for first, last in pairwise(bounds)
+        _threads(os.getpid(), threads).submit(_mix_range, first, last, *arguments) for first, last in pairwise(bounds)
     ]
     for task in tasks:
         task.result()

@@ -1,5 +1,6 @@
 """The pillow engine against a plain restatement of the paper's algorithm, and the numba engine against both."""
 
+import multiprocessing
 import subprocess
 import sys
 
@@ -193,6 +194,18 @@ def test_any_number_of_threads_gives_the_same(case):
     one = numba_engine.mix(pictures, pool.pictures, draws, chosen, threads=1)
     for threads in (None, 2, 5):
         np.testing.assert_array_equal(numba_engine.mix(pictures, pool.pictures, draws, chosen, threads=threads), one)
+
+
+def _mix_with_threads(arguments):
+    return numba_engine.mix(*arguments, threads=2)
+
+
+def test_threads_work_in_a_child_forked_after_they_were_used(photographs, array_pool):
+    chosen, pool, pictures = PixMixSettings(), array_pool(), photographs(30, 32, 32)
+    arguments = pictures, pool.pictures, draw(chosen, Key(0), np.arange(30), pool), chosen
+    expected = _mix_with_threads(arguments)
+    with multiprocessing.get_context("fork").Pool(1) as child:
+        np.testing.assert_array_equal(child.apply_async(_mix_with_threads, (arguments,)).get(timeout=60), expected)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
