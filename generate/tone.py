@@ -107,18 +107,20 @@ def smooth(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def enlarge(plane: np.ndarray, out: np.ndarray) -> None:
-    """Bilinear enlargement of a square plane to twice its side; pixel areas, not corners, coincide."""
-    side = len(plane)
+    """Bilinear enlargement of a square plane to twice its side or one less; pixel areas, not corners, coincide."""
+    side, large = len(plane), len(out)
     near, far = np.float32(0.75), np.float32(0.25)
     row = np.empty(side + 2, np.float32)
-    for y in range(2 * side):
+    middle, left, right = row[1 : side + 1], row[:side], row[2:]
+    for y in range(large):
         here, other = plane[y // 2], plane[min(max(y // 2 + (1 if y % 2 else -1), 0), side - 1)]
-        middle, left, right, line = row[1 : side + 1], row[:side], row[2:], out[y]
         for x in range(side):
             middle[x] = near * here[x] + far * other[x]
         row[0], row[side + 1] = row[1], row[side]
-        for x in range(side):
+        line = out[y]
+        for x in range((large + 1) // 2):
             line[2 * x] = near * middle[x] + far * left[x]
+        for x in range(large // 2):
             line[2 * x + 1] = near * middle[x] + far * right[x]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mixset import statistics
-from mixset.generate import filters, fractals, grounds, palettes, tone
+from mixset.generate import canvas, filters, fractals, grounds, palettes, tone
 from mixset.generate.recipe import STYLES, FractalRecipe
 from mixset.generate.rng import Draws, picture_seed
 
@@ -50,6 +50,21 @@ def test_the_same_picture_for_any_count_order_and_thread():
         mixed = list(pool.map(lambda i: digest(fractals.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60)))
     assert [mixed[3 * i] for i in range(20)] == alone == [mixed[3 * i + 1] for i in range(20)]
     assert len(set(alone)) == 20
+
+
+@pytest.mark.parametrize("size", [129, 255])
+def test_nothing_of_an_earlier_picture_shows(size):
+    """Odd sizes, whose half planes do not fit twice, and buffers full of rubbish."""
+    recipe = FractalRecipe(count=8, size=size)
+    clean = [digest(fractals.render(recipe, i)[0]) for i in range(8)]
+    buffers = canvas.canvas_of(size)
+    for plane in (buffers.full, buffers.half):
+        plane.grid[:] = 1 << 45
+        for array in (plane.count, plane.scratch, plane.level, plane.tint):
+            array[:] = np.nan
+    for array in (buffers.levels, buffers.tints, buffers.colours, buffers.field):
+        array[:] = np.nan
+    assert [digest(fractals.render(recipe, i)[0]) for i in range(8)] == clean
 
 
 def test_another_process_makes_the_same_bits():
@@ -242,12 +257,15 @@ def test_enlarging_is_bilinear():
     assert out[0, 0] == 0 and out[7, 7] == 15
     assert out[1, 1] == pytest.approx(0.75 * (0.75 * 0 + 0.25 * 1) + 0.25 * (0.75 * 4 + 0.25 * 5))
     assert out.mean() == pytest.approx(plane.mean())
+    odd = np.full((7, 7), np.nan, np.float32)
+    tone.enlarge(plane, odd)
+    assert (odd == out[:7, :7]).all()
 
 
 def test_finish_stretches_to_the_full_range():
-    canvas = np.random.default_rng(0).uniform(0.4, 0.6, (3, 128, 128)).astype(np.float32)
+    colours = np.random.default_rng(0).uniform(0.4, 0.6, (3, 128, 128)).astype(np.float32)
     picture = np.empty((64, 64, 3), np.uint8)
-    tone.finish(canvas, 1.0, 0.45, picture)
+    tone.finish(colours, 1.0, 0.45, picture)
     assert picture.min() < 10 and picture.max() > 245
     assert 90 < np.median(picture) < 140
 
