@@ -155,7 +155,7 @@ def draw_training(data: TrainingData, method: Method, seed: int, pictures: Mixin
         images, _ = method.batch(images, labels, key=key, classes=len(data.classes))
         rows.append(_uint8(images.numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
-    sheet(list(np.concatenate(rows)), captions, columns=8, tile=96).save(folder / "pictures.png")
+    sheet(list(np.concatenate(rows)), captions, columns=8, tile=128).save(folder / "pictures.png")
     if pictures is not None:
         sample = np.linspace(0, len(pictures) - 1, min(24, len(pictures))).astype(int)
-        sheet([pictures[index] for index in sample], columns=8, tile=96).save(folder / "mixing_set.png")
+        sheet([pictures[index] for index in sample], columns=8, tile=128).save(folder / "mixing_set.png")

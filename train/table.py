@@ -88,6 +88,7 @@ def print_table(folders: Sequence[Path]) -> None:
     runs = read_runs(folders)
     caption = "in per cent; ↓ lower is better, ↑ higher; bold: the best"
     table = Table("run", *(heading(column) for column in COLUMNS), caption=caption, box=SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for (name, _), row in zip(runs, cells([values(metrics) for _, metrics in runs]), strict=True):
