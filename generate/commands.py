@@ -15,7 +15,7 @@ from mixset.errors import InputError
 from .families import Recipe
 
 R = TypeVar("R", bound=Recipe)
-Compression = Literal["none", "lzf", "gzip"]
+Compression = Literal["none", "gzip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class MakeCommand(Generic[R]):
     """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
 
     compression: Compression = "none"
-    """Of the shards. gzip (level 1) makes them smaller and the writing slower; the pictures are the same."""
+    """Of the shards: gzip makes them a little smaller and slow to write and read; the pictures are the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

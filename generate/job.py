@@ -68,7 +68,7 @@ def make(
         workers: processes; default: one for each core this process may use.
         part: (i, n): of n runs on one folder this is run i, from 1.
         executor: where the shards are made instead of in own processes; it is left running.
-        compression: of the shards' pictures: "none", "lzf" or "gzip".
+        compression: of the shards' pictures: "none" or "gzip".
         quiet: no progress on stderr.
 
     Returns:

@@ -15,7 +15,7 @@ from . import manifest
 from .console import Progress
 from .errors import DamagedPicture, InputError
 from .mixing_set import MixingSet
-from .shards import ShardInfo, open_shard, read_info, read_picture, verified_pictures
+from .shards import ShardInfo, open_images, open_shard, read_info, read_picture, verified_pictures
 from .statistics import contrast
 
 EMPTY = 4.0
@@ -138,9 +138,10 @@ def _unreadable_pictures(path: Path) -> list[str]:
     try:
         count = read_info(path).count
         with open_shard(path) as file:
+            images = open_images(file, path)
             for index in range(count):
                 try:
-                    read_picture(file, path, index)
+                    read_picture(images, path, index)
                 except DamagedPicture as error:
                     found.append(_plain(error))
     except InputError:
@@ -182,8 +183,9 @@ class _Looks:
 
     def shard(self, info: ShardInfo) -> None:
         with open_shard(info.path) as file:
+            images = open_images(file, info.path)
             for index in range(info.count):
-                self.picture(read_picture(file, info.path, index), f"picture {index} of {info.path.name}")
+                self.picture(read_picture(images, info.path, index), f"picture {index} of {info.path.name}")
 
     def picture(self, picture: np.ndarray, name: str) -> None:
         self.report.pictures += 1

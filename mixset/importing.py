@@ -66,7 +66,7 @@ def import_pictures(
     Args:
         source: an image folder in any nesting, a tar archive, or a .npy of shape (N, H, W, 3) uint8.
         size: side of the set's pictures in pixels; default: their own size if all have the same, else 256.
-        compression: of the shards' pictures: "none", "lzf" or "gzip".
+        compression: of the shards' pictures: "none" or "gzip".
         workers: threads that decode; default: one for each core this process may use.
         quiet: no progress on stderr.
 

@@ -18,7 +18,16 @@ import numpy as np
 from . import manifest
 from .errors import DamagedPicture, InputError
 from .pictures import decode, list_pictures, stamp
-from .shards import ShardInfo, canonical_json, open_shard, read_info, read_picture, read_record, verified_pictures
+from .shards import (
+    ShardInfo,
+    canonical_json,
+    open_images,
+    open_shard,
+    read_info,
+    read_picture,
+    read_record,
+    verified_pictures,
+)
 
 OPEN_FILES = 64
 """Shards kept open in a process; a set may have more than a process may open."""
@@ -91,19 +100,21 @@ class _OpenFiles:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.files: OrderedDict[Path, h5py.File] = OrderedDict()
+        self.files: OrderedDict[Path, tuple[h5py.File, h5py.Dataset]] = OrderedDict()
 
-    def get(self, path: Path) -> h5py.File:
+    def get(self, path: Path) -> h5py.Dataset:
+        """The pictures of the shard at `path`."""
         if self.process != os.getpid():
             # The parent's handles: not to be used, nor closed, here.
             self.process, self.files = os.getpid(), OrderedDict()
         if path in self.files:
             self.files.move_to_end(path)
-            return self.files[path]
+            return self.files[path][1]
         while len(self.files) >= OPEN_FILES:
-            self.files.popitem(last=False)[1].close()
-        self.files[path] = open_shard(path)
-        return self.files[path]
+            self.files.popitem(last=False)[1][0].close()
+        file = open_shard(path)
+        self.files[path] = file, open_images(file, path)
+        return self.files[path][1]
 
 
 class MixingSet(Sequence[np.ndarray]):

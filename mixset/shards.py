@@ -20,7 +20,7 @@ from .partials import create_locked, sync_folder
 
 FORMAT = "mixset"
 FORMAT_VERSION = 1
-COMPRESSIONS = ("none", "lzf", "gzip")
+COMPRESSIONS = ("none", "gzip")
 
 # What h5py and HDF5 raise over bytes that are not the ones written, wherever in the file they lie.
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
@@ -61,7 +61,7 @@ class ShardWriter:
         start_index: the index of the first picture in the recipe.
         shape: (H, W) of every picture.
         count: the most pictures the shard may get.
-        compression: "none", "lzf" or "gzip" (level 1).
+        compression: "none" or "gzip" (level 1).
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
@@ -249,16 +249,24 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
         )
 
 
-def read_picture(file: h5py.File, path: Path, index: int) -> np.ndarray:
-    """Picture `index` of the open shard `file`, (H, W, 3) uint8; raises DamagedPicture with `path` and `index`."""
-    with _damage(path, index):
-        return file["images"][index]
+def open_images(file: h5py.File, path: Path) -> h5py.Dataset:
+    """The pictures of an open shard, to look up once: a look-up takes longer than to read a small picture."""
+    with _damage(path):
+        return file["images"]
+
+
+def read_picture(images: h5py.Dataset, path: Path, index: int) -> np.ndarray:
+    """Picture `index` of an open shard, (H, W, 3) uint8; raises DamagedPicture with `path` and `index`."""
+    try:
+        return images[index]
+    except _DAMAGE as error:
+        raise _damaged(path, index, error) from error
 
 
 def read_record(path: Path, index: int) -> Record:
     """Picture `index` of the shard at `path` with its seed and params; raises as `open_shard` and `read_picture`."""
     with open_shard(path) as file:
-        picture = read_picture(file, path, index)
+        picture = read_picture(open_images(file, path), path, index)
         with _damage(path, index):
             return Record(picture, int(file["seed"][index]), json.loads(file["params"][index]))
 
@@ -277,8 +285,9 @@ def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:
     """
     content = _ContentHash(info.shape)
     with open_shard(info.path) as file:
+        images = open_images(file, info.path)
         for index in range(info.count):
-            picture = read_picture(file, info.path, index)
+            picture = read_picture(images, info.path, index)
             content.add(picture)
             yield picture
         with _damage(info.path):
@@ -305,8 +314,12 @@ def _damage(path: Path, index: int | None = None) -> Iterator[None]:
     except InputError:
         raise
     except _DAMAGE as error:
-        what = f"picture {index} of shard {path}" if index is not None else f"shard {path}"
-        raise DamagedPicture(f"{what} is damaged ({_first_line(error)}); {REMEDY}") from error
+        raise _damaged(path, index, error) from error
+
+
+def _damaged(path: Path, index: int | None, error: BaseException) -> DamagedPicture:
+    what = f"picture {index} of shard {path}" if index is not None else f"shard {path}"
+    return DamagedPicture(f"{what} is damaged ({_first_line(error)}); {REMEDY}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,137 @@
+"""How fast shards are written and read, by compression, beside folders of JPEG and PNG files.
+
+    python benchmarks/shards.py [SIZE [COUNT]]
+
+Real fractals (layered, seed 0) are made once, then written and read back as shuffled single pictures by one thread, in
+turns over several rounds; medians of processor time are printed, as ratios to the uncompressed shard. The default
+compression of `ShardWriter` was chosen by this table.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from mixset import MixingSet, ShardWriter
+from mixset.generate.fractals import render
+from mixset.generate.recipe import FractalRecipe
+from mixset.pictures import decode
+
+ROUNDS = 3
+
+
+def shard_writer(compression: str) -> Callable[[Path, np.ndarray], None]:
+    def write(folder: Path, pictures: np.ndarray) -> None:
+        with ShardWriter(
+            folder / "fractals-00000.h5",
+            family="fractals",
+            recipe={},
+            start_index=0,
+            shape=pictures.shape[1:3],
+            count=len(pictures),
+            compression=compression,
+        ) as writer:
+            for index, picture in enumerate(pictures):
+                writer.add(picture, index, {"index": index})
+
+    return write
+
+
+def write_lzf(folder: Path, pictures: np.ndarray) -> None:
+    """As a shard is written, with the compression that shards do not offer."""
+    with h5py.File(folder / "fractals.h5", "w", rdcc_nbytes=0) as file:
+        images = file.create_dataset(
+            "images", pictures.shape, np.uint8, chunks=(1, *pictures.shape[1:]), compression="lzf", fletcher32=True
+        )
+        for index, picture in enumerate(pictures):
+            images[index] = picture
+
+
+def read_lzf(folder: Path, order: np.ndarray) -> None:
+    with h5py.File(folder / "fractals.h5", rdcc_nbytes=0) as file:
+        images = file["images"]
+        for index in order:
+            images[index]
+
+
+def read_shard(folder: Path, order: np.ndarray) -> None:
+    pictures = MixingSet(folder)
+    for index in order:
+        pictures[index]
+
+
+def file_writer(suffix: str, **options: object) -> Callable[[Path, np.ndarray], None]:
+    def write(folder: Path, pictures: np.ndarray) -> None:
+        for index, picture in enumerate(pictures):
+            stream = io.BytesIO()
+            Image.fromarray(picture).save(stream, suffix, **options)
+            (folder / f"{index:05d}.{suffix}").write_bytes(stream.getvalue())
+
+    return write
+
+
+def read_files(folder: Path, order: np.ndarray) -> None:
+    paths = sorted(folder.iterdir())
+    for index in order:
+        decode(paths[index])
+
+
+WAYS = {
+    "shard, none": (shard_writer("none"), read_shard),
+    "HDF5, lzf": (write_lzf, read_lzf),
+    "shard, gzip-1": (shard_writer("gzip"), read_shard),
+    "JPEG files, quality 95, 4:4:4": (file_writer("jpeg", quality=95, subsampling=0), read_files),
+    "PNG files, level 1": (file_writer("png", compress_level=1), read_files),
+}
+
+
+def measure(size: int, count: int) -> None:
+    """Print the table."""
+    recipe = FractalRecipe(count=count, size=size)
+    render(recipe, 0)
+    start = time.process_time()
+    pictures = np.stack([render(recipe, index)[0] for index in range(count)])
+    drawing = (time.process_time() - start) / count
+    order = np.random.default_rng(0).permutation(count)
+    writes: dict[str, list[float]] = {name: [] for name in WAYS}
+    reads: dict[str, list[float]] = {name: [] for name in WAYS}
+    sizes = {}
+    for _ in range(ROUNDS):
+        for name, (write, read) in WAYS.items():
+            with tempfile.TemporaryDirectory() as place:
+                writes[name].append(processor_time(write, Path(place), pictures) / count)
+                sizes[name] = sum(path.stat().st_size for path in Path(place).iterdir()) / pictures.nbytes
+                reads[name].append(processor_time(read, Path(place), order) / count)
+
+    raw_write, raw_read = (statistics.median(times["shard, none"]) for times in (writes, reads))
+    print(f"{count} layered fractals of {size} pixels; drawing one takes {drawing * 1e3:.1f} ms of one core")
+    print(f"{os.cpu_count()} cores, medians of {ROUNDS} rounds, processor time\n")
+    print(f"{'':31} {'bytes/raw':>9} {'write ms':>9} {'ratio':>6} {'read ms':>9} {'ratio':>6} {'write/draw':>10}")
+    for name in WAYS:
+        write, read = statistics.median(writes[name]), statistics.median(reads[name])
+        print(
+            f"{name:31} {sizes[name]:9.2f} {write * 1e3:9.2f} {write / raw_write:5.1f}x {read * 1e3:9.2f} "
+            f"{read / raw_read:5.1f}x {write / drawing:10.0%}"
+        )
+
+
+def processor_time(work: Callable[..., None], *arguments: object) -> float:
+    """Seconds of processor time, the kernel's for copying and syncing files included."""
+    start = time.process_time()
+    work(*arguments)
+    return time.process_time() - start
+
+
+if __name__ == "__main__":
+    given = [int(argument) for argument in sys.argv[1:3]]
+    measure(*given, *(512, 96)[len(given) :])
