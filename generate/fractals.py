@@ -18,8 +18,9 @@ from .views import ARRANGEMENTS, sample_view
 ATTEMPTS = 8
 """A picture is drawn at most this often; the last draw is kept whatever its figures."""
 
+# Photographs have 0.09, 54 and 4.5. Of 100 layered pictures about 2 are drawn again.
 FILTERS = {
-    "layered": Filter(flat_tiles=0.25, contrast=28.0, colour_entropy=3.0),
+    "layered": Filter(flat_tiles=0.15, contrast=32.0, colour_entropy=4.0),
     "single": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
     "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
     "grey": Filter(flat_tiles=0.8, contrast=10.0, colour_entropy=0.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,18 @@ from mixset.generate import canvas, filters, fractals, grounds, palettes, tone
 from mixset.generate.recipe import STYLES, FractalRecipe
 from mixset.generate.rng import Draws, picture_seed
 
-GOLDEN: dict[tuple[str, int, int, int], str] = {}
+GOLDEN = {
+    ("layered", 64, 0, 0): "93a27789111ce332",
+    ("layered", 256, 0, 7): "0ed053fd7af11eac",
+    ("layered", 301, 2**64 - 1, 123456): "3a3ffdcfedd44c04",
+    ("layered", 512, 3, 1): "91ada46c9ac1085b",
+    ("single", 129, 1, 2): "6dddd3b1f452fa92",
+    ("grey", 64, 0, 5): "2fd47ae1c21e6e32",
+    ("grey", 100, 0, 6): "e733d5e5332ba06d",
+    ("flame", 200, 5, 3): "e14eff9f9968019d",
+    ("flame", 32, 0, 0): "760694367ebe7079",
+}
+"""(style, size, seed, index): the head of the SHA-256 of the picture's bytes."""
 
 
 def digest(picture: np.ndarray) -> str:
@@ -50,6 +62,27 @@ def test_the_same_picture_for_any_count_order_and_thread():
         mixed = list(pool.map(lambda i: digest(fractals.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60)))
     assert [mixed[3 * i] for i in range(20)] == alone == [mixed[3 * i + 1] for i in range(20)]
     assert len(set(alone)) == 20
+
+
+@pytest.mark.slow
+def test_other_cpu_features_make_the_same_bits(tmp_path):
+    """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden pictures still."""
+    code = (
+        "import hashlib, json, sys; from mixset.generate.fractals import render;"
+        "from mixset.generate.recipe import FractalRecipe\n"
+        "for style, size, seed, index in json.loads(sys.argv[1]):\n"
+        "    picture = render(FractalRecipe(count=index + 1, size=size, seed=seed, style=style), index)[0]\n"
+        "    print(hashlib.sha256(picture.tobytes()).hexdigest()[:16])"
+    )
+    plain = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX2 FMA3",
+    }
+    command = [sys.executable, "-c", code, json.dumps(list(GOLDEN))]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | plain)
+    assert run.stdout.split() == list(GOLDEN.values())
 
 
 @pytest.mark.parametrize("size", [129, 255])
