@@ -3,6 +3,7 @@
 import multiprocessing
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -239,6 +240,10 @@ def test_steps_tell_the_way_of_a_picture(case):
         steps = list(pillow_engine.steps(pictures[n], pool.pictures, draws, chosen, n=n))
         assert len(steps) == 1 + draws.rounds[n]
         np.testing.assert_array_equal(steps[-1].result, mixed[n])
+        for r, step in enumerate(steps):  # each result stays what it was when the next is made
+            cut_short = replace(draws[n : n + 1], rounds=np.array([r], np.int32))
+            expected = pillow_engine.mix(pictures[n : n + 1], pool.pictures, cut_short, chosen)[0]
+            np.testing.assert_array_equal(step.result, expected)
         start, *rounds = steps
         assert start.source == "input" and start.mixing is None
         assert start.op == (None if draws.start_op[n] < 0 else OPS[draws.start_op[n]])
