@@ -119,8 +119,27 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
     """
     indices = philox.check_indices(indices)
     firsts, limits, margins = _describe(pool, settings)
-    count, k = len(indices), settings.k
-    draws = Draws(
+    draws, k = _empty(len(indices), settings.k), settings.k
+    seed, epoch = np.uint64(key.seed), np.uint64(key.epoch)
+    severity, ops = float(settings.aug_severity), len(settings.ops)
+    _draw_starts(
+        seed, epoch, indices, k, severity, ops, draws.start_op, draws.start_level, draws.start_sign, draws.rounds
+    )
+    _draw_pictures(seed, epoch, indices, firsts, limits, margins, draws.picture, draws.top, draws.left)
+    mixings = np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
+    # The chance that a round mixes in the input's copy.
+    share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
+    _draw_rounds(
+        *(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings),
+        *(draws.rounds, draws.op, draws.level, draws.sign, draws.mixing, draws.a, draws.b, draws.a2, draws.b2),
+        *(draws.coin, draws.channel),
+    )
+    return draws
+
+
+def _empty(count: int, k: int) -> Draws:
+    """Draws of no op and no round."""
+    return Draws(
         start_op=np.full(count, -1, np.int8),
         start_level=np.zeros(count),
         start_sign=np.zeros(count, np.int8),
@@ -139,21 +158,6 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
         top=np.zeros(count, np.int32),
         left=np.zeros(count, np.int32),
     )
-    seed, epoch = np.uint64(key.seed), np.uint64(key.epoch)
-    severity, ops = float(settings.aug_severity), len(settings.ops)
-    _draw_starts(
-        seed, epoch, indices, k, severity, ops, draws.start_op, draws.start_level, draws.start_sign, draws.rounds
-    )
-    _draw_pictures(seed, epoch, indices, firsts, limits, margins, draws.picture, draws.top, draws.left)
-    mixings = np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
-    # The chance that a round mixes in the input's copy.
-    share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
-    _draw_rounds(
-        *(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings),
-        *(draws.rounds, draws.op, draws.level, draws.sign, draws.mixing, draws.a, draws.b, draws.a2, draws.b2),
-        *(draws.coin, draws.channel),
-    )
-    return draws
 
 
 def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -168,7 +172,7 @@ def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarr
     total = len(pool.pictures)
     if total == 0 or counts.sum() != total or counts.shape != weights.shape:
         raise InputError(f"mixing set: {total} pictures in sources of {counts.tolist()}: no picture can be drawn")
-    if not np.all(weights >= 0) or not np.isfinite(weights.sum()) or np.any((weights > 0) & (counts == 0)):
+    if not np.all(weights >= 0) or not 0 < weights.sum() < np.inf or np.any((weights > 0) & (counts == 0)):
         raise InputError(f"mixing set: weights {weights.tolist()} of sources with {counts.tolist()} pictures")
     limits = np.cumsum(weights) / weights.sum()
     limits[np.flatnonzero(weights)[-1] :] = 1.0  # rounding must not leave a gap below 1

@@ -200,6 +200,7 @@ GOLDEN = {
         ({"counts": (5, 4)}, "no picture can be drawn"),
         ({"weights": (np.nan, 1.0)}, "weights"),
         ({"weights": (-1.0, 2.0)}, "weights"),
+        ({"weights": (0.0, 0.0)}, "weights"),
         ({"size": (40, 32)}, "do not fit"),
     ],
 )
