@@ -66,8 +66,8 @@ def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
     for layer in range(draws.whole(2, LAYERS)):
         flame = draws.chance(0.35)
         # The deepest layer is drawn at half the size: soft, as what lies far off, and at a quarter of the cost. So are
-        # half of the flames, silk rather than grain.
-        half = layer == 0 or (flame and draws.chance(0.5))
+        # most of the flames, silk rather than grain.
+        half = layer == 0 or (flame and draws.chance(0.6))
         plane = canvas.half if half else canvas.full
         points = (5.0 if half else 2.5) * plane.side**2
         if flame:

@@ -17,6 +17,7 @@ from numba import njit
 from .rng import next_uniform, next_word
 
 BASE = 4096
+BASE_WORD = 4.0
 BUDGET = 1024.0
 STACK = 2048
 COUNT_BIT = 40
@@ -26,7 +27,7 @@ COUNT_BIT = 40
 def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed: np.uint64, count: int) -> tuple:
     """`count` points of a system's measure in random order, and their box.
 
-    One point a word of mass 1 / count, sent from a running orbit, so the points lie more evenly than a chaos game's.
+    At most BASE_WORD points a word, sent from a running orbit, so the points lie more evenly than a chaos game's.
 
     Args:
         maps: (n, 6) float64. weights: (n,) float64 of sum 1. colours: (n,) float64 in [0, 1).
@@ -48,7 +49,7 @@ def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed
     while height > 0:
         height -= 1
         mass = stack[height, 6]
-        if mass > 1.0 and height + len(maps) < STACK:
+        if mass > BASE_WORD and height + len(maps) < STACK:
             height = _expand(stack, height, maps, weights, colours)
             continue
         points = int(mass + carry)
