@@ -114,7 +114,8 @@ def mix(
     result = np.empty((count, 3, height, width), np.float32)
     if mixing_pictures is None:
         mixing_pictures = np.zeros((1, 1, 1, 3), np.uint8)
-    arguments: list[Any] = [_read_only(pictures), _read_only(mixing_pictures), *draws.arrays(), result]
+    fields = map(np.ascontiguousarray, draws.arrays())
+    arguments: list[Any] = [_read_only(pictures), _read_only(mixing_pictures), *fields, result]
     threads = min(threads or _usual_threads(result.size), count)
     if threads <= 1:
         _mix_range(0, count, *arguments)

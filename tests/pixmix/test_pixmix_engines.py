@@ -288,6 +288,21 @@ def test_an_unknown_engine_gets_the_known_ones():
         find_engine("cuda")
 
 
+def test_one_kernel_serves_all_kinds_of_arrays(photographs, array_pool, tmp_path):
+    """Another layout or a read-only array must not cost a user another ten seconds of compiling."""
+    chosen, pool, pictures = PixMixSettings(mixings=MIXINGS), array_pool(), photographs(40, 32, 32)
+    draws = draw(chosen, Key(0), np.arange(40), pool)
+    whole = numba_engine.mix(pictures, pool.pictures, draws, chosen)
+    pictures.flags.writeable = False
+    np.testing.assert_array_equal(numba_engine.mix(pictures[::2], pool.pictures, draws[::2], chosen), whole[::2])
+    np.save(tmp_path / "pool.npy", pool.pictures)
+    mapped = np.load(tmp_path / "pool.npy", mmap_mode="r")
+    np.testing.assert_array_equal(numba_engine.mix(pictures[:1], mapped, draws[:1], chosen), whole[:1])
+    none = PixMixSettings(k=0)
+    numba_engine.mix(pictures, None, draw(none, Key(0), np.arange(40), pool), none)
+    assert len(numba_engine._mix_range.signatures) == 1
+
+
 def test_no_picture_is_a_batch_too(array_pool):
     pool, chosen = array_pool(), PixMixSettings()
     draws = draw(chosen, Key(0), np.arange(0), pool)
