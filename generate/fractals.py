@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from .canvas import LAYERS, Canvas, Plane, canvas_of
+from .density import stamp
 from .filters import Filter, figures
 from .layers import finish_layer, full_system, lay_ground, paint_flame, paint_system, whole_system
 from .palettes import Harmony
 from .recipe import FractalRecipe
 from .rng import Draws, picture_seed
-from .tone import finish, stamp
+from .tone import finish
 from .views import ARRANGEMENTS, sample_view
 
 ATTEMPTS = 8

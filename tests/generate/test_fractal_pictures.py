@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mixset import statistics
-from mixset.generate import canvas, filters, fractals, grounds, palettes, tone
+from mixset.generate import canvas, density, filters, fractals, grounds, palettes, tone
 from mixset.generate.recipe import STYLES, FractalRecipe
 from mixset.generate.rng import Draws, picture_seed
 
@@ -252,23 +252,23 @@ def test_grounds_are_finite_varied_and_without_seams():
 
 
 def test_levels_rise_from_nothing_to_one():
-    table = tone.level_table(12.0)
+    table = density.level_table(12.0)
     assert table[0] == 0 and (np.diff(table) >= 0).all() and table[-1] == 1
 
 
 def test_smoothing_keeps_even_densities_and_spreads_single_points():
     side = 32
     table, scratch, level = (
-        tone.level_table(20.0),
+        density.level_table(20.0),
         np.empty((4, side, side), np.float32),
         np.empty((side, side), np.float32),
     )
     count, tint = np.full((side, side), 5.0, np.float32), np.full((side, side), 2.0, np.float32)
-    tone.smooth(count, tint, scratch, 5.0, table, level)
+    density.smooth(count, tint, scratch, 5.0, table, level)
     assert np.ptp(level) == 0 and np.allclose(tint, 0.4, atol=1e-5)
     count[:], tint[:] = 0, 0
     count[16, 16], tint[16, 16] = 1, 0.7
-    tone.smooth(count, tint, scratch, 0.05, table, level)
+    density.smooth(count, tint, scratch, 0.05, table, level)
     assert level[16, 16] > level[16, 18] > level[16, 26] == 0
     assert tint[16, 16] == pytest.approx(0.7, abs=0.01)
     assert np.allclose(level, level.T)
@@ -279,19 +279,19 @@ def test_unpack_splits_the_words():
     grid[1, 1] = (3 << 40) + 2 * 65535
     grid[0, 3] = 9 << 40
     count, tint = np.empty((4, 4), np.float32), np.empty((4, 4), np.float32)
-    assert tone.unpack(grid, count, tint) == 1
+    assert density.unpack(grid, count, tint) == 1
     assert count[0, 0] == 3 and tint[0, 0] == pytest.approx(2) and count.sum() == 3
 
 
 def test_enlarging_is_bilinear():
     plane = np.arange(16, dtype=np.float32).reshape(4, 4)
     out = np.empty((8, 8), np.float32)
-    tone.enlarge(plane, out)
+    density.enlarge(plane, out)
     assert out[0, 0] == 0 and out[7, 7] == 15
     assert out[1, 1] == pytest.approx(0.75 * (0.75 * 0 + 0.25 * 1) + 0.25 * (0.75 * 4 + 0.25 * 5))
     assert out.mean() == pytest.approx(plane.mean())
     odd = np.full((7, 7), np.nan, np.float32)
-    tone.enlarge(plane, odd)
+    density.enlarge(plane, odd)
     assert (odd == out[:7, :7]).all()
 
 
