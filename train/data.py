@@ -43,7 +43,7 @@ class Pictures(Sequence[tuple[Uint8, int]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index):
         label = int(self.labels[index])
         if self.array is not None:
             return self.array[index], label
@@ -127,7 +127,7 @@ def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData
     return load
 
 
-def _download(kind: Callable, folder: Path, train: bool, title: str):  # type: ignore[no-untyped-def, type-arg]
+def _download(kind: Callable, folder: Path, train: bool, title: str):
     print(f"{title} is not in {folder}: downloading it", file=sys.stderr)
     try:
         return kind(folder, train=train, download=True)

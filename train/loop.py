@@ -49,7 +49,7 @@ class Training:
         self.device = processes.device
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
         self.network = network.to(self.device, memory_format=torch.channels_last)
-        self.body: nn.Module = self.network.body  # type: ignore[assignment]
+        self.body: nn.Module = self.network.body
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
         self.optimizer = torch.optim.SGD(
