@@ -11,7 +11,7 @@ from numba import njit
 
 from .powers import power, power_of_zero
 
-BLOCK = 4096
+BLOCK = 512
 """Values that are mixed at once: what they need stays in the first-level cache."""
 
 _0, _HALF, _1, _2, _255 = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2), np.float32(255)
