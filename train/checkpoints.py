@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,21 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from mixset.errors import InputError
+from mixset.files import write_atomically
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write `state` (tensors and plain values) so that `path` is at any time the old file or the new one."""
-    partial = path.with_name(f"{path.name}.partial")
-    with open(partial, "wb") as handle:
-        torch.save(dict(state), handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(partial, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    # In memory first: on a full disk torch.save hides the reason behind an assertion of its own.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    write_atomically(path, content.getvalue())
 
 
 def load(path: Path) -> Any:

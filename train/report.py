@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from mixset.errors import InputError
+from mixset.files import write_atomically
 
 from .config import recipe
 from .run_folder import RunFolder, read_json
@@ -91,9 +91,7 @@ def report(config: ReportConfig) -> Path:
         + "\n</body>\n</html>\n"
     )
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    partial = config.out.with_name(f"{config.out.name}.partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, config.out)
+    write_atomically(config.out, page.encode())
     return config.out
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset.errors import InputError
+from mixset.files import write_atomically
 
 from .config import TrainConfig
 from .networks import NetworkSpec
@@ -101,9 +102,7 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _plain(value: Any) -> Any:

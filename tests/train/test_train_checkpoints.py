@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def test_saving_replaces_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match=r"c\.pt: No space"):
         checkpoints.save({"epoch": 2}, path)
     assert checkpoints.load(path) == {"epoch": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["c.pt"]
