@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mixset.generate import flames, kernels
+from mixset.generate import flames, kernels, views
 from mixset.generate.rng import Draws
 from mixset.generate.systems import System, sample_system
 
@@ -283,6 +283,47 @@ def test_a_flame_of_linear_maps_is_the_affine_system():
     assert np.abs(ours / ours.sum() - expected / expected.sum()).sum() < 0.02
     full = expected[1:-1, 1:-1] > 5000
     assert np.abs(tints(grid) - tints(paint(system, 16, root)[0]))[1:-1, 1:-1][full].max() < 0.02
+
+
+def test_a_round_deals_every_point_once():
+    """Maps that do nothing: after any number of rounds the population is the one it was, in another order."""
+    maps = np.tile([1.0, 0, 0, 1, 0, 0], (3, 1))
+    weights, colours = np.array([0.2, 0.3, 0.5]), np.zeros(3)
+    old = np.random.default_rng(0).uniform(size=(3, flames.POPULATION))
+    first, state = old[0].copy(), np.array([1], np.uint64)
+    for _ in range(20):
+        new = np.empty_like(old)
+        flames._round(old, new, maps, weights, colours, np.zeros(3, np.int64), np.ones(3), state, 0.5)
+        assert (new[0] != old[0]).mean() > 0.9
+        assert (np.sort(new[0]) == np.sort(first)).all()
+        old = new
+
+
+@pytest.mark.parametrize("name", views.ARRANGEMENTS)
+@pytest.mark.parametrize("deep", [False, True])
+def test_views_put_the_asked_points_into_the_frame(name, deep):
+    for seed in range(4):
+        draws = Draws(seed, 0)
+        system = sample_system(draws, 3)
+        base = views.Base.of(system, seed)
+        view = views.sample_view(draws, system, base, name, deep=deep)
+        assert view.roots[:, 6].sum() == pytest.approx(1)
+        grid = np.zeros((66, 66), np.uint64)
+        views.paint_view(grid, system, base, view.scaled(64, 50_000.0), 3)
+        found = counts(grid)[1:-1, 1:-1].sum()
+        assert found <= 60_000 and (found >= 40_000 or view.inside < 1 / 16)
+        assert 0 < view.coverage <= 1
+
+
+def test_deep_zooms_show_a_small_part():
+    system = a_system(2)
+    base = views.Base.of(system, 1)
+    spans = []
+    for seed in range(30):
+        root = views.sample_view(Draws(seed, 0), system, base, "zoom", deep=True, tries=1).roots[0]
+        spans.append(math.hypot(root[0], root[2]) * 2 * base.box[2])
+        spans.append(math.hypot(root[1], root[3]) * 2 * base.box[3])
+    assert 2.5 / 1.01 <= max(spans) <= 8.01 and min(spans) >= 0.8
 
 
 def test_flames_stay_finite_and_repeat():

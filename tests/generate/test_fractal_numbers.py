@@ -17,19 +17,19 @@ seeds = st.integers(0, 2**64 - 1)
 
 
 @given(st.floats(1e-19, 1e19))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_log2(x):
     assert abs(elementary.log2(x) - math.log2(x)) < 1e-12
 
 
 @given(st.floats(-64, 64))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_exp2(x):
     assert elementary.exp2(x) == pytest.approx(2.0**x, rel=1e-13)
 
 
 @given(st.floats(-(2.0**20), 2.0**20))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_sine_and_cosine(turns):
     whole = turns - round(turns)
     assert abs(elementary.sine(turns) - math.sin(2 * math.pi * whole)) < 1e-9
@@ -37,7 +37,7 @@ def test_sine_and_cosine(turns):
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_angle(y, x):
     if abs(x) + abs(y) < 1e-290:
         return
@@ -52,6 +52,7 @@ def test_angle_of_nothing_and_power_of_zero():
 
 
 @given(seeds, st.integers(0, 2**40))
+@settings(deadline=None)
 def test_picture_seeds_are_64_bit_and_distinct(seed, index):
     first = picture_seed(seed, index)
     assert 0 <= first < 2**64
@@ -88,6 +89,7 @@ def test_kernel_words_are_splitmix64():
 
 
 @given(seeds, st.integers(1, 8), st.floats(0, 1))
+@settings(deadline=None)
 def test_singular_values_meet_their_factor_exactly(seed, count, share):
     factor = share * 3 * STEEPEST * count
     pairs = singular_values(Draws(seed, 0), count, factor)
@@ -98,6 +100,7 @@ def test_singular_values_meet_their_factor_exactly(seed, count, share):
 
 
 @given(seeds, st.integers(2, 7))
+@settings(deadline=None)
 def test_systems_satisfy_their_sigma_law(seed, count):
     system = sample_system(Draws(seed, 0), count)
     values = np.linalg.svd(system.maps[:, :4].reshape(count, 2, 2), compute_uv=False)
