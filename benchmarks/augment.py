@@ -148,7 +148,7 @@ def in_memory(size: int, settings: PixMixSettings, count: int, repeats: int) -> 
 
     def ours() -> None:
         draws = draw(settings, Key(0), indices, pool)
-        engine.mix(batch, pool.pictures, draws, settings, threads=1)
+        engine.mix(batch, pool.pictures, draws, threads=1)
 
     return median_rates({"paper": (theirs, count), "ours": (ours, count)}, repeats)
 
@@ -178,7 +178,7 @@ def input_path(size: int, settings: PixMixSettings, count: int, repeats: int) ->
     def ours() -> None:
         key = Key(0)
         cut = crop_and_flip(batch, key, indices) if small else random_resized_crop(batch, key, indices, size=size)
-        engine.mix(cut, pool.pictures, draw(settings, key, indices, pool), settings, threads=1)
+        engine.mix(cut, pool.pictures, draw(settings, key, indices, pool), threads=1)
 
     return median_rates({"paper": (theirs, count), "ours": (ours, count)}, repeats)
 

@@ -95,7 +95,7 @@ class PixMixDataset(Dataset):
         pool = self._pool.get((pictures.shape[1], pictures.shape[2]))
         draws = draw(self.settings, key, indices, pool)
         mixing_pictures = None if pool is None else pool.pictures
-        mixed = torch.from_numpy(find_engine(self.engine)(pictures, mixing_pictures, draws, self.settings))
+        mixed = torch.from_numpy(find_engine(self.engine)(pictures, mixing_pictures, draws))
         return [(picture, *sample[1:]) for picture, sample in zip(mixed, samples, strict=True)]
 
     def _read(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:

@@ -81,7 +81,7 @@ class PixMix(v2.Transform):
         pool = self._pool.get((picture.shape[0], picture.shape[1]))
         draws = draw(self.settings, Key(params["seed"]), np.zeros(1, np.int64), pool)
         mixing_pictures = None if pool is None else pool.pictures
-        mixed = find_engine(self.engine)(picture[None], mixing_pictures, draws, self.settings)
+        mixed = find_engine(self.engine)(picture[None], mixing_pictures, draws)
         result = torch.from_numpy(mixed[0])
         return tv_tensors.wrap(result, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else result
 

@@ -57,7 +57,7 @@ def _grid(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int,
     for k, beta in itertools.product(range(1, config.mix.k + 1), config.betas):
         settings = dataclasses.replace(config.mix, k=k, beta=beta)
         # The same stream of draws in each column, so that a row shows what beta alone changes.
-        tiles.append(_mixed(picture, pool, settings, _with_rounds(settings, config.seed, pool, k, index)))
+        tiles.append(_mixed(picture, pool, _with_rounds(settings, config.seed, pool, k, index)))
         captions.append(f"k {k}, beta {beta:g}")
     return sheet(tiles, captions, title=f"{name}: PixMix over k and beta", columns=len(config.betas), tile=TILE)
 
@@ -96,7 +96,7 @@ def _steps(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int
     draws, n = _with_rounds(config.mix, config.seed, pool, config.mix.k, index)
     tiles, captions = [picture], ["input"]
     blank = np.full_like(picture, PAPER, dtype=np.uint8)
-    made = list(pillow.steps(picture, pool.pictures, draws, config.mix, n=n))
+    made = list(pillow.steps(picture, pool.pictures, draws, n=n))
     for number, step in enumerate(made):
         source = step.source if step.op is None else f"{step.op.replace('_', ' ')} {step.level:.2f}"
         if number == 0:
@@ -124,9 +124,9 @@ def _with_rounds(settings: PixMixSettings, seed: int, pool: MixingPool, rounds: 
     return draws, int(fitting[0])
 
 
-def _mixed(picture: np.ndarray, pool: MixingPool, settings: PixMixSettings, chosen: tuple[Draws, int]) -> np.ndarray:
+def _mixed(picture: np.ndarray, pool: MixingPool, chosen: tuple[Draws, int]) -> np.ndarray:
     draws, n = chosen
-    return _uint8(pillow.mix(picture[None], pool.pictures, draws[n : n + 1], settings))[0]
+    return _uint8(pillow.mix(picture[None], pool.pictures, draws[n : n + 1]))[0]
 
 
 def _uint8(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Engines: they do to uint8 pictures what the draws say; `pillow` is the definition, the others are equal to it.
 
-Each is a function `mix(pictures (N, H, W, 3) uint8, mixing_pictures (M, h, w, 3) uint8, draws, settings)` that gives
+Each is a function `mix(pictures (N, H, W, 3) uint8, mixing_pictures (M, h, w, 3) uint8, draws)` that gives
 (N, 3, H, W) float32 in [0, 1].
 """
 

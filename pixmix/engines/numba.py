@@ -17,7 +17,6 @@ import numpy as np
 from numba import njit
 
 from ..draws import Draws
-from ..settings import PixMixSettings
 from .inputs import check_pictures
 from .mixings import mix as mix_into
 from .mixings import multiply_bytes
@@ -90,7 +89,6 @@ def mix(
     pictures: np.ndarray,
     mixing_pictures: np.ndarray | None,
     draws: Draws,
-    settings: PixMixSettings,
     *,
     threads: int | None = None,
 ) -> np.ndarray:
@@ -100,7 +98,6 @@ def mix(
         pictures: (N, H, W, 3) uint8.
         mixing_pictures: (M, h, w, 3) uint8 with h ≥ H and w ≥ W; None where the partner is the input.
         draws: what to do, for N pictures.
-        settings: the settings of which the draws were made.
         threads: how many to use; default: one in a worker process, else `$OMP_NUM_THREADS`, else one a core.
 
     Returns:

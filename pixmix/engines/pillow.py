@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from ..draws import Draws
-from ..settings import MIXINGS, OPS, SIGNED_OPS, PixMixSettings
+from ..settings import MIXINGS, OPS, SIGNED_OPS
 from .inputs import check_pictures
 
 Picture = Image.Image
@@ -131,16 +131,13 @@ class Step:
     """The picture after the step: (3, H, W) float32 in [0, 1]."""
 
 
-def steps(
-    picture: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws, settings: PixMixSettings, *, n: int = 0
-) -> Iterator[Step]:
+def steps(picture: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws, *, n: int = 0) -> Iterator[Step]:
     """The way of one picture through PixMix, step by step.
 
     Args:
         picture: (H, W, 3) uint8.
         mixing_pictures: (M, h, w, 3) uint8, of which crops of (H, W) are taken; None where the partner is the input.
         draws: what to do.
-        settings: the settings of which the draws were made.
         n: which of the draws is this picture's.
     """
     image = Image.fromarray(picture)
@@ -174,14 +171,13 @@ def steps(
         )
 
 
-def mix(pictures: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws, settings: PixMixSettings) -> np.ndarray:
+def mix(pictures: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws) -> np.ndarray:
     """PixMix of N pictures.
 
     Args:
         pictures: (N, H, W, 3) uint8.
         mixing_pictures: (M, h, w, 3) uint8 with h ≥ H and w ≥ W; None where the partner is the input.
         draws: what to do, for N pictures.
-        settings: the settings of which the draws were made.
 
     Returns:
         (N, 3, H, W) float32 in [0, 1].
@@ -193,7 +189,7 @@ def mix(pictures: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws, 
     count, height, width, _ = pictures.shape
     result = np.empty((count, 3, height, width), np.float32)
     for n in range(count):
-        for step in steps(pictures[n], mixing_pictures, draws, settings, n=n):
+        for step in steps(pictures[n], mixing_pictures, draws, n=n):
             result[n] = step.result
     return result
 

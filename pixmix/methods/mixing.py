@@ -58,4 +58,4 @@ class PixMixMethod(Method):
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         draws = draw(self.settings, key, indices, self.pool)
         mixing_pictures = None if self.pool is None else self.pool.pictures
-        return find_engine(self.engine)(batch, mixing_pictures, draws, self.settings)
+        return find_engine(self.engine)(batch, mixing_pictures, draws)

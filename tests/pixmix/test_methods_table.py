@@ -79,7 +79,7 @@ def test_the_baseline_changes_nothing(batch):
 def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, batch):
     settings = PixMixSettings(k=2, beta=4.0, partner=partner)
     key, indices = Key(5, 3), np.arange(64) * 2
-    expected = find_engine(engine)(batch, pool.pictures, draw(settings, key, indices, pool), settings)
+    expected = find_engine(engine)(batch, pool.pictures, draw(settings, key, indices, pool))
     method = make(name, pool=pool, settings=PixMixSettings(k=2, beta=4.0), engine=engine)
     np.testing.assert_array_equal(method.pictures(batch, key, indices), expected)
 

@@ -149,8 +149,8 @@ def outliers(one, two):
 
 
 def test_pillow_is_the_papers_pixmix(case):
-    chosen, pictures, pool, draws = case
-    got = pillow_engine.mix(pictures, pool.pictures, draws, chosen)
+    _, pictures, pool, draws = case
+    got = pillow_engine.mix(pictures, pool.pictures, draws)
     expected = paper_batch(pictures, pool, draws)
     assert got.dtype == np.float32 and got.shape == expected.shape
     # torch's and NumPy's float32 powers differ in their last bits; near black that is all that is left.
@@ -159,9 +159,9 @@ def test_pillow_is_the_papers_pixmix(case):
 
 
 def test_numba_is_close_to_pillow(case):
-    chosen, pictures, pool, draws = case
-    expected = pillow_engine.mix(pictures, pool.pictures, draws, chosen)
-    got = numba_engine.mix(pictures, pool.pictures, draws, chosen)
+    _, pictures, pool, draws = case
+    expected = pillow_engine.mix(pictures, pool.pictures, draws)
+    got = numba_engine.mix(pictures, pool.pictures, draws)
     assert got.dtype == np.float32 and got.shape == expected.shape and got.flags.c_contiguous
     assert np.isfinite(got).all() and got.min() >= 0 and got.max() <= 1
     share, largest = outliers(got, expected)
@@ -169,32 +169,32 @@ def test_numba_is_close_to_pillow(case):
 
 
 def test_numba_equals_pillow_where_nothing_is_raised_to_a_power(case):
-    chosen, pictures, pool, draws = case
+    _, pictures, pool, draws = case
     drawn = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
     powers = np.isin(draws.mixing, [MIXINGS.index(name) for name in ("multiply", "screen", "overlay")])
     plain = ~(drawn & powers).any(axis=1)
     assert plain.sum() >= 3
     np.testing.assert_array_equal(
-        numba_engine.mix(pictures[plain], pool.pictures, draws[plain], chosen),
-        pillow_engine.mix(pictures[plain], pool.pictures, draws[plain], chosen),
+        numba_engine.mix(pictures[plain], pool.pictures, draws[plain]),
+        pillow_engine.mix(pictures[plain], pool.pictures, draws[plain]),
     )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_picture_is_mixed_the_same_alone_and_in_a_batch(case, engine):
-    chosen, pictures, pool, draws = case
+    _, pictures, pool, draws = case
     mix = find_engine(engine)
-    together = mix(pictures[:8], pool.pictures, draws[:8], chosen)
+    together = mix(pictures[:8], pool.pictures, draws[:8])
     for n in range(8):
-        alone = mix(pictures[n : n + 1], pool.pictures, draws[n : n + 1], chosen)
+        alone = mix(pictures[n : n + 1], pool.pictures, draws[n : n + 1])
         np.testing.assert_array_equal(alone[0], together[n])
 
 
 def test_any_number_of_threads_gives_the_same(case):
-    chosen, pictures, pool, draws = case
-    one = numba_engine.mix(pictures, pool.pictures, draws, chosen, threads=1)
+    _, pictures, pool, draws = case
+    one = numba_engine.mix(pictures, pool.pictures, draws, threads=1)
     for threads in (None, 2, 5):
-        np.testing.assert_array_equal(numba_engine.mix(pictures, pool.pictures, draws, chosen, threads=threads), one)
+        np.testing.assert_array_equal(numba_engine.mix(pictures, pool.pictures, draws, threads=threads), one)
 
 
 def _mix_with_threads(arguments):
@@ -203,7 +203,7 @@ def _mix_with_threads(arguments):
 
 def test_threads_work_in_a_child_forked_after_they_were_used(photographs, array_pool):
     chosen, pool, pictures = PixMixSettings(), array_pool(), photographs(30, 32, 32)
-    arguments = pictures, pool.pictures, draw(chosen, Key(0), np.arange(30), pool), chosen
+    arguments = pictures, pool.pictures, draw(chosen, Key(0), np.arange(30), pool)
     expected = _mix_with_threads(arguments)
     with multiprocessing.get_context("fork").Pool(1) as child:
         np.testing.assert_array_equal(child.apply_async(_mix_with_threads, (arguments,)).get(timeout=60), expected)
@@ -215,7 +215,7 @@ def test_nothing_given_is_changed(engine, photographs, array_pool):
     chosen = PixMixSettings(mixings=("swap_channel",))
     pool, pictures = array_pool(), photographs(50, 32, 32)
     before, pool_before = pictures.copy(), pool.pictures.copy()
-    find_engine(engine)(pictures, pool.pictures, draw(chosen, Key(0), np.arange(50), pool), chosen)
+    find_engine(engine)(pictures, pool.pictures, draw(chosen, Key(0), np.arange(50), pool))
     np.testing.assert_array_equal(pictures, before)
     np.testing.assert_array_equal(pool.pictures, pool_before)
 
@@ -225,24 +225,24 @@ def test_views_and_memory_maps_are_taken(engine, photographs, array_pool, tmp_pa
     chosen, pool = PixMixSettings(), array_pool()
     pictures = photographs(20, 32, 32)
     draws = draw(chosen, Key(0), np.arange(20), pool)
-    expected = find_engine(engine)(pictures, pool.pictures, draws, chosen)
+    expected = find_engine(engine)(pictures, pool.pictures, draws)
     np.save(tmp_path / "pool.npy", pool.pictures)
     mapped = np.load(tmp_path / "pool.npy", mmap_mode="r")
     turned = np.asfortranarray(pictures)
-    np.testing.assert_array_equal(find_engine(engine)(turned, mapped, draws, chosen), expected)
+    np.testing.assert_array_equal(find_engine(engine)(turned, mapped, draws), expected)
     assert turned.flags.writeable
 
 
 def test_steps_tell_the_way_of_a_picture(case):
-    chosen, pictures, pool, draws = case
-    mixed = pillow_engine.mix(pictures[:20], pool.pictures, draws[:20], chosen)
+    _, pictures, pool, draws = case
+    mixed = pillow_engine.mix(pictures[:20], pool.pictures, draws[:20])
     for n in range(len(mixed)):
-        steps = list(pillow_engine.steps(pictures[n], pool.pictures, draws, chosen, n=n))
+        steps = list(pillow_engine.steps(pictures[n], pool.pictures, draws, n=n))
         assert len(steps) == 1 + draws.rounds[n]
         np.testing.assert_array_equal(steps[-1].result, mixed[n])
         for r, step in enumerate(steps):  # each result stays what it was when the next is made
             cut_short = replace(draws[n : n + 1], rounds=np.array([r], np.int32))
-            expected = pillow_engine.mix(pictures[n : n + 1], pool.pictures, cut_short, chosen)[0]
+            expected = pillow_engine.mix(pictures[n : n + 1], pool.pictures, cut_short)[0]
             np.testing.assert_array_equal(step.result, expected)
         start, *rounds = steps
         assert start.source == "input" and start.mixing is None
@@ -279,7 +279,7 @@ def test_bad_arrays_are_one_line(engine, change, line, array_pool):
     indices = np.flatnonzero(draw(chosen, Key(0), np.arange(100), pool).rounds)[:4]
     arguments = {"pictures": np.zeros((4, 32, 32, 3), np.uint8), "mixing_pictures": pool.pictures, **change}
     with pytest.raises(InputError, match=line) as error:
-        find_engine(engine)(**arguments, draws=draw(chosen, Key(0), indices, pool), settings=chosen)
+        find_engine(engine)(**arguments, draws=draw(chosen, Key(0), indices, pool))
     assert "\n" not in str(error.value)
 
 
@@ -292,14 +292,14 @@ def test_one_kernel_serves_all_kinds_of_arrays(photographs, array_pool, tmp_path
     """Another layout or a read-only array must not cost a user another ten seconds of compiling."""
     chosen, pool, pictures = PixMixSettings(mixings=MIXINGS), array_pool(), photographs(40, 32, 32)
     draws = draw(chosen, Key(0), np.arange(40), pool)
-    whole = numba_engine.mix(pictures, pool.pictures, draws, chosen)
+    whole = numba_engine.mix(pictures, pool.pictures, draws)
     pictures.flags.writeable = False
-    np.testing.assert_array_equal(numba_engine.mix(pictures[::2], pool.pictures, draws[::2], chosen), whole[::2])
+    np.testing.assert_array_equal(numba_engine.mix(pictures[::2], pool.pictures, draws[::2]), whole[::2])
     np.save(tmp_path / "pool.npy", pool.pictures)
     mapped = np.load(tmp_path / "pool.npy", mmap_mode="r")
-    np.testing.assert_array_equal(numba_engine.mix(pictures[:1], mapped, draws[:1], chosen), whole[:1])
+    np.testing.assert_array_equal(numba_engine.mix(pictures[:1], mapped, draws[:1]), whole[:1])
     none = PixMixSettings(k=0)
-    numba_engine.mix(pictures, None, draw(none, Key(0), np.arange(40), pool), none)
+    numba_engine.mix(pictures, None, draw(none, Key(0), np.arange(40), pool))
     assert len(numba_engine._mix_range.signatures) == 1
 
 
@@ -307,7 +307,7 @@ def test_no_picture_is_a_batch_too(array_pool):
     pool, chosen = array_pool(), PixMixSettings()
     draws = draw(chosen, Key(0), np.arange(0), pool)
     for engine in ENGINES:
-        mixed = find_engine(engine)(np.zeros((0, 32, 32, 3), np.uint8), pool.pictures, draws, chosen)
+        mixed = find_engine(engine)(np.zeros((0, 32, 32, 3), np.uint8), pool.pictures, draws)
         assert mixed.shape == (0, 3, 32, 32)
 
 

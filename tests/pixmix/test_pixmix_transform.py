@@ -67,9 +67,8 @@ def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
     seeds = [int(torch.randint(2**63 - 1, ())) for _ in range(20)]
     torch.manual_seed(5)
     for seed in seeds:
-        expected = find_engine("pillow")(
-            array[None], pool.pictures, draw(settings, Key(seed), np.zeros(1, int), pool), settings
-        )
+        draws = draw(settings, Key(seed), np.zeros(1, int), pool)
+        expected = find_engine("pillow")(array[None], pool.pictures, draws)
         np.testing.assert_array_equal(transform(array).numpy(), expected[0])
 
 
