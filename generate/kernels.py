@@ -37,7 +37,7 @@ def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed
     state = np.array([seed], np.uint64)
     x, y = np.empty(count, np.float32), np.empty(count, np.float32)
     c = np.empty(count, np.uint32)
-    # The orbit starts at rest after 64 steps: 0.97**64 = 0.14 of the way at worst, and the words contract it further.
+    # After 64 steps at most 0.97**64 = 0.14 of the start is left, and the words contract that further.
     zx, zy, zc = 0.0, 0.0, 0.5
     for _ in range(64):
         i = _pick(weights, next_uniform(state))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 from mixset.errors import InputError
@@ -39,9 +40,9 @@ class FractalRecipe:
     """Raised whenever the same recipe would give other pixels."""
 
     def __post_init__(self) -> None:
-        _check_whole("count", self.count, 1, 2**40)
-        _check_whole("size", self.size, SMALLEST, LARGEST)
-        _check_whole("seed", self.seed, 0, 2**64 - 1)
+        for name, low, high in (("count", 1, 2**40), ("size", SMALLEST, LARGEST), ("seed", 0, 2**64 - 1)):
+            # NumPy's whole numbers are welcome, but JSON takes Python's only.
+            object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
         if self.style not in STYLES:
             raise InputError(f"style: unknown style {self.style!r}; known ones are {', '.join(STYLES)}")
 
@@ -79,9 +80,10 @@ class FractalRecipe:
         return cls(count=count, **{name: values[name] for name in fields})
 
 
-def _check_whole(name: str, value: object, low: int, high: int) -> None:
-    """A whole number from `low` to `high`; NaN, floats and booleans are refused by name."""
-    if isinstance(value, bool) or not isinstance(value, int):
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    """A whole number from `low` to `high` as Python's int; NaN, floats and booleans are refused by name."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{name}: {value!r} is not a whole number; give one from {low:,} to {high:,}")
     if not low <= value <= high:
-        raise InputError(f"{name}: {value:,} is out of range; give {low:,} to {high:,}")
+        raise InputError(f"{name}: {int(value):,} is out of range; give {low:,} to {high:,}")
+    return int(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from mixset.errors import InputError
@@ -67,6 +68,12 @@ def test_json_that_lacks_a_field_is_refused():
     del values["style"]
     with pytest.raises(InputError, match="fields style"):
         FractalRecipe.from_json(values, count=1)
+
+
+def test_numpys_whole_numbers_become_pythons():
+    recipe = FractalRecipe(count=np.int64(3), size=np.uint16(64), seed=np.uint64(2**63))
+    assert recipe == FractalRecipe(count=3, size=64, seed=2**63)
+    assert json.loads(json.dumps(recipe.to_json()))["size"] == 64
 
 
 def test_recipes_are_frozen_and_styles_known():
