@@ -84,6 +84,7 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
     """A whole number from `low` to `high` as Python's int; NaN, floats and booleans are refused by name."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{name}: {value!r} is not a whole number; give one from {low:,} to {high:,}")
-    if not low <= value <= high:
-        raise InputError(f"{name}: {int(value):,} is out of range; give {low:,} to {high:,}")
-    return int(value)
+    number = int(value)
+    if not low <= number <= high:
+        raise InputError(f"{name}: {number:,} is out of range; give {low:,} to {high:,}")
+    return number
