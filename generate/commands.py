@@ -137,7 +137,8 @@ def make_set(command: MakeCommand[R]) -> None:
     if listed is None:
         print(f"part {command.part} of {out} is done; other parts are still to be made")
     else:
-        print(f"{out}: {listed.count:,} pictures in {len(listed.shards)} shards, all there")
+        shards = f"{len(listed.shards)} shard{'s' if len(listed.shards) > 1 else ''}"
+        print(f"{out}: {listed.count:,} pictures in {shards}, all there")
 
 
 def import_set(command: ImportCommand) -> None:

@@ -158,7 +158,7 @@ def _seems_there(task: Task) -> bool:
 def _tell_damage(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.damage:
-            print(f"made again: {outcome.damage}", file=sys.stderr)
+            print(f"made again: {outcome.damage.rsplit('; ', 1)[0]}", file=sys.stderr)
 
 
 def fulfil(task: Task) -> Outcome:

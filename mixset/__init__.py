@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ _HOMES = {
     "ShardWriter": "shards",
 }
 __all__ = ["DamagedPicture", "InputError", "MixingPool", "MixingSet", "ShardWriter"]
+
+
+if "NUMBA_CACHE_DIR" not in os.environ and not os.access(os.path.dirname(__file__), os.W_OK):
+    # Compiled kernels are kept beside their sources. Where those are read-only, numba turns to the home and, if that is
+    # read-only too, gives up: so name a folder that can be written, before the first kernel is imported.
+    from .cache import cache_folder
+
+    os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() / "numba")
 
 
 def __getattr__(name: str) -> object:

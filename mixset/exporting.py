@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from .console import Progress
 from .errors import InputError
-from .mixing_set import MixingSet
+from .mixing_set import MixingSet, Reader
 
 _IN_FLIGHT = 64
 
@@ -33,21 +32,21 @@ def export_pictures(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is there and not an empty folder; choose another one to export into")
 
-    def save(job: tuple[int, str, np.ndarray]) -> None:
-        index, family, picture = job
+    def save(job: tuple[Reader, str, int]) -> None:
+        read, family, index = job
         # Fast and a little larger: level 6 takes three times as long.
-        Image.fromarray(picture).save(out / family / f"{index:07d}.png", compress_level=1)
+        Image.fromarray(read()).save(out / family / f"{index:07d}.png", compress_level=1)
 
     families = mixing_set.picture_families()
     try:
         for family in set(families):
             (out / family).mkdir(parents=True, exist_ok=True)
-        pictures = zip(range(len(mixing_set)), families, mixing_set.verified(), strict=True)
+        jobs = zip(mixing_set.readers(), families, range(len(mixing_set)), strict=True)
         with (
             ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads,
             Progress(len(mixing_set), "pictures", quiet=quiet) as progress,
         ):
-            while batch := list(islice(pictures, _IN_FLIGHT)):
+            while batch := list(islice(jobs, _IN_FLIGHT)):
                 for _ in threads.map(save, batch):
                     progress.advance()
     except OSError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import hashlib
 import itertools
 import math
 import os
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, SupportsIndex, overload
 
@@ -32,6 +33,8 @@ from .shards import (
 OPEN_FILES = 64
 """Shards kept open in a process; a set may have more than a process may open."""
 
+Reader = Callable[[], np.ndarray]
+
 _FAMILY_OF_FOLDER = {"fractals": "fractals", "fvis": "fvis", "first_layers_resized256_onevis": "fvis"}
 
 
@@ -49,8 +52,9 @@ class _Shard:
     def read(self, index: int, files: _OpenFiles) -> np.ndarray:
         return read_picture(files.get(self.info.path), self.info.path, index)
 
-    def verified(self) -> Iterator[np.ndarray]:
-        return verified_pictures(self.info)
+    def readers(self) -> Iterator[Reader]:
+        # HDF5 has one lock for all threads, so reading here and now loses nothing.
+        return (functools.partial(np.asarray, picture) for picture in verified_pictures(self.info))
 
     def content(self) -> str:
         return self.info.content_hash
@@ -80,8 +84,8 @@ class _Files:
                 f"picture {self.paths[index]}: {error}; `mixset import {self.folder} OUT` leaves broken pictures out"
             ) from error
 
-    def verified(self) -> Iterator[np.ndarray]:
-        return (self.read(index) for index in range(self.count))
+    def readers(self) -> Iterator[Reader]:
+        return (functools.partial(self.read, index) for index in range(self.count))
 
     def content(self) -> str:
         """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
@@ -179,9 +183,12 @@ class MixingSet(Sequence[np.ndarray]):
         part = self._parts[number]
         return part, index - (self._ends[number] - part.count)
 
-    def verified(self) -> Iterator[np.ndarray]:
-        """Every picture in order, each shard's content hash compared behind its last one; raises DamagedPicture."""
-        return itertools.chain.from_iterable(part.verified() for part in self._parts)
+    def readers(self) -> Iterator[Reader]:
+        """For every picture in order a function that reads it, which threads may call.
+
+        Behind the last picture of a shard its content hash is compared. Raises DamagedPicture, as the functions do.
+        """
+        return itertools.chain.from_iterable(part.readers() for part in self._parts)
 
     def content_hash(self) -> str:
         """One hash for which pictures these are: of the shards' content hashes, or of names, sizes and times."""

@@ -24,7 +24,7 @@ from .pictures import scale_and_crop
 from .shards import canonical_json
 
 SMALLEST, LARGEST = 8, 4096
-_BATCH = 256  # pictures in flight between reading and writing
+_IN_FLIGHT = 64  # pictures between reading and writing
 
 
 class MixingPool:
@@ -138,7 +138,7 @@ def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: boo
 
 
 def _scaled(mixing_set: MixingSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:
-    pictures = mixing_set.verified()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        while batch := list(islice(pictures, _BATCH)):
-            yield from threads.map(lambda picture: scale_and_crop(picture, shape), batch)
+    readers = mixing_set.readers()
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        while batch := list(islice(readers, _IN_FLIGHT)):
+            yield from threads.map(lambda read: scale_and_crop(read(), shape), batch)

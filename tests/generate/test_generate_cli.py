@@ -172,7 +172,7 @@ def cut(folder: Path) -> None:
         (None, ["import", "BROKEN", "SET"], "holds a set of another recipe"),
         (None, ["export", "SET", "PLACE"], "not an empty folder"),
         (later, ["info", "SET"], "has format version 9, this mixset reads up to 1: update mixset"),
-        (cut, ["info", "SET"], "tiny-00000.h5 is damaged (Unable to"),
+        (cut, ["info", "SET"], "tiny-00000.h5 is damaged (truncated file"),
         (cut, ["export", "SET", "OUT"], "tiny-00000.h5 is damaged"),
         (lambda folder: flip(folder / "tiny-00001.h5", 5), ["export", "SET", "OUT"], "picture 1 of shard"),
         (lambda folder: flip(folder / "tiny-00000.h5", 0), ["sheet", "SET", "OUT.png"], "picture 0 of shard"),
