@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,23 @@ def test_other_processes_read_the_same(make_set: MakeSet, method: str) -> None:
         found = pool.starmap(read, [(pictures, index) for index in range(9)])
     assert found == [picture.tobytes() for picture in array]
     assert len(pickle.dumps(pictures)) < 5_000
+
+
+inherited: MixingSet | None = None
+
+
+def read_inherited(index: int) -> tuple[bytes, bool]:
+    return inherited[index].tobytes(), inherited._files.process == os.getpid()
+
+
+def test_a_forked_process_opens_its_own_files(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = noise(9)
+    pictures = MixingSet(make_set("a", array))
+    assert pictures[0] is not None
+    monkeypatch.setattr(sys.modules[__name__], "inherited", pictures)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(read_inherited, range(9))
+    assert found == [(picture.tobytes(), True) for picture in array]
 
 
 def test_more_shards_than_may_be_open(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
