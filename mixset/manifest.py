@@ -14,7 +14,8 @@ from typing import Any
 
 from .errors import DamagedPicture, InputError
 from .partials import sync_folder
-from .shards import FORMAT, FORMAT_VERSION, ShardInfo
+from .shard_format import FORMAT, FORMAT_VERSION
+from .shards import ShardInfo
 
 NAME = "mixset.json"
 UNFINISHED = "unfinished.json"

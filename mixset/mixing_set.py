@@ -19,9 +19,9 @@ import numpy as np
 from . import manifest
 from .errors import DamagedPicture, InputError
 from .pictures import decode, list_pictures, stamp
+from .shard_format import canonical_json
 from .shards import (
     ShardInfo,
-    canonical_json,
     open_images,
     open_shard,
     read_info,

@@ -21,7 +21,7 @@ from .manifest import read_json, sha256, write_json
 from .mixing_set import MixingSet
 from .partials import sync_folder
 from .pictures import scale_and_crop
-from .shards import canonical_json
+from .shard_format import canonical_json
 
 SMALLEST, LARGEST = 8, 4096
 _IN_FLIGHT = 64  # pictures between reading and writing

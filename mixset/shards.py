@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -17,34 +16,10 @@ import numpy as np
 
 from .errors import DamagedPicture, InputError
 from .partials import create_locked, sync_folder
-
-FORMAT = "mixset"
-FORMAT_VERSION = 1
-COMPRESSIONS = ("none", "gzip")
+from .shard_format import COMPRESSIONS, FORMAT, FORMAT_VERSION, ContentHash, canonical_json, fixed_width, plain_text
 
 # What h5py and HDF5 raise over bytes that are not the ones written, wherever in the file they lie.
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
-
-
-def canonical_json(value: object) -> str:
-    """The one way this package writes JSON that is hashed or compared: sorted, without spaces, ASCII, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-class _ContentHash:
-    """SHA-256 over all pictures, then all seeds, then all params: what a shard holds, whatever its compression."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.pictures = hashlib.sha256(f"{shape[0]}x{shape[1]}x3:".encode())
-
-    def add(self, picture: np.ndarray) -> None:
-        self.pictures.update(picture.data)
-
-    def finish(self, seeds: list[int], params: list[bytes]) -> str:
-        self.pictures.update(np.array(seeds, "<u8").tobytes())
-        for text in params:
-            self.pictures.update(b"%d:%s" % (len(text), text))
-        return self.pictures.hexdigest()
 
 
 class ShardWriter:
@@ -52,7 +27,7 @@ class ShardWriter:
 
     The bytes depend on the arguments and the pictures alone (and on the versions of HDF5 and zlib): no clock, host
     or program version is written. Pictures lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
-    of their bytes, and 17 times as long to write, as long as to draw them, and 10 times to read
+    of their bytes, and some 15 times as long to write, as long as to draw them, and 10 times to read
     (`benchmarks/shards.py`, 512 pixels).
 
     Args:
@@ -119,7 +94,7 @@ class ShardWriter:
                 fletcher32=True,
             )
             self._cleaning = cleaning.pop_all()
-        self._hash = _ContentHash(self.shape)
+        self._hash = ContentHash(self.shape)
         return self
 
     def add(self, picture: np.ndarray, seed: int, params: dict[str, Any]) -> None:
@@ -161,7 +136,7 @@ class ShardWriter:
             chunks = (max(1, len(column)),)  # also of an import whose pictures are all broken
             self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
         for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
-            self._file.attrs[name] = _fixed_width(value) if isinstance(value, str) else value
+            self._file.attrs[name] = fixed_width(value) if isinstance(value, str) else value
         self._file.close()
         os.fsync(self._lock)
         os.replace(self.partial, self.path)
@@ -176,16 +151,6 @@ class ShardWriter:
             number = getattr(error, "errno", None)
             reason = os.strerror(number) if number else _first_line(error)
             raise InputError(f"cannot write {self.path}: {reason}; free space or choose another folder") from error
-
-
-def _fixed_width(text: str) -> np.ndarray:
-    """Text for an attribute; HDF5 would keep text of variable width in a heap that has no checksum."""
-    data = text.encode()
-    return np.array(data, h5py.string_dtype("utf-8", len(data)))
-
-
-def _text(attribute: Any) -> str:
-    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
 
 
 @dataclass(frozen=True)
@@ -228,7 +193,7 @@ def open_shard(path: Path) -> h5py.File:
         file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
     try:
         with _damage(path):
-            if _text(file.attrs["format"]) != FORMAT:
+            if plain_text(file.attrs["format"]) != FORMAT:
                 raise InputError(f"{path} is an HDF5 file but no mixset shard")
             version = int(file.attrs["format_version"])
         if version > FORMAT_VERSION:
@@ -251,17 +216,17 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
             raise ValueError("datasets do not fit together")
         if file["params"].shape != (count,) or images.chunks != (1, height, width, 3):
             raise ValueError("datasets do not fit together")
-        recipe = json.loads(_text(file.attrs["recipe"]))
+        recipe = json.loads(plain_text(file.attrs["recipe"]))
         if not isinstance(recipe, dict):
             raise ValueError("the recipe is no JSON object")
         return ShardInfo(
             path=path,
-            family=_text(file.attrs["family"]),
+            family=plain_text(file.attrs["family"]),
             recipe=recipe,
             start_index=int(file.attrs["start_index"]),
             count=count,
             shape=(height, width),
-            content_hash=_text(file.attrs["content_hash"]),
+            content_hash=plain_text(file.attrs["content_hash"]),
             compression=images.compression or "none",
         )
 
@@ -300,7 +265,7 @@ def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:
     Raises:
         DamagedPicture: a picture cannot be read (named by index), or the content is not what was written.
     """
-    content = _ContentHash(info.shape)
+    content = ContentHash(info.shape)
     with open_shard(info.path) as file:
         images = open_images(file, info.path)
         for index in range(info.count):

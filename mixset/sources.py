@@ -14,7 +14,7 @@ import numpy as np
 from .errors import InputError
 from .mixing_set import family_of
 from .pictures import decode, header_size, is_picture, list_pictures, stamp
-from .shards import canonical_json
+from .shard_format import canonical_json
 
 Item = Path | bytes | np.ndarray
 
