@@ -7,6 +7,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from .errors import InputError
+
 
 def create_locked(partial: Path) -> int:
     """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone."""
@@ -43,6 +45,27 @@ def _alive(process: str) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that `path` is at any time the old one or the whole new one.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; what was at `path` is still there.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; free space or choose another folder") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mixset.errors import InputError
-from mixset.files import write_atomically
+from mixset.partials import write_atomically
 
 
 def save(state: Mapping[str, Any], path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from mixset.errors import InputError
-from mixset.files import write_atomically
+from mixset.partials import write_atomically
 
 from .config import recipe
 from .run_folder import RunFolder, read_json

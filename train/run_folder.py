@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset.errors import InputError
-from mixset.files import write_atomically
+from mixset.partials import write_atomically
 
 from .config import TrainConfig
 from .networks import NetworkSpec
