@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -96,8 +97,8 @@ def test_processes_that_ask_together_make_it_once(
     make_set: MakeSet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = make_set("a", noise(40))
-    with multiprocessing.get_context("fork").Pool(4) as processes:
-        found = processes.starmap(build, [(folder, tmp_path / "cache")] * 4)
+    with ProcessPoolExecutor(4, multiprocessing.get_context("fork")) as processes:
+        found = list(processes.map(build, [folder] * 4, [tmp_path / "cache"] * 4))
     assert len(set(found)) == 1
     assert capfd.readouterr().err.count("40/40 pictures") == 1
 

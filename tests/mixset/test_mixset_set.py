@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,8 @@ def test_other_processes_read_the_same(make_set: MakeSet, method: str) -> None:
     array = noise(9)
     pictures = MixingSet(make_set("a", array))
     assert pictures[0] is not None  # a file is open when the processes start
-    with multiprocessing.get_context(method).Pool(2) as pool:
-        found = pool.starmap(read, [(pictures, index) for index in range(9)])
+    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
+        found = list(pool.map(read, [pictures] * 9, range(9)))
     assert found == [picture.tobytes() for picture in array]
     assert len(pickle.dumps(pictures)) < 5_000
 
@@ -105,8 +106,8 @@ def test_a_forked_process_opens_its_own_files(make_set: MakeSet, monkeypatch: py
     pictures = MixingSet(make_set("a", array))
     assert pictures[0] is not None
     monkeypatch.setattr(sys.modules[__name__], "inherited", pictures)
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        found = pool.map(read_inherited, range(9))
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        found = list(pool.map(read_inherited, range(9)))
     assert found == [(picture.tobytes(), True) for picture in array]
 
 
