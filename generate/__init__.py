@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .defaults import default_set
     from .job import make
+    from .recipe import FractalRecipe
 
 # Names are looked up on first use (PEP 562). No submodule may bear one of them: importing it would hide the function.
-_HOMES = {"default_set": "defaults", "make": "job"}
-__all__ = ["default_set", "make"]
+_HOMES = {"FractalRecipe": "recipe", "default_set": "defaults", "make": "job"}
+__all__ = ["FractalRecipe", "default_set", "make"]
 
 
 def __getattr__(name: str) -> object:

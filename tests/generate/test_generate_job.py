@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,14 +172,18 @@ def start(folder: Path, workers: int) -> subprocess.Popen[bytes]:
     (folder.parent / "script.py").write_text(SCRIPT)
     command = [sys.executable, folder.parent / "script.py", folder, str(workers)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TINY_SECONDS": "0.05"}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    # Who runs the tests in the background of a shell has them ignore Ctrl-C, and their children, too.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed)
 
 
-def wait_for(what: object, seconds: float = 30) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 30) -> Any:
+    """What `what` gives, as soon as that is true."""
     end = time.monotonic() + seconds
-    while not what():
+    while not (found := what()):
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
+    return found
 
 
 def alive(session: int) -> list[int]:
@@ -219,8 +226,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(
 
 def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
     process = start(tmp_path / "set", 2)
-    wait_for(lambda: list((tmp_path / "set").glob("*.partial")))
-    worker = int(next((tmp_path / "set").glob("*.partial")).name.split(".")[-2])
+    # A shard's, not that of the list the parent begins with.
+    partial = wait_for(lambda: list((tmp_path / "set").glob("*.h5.*.partial")))[0]
+    worker = int(partial.name.split(".")[-2])
     os.kill(worker, signal.SIGKILL)
     told = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 1
