@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from mixset.console import parse, run_command
+from mixset.console import Commands, dispatch, parse, run_command
 from mixset.errors import InputError
 
 
@@ -56,7 +55,7 @@ def _export(arguments: list[str]) -> None:
     export_set(parse(ExportCommand, "mixset export", arguments))
 
 
-COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+COMMANDS: Commands = {
     "make": ("make a mixing set: mixset make fractals OUT", _make),
     "import": ("turn an image folder, tar archive or .npy array into a mixing set", _import),
     "info": ("say what a set holds; --stats: how rich its pictures are", _info),
@@ -64,8 +63,6 @@ COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
     "sheet": ("draw a contact sheet of a set", _sheet),
     "export": ("write a set as a folder of PNG files", _export),
 }
-"""Name, summary and function of each command; what a command needs is imported when it runs, so that help is quick."""
-
 HELP = """usage: mixset COMMAND ...
 
 Make, check and look at mixing sets: the pictures that PixMix mixes into training pictures.
@@ -91,13 +88,4 @@ Make a mixing set in the folder OUT, or go on with one that was interrupted: the
 
 def main() -> None:
     """Run `mixset COMMAND ...`."""
-    run_command(lambda: _dispatch(sys.argv[1:]))
-
-
-def _dispatch(arguments: list[str]) -> None:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in COMMANDS.items())))
-    elif arguments[0] not in COMMANDS:
-        raise InputError(f"mixset {arguments[0]}: no such command; the commands are {', '.join(COMMANDS)}")
-    else:
-        COMMANDS[arguments[0]][1](arguments[1:])
+    run_command(lambda: dispatch("mixset", HELP, COMMANDS, sys.argv[1:]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import TYPE_CHECKING
+
+from .lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .errors import DamagedPicture, InputError
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from .pool import MixingPool
     from .shards import ShardWriter
 
-# Names are looked up on first use (PEP 562), so that `import mixset` costs nothing.
 _HOMES = {
     "DamagedPicture": "errors",
     "InputError": "errors",
@@ -30,12 +30,4 @@ if "NUMBA_CACHE_DIR" not in os.environ and not os.access(os.path.dirname(__file_
 
     os.environ["NUMBA_CACHE_DIR"] = str(cache_folder() / "numba")
 
-
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from .errors import InputError
@@ -37,6 +37,20 @@ def run_command(main: Callable[[], object]) -> None:
             raise
         where = f" {error.filename}" if error.filename else ""
         _exit(f"error: cannot write{where}: {error.strerror}; free space or choose another place, then run it again", 2)
+
+
+Commands = Mapping[str, tuple[str, Callable[[list[str]], None]]]
+"""Summary and function of each command of a program; what it needs is imported when it runs, so that help is quick."""
+
+
+def dispatch(program: str, help_text: str, commands: Commands, arguments: list[str]) -> None:
+    """Run the command that `arguments` begins with, or print the help, with the commands' list for `{commands}`."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(help_text.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in commands.items())))
+    elif arguments[0] not in commands:
+        raise InputError(f"{program} {arguments[0]}: no such command; the commands are {', '.join(commands)}")
+    else:
+        commands[arguments[0]][1](arguments[1:])
 
 
 def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str], **options: Any) -> T:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from mixset.errors import InputError
+from mixset.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .dataset import EpochSampler, PixMixDataset
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .settings import PixMixSettings
     from .transform import PixMix
 
-# Names are looked up on first use (PEP 562): importing the measures or the kernels imports no torch.
 _HOMES = {
     "Draws": "draws",
     "EpochSampler": "dataset",
@@ -38,12 +37,4 @@ __all__ = [
     "evaluate",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

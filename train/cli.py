@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
-from mixset.console import parse, run_command
-from mixset.errors import InputError
+from mixset.console import Commands, dispatch, parse, run_command
 
 
 def _train(arguments: list[str]) -> None:
@@ -41,13 +39,11 @@ def _report(arguments: list[str]) -> None:
     print(f"wrote {report(config)}")
 
 
-COMMANDS: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+COMMANDS: Commands = {
     "train": ("train a classifier and measure how safe it is", _train),
     "show": ("draw what PixMix and the other methods make of a picture", _show),
     "report": ("print the table of some runs and write a page about them", _report),
 }
-"""Name, summary and function of each command; what a command needs is imported when it runs, so that help is quick."""
-
 HELP = """usage: pixmix COMMAND ...
 
 Train classifiers with PixMix and its rivals, and measure how safe they are.
@@ -60,16 +56,8 @@ Try it: pixmix train digits --recipe quick --method pixmix --mixing-set fractals
 
 def main(command: str | None = None) -> None:
     """Run `pixmix COMMAND ...`, or the given command with all the arguments."""
-    run_command(lambda: _dispatch(sys.argv[1:] if command is None else [command, *sys.argv[1:]]))
-
-
-def _dispatch(arguments: list[str]) -> None:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in COMMANDS.items())))
-    elif arguments[0] not in COMMANDS:
-        raise InputError(f"pixmix {arguments[0]}: no such command; the commands are {', '.join(COMMANDS)}")
-    else:
-        COMMANDS[arguments[0]][1](arguments[1:])
+    arguments = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
+    run_command(lambda: dispatch("pixmix", HELP, COMMANDS, arguments))
 
 
 def _option(arguments: list[str], name: str) -> str | None:
