@@ -98,7 +98,7 @@ def test_two_processes_share_the_epoch(dataset, expected):
 def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
     code = (
         "import sys, numpy as np, torch; sys.path.insert(0, sys.argv[1]);"
-        "from conftest import array_pool, photographs; from pixmix.dataset import PixMixDataset;"
+        "from pixmix_samples import array_pool, photographs; from pixmix.dataset import PixMixDataset;"
         "data = PixMixDataset([(p, 0) for p in photographs(6, 32, 32)], array_pool(), seed=4);"
         "np.save(sys.argv[2], torch.stack([i for i, _ in data.__getitems__(range(6))]).numpy())"
     )
