@@ -40,6 +40,16 @@ class Pictures(Sequence[tuple[Uint8, int]]):
     ) -> None:
         self.labels, self.size, self.array, self.files = labels, size, array, files
 
+    def share(self, rank: int, world: int) -> Pictures:
+        """One process's part of the pictures: each `world`-th, from number `rank` on."""
+        array = None if self.array is None else self.array[rank::world]
+        return Pictures(self.labels[rank::world], self.size, array=array, files=self.files[rank::world])
+
+    @property
+    def labelled(self) -> Pictures | tuple[Uint8, NDArray[np.int64]]:
+        """The pictures as an evaluation takes them: (array, labels), or themselves where they are read from files."""
+        return self if self.array is None else (self.array, self.labels)
+
     def __len__(self) -> int:
         return len(self.labels)
 

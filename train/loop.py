@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mixset.console import Progress, duration
 from mixset.errors import InputError
+from pixmix.forwarding import PictureSet, to_device
 from pixmix.methods.base import Method, StepKey
 
 from . import checkpoints
 from .batches import BatchPlan, TrainingSet, batches, training_loader
 from .config import TrainConfig
-from .data import Pictures, TrainingData
+from .data import TrainingData
 from .processes import Processes, precision
 from .run_folder import RunFolder
 
@@ -134,9 +133,12 @@ class Training:
         """The clean error of the network as it is, the pictures shared out over the processes."""
         self.network.eval()
         wrong = 0
-        for images, labels in test_batches(self.data.test, self.processes, self.config.eval_batch_size):
-            predictions = self.network(images.to(self.device, memory_format=torch.channels_last)).argmax(1).cpu()
-            wrong += int((predictions != labels).sum())
+        share = self.data.test.share(self.processes.rank, self.processes.world)
+        if len(share):
+            pictures = PictureSet(share.labelled, workers=self.config.workers)
+            for batch, labels, _ in pictures.batches(self.config.eval_batch_size):
+                predictions = self.network(to_device(batch, self.device)).argmax(1).cpu().numpy()
+                wrong += int((predictions != labels).sum())
         return self.processes.total(wrong)[0] / len(self.data.test)
 
     def save(self) -> None:
@@ -181,14 +183,6 @@ class Training:
         if self.processes.leads:
             self.folder.cut_log(state["log_size"])
         _restore_random_states(states[self.processes.rank], self.device)
-
-
-def test_batches(pictures: Pictures, processes: Processes, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's share of the test pictures as ((n, 3, H, W) float32 in [0, 1], (n,) labels)."""
-    mine = range(processes.rank, len(pictures), processes.world)
-    for start in range(0, len(mine), size):
-        batch, labels = zip(*(pictures[index] for index in mine[start : start + size]), strict=True)
-        yield torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255, torch.tensor(labels)
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:

@@ -113,11 +113,10 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
 def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any]:
     """Weights, then measures; `metrics.json` comes last and marks the run as ended."""
     checkpoints.save(training.body.state_dict(), folder.weights)
-    test = training.data.test
     measured = pixmix.evaluate(
         training.network,
         config.suites,
-        test if test.array is None else (test.array, test.labels),
+        training.data.test.labelled,
         batch_size=config.eval_batch_size,
         device=mine.device,
         seed=config.seed,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixset.errors import InputError
@@ -34,6 +34,7 @@ def test_words_put_index_epoch_block_and_stream_into_the_counter(counter, key, a
     assert got[0].tolist() == [int(word) for word in _words(answer)]
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**64 - 1),
     epoch=st.integers(0, 2**32 - 1),

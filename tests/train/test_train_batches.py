@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixset.errors import InputError
@@ -16,6 +16,7 @@ from pixmix.train.batches import BatchPlan, TrainingSet, batches, training_loade
 from pixmix.train.data import load_data
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 5), st.integers(0, 3))
 def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epoch: int) -> None:
     plans = [BatchPlan(count, size, seed=1, rank=rank, world=world) for rank in range(world)]
