@@ -162,8 +162,10 @@ class Training:
             )
 
     def load(self) -> None:
-        """Take up the run folder's checkpoint, if there is one."""
+        """Take up the run folder's checkpoint; without one the run begins anew, and so does its log."""
         if not self.folder.checkpoint.exists():
+            if self.processes.leads:
+                self.folder.cut_log(0)
             return
         state = checkpoints.load(self.folder.checkpoint)
         self.body.load_state_dict(state["model"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset.errors import InputError
-from mixset.partials import write_atomically
+from mixset.partials import remove_abandoned, write_atomically
 
 from .config import TrainConfig
 from .networks import NetworkSpec
@@ -35,6 +35,8 @@ class RunFolder:
             InputError: the folder holds a run and `--resume` is not given, holds another run, or is something else.
         """
         described = config.to_json()
+        if self.path.is_dir():
+            remove_abandoned(self.path)
         if self.config.exists():
             if not config.resume:
                 raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")

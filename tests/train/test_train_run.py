@@ -134,6 +134,19 @@ def test_killed_and_resumed_ends_with_the_same_weights(
     assert (whole / "metrics.json").read_text() == (killed / "metrics.json").read_text()
 
 
+def test_killed_before_its_first_checkpoint_it_begins_anew(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "whole", epochs=2))
+    train(quick(colours, tmp_path / "run", epochs=2))
+    run = tmp_path / "run"
+    for name in ("metrics.json", "weights.pt", "checkpoint.pt"):
+        (run / name).unlink()
+    (run / "checkpoint.pt.4194305.partial").write_bytes(b"half a checkpoint")
+    train(quick(colours, run, epochs=2, resume=True))
+    assert equal(weights(tmp_path / "whole"), weights(run))
+    assert len((run / "log.jsonl").read_text().splitlines()) == 2
+    assert not list(run.glob("*.partial"))
+
+
 def steps_done(run: Path) -> int:
     if not (run / "checkpoint.pt").exists():
         return 0
