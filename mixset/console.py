@@ -74,7 +74,7 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
         # A heading in a frame of lines; where stdout is not UTF-8, a heading above a rule. Then text, a rule, advice.
         lines = [line.strip("│ ") for line in said.getvalue().splitlines() if not line.startswith(("╭", "╰"))]
         inside = lines if "╭" in said.getvalue() else lines[2:]
-        rules = [place for place, line in enumerate(inside) if line.startswith(("──", "--"))]
+        rules = [place for place, line in enumerate(inside) if line and not line.strip("─-")]
         text = " ".join(inside[: rules[0]] if rules else inside)
         if text.startswith("Error parsing "):
             where, _, message = text.removeprefix("Error parsing ").partition(": ")

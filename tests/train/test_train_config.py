@@ -53,6 +53,12 @@ def test_weights_need_a_folder_each() -> None:
         TrainConfig(mixing_set=("a",), weights=(0.5, 0.5))
 
 
+def test_a_message_that_breaks_before_a_flag_stays_whole() -> None:
+    """The frame around tyro's message wraps this one so that a line begins with --mixing-set."""
+    with pytest.raises(InputError, match="0 folders of --mixing-set; give one each; see pixmix train --help"):
+        parse(TrainConfig, "pixmix train", ["digits", "--weights", "1", "2"])
+
+
 def test_an_unknown_recipe_gets_the_known_ones() -> None:
     with pytest.raises(InputError, match="cifar, imagenet, quick"):
         recipe("slow")

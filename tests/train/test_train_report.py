@@ -153,6 +153,7 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
         (["a.png", "out.png", "--betas", "nan"], "--betas"),
         (["a.png", "out.png", "--mixing-set", "nowhere"], "nowhere"),
         (["a.png", "out.png", "--mix.k", "0"], "--mix.k"),
+        (["a.png", "out.png", "--betas", "x"], "--betas"),
     ],
 )
 def test_bad_input_to_show_is_one_line(
