@@ -69,5 +69,5 @@ def _announce(folder: Path, recipe: Recipe, workers: int | None) -> None:
     )
 
 
-_SECONDS = {SMALL: 0.005, LARGE: 0.012}
-"""Of one core for a finished picture, by benchmarks/shards.py; only the announcement depends on it."""
+_SECONDS = {SMALL: 0.004, LARGE: 0.007}
+"""Of one core for a finished picture, by benchmarks/fractals.py, with room; only the announcement depends on it."""

@@ -39,6 +39,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     """
     folder = RunFolder(config.folder)
     if config.resume and folder.metrics.exists():
+        folder.check(config)
         return read_json(folder.metrics)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -48,6 +49,8 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if name not in EVALUATORS:
             raise InputError(f"--suites {name}: unknown; the suites are {', '.join(EVALUATORS)}")
     with processes(config.device) as mine:
+        if mine.leads:
+            folder.check(config)
         precision(config.amp, mine.device)  # refuses what cannot be, before a folder is made
         data = load_data(config.dataset, size=config.size, folder=config.data)
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)

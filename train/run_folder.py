@@ -28,36 +28,38 @@ class RunFolder:
         self.config, self.log, self.checkpoint = path / "config.json", path / "log.jsonl", path / "checkpoint.pt"
         self.weights, self.logits, self.metrics = path / "weights.pt", path / "logits", path / "metrics.json"
 
-    def begin(self, config: TrainConfig, network: NetworkSpec, classes: tuple[str, ...], world: int) -> None:
-        """Make the folder, or find that it holds the same run and `config.resume` allows going on.
+    def check(self, config: TrainConfig) -> None:
+        """See that the folder is free for this run, or holds it already and `config.resume` allows going on.
 
         Raises:
             InputError: the folder holds a run and `--resume` is not given, holds another run, or is something else.
         """
-        described = config.to_json()
-        if self.path.is_dir():
-            remove_abandoned(self.path)
-        if self.config.exists():
-            if not config.resume:
-                raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
-            before = read_json(self.config)["config"]
-            changed = sorted(
-                name for name in described if name not in FREE and _plain(described[name]) != before.get(name)
-            )
-            if changed:
-                name = changed[0]
-                raise InputError(
-                    f"run folder {self.path}: holds a run with {name} {before.get(name)}, not {described[name]}; "
-                    "give the run's own settings or another --out"
-                )
+        if not self.config.exists():
+            rests = [] if not self.path.is_dir() else [e for e in self.path.iterdir() if e.suffix != ".partial"]
+            if rests or (self.path.exists() and not self.path.is_dir()):
+                raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
+        if not config.resume:
+            raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
+        described, before = config.to_json(), read_json(self.config)["config"]
+        changed = sorted(name for name in described if name not in FREE and _plain(described[name]) != before.get(name))
+        if changed:
+            name = changed[0]
+            raise InputError(
+                f"run folder {self.path}: holds a run with {name} {before.get(name)}, not {described[name]}; "
+                "give the run's own settings or another --out"
+            )
+
+    def begin(self, config: TrainConfig, network: NetworkSpec, classes: tuple[str, ...], world: int) -> None:
+        """Make the folder with its `config.json`, or take away what a killed writer left in it."""
+        if self.config.exists():
+            remove_abandoned(self.path)
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(
             self.config,
             {
-                "config": described,
+                "config": config.to_json(),
                 "network": {"factory": network.factory, "arguments": network.arguments},
                 "classes": classes,
                 "processes": world,
