@@ -38,7 +38,8 @@ class TrainConfig:
     """baseline, cutout, mixup, cutmix, pixmix, mix-input (PixMix without a mixing set) or mix-aug (PixMix that mixes
     with the mixing set alone)."""
     mixing_set: tuple[str, ...] = ()
-    """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use."""
+    """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
+    ./fractals for a folder of that name)."""
     weights: tuple[float, ...] = ()
     """How often each folder of --mixing-set is drawn from; by default each picture equally often."""
     mix: PixMixSettings = field(default_factory=PixMixSettings)
