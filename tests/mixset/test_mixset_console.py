@@ -1,0 +1,107 @@
+"""What the commands share: exit codes with one line each, progress, the atomic file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from mixset.console import Progress, dispatch, duration, run_command
+from mixset.errors import DamagedPicture, InputError
+from mixset.partials import write_atomically
+
+
+def fail(error: BaseException):  # type: ignore[no-untyped-def]
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("size: 7 is too small"), 2, "error: size: 7 is too small"),
+        (DamagedPicture("picture 3 is damaged"), 2, "error: picture 3 is damaged"),
+        (KeyboardInterrupt(), 130, "interrupted: finished work is kept"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.png"), 2, "cannot write out.png: No space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "out.png"), 2, "cannot write out.png: Permission denied"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line_and_a_code(
+    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run_command(fail(error))
+    assert stop.value.code == code
+    told = capsys.readouterr().err
+    assert line in told
+    assert told.count("\n") == 1
+
+
+def test_our_own_mistakes_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_command(fail(ZeroDivisionError()))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        run_command(fail(OSError(errno.EBADF, "Bad file descriptor")))
+
+
+def test_commands_are_listed_and_found(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[list[str]] = []
+    commands = {"draw": ("draw a thing", seen.append)}
+    dispatch("tool", "usage\n{commands}", commands, [])
+    assert "draw     draw a thing" in capsys.readouterr().out
+    dispatch("tool", "", commands, ["draw", "--fast"])
+    assert seen == [["--fast"]]
+    with pytest.raises(InputError, match="tool paint: no such command; the commands are draw"):
+        dispatch("tool", "", commands, ["paint"])
+
+
+def test_progress_tells_count_rate_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress(1000, "pictures", done=200) as progress:
+        now[0] += 5
+        progress.advance(100)
+        assert capsys.readouterr().err == ""  # a line in ten seconds, where stderr is no terminal
+        now[0] += 5
+        progress.advance(100)
+        assert capsys.readouterr().err == "400/1,000 pictures, 20/s, 30 s left\n"
+        progress.say("epoch 1")
+        assert capsys.readouterr().err == "epoch 1\n"
+        now[0] += 30
+        progress.done = 1000
+    assert re.fullmatch(r"1,000/1,000 pictures, 20/s, 40 s\n", capsys.readouterr().err)
+
+
+def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(2, "pictures", quiet=True, every=0) as progress:
+        progress.advance(2)
+        progress.say("a line")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    write_atomically(path, b"old")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"cannot write .*a\.json: No space left on device; free space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(InputError, match="cannot write"):
+        write_atomically(tmp_path / "missing" / "b.json", b"new")
