@@ -13,14 +13,7 @@ from pixmix.attacks import PGDSettings, pgd
 EPSILON = 2 / 255
 ULP = 6e-8  # of float32 just below 1
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small are slower with more, and very slow where other tests want the cores, too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -16,14 +16,7 @@ from pixmix.evaluators import EVALUATORS
 
 SUITES = ["clean", "calibration", "adversaries", "anomalies"]
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small are slower with more, and very slow where other tests want the cores, too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Doubled(nn.Module):
