@@ -22,12 +22,12 @@ import numpy as np
 from numba import njit
 
 from mixset import ShardWriter
-from mixset.generate.flames import POPULATION, play
-from mixset.generate.fractals import render
-from mixset.generate.recipe import STYLES, FractalRecipe
+from mixset.generate.fractals.flames import POPULATION, play
+from mixset.generate.fractals.pictures import render
+from mixset.generate.fractals.recipe import STYLES, FractalRecipe
+from mixset.generate.fractals.systems import System, sample_system
+from mixset.generate.fractals.views import Base, paint_view
 from mixset.generate.rng import Draws
-from mixset.generate.systems import System, sample_system
-from mixset.generate.views import Base, paint_view
 
 SIDE, POINTS = 512, 1_000_000
 

@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from mixset import MixingSet, ShardWriter
-from mixset.generate.fractals import render
-from mixset.generate.recipe import FractalRecipe
+from mixset.generate.fractals.pictures import render
+from mixset.generate.fractals.recipe import FractalRecipe
 from mixset.pictures import decode
 
 ROUNDS = 3

@@ -8,10 +8,10 @@ from mixset.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .defaults import default_set
+    from .fractals.recipe import FractalRecipe
     from .job import make
-    from .recipe import FractalRecipe
 
-_HOMES = {"FractalRecipe": "recipe", "default_set": "defaults", "make": "job"}
+_HOMES = {"FractalRecipe": "fractals.recipe", "default_set": "defaults", "make": "job"}
 __all__ = ["FractalRecipe", "default_set", "make"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -13,7 +13,7 @@ def _make(arguments: list[str]) -> None:
     from .families import FAMILIES, family, load
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        names = "\n".join(f"  {name}" for name in FAMILIES)
+        names = "\n".join(f"  {name:<12}{one.summary}" for name, one in FAMILIES.items())
         print(f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n`mixset make FAMILY --help` lists its flags.")
         return
     name = arguments[0]

@@ -11,8 +11,8 @@ from mixset.cache import cache_folder, locked
 from mixset.errors import InputError
 
 from .families import Recipe
+from .fractals.recipe import FractalRecipe
 from .job import make
-from .recipe import FractalRecipe
 
 COUNT = 4_096
 SMALL, LARGE = 64, 256

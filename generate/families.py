@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from mixset.errors import InputError
@@ -23,25 +23,38 @@ class Recipe(Protocol):
     @property
     def size(self) -> int: ...
 
+    def resolved(self) -> Recipe: ...
+
     def to_json(self) -> dict[str, Any]: ...
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], *, count: int) -> Recipe: ...
 
 
-Render = Callable[[Any, int], "tuple[np.ndarray, int, dict[str, Any]]"]
-"""(recipe, index) → picture (S, S, 3) uint8, its seed, the params that make it again."""
+Render = Callable[..., "Iterator[tuple[np.ndarray, int, dict[str, Any]]]"]
+"""(recipe, range of indices) → for each its picture (S, S, 3) uint8, its seed, the params that make it again. A family
+that works on a device takes its name as a third argument: `cpu`, `cuda:1`."""
 
 
 class Family(NamedTuple):
     """Where a family's two halves live, as `module:name`, so that a command's help loads neither."""
 
+    summary: str
+    """What its pictures are, in a few words."""
     recipe: str
     render: str
+    on_device: bool = False
+    """Whether `render` takes a device."""
+    shard: int = 256
+    """Pictures in a shard (the last of a set may hold fewer): what a kill may lose, against how many files to open."""
 
 
 FAMILIES: dict[str, Family] = {
-    "fractals": Family("mixset.generate.recipe:FractalRecipe", "mixset.generate.fractals:render"),
+    "fractals": Family(
+        "fractals of iterated function systems, layered and zoomed",
+        "mixset.generate.fractals.recipe:FractalRecipe",
+        "mixset.generate.fractals.pictures:render_all",
+    ),
 }
 
 

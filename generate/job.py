@@ -17,11 +17,8 @@ from mixset.output import begin
 from mixset.partials import remove_abandoned
 from mixset.shards import ShardInfo, ShardWriter, read_info, verify
 
-from .families import Recipe, family, load
+from .families import Family, Recipe, family, load
 from .workers import run
-
-SHARD = 256
-"""Pictures in a shard (the last of a set may hold fewer): seconds of work to lose, and few enough files to open."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,12 @@ class Task:
     """One shard to have: all that a worker is told, small to pickle."""
 
     path: Path
-    render: str
+    kind: Family
     recipe: Recipe
     start: int
     count: int
     compression: str
+    device: str = "cpu"
 
 
 class Outcome(NamedTuple):
@@ -77,7 +75,7 @@ def make(
     Raises:
         InputError: the folder holds something else, the disk is full, arguments out of range.
     """
-    out = Path(out)
+    out, recipe = Path(out), recipe.resolved()
     index, parts = _check_part(part)
     if workers is not None and workers < 1:
         raise InputError(f"workers: {workers} is out of range; give 1 or more")
@@ -106,7 +104,7 @@ def remake(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], path: Pa
     """
     kind = family(entry.family)
     whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
-    _make_shard(Task(path, kind.render, whole, entry.start_index, entry.count, entry.compression))
+    _make_shard(Task(path, kind, whole, entry.start_index, entry.count, entry.compression))
     return read_info(path)
 
 
@@ -118,17 +116,17 @@ def _check_part(part: tuple[int, int]) -> tuple[int, int]:
 
 
 def _tasks(recipe: Recipe, out: Path, compression: str) -> list[Task]:
-    render = family(recipe.family).render
+    kind = family(recipe.family)
     return [
         Task(
-            out / f"{recipe.family}-{start // SHARD:05d}.h5",
-            render,
+            out / f"{recipe.family}-{start // kind.shard:05d}.h5",
+            kind,
             recipe,
             start,
-            min(SHARD, recipe.count - start),
+            min(kind.shard, recipe.count - start),
             compression,
         )
-        for start in range(0, recipe.count, SHARD)
+        for start in range(0, recipe.count, kind.shard)
     ]
 
 
@@ -187,7 +185,7 @@ def _is_of(info: ShardInfo, task: Task) -> bool:
 
 
 def _make_shard(task: Task) -> None:
-    render = load(task.render)
+    device = (task.device,) if task.kind.on_device else ()
     writer = ShardWriter(
         task.path,
         family=task.recipe.family,
@@ -198,5 +196,5 @@ def _make_shard(task: Task) -> None:
         compression=task.compression,
     )
     with writer:
-        for index in range(task.start, task.start + task.count):
-            writer.add(*render(task.recipe, index))
+        for picture in load(task.kind.render)(task.recipe, range(task.start, task.start + task.count), *device):
+            writer.add(*picture)

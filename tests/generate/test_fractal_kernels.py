@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from mixset.generate import flames, kernels, views
+from mixset.generate.fractals import flames, kernels, views
+from mixset.generate.fractals.systems import System, sample_system
 from mixset.generate.rng import Draws
-from mixset.generate.systems import System, sample_system
 
 COLOUR_BITS = (1 << 40) - 1
 MASK = (1 << 64) - 1

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixset.generate import elementary
+from mixset.generate.fractals.systems import FLOOR, STEEPEST, sample_system, singular_values
 from mixset.generate.rng import Draws, next_word, picture_seed
-from mixset.generate.systems import FLOOR, STEEPEST, sample_system, singular_values
 
 seeds = st.integers(0, 2**64 - 1)
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from mixset import statistics
-from mixset.generate import canvas, density, filters, fractals, grounds, palettes, tone
-from mixset.generate.recipe import STYLES, FractalRecipe
+from mixset.generate import filters, palettes, tone
+from mixset.generate.fractals import canvas, density, grounds, pictures
+from mixset.generate.fractals.recipe import STYLES, FractalRecipe
 from mixset.generate.rng import Draws, picture_seed
 
 GOLDEN = {
@@ -40,13 +41,13 @@ def digest(picture: np.ndarray) -> str:
 def test_golden_pictures(style, size, seed, index):
     """When this fails on purpose, raise FractalRecipe.content_version and write the new digests here."""
     recipe = FractalRecipe(count=index + 1, size=size, seed=seed, style=style)
-    assert digest(fractals.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
+    assert digest(pictures.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("size", [32, 97, 128, 1024])
 def test_every_style_at_every_size(style, size):
-    picture, seed, params = fractals.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
+    picture, seed, params = pictures.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
     assert picture.shape == (size, size, 3) and picture.dtype == np.uint8 and picture.flags.c_contiguous
     assert seed == picture_seed(9, 3)
     assert picture.std() > 10
@@ -55,11 +56,11 @@ def test_every_style_at_every_size(style, size):
 
 def test_the_same_picture_for_any_count_order_and_thread():
     recipe = FractalRecipe(count=20, size=48)
-    alone = [digest(fractals.render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(20))][::-1]
+    alone = [digest(pictures.render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(20))][::-1]
     other = FractalRecipe(count=3, size=64, style="flame")
     with ThreadPoolExecutor(4) as pool:
         # Pictures of another size in between: nothing may be left over in a thread's buffers.
-        mixed = list(pool.map(lambda i: digest(fractals.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60)))
+        mixed = list(pool.map(lambda i: digest(pictures.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60)))
     assert [mixed[3 * i] for i in range(20)] == alone == [mixed[3 * i + 1] for i in range(20)]
     assert len(set(alone)) == 20
 
@@ -68,8 +69,8 @@ def test_the_same_picture_for_any_count_order_and_thread():
 def test_other_cpu_features_make_the_same_bits(tmp_path):
     """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden pictures still."""
     code = (
-        "import hashlib, json, sys; from mixset.generate.fractals import render;"
-        "from mixset.generate.recipe import FractalRecipe\n"
+        "import hashlib, json, sys; from mixset.generate.fractals.pictures import render;"
+        "from mixset.generate.fractals.recipe import FractalRecipe\n"
         "for style, size, seed, index in json.loads(sys.argv[1]):\n"
         "    picture = render(FractalRecipe(count=index + 1, size=size, seed=seed, style=style), index)[0]\n"
         "    print(hashlib.sha256(picture.tobytes()).hexdigest()[:16])"
@@ -89,7 +90,7 @@ def test_other_cpu_features_make_the_same_bits(tmp_path):
 def test_nothing_of_an_earlier_picture_shows(size):
     """Odd sizes, whose half planes do not fit twice, and buffers full of rubbish."""
     recipe = FractalRecipe(count=8, size=size)
-    clean = [digest(fractals.render(recipe, i)[0]) for i in range(8)]
+    clean = [digest(pictures.render(recipe, i)[0]) for i in range(8)]
     buffers = canvas.canvas_of(size)
     for plane in (buffers.full, buffers.half):
         plane.grid[:] = 1 << 45
@@ -97,42 +98,43 @@ def test_nothing_of_an_earlier_picture_shows(size):
             array[:] = np.nan
     for array in (buffers.levels, buffers.tints, buffers.colours, buffers.field):
         array[:] = np.nan
-    assert [digest(fractals.render(recipe, i)[0]) for i in range(8)] == clean
+    assert [digest(pictures.render(recipe, i)[0]) for i in range(8)] == clean
 
 
 def test_another_process_makes_the_same_bits():
     recipe = FractalRecipe(count=5, size=40)
     code = (
-        "import hashlib; from mixset.generate.fractals import render; from mixset.generate.recipe import FractalRecipe;"
+        "import hashlib; from mixset.generate.fractals.pictures import render;"
+        "from mixset.generate.fractals.recipe import FractalRecipe;"
         "print(hashlib.sha256(render(FractalRecipe(count=5, size=40), 4)[0].tobytes()).hexdigest()[:16])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == digest(fractals.render(recipe, 4)[0])
+    assert run.stdout.strip() == digest(pictures.render(recipe, 4)[0])
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_params_make_the_picture_again(style):
     recipe = FractalRecipe(count=8, size=64, style=style, seed=5)
-    picture, seed, params = fractals.render(recipe, 7)
-    again, summary = fractals.draw(params["style"], params["size"], seed, params["attempt"])
+    picture, seed, params = pictures.render(recipe, 7)
+    again, summary = pictures.draw(params["style"], params["size"], seed, params["attempt"])
     assert (again == picture).all()
     assert summary.items() <= params.items()
     assert params["index"] == 7 and json.loads(json.dumps(params)) == params
 
 
 def test_seeds_and_styles_differ():
-    pictures = {
-        digest(fractals.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
+    seen = {
+        digest(pictures.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
         for seed in (0, 1, 2**64 - 1)
         for style in STYLES
     }
-    assert len(pictures) == 12
+    assert len(seen) == 12
 
 
 def test_a_composition_is_the_same_at_every_size():
     """A set at 64 pixels shows what the set at 256 does: the same ground and layers."""
-    small, _, first = fractals.render(FractalRecipe(count=3, size=64), 2)
-    large, _, second = fractals.render(FractalRecipe(count=3, size=256), 2)
+    small, _, first = pictures.render(FractalRecipe(count=3, size=64), 2)
+    large, _, second = pictures.render(FractalRecipe(count=3, size=256), 2)
     assert first["layers"] == second["layers"] and first["ground"] == second["ground"]
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.7
@@ -140,10 +142,10 @@ def test_a_composition_is_the_same_at_every_size():
 
 def test_redraws_are_bounded_and_recorded(monkeypatch):
     recipe = FractalRecipe(count=1, size=32)
-    monkeypatch.setitem(fractals.FILTERS, "layered", filters.Filter(1.0, 0.0, 99.0))
-    _, _, params = fractals.render(recipe, 0)
-    assert params["attempt"] == fractals.ATTEMPTS - 1
-    assert params["refused"] == ["colour_entropy"] * fractals.ATTEMPTS
+    monkeypatch.setitem(pictures.FILTERS, "layered", filters.Filter(1.0, 0.0, 99.0))
+    _, _, params = pictures.render(recipe, 0)
+    assert params["attempt"] == pictures.ATTEMPTS - 1
+    assert params["refused"] == ["colour_entropy"] * pictures.ATTEMPTS
 
 
 def test_a_refused_draw_is_followed_by_another(monkeypatch):
@@ -151,12 +153,12 @@ def test_a_refused_draw_is_followed_by_another(monkeypatch):
     recipe = FractalRecipe(count=30, size=32)
     for index in range(30):
         seed = picture_seed(0, index)
-        draws = [fractals.draw("layered", 32, seed, attempt)[0] for attempt in (0, 1)]
+        draws = [pictures.draw("layered", 32, seed, attempt)[0] for attempt in (0, 1)]
         first, second = (filters.figures(picture).contrast for picture in draws)
         if second > first + 5:
             break
-    monkeypatch.setitem(fractals.FILTERS, "layered", filters.Filter(1.0, (first + second) / 2, 0.0))
-    picture, _, params = fractals.render(recipe, index)
+    monkeypatch.setitem(pictures.FILTERS, "layered", filters.Filter(1.0, (first + second) / 2, 0.0))
+    picture, _, params = pictures.render(recipe, index)
     assert params["attempt"] == 1 and params["refused"] == ["contrast"]
     assert (picture == draws[1]).all()
 
@@ -168,7 +170,7 @@ def test_filters_refuse_what_is_poor():
     grey_ramp = np.broadcast_to(ramp[:, None, None], (64, 64, 3))
     noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     low = (noise // 16 + 100).astype(np.uint8)
-    bounds = fractals.FILTERS["layered"]
+    bounds = pictures.FILTERS["layered"]
     assert bounds.refuses(filters.figures(empty)) == "flat_tiles"
     assert bounds.refuses(filters.figures(low)) in {"contrast", "flat_tiles"}
     assert filters.Filter(0.5, 20.0, 4.0).refuses(filters.figures(np.ascontiguousarray(grey_ramp))) is not None
@@ -178,7 +180,7 @@ def test_filters_refuse_what_is_poor():
 @pytest.mark.parametrize("size", [256, 512])
 def test_figures_are_those_of_the_statistics(size):
     for seed in range(3):
-        picture, _ = fractals.draw("layered" if seed else "single", size, seed, 0)
+        picture, _ = pictures.draw("layered" if seed else "single", size, seed, 0)
         ours, theirs = filters.figures(picture), statistics.statistics(picture)
         if size == 256:
             assert ours.flat_tiles == pytest.approx(theirs.flat_tiles, abs=0.005)
@@ -189,7 +191,7 @@ def test_figures_are_those_of_the_statistics(size):
 def test_the_default_style_is_as_rich_as_photographs():
     """The bars of the project, medians over 48 pictures at 256 pixels."""
     recipe = FractalRecipe(count=48, size=256, seed=11)
-    found = statistics.medians([fractals.render(recipe, i)[0] for i in range(48)])
+    found = statistics.medians([pictures.render(recipe, i)[0] for i in range(48)])
     assert found.flat_tiles <= 0.10
     assert found.contrast >= 35
     assert found.bits_per_pixel >= 1.3
@@ -197,12 +199,12 @@ def test_the_default_style_is_as_rich_as_photographs():
 
 
 def test_layers_are_two_to_four_and_the_grey_style_is_grey():
-    layers = [fractals.draw("layered", 32, seed, 0)[1]["layers"] for seed in range(60)]
+    layers = [pictures.draw("layered", 32, seed, 0)[1]["layers"] for seed in range(60)]
     assert {len(names) for names in layers} == {2, 3, 4}
     kinds = {name.split()[0] for names in layers for name in names}
     assert kinds == {"zoom", "rose", "spiral", "lattice", "scatter", "flame"}
     for seed in range(6):
-        picture, summary = fractals.draw("grey", 64, seed, 0)
+        picture, summary = pictures.draw("grey", 64, seed, 0)
         assert set(np.unique(picture)) == {0, 127} and (picture[..., 0] == picture[..., 2]).all()
         assert isinstance(summary["patches"], bool)
 
@@ -306,5 +308,5 @@ def test_finish_stretches_to_the_full_range():
 def test_nothing_here_draws_from_numpys_global_generator():
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    fractals.render(FractalRecipe(count=1, size=32), 0)
+    pictures.render(FractalRecipe(count=1, size=32), 0)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002

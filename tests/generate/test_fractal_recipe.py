@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mixset.errors import InputError
-from mixset.generate.recipe import STYLES, FractalRecipe
+from mixset.generate.fractals.recipe import STYLES, FractalRecipe
 
 
 @pytest.mark.parametrize(

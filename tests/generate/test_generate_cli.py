@@ -18,7 +18,7 @@ from PIL import Image
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import MixingSet
-from mixset.generate import cli, families, job, make
+from mixset.generate import cli, families, make
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -27,7 +27,6 @@ Run = Callable[..., tuple[int, str, str]]
 def mixset(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command in this process; gives exit code, stdout and stderr."""
     monkeypatch.setitem(families.FAMILIES, "tiny", TINY)
-    monkeypatch.setattr(job, "SHARD", 4)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mixset", *map(str, arguments)])
@@ -47,7 +46,6 @@ def folder(tmp_path: Path) -> Path:
     """A set of ten pictures in three shards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.FAMILIES, "tiny", TINY)
-        patch.setattr(job, "SHARD", 4)
         return make(TinyRecipe(count=10), tmp_path / "set", workers=1, quiet=True)
 
 
@@ -209,7 +207,6 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
         from tiny_family import TINY
         from mixset.generate import cli, families, job
         families.FAMILIES["tiny"] = TINY
-        job.SHARD = 4
         cli.main()
     """
     out = tmp_path / "out"

@@ -22,14 +22,13 @@ from hypothesis import strategies as st
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet, manifest
-from mixset.generate import families, job, make
+from mixset.generate import families, make
 from mixset.shards import read_info
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(families.FAMILIES, "tiny", TINY)
-    monkeypatch.setattr(job, "SHARD", 4)
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -42,7 +41,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The set of 18 pictures, made by one worker in one go."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.FAMILIES, "tiny", TINY)
-        patch.setattr(job, "SHARD", 4)
         return files(make(TinyRecipe(count=18), tmp_path_factory.mktemp("reference") / "set", workers=1, quiet=True))
 
 
@@ -162,7 +160,6 @@ import sys
 from tiny_family import TINY, TinyRecipe
 from mixset.generate import families, job
 families.FAMILIES["tiny"] = TINY
-job.SHARD = 4
 job.make(TinyRecipe(count=18), sys.argv[1], workers=int(sys.argv[2]))
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from mixset.generate.families import Family
 
-TINY = Family("tiny_family:TinyRecipe", "tiny_family:render")
+TINY = Family("noise of 8 pixels", "tiny_family:TinyRecipe", "tiny_family:render_all", shard=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,20 @@ class TinyRecipe:
     seed: int = 0
     family: ClassVar[str] = "tiny"
 
+    def resolved(self) -> TinyRecipe:
+        return self
+
     def to_json(self) -> dict[str, Any]:
         return {"family": self.family, "size": self.size, "seed": self.seed}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], *, count: int) -> TinyRecipe:
         return cls(count=count, size=values["size"], seed=values["seed"])
+
+
+def render_all(recipe: TinyRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    """`render` for several."""
+    return (render(recipe, index) for index in indices)
 
 
 def render(recipe: TinyRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:

@@ -74,7 +74,7 @@ def test_imports_run_along_the_arrows(path: Path) -> None:
             assert module.split(".")[0] not in ("torch", "torchvision"), f"{where}: {home} is free of torch"
 
 
-FRACTALS = [f"mixset.generate.{name}" for name in ("fractals", "job", "defaults", "commands")]
+FRACTALS = [f"mixset.generate.{name}" for name in ("fractals.pictures", "job", "defaults", "commands")]
 
 
 def modules(folder: str) -> list[str]:

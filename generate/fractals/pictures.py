@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..filters import Filter, figures
+from ..palettes import Harmony
+from ..rng import Draws, picture_seed
+from ..tone import finish
 from .canvas import LAYERS, Canvas, Plane, canvas_of
 from .density import stamp
-from .filters import Filter, figures
 from .layers import finish_layer, full_system, lay_ground, paint_flame, paint_system, whole_system
-from .palettes import Harmony
 from .recipe import FractalRecipe
-from .rng import Draws, picture_seed
-from .tone import finish
 from .views import ARRANGEMENTS, sample_view
 
 ATTEMPTS = 8
@@ -26,6 +27,11 @@ FILTERS = {
     "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
     "grey": Filter(flat_tiles=0.8, contrast=10.0, colour_entropy=0.0),
 }
+
+
+def render_all(recipe: FractalRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    """`render` for several pictures, one after another."""
+    return (render(recipe, index) for index in indices)
 
 
 def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .elementary import cosine, sine
+from ..elementary import cosine, sine
+from ..rng import Draws
 from .kernels import BASE, base_sample, paint
-from .rng import Draws
 from .systems import System
 
 PROBE = 32

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .elementary import log2
-from .rng import next_word
+from ..elementary import log2
+from ..rng import next_word
 
 STEPS = 1024
 """Entries of a level table."""

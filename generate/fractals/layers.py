@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..elementary import cosine, sine
+from ..palettes import Harmony, sample_palette
+from ..rng import Draws
 from .canvas import Canvas, Plane
-from .elementary import cosine, sine
 from .flames import POPULATION, VARIATIONS, Flame, play, sample_flame
 from .grounds import sample_ground
-from .palettes import Harmony, sample_palette
-from .rng import Draws
 from .systems import System, sample_system
 from .views import Base, View, paint_view, whole_view
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .rng import next_uniform, next_word
+from ..rng import next_uniform, next_word
 
 BASE = 4096
 BASE_WORD = 4.0

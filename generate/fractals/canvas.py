@@ -6,9 +6,9 @@ import threading
 
 import numpy as np
 
+from ..palettes import COLOURS
+from ..tone import LOOK, composite
 from .density import enlarge, level_table, smooth, unpack
-from .palettes import COLOURS
-from .tone import LOOK, composite
 
 LAYERS = 4
 """The most layers a picture has."""

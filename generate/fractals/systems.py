@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .elementary import cosine, sine
-from .rng import Draws
+from ..elementary import cosine, sine
+from ..rng import Draws
 
 STEEPEST = 0.97
 """The largest singular value allowed: below 1, so that every system contracts and its attractor is bounded."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from .elementary import angle, cosine, sine
-from .rng import Draws, next_word
+from ..elementary import angle, cosine, sine
+from ..rng import Draws, next_word
 from .systems import System, sample_system
 
 VARIATIONS = (

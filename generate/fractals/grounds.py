@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .elementary import angle, cosine, log2, sine
-from .rng import Draws, next_uniform
+from ..elementary import angle, cosine, log2, sine
+from ..rng import Draws, next_uniform
 
 _KINDS = {"julia": 0.32, "warp": 0.30, "plasma": 0.14, "spiral": 0.14, "gradient": 0.10}
 
