@@ -89,5 +89,8 @@ class SetRecipe:
             raise InputError(
                 f"recipe: fields {', '.join(sorted(given ^ names))} are missing or unknown; make a new set"
             )
-        fields = {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}
-        return cls(count=count, **fields)
+        return cls(count=count, **{name: _from_json(values[name]) for name in names})
+
+
+def _from_json(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
