@@ -55,6 +55,13 @@ FAMILIES: dict[str, Family] = {
         "mixset.generate.fractals.recipe:FractalRecipe",
         "mixset.generate.fractals.pictures:render_all",
     ),
+    "fvis": Family(
+        "feature visualisations of a network's units",
+        "mixset.generate.fvis.recipe:FVisRecipe",
+        "mixset.generate.fvis.pictures:render_all",
+        on_device=True,
+        shard=64,
+    ),
 }
 
 

@@ -1,0 +1,325 @@
+"""Feature visualisations by lucent: the one place that imports it, and that mends what hurts when there are many."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mixset.errors import InputError
+
+from .objectives import Unit, scores, similarity
+
+with warnings.catch_warnings():
+    # kornia, which lucent brings, scripts functions in a way that torch warns of at every import.
+    warnings.simplefilter("ignore")
+    from lucent.optvis import objectives as lucent_objectives
+    from lucent.optvis import render
+    from lucent.optvis.param import color, spatial
+
+ATTEMPTS = 4
+"""A picture is optimised for at most this many units; the last one is kept whatever it looks like."""
+EARLY = 3
+"""After so many steps a unit without any gradient is given up."""
+FLAT = 5.0
+"""A picture whose colours have a smaller standard deviation, in steps of 0 to 255, shows nothing."""
+
+# lucent's ranges of rotation and scale; its shifts, of up to 11 pixels in a picture of 224, as a share of the side.
+ROTATION, SCALE, SHIFT = math.radians(10.0), 0.1, 1 / 16
+
+_PATCHING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Visualised:
+    """Feature visualisations, and how they came about."""
+
+    pictures: np.ndarray
+    """(N, S, S, 3) uint8."""
+    units: list[Unit]
+    """What each shows."""
+    scores: np.ndarray
+    """(N,) float32: the objective of the finished picture, at its own size and untransformed."""
+    refused: list[list[str]]
+    """For each, why earlier units were given up: "dead" (no gradient) or "flat" (nothing to see)."""
+
+
+def visualise(
+    body: nn.Module,
+    choose: Callable[[int, int], Unit],
+    seeds: Sequence[int],
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    size: int,
+    steps: int = 64,
+    lr: float = 0.15,
+    objective: str = "channel",
+    diversity: float = 0.0,
+    amp: torch.dtype | None = None,
+) -> Visualised:
+    """Optimise one picture for each seed, all at once, on the device where the network is.
+
+    The network is run in eval mode, only as far as the last layer that is looked at, and without gradients of its
+    weights; it, its hooks and the global random states are left as they were. On a CPU with one torch thread the
+    result is a function of the arguments, bit for bit.
+
+    Args:
+        body: takes (N, 3, S, S) normalised pictures.
+        choose: (place, attempt) → the unit that the picture at this place shows; a unit that is dead or gives a flat
+            picture is followed by the one of the next attempt.
+        seeds: one for each picture, of its first noise and its transformations; 0 to 2**64 - 1.
+        mean, std: the normalisation of `body`, per channel, in units of [0, 1] pictures.
+        size: height and width in pixels.
+        steps: of Adam.
+        lr: its learning rate; 0.15 gives in 64 steps what lucent's 0.05 gives in 512.
+        objective: of `objectives.OBJECTIVES`.
+        diversity: how much the likeness of the pictures of a layer counts against their scores.
+        amp: type of mixed precision inside the network.
+
+    Raises:
+        InputError: the network cannot take such pictures, or a layer is not reached.
+    """
+    places = list(range(len(seeds)))
+    attempts, refused = [0] * len(seeds), [list[str]() for _ in seeds]
+    units = [choose(place, 0) for place in places]
+    pictures = np.empty((len(seeds), size, size, 3), np.uint8)
+    found = np.empty(len(seeds), np.float32)
+    settings = _Settings(tuple(mean), tuple(std), size, steps, lr, objective, diversity, amp)
+
+    def next_attempt(place: int, reason: str) -> None:
+        refused[place].append(reason)
+        attempts[place] += 1
+        units[place] = choose(place, attempts[place])
+
+    while places:
+        last = [attempts[place] == ATTEMPTS - 1 for place in places]
+        noises = [(seeds[place], attempts[place]) for place in places]
+        try:
+            done, values = _optimise(body, [units[place] for place in places], noises, last, settings)
+        except _Dead as error:
+            for row in error.rows:
+                next_attempt(places[row], "dead")
+            continue
+        flat = [not final and picture.std((0, 1)).mean() < FLAT for final, picture in zip(last, done, strict=True)]
+        pictures[places], found[places] = done, values
+        places = [place for place, again in zip(places, flat, strict=True) if again]
+        for place in places:
+            next_attempt(place, "flat")
+    return Visualised(pictures, units, found, refused)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: int
+    steps: int
+    lr: float
+    objective: str
+    diversity: float
+    amp: torch.dtype | None
+
+
+def _optimise(
+    body: nn.Module, units: list[Unit], noises: list[tuple[int, int]], last: list[bool], settings: _Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """One call of lucent's `render_vis`: pictures (n, S, S, 3) uint8 and their scores (n,) float32."""
+    device = next(body.parameters()).device
+    randoms = [np.random.Generator(np.random.Philox(key=np.array(noise, np.uint64))) for noise in noises]
+    tapped = _Tapped(body, list(dict.fromkeys(unit.layer for unit in units)), settings)
+
+    def loss(layer: Callable[[str], Tensor]) -> Tensor:
+        features = {name: layer(name) for name in tapped.layers}
+        wanted = -scores(settings.objective, features, units).sum()
+        if settings.diversity:
+            wanted = wanted + settings.diversity * similarity(features, units)
+        return wanted
+
+    with _as_it_was(body, device):
+        images = render.render_vis(
+            tapped,
+            lucent_objectives.Objective(loss, settings.objective, settings.objective),
+            param_f=lambda: _picture_parameters(randoms, settings.size, device),
+            optimizer=lambda parameters: _Watched(parameters, settings.lr, last),
+            transforms=[_Wobble(randoms, settings.steps, device)],
+            thresholds=(settings.steps,),
+            preprocess=False,
+            progress=False,
+            show_image=False,
+            fixed_image_size=0,  # no resizing at all; lucent would scale up to 224 pixels
+        )
+        pictures = np.rint(images[0] * 255.0).astype(np.uint8)
+        with torch.no_grad():
+            shown = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255.0
+            features = tapped.features(shown)
+            return pictures, scores(settings.objective, features, units).cpu().numpy()
+
+
+class _Reached(Exception):
+    """Raised in the network's forward pass when nothing more is to be seen."""
+
+
+class _Dead(Exception):
+    """Units without gradient, by row."""
+
+    def __init__(self, rows: list[int]) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+class _Tapped(nn.Module):
+    """A network as lucent shall see it: normalisation in front, a module for each layer looked at, nothing else.
+
+    lucent hooks every module that it sees, on every call, and takes none away: these modules go with this object, and
+    the network bears hooks of ours within a forward pass alone.
+    """
+
+    def __init__(self, body: nn.Module, layers: list[str], settings: _Settings) -> None:
+        super().__init__()
+        object.__setattr__(self, "body", body)  # hidden from lucent, which walks `_modules`
+        self.layers = layers
+        for name in layers:
+            self._modules[name] = nn.Identity()  # add_module would refuse dots, lucent takes them
+        device = next(body.parameters()).device
+        self.mean = torch.tensor(settings.mean, device=device).view(1, -1, 1, 1)
+        self.std = torch.tensor(settings.std, device=device).view(1, -1, 1, 1)
+        self.amp = settings.amp
+
+    def forward(self, pictures: Tensor) -> None:
+        for name, features in self.features(pictures).items():
+            self._modules[name](features)  # type: ignore[misc]
+
+    def features(self, pictures: Tensor) -> dict[str, Tensor]:
+        """The output of each layer looked at, (N, C, H, W), where it is first reached."""
+        found: dict[str, Tensor] = {}
+
+        def keep(name: str, output: Tensor) -> None:
+            if name in found:
+                return
+            if len(found) + 1 < len(self.layers):
+                output = output.clone()  # the network goes on, and may work in place
+            found[name] = output
+            if len(found) == len(self.layers):
+                raise _Reached
+
+        handles = [
+            self.body.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: keep(name, output))
+            for name in self.layers
+        ]
+        inputs = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        try:
+            with torch.autocast(pictures.device.type, dtype=self.amp, enabled=self.amp is not None):
+                self.body(inputs)
+        except _Reached:
+            return found
+        except RuntimeError as error:
+            # lucent takes RuntimeErrors of the network, out of memory among them, for layers that are not needed.
+            size = "×".join(map(str, pictures.shape[2:]))
+            reason = str(error).splitlines()[0]
+            raise InputError(f"network: cannot take {len(pictures)} pictures of {size} pixels ({reason})") from error
+        finally:
+            for handle in handles:
+                handle.remove()
+        lost = ", ".join(name for name in self.layers if name not in found)
+        raise InputError(f"network: its forward pass does not reach layer {lost}")
+
+
+def _picture_parameters(
+    randoms: Sequence[np.random.Generator], size: int, device: torch.device
+) -> tuple[list[Tensor], Callable[[], Tensor]]:
+    """lucent's Fourier parameters and the pictures (n, 3, S, S) in [0, 1] that they stand for.
+
+    Each picture starts from noise of its own. The colours are decorrelated by lucent's matrix, which lucent itself
+    would carry to the first GPU at every step.
+    """
+    with _PATCHING:
+        before, spatial.device = spatial.device, device
+        try:
+            parameters, fourier = spatial.fft_image((len(randoms), 3, size, size))
+        finally:
+            spatial.device = before
+    spectra = parameters[0]
+    noise = np.stack([random.standard_normal(spectra.shape[1:], np.float32) for random in randoms])
+    with torch.no_grad():
+        spectra.copy_(torch.from_numpy(0.01 * noise))
+    colours = torch.from_numpy(color.color_correlation_normalized).to(device)
+
+    def pictures() -> Tensor:
+        planes = fourier()
+        return torch.sigmoid((colours @ planes.flatten(2)).view(planes.shape))
+
+    return parameters, pictures
+
+
+class _Wobble:
+    """Turn, scale and shift each picture by draws of its own at each step: lucent's five transformations as one.
+
+    What comes in at the border is the picture reflected, not grey, which the network would see as an edge.
+    """
+
+    def __init__(self, randoms: Sequence[np.random.Generator], steps: int, device: torch.device) -> None:
+        uniform = np.stack([random.random((steps, 4), np.float32) for random in randoms], 1) * 2 - 1
+        turn, scale = uniform[..., 0] * ROTATION, 1 + uniform[..., 1] * SCALE
+        rows = np.empty((*turn.shape, 2, 3), np.float32)
+        rows[..., 0, 0] = rows[..., 1, 1] = np.cos(turn) / scale
+        rows[..., 1, 0] = np.sin(turn) / scale
+        rows[..., 0, 1] = -rows[..., 1, 0]
+        rows[..., 2] = uniform[..., 2:] * (2 * SHIFT)
+        self.rows = torch.from_numpy(rows).to(device)
+        self.step = 0
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        grid = functional.affine_grid(self.rows[self.step], list(pictures.shape), align_corners=False)
+        self.step += 1
+        return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+
+
+class _Watched(torch.optim.Adam):
+    """Adam that gives up after `EARLY` steps if pictures have had no gradient, those on their last attempt excepted."""
+
+    def __init__(self, parameters: list[Tensor], lr: float, last: list[bool]) -> None:
+        super().__init__(parameters, lr=lr)
+        self.spectra, self.last, self.taken = parameters[0], last, 0
+        self.gradients = torch.zeros(len(last), device=self.spectra.device)
+
+    def step(self, closure: Callable[[], Any]) -> None:  # type: ignore[override]
+        closure()
+        if self.taken < EARLY:
+            assert self.spectra.grad is not None
+            self.gradients += self.spectra.grad.abs().amax((1, 2, 3, 4))
+            self.taken += 1
+            if self.taken == EARLY:
+                living = (self.gradients > 0).tolist()
+                if dead := [row for row, lives in enumerate(living) if not lives and not self.last[row]]:
+                    raise _Dead(dead)
+        super().step()
+
+
+@contextlib.contextmanager
+def _as_it_was(body: nn.Module, device: torch.device) -> Iterator[None]:
+    """Freeze the network in eval mode; put it and the global random states back afterwards."""
+    training = [module for module in body.modules() if module.training]
+    wanted = [weights for weights in body.parameters() if weights.requires_grad]
+    numpy_state = np.random.get_state()  # noqa: NPY002 - lucent's
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            body.eval()
+            for weights in wanted:
+                weights.requires_grad_(False)
+            yield
+        finally:
+            for module in training:
+                module.training = True
+            for weights in wanted:
+                weights.requires_grad_(True)
+            np.random.set_state(numpy_state)  # noqa: NPY002

