@@ -114,6 +114,8 @@ class Progress:
         self.terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
+        if self.terminal:
+            self._show()  # what takes a minute to begin shows that it has begun
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from .errors import DamagedPicture, InputError
-from .partials import create_locked, sync_folder
+from .partials import create_locked, partial_of, sync_folder
 from .shard_format import COMPRESSIONS, FORMAT, FORMAT_VERSION, ContentHash, canonical_json, fixed_width, plain_text
 
 # What h5py and HDF5 raise over bytes that are not the ones written, wherever in the file they lie.
@@ -57,7 +57,7 @@ class ShardWriter:
         if compression not in COMPRESSIONS:
             raise InputError(f"compression: {compression!r} is unknown; choose from {', '.join(COMPRESSIONS)}")
         self.path = Path(path)
-        self.partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
+        self.partial = partial_of(self.path)
         self.shape, self.count = (int(shape[0]), int(shape[1])), int(count)
         self.compression = compression
         self.attributes = {

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import h5py
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset import DamagedPicture, InputError, ShardWriter
-from mixset.partials import remove_abandoned
+from mixset import DamagedPicture, InputError, ShardWriter, partials
+from mixset.partials import partial_of, remove_abandoned, write_atomically
 from mixset.shards import read_info, read_record, verified_pictures, verify
 
 RECIPE = {"family": "noise", "seed": 7}
@@ -127,9 +128,44 @@ def test_abandoned_partials_go_and_living_ones_stay(tmp_path: Path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
     with ShardWriter(tmp_path / "live.h5", family="n", recipe={}, start_index=0, shape=(8, 8), count=1) as writer:
         remove_abandoned(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [f"live.h5.{os.getpid()}.partial"]
+        assert list(tmp_path.iterdir()) == [partial_of(tmp_path / "live.h5")]
         writer.add(np.zeros((8, 8, 3), np.uint8), 0, {})
     assert verify(tmp_path / "live.h5").count == 1
+
+
+def test_hosts_that_share_a_folder_leave_each_other_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose locks are not seen here, and whose process ids mean others."""
+    here = partial_of(tmp_path / "a.h5")
+    monkeypatch.setattr(partials, "HOST", "node-17")
+    there = partial_of(tmp_path / "a.h5")
+    monkeypatch.undo()
+    assert here != there
+    for path in (here, there):
+        path.write_bytes(b"half a shard")
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [there]
+    os.utime(there, times=(0, time.time() - 25 * 3600))
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_in_the_making_is_locked_and_what_a_dead_namesake_left_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial_of(tmp_path / "a.json").write_bytes(b"longer than what comes")
+    fsync, seen = os.fsync, []
+
+    def look(handle: int) -> None:
+        remove_abandoned(tmp_path)
+        seen.append(partial_of(tmp_path / "a.json").exists())
+        fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", look)
+        write_atomically(tmp_path / "a.json", b"{}")
+    assert seen == [True, False], "first the file, then the folder"
+    assert (tmp_path / "a.json").read_bytes() == b"{}"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
 
 @pytest.fixture(scope="module")
