@@ -7,7 +7,8 @@ same size in the same number of steps: lucent's `render_vis` with its defaults, 
 pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` in batches of 32, the folding of
 batch norms included. They take turns, and CPU time is what counts. lucent's hooks are taken away after each of its
 calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished picture at its own size. The third table is the peak of memory in processes of their own.
+channel's mean for the finished picture at its own size. The
+last table is the peak of memory in processes of their own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def ours(network: LoadedNetwork, layer: str, channels: Iterable[int], steps: int
     """Pictures (n, S, S, 3) uint8 of the channels, in one batch."""
     units = [Unit(layer, channel) for channel in channels]
     return visualise(
-        folded(network.body, keep=[layer]),
+        folded(network.body, keep=[layer], size=size),
         lambda place, attempt: units[place],
         range(len(units)),
         mean=network.mean,
@@ -130,9 +131,8 @@ def growth(network: LoadedNetwork, calls: int, rival_calls: int) -> None:
         times = [timed(lambda: call(number % 24))[0] for number in range(count + 1)][1:]  # noqa: B023
         first, last = statistics.median(times[:20]), statistics.median(times[-20:])
         hooks = sum(len(module._forward_hooks) for module in network.body.modules())
-        print(
-            f"{name:<8} {count:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s, {last / first:.2f}x, {hooks} hooks left"
-        )
+        told = f"{name:<8} {count:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s"
+        print(f"{told}, {last / first:.2f}x, {hooks} hooks left")
         remove_hooks(network.body)
 
 
@@ -168,17 +168,10 @@ def main() -> None:
     growth(network, options.calls, min(240, options.calls))
     print("\nMemory, MB per picture of a batch (middle layer)")
     for size in (96, 224):
-        peaks = [
-            float(
-                subprocess.run(
-                    [sys.executable, __file__, "--memory", str(batch), str(size)],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                ).stdout
-            )
-            for batch in (8, 24)
-        ]
+        peaks = []
+        for batch in (8, 24):
+            command = [sys.executable, __file__, "--memory", str(batch), str(size)]
+            peaks.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
         print(f"{size} px: {(peaks[1] - peaks[0]) / 16:.1f}")
 
 

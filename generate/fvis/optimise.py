@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mixset.errors import InputError
-
 from .objectives import Unit, scores, similarity
+from .tapped import Tapped
 
 with warnings.catch_warnings():
     # kornia, which lucent brings, scripts functions in a way that torch warns of at every import.
@@ -136,10 +135,11 @@ def _optimise(
     """One call of lucent's `render_vis`: pictures (n, S, S, 3) uint8 and their scores (n,) float32."""
     device = next(body.parameters()).device
     randoms = [np.random.Generator(np.random.Philox(key=np.array(noise, np.uint64))) for noise in noises]
-    tapped = _Tapped(body, list(dict.fromkeys(unit.layer for unit in units)), settings)
+    layers = list(dict.fromkeys(unit.layer for unit in units))
+    tapped = Tapped(body, layers, settings.mean, settings.std, settings.amp)
 
     def loss(layer: Callable[[str], Tensor]) -> Tensor:
-        features = {name: layer(name) for name in tapped.layers}
+        features = {name: layer(name) for name in layers}
         wanted = -scores(settings.objective, features, units).sum()
         if settings.diversity:
             wanted = wanted + settings.diversity * similarity(features, units)
@@ -165,73 +165,12 @@ def _optimise(
             return pictures, scores(settings.objective, features, units).cpu().numpy()
 
 
-class _Reached(Exception):
-    """Raised in the network's forward pass when nothing more is to be seen."""
-
-
 class _Dead(Exception):
     """Units without gradient, by row."""
 
     def __init__(self, rows: list[int]) -> None:
         super().__init__(rows)
         self.rows = rows
-
-
-class _Tapped(nn.Module):
-    """A network as lucent shall see it: normalisation in front, a module for each layer looked at, nothing else.
-
-    lucent hooks every module that it sees, on every call, and takes none away: these modules go with this object, and
-    the network bears hooks of ours within a forward pass alone.
-    """
-
-    def __init__(self, body: nn.Module, layers: list[str], settings: _Settings) -> None:
-        super().__init__()
-        object.__setattr__(self, "body", body)  # hidden from lucent, which walks `_modules`
-        self.layers = layers
-        for name in layers:
-            self._modules[name] = nn.Identity()  # add_module would refuse dots, lucent takes them
-        device = next(body.parameters()).device
-        self.mean = torch.tensor(settings.mean, device=device).view(1, -1, 1, 1)
-        self.std = torch.tensor(settings.std, device=device).view(1, -1, 1, 1)
-        self.amp = settings.amp
-
-    def forward(self, pictures: Tensor) -> None:
-        for name, features in self.features(pictures).items():
-            self._modules[name](features)  # type: ignore[misc]
-
-    def features(self, pictures: Tensor) -> dict[str, Tensor]:
-        """The output of each layer looked at, (N, C, H, W), where it is first reached."""
-        found: dict[str, Tensor] = {}
-
-        def keep(name: str, output: Tensor) -> None:
-            if name in found:
-                return
-            if len(found) + 1 < len(self.layers):
-                output = output.clone()  # the network goes on, and may work in place
-            found[name] = output
-            if len(found) == len(self.layers):
-                raise _Reached
-
-        handles = [
-            self.body.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: keep(name, output))
-            for name in self.layers
-        ]
-        inputs = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        try:
-            with torch.autocast(pictures.device.type, dtype=self.amp, enabled=self.amp is not None):
-                self.body(inputs)
-        except _Reached:
-            return found
-        except RuntimeError as error:
-            # lucent takes RuntimeErrors of the network, out of memory among them, for layers that are not needed.
-            size = "×".join(map(str, pictures.shape[2:]))
-            reason = str(error).splitlines()[0]
-            raise InputError(f"network: cannot take {len(pictures)} pictures of {size} pixels ({reason})") from error
-        finally:
-            for handle in handles:
-                handle.remove()
-        lost = ", ".join(name for name in self.layers if name not in found)
-        raise InputError(f"network: its forward pass does not reach layer {lost}")
 
 
 def _picture_parameters(

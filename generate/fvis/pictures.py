@@ -46,7 +46,7 @@ def _render_batch(recipe: FVisRecipe, group: int, device: str) -> list[tuple[np.
         return another_unit(recipe, units[place], seeds[place], attempt) if attempt else units[place]
 
     done = visualise(
-        folded(network.body, keep=[units[0].layer]).to(device),
+        folded(network.body, keep=[units[0].layer], size=recipe.size).to(device),
         choose,
         seeds,
         mean=network.mean,

@@ -56,7 +56,7 @@ class Features:
 
 class TestObjectives:
     maps = Features({"a": torch.randn(5, 7, 6, 6), "b": torch.randn(5, 4, 3, 3)})
-    units = [Unit("a", 3), Unit("b", 1), Unit("a", 3), Unit("a", 0), Unit("b", 2)]
+    units = (Unit("a", 3), Unit("b", 1), Unit("a", 3), Unit("a", 0), Unit("b", 2))
 
     @pytest.mark.parametrize("name", ["channel", "neuron"])
     def test_channels_and_neurons_are_lucents(self, name):
