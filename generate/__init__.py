@@ -9,9 +9,10 @@ from mixset.lazy import lazy_exports
 if TYPE_CHECKING:
     from .defaults import default_set
     from .fractals.recipe import FractalRecipe
+    from .fvis.recipe import FVisRecipe
     from .job import make
 
-_HOMES = {"FractalRecipe": "fractals.recipe", "default_set": "defaults", "make": "job"}
-__all__ = ["FractalRecipe", "default_set", "make"]
+_HOMES = {"FVisRecipe": "fvis.recipe", "FractalRecipe": "fractals.recipe", "default_set": "defaults", "make": "job"}
+__all__ = ["FVisRecipe", "FractalRecipe", "default_set", "make"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)
