@@ -26,6 +26,8 @@ TORCH = 5
 ATTACK = 6
 OUTLIERS = 7
 """Synthetic out-of-distribution pictures."""
+FVIS = 8
+"""Units and seeds of Iterative's feature visualisations: the epoch is the refresh, the index the picture of it."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

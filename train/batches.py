@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,17 @@ PADDING = 4
 """Pixels of black around a picture in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
 
 
+class Batch(NamedTuple):
+    """What the loader hands over."""
+
+    pictures: Tensor
+    """(N, 3, H, W) float32 in [0, 1]; where the method makes pictures at their step, the crops (N, H, W, 3) uint8."""
+    labels: Tensor
+    """(N,) int64."""
+    indices: Tensor
+    """(N,) int64: places in the training set."""
+
+
 class TrainingSet(Dataset):
     """A data set's pictures, cropped, flipped and through the method's picture transform; a function of their keys."""
 
@@ -32,13 +43,23 @@ class TrainingSet(Dataset):
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def batch(self, epoch: int, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Some of an epoch's pictures: images (N, 3, H, W) float32 in [0, 1] and labels (N,) int64."""
+    def batch(self, epoch: int, indices: np.ndarray) -> Batch:
+        """Some of an epoch's pictures, as far as they can be made ahead of their step."""
         key = Key(seed=self.seed, epoch=epoch)
-        images = self.method.pictures(self._cut(key, indices), key, indices)
-        return torch.from_numpy(images), torch.from_numpy(self.pictures.labels[indices])
+        pictures = self._cut(key, indices)
+        if self.method.in_loader:
+            pictures = self.method.pictures(pictures, key, indices)
+        labels = self.pictures.labels[indices]
+        return Batch(torch.from_numpy(pictures), torch.from_numpy(labels), torch.from_numpy(indices))
 
-    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor] | InputError:
+    def images(self, epoch: int, batch: Batch) -> Tensor:
+        """The network's pictures of a batch, (N, 3, H, W) float32 in [0, 1]: what is left to do at their step."""
+        if self.method.in_loader:
+            return batch.pictures
+        key = Key(seed=self.seed, epoch=epoch)
+        return torch.from_numpy(self.method.pictures(batch.pictures.numpy(), key, batch.indices.numpy()))
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
         """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
         try:
             return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
@@ -99,7 +120,7 @@ def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int, dev
     )
 
 
-def batches(loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(loader: DataLoader) -> Iterator[Batch]:
     """The batches of the plan's epoch; a broken picture raises its InputError here."""
     for batch in loader:
         if isinstance(batch, InputError):

@@ -16,6 +16,40 @@ from pixmix.settings import PixMixSettings
 
 
 @dataclass(frozen=True, kw_only=True)
+class IterativeSettings:
+    """The method iterative: which feature visualisations are mixed in, and when they are made.
+
+    The paper makes them "at each iteration" and says no more; that is `--iterative.every 1`.
+    """
+
+    size: int = 512
+    """Pictures in the pool; the oldest make way for new ones. Before the first, inputs are mixed alone."""
+    every: int = 50
+    """Steps from one refresh of the pool to the next."""
+    batch: int = 64
+    """Pictures a refresh, each of a random channel of a random convolution; each process makes as many of its own."""
+    steps: int = 32
+    """Of the optimiser, for each picture."""
+    lr: float = 0.15
+    """Learning rate of the pictures."""
+    budget: float | None = None
+    """Largest share of the time for refreshes: after ten of them their times set `every` for the rest of the run, which
+    then depends on the machine."""
+
+    def __post_init__(self) -> None:
+        for name in ("size", "every", "batch", "steps", "lr"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value <= 0:
+                raise InputError(f"--iterative.{name} {value}: must be a number above zero")
+        if self.batch > self.size:
+            raise InputError(
+                f"--iterative.batch {self.batch}: the pool holds --iterative.size {self.size} pictures; give no more"
+            )
+        if self.budget is not None and not 0 < self.budget < 1:
+            raise InputError(f"--iterative.budget {self.budget}: must be a share of the time, above 0 and below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Train a classifier and measure how safe it is.
 
@@ -35,14 +69,15 @@ class TrainConfig:
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
     method: str = "baseline"
-    """baseline, cutout, mixup, cutmix, pixmix, mix-input (PixMix without a mixing set) or mix-aug (PixMix that mixes
-    with the mixing set alone)."""
+    """baseline, cutout, mixup, cutmix, pixmix, mix-input (PixMix without a mixing set), mix-aug (PixMix that mixes
+    with the mixing set alone) or iterative (PixMix with feature visualisations of the network in training)."""
     mixing_set: tuple[str, ...] = ()
     """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
     ./fractals for a folder of that name)."""
     weights: tuple[float, ...] = ()
     """How often each folder of --mixing-set is drawn from; by default each picture equally often."""
     mix: PixMixSettings = field(default_factory=PixMixSettings)
+    iterative: IterativeSettings = field(default_factory=IterativeSettings)
 
     network: str = "wrn-40-4"
     """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function (called with num_classes=N)."""

@@ -69,13 +69,16 @@ def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Imag
     tiles, captions = [], []
     methods = [
         make_method(name, dataset_classes=1000, size=size, mean=HALF, pool=pool, settings=config.mix)
-        for name in METHODS
+        for name, row in METHODS.items()
+        if not row.in_training
     ]
     for row, method in itertools.product(range(3 if len(pictures) == 1 else len(pictures)), methods):
         place, epoch = (0, row) if len(pictures) == 1 else (row, 0)
         tiles.append(_made(method, batch, Key(seed=config.seed, epoch=epoch))[place])
         captions.append(method.name)
-    return sheet(tiles, captions, title="The methods", columns=len(methods), tile=TILE)
+    absent = ", ".join(name for name, row in METHODS.items() if row.in_training)
+    title = f"The methods, but for {absent}, which looks at a network in training"
+    return sheet(tiles, captions, title=title, columns=len(methods), tile=TILE)
 
 
 def _made(method: Method, batch: np.ndarray, key: Key) -> np.ndarray:
@@ -150,9 +153,9 @@ def draw_training(data: TrainingData, method: Method, seed: int, pictures: Mixin
     made = TrainingSet(data.train, method, seed=seed, flip=data.flip)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
-        images, labels = made.batch(epoch, spread)
+        batch = made.batch(epoch, spread)
         key = StepKey(seed=seed, epoch=epoch, step=0)
-        images, _ = method.batch(images, labels, key=key, classes=len(data.classes))
+        images, _ = method.batch(made.images(epoch, batch), batch.labels, key=key, classes=len(data.classes))
         rows.append(_uint8(images.numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
     sheet(list(np.concatenate(rows)), captions, columns=8, tile=128).save(folder / "pictures.png")

@@ -16,7 +16,7 @@ from pixmix.forwarding import PictureSet, to_device
 from pixmix.methods.base import Method, StepKey
 
 from . import checkpoints
-from .batches import BatchPlan, TrainingSet, batches, training_loader
+from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
 from .config import TrainConfig
 from .data import TrainingData
 from .processes import Processes, precision
@@ -61,7 +61,10 @@ class Training:
         self.plan = BatchPlan(
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
+        self.pictures = TrainingSet(data.train, method, seed=config.seed, flip=data.flip)
         self.epoch = self.position = 0
+        self.seconds = 0.0
+        """What the epoch took up to the last checkpoint in it."""
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
 
     def run(self) -> None:
@@ -72,8 +75,7 @@ class Training:
         if self.processes.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
             parallel = DistributedDataParallel(self.network, device_ids=ids)
-        pictures = TrainingSet(self.data.train, self.method, seed=self.config.seed, flip=self.data.flip)
-        loader = training_loader(pictures, self.plan, workers=self.config.workers, device=self.device)
+        loader = training_loader(self.pictures, self.plan, workers=self.config.workers, device=self.device)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with Progress(self.config.epochs * count, "pictures", done=done, quiet=not self.processes.leads) as progress:
@@ -81,28 +83,30 @@ class Training:
                 self._run_epoch(parallel, loader, progress)
 
     def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
-        start, config = time.monotonic(), self.config
+        start, config = time.monotonic() - self.seconds, self.config
         self.plan.set_epoch(self.epoch, self.position)
-        for images, labels in batches(loader):
-            self._step(parallel, images, labels)
+        for batch in batches(loader):
+            self._step(parallel, batch)
             progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
             self.position += 1
             if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
+                self.seconds = time.monotonic() - start
                 self.save()
         (loss,) = self.processes.total(self.loss_sum.item())
         loss /= self.plan.steps * self.processes.world
         if not math.isfinite(loss):
             raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower --lr {config.lr:g}")
         error = self.test()
-        self.epoch, self.position = self.epoch + 1, 0
+        self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.loss_sum.zero_()
+        seconds = time.monotonic() - start
+        noted, words = self.method.on_epoch(self.epoch, seconds)
         if self.processes.leads:
-            seconds = time.monotonic() - start
-            self.folder.append(
-                {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr(), "seconds": round(seconds, 3)}
-            )
+            entry = {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr()}
+            self.folder.append({**entry, "seconds": round(seconds, 3), **noted})
             progress.say(
                 f"epoch {self.epoch}/{config.epochs}: loss {loss:.3f}, test error {error:.1%}, {duration(seconds)}"
+                + (f", {words}" if words else "")
             )
         self.save()
 
@@ -110,10 +114,12 @@ class Training:
         steps = self.plan.steps
         return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
 
-    def _step(self, parallel: nn.Module, images: Tensor, labels: Tensor) -> None:
+    def _step(self, parallel: nn.Module, batch: Batch) -> None:
+        self.method.on_step(self.body)
         parallel.train()
+        images = self.pictures.images(self.epoch, batch)
         images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
-        labels = labels.to(self.device, non_blocking=True)
+        labels = batch.labels.to(self.device, non_blocking=True)
         key = StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
         images, targets = self.method.batch(images, labels, key=key, classes=len(self.data.classes))
         for group in self.optimizer.param_groups:
@@ -142,17 +148,19 @@ class Training:
         return self.processes.total(wrong)[0] / len(self.data.test)
 
     def save(self) -> None:
-        """Write the checkpoint; every process takes part, since each has random states of its own."""
+        """Write the checkpoint; every process takes part, since each has random states and a method of its own."""
         states = self.processes.gather(_random_states(self.device))
+        methods = self.processes.gather(self.method.state_dict())
         if self.processes.leads:
             checkpoints.save(
                 {
                     "model": self.body.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
-                    "method": self.method.state_dict(),
+                    "methods": methods,
                     "epoch": self.epoch,
                     "position": self.position,
+                    "seconds": self.seconds,
                     "loss_sum": self.loss_sum.item(),
                     "random_states": states,
                     "threads": torch.get_num_threads(),
@@ -171,8 +179,7 @@ class Training:
         self.body.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self.method.load_state_dict(state["method"])
-        self.epoch, self.position = state["epoch"], state["position"]
+        self.epoch, self.position, self.seconds = state["epoch"], state["position"], state["seconds"]
         self.loss_sum.fill_(state["loss_sum"])
         states = state["random_states"]
         if len(states) != self.processes.world:
@@ -180,6 +187,7 @@ class Training:
                 f"run folder {self.folder.path}: was trained by {len(states)} processes, not {self.processes.world}; "
                 "go on with as many"
             )
+        self.method.load_state_dict(state["methods"][self.processes.rank])
         if self.config.threads is None:
             torch.set_num_threads(state["threads"])
         if self.processes.leads:

@@ -13,6 +13,7 @@ from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
 from pixmix.evaluators import EVALUATORS
 from pixmix.methods import METHODS, make_method
+from pixmix.methods.base import Method
 from pixmix.normalized import Normalized
 
 from . import checkpoints
@@ -55,20 +56,13 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         data = load_data(config.dataset, size=config.size, folder=config.data)
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
         pictures = _mixing_set(config, data)
-        method = make_method(
-            config.method,
-            dataset_classes=len(data.classes),
-            size=(data.size, data.size),
-            mean=data.mean,
-            pool=None if pictures is None else MixingPool(pictures, data.size),
-            settings=config.mix,
-        )
         torch.manual_seed(config.seed)
         network = _network(config, spec, data)
+        method = _method(config, data, pictures, network, folder, mine)
         # After the weights, which are the same everywhere, each process draws its own dropout.
         torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
         if mine.leads:
-            folder.begin(config, spec, data.classes, mine.world)
+            folder.begin(config, spec, data, mine.world)
             draw_training(data, method, config.seed, pictures, folder.path)
         mine.gather(None)  # none goes on before the folder is there
         training = Training(config, data, network, method, folder, mine)
@@ -81,11 +75,34 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
 def _mixing_set(config: TrainConfig, data: TrainingData) -> MixingSet | None:
     if not METHODS[config.method].needs_pool:
         if config.mixing_set:
-            raise InputError(f"--method {config.method}: mixes no pictures in; leave --mixing-set out")
+            what = "makes its own pictures" if METHODS[config.method].in_training else "mixes no pictures in"
+            raise InputError(f"--method {config.method}: {what}; leave --mixing-set out")
         return None
     if not config.mixing_set:
         raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
     return mixing_set(config.mixing_set, config.weights, data.size)
+
+
+def _method(
+    config: TrainConfig,
+    data: TrainingData,
+    pictures: MixingSet | None,
+    network: nn.Module,
+    folder: RunFolder,
+    mine: Processes,
+) -> Method:
+    if config.method == "iterative":
+        from .iterative import Iterative  # lucent takes seconds to import
+
+        return Iterative(config, data, network.body, folder, mine)
+    return make_method(
+        config.method,
+        dataset_classes=len(data.classes),
+        size=(data.size, data.size),
+        mean=data.mean,
+        pool=None if pictures is None else MixingPool(pictures, data.size),
+        settings=config.mix,
+    )
 
 
 def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData) -> nn.Module:

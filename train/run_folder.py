@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixset.errors import InputError
 from mixset.partials import remove_abandoned, write_atomically
@@ -16,17 +16,24 @@ from mixset.partials import remove_abandoned, write_atomically
 from .config import TrainConfig
 from .networks import NetworkSpec
 
+if TYPE_CHECKING:
+    from .data import TrainingData
+
 # Where and how fast a run goes, not what it computes: these may change between a run and its resumption.
 FREE = {"out", "resume", "workers", "device", "data", "checkpoint_every", "eval_batch_size", "threads", "suites"}
 
 
 class RunFolder:
-    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.pt`, `logits/`, and `metrics.json`, written last."""
+    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.pt`, `logits/`, and `metrics.json`, written last.
+
+    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing pictures for each epoch.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config, self.log, self.checkpoint = path / "config.json", path / "log.jsonl", path / "checkpoint.pt"
         self.weights, self.logits, self.metrics = path / "weights.pt", path / "logits", path / "metrics.json"
+        self.fvis = path / "fvis"
 
     def check(self, config: TrainConfig) -> None:
         """See that the folder is free for this run, or holds it already and `config.resume` allows going on.
@@ -50,10 +57,11 @@ class RunFolder:
                 "give the run's own settings or another --out"
             )
 
-    def begin(self, config: TrainConfig, network: NetworkSpec, classes: tuple[str, ...], world: int) -> None:
+    def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
         """Make the folder with its `config.json`, or take away what a killed writer left in it."""
         if self.config.exists():
             remove_abandoned(self.path)
+            remove_abandoned(self.fvis)
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(
@@ -61,11 +69,20 @@ class RunFolder:
             {
                 "config": config.to_json(),
                 "network": {"factory": network.factory, "arguments": network.arguments},
-                "classes": classes,
+                "classes": data.classes,
+                "pictures": {"size": data.size, "mean": data.mean, "std": data.std},
                 "processes": world,
                 "versions": versions(),
             },
         )
+
+    def sheet(self, epoch: int) -> Path:
+        """Where the contact sheet of an epoch's feature visualisations lies."""
+        return self.fvis / f"epoch-{epoch:03d}.png"
+
+    def sheets(self) -> list[Path]:
+        """The contact sheets there are, in the order of epochs."""
+        return sorted(self.fvis.glob("epoch-*.png"), key=lambda path: int(path.stem.partition("-")[2]))
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line to the log."""

@@ -25,6 +25,8 @@ class MethodRow:
     """Who proposed it."""
     needs_pool: bool = False
     """Whether it cannot run without a mixing set."""
+    in_training: bool = False
+    """Whether it lives on the network in training, so that only `pixmix train` can make it."""
 
 
 METHODS = {
@@ -44,6 +46,11 @@ METHODS = {
         summary="PixMix whose partner is always the mixing picture",
         source="Hendrycks et al. 2022, Table 1",
         needs_pool=True,
+    ),
+    "iterative": MethodRow(
+        summary="PixMix with feature visualisations of the network in training",
+        source="Hendrycks et al. 2022, Table 1",
+        in_training=True,
     ),
 }
 """Every method by the name that `--method` takes."""
@@ -70,10 +77,14 @@ def make_method(
         engine: which of `pixmix.engines.ENGINES` mixes.
 
     Raises:
-        InputError: an unknown name (lists the known ones), or a missing pool.
+        InputError: an unknown name (lists the known ones), a missing pool, or a method that lives in a training.
     """
     if name not in METHODS:
         raise InputError(f"unknown method {name!r}; the methods are {', '.join(METHODS)}")
+    if METHODS[name].in_training:
+        raise InputError(
+            f"method {name} looks at the network in training; only `pixmix train --method {name}` makes it"
+        )
     # Below, because the table above is read before torch and numba are wanted.
     if name == "baseline":
         from .base import Method

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mixset.errors import InputError
@@ -37,9 +37,12 @@ class Method:
     """
 
     name = "baseline"
+    in_loader = True
+    """Whether `pictures` is a function of its arguments alone, so that loader workers can run ahead of the training;
+    else the training process calls it, at the picture's step."""
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        """Turn cropped pictures into the network's, in a loader worker.
+        """Turn cropped pictures into the network's.
 
         Args:
             batch: (N, H, W, 3) uint8.
@@ -67,6 +70,21 @@ class Method:
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean cross entropy of (N, classes) logits; with soft labels, the sum of the classes' by their share."""
         return functional.cross_entropy(logits, targets)
+
+    def on_step(self, network: nn.Module) -> None:
+        """Look at the network, which takes normalised input, before a training step; nothing about it may change."""
+
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
+        """Look back on an epoch; every process calls this.
+
+        Args:
+            epoch: how many have ended.
+            seconds: what this one took.
+
+        Returns:
+            What to add to the epoch's entry in the log, and words to add to the line that is shown.
+        """
+        return {}, ""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint has to keep of this method; tensors and plain numbers only."""

@@ -19,6 +19,8 @@ from pixmix.philox import Key
 from pixmix.settings import PixMixSettings
 
 STEP = StepKey(seed=0, epoch=0, step=0)
+HERE = [name for name, row in METHODS.items() if not row.in_training]
+"""The methods that `make_method` makes."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ def make(name, **options):
     return make_method(name, **{"dataset_classes": 10, "size": (32, 32), "mean": (0.5, 0.5, 0.5), **options})
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", HERE)
 def test_every_method_turns_pictures_into_a_loss(name, pool, batch):
     method = pickle.loads(pickle.dumps(make(name, pool=pool, engine="pillow")))
     assert method.name == name
@@ -60,6 +62,8 @@ def test_every_method_turns_pictures_into_a_loss(name, pool, batch):
     logits = images.mean(dim=(1, 2, 3))[:, None] * torch.arange(10.0)
     assert method.loss(logits, targets).ndim == 0
     method.load_state_dict(method.state_dict())
+    method.on_step(torch.nn.Identity())
+    assert method.on_epoch(1, 2.0) == ({}, "")
     if name not in ("baseline", "mixup", "cutmix"):
         assert not np.array_equal(pictures, as_float(batch))
 
@@ -94,7 +98,7 @@ def test_mix_input_needs_no_mixing_set_and_mix_aug_uses_it(batch, pool):
     assert not np.array_equal(made("mix-aug", black), made("mix-aug", pool))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", HERE)
 def test_a_missing_mixing_set_is_named_where_one_is_needed(name):
     if METHODS[name].needs_pool:
         with pytest.raises(InputError, match=f"{name} needs a mixing set"):
@@ -106,6 +110,8 @@ def test_a_missing_mixing_set_is_named_where_one_is_needed(name):
 def test_bad_choices_are_named(pool):
     with pytest.raises(InputError, match="unknown method 'mixmatch'; the methods are baseline, cutout"):
         make("mixmatch")
+    with pytest.raises(InputError, match="method iterative looks at the network in training; only `pixmix train"):
+        make("iterative", pool=pool)
     with pytest.raises(InputError, match="engine"):
         make("pixmix", pool=pool, engine="cuda")
     with pytest.raises(InputError, match="'input'; that is method mix-input"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mixset.errors import InputError
 from pixmix.methods import make_method
+from pixmix.methods.mixing import PixMixMethod
 from pixmix.train.batches import BatchPlan, TrainingSet, batches, training_loader
 from pixmix.train.data import load_data
 
@@ -61,15 +62,37 @@ def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
         before = torch.get_rng_state()
         for epoch in range(2):
             plan.set_epoch(epoch)
-            runs += [(workers, epoch, images, labels) for images, labels in batches(loader)]
+            runs += [(workers, epoch, pictures.images(epoch, batch), batch) for batch in batches(loader)]
         assert torch.equal(before, torch.get_rng_state())
     alone, shared = ([run for run in runs if run[0] == workers] for workers in (0, 2))
     assert len(alone) == 6
-    for (_, epoch, images, labels), (_, other, more, others) in zip(alone, shared, strict=True):
+    for (_, epoch, images, batch), (_, other, more, same) in zip(alone, shared, strict=True):
         assert epoch == other
         assert torch.equal(images, more)
-        assert torch.equal(labels, others)
+        assert torch.equal(batch.labels, same.labels)
+        assert torch.equal(batch.indices, same.indices)
     assert not torch.equal(alone[0][2], alone[3][2])
+
+
+class AtTheStep(PixMixMethod):
+    """Mix Input whose pictures are made at their step."""
+
+    in_loader = False
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_pictures_made_at_their_step_are_those_made_in_the_loader(colours: Path, workers: int) -> None:
+    data = load_data(f"folder:{colours}")
+    made = []
+    for method in (PixMixMethod("mix-input"), AtTheStep("mix-input")):
+        pictures = TrainingSet(data.train, method, seed=3, flip=True)
+        plan = BatchPlan(len(pictures), 16, seed=3)
+        plan.set_epoch(2)
+        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        batch = next(iter(batches(loader)))
+        assert batch.pictures.dtype == (torch.float32 if method.in_loader else torch.uint8)
+        made.append(pictures.images(2, batch))
+    assert torch.equal(*made)
 
 
 def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
@@ -82,9 +105,9 @@ def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
     data = load_data(f"folder:{tmp_path}", size=96)
     method = make_method("baseline", dataset_classes=2, size=(96, 96), mean=data.mean)
     pictures = TrainingSet(data.train, method, seed=0, flip=True)
-    first, labels = pictures.batch(0, np.array([0, 1]))
-    again, _ = pictures.batch(0, np.array([1, 0]))
-    later, _ = pictures.batch(1, np.array([0, 1]))
+    first, labels, _ = pictures.batch(0, np.array([0, 1]))
+    again, _, _ = pictures.batch(0, np.array([1, 0]))
+    later, _, _ = pictures.batch(1, np.array([0, 1]))
     assert first.shape == (2, 3, 96, 96)
     assert labels.tolist() == [0, 1]
     assert torch.equal(first[0], again[1])

@@ -1,0 +1,326 @@
+"""Iterative (Table 1 of the paper): PixMix whose mixing pictures are feature visualisations of the network in training.
+
+A pool holds the newest ones; every so many steps a frozen copy of the network is visualised, a random channel of a
+random convolution for each picture, and the oldest make way. Each process has a pool and units of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mixset.errors import InputError
+from mixset.generate.fvis.folding import folded
+from mixset.generate.fvis.layers import CONVOLUTION, Layer, list_layers
+from mixset.generate.fvis.objectives import Unit
+from mixset.generate.fvis.optimise import ATTEMPTS, visualise
+from mixset.partials import write_atomically
+from mixset.sheet import sheet
+from pixmix import philox
+from pixmix.draws import Key
+from pixmix.methods.base import Method
+from pixmix.methods.mixing import PixMixMethod
+
+from .config import IterativeSettings, TrainConfig
+from .data import TrainingData
+from .processes import Processes, precision
+from .run_folder import RunFolder
+
+MEASURED = 10
+"""Refreshes that are timed before a budget sets how many steps lie between two."""
+CPU_CHUNK = 16
+"""Pictures optimised together on a CPU, of like depth: the network is run only as far as the deepest of them."""
+SHOWN = 48
+"""Pictures on a contact sheet."""
+
+
+class FVisPool:
+    """The newest feature visualisations, first in first out: a pool for `pixmix.draws.draw` and the engines.
+
+    Args:
+        capacity: how many pictures at most.
+        side: of the training pictures, which is that of the visualisations, in pixels.
+    """
+
+    weights = (1.0,)
+
+    def __init__(self, capacity: int, side: int) -> None:
+        self.capacity, self.size = capacity, (side, side)
+        self.pictures = np.empty((0, side, side, 3), np.uint8)
+        """(M, S, S, 3) uint8, the oldest first."""
+        self.units: list[Unit] = []
+        """What each shows."""
+
+    @property
+    def counts(self) -> tuple[int]:
+        """How many pictures there are, all of one source."""
+        return (len(self.pictures),)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def add(self, pictures: np.ndarray, units: Sequence[Unit]) -> None:
+        """Take in pictures (n, S, S, 3) uint8 in the place of the oldest."""
+        self.pictures = np.concatenate([self.pictures, pictures])[-self.capacity :]
+        self.units = [*self.units, *units][-self.capacity :]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values."""
+        return {
+            "pictures": torch.from_numpy(self.pictures),
+            "layers": [unit.layer for unit in self.units],
+            "channels": [unit.channel for unit in self.units],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        self.pictures = state["pictures"].numpy()
+        self.units = [Unit(*pair) for pair in zip(state["layers"], state["channels"], strict=True)]
+
+
+class Schedule:
+    """When the pool is refreshed: every so many steps, as told or, once enough is measured, as a budget of time allows.
+
+    Args:
+        agree: makes all processes' numbers of steps one; each calls it at the same step.
+    """
+
+    def __init__(self, every: int, budget: float | None, agree: Callable[[int], int]) -> None:
+        self.every, self.budget, self.agree = every, budget, agree
+        self.since = 0
+        """Steps since the last refresh."""
+        self.refreshes = 0
+        """How many there were: the number, from 1 on, of the last one."""
+        self.refresh_times: list[float] = []
+        self.step_times: deque[float] = deque(maxlen=1000)
+        self.epoch_refreshes, self.epoch_seconds = 0, 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether a refresh comes before the next step."""
+        return self.since >= self.every
+
+    @property
+    def measures(self) -> bool:
+        """Whether times are still wanted."""
+        return self.budget is not None and self.refreshes < MEASURED
+
+    def step(self) -> None:
+        """Count a step."""
+        self.since += 1
+
+    def refreshed(self, seconds: float) -> None:
+        """Count a refresh that took so long; the last one that is measured sets `every`."""
+        measured = self.measures
+        self.since, self.refreshes = 0, self.refreshes + 1
+        self.epoch_refreshes, self.epoch_seconds = self.epoch_refreshes + 1, self.epoch_seconds + seconds
+        if measured:
+            self.refresh_times.append(seconds)
+            if not self.measures:
+                self.every = self.agree(self._affordable())
+                self.refresh_times.clear()
+                self.step_times.clear()
+
+    def _affordable(self) -> int:
+        """The fewest steps between refreshes such that these take at most the budget's share of the time of both."""
+        assert self.budget is not None
+        if not self.step_times:
+            return self.every
+        refresh, step = statistics.median(self.refresh_times), statistics.median(self.step_times)
+        return max(1, math.ceil(refresh * (1 - self.budget) / (self.budget * step)))
+
+    def end_epoch(self) -> tuple[int, float]:
+        """How many refreshes the epoch had, and the seconds they took; the next one begins with none."""
+        ended = self.epoch_refreshes, self.epoch_seconds
+        self.epoch_refreshes, self.epoch_seconds = 0, 0.0
+        return ended
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        names = ("every", "since", "refreshes", "refresh_times", "epoch_refreshes", "epoch_seconds")
+        return {**{name: getattr(self, name) for name in names}, "step_times": list(self.step_times)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave."""
+        for name, value in state.items():
+            setattr(self, name, deque(value, self.step_times.maxlen) if name == "step_times" else value)
+
+
+class Iterative(Method):
+    """PixMix with a pool of feature visualisations of the network in training; without one, of inputs alone.
+
+    What a refresh makes is a function of the network, (seed, rank, number of the refresh) and the settings: on a CPU
+    with one thread bit for bit.
+
+    Args:
+        network: takes normalised input; it is only looked at, here and in `on_step`.
+
+    Raises:
+        InputError: the network has no convolution, or cannot be copied or take the pictures.
+    """
+
+    name = "iterative"
+    in_loader = False
+
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, network: nn.Module, folder: RunFolder, processes: Processes
+    ) -> None:
+        self.settings: IterativeSettings = config.iterative
+        self.seed, self.data, self.folder, self.processes = config.seed, data, folder, processes
+        self.amp = precision(config.amp, processes.device)
+        self.layers = _convolutions(network, data.size)
+        self.pool = FVisPool(self.settings.size, data.size)
+        self.alone = PixMixMethod("mix-input", settings=config.mix)
+        self.mixing = PixMixMethod("pixmix", settings=config.mix, pool=self.pool)
+        self.schedule = Schedule(
+            self.settings.every, self.settings.budget, agree=lambda every: max(processes.gather(every))
+        )
+        self._stepped: float | None = None
+
+    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        return (self.mixing if len(self.pool) else self.alone).pictures(batch, key, indices)
+
+    def on_step(self, network: nn.Module) -> None:
+        """Refresh the pool if it is time."""
+        if self.schedule.measures:
+            self._wait()
+            if self._stepped is not None:
+                self.schedule.step_times.append(time.perf_counter() - self._stepped)
+        if self.schedule.due:
+            self._wait()
+            start = time.perf_counter()
+            self.refresh(network)
+            self.schedule.refreshed(time.perf_counter() - start)
+        self.schedule.step()
+        self._stepped = time.perf_counter()
+
+    def refresh(self, network: nn.Module) -> None:
+        """Optimise pictures of random units of the network as it is now; they take the place of the oldest."""
+        words = philox.words(
+            Key(self.seed, self.schedule.refreshes + 1),
+            np.arange(self.settings.batch),
+            philox.FVIS,
+            4 * ATTEMPTS,
+            first=4 * ATTEMPTS * self.processes.rank,
+        ).reshape(self.settings.batch, ATTEMPTS, 4)
+        # Of each picture's attempt: which unit, nothing, two halves of a seed.
+        depths = [self.layers.index(_pick(self.layers, picture[0, 0])[0]) for picture in words]
+        words = words[np.argsort(depths, kind="stable")]
+        chunk = CPU_CHUNK if self.processes.device.type == "cpu" else len(words)
+        for first in range(0, len(words), chunk):
+            self._visualise(network, words[first : first + chunk])
+
+    def _visualise(self, network: nn.Module, words: np.ndarray) -> None:
+        """Add pictures to the pool, all optimised together: one for each row of words (n, attempts, 4) uint32."""
+        first = [_pick(self.layers, picture[0, 0]) for picture in words]
+        # What takes the place of a dead unit comes from the same layers, so that the network is run no deeper.
+        own = [layer for layer in self.layers if layer in {layer for layer, _ in first}]
+
+        def choose(place: int, attempt: int) -> Unit:
+            layer, channel = _pick(own, words[place, attempt, 0]) if attempt else first[place]
+            return Unit(layer.name, channel)
+
+        seeds = (words[:, 0, 2].astype(np.uint64) | (words[:, 0, 3].astype(np.uint64) << np.uint64(32))).tolist()
+        made = visualise(
+            folded(_uncompiled(network), [layer.name for layer in own], self.data.size),
+            choose,
+            seeds,
+            mean=self.data.mean,
+            std=self.data.std,
+            size=self.data.size,
+            steps=self.settings.steps,
+            lr=self.settings.lr,
+            amp=self.amp,
+        )
+        self.pool.add(made.pictures, made.units)
+
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
+        """Draw the pool; say how many refreshes there were and what they took, in the slowest process."""
+        self._stepped = None  # a test of the network lies between the epoch's last step and the next
+        if len(self.pool) and self.processes.leads:
+            self._draw(epoch)
+        refreshes, spent = self.schedule.end_epoch()
+        spent = max(self.processes.gather(spent))
+        entry = {
+            "refreshes": refreshes,
+            "last_refresh": self.schedule.refreshes,
+            "refresh_seconds": round(spent, 3),
+            "refresh_share": round(spent / seconds, 4),
+            "refresh_every": self.schedule.every,
+        }
+        words = f"{spent / seconds:.0%} of it for {refreshes} refresh{'' if refreshes == 1 else 'es'}"
+        return entry, f"{words}, one every {self.schedule.every} steps"
+
+    def _draw(self, epoch: int) -> None:
+        """Write the contact sheet of an epoch: pictures spread over the pool, in the order of the layers."""
+        depths = {layer.name: depth for depth, layer in enumerate(self.layers)}
+        spread = np.linspace(0, len(self.pool) - 1, min(SHOWN, len(self.pool))).astype(int).tolist()
+        places = sorted(spread, key=lambda place: (depths[self.pool.units[place].layer], place))
+        page = sheet(
+            [self.pool.pictures[place] for place in places],
+            [f"{self.pool.units[place].layer}:{self.pool.units[place].channel}" for place in places],
+            title=f"Epoch {epoch}: the pool after refresh {self.schedule.refreshes}",
+            columns=8,
+            tile=128,
+        )
+        content = io.BytesIO()
+        page.save(content, "PNG")
+        self.folder.fvis.mkdir(exist_ok=True)
+        write_atomically(self.folder.sheet(epoch), content.getvalue())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pool": self.pool.state_dict(), "schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state.keys() != {"pool", "schedule"}:
+            raise InputError(
+                "method iterative: the checkpoint has no pool; go on with the method the run was started with"
+            )
+        self.pool.load_state_dict(state["pool"])
+        self.schedule.load_state_dict(state["schedule"])
+
+    def _wait(self) -> None:
+        """Until the device has done what it was given, so that the clock measures it."""
+        if self.processes.device.type == "cuda":
+            torch.cuda.synchronize(self.processes.device)
+
+
+def _convolutions(network: nn.Module, size: int) -> list[Layer]:
+    """All convolutions of the network in the order it reaches them; a trial copy is made, too, as refreshes need it."""
+    try:
+        copied = folded(_uncompiled(network), [], size)
+    except (RuntimeError, TypeError) as error:  # copy.deepcopy's
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"--method iterative: the network cannot be copied ({reason}); choose another --network"
+        ) from error
+    found = [layer for layer in list_layers(copied, size) if layer.kind == CONVOLUTION]
+    if not found:
+        raise InputError(
+            "--method iterative: visualises convolutions, but the network has none; choose another --network"
+        )
+    return found
+
+
+def _uncompiled(network: nn.Module) -> nn.Module:
+    """The network that torch.compile wraps; another one as it is."""
+    return getattr(network, "_orig_mod", network)
+
+
+def _pick(layers: Sequence[Layer], word: int) -> tuple[Layer, int]:
+    """A layer and one of its channels, all pairs equally likely over the 32-bit words."""
+    place = int(word) * sum(layer.channels for layer in layers) >> 32
+    for layer in layers:
+        if place < layer.channels:
+            return layer, place
+        place -= layer.channels
+    raise AssertionError("a word has 32 bits")
