@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,6 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .layers import dry_run
-
-# Of exactly these classes: a subclass may do more than normalise.
-NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
@@ -89,7 +87,7 @@ def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
             mark.outlets.add(name)
             if isinstance(module, nn.Conv2d) and mark.weight is module.weight and mark.bias is module.bias:
                 mark.convolution = module
-        if type(module) in NORMS and module.running_mean is not None and inputs and (mark := _mark(inputs[0])):
+        if _without_norm(module) and module.running_mean is not None and inputs and (mark := _mark(inputs[0])):
             mark.norm = module
             found.append(mark)
 
@@ -114,7 +112,18 @@ def _fold(convolution: Any, norm: Any) -> None:
     convolution.weight = nn.Parameter(convolution.weight * scale.view(-1, 1, 1, 1), requires_grad=False)
     convolution.bias = nn.Parameter(shift, requires_grad=False)
     # In its place, not by another module: networks may hold it in more places than named_modules shows.
-    norm.__class__ = nn.Identity
+    norm.__class__ = _without_norm(norm)
+
+
+def _without_norm(module: nn.Module) -> type[nn.Module] | None:
+    """The class that does what is left of a batch norm's work after folding; None for what is no batch norm we know.
+
+    timm's has a dropout and an activation in it, its children in this order.
+    """
+    if type(module) in (nn.BatchNorm2d, nn.SyncBatchNorm):  # not subclasses: they may do more
+        return nn.Identity
+    timm_layers = sys.modules.get("timm.layers")  # there if the network is timm's
+    return nn.Sequential if timm_layers and type(module) is timm_layers.BatchNormAct2d else None
 
 
 def _mark(value: Any) -> _Convolved | None:
