@@ -4,11 +4,11 @@
 
 The network is efficientnet_lite0 with its ImageNet weights, one torch thread. Three ways make the same units at the
 same size in the same number of steps: lucent's `render_vis` with its defaults, one channel at a time (it scales small
-pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` in batches of 32, the folding of
-batch norms included. They take turns, and CPU time is what counts. lucent's hooks are taken away after each of its
-calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished picture at its own size. The
-last table is the peak of memory in processes of their own.
+pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as the maker calls it: 32 channels
+of a layer, 8 at a time, the folding of batch norms included. They take turns, and CPU time is what counts. lucent's
+hooks are taken away after each of its calls, for else it grows slower with each: the second table shows that.
+"Activation" is the mean, over units, of the channel's mean for the finished picture at its own size. The last table is
+the peak of memory in processes of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from mixset.generate.fvis.folding import folded
 from mixset.generate.fvis.networks import LoadedNetwork, load_network
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import visualise
+from mixset.generate.fvis.pictures import CPU_BATCH
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -40,18 +41,24 @@ LAYERS = {"early": "_blocks.2", "middle": "_blocks.8", "late": "_blocks.14"}
 SIZE, BATCH = 96, 32
 
 
-def ours(network: LoadedNetwork, layer: str, channels: Iterable[int], steps: int, size: int = SIZE) -> np.ndarray:
-    """Pictures (n, S, S, 3) uint8 of the channels, in one batch."""
-    units = [Unit(layer, channel) for channel in channels]
-    return visualise(
-        folded(network.body, keep=[layer], size=size),
-        lambda place, attempt: units[place],
-        range(len(units)),
-        mean=network.mean,
-        std=network.std,
-        size=size,
-        steps=steps,
-    ).pictures
+def ours(network: LoadedNetwork, layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> np.ndarray:
+    """Pictures (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
+    body = folded(network.body, keep=[layer], size=size)
+    made = []
+    for start in range(0, len(channels), CPU_BATCH):
+        units = [Unit(layer, channel) for channel in channels[start : start + CPU_BATCH]]
+        made.append(
+            visualise(
+                body,
+                lambda place, attempt, units=units: units[place],
+                range(len(units)),
+                mean=network.mean,
+                std=network.std,
+                size=size,
+                steps=steps,
+            ).pictures
+        )
+    return np.concatenate(made)
 
 
 def plain(network: LoadedNetwork, layer: str, channel: int, steps: int, fixed: int | None, clean: bool) -> np.ndarray:

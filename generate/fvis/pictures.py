@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..rng import picture_seed
 from .folding import folded
@@ -16,12 +18,15 @@ from .optimise import visualise
 from .recipe import FVisRecipe
 from .units import another_unit, units_of
 
+CPU_BATCH = 8
+"""Pictures that a CPU optimises together: more do not fit its caches, and each takes longer."""
+
 
 def render_all(recipe: FVisRecipe, indices: range, device: str) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
     """The pictures of consecutive indices, optimised on `device` in the batches that the recipe fixes.
 
-    Batches that the indices cut are optimised whole: a picture is the same whatever is asked for beside it, bit for
-    bit on a CPU with one torch thread. On a GPU, in bfloat16, the units and seeds are the same and the pictures alike.
+    A picture is the same whatever is asked for beside it, bit for bit on a CPU with one torch thread. On a GPU, in
+    bfloat16, the units and seeds are the same and the pictures alike.
 
     Yields:
         A picture (S, S, 3) uint8, its own 64-bit seed, and what it shows.
@@ -30,53 +35,59 @@ def render_all(recipe: FVisRecipe, indices: range, device: str) -> Iterator[tupl
         InputError: the network is not the one of the recipe, or cannot take such pictures.
     """
     for group in range(indices.start // recipe.batch, -(-indices.stop // recipe.batch)):
-        for index, finished in enumerate(_render_batch(recipe, group, device), group * recipe.batch):
-            if index in indices:
+        first = group * recipe.batch
+        # Nothing is asked of the generator beyond the last index, so that no more than its chunk is optimised.
+        for index, finished in enumerate(islice(_render_batch(recipe, group, device), indices.stop - first), first):
+            if index >= indices.start:
                 yield finished
 
 
-def _render_batch(recipe: FVisRecipe, group: int, device: str) -> list[tuple[np.ndarray, int, dict[str, Any]]]:
+def _render_batch(recipe: FVisRecipe, group: int, device: str) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
     network = load_network(recipe.network, mean=recipe.mean, std=recipe.std)
     recipe.check_weights(network.weights_hash)
     units = units_of(recipe, group)
-    first = group * recipe.batch
-    seeds = [picture_seed(recipe.seed, index) for index in range(first, first + recipe.batch)]
+    body = folded(network.body, keep=[units[0].layer], size=recipe.size).to(device)
+    on_gpu = torch.device(device).type == "cuda"
+    together = recipe.batch if on_gpu or recipe.diversity else min(recipe.batch, CPU_BATCH)
+    for start in range(0, recipe.batch, together):
+        first = group * recipe.batch + start
+        yield from _optimise(recipe, body, first, units[start : start + together], torch.bfloat16 if on_gpu else None)
+
+
+def _optimise(
+    recipe: FVisRecipe, body: nn.Module, first: int, units: list[Unit], amp: torch.dtype | None
+) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    assert recipe.mean is not None and recipe.std is not None
+    seeds = [picture_seed(recipe.seed, first + place) for place in range(len(units))]
 
     def choose(place: int, attempt: int) -> Unit:
         return another_unit(recipe, units[place], seeds[place], attempt) if attempt else units[place]
 
     done = visualise(
-        folded(network.body, keep=[units[0].layer], size=recipe.size).to(device),
+        body,
         choose,
         seeds,
-        mean=network.mean,
-        std=network.std,
+        mean=recipe.mean,
+        std=recipe.std,
         size=recipe.size,
         steps=recipe.steps,
         lr=recipe.lr,
         objective=recipe.objective,
         diversity=recipe.diversity,
-        amp=torch.bfloat16 if torch.device(device).type == "cuda" else None,
+        amp=amp,
     )
-    return [
-        (
-            picture,
-            seed,
-            {
-                "network": recipe.network,
-                "weights": recipe.weights[:16],
-                "layer": unit.layer,
-                "channel": None if recipe.objective == "deep-dream" else unit.channel,
-                "objective": recipe.objective,
-                "steps": recipe.steps,
-                "size": recipe.size,
-                "index": first + place,
-                "attempt": len(refused),
-                "refused": refused,
-                "score": round(float(score), 5),
-            },
-        )
-        for place, (picture, seed, unit, score, refused) in enumerate(
-            zip(done.pictures, seeds, done.units, done.scores, done.refused, strict=True)
-        )
-    ]
+    for place, seed in enumerate(seeds):
+        params = {
+            "network": recipe.network,
+            "weights": recipe.weights[:16],
+            "layer": done.units[place].layer,
+            "channel": None if recipe.objective == "deep-dream" else done.units[place].channel,
+            "objective": recipe.objective,
+            "steps": recipe.steps,
+            "size": recipe.size,
+            "index": first + place,
+            "attempt": len(done.refused[place]),
+            "refused": done.refused[place],
+            "score": round(float(done.scores[place]), 5),
+        }
+        yield done.pictures[place], seed, params

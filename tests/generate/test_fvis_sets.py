@@ -1,0 +1,202 @@
+"""Sets of feature visualisations: recipes, which unit comes when, pictures as a function of recipe and index."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mixset import MixingSet
+from mixset.errors import InputError
+from mixset.generate import FVisRecipe, make
+from mixset.generate.families import FAMILIES
+from mixset.generate.fvis import recipe as recipes
+from mixset.generate.fvis.objectives import Unit
+from mixset.generate.fvis.pictures import render_all
+from mixset.generate.fvis.units import another_unit, units_of
+from mixset.shards import verify
+
+NETWORK = "test_fvis_sets:network"
+
+
+def network() -> nn.Module:
+    """A stack of convolutions, the same at every call."""
+    generator = torch.Generator().manual_seed(5)
+    body = nn.Sequential(
+        nn.Conv2d(3, 10, 3, padding=1), nn.BatchNorm2d(10), nn.ReLU(), nn.Conv2d(10, 6, 3, padding=1), nn.ReLU()
+    )
+    for weights in body.parameters():
+        with torch.no_grad():
+            weights.copy_(torch.randn(weights.shape, generator=generator) * 0.3)
+    return body
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def small(**changes) -> FVisRecipe:
+    return FVisRecipe(
+        **{"count": 6, "size": 32, "network": NETWORK, "layers": ("all",), "steps": 4, "batch": 4} | changes
+    )
+
+
+class TestRecipe:
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"size": 16}, "size: 16 is out of range"),
+            ({"steps": 0}, "steps: 0 is out of range"),
+            ({"batch": 3}, "batch: 3 does not divide 64"),
+            ({"batch": 128}, "batch: 128 is out of range"),
+            ({"objective": "beauty"}, "objective: unknown objective 'beauty'; known ones are channel, neuron"),
+            ({"lr": 0.0}, "lr: 0.0 is out of range"),
+            ({"lr": float("nan")}, "lr: nan is out of range"),
+            ({"diversity": float("inf")}, "diversity: inf is no finite number"),
+            ({"layers": ()}, "layers: none given"),
+            ({"mean": (0.5, 0.5)}, "mean: .* must be three finite numbers"),
+            ({"std": (0.5, 0.5, 0.0)}, "std: .* must be above zero"),
+        ],
+    )
+    def test_bad_fields_are_refused_by_name(self, changes, message):
+        with pytest.raises(InputError, match=rf"^{message}"):
+            small(**changes)
+
+    def test_resolving_writes_down_what_the_content_depends_on(self):
+        recipe = small(layers=("early",)).resolved()
+        assert recipe.layers == ("0",)
+        assert recipe.channels == (10,)
+        assert len(recipe.weights) == 64
+        assert recipe.mean == (0.485, 0.456, 0.406)
+        assert recipe.resolved() == recipe
+        values = json.loads(json.dumps(recipe.to_json()))
+        assert FVisRecipe.from_json(values, count=6) == recipe
+
+    def test_other_weights_are_refused(self):
+        recipe = dataclasses.replace(small().resolved(), weights="0" * 64)
+        with pytest.raises(InputError, match=rf"^network {NETWORK}: has weights [0-9a-f]{{16}}, the set is of 0000"):
+            recipe.resolved()
+        with pytest.raises(InputError, match="the set is of 0000"):
+            list(render_all(recipe, range(1), "cpu"))
+
+    def test_unknown_layers_are_refused(self):
+        with pytest.raises(InputError, match="no layer 'conv9'"):
+            small(layers=("conv9",)).resolved()
+
+    def test_the_familys_shard_is_the_recipes(self):
+        assert FAMILIES["fvis"].shard == recipes.SHARD
+        assert FAMILIES["fvis"].on_device
+
+
+def made_of(channels: tuple[int, ...], batch: int, seed: int = 0) -> FVisRecipe:
+    return small(layers=tuple("abcdefgh"[: len(channels)]), channels=channels, weights="1" * 64, batch=batch, seed=seed)
+
+
+class TestUnits:
+    @settings(deadline=None, max_examples=60)
+    @given(
+        channels=st.lists(st.integers(1, 40), min_size=1, max_size=5).map(tuple),
+        batch=st.sampled_from([1, 4, 16]),
+        groups=st.integers(1, 30),
+    )
+    def test_layers_and_channels_take_fair_turns(self, channels, batch, groups):
+        recipe = made_of(channels, batch)
+        shown = [units_of(recipe, group) for group in range(groups)]
+        assert all(len(units) == batch and len({unit.layer for unit in units}) == 1 for units in shown)
+        turns = Counter(units[0].layer for units in shown)
+        for layer, count in zip(recipe.layers, channels, strict=True):
+            assert abs(turns[layer] - groups * count / sum(channels)) < len(channels)
+            times = Counter(unit.channel for units in shown for unit in units if unit.layer == layer)
+            assert set(times) <= set(range(count))
+            seen = turns[layer] * batch
+            assert set(times.values()) <= {seen // count, seen // count + 1}
+
+    def test_orders_are_random_and_each_times_its_own(self):
+        recipe = made_of((32,), 16)
+        rounds = [
+            [unit.channel for group in (2 * turn, 2 * turn + 1) for unit in units_of(recipe, group)] for turn in (0, 1)
+        ]
+        assert all(sorted(order) == list(range(32)) for order in rounds)
+        assert rounds[0] != rounds[1]
+        assert rounds[0] != list(range(32))
+        other = [unit.channel for group in (0, 1) for unit in units_of(made_of((32,), 16, seed=1), group)]
+        assert other != rounds[0]
+
+    def test_another_unit_is_of_the_same_layer_and_differs_by_attempt(self):
+        recipe = made_of((32, 1000), 16)
+        found = [another_unit(recipe, Unit("b", 3), 7, attempt) for attempt in range(1, 4)]
+        assert {unit.layer for unit in found} == {"b"}
+        assert len(set(found)) == 3
+        assert found[0] == another_unit(recipe, Unit("b", 9), 7, 1)
+
+
+class TestPictures:
+    def test_a_picture_is_a_function_of_recipe_and_index(self):
+        recipe = small(count=12).resolved()
+        whole = list(render_all(recipe, range(12), "cpu"))
+        assert len({picture.tobytes() for picture, _, _ in whole}) == 12
+        for indices in (range(3, 7), range(8, 9), range(11, 12)):
+            for index, (picture, seed, params) in zip(indices, render_all(recipe, indices, "cpu"), strict=True):
+                assert np.array_equal(picture, whole[index][0])
+                assert (seed, params) == whole[index][1:]
+        other = next(render_all(small(seed=1).resolved(), range(1), "cpu"))
+        assert not np.array_equal(other[0], whole[0][0])
+
+    def test_params_say_what_is_shown(self):
+        recipe = small().resolved()
+        picture, _, params = next(render_all(recipe, range(1, 2), "cpu"))
+        assert {name: params[name] for name in ("network", "weights", "objective", "steps", "size", "index")} == {
+            "network": NETWORK,
+            "weights": recipe.weights[:16],
+            "objective": "channel",
+            "steps": 4,
+            "size": 32,
+            "index": 1,
+        }
+        unit = units_of(recipe, 0)[1]
+        assert (params["layer"], params["channel"]) == unit
+        body = network().eval()
+        inputs = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std))
+        with torch.no_grad():
+            found = body[: int(unit.layer) + 1]((inputs - mean) / std)[0, unit.channel].mean()
+        assert params["score"] == pytest.approx(float(found), abs=1e-3)
+
+    def test_objectives_reach_the_pictures(self):
+        pictures = {
+            objective: next(render_all(small(objective=objective, steps=8).resolved(), range(1), "cpu"))[0].tobytes()
+            for objective in ("channel", "neuron", "direction", "deep-dream")
+        }
+        assert len(set(pictures.values())) == 4
+        dream = next(render_all(small(objective="deep-dream").resolved(), range(1), "cpu"))[2]
+        assert dream["channel"] is None
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_the_job_makes_the_same_set_with_any_workers_and_extends_it(self, tmp_path: Path, workers: int):
+        recipe = small(count=70, steps=2, batch=16)
+        begun = make(small(count=5, steps=2, batch=16), tmp_path / "set", workers=workers, quiet=True)
+        first = MixingSet(begun)[4]
+        make(recipe, begun, workers=workers, quiet=True)
+        assert np.array_equal(MixingSet(begun)[4], first)
+        resolved = recipe.resolved()
+        wanted = [picture for picture, _, _ in render_all(resolved, range(70), "cpu")]
+        assert all(np.array_equal(one, MixingSet(begun)[index]) for index, one in enumerate(wanted))
+        info = verify(begun / "fvis-00000.h5")
+        assert (info.family, info.count, info.recipe) == ("fvis", 64, resolved.to_json())
+
+    def test_a_set_of_another_recipe_is_not_gone_on_with(self, tmp_path: Path):
+        out = make(small(steps=1), tmp_path / "set", workers=1, quiet=True)
+        with pytest.raises(InputError, match="steps"):
+            make(small(steps=2), out, workers=1, quiet=True)
