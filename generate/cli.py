@@ -19,9 +19,11 @@ def _make(arguments: list[str]) -> None:
     name = arguments[0]
     if name.startswith("-"):
         raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
-    from .commands import MakeCommand, make_set
+    from .commands import DeviceCommand, MakeCommand, make_set
 
-    command: Any = MakeCommand[load(family(name).recipe)]  # type: ignore[misc]  # a type known when it runs
+    kind = family(name)
+    shape: Any = DeviceCommand if kind.on_device else MakeCommand
+    command = shape[load(kind.recipe)]  # a type known when it runs
     make_set(parse(command, f"mixset make {name}", arguments[1:]))
 
 
@@ -83,7 +85,12 @@ Make a mixing set in the folder OUT, or go on with one that was interrupted: the
 --count extends it.
 
   mixset make fractals --count 14230 --size 256 --seed 0 OUT
-  mixset make fractals --count 14230 --part 3/8 OUT       the third of eight jobs on one folder"""
+  mixset make fractals --count 14230 --part 3/8 OUT       the third of eight jobs on one folder
+  mixset make fvis --list-layers --network resnet18       what there is to visualise
+  mixset make fvis --count 1024 --preview sheet.png OUT   a contact sheet that grows as shards are finished
+  mixset make fvis --devices cuda:0,cuda:1 OUT            a process on each of two GPUs
+  mixset make fvis --engine dask OUT                      on Dask's workers here: one that dies is replaced
+  mixset make fvis --engine dask://HOST:8786 OUT          on a cluster that is there; all of it must see OUT"""
 
 
 def main() -> None:

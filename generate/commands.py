@@ -12,14 +12,37 @@ import tyro
 
 from mixset.errors import InputError
 
-from .families import Recipe
+from .families import Recipe, family, load
 
 R = TypeVar("R", bound=Recipe)
 Compression = Literal["none", "gzip"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakeCommand(Generic[R]):
+class _Making(Generic[R]):
+    """What to make, and how, whatever the family."""
+
+    recipe: Annotated[R, tyro.conf.arg(name="")]
+
+    workers: int | None = None
+    """Processes; default: one for each GPU worked on, else for each core."""
+
+    engine: str = "processes"
+    """Where the shards are made: processes; dask, a cluster on this machine; dask://HOST:PORT, the scheduler of one
+    that is there, whose workers see OUT under the same path. A worker of Dask's that dies is replaced."""
+
+    part: str = "1/1"
+    """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
+
+    preview: Path | None = None
+    """A picture file, for example preview.png: a contact sheet that grows while the set is made."""
+
+    compression: Compression = "none"
+    """Of the shards: gzip makes them a little smaller and slow to write and read; the pictures are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeCommand(_Making[R]):
     """Make a mixing set in the folder OUT, or go on with one begun there.
 
     Pictures are a function of the recipe alone: the same flags give the same bytes on any number of workers. Ctrl-C or
@@ -29,16 +52,24 @@ class MakeCommand(Generic[R]):
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """The folder of the set, made when missing."""
 
-    recipe: Annotated[R, tyro.conf.arg(name="")]
 
-    workers: int | None = None
-    """Processes; default: one for each core."""
+@dataclass(frozen=True, kw_only=True)
+class DeviceCommand(_Making[R]):
+    """Make a mixing set in the folder OUT, or go on with one begun there.
 
-    part: str = "1/1"
-    """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
+    On the CPU pictures are a function of the recipe alone: the same flags give the same bytes on any number of workers.
+    GPUs give the same units and seeds, and pictures that differ a little. Ctrl-C or a kill loses at most the shards in
+    the making; the same command goes on, and a larger --count extends the set.
+    """
 
-    compression: Compression = "none"
-    """Of the shards: gzip makes them a little smaller and slow to write and read; the pictures are the same."""
+    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
+    """The folder of the set, made when missing."""
+
+    device: Annotated[str, tyro.conf.arg(aliases=("--devices",))] = "auto"
+    """cpu, cuda:1, several GPUs as cuda:0,cuda:1 with a process on each, or auto: all GPUs there are, else the CPU."""
+
+    list_layers: Annotated[bool, tyro.conf.arg(name="list-layers"), tyro.conf.FlagCreatePairsOff] = False
+    """Print the layers of the network, in the order it reaches them, with their channels; make nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,17 +153,37 @@ class ExportCommand:
     """An empty or new folder."""
 
 
-def make_set(command: MakeCommand[R]) -> None:
+def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
     """Make or finish a set, then say what to do with it."""
-    from mixset import manifest
-
-    from .job import make
-
+    kind, devices = family(command.recipe.family), ["auto"]
+    if isinstance(command, DeviceCommand):
+        devices = command.device.split(",")
+        if command.list_layers:
+            load("mixset.generate.fvis.layers:print_layers")(command.recipe)
+            return
+    if command.out is None:
+        name = f"mixset make {command.recipe.family}"
+        raise InputError(f"Missing from {name}: OUT; see {name} --help")
     match = re.fullmatch(r"(\d+)/(\d+)", command.part)
     if not match:
         raise InputError(f"part: {command.part!r} is not of the form i/n, for example 3/8")
-    part = (int(match[1]), int(match[2]))
-    out = make(command.recipe, command.out, workers=command.workers, part=part, compression=command.compression)
+
+    from mixset import manifest
+
+    from .clusters import open_engine
+    from .job import make
+
+    with open_engine(command.engine, kind, devices, command.workers) as executor:
+        out = make(
+            command.recipe,
+            command.out,
+            workers=command.workers,
+            devices=devices,
+            part=(int(match[1]), int(match[2])),
+            executor=executor,
+            preview=command.preview,
+            compression=command.compression,
+        )
     listed = manifest.read(out)
     if listed is None:
         print(f"part {command.part} of {out} is done; other parts are still to be made")
@@ -204,25 +255,13 @@ def check_set(command: CheckCommand) -> None:
 def contact_sheet(command: SheetCommand) -> None:
     """Write a contact sheet."""
     from mixset import MixingSet
-    from mixset.sheet import sheet
+
+    from .preview import write_sheet
 
     if command.count < 1 or not 16 <= command.tile <= 1024:
         raise InputError("sheet: --count must be at least 1 and --tile from 16 to 1024 pixels")
     pictures = MixingSet(command.set, families=command.families or None)
-    count = min(command.count, len(pictures))
-    chosen = [number * len(pictures) // count for number in range(count)]
-    page = sheet(
-        [pictures[index] for index in chosen],
-        ["\n".join(pictures.caption(index)) for index in chosen],
-        title=f"{command.set.resolve().name}: {count} of {len(pictures):,} pictures",
-        tile=command.tile,
-    )
-    try:
-        page.save(command.out)
-    except ValueError as error:
-        raise InputError(f"{command.out}: no picture format has this suffix; use .png or .jpg") from error
-    except OSError as error:
-        raise InputError(f"cannot write {command.out}: {error.strerror or error}") from error
+    write_sheet(pictures, command.out, command.count, name=command.set.resolve().name, tile=command.tile)
     print(f"wrote {command.out}")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from mixset import manifest
 from mixset.console import Progress
 from mixset.errors import DamagedPicture, InputError
 from mixset.output import begin
-from mixset.partials import remove_abandoned
+from mixset.partials import HOST, remove_abandoned
 from mixset.shards import ShardInfo, ShardWriter, read_info, verify
 
+from .devices import at_work, check_names, seats
 from .families import Family, Recipe, family, load
-from .workers import run
+from .preview import Preview
+from .workers import Step, run, seat
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Task:
     start: int
     count: int
     compression: str
-    device: str = "cpu"
+    device: str = "auto"
+    """Of a family that works on one, unless the worker has its own; what `auto` is, the worker sees."""
 
 
 class Outcome(NamedTuple):
@@ -49,23 +53,29 @@ def make(
     out: str | os.PathLike[str],
     *,
     workers: int | None = None,
+    devices: Sequence[str] = ("auto",),
     part: tuple[int, int] = (1, 1),
     executor: Executor | None = None,
+    preview: str | os.PathLike[str] | None = None,
     compression: str = "none",
     quiet: bool = False,
 ) -> Path:
     """Make the mixing set of `recipe` in the folder `out`, or go on with the one begun there.
 
-    Content and bytes are a function of the recipe, whatever the workers, parts and interruptions. Shards already there
-    are kept if their content hash checks; a larger count extends a set. The part that finds all shards present writes
-    mixset.json.
+    Content and bytes are a function of the recipe, whatever the workers, executors, parts and interruptions (of a
+    family that works on a device: on the CPU, each worker with one torch thread). Shards already there are kept if
+    their content hash checks; a larger count extends a set. The part that finds all shards present writes mixset.json.
 
     Args:
         recipe: a recipe of a family in `mixset.generate.families.FAMILIES`.
         out: the folder of the set; made when missing.
-        workers: processes; default: one for each core this process may use.
+        workers: processes; default: one for each GPU, or for each core this process may use.
+        devices: where a family that works on a device does so: `cpu`, `cuda:1`, several GPUs, or `auto` for all there
+            are, else the CPU. Each worker process has one for its life; an executor's tasks take them in turn.
         part: (i, n): of n runs on one folder this is run i, from 1.
-        executor: where the shards are made instead of in own processes; it is left running.
+        executor: where the shards are made instead of in own processes, on whatever hosts, to all of which `out` is
+            the same folder; it is left running.
+        preview: a picture file: a contact sheet of what is there, drawn again as shards are finished.
         compression: of the shards' pictures: "none" or "gzip".
         quiet: no progress on stderr.
 
@@ -73,26 +83,26 @@ def make(
         The folder.
 
     Raises:
-        InputError: the folder holds something else, the disk is full, arguments out of range.
+        InputError: the folder holds something else, the disk is full, arguments out of range, a device is not there.
     """
-    out, recipe = Path(out), recipe.resolved()
+    out, kind = Path(out), family(recipe.family)
     index, parts = _check_part(part)
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: {workers} is out of range; give 1 or more")
-    workers = workers or len(os.sched_getaffinity(0))
-    if begin(out, recipe.to_json(), recipe.count) > recipe.count:
-        return out
-    tasks = _tasks(recipe, out, compression)
-    ours = tasks[index - 1 :: parts]
-    try:
-        outcomes = _fulfil_all(ours, workers, executor, quiet)
-        if parts > 1 and all(task.path.exists() for task in tasks):
-            others = [task for place, task in enumerate(tasks) if place % parts != index - 1]
-            outcomes += _fulfil_all(others, workers, executor, quiet=True)
-    finally:
-        remove_abandoned(out)
-    if len(outcomes) == len(tasks):
-        manifest.write(out, recipe.to_json(), (outcome.entry for outcome in outcomes))
+    places = seats(kind, devices, workers) if executor is None else check_names(devices)
+    sheet = Preview(Path(preview), out) if preview is not None else None
+    recipe = recipe.resolved()
+    if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
+        tasks = _tasks(recipe, out, compression, places)
+        try:
+            outcomes = _fulfil_all(tasks[index - 1 :: parts], places, executor, sheet, quiet)
+            if parts > 1 and all(task.path.exists() for task in tasks):
+                others = [task for place, task in enumerate(tasks) if place % parts != index - 1]
+                outcomes += _fulfil_all(others, places, executor, sheet, quiet=True)
+        finally:
+            remove_abandoned(out)
+        if len(outcomes) == len(tasks):
+            manifest.write(out, recipe.to_json(), (outcome.entry for outcome in outcomes))
+    if sheet is not None:
+        sheet.draw()
     return out
 
 
@@ -104,7 +114,7 @@ def remake(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], path: Pa
     """
     kind = family(entry.family)
     whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
-    _make_shard(Task(path, kind, whole, entry.start_index, entry.count, entry.compression))
+    _make_shard(Task(path, kind, whole, entry.start_index, entry.count, entry.compression), lambda start: None)
     return read_info(path)
 
 
@@ -115,32 +125,43 @@ def _check_part(part: tuple[int, int]) -> tuple[int, int]:
     return index, parts
 
 
-def _tasks(recipe: Recipe, out: Path, compression: str) -> list[Task]:
+def _tasks(recipe: Recipe, out: Path, compression: str, devices: Sequence[str]) -> list[Task]:
     kind = family(recipe.family)
     return [
         Task(
-            out / f"{recipe.family}-{start // kind.shard:05d}.h5",
+            # Absolute, for workers that were started elsewhere.
+            out.absolute() / f"{recipe.family}-{number:05d}.h5",
             kind,
             recipe,
             start,
             min(kind.shard, recipe.count - start),
             compression,
+            devices[number % len(devices)],
         )
-        for start in range(0, recipe.count, kind.shard)
+        for number, start in enumerate(range(0, recipe.count, kind.shard))
     ]
 
 
-def _fulfil_all(tasks: list[Task], workers: int, executor: Executor | None, quiet: bool) -> list[Outcome]:
-    there = {task.path.name for task in tasks if _seems_there(task)}
-    held = sum(task.count for task in tasks if task.path.name in there)
+def _fulfil_all(
+    tasks: list[Task], places: Sequence[str], executor: Executor | None, sheet: Preview | None, quiet: bool
+) -> list[Outcome]:
+    total = sum(task.count for task in tasks)
+    left = {task.start: task.count for task in tasks if not _seems_there(task)}
     outcomes = []
-    with Progress(sum(task.count for task in tasks), "pictures", done=held, quiet=quiet) as progress:
+    with Progress(total, "pictures", done=total - sum(left.values()), quiet=quiet) as progress:
+
+        def step(start: int) -> None:
+            if left.get(start):
+                left[start] -= 1
+                progress.advance()
 
         def done(outcome: Outcome) -> None:
             outcomes.append(outcome)
-            progress.advance(0 if outcome.entry.name in there else outcome.entry.count)
+            progress.advance(left.pop(outcome.entry.start_index, 0))
+            if sheet is not None:
+                sheet.add(tasks[0].path.with_name(outcome.entry.name))
 
-        run(fulfil, tasks, done, workers=workers, executor=executor)
+        run(fulfil, tasks, done, step, seats=places, executor=executor)
     _tell_damage(outcomes)
     return outcomes
 
@@ -159,9 +180,19 @@ def _tell_damage(outcomes: Iterable[Outcome]) -> None:
             print(f"made again: {outcome.damage.rsplit('; ', 1)[0]}", file=sys.stderr)
 
 
-def fulfil(task: Task) -> Outcome:
-    """Keep the task's shard if it is there, whole and this task's; else make it. What a worker does."""
+def fulfil(task: Task, step: Step) -> Outcome:
+    """Keep the task's shard if it is there, whole and this task's; else make it. What a worker does.
+
+    Args:
+        step: called with the task's start for each picture made.
+
+    Raises:
+        InputError: the shard cannot be written, or this host does not see the folder that the job began.
+    """
     damage = ""
+    folder = task.path.parent
+    if not any((folder / name).exists() for name in (manifest.UNFINISHED, manifest.NAME)):
+        raise InputError(f"{folder} is not the job's folder on host {HOST}; give one that all workers share")
     if task.path.exists():
         try:
             info = verify(task.path)
@@ -169,7 +200,7 @@ def fulfil(task: Task) -> Outcome:
                 return Outcome(manifest.entry(info), False, "")
         except DamagedPicture as error:
             damage = str(error)
-    _make_shard(task)
+    _make_shard(task, step)
     return Outcome(manifest.entry(read_info(task.path)), True, damage)
 
 
@@ -184,8 +215,7 @@ def _is_of(info: ShardInfo, task: Task) -> bool:
     )
 
 
-def _make_shard(task: Task) -> None:
-    device = (task.device,) if task.kind.on_device else ()
+def _make_shard(task: Task, step: Step) -> None:
     writer = ShardWriter(
         task.path,
         family=task.recipe.family,
@@ -195,6 +225,17 @@ def _make_shard(task: Task) -> None:
         count=task.count,
         compression=task.compression,
     )
-    with writer:
+    with _device(task) as device, writer:
         for picture in load(task.kind.render)(task.recipe, range(task.start, task.start + task.count), *device):
             writer.add(*picture)
+            step(task.start)
+
+
+@contextlib.contextmanager
+def _device(task: Task) -> Iterator[tuple[str, ...]]:
+    """What `render` takes besides: a device, where the family works on one."""
+    if task.kind.on_device:
+        with at_work(seat() or task.device) as device:
+            yield (device,)
+    else:
+        yield ()

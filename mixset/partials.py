@@ -12,7 +12,6 @@ from pathlib import Path
 
 from .errors import InputError
 
-
 HOST = re.sub(r"[^\w-]", "_", platform.node())
 _FOREIGN_AGE = 24 * 3600
 """Seconds without a change after which another host's partial file is taken for abandoned."""

@@ -225,7 +225,7 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
     process = start(tmp_path / "set", 2)
     # A shard's, not that of the list the parent begins with.
     partial = wait_for(lambda: list((tmp_path / "set").glob("*.h5.*.partial")))[0]
-    worker = int(partial.name.split(".")[-2])
+    worker = int(partial.name.split(".")[-2].split("-")[0])
     os.kill(worker, signal.SIGKILL)
     told = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 1
