@@ -21,7 +21,8 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
 
     A batch norm is folded where both it and the convolution before it are called once and nothing but it uses what
     the convolution returns. One dry run shows this operation by operation, so it holds for any weights. Every module
-    then returns what it did, up to rounding, but for the convolutions that were folded into.
+    then returns what it did, up to rounding, but for the convolutions that were folded into, and modules that hand on
+    what these return.
 
     Args:
         body: any network; the copy lies on its device.
@@ -47,7 +48,7 @@ class _Convolved:
     uses: int = 0
     """Operations that took the tensor."""
     outlets: set[str] = field(default_factory=set)
-    """Modules that returned it: the convolution, and containers that end with it."""
+    """Modules that returned it: the convolution, and those that hand it on."""
     convolution: nn.Module | None = None
     """The module that made it, by nothing but the convolution with its own weight and bias."""
     norm: nn.Module | None = None

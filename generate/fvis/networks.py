@@ -12,8 +12,9 @@ import io
 import json
 import logging
 import math
+import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ def load_network(
 ) -> LoadedNetwork:
     """The network called `name`; the last one loaded is kept, so that each shard of a set need not load it again.
 
-    What is drawn while it is built is a function of nothing: a network without weights of its own is the same in
-    every process, and torch's global generator is left as it was.
+    Weights that a function draws from torch's global generator are the same at every call and in every process; the
+    generator is left as it was.
 
     Args:
         name: a torchvision name, `timm:NAME` (or NAME alone where torchvision has none), `efficientnet_lite0`,
@@ -91,16 +92,20 @@ def _load(name: str, files: tuple[Any, ...]) -> LoadedNetwork:
 
 def _source(name: str) -> Callable[[str], Found]:
     """Who knows the network of this name."""
-    for beginning, source in (("run:", _from_run), ("timm:", _from_timm)):
-        if name.startswith(beginning):
-            return source
+    if name.startswith("run:"):
+        return _from_run
+    if name.startswith("timm:"):
+        return _from_timm
     if ":" in name:
         return _from_function
-    for names, source in ((lambda: [LITE], _lite), (_torchvision_names, _from_torchvision), (_timm_names, _from_timm)):
-        if name in names():
-            return source
-    near = difflib.get_close_matches(name, [LITE, *_torchvision_names(), *_timm_names()])
-    raise InputError(f"network {name!r}: unknown{_list(', near: ', near)}; {FORMS}")
+    if name == LITE:
+        return _lite
+    if name in _torchvision_names():
+        return _from_torchvision
+    if name in _timm_names():
+        return _from_timm
+    known = dict.fromkeys([LITE, *_torchvision_names(), *_timm_names()])
+    raise InputError(f"network {name!r}: unknown{_near(name, known)}; {FORMS}")
 
 
 def _torchvision_names() -> list[str]:
@@ -142,22 +147,22 @@ def _from_torchvision(name: str) -> Found:
 
 def _from_timm(name: str) -> Found:
     """With its pretrained weights."""
+    model = name.removeprefix("timm:")
     try:
         import timm
     except ImportError:
         raise InputError(f'network {name}: timm is not installed; pip install "pixmix[networks]"') from None
     try:
         with _without_warnings():
-            body = timm.create_model(name.removeprefix("timm:"), pretrained=True)
+            body = timm.create_model(model, pretrained=True)
     except OSError as error:
         raise InputError(
             f"network {name}: its weights cannot be fetched ({_first_line(error)}); fetch them where there is a "
             "network, or choose another"
         ) from None
     except (RuntimeError, ValueError, KeyError) as error:
-        near = difflib.get_close_matches(name.removeprefix("timm:"), _timm_names())
         raise InputError(
-            f"network {name}: timm does not give it with weights ({_first_line(error)}){_list('; near: ', near)}"
+            f"network {name}: timm does not give it with weights ({_first_line(error)}){_near(model, _timm_names())}"
         ) from None
     return body, body.pretrained_cfg["mean"], body.pretrained_cfg["std"]
 
@@ -196,7 +201,7 @@ def _from_run(name: str) -> Found:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         body.load_state_dict(content["model"] if path.name == "checkpoint.pt" else content)
-    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damage has many faces
         raise InputError(f"network {name}: {path} is damaged or not of this run ({_first_line(error)})") from None
     return body, mean, std
 
@@ -204,8 +209,9 @@ def _from_run(name: str) -> Found:
 def _read_config(path: Path, name: str) -> Any:
     try:
         return json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"network {name}: {path} does not exist; name a run folder of `pixmix train`") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"network {name}: {path}: {reason}; name a run folder of `pixmix train`") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"network {name}: {path} is damaged ({error})") from None
 
@@ -230,19 +236,25 @@ def _state_of_files(name: str) -> tuple[Any, ...]:
     """What changes when the files of a run do."""
     if not name.startswith("run:"):
         return ()
-    folder = Path(name.removeprefix("run:"))
-    paths = [folder / file for file in ("config.json", "weights.pt", "checkpoint.pt")]
-    return tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.exists())
+    found = []
+    for file in ("config.json", "weights.pt", "checkpoint.pt"):
+        with contextlib.suppress(OSError):
+            status = os.stat(Path(name.removeprefix("run:")) / file)
+            found.append((file, status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def _checked(field: str, values: Sequence[float], name: str) -> Channels:
     """Mean or std as three numbers."""
     if not len(values):
         raise InputError(f"network {name}: does not say how its pictures are normalised; give --mean and --std")
-    numbers = tuple(float(value) for value in values)
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
     if len(numbers) != 3 or not all(math.isfinite(number) and (field == "mean" or number > 0) for number in numbers):
         above = " above zero" if field == "std" else ""
-        raise InputError(f"network {name}: {field} {numbers} must be three finite numbers{above}, one a colour")
+        raise InputError(f"network {name}: {field} {values} must be three finite numbers{above}, one a colour")
     return numbers
 
 
@@ -261,5 +273,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _list(before: str, words: Sequence[str]) -> str:
-    return before + ", ".join(words) if words else ""
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known)
+    return f"; near are {', '.join(near)}" if near else ""
