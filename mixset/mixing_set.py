@@ -66,8 +66,8 @@ class _Shard:
 
     def caption(self, index: int) -> tuple[str, str]:
         record = read_record(self.info.path, index)
-        origin = record.params.get("file", f"seed {record.seed}")
-        return f"{self.family} {self.info.start_index + index}", str(origin)
+        known = [record.params[name] for name in ("file", "shows") if name in record.params]
+        return f"{self.family} {self.info.start_index + index}", str(known[0] if known else f"seed {record.seed}")
 
 
 class _Files:
@@ -199,7 +199,10 @@ class MixingSet(Sequence[np.ndarray]):
         return [family for part in self._parts for family in itertools.repeat(part.family, part.count)]
 
     def caption(self, index: int) -> tuple[str, str]:
-        """Two lines about a picture: what and where it is, and the seed it was drawn from or the file it came from."""
+        """Two lines about a picture: what and where it is, and the file it came from, what it shows, or its seed.
+
+        The first two stand in its params as `file` and `shows`.
+        """
         part, place = self._locate(index)
         return part.caption(place)
 

@@ -77,11 +77,13 @@ def _optimise(
         amp=amp,
     )
     for place, seed in enumerate(seeds):
+        layer, channel = done.units[place]
         params = {
+            "shows": layer if recipe.objective == "deep-dream" else f"{layer}:{channel}",
             "network": recipe.network,
             "weights": recipe.weights[:16],
-            "layer": done.units[place].layer,
-            "channel": None if recipe.objective == "deep-dream" else done.units[place].channel,
+            "layer": layer,
+            "channel": None if recipe.objective == "deep-dream" else channel,
             "objective": recipe.objective,
             "steps": recipe.steps,
             "size": recipe.size,

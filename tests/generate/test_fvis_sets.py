@@ -22,7 +22,7 @@ from mixset.generate.fvis import recipe as recipes
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.pictures import render_all
 from mixset.generate.fvis.units import another_unit, units_of
-from mixset.shards import verify
+from mixset.shards import read_record, verify
 
 NETWORK = "test_fvis_sets:network"
 
@@ -167,6 +167,7 @@ class TestPictures:
         }
         unit = units_of(recipe, 0)[1]
         assert (params["layer"], params["channel"]) == unit
+        assert params["shows"] == f"{unit.layer}:{unit.channel}"
         body = network().eval()
         inputs = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std))
@@ -193,6 +194,10 @@ class TestPictures:
         resolved = recipe.resolved()
         wanted = [picture for picture, _, _ in render_all(resolved, range(70), "cpu")]
         assert all(np.array_equal(one, MixingSet(begun)[index]) for index, one in enumerate(wanted))
+        assert MixingSet(begun).caption(3) == (
+            "fvis 3",
+            "{layer}:{channel}".format(**read_record(begun / "fvis-00000.h5", 3).params),
+        )
         info = verify(begun / "fvis-00000.h5")
         assert (info.family, info.count, info.recipe) == ("fvis", 64, resolved.to_json())
 
