@@ -7,11 +7,8 @@ random convolution for each picture, and the oldest make way. Each process has a
 from __future__ import annotations
 
 import io
-import math
-import statistics
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,10 +30,9 @@ from pixmix.methods.mixing import PixMixMethod
 from .config import IterativeSettings, TrainConfig
 from .data import TrainingData
 from .processes import Processes, precision
+from .refresh_schedule import Schedule
 from .run_folder import RunFolder
 
-MEASURED = 10
-"""Refreshes that are timed before a budget sets how many steps lie between two."""
 CPU_CHUNK = 16
 """Pictures optimised together on a CPU, of like depth: the network is run only as far as the deepest of them."""
 SHOWN = 48
@@ -59,6 +55,8 @@ class FVisPool:
         """(M, S, S, 3) uint8, the oldest first."""
         self.units: list[Unit] = []
         """What each shows."""
+        self.refreshes: list[int] = []
+        """The number of the refresh that made each: with the rank and the run's seed, its own seed."""
 
     @property
     def counts(self) -> tuple[int]:
@@ -68,10 +66,11 @@ class FVisPool:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def add(self, pictures: np.ndarray, units: Sequence[Unit]) -> None:
+    def add(self, pictures: np.ndarray, units: Sequence[Unit], refresh: int) -> None:
         """Take in pictures (n, S, S, 3) uint8 in the place of the oldest."""
         self.pictures = np.concatenate([self.pictures, pictures])[-self.capacity :]
         self.units = [*self.units, *units][-self.capacity :]
+        self.refreshes = [*self.refreshes, *[refresh] * len(units)][-self.capacity :]
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values."""
@@ -79,80 +78,14 @@ class FVisPool:
             "pictures": torch.from_numpy(self.pictures),
             "layers": [unit.layer for unit in self.units],
             "channels": [unit.channel for unit in self.units],
+            "refreshes": self.refreshes,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave."""
         self.pictures = state["pictures"].numpy()
         self.units = [Unit(*pair) for pair in zip(state["layers"], state["channels"], strict=True)]
-
-
-class Schedule:
-    """When the pool is refreshed: every so many steps, as told or, once enough is measured, as a budget of time allows.
-
-    Args:
-        agree: makes all processes' numbers of steps one; each calls it at the same step.
-    """
-
-    def __init__(self, every: int, budget: float | None, agree: Callable[[int], int]) -> None:
-        self.every, self.budget, self.agree = every, budget, agree
-        self.since = 0
-        """Steps since the last refresh."""
-        self.refreshes = 0
-        """How many there were: the number, from 1 on, of the last one."""
-        self.refresh_times: list[float] = []
-        self.step_times: deque[float] = deque(maxlen=1000)
-        self.epoch_refreshes, self.epoch_seconds = 0, 0.0
-
-    @property
-    def due(self) -> bool:
-        """Whether a refresh comes before the next step."""
-        return self.since >= self.every
-
-    @property
-    def measures(self) -> bool:
-        """Whether times are still wanted."""
-        return self.budget is not None and self.refreshes < MEASURED
-
-    def step(self) -> None:
-        """Count a step."""
-        self.since += 1
-
-    def refreshed(self, seconds: float) -> None:
-        """Count a refresh that took so long; the last one that is measured sets `every`."""
-        measured = self.measures
-        self.since, self.refreshes = 0, self.refreshes + 1
-        self.epoch_refreshes, self.epoch_seconds = self.epoch_refreshes + 1, self.epoch_seconds + seconds
-        if measured:
-            self.refresh_times.append(seconds)
-            if not self.measures:
-                self.every = self.agree(self._affordable())
-                self.refresh_times.clear()
-                self.step_times.clear()
-
-    def _affordable(self) -> int:
-        """The fewest steps between refreshes such that these take at most the budget's share of the time of both."""
-        assert self.budget is not None
-        if not self.step_times:
-            return self.every
-        refresh, step = statistics.median(self.refresh_times), statistics.median(self.step_times)
-        return max(1, math.ceil(refresh * (1 - self.budget) / (self.budget * step)))
-
-    def end_epoch(self) -> tuple[int, float]:
-        """How many refreshes the epoch had, and the seconds they took; the next one begins with none."""
-        ended = self.epoch_refreshes, self.epoch_seconds
-        self.epoch_refreshes, self.epoch_seconds = 0, 0.0
-        return ended
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        names = ("every", "since", "refreshes", "refresh_times", "epoch_refreshes", "epoch_seconds")
-        return {**{name: getattr(self, name) for name in names}, "step_times": list(self.step_times)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        for name, value in state.items():
-            setattr(self, name, deque(value, self.step_times.maxlen) if name == "step_times" else value)
+        self.refreshes = list(state["refreshes"])
 
 
 class Iterative(Method):
@@ -198,6 +131,7 @@ class Iterative(Method):
         if self.schedule.due:
             self._wait()
             start = time.perf_counter()
+            self.processes.level(network)
             self.refresh(network)
             self.schedule.refreshed(time.perf_counter() - start)
         self.schedule.step()
@@ -241,7 +175,7 @@ class Iterative(Method):
             lr=self.settings.lr,
             amp=self.amp,
         )
-        self.pool.add(made.pictures, made.units)
+        self.pool.add(made.pictures, made.units, self.schedule.refreshes + 1)
 
     def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
         """Draw the pool; say how many refreshes there were and what they took, in the slowest process."""

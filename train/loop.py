@@ -138,6 +138,7 @@ class Training:
     def test(self) -> float:
         """The clean error of the network as it is, the pictures shared out over the processes."""
         self.network.eval()
+        self.processes.level(self.network)
         wrong = 0
         share = self.data.test.share(self.processes.rank, self.processes.world)
         if len(share):
@@ -148,21 +149,23 @@ class Training:
         return self.processes.total(wrong)[0] / len(self.data.test)
 
     def save(self) -> None:
-        """Write the checkpoint; every process takes part, since each has random states and a method of its own."""
-        states = self.processes.gather(_random_states(self.device))
-        methods = self.processes.gather(self.method.state_dict())
+        """Write the checkpoint; every process takes part, since each has something of its own in it."""
+        own = {
+            "random_states": _random_states(self.device),
+            "method": self.method.state_dict(),
+            "loss_sum": self.loss_sum.item(),
+        }
+        processes = self.processes.gather(own)
         if self.processes.leads:
             checkpoints.save(
                 {
                     "model": self.body.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
-                    "methods": methods,
                     "epoch": self.epoch,
                     "position": self.position,
                     "seconds": self.seconds,
-                    "loss_sum": self.loss_sum.item(),
-                    "random_states": states,
+                    "processes": processes,
                     "threads": torch.get_num_threads(),
                     "log_size": self.folder.log_size(),
                 },
@@ -180,19 +183,20 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.position, self.seconds = state["epoch"], state["position"], state["seconds"]
-        self.loss_sum.fill_(state["loss_sum"])
-        states = state["random_states"]
-        if len(states) != self.processes.world:
+        everyone = state["processes"]
+        if len(everyone) != self.processes.world:
             raise InputError(
-                f"run folder {self.folder.path}: was trained by {len(states)} processes, not {self.processes.world}; "
+                f"run folder {self.folder.path}: was trained by {len(everyone)} processes, not {self.processes.world}; "
                 "go on with as many"
             )
-        self.method.load_state_dict(state["methods"][self.processes.rank])
+        own = everyone[self.processes.rank]
+        self.method.load_state_dict(own["method"])
+        self.loss_sum.fill_(own["loss_sum"])
         if self.config.threads is None:
             torch.set_num_threads(state["threads"])
         if self.processes.leads:
             self.folder.cut_log(state["log_size"])
-        _restore_random_states(states[self.processes.rank], self.device)
+        _restore_random_states(own["random_states"], self.device)
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:

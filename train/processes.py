@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from mixset.errors import InputError
 
@@ -34,6 +35,12 @@ class Processes:
             values = values.to(self.device)
             dist.all_reduce(values)
         return values.tolist()
+
+    def level(self, network: nn.Module) -> None:
+        """Give the first process's batch statistics to all, as DDP does before each forward pass in training."""
+        if self.world > 1:
+            for buffer in network.buffers():
+                dist.broadcast(buffer, 0)
 
     def gather(self, thing: Any) -> list[Any]:
         """What each process has, in the order of ranks."""

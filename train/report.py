@@ -190,18 +190,19 @@ def _pictures(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         pictures = run.folder / "pictures.png"
         if pictures.exists():
-            sheets = RunFolder(run.folder).sheets()
-            before = ", before the first feature visualisations" if sheets else ""
-            caption = (
-                f"<b>{html.escape(run.name)}</b>: training pictures, and what the network sees in three epochs{before}."
-            )
-            yield _figure("image/png", pictures.read_bytes(), caption)
-            for place in sorted({0, len(sheets) // 2, len(sheets) - 1} & set(range(len(sheets)))):
-                epoch = int(sheets[place].stem.partition("-")[2])
-                caption = (
-                    f"<b>{html.escape(run.name)}</b>: the feature visualisations it mixed at the end of epoch {epoch}."
-                )
-                yield _figure("image/png", sheets[place].read_bytes(), caption)
+            before = ", before the first feature visualisations" if run.config["method"] == "iterative" else ""
+            caption = f"training pictures, and what the network sees in three epochs{before}."
+            yield _figure("image/png", pictures.read_bytes(), f"<b>{html.escape(run.name)}</b>: {caption}")
+        yield from _visualisations(run)
+
+
+def _visualisations(run: Run) -> Iterable[str]:
+    """The first, the middle and the last of the contact sheets of a run of the method iterative."""
+    sheets = RunFolder(run.folder).sheets()
+    for place in sorted({0, len(sheets) // 2, len(sheets) - 1}) if sheets else ():
+        epoch = int(sheets[place].stem.partition("-")[2])
+        caption = f"<b>{html.escape(run.name)}</b>: the feature visualisations that it mixes in after epoch {epoch}."
+        yield _figure("image/png", sheets[place].read_bytes(), caption)
 
 
 def _figure(kind: str, content: bytes, caption: str, style: str = "") -> str:

@@ -106,6 +106,20 @@ def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
         report(ReportConfig(runs=(), out=tmp_path / "r.html"))
 
 
+def test_a_run_of_iterative_shows_its_first_middle_and_last_sheet(tmp_path: Path) -> None:
+    folder = made_up_run(tmp_path / "run", 0.25)
+    run = RunFolder(folder)
+    run.fvis.mkdir()
+    for epoch in (2, 3, 10, 999, 1000):  # before epoch 2 the pool was empty
+        Image.new("RGB", (epoch, 20)).save(run.sheet(epoch))
+    page = Page()
+    page.feed(report(ReportConfig(runs=(folder,), out=tmp_path / "r.html")).read_text())
+    pngs = [source for source in page.sources if source.startswith("data:image/png")]
+    sizes = [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))).width for source in pngs]
+    assert sizes == [30, 2, 10, 1000]
+    assert "mixes in after epoch 1000" in page.text
+
+
 @pytest.fixture
 def photographs(tmp_path: Path) -> list[Path]:
     """Two pictures of 70 x 50 in a file each."""

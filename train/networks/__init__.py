@@ -29,7 +29,10 @@ class NetworkSpec:
             make = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as error:
             raise InputError(f"--network {self.factory}: cannot be imported ({error})") from None
-        return make(**self.arguments)
+        try:
+            return make(**self.arguments)
+        except TypeError as error:
+            raise InputError(f"--network {self.factory}: cannot be called with {self.arguments} ({error})") from None
 
 
 def network_spec(name: str, *, classes: int, dropout: float = 0.0) -> NetworkSpec:
