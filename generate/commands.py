@@ -65,7 +65,7 @@ class DeviceCommand(_Making[R]):
     out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
     """The folder of the set, made when missing."""
 
-    device: Annotated[str, tyro.conf.arg(aliases=("--devices",))] = "auto"
+    devices: Annotated[str, tyro.conf.arg(aliases=("--device",))] = "auto"
     """cpu, cuda:1, several GPUs as cuda:0,cuda:1 with a process on each, or auto: all GPUs there are, else the CPU."""
 
     list_layers: Annotated[bool, tyro.conf.arg(name="list-layers"), tyro.conf.FlagCreatePairsOff] = False
@@ -157,7 +157,7 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
     """Make or finish a set, then say what to do with it."""
     kind, devices = family(command.recipe.family), ["auto"]
     if isinstance(command, DeviceCommand):
-        devices = command.device.split(",")
+        devices = command.devices.split(",")
         if command.list_layers:
             load("mixset.generate.fvis.layers:print_layers")(command.recipe)
             return

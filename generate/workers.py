@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
@@ -162,6 +163,7 @@ def _work_off(
 @contextlib.contextmanager
 def without_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back; threads and processes that are started within never get it."""
+    resource_tracker.ensure_running()  # which the first process would start, and let Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_family import TINY, TinyRecipe, render
+from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe, render
 
 from mixset import MixingSet
 from mixset.generate import cli, families, make
@@ -27,6 +27,7 @@ Run = Callable[..., tuple[int, str, str]]
 def mixset(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command in this process; gives exit code, stdout and stderr."""
     monkeypatch.setitem(families.FAMILIES, "tiny", TINY)
+    monkeypatch.setitem(families.FAMILIES, "placed", PLACED)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mixset", *map(str, arguments)])
@@ -77,6 +78,29 @@ def test_parts(mixset: Run, folder: Path, tmp_path: Path) -> None:
     code, told, _ = mixset("make", "tiny", "--count", 10, "--part", "1/2", "--workers", 1, out)
     assert told == f"{out}: 10 pictures in 3 shards, all there\n"
     assert digests(out) == digests(folder)
+
+
+def test_devices_a_preview_and_layers(mixset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TINY_LOG", str(tmp_path / "log"))
+    out, sheet = tmp_path / "new", tmp_path / "sheet.png"
+    arguments = ("make", "placed", "--count", 6, "--device", "cpu", "--workers", 1, "--preview", sheet, out)
+    assert mixset(*arguments)[:2] == (0, f"{out}: 6 pictures in 2 shards, all there\n")
+    assert [line.split()[1:] for line in (tmp_path / "log").read_text().splitlines()] == [["cpu", "1"]] * 2
+    with Image.open(sheet) as page:
+        assert page.width > 300
+    asked: list[PlacedRecipe] = []
+    monkeypatch.setattr("mixset.generate.fvis.layers.print_layers", asked.append)
+    assert mixset("make", "placed", "--list-layers", "--seed", 5)[0] == 0
+    assert asked == [PlacedRecipe(seed=5)]
+
+
+def test_a_device_is_a_flag_of_families_that_work_on_one(mixset: Run) -> None:
+    tiny, placed = mixset("make", "tiny", "--help")[1], mixset("make", "placed", "--help")[1]
+    for flag in ("--device", "--devices", "--list-layers"):
+        assert flag not in tiny
+        assert flag in placed
+    assert "--preview" in tiny
+    assert "--engine" in tiny
 
 
 def test_info_and_statistics(mixset: Run, folder: Path) -> None:
@@ -149,6 +173,13 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", "--part", "3/2", "OUT"], "part: 3/2 is out of range"),
         (None, ["make", "tiny", "--part", "half", "OUT"], "part: 'half' is not of the form i/n"),
         (None, ["make", "tiny", "--workers", "0", "OUT"], "workers: 0 is out of range"),
+        (None, ["make", "tiny", "--device", "cpu", "OUT"], "unknown option --device"),
+        (None, ["make", "tiny", "--engine", "ray", "OUT"], "engine: 'ray' is unknown; give processes, dask or dask://"),
+        (None, ["make", "tiny", "--preview", "OUT.xyz", "OUT"], "no picture format has this suffix"),
+        (None, ["make", "tiny", "--preview", "NONE/sheet.png", "OUT"], "there is no folder"),
+        (None, ["make", "placed"], "Missing from mixset make placed: OUT; see mixset make placed --help"),
+        (None, ["make", "placed", "--device", "gpu", "OUT"], "device: 'gpu' is unknown; give auto, cpu, cuda:N"),
+        (None, ["make", "placed", "--devices", "cpu,cuda:0", "OUT"], "device: cpu,cuda:0 do not go together"),
         (None, ["make", "tiny", "--seed", "1", "SET"], "a set of another recipe (seed 0 there, 1 asked)"),
         (None, ["make", "fractals", "--size", "7", "OUT"], "size: 7 is out of range"),
         (None, ["make", "tiny", "FILE"], "is a file"),
@@ -232,7 +263,14 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], *([name, "--help"] for name in cli.COMMANDS), ["make", "fractals", "--help"]]
+    "arguments",
+    [
+        [],
+        ["--help"],
+        *([name, "--help"] for name in cli.COMMANDS),
+        ["make", "fractals", "--help"],
+        ["make", "fvis", "--help"],
+    ],
 )
 def test_help_teaches_at_once(arguments: list[str]) -> None:
     """Nothing heavy is imported before the arguments: that keeps help under half a second."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet, manifest
-from mixset.generate import families, make
+from mixset.console import Progress
+from mixset.generate import families, job, make
 from mixset.shards import read_info
 
 
@@ -59,11 +61,39 @@ def test_any_number_of_processes_gives_the_same_bytes(reference: dict[str, str],
     assert files(make(TinyRecipe(count=18), tmp_path / "set", workers=workers, quiet=True)) == reference
 
 
-def test_any_executor_will_do(reference: dict[str, str], tmp_path: Path) -> None:
-    with ThreadPoolExecutor(3) as threads:
-        make(TinyRecipe(count=18), tmp_path / "set", executor=threads, quiet=True)
-        assert threads.submit(int, 1).result() == 1, "it is left running"
+@pytest.mark.parametrize(
+    "executor",
+    [ThreadPoolExecutor, functools.partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("spawn"))],
+)
+def test_any_executor_will_do(
+    reference: dict[str, str], tmp_path: Path, executor: Callable[[int], Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with executor(2) as others:
+        if executor is not ThreadPoolExecutor:
+            others.submit(os.chdir, "/").result()  # workers may have been started elsewhere
+        make(TinyRecipe(count=18), "set", executor=others, quiet=True)
+        assert others.submit(int, 1).result() == 1, "it is left running"
     assert files(tmp_path / "set") == reference
+
+
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_progress_goes_picture_by_picture_and_counts_what_was_made_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workers: int | None
+) -> None:
+    monkeypatch.setattr(job, "Progress", functools.partial(Progress, every=0))
+    folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
+    (folder / "tiny-00001.h5").unlink()
+    (folder / "tiny-00003.h5").unlink()
+    damaged = bytearray((folder / "tiny-00002.h5").read_bytes())
+    damaged[damaged.index(render(TinyRecipe(), 9)[0].tobytes())] ^= 1
+    (folder / "tiny-00002.h5").write_bytes(damaged)
+    with ThreadPoolExecutor(1) as executor:
+        make(TinyRecipe(count=18), folder, workers=workers, executor=None if workers else executor)
+    lines = capsys.readouterr().err.splitlines()
+    counts = [int(line.split("/")[0]) for line in lines if "pictures, " in line]
+    assert [*dict.fromkeys(counts)] == ([*range(11, 19)] if workers else [14, 18])
+    assert sum("made again" in line for line in lines) == 1
 
 
 @settings(max_examples=15, deadline=None)
