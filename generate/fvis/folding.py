@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mixset.errors import InputError
+
 from .layers import dry_run
 
 
@@ -30,9 +32,13 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
         size: height and width of a picture that it can take.
 
     Raises:
-        InputError: it cannot take such a picture.
+        InputError: it cannot take such a picture, or cannot be copied.
     """
-    result = copy.deepcopy(body).eval().requires_grad_(False)
+    try:
+        result = copy.deepcopy(body).eval().requires_grad_(False)
+    except Exception as error:  # whatever a module of the user's holds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"network: cannot be copied ({reason}); choose another --network") from error
     for convolved in _convolved_for_a_norm(result, size):
         if not convolved.outlets.intersection(keep):
             _fold(convolved.convolution, convolved.norm)
@@ -88,9 +94,10 @@ def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
             mark.outlets.add(name)
             if isinstance(module, nn.Conv2d) and mark.weight is module.weight and mark.bias is module.bias:
                 mark.convolution = module
-        if _without_norm(module) and module.running_mean is not None and inputs and (mark := _mark(inputs[0])):
-            mark.norm = module
-            found.append(mark)
+        taken = _mark(inputs[0]) if inputs else None
+        if taken and _without_norm(module) and module.running_mean is not None:
+            taken.norm = module
+            found.append(taken)
 
     with _Watch(list(body.parameters())) as watch:
         returned = {_mark(tensor) for tensor in _tensors(dry_run(body, size, seen))}
@@ -98,7 +105,8 @@ def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
         mark
         for mark in found
         if mark.convolution is not None
-        and (mark.uses, watch.uses[id(mark.weight)]) == (1, 1)
+        and mark.uses == 1
+        and watch.uses.get(id(mark.weight)) == 1  # None: no parameter, but made anew in each pass
         and (calls[mark.convolution], calls[mark.norm]) == (1, 1)
         and mark not in returned
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
 import functools
 import hashlib
@@ -24,7 +23,7 @@ from torch import Tensor, nn
 
 from mixset.errors import InputError
 
-Channels = tuple[float, ...]
+Channels = tuple[float, float, float]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LITE = "efficientnet_lite0"
 FORMS = f"use a torchvision name, timm:NAME, {LITE}, run:PATH or module:function"
@@ -60,10 +59,14 @@ def load_network(
     Raises:
         InputError: unknown, not installed, weights that cannot be fetched, or a damaged file.
     """
-    loaded = _load(name, _state_of_files(name))
-    mean = _checked("mean", loaded.mean if mean is None else mean, name)
-    std = _checked("std", loaded.std if std is None else std, name)
-    return dataclasses.replace(loaded, mean=mean, std=std)
+    (body, own_mean, own_std), found = _load(name, _state_of_files(name))
+    return LoadedNetwork(
+        name=name,
+        body=body,
+        mean=_checked("mean", own_mean if mean is None else mean, name),
+        std=_checked("std", own_std if std is None else std, name),
+        weights_hash=found,
+    )
 
 
 def weights_hash(body: nn.Module) -> str:
@@ -81,13 +84,13 @@ Found = tuple[nn.Module, Sequence[float], Sequence[float]]
 
 
 @functools.lru_cache(maxsize=1)
-def _load(name: str, files: tuple[Any, ...]) -> LoadedNetwork:
-    """`files` is part of the key, so that a run that went on is read again."""
+def _load(name: str, files: tuple[Any, ...]) -> tuple[Found, str]:
+    """The network and its hash; `files` is part of the key, so that a run that went on is read again."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        body, mean, std = _source(name)(name)
-    body.eval().requires_grad_(False)
-    return LoadedNetwork(name=name, body=body, mean=tuple(mean), std=tuple(std), weights_hash=weights_hash(body))
+        found = _source(name)(name)
+    found[0].eval().requires_grad_(False)
+    return found, weights_hash(found[0])
 
 
 def _source(name: str) -> Callable[[str], Found]:
@@ -249,13 +252,13 @@ def _checked(field: str, values: Sequence[float], name: str) -> Channels:
     if not len(values):
         raise InputError(f"network {name}: does not say how its pictures are normalised; give --mean and --std")
     try:
-        numbers = tuple(float(value) for value in values)
+        red, green, blue = (float(value) for value in values)
     except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != 3 or not all(math.isfinite(number) and (field == "mean" or number > 0) for number in numbers):
+        red = green = blue = math.nan
+    if not all(math.isfinite(value) and (field == "mean" or value > 0) for value in (red, green, blue)):
         above = " above zero" if field == "std" else ""
         raise InputError(f"network {name}: {field} {values} must be three finite numbers{above}, one a colour")
-    return numbers
+    return red, green, blue
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import tiny_networks
@@ -134,6 +135,13 @@ def test_a_network_that_cannot_take_the_size_gets_one_line() -> None:
     body = nn.Sequential(tiny_networks.conv(3), nn.Flatten(), nn.Linear(6 * 64, 2))
     with pytest.raises(InputError, match=r"network: cannot take a picture of 9×9 pixels \(.*\); choose another --size"):
         folded(body, (), 9)
+
+
+def test_a_network_that_cannot_be_copied_gets_one_line() -> None:
+    body = nn.Sequential(tiny_networks.conv(3))
+    body.lock = threading.Lock()
+    with pytest.raises(InputError, match=r"network: cannot be copied \(cannot pickle .*\); choose another --network"):
+        folded(body, (), 8)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])

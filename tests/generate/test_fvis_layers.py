@@ -106,6 +106,13 @@ class TestDryRun:
         assert all(torch.equal(tensor, before[name]) for name, tensor in body.state_dict().items())
         assert torch.equal(random, torch.get_rng_state())
 
+    def test_no_graph_is_built(self) -> None:
+        body = nn.Sequential(tiny_networks.conv(3))
+        outputs: list[torch.Tensor] = []
+        body.register_forward_hook(lambda _, __, output: outputs.append(output))
+        list_layers(body, 8)
+        assert [output.requires_grad for output in outputs] == [False]
+
     def test_networks_of_another_type_or_without_weights(self) -> None:
         assert list_layers(tiny_networks.plain().double(), 8)[0].channels == 6
         assert list_layers(nn.Sequential(nn.AvgPool2d(2)), 8) == [("0", "AvgPool2d", 3, 4, 4)]

@@ -146,7 +146,16 @@ class TestRuns:
         (run / "config.json").write_bytes(content)
         refused(f"run:{run}", r"config\.json is (damaged|not of a run)")
 
-    @pytest.mark.parametrize("damage", ["empty", "cut", "text", "other network", "code", "list", "folder"])
+    def test_code_in_weights_is_not_run(self, run: Path, tmp_path: Path) -> None:
+        class Trap:
+            def __reduce__(self):
+                return Path.mkdir, (tmp_path / "sprung",)
+
+        torch.save({"model": Trap()}, run / "weights.pt")
+        refused(f"run:{run}", r"weights\.pt is damaged or not of this run")
+        assert not (tmp_path / "sprung").exists()
+
+    @pytest.mark.parametrize("damage", ["empty", "cut", "text", "other network", "list", "folder"])
     def test_damaged_weights(self, run: Path, damage: str) -> None:
         path = run / "weights.pt"
         content = path.read_bytes()
@@ -156,8 +165,7 @@ class TestRuns:
         elif damage == "folder":
             path.mkdir()
         else:
-            other = {"other network": nn.Linear(2, 2).state_dict(), "code": print, "list": [1]}[damage]
-            torch.save(other, path)
+            torch.save([1] if damage == "list" else nn.Linear(2, 2).state_dict(), path)
         refused(f"run:{run}", r"weights\.pt is damaged or not of this run")
 
 
@@ -182,6 +190,9 @@ class TestTorchvision:
         network = load_network("resnet18")
         assert network.weights_hash == weights_hash(body)
         assert (network.mean, network.std) == IMAGENET
+
+    def test_the_first_weights_where_there_are_several(self) -> None:
+        refused("resnet50", r"put resnet50-0676ba61\.pth into")
 
     def test_default_weights_where_there_are_no_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import torchvision

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
 
 def drawn(body: nn.Module, seed: int = 0) -> nn.Module:
@@ -38,6 +39,20 @@ class Standardised(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.conv2d(x, self.weight / self.weight.norm(), self.bias)
+
+
+class Remade(nn.Conv2d):
+    """A convolution whose weight is no parameter, but made anew in each pass, as by `torch.nn.utils.weight_norm`."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.direction = self.weight
+        del self.weight
+        self.weight = self.direction.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.weight = self.direction / self.direction.norm()
+        return super().forward(x)
 
 
 class Activated(nn.Conv2d):
@@ -219,6 +234,8 @@ def cases() -> dict[str, Case]:
             "tuple": (Tupled(), ["split.conv"]),
             "held elsewhere": (Elsewhere(), ["conv"]),
             "standardised": (stack(Standardised(3, 6, 3), nn.BatchNorm2d(6)), []),
+            "weight norm": (stack(parametrizations.weight_norm(conv(3)), nn.BatchNorm2d(6)), []),
+            "old weight norm": (stack(Remade(3, 6, 3), nn.BatchNorm2d(6)), []),
             "activated": (stack(Activated(3, 6, 3), nn.BatchNorm2d(6)), []),
             "activated norm": (stack(conv(3), ActivatedNorm(6)), []),
             "no statistics": (stack(conv(3), nn.BatchNorm2d(6, track_running_stats=False)), []),
