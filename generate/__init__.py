@@ -11,8 +11,27 @@ if TYPE_CHECKING:
     from .fractals.recipe import FractalRecipe
     from .fvis.recipe import FVisRecipe
     from .job import make
+    from .procedural.recipes import DeadLeavesRecipe, JuliaRecipe, PlasmaRecipe, SpectrumRecipe
 
-_HOMES = {"FVisRecipe": "fvis.recipe", "FractalRecipe": "fractals.recipe", "default_set": "defaults", "make": "job"}
-__all__ = ["FVisRecipe", "FractalRecipe", "default_set", "make"]
+_HOMES = {
+    "DeadLeavesRecipe": "procedural.recipes",
+    "FVisRecipe": "fvis.recipe",
+    "FractalRecipe": "fractals.recipe",
+    "JuliaRecipe": "procedural.recipes",
+    "PlasmaRecipe": "procedural.recipes",
+    "SpectrumRecipe": "procedural.recipes",
+    "default_set": "defaults",
+    "make": "job",
+}
+__all__ = [
+    "DeadLeavesRecipe",
+    "FVisRecipe",
+    "FractalRecipe",
+    "JuliaRecipe",
+    "PlasmaRecipe",
+    "SpectrumRecipe",
+    "default_set",
+    "make",
+]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -62,6 +62,26 @@ FAMILIES: dict[str, Family] = {
         on_device=True,
         shard=64,
     ),
+    "deadleaves": Family(
+        "shapes of all sizes that hide one another",
+        "mixset.generate.procedural.recipes:DeadLeavesRecipe",
+        "mixset.generate.procedural.deadleaves:render_all",
+    ),
+    "spectrum": Family(
+        "random phases under the falling spectra of photographs",
+        "mixset.generate.procedural.recipes:SpectrumRecipe",
+        "mixset.generate.procedural.spectrum:render_all",
+    ),
+    "julia": Family(
+        "escape times of complex formulas: Julia, Mandelbrot, Newton",
+        "mixset.generate.procedural.recipes:JuliaRecipe",
+        "mixset.generate.procedural.julia:render_all",
+    ),
+    "plasma": Family(
+        "warped noise of many octaves: clouds, marble, ridges",
+        "mixset.generate.procedural.recipes:PlasmaRecipe",
+        "mixset.generate.procedural.plasma:render_all",
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Families that a formula draws whole: dead leaves, spectra, escape times and layered noise."""
