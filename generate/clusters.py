@@ -76,7 +76,7 @@ def _local(places: Sequence[str], stack: contextlib.ExitStack) -> Any:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=None,  # else it would end workers that use more than an even share
-                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                 silence_logs=logging.CRITICAL,
             )
         )

@@ -19,7 +19,7 @@ PICTURES = 48
 EVERY = 5.0
 """Seconds at least between two drawings."""
 _SHARE = 0.05
-"""Of the time for drawings at most: each takes some 0.2 s and 1 ms for each shard."""
+"""Of the time for drawings at most: each takes some 0.4 s, and 1 ms for each shard."""
 
 
 def write_sheet(pictures: MixingSet, path: Path, count: int, *, name: str, tile: int = 160) -> None:

@@ -111,7 +111,10 @@ def test_each_process_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch, t
     assert len({(process, device) for process, device, _ in shards}) == len({process for process, _, _ in shards}) == 2
 
 
-def test_processes_on_the_cpu_have_one_thread_and_make_what_one_makes(tmp_path: Path) -> None:
+def test_processes_on_the_cpu_have_one_thread_and_make_what_one_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # what torch begins with in the workers
     threads = torch.get_num_threads()
     make(PlacedRecipe(count=10), tmp_path / "one", devices=["cpu"], workers=1, quiet=True)
     assert torch.get_num_threads() == threads

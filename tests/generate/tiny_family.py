@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,10 +18,12 @@ from mixset.generate.families import Family
 TINY = Family("noise of 8 pixels", "tiny_family:TinyRecipe", "tiny_family:render_all", shard=4)
 PLACED = Family("noise on a device", "tiny_family:PlacedRecipe", "tiny_family:render_placed", on_device=True, shard=4)
 
-if "TINY_GPUS" in os.environ:  # in the workers, too, which import this to draw
-    import torch
-
-    torch.cuda.device_count = lambda: int(os.environ["TINY_GPUS"])
+if "TINY_GPUS" in os.environ and "torch" not in sys.modules:
+    # In workers, which import this to draw: as much of torch as devices need, for it takes seconds to import.
+    pretended = types.ModuleType("torch")
+    pretended.cuda = types.SimpleNamespace(device_count=lambda: int(os.environ["TINY_GPUS"]))  # type: ignore[attr-defined]
+    pretended.get_num_threads, pretended.set_num_threads = lambda: 1, lambda number: None  # type: ignore[attr-defined]
+    sys.modules["torch"] = pretended
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,14 @@ def test_progress_tells_count_rate_and_time_left(
     assert re.fullmatch(r"1,000/1,000 pictures, 20/s, 40 s\n", capsys.readouterr().err)
 
 
+def test_on_a_terminal_progress_shows_that_it_has_begun(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Progress(1000, "pictures", done=200):
+        assert capsys.readouterr().err == "\r\x1b[K200/1,000 pictures"
+
+
 def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(2, "pictures", quiet=True, every=0) as progress:
         progress.advance(2)
