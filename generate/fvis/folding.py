@@ -86,7 +86,7 @@ class _Watch(TorchDispatchMode):
 def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
     """Each convolution and the batch norm that alone uses what it makes."""
     found: list[_Convolved] = []
-    calls: Counter[nn.Module] = Counter()
+    calls: Counter[nn.Module | None] = Counter()
 
     def seen(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         calls[module] += 1
@@ -107,7 +107,7 @@ def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
         if mark.convolution is not None
         and mark.uses == 1
         and watch.uses.get(id(mark.weight)) == 1  # None: no parameter, but made anew in each pass
-        and (calls[mark.convolution], calls[mark.norm]) == (1, 1)
+        and calls[mark.norm] == 1
         and mark not in returned
     ]
 

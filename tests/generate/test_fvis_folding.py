@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from mixset import InputError
 from mixset.generate.fvis.folding import folded
@@ -20,12 +21,12 @@ NORMS = nn.modules.batchnorm._BatchNorm
 
 
 def outputs(body: nn.Module, size: int, *, seed: int = 1) -> dict[str, Tensor]:
-    """Each module's output at its first call, for two random pictures; the network's own as ``."""
+    """Each module's output at its first call, for two random pictures; the network's own under an empty name."""
     found: dict[str, Tensor] = {}
 
     def keep(name: str, output: object) -> None:
-        if isinstance(output, Tensor) and name not in found:
-            found[name] = output.clone()
+        for place, tensor in enumerate(tree_leaves(output)):
+            found.setdefault(name if tensor is output else f"{name}[{place}]", tensor.clone())
 
     handles = [
         module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))

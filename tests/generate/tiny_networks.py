@@ -109,6 +109,17 @@ class CalledTwice(nn.Module):
         return x
 
 
+class SharedNorm(nn.Module):
+    """A batch norm of a convolution and of something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = conv(3), nn.BatchNorm2d(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.norm(self.conv(x)).relu())
+
+
 class TwoNorms(nn.Module):
     """Two batch norms of one convolution."""
 
@@ -243,6 +254,7 @@ def cases() -> dict[str, Case]:
             "used twice": (UsedTwice(), []),
             "called twice": (CalledTwice(2), []),
             "both called twice": (CalledTwice(1), []),
+            "shared norm": (SharedNorm(), []),
             "two norms": (TwoNorms(), []),
             "tied": (Tied(), []),
             "returned": (Returned(), []),
