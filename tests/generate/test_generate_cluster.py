@@ -229,3 +229,12 @@ def test_a_worker_that_sees_another_folder_makes_nothing_in_it(tmp_path: Path) -
     ):
         make(TinyRecipe(), tmp_path / "set", executor=executor, quiet=True)
     assert not list((tmp_path / "set").glob("*.h5"))
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_every_worker_is_one_line() -> None:
+    with (
+        pytest.raises(InputError, match=r"workers died one after the other over the same shard \(out of memory\?\)"),
+        open_engine("dask", TINY, ["auto"], 2) as executor,
+    ):
+        executor.submit(os._exit, 1).result()
