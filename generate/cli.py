@@ -86,11 +86,12 @@ Make a mixing set in the folder OUT, or go on with one that was interrupted: the
 
   mixset make fractals --count 14230 --size 256 --seed 0 OUT
   mixset make fractals --count 14230 --part 3/8 OUT       the third of eight jobs on one folder
-  mixset make fvis --list-layers --network resnet18       what there is to visualise
-  mixset make fvis --count 1024 --preview sheet.png OUT   a contact sheet that grows as shards are finished
-  mixset make fvis --devices cuda:0,cuda:1 OUT            a process on each of two GPUs
-  mixset make fvis --engine dask OUT                      on Dask's workers here: one that dies is replaced
-  mixset make fvis --engine dask://HOST:8786 OUT          on a cluster that is there; all of it must see OUT"""
+  mixset make fvis --network resnet18 --list-layers                  what there is to visualise
+  mixset make fvis --network resnet18 --preview sheet.png OUT        a contact sheet grows as shards are finished
+  mixset make fvis --network run:runs/cifar10-baseline-0 --size 36 OUT     of a network trained with `pixmix train`
+  mixset make fvis --network resnet18 --devices cuda:0,cuda:1 OUT    a process on each of two GPUs
+  mixset make fractals --engine dask OUT                  on Dask's workers here: one that dies is replaced
+  mixset make fractals --engine dask://HOST:8786 OUT      on a cluster that is there; all of it must see OUT"""
 
 
 def main() -> None:

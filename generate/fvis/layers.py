@@ -125,7 +125,10 @@ def print_layers(recipe: FVisRecipe) -> None:
     for layer in layers:
         shape = f"{layer.height}×{layer.width}"
         table.add_row(layer.name, layer.kind, f"{layer.channels:,}", shape, "✓" if layer in early else "")
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # a file or pipe has no edge to cut words at
+    console.print(table)
 
 
 def _named(layers: Sequence[Layer], pattern: str) -> list[Layer]:
