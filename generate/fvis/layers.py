@@ -107,28 +107,21 @@ def choose_layers(layers: Sequence[Layer], patterns: Sequence[str]) -> list[Laye
 
 
 def print_layers(recipe: FVisRecipe) -> None:
-    """Print the layers of the recipe's network for pictures of its size, those of `early` with a mark."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print the layers of the recipe's network for pictures of its size, those of `early` marked."""
     from .networks import load_network
 
     network = load_network(recipe.network, mean=recipe.mean, std=recipe.std)
     layers = list_layers(network.body, recipe.size)
     early = _early(layers)
-    caption = "✓: --layers early; --layers all: every Conv2d; any other by its name or a pattern"
-    table = Table("layer", "kind", "channels", "map", "early", caption=caption, box=SIMPLE_HEAD)
-    table.columns[0].no_wrap = True
-    for column in table.columns[2:4]:
-        column.justify = "right"
+    rows = [("layer", "kind", "channels", "map", "")]
     for layer in layers:
-        shape = f"{layer.height}×{layer.width}"
-        table.add_row(layer.name, layer.kind, f"{layer.channels:,}", shape, "✓" if layer in early else "")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a file or pipe has no edge to cut words at
-    console.print(table)
+        mark = "early" if layer in early else ""
+        rows.append((layer.name, layer.kind, f"{layer.channels:,}", f"{layer.height}×{layer.width}", mark))
+    # Plain columns: a table that is cut to the width of a terminal, or of a pipe, would hide what is to be copied.
+    first, second, third, fourth, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for name, kind, channels, size, mark in rows:
+        print(f"{name:{first}}  {kind:{second}}  {channels:>{third}}  {size:>{fourth}}  {mark}".rstrip())
+    print("--layers early: the marked ones; all: every Conv2d; any others by name or pattern, for example 'layer1.*'")
 
 
 def _named(layers: Sequence[Layer], pattern: str) -> list[Layer]:

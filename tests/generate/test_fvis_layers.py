@@ -174,6 +174,6 @@ class TestChoosing:
 def test_the_table_shows_each_layer(capsys: pytest.CaptureFixture[str]) -> None:
     print_layers(FVisRecipe(network="tiny_networks:plain", size=32))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["0", "Conv2d", "6", "32×32", "✓"] in lines
+    assert ["0", "Conv2d", "6", "32×32", "early"] in lines
     assert ["3", "Conv2d", "6", "16×16"] in lines
     assert ["8", "Linear", "4", "1×1"] in lines
