@@ -163,7 +163,9 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
             return
     if command.out is None:
         name = f"mixset make {command.recipe.family}"
-        raise InputError(f"Missing from {name}: OUT; see {name} --help (OUT stands before a flag that takes several values)")
+        raise InputError(
+            f"Missing from {name}: OUT; see {name} --help (OUT stands before a flag that takes several values)"
+        )
     match = re.fullmatch(r"(\d+)/(\d+)", command.part)
     if not match:
         raise InputError(f"part: {command.part!r} is not of the form i/n, for example 3/8")

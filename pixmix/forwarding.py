@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import operator
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mixset.console import Progress
 from mixset.errors import InputError
+from mixset.partials import write_atomically
 
 from .pictures import stack
 
@@ -226,10 +227,9 @@ class LogitsStore:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f"{name}.npz.{os.getpid()}.partial"
-        with partial.open("wb") as file:
-            np.savez(file, key=np.array(key or ""), logits=arrays["logits"], labels=arrays["labels"])
-        partial.replace(self.folder / f"{name}.npz")
+        content = io.BytesIO()
+        np.savez(content, key=np.array(key or ""), logits=arrays["logits"], labels=arrays["labels"])
+        write_atomically(self.folder / f"{name}.npz", content.getvalue())
 
 
 def network_fingerprint(network: nn.Module) -> str:

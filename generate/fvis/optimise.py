@@ -231,7 +231,7 @@ class _Watched(torch.optim.Adam):
         self.spectra, self.last, self.taken = parameters[0], last, 0
         self.gradients = torch.zeros(len(last), device=self.spectra.device)
 
-    def step(self, closure: Callable[[], Any]) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any]) -> None:
         closure()
         if self.taken < EARLY:
             assert self.spectra.grad is not None

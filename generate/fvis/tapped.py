@@ -36,7 +36,7 @@ class Tapped(nn.Module):
 
     def forward(self, pictures: Tensor) -> None:
         for name, features in self.features(pictures).items():
-            self._modules[name](features)  # type: ignore[misc]
+            self._modules[name](features)
 
     def features(self, pictures: Tensor) -> dict[str, Tensor]:
         """The output of each layer looked at, (N, C, H, W), where it is first reached."""
