@@ -59,6 +59,8 @@ class TrainConfig:
 
     pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
 
+    pixmix train cifar100 --method iterative --iterative.budget 0.2
+
     pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
     """
 

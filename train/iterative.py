@@ -98,7 +98,8 @@ class Iterative(Method):
         network: takes normalised input; it is only looked at, here and in `on_step`.
 
     Raises:
-        InputError: the network has no convolution, or cannot be copied or take the pictures.
+        InputError: the network has no convolution, cannot be copied or cannot take the pictures; `--mix.partner` is
+            not "both".
     """
 
     name = "iterative"
@@ -112,11 +113,11 @@ class Iterative(Method):
         self.amp = precision(config.amp, processes.device)
         self.layers = _convolutions(network, data.size)
         self.pool = FVisPool(self.settings.size, data.size)
+        if config.mix.partner != "both":
+            raise InputError(f"--mix.partner {config.mix.partner}: --method iterative mixes both; leave it out")
         self.alone = PixMixMethod("mix-input", settings=config.mix)
         self.mixing = PixMixMethod("pixmix", settings=config.mix, pool=self.pool)
-        self.schedule = Schedule(
-            self.settings.every, self.settings.budget, agree=lambda every: max(processes.gather(every))
-        )
+        self.schedule = Schedule(self.settings.every, self.settings.budget, agree=self._most)
         self._stepped: float | None = None
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
@@ -221,6 +222,9 @@ class Iterative(Method):
             )
         self.pool.load_state_dict(state["pool"])
         self.schedule.load_state_dict(state["schedule"])
+
+    def _most(self, every: int) -> int:
+        return max(self.processes.gather(every))
 
     def _wait(self) -> None:
         """Until the device has done what it was given, so that the clock measures it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -235,6 +236,8 @@ def test_without_a_pool_inputs_are_mixed_alone(colours: Path, tmp_path: Path) ->
     mixed = PixMixMethod("pixmix", settings=PixMixSettings(k=3), pool=method.pool).pictures(batch, key, indices)
     np.testing.assert_array_equal(method.pictures(batch, key, indices), mixed)
     assert not np.array_equal(mixed, alone)
+    sent = pickle.loads(pickle.dumps(method))  # into loader workers, where they are not forked
+    np.testing.assert_array_equal(sent.pictures(batch, key, indices), mixed)
 
 
 def test_a_compiled_network_is_looked_at_as_it_is_written(colours: Path, tmp_path: Path) -> None:
@@ -378,7 +381,7 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
     [
         ({"mixing_set": ("fractals",)}, "makes its own pictures; leave --mixing-set out"),
         ({"network": "torchvision.ops:MLP"}, "MLP: cannot be called with"),
-        ({"mix": PixMixSettings(partner="input")}, "that is method mix-input"),
+        ({"mix": PixMixSettings(partner="input")}, r"--mix\.partner input: --method iterative mixes both"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_lost(
