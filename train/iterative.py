@@ -234,13 +234,7 @@ class Iterative(Method):
 
 def _convolutions(network: nn.Module, size: int) -> list[Layer]:
     """All convolutions of the network in the order it reaches them; a trial copy is made, too, as refreshes need it."""
-    try:
-        copied = folded(_uncompiled(network), [], size)
-    except (RuntimeError, TypeError) as error:  # copy.deepcopy's
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"--method iterative: the network cannot be copied ({reason}); choose another --network"
-        ) from error
+    copied = folded(_uncompiled(network), [], size)
     found = [layer for layer in list_layers(copied, size) if layer.kind == CONVOLUTION]
     if not found:
         raise InputError(

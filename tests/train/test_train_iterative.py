@@ -263,7 +263,7 @@ def test_networks_of_every_kind(colours: Path, tmp_path: Path, monkeypatch: pyte
     (entry,) = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert (entry["refreshes"], entry["last_refresh"], entry["refresh_every"]) == (2, 2, 2)  # before steps 2 and 4
     assert 0 < entry["refresh_seconds"] < entry["seconds"]
-    assert entry["refresh_share"] == pytest.approx(entry["refresh_seconds"] / entry["seconds"], rel=0.01)
+    assert entry["refresh_share"] == pytest.approx(entry["refresh_seconds"] / entry["seconds"], abs=0.02)
     assert [path.name for path in (out / "fvis").iterdir()] == ["epoch-001.png"]
     assert Image.open(out / "fvis" / "epoch-001.png").width > 8 * 128
     assert (out / "pictures.png").exists()
