@@ -18,12 +18,15 @@ POWER, SHIP, CONJUGATE, CELTIC, RATIONAL, NEWTON = range(6)
 of Newton's method for z^(p+1) = 1, + c."""
 
 BOUND = 65536.0
-"""|z|² from which on an orbit has escaped; of Newton's method, 1 / |step|²."""
+"""2¹⁶, the |z|² from which on an orbit has escaped; of Newton's method the size is 1 / |step|²."""
+
+ROWS = 11
 
 GROUP = 8
 """Steps between two looks at which orbits have escaped."""
 
-PROBE = 24
+PROBE = 18
+"""Side in pixels of the small pictures by which windows are chosen."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -69,7 +72,8 @@ def _move(formula: int, power: int, orbits: np.ndarray, count: int) -> None:
     u, v, fresh = orbits[4, :count], orbits[5, :count], orbits[6, :count]
     if formula == NEWTON:
         # z - (z - z^-p) / (p + 1) + c; its size is that of the step.
-        u[:], v[:] = x, y
+        for j in range(len(x)):
+            u[j], v[j] = x[j], y[j]
         _raise(power, u, v)
         _invert(u, v)
         share = 1.0 / (power + 1.0)
@@ -91,7 +95,8 @@ def _move(formula: int, power: int, orbits: np.ndarray, count: int) -> None:
         for j in range(len(x)):
             x[j] = abs(x[j])
     if formula == RATIONAL:
-        u[:], v[:] = x, y
+        for j in range(len(x)):
+            u[j], v[j] = x[j], y[j]
         _invert(u, v)
         for j in range(len(x)):
             x[j] += cx[j] * u[j] - cy[j] * v[j]
@@ -106,13 +111,14 @@ def _move(formula: int, power: int, orbits: np.ndarray, count: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step(formula: int, power: int, trap: np.ndarray, orbits: np.ndarray, count: int) -> None:
-    """One step of the first `count` of `orbits` (10, n): x, y, cx, cy, three rows of room, steps, size, nearest to the trap.
+    """One step of the first `count` of `orbits` (ROWS, n).
 
-    The last three are kept up while an orbit is bounded; what has escaped moves on, to infinity or NaN, unheeded.
+    Rows: x, y, cx, cy, three of room; steps, size, the size before and the least distance from the trap, kept up while
+    an orbit is bounded. What has escaped moves on, to infinity or NaN, unheeded.
     """
     _move(formula, power, orbits, count)
     x, y, fresh = orbits[0, :count], orbits[1, :count], orbits[6, :count]
-    steps, size, near = orbits[7, :count], orbits[8, :count], orbits[9, :count]
+    steps, size, before, near = orbits[7, :count], orbits[8, :count], orbits[9, :count], orbits[10, :count]
     a, b, c, d = trap[0], trap[1], trap[2], trap[3]
     for j in range(len(near)):
         distance = abs(a * (x[j] * x[j] + y[j] * y[j]) + b * x[j] + c * y[j] + d)
@@ -121,6 +127,7 @@ def _step(formula: int, power: int, trap: np.ndarray, orbits: np.ndarray, count:
     for j in range(len(steps)):
         alive = size[j] < BOUND
         steps[j] += 1.0 if alive else 0.0
+        before[j] = size[j] if alive else before[j]
         size[j] = fresh[j] if alive else size[j]
 
 
@@ -143,11 +150,11 @@ def escape(
         limit: the most steps, a multiple of GROUP.
         trap: (4,) float64, a, b, c, d of |a |z|² + b x + c y + d|: a circle, point or line that orbits come near to.
     Returns:
-        (4, side, side) float32: steps, of bounded orbits `limit`; |z|² (NEWTON: 1 / |step|²) at the end, at most 1e30;
-        the nearest to the trap; NEWTON's root as an angle in turns, else 0.
+        (4, side, side) float32: steps; the part of the last one, in [0, 1], by which it went too far, -1 for bounded
+        orbits; the least distance from the trap; NEWTON's root as an angle in turns, within 0.002, else 0.
     """
     out = np.empty((4, side, side), np.float32)
-    orbits, places = np.empty((10, side), np.float64), np.empty(side, np.int64)
+    orbits, places = np.empty((ROWS, side), np.float64), np.empty(side, np.int64)
     for row in range(side):
         v = (2.0 * row + 1.0) / side - 1.0
         for j in range(side):
@@ -156,7 +163,7 @@ def escape(
             moved = constant[2] != 0.0
             orbits[0, j], orbits[1, j] = (constant[0] if moved else x), (constant[1] if moved else y)
             orbits[2, j], orbits[3, j] = (x if moved else constant[0]), (y if moved else constant[1])
-            orbits[7, j], orbits[8, j], orbits[9, j] = 0.0, 0.0, 1e30
+            orbits[7, j], orbits[8, j], orbits[9, j], orbits[10, j] = 0.0, 0.0, 0.0, 1e30
             places[j] = j
         count, done = side, 0
         while count > 0:
@@ -180,38 +187,36 @@ def _settle(orbits: np.ndarray, places: np.ndarray, count: int, end: bool, roots
         if orbits[8, j] < BOUND and not end:
             for k in range(4):
                 orbits[k, kept] = orbits[k, j]
-            for k in range(7, 10):
+            for k in range(7, ROWS):
                 orbits[k, kept] = orbits[k, j]
             places[kept] = places[j]
             kept += 1
             continue
         x = places[j]
-        out[0, x], out[2, x] = np.float32(orbits[7, j]), np.float32(orbits[9, j])
-        out[1, x] = np.float32(min(orbits[8, j], 1e30))
+        out[0, x], out[1, x], out[2, x] = np.float32(orbits[7, j]), np.float32(-1.0), np.float32(orbits[10, j])
+        if orbits[8, j] >= BOUND:
+            # Where log |z|² crosses the bound, drawn straight between the last two: no step shows in the colours.
+            last, before = log2(orbits[8, j]), log2(max(orbits[9, j], 1.0))
+            out[1, x] = np.float32((last - 16.0) / (last - before))
         out[3, x] = np.float32(angle(orbits[1, j], orbits[0, j]) if roots else 0.0)
     return kept
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def smooth(found: np.ndarray, degree: float, limit: int, out: np.ndarray) -> None:
+def smooth(found: np.ndarray, limit: int, out: np.ndarray) -> None:
     """log2 of 2 + escape times with their fractions, (S, S) float32; bounded orbits by how near the trap they came.
 
-    Args:
-        found: from `escape`. degree: what |z| is raised to far out; 2 for NEWTON, whose steps shrink as squares.
+    found: from `escape`.
     """
     side = len(out)
-    per_step = 1.0 / log2(degree)
     # Between whole times the logarithm is drawn straight.
-    table = np.empty(limit + 3, np.float64)
+    table = np.empty(limit + 2, np.float64)
     for i in range(len(table)):
         table[i] = log2(i + 2.0)
     for y in range(side):
         for x in range(side):
-            size = np.float64(found[1, y, x])
-            if size >= BOUND:
-                # Brought near 1 first: the logarithm takes a step per octave.
-                octaves = 24.0 + log2(size * 2.0**-24)
-                time = max(found[0, y, x] - per_step * log2(octaves * 0.0625), 0.0)
+            if found[1, y, x] >= np.float32(0.0):
+                time = max(np.float64(found[0, y, x]) - np.float64(found[1, y, x]), 0.0)
                 i = int(time)
                 out[y, x] = np.float32(table[i] + (time - i) * (table[i + 1] - table[i]))
             else:
@@ -243,7 +248,7 @@ def descend(
     Args:
         state: (1,) uint64, SplitMix64's; moved on.
     Returns:
-        The last view, and how lively it is: the share of cells that vary, less that of bounded ones, in [-1, 1].
+        The last view, and how lively it is: the share of cells that vary, less twice that of bounded ones.
     """
     view = view.copy()
     trap = np.zeros(4)
@@ -252,8 +257,11 @@ def descend(
         lively = liveliness(found)
         if level == depth:
             break
-        left = next_uniform(state) * (lively * lively).sum()
-        place = 0
+        whole, place = 0.0, 0
+        for y in range(PROBE):
+            for x in range(PROBE):
+                whole += lively[y, x] ** 2
+        left = next_uniform(state) * whole
         for place in range(PROBE * PROBE):
             left -= lively[place // PROBE, place % PROBE] ** 2
             if left < 0.0:
@@ -266,5 +274,5 @@ def descend(
     share = 0.0
     for y in range(PROBE):
         for x in range(PROBE):
-            share += (1.0 if lively[y, x] > 0.4 else 0.0) - (1.0 if found[0, y, x] >= limit else 0.0)
+            share += (1.0 if lively[y, x] > 0.4 else 0.0) - (2.0 if found[1, y, x] < 0.0 else 0.0)
     return view, share / (PROBE * PROBE)

@@ -1,7 +1,8 @@
 """An inverse Fourier transform of our own: NumPy's and SciPy's differ in the last bits between builds.
 
 Radix 2, decimation in time, in float32 over blocks of columns: each butterfly joins two rows of a block, so that the
-inner loop is vectorised without a gather and its data stay in the cache.
+inner loop is vectorised without a gather and its data stay in the cache. Copies are loops: Numba takes seconds to
+compile each assignment to a slice.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ def _columns(real: np.ndarray, imaginary: np.ndarray) -> None:
     block_real, block_imaginary = np.empty((side, _BLOCK), np.float32), np.empty((side, _BLOCK), np.float32)
     for first in range(0, side, _BLOCK):
         for j in range(side):
-            block_real[places[j]] = real[j, first : first + _BLOCK]
-            block_imaginary[places[j]] = imaginary[j, first : first + _BLOCK]
+            p, q = block_real[places[j]], block_imaginary[places[j]]
+            for x in range(_BLOCK):
+                p[x], q[x] = real[j, first + x], imaginary[j, first + x]
         half = 1
         while half < side:
             for i in range(half):
@@ -51,8 +53,10 @@ def _columns(real: np.ndarray, imaginary: np.ndarray) -> None:
                         u[x], v[x] = p[x] - a, q[x] - b
                         p[x], q[x] = p[x] + a, q[x] + b
             half *= 2
-        real[:, first : first + _BLOCK] = block_real
-        imaginary[:, first : first + _BLOCK] = block_imaginary
+        for j in range(side):
+            p, q = block_real[j], block_imaginary[j]
+            for x in range(_BLOCK):
+                real[j, first + x], imaginary[j, first + x] = p[x], q[x]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -55,12 +55,12 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     kind = draws.weighted({"julia": 0.55, "mandelbrot": 0.25, "newton": 0.2}) if style == "mixed" else style
     formula, power = draws.weighted(_FORMULAS[kind]), draws.weighted({2: 0.5, 3: 0.25, 4: 0.15, 5: 0.1})
     # One of three windows: some zooms end where little happens, others where everything does, in every pixel.
-    goal = draws.uniform(0.3, 0.65)
+    goal = draws.uniform(0.45, 0.75)
     windows = [_window(draws, kind, formula, power) for _ in range(3)]
     view, constant, limit, _ = min(windows, key=lambda window: abs(window[3] - goal))
     canvas = canvas_of(drawn_side(size))
-    found = escape(canvas.side, formula, power, view, constant, limit, _trap(draws, view, formula))
-    _paint(draws, canvas, found, 2.0 if formula == NEWTON else float(power), limit)
+    found = escape(canvas.side, formula, power, view, constant, limit, _trap(draws))
+    _paint(draws, canvas, found, limit)
     picture = np.empty((size, size, 3), np.uint8)
     finish(canvas.colours, draws.uniform(1.0, 1.3), draws.uniform(0.36, 0.5), picture)
     summary = {"kind": kind, "formula": f"{NAMES[formula]} {power}", "view": view.tolist(), "c": constant.tolist()}
@@ -87,7 +87,8 @@ def _window(draws: Draws, kind: str, formula: int, power: int) -> tuple[np.ndarr
         # A constant from the boundary of its own Mandelbrot set: there Julia sets are rich, neither dust nor solid.
         near, _ = descend(formula, power, start, plane, 192, draws.whole(2, 4), state)
         constant = np.array([near[0], near[1], 0.0])
-    depth = draws.whole(0, 3)
+    # A few sets are seen whole.
+    depth = 0 if draws.chance(0.15) else draws.whole(1, 3)
     limit = 96 + 32 * depth
     whole = np.array([0.0, 0.0, draws.uniform(1.0, 1.6), 0.0])
     view, lively = descend(formula, power, _turned(draws, whole), constant, limit, depth, state)
@@ -99,7 +100,7 @@ def _turned(draws: Draws, view: np.ndarray) -> np.ndarray:
     return np.array([view[0], view[1], view[2] * cosine(turn), view[2] * sine(turn)])
 
 
-def _trap(draws: Draws, view: np.ndarray, formula: int) -> np.ndarray:
+def _trap(draws: Draws) -> np.ndarray:
     """A point, a line or a circle, near where orbits pass."""
     x, y, turn = draws.uniform(-0.8, 0.8), draws.uniform(-0.8, 0.8), draws.uniform()
     kind = draws.whole(0, 2)
@@ -111,10 +112,10 @@ def _trap(draws: Draws, view: np.ndarray, formula: int) -> np.ndarray:
     return np.array([1.0, -2.0 * x, -2.0 * y, x * x + y * y - radius * radius])
 
 
-def _paint(draws: Draws, canvas: Canvas, found: np.ndarray, degree: float, limit: int) -> None:
+def _paint(draws: Draws, canvas: Canvas, found: np.ndarray, limit: int) -> None:
     """Colours by the time of escape, and over them, lit as a relief, how near the orbits came to the trap."""
     harmony = Harmony(draws)
-    smooth(found, degree, limit, canvas.field)
+    smooth(found, limit, canvas.field)
     low, high = spread(canvas.field)
     _to_turns(canvas.field, found[3], low, draws.uniform(0.8, 3.0) / max(high - low, 1e-3))
     near, far = spread(found[2])

@@ -77,7 +77,7 @@ def _normals() -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def inside(leaf: np.ndarray, normals: np.ndarray, u: float, v: float) -> bool:
     """Whether a leaf covers (u, v), in its own upright frame with its radius as the unit.
 
@@ -131,17 +131,17 @@ def cover(
     side = len(owner)
     normals = _normals()
     leaves, words = np.empty((256, LEAF), np.float64), np.empty(256, np.uint64)
-    owner[:] = -1
     runs = (side + _RUN - 1) // _RUN
     open_in = np.empty((side, runs), np.int32)
-    for run in range(runs):
-        open_in[:, run] = min(_RUN, side - run * _RUN)
+    for y in range(side):
+        for x in range(side):
+            owner[y, x] = -1
+        for run in range(runs):
+            open_in[y, run] = min(_RUN, side - run * _RUN)
     left, seen = side * side, 0
     while left > 0:
         if seen == len(leaves):
-            more, more_words = np.empty((2 * seen, LEAF), np.float64), np.empty(2 * seen, np.uint64)
-            more[:seen], more_words[:seen] = leaves, words
-            leaves, words = more, more_words
+            leaves, words = np.concatenate((leaves, leaves)), np.concatenate((words, words))
         leaf = leaves[seen]
         r = radius(state, small, large)
         leaf[0], leaf[1] = (1.0 + 2.0 * r) * next_uniform(state) - r, (1.0 + 2.0 * r) * next_uniform(state) - r

@@ -23,12 +23,12 @@ def _lattice(cells: int, state: np.ndarray) -> np.ndarray:
     for i in range(256):
         east[i], north[i] = np.float32(cosine(i / 256.0)), np.float32(sine(i / 256.0))
     out = np.empty((2, cells + 1, cells + 1), np.float32)
-    for j in range(cells):
+    for j in range(cells + 1):
         for i in range(cells):
-            turn = next_word(state) >> np.uint64(56)
-            out[0, j, i], out[1, j, i] = east[turn], north[turn]
-    out[:, cells, :] = out[:, 0, :]
-    out[:, :, cells] = out[:, :, 0]
+            turn = next_word(state) >> np.uint64(56) if j < cells else np.uint64(0)
+            out[0, j, i] = east[turn] if j < cells else out[0, 0, i]
+            out[1, j, i] = north[turn] if j < cells else out[1, 0, i]
+        out[0, j, cells], out[1, j, cells] = out[0, j, 0], out[1, j, 0]
     return out
 
 

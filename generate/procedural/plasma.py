@@ -109,7 +109,8 @@ def _lay_ground(draws: Draws, canvas: Canvas, harmony: Harmony, field: np.ndarra
     # Levels begin where the opacity below makes them cover.
     _rescale(field, low, 0.75 / max(high - low, 1e-3), 0.25, canvas.levels[0])
     _rescale(tints, first, 1.0 / max(last - first, 1e-3), 0.0, canvas.tints[0])
-    canvas.field[:] = 0.0
+    # Nothing is seen below, but what is left there of another picture must be a number.
+    canvas.field[:], canvas.looks[0] = 0.0, 0.0
     canvas.palettes[:2] = sample_palette(draws, harmony, light=(draws.uniform(0.1, 0.3), draws.uniform(0.75, 0.97)))
     canvas.looks[1] = [
         4.0,

@@ -73,7 +73,7 @@ def _powers(side: int, exponent: float) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _interpolated(table: np.ndarray, frequency: float) -> float:
     place = frequency * _TABLE
     i = int(place)

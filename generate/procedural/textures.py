@@ -85,14 +85,16 @@ def _describe(leaves: np.ndarray, words: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _blend(kind: int, a: np.float32, b: np.float32, row: np.ndarray, noise: np.ndarray) -> np.float32:
     """How much of the second colour, in [0, 1], at (a, b): places along and across the texture's axis, in periods."""
     zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
     if kind == 0:
         return zero
     cells = np.float32(len(noise) / 8)
-    grain = sample(noise, (a + row[3]) * cells, (b + row[4]) * cells)
+    grain = zero
+    if kind != 2 and kind != 3:
+        grain = sample(noise, (a + row[3]) * cells, (b + row[4]) * cells)
     if kind == 1:
         wave = np.float32(sine(np.float64(a + row[3] + row[12] * grain)))
     elif kind == 2:
