@@ -5,64 +5,68 @@
 The network is efficientnet_lite0 with its ImageNet weights, one torch thread. Three ways make the same units at the
 same size in the same number of steps: lucent's `render_vis` with its defaults, one channel at a time (it scales small
 pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as the maker calls it: 32 channels
-of a layer, 8 at a time, the folding of batch norms included. They take turns, and CPU time is what counts. lucent's
-hooks are taken away after each of its calls, for else it grows slower with each: the second table shows that.
-"Activation" is the mean, over units, of the channel's mean for the finished picture at its own size. The last table is
-the peak of memory in processes of their own.
+of a layer, 8 at a time, the folding of batch norms included, in a process set up like the maker's workers. Lucent has a
+process of its own; the ways take turns, and CPU time is what counts. Lucent's hooks are taken away after each of its
+calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
+channel's mean for the finished picture at its own size. The last table is the peak of memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import platform
 import resource
 import statistics
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.networks import LoadedNetwork, load_network
+from mixset.generate.fvis.networks import load_network
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import visualise
 from mixset.generate.fvis.pictures import CPU_BATCH
+from mixset.memory import keep_freed_memory
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from lucent.optvis import param, render
 
+NETWORK = "efficientnet_lite0"
 LAYERS = {"early": "_blocks.2", "middle": "_blocks.8", "late": "_blocks.14"}
 SIZE, BATCH = 96, 32
 
 
-def ours(network: LoadedNetwork, layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> np.ndarray:
-    """Pictures (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
+def ours(layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> tuple[float, np.ndarray]:
+    """CPU seconds, and pictures (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
+    network = load_network(NETWORK)
+    start, made = time.process_time(), []
     body = folded(network.body, keep=[layer], size=size)
-    made = []
-    for start in range(0, len(channels), CPU_BATCH):
-        units = [Unit(layer, channel) for channel in channels[start : start + CPU_BATCH]]
-        made.append(
-            visualise(
-                body,
-                lambda place, attempt, units=units: units[place],
-                range(len(units)),
-                mean=network.mean,
-                std=network.std,
-                size=size,
-                steps=steps,
-            ).pictures
+    for first in range(0, len(channels), CPU_BATCH):
+        units = [Unit(layer, channel) for channel in channels[first : first + CPU_BATCH]]
+        done = visualise(
+            body,
+            lambda place, attempt, units=units: units[place],
+            range(len(units)),
+            mean=network.mean,
+            std=network.std,
+            size=size,
+            steps=steps,
         )
-    return np.concatenate(made)
+        made.append(done.pictures)
+    return time.process_time() - start, np.concatenate(made)
 
 
-def plain(network: LoadedNetwork, layer: str, channel: int, steps: int, fixed: int | None, clean: bool) -> np.ndarray:
-    """One picture (1, S, S, 3) uint8 by lucent as it comes."""
+def plain(layer: str, channel: int, steps: int, fixed: int | None, clean: bool = True) -> tuple[float, np.ndarray]:
+    """CPU seconds, and one picture (1, S, S, 3) uint8, by lucent as it comes."""
+    network = load_network(NETWORK)
+    start = time.process_time()
     images = render.render_vis(
         network.body,
         f"{layer.replace('.', '_')}:{channel}",
@@ -72,19 +76,26 @@ def plain(network: LoadedNetwork, layer: str, channel: int, steps: int, fixed: i
         show_image=False,
         fixed_image_size=fixed,
     )
+    spent = time.process_time() - start
     if clean:
-        remove_hooks(network.body)
-    return np.rint(images[0] * 255).astype(np.uint8)
+        for module in network.body.modules():
+            module._forward_hooks.clear()
+    return spent, np.rint(images[0] * 255).astype(np.uint8)
 
 
-def remove_hooks(body: nn.Module) -> None:
-    for module in body.modules():
-        module._forward_hooks.clear()
+def hooks() -> int:
+    """How many the network bears."""
+    return sum(len(module._forward_hooks) for module in load_network(NETWORK).body.modules())
 
 
-def activations(network: LoadedNetwork, layer: str, pictures: np.ndarray) -> Tensor:
+def peak() -> float:
+    """The most memory that the process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def activations(layer: str, pictures: np.ndarray) -> Tensor:
     """The mean of each channel for each picture (n, S, S, 3) uint8: (n, C)."""
-    found = []
+    network, found = load_network(NETWORK), []
     handle = network.body.get_submodule(layer).register_forward_hook(lambda _, __, output: found.append(output))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
     with torch.no_grad():
@@ -93,63 +104,69 @@ def activations(network: LoadedNetwork, layer: str, pictures: np.ndarray) -> Ten
     return found[0].mean((2, 3))
 
 
-def timed(work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    start = time.process_time()
-    result = work()
-    return time.process_time() - start, result
-
-
-def compare(network: LoadedNetwork, depth: str, units: int, steps: int) -> None:
+def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str, units: int, steps: int) -> None:
     """Rows of the first table for one layer."""
     layer = LAYERS[depth]
     seconds: dict[str, list[float]] = {"lucent": [], "lucent, fixed size": [], "ours": []}
     pictures: dict[str, list[np.ndarray]] = {way: [] for way in seconds}
 
-    channels_there = activations(network, layer, np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape[1]
-    shown = [number % channels_there for number in range(units)]
-    for start in range(0, units, BATCH):
-        channels = shown[start : start + BATCH]
-        cpu, made = timed(lambda: ours(network, layer, channels, steps))  # noqa: B023 - called at once
-        seconds["ours"].append(cpu / len(channels))
-        pictures["ours"].append(made)
+    def note(way: str, spent: float, made: np.ndarray) -> None:
+        seconds[way].append(spent / len(made))
+        pictures[way].append(made)
+
+    count = activations(layer, np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape[1]
+    shown = [number % count for number in range(units)]
+    for first in range(0, units, BATCH):
+        channels = shown[first : first + BATCH]
+        note("ours", *mine.submit(ours, layer, channels, steps).result())
         for channel in channels:
-            for way, fixed in (("lucent", None), ("lucent, fixed size", SIZE)):
-                cpu, made = timed(lambda: plain(network, layer, channel, steps, fixed, clean=True))  # noqa: B023
-                seconds[way].append(cpu)
-                pictures[way].append(made)
-    medians = {way: statistics.median(values) for way, values in seconds.items()}
-    values = {
-        way: float(activations(network, layer, np.concatenate(made))[range(units), shown].mean())
+            note("lucent", *lucents.submit(plain, layer, channel, steps, None).result())
+            note("lucent, fixed size", *lucents.submit(plain, layer, channel, steps, SIZE).result())
+    median = {way: statistics.median(spent) for way, spent in seconds.items()}
+    value = {
+        way: float(activations(layer, np.concatenate(made))[range(units), shown].mean())
         for way, made in pictures.items()
     }
     for way in seconds:
         print(
-            f"{depth:<7} {layer:<11} {way:<20} {medians[way]:7.3f} s   {medians[way] / medians['ours']:5.1f}x"
-            f"   activation {values[way]:7.2f}   {values['ours'] / values[way]:5.2f}x"
+            f"{depth:<7} {layer:<11} {way:<20} {median[way]:7.3f} s   {median[way] / median['ours']:5.1f}x"
+            f"   activation {value[way]:7.2f}   {value['ours'] / value[way]:5.2f}x",
+            flush=True,
         )
 
 
-def growth(network: LoadedNetwork, calls: int, rival_calls: int) -> None:
-    """CPU time of the last 20 calls over that of the first 20: calls of 4 steps, one picture each."""
-    for name, count, call in (
-        ("ours", calls, lambda channel: ours(network, LAYERS["early"], [channel], 4)),
-        ("lucent", rival_calls, lambda channel: plain(network, LAYERS["early"], channel, 4, SIZE, clean=False)),
-    ):
-        times = [timed(lambda: call(number % 24))[0] for number in range(count + 1)][1:]  # noqa: B023
-        first, last = statistics.median(times[:20]), statistics.median(times[-20:])
-        hooks = sum(len(module._forward_hooks) for module in network.body.modules())
-        told = f"{name:<8} {count:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s"
-        print(f"{told}, {last / first:.2f}x, {hooks} hooks left")
-        remove_hooks(network.body)
+def growth(
+    process: ProcessPoolExecutor, name: str, calls: int, call: Callable[..., object], *arguments: object
+) -> None:
+    """CPU time of the last 20 calls beside the first 20: calls of 4 steps, one picture each."""
+    times = [process.submit(call, LAYERS["early"], *arguments).result()[0] for _ in range(calls + 1)][1:]  # type: ignore[index]
+    first, last = statistics.median(times[:20]), statistics.median(times[-20:])
+    told = f"{name:<8} {calls:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s, {last / first:.2f}x"
+    print(f"{told}, {process.submit(hooks).result():,} hooks left", flush=True)
 
 
-def memory(batch: int, size: int) -> None:
-    """The peak of memory of one batch, in MB; run in a process of its own."""
-    network = load_network("efficientnet_lite0")
-    ours(network, LAYERS["middle"], range(1), 1, size)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours(network, LAYERS["middle"], range(batch), 4, size)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+def begin(keeps_memory: bool) -> None:
+    """What a process does first."""
+    torch.set_num_threads(1)
+    if keeps_memory:
+        keep_freed_memory()
+    ours(LAYERS["early"], [0], 1)  # what is imported and loaded only once
+
+
+def process(keeps_memory: bool) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=begin, initargs=(keeps_memory,)
+    )
+
+
+def memory(size: int) -> float:
+    """MB that another picture of a batch takes, by the peaks of processes with 1 and 8 pictures."""
+    peaks = []
+    for count in (1, CPU_BATCH):
+        with process(True) as fresh:
+            fresh.submit(ours, LAYERS["middle"], range(count), 4, size).result()
+            peaks.append(fresh.submit(peak).result())
+    return (peaks[1] - peaks[0]) / (CPU_BATCH - 1)
 
 
 def main() -> None:
@@ -158,28 +175,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--calls", type=int, default=1000, help="of ours, for the second table; lucent gets 240")
     parser.add_argument("--quick", action="store_true", help="8 units, 8 steps, 50 calls")
-    parser.add_argument("--memory", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    if options.memory:
-        memory(*options.memory)
-        return
     if options.quick:
         options.units, options.steps, options.calls = 8, 8, 50
-    network = load_network("efficientnet_lite0")
     print(f"{platform.machine()}, torch {torch.__version__}, one thread; {SIZE} px, {options.steps} steps\n")
-    print("CPU time per picture, medians; ratio to ours; mean activation and ours as a multiple of it")
-    for depth in LAYERS:
-        compare(network, depth, options.units, options.steps)
-    print("\nOver many calls")
-    growth(network, options.calls, min(240, options.calls))
-    print("\nMemory, MB per picture of a batch (middle layer)")
+    with process(True) as mine, process(False) as lucents:
+        print("CPU time per picture, medians; ratio to ours; mean activation, ours as a multiple of it")
+        for depth in LAYERS:
+            compare(mine, lucents, depth, options.units, options.steps)
+        print("\nOver many calls")
+        growth(mine, "ours", options.calls, ours, [0], 4)
+        growth(lucents, "lucent", min(240, options.calls), plain, 0, 4, SIZE, False)
+    print("\nMemory of another picture in a batch (middle layer)")
     for size in (96, 224):
-        peaks = []
-        for batch in (8, 24):
-            command = [sys.executable, __file__, "--memory", str(batch), str(size)]
-            peaks.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-        print(f"{size} px: {(peaks[1] - peaks[0]) / 16:.1f}")
+        print(f"{size} px: {memory(size):.0f} MB")
 
 
 if __name__ == "__main__":
