@@ -11,6 +11,7 @@ from torch import nn
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from mixset.memory import keep_freed_memory
 from pixmix.evaluators import EVALUATORS
 from pixmix.methods import METHODS, make_method
 from pixmix.methods.base import Method
@@ -50,6 +51,8 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if name not in EVALUATORS:
             raise InputError(f"--suites {name}: unknown; the suites are {', '.join(EVALUATORS)}")
     with processes(config.device) as mine:
+        if mine.device.type == "cpu":
+            keep_freed_memory()
         if mine.leads:
             folder.check(config)
         precision(config.amp, mine.device)  # refuses what cannot be, before a folder is made

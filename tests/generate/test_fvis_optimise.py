@@ -209,6 +209,38 @@ class TestVisualise:
         assert calls == [8] * 6  # the last one scores the finished pictures
 
 
+class TestTransformations:
+    class Fixed:
+        """Draws that are all the same: 0.5 is the middle of each range."""
+
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+        def random(self, shape, dtype):
+            return np.full(shape, self.value, dtype)
+
+    def test_the_middle_of_the_ranges_changes_nothing(self):
+        pictures = torch.rand(2, 3, 40, 40)
+        wobble = optimise._Wobble([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))
+        assert torch.allclose(wobble(pictures), pictures, atol=1e-5)
+
+    def test_pictures_move_within_lucents_ranges_and_each_by_itself(self):
+        randoms = [np.random.default_rng(seed) for seed in range(50)]
+        wobble = optimise._Wobble(randoms, 40, torch.device("cpu"))
+        turns = torch.atan2(wobble.rows[..., 1, 0], wobble.rows[..., 0, 0]).rad2deg()
+        scales = 1 / wobble.rows[..., :2].det().sqrt()
+        shifts = wobble.rows[..., 2] / 2  # of the side
+        for values, low, high in ((turns, -10, 10), (scales, 0.9, 1.1), (shifts, -1 / 16, 1 / 16)):
+            assert low <= values.min() < low + 0.05 * (high - low)
+            assert high >= values.max() > high - 0.05 * (high - low)
+        first = wobble(torch.rand(1, 3, 32, 32).expand(50, -1, -1, -1))
+        assert len({picture.numpy().tobytes() for picture in first}) == 50
+
+    def test_what_comes_in_at_the_border_is_picture(self):
+        wobble = optimise._Wobble([np.random.default_rng(0)], 20, torch.device("cpu"))
+        assert min(float(wobble(torch.ones(1, 3, 32, 32)).min()) for _ in range(20)) > 0.999
+
+
 class TestRefused:
     def network(self) -> nn.Sequential:
         body = small_network()
