@@ -16,7 +16,7 @@ from ..rng import Draws
 from ..tone import finish
 from . import redraws
 from .escape import CELTIC, CONJUGATE, NEWTON, POWER, RATIONAL, SHIP, descend, escape, smooth
-from .recipes import JuliaRecipe
+from .recipes import JULIA_STYLES, JuliaRecipe
 from .redraws import drawn_side, spread
 
 NAMES = {
@@ -34,9 +34,7 @@ _FORMULAS = {
     "newton": {NEWTON: 1.0},
 }
 
-FILTERS = dict.fromkeys(
-    ("mixed", "julia", "mandelbrot", "newton"), Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2)
-)
+FILTERS = dict.fromkeys(JULIA_STYLES, Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2))
 
 
 def render_all(recipe: JuliaRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
