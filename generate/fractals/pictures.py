@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..filters import Filter, figures
+from .. import redraws
+from ..filters import Filter
 from ..palettes import Harmony
-from ..rng import Draws, picture_seed
+from ..rng import Draws
 from ..tone import finish
-from .canvas import LAYERS, Canvas, Plane, canvas_of
+from .canvas import LAYERS, Canvas, Plane, canvas_of, drawn_side
 from .density import stamp
 from .layers import finish_layer, full_system, lay_ground, paint_flame, paint_system, whole_system
 from .recipe import FractalRecipe
 from .views import ARRANGEMENTS, sample_view
-
-ATTEMPTS = 8
-"""A picture is drawn at most this often; the last draw is kept whatever its figures."""
 
 # Photographs have 0.09, 54 and 4.5. Of 100 layered pictures about 2 are drawn again.
 FILTERS = {
@@ -35,21 +33,8 @@ def render_all(recipe: FractalRecipe, indices: Iterable[int]) -> Iterator[tuple[
 
 
 def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Picture `index` of a recipe: a pure function of the recipe (but its count) and the index.
-
-    Returns:
-        The picture (S, S, 3) uint8, its own 64-bit seed, and the params from which it can be made again.
-    """
-    seed = picture_seed(recipe.seed, index)
-    refused: list[str] = []
-    for attempt in range(ATTEMPTS):
-        picture, summary = draw(recipe.style, recipe.size, seed, attempt)
-        reason = FILTERS[recipe.style].refuses(figures(picture))
-        if reason is None:
-            break
-        refused.append(reason)
-    params = {"style": recipe.style, "size": recipe.size, "index": index, "attempt": attempt, "refused": refused}
-    return picture, seed, params | summary
+    """Picture `index` of a recipe, a pure function of both: the picture, its seed, its params."""
+    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
 
 
 def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
@@ -58,8 +43,7 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     picture = np.empty((size, size, 3), np.uint8)
     if style == "grey":
         return picture, _grey(draws, canvas_of(size).full, picture)
-    # Small pictures are drawn at twice their size: the tones of one count do not average, those of four do.
-    canvas = canvas_of(2 * size if size <= 128 else size)
+    canvas = canvas_of(drawn_side(size))
     summary = {"layered": _layered, "single": _single, "flame": _flame}[style](draws, canvas)
     finish(canvas.colours, draws.uniform(1.1, 1.4), draws.uniform(0.36, 0.5), picture)
     return picture, summary

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import redraws
 from ..elementary import exp2
 from ..filters import Filter
-from ..fractals.canvas import canvas_of
+from ..fractals.canvas import canvas_of, drawn_side
 from ..palettes import Harmony
 from ..rng import Draws
 from ..tone import finish
-from . import redraws
 from .leaves import cover
 from .noise import PLAIN, octaves
 from .recipes import DeadLeavesRecipe
-from .redraws import drawn_side
 from .textures import fill_flat, fill_textured, natural_colours
 
 _NOISE = 256

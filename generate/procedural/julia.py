@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .. import redraws
 from ..elementary import cosine, exp2, sine
 from ..filters import Filter
-from ..fractals.canvas import Canvas, canvas_of
+from ..fractals.canvas import Canvas, canvas_of, drawn_side
 from ..palettes import Harmony, sample_palette
 from ..rng import Draws
-from ..tone import finish
-from . import redraws
+from ..tone import finish, spread
 from .escape import CELTIC, CONJUGATE, NEWTON, POWER, RATIONAL, SHIP, descend, escape, smooth
 from .recipes import JULIA_STYLES, JuliaRecipe
-from .redraws import drawn_side, spread
 
 NAMES = {
     POWER: "power",

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .. import redraws
 from ..elementary import cosine, sine
 from ..filters import Filter
-from ..fractals.canvas import Canvas, canvas_of
+from ..fractals.canvas import Canvas, canvas_of, drawn_side
 from ..palettes import Harmony, sample_palette
 from ..rng import Draws
-from ..tone import finish
-from . import redraws
+from ..tone import finish, spread
 from .noise import BILLOWS, PLAIN, RIDGES, octaves, warped
 from .recipes import PlasmaRecipe
-from .redraws import drawn_side, spread
 
 OCTAVES, SOFT = 8, 4
 """Octaves of what is seen, and of what bends or tints it."""

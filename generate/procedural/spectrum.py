@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .. import redraws
 from ..elementary import cosine, power, sine
 from ..filters import Filter
 from ..rng import Draws, next_word
 from ..tone import finish
-from . import redraws
 from .fourier import inverse
 from .recipes import SpectrumRecipe
 

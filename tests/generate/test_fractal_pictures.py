@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mixset import statistics
-from mixset.generate import filters, palettes, tone
+from mixset.generate import filters, palettes, redraws, tone
 from mixset.generate.fractals import canvas, density, grounds, pictures
 from mixset.generate.fractals.recipe import STYLES, FractalRecipe
 from mixset.generate.rng import Draws, picture_seed
@@ -144,8 +144,8 @@ def test_redraws_are_bounded_and_recorded(monkeypatch):
     recipe = FractalRecipe(count=1, size=32)
     monkeypatch.setitem(pictures.FILTERS, "layered", filters.Filter(1.0, 0.0, 99.0))
     _, _, params = pictures.render(recipe, 0)
-    assert params["attempt"] == pictures.ATTEMPTS - 1
-    assert params["refused"] == ["colour_entropy"] * pictures.ATTEMPTS
+    assert params["attempt"] == redraws.ATTEMPTS - 1
+    assert params["refused"] == ["colour_entropy"] * redraws.ATTEMPTS
 
 
 def test_a_refused_draw_is_followed_by_another(monkeypatch):

@@ -17,10 +17,10 @@ import pytest
 
 from mixset import MixingSet, statistics
 from mixset.errors import InputError
-from mixset.generate import filters, make
+from mixset.generate import filters, make, redraws
 from mixset.generate.families import FAMILIES, load
 from mixset.generate.fractals.canvas import canvas_of
-from mixset.generate.procedural import deadleaves, julia, plasma, recipes, redraws, spectrum
+from mixset.generate.procedural import deadleaves, julia, plasma, recipes, spectrum
 from mixset.generate.recipe import SetRecipe
 from mixset.generate.rng import picture_seed
 

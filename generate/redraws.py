@@ -1,15 +1,14 @@
-"""What the procedural families share: draws again until the figures of a picture are within bounds."""
+"""Pictures drawn again until their figures are within bounds, as fractals and the procedural families are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..filters import Filter, figures
-from ..rng import picture_seed
-from .recipes import DeadLeavesRecipe, JuliaRecipe, PlasmaRecipe, SpectrumRecipe
+from .filters import Filter, figures
+from .rng import picture_seed
 
 ATTEMPTS = 8
 """A picture is drawn at most this often; the last draw is kept whatever its figures."""
@@ -18,9 +17,20 @@ Draw = Callable[[str, int, int, int], tuple[np.ndarray, dict[str, Any]]]
 """(style, size, picture seed, attempt) → one unfiltered draw (S, S, 3) uint8 and a summary of it."""
 
 
-def render(
-    recipe: DeadLeavesRecipe | SpectrumRecipe | JuliaRecipe | PlasmaRecipe, index: int, draw: Draw, bounds: Filter
-) -> tuple[np.ndarray, int, dict[str, Any]]:
+class StyledRecipe(Protocol):
+    """What a recipe of such a family has."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def style(self) -> str: ...
+
+
+def render(recipe: StyledRecipe, index: int, draw: Draw, bounds: Filter) -> tuple[np.ndarray, int, dict[str, Any]]:
     """Picture `index` of a recipe: the first draw that `bounds` do not refuse.
 
     Returns:
@@ -36,16 +46,3 @@ def render(
         refused.append(reason)
     params = {"style": recipe.style, "size": recipe.size, "index": index, "attempt": attempt, "refused": refused}
     return picture, seed, params | summary
-
-
-def drawn_side(size: int) -> int:
-    """The side a picture is drawn at: small ones at twice theirs, so that edges are smooth when four pixels average."""
-    return 2 * size if size <= 128 else size
-
-
-def spread(field: np.ndarray) -> tuple[float, float]:
-    """The 2 % and 98 % of a field's values, over at most 4,096 of them."""
-    # Sorted and picked, not np.quantile: how that one interpolates is not part of its contract.
-    flat = field.ravel()
-    ordered = np.sort(flat[:: max(flat.size // 4096, 1)])
-    return float(ordered[ordered.size // 50]), float(ordered[-ordered.size // 50])
