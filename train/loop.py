@@ -26,6 +26,10 @@ FLOOR = 1e-6
 """The learning rate that the cosine ends at (the paper's code)."""
 
 
+FORMAT = 1
+"""Of the checkpoint's content; raised whenever what a run needs to go on is kept in another way."""
+
+
 def learning_rate(step: int, steps: int, lr: float) -> float:
     """The cosine from `lr` at step 0 to 1e-6 at step `steps`, as the paper's code has it."""
     floor = FLOOR / lr
@@ -159,6 +163,7 @@ class Training:
         if self.processes.leads:
             checkpoints.save(
                 {
+                    "format": FORMAT,
                     "model": self.body.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
@@ -179,6 +184,11 @@ class Training:
                 self.folder.cut_log(0)
             return
         state = checkpoints.load(self.folder.checkpoint)
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise InputError(
+                f"checkpoint {self.folder.checkpoint}: was written by another release; go on with that one, or begin "
+                "anew with another --out"
+            )
         self.body.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])

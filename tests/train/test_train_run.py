@@ -124,7 +124,8 @@ def test_killed_and_resumed_ends_with_the_same_weights(
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
     assert steps_done(killed) >= kill_after
-    subprocess.run(command(colours, killed, *more, "--resume", epochs=5), check=True, capture_output=True)
+    again = subprocess.run(command(colours, killed, *more, "--resume", epochs=5), capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
     assert equal(weights(whole), weights(killed))
 
     def log(run: Path) -> list[dict]:
@@ -243,6 +244,17 @@ def test_a_run_of_other_settings_is_not_resumed(colours: Path, tmp_path: Path) -
     with pytest.raises(InputError, match="holds no run"):
         train(quick(colours, tmp_path / "other", resume=True))
     assert equal(before, weights(tmp_path / "run"))
+
+
+def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "run"))
+    (tmp_path / "run" / "metrics.json").unlink()
+    path = tmp_path / "run" / "checkpoint.pt"
+    state = checkpoints.load(path)
+    for other in ({**state, "format": 0}, {name: value for name, value in state.items() if name != "format"}):
+        checkpoints.save(other, path)
+        with pytest.raises(InputError, match=r"checkpoint\.pt: was written by another release"):
+            train(quick(colours, tmp_path / "run", resume=True))
 
 
 def test_a_loss_that_explodes_is_said(colours: Path, tmp_path: Path) -> None:
