@@ -8,7 +8,8 @@ pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visuali
 of a layer, 8 at a time, the folding of batch norms included, in a process set up like the maker's workers. Lucent has a
 process of its own; the ways take turns, and CPU time is what counts. Lucent's hooks are taken away after each of its
 calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished picture at its own size. The last table is the peak of memory.
+channel's mean for the finished picture at its own size. The last table is the peak
+of memory, which needs Linux.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import platform
-import resource
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -88,9 +89,17 @@ def hooks() -> int:
     return sum(len(module._forward_hooks) for module in load_network(NETWORK).body.modules())
 
 
-def peak() -> float:
-    """The most memory that the process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak(layer: str, channels: Sequence[int], size: int) -> float:
+    """MB that the process held at most while it made the channels' pictures, above what it held before."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = resident("VmRSS")
+    ours(layer, channels, 2, size)
+    return resident("VmHWM") - before
+
+
+def resident(name: str) -> float:
+    """A figure of this process's memory in MB."""
+    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) / 1024
 
 
 def activations(layer: str, pictures: np.ndarray) -> Tensor:
@@ -159,21 +168,12 @@ def process(keeps_memory: bool) -> ProcessPoolExecutor:
     )
 
 
-def memory(size: int) -> float:
-    """MB that another picture of a batch takes, by the peaks of processes with 1 and 8 pictures."""
-    peaks = []
-    for count in (1, CPU_BATCH):
-        with process(True) as fresh:
-            fresh.submit(ours, LAYERS["middle"], range(count), 4, size).result()
-            peaks.append(fresh.submit(peak).result())
-    return (peaks[1] - peaks[0]) / (CPU_BATCH - 1)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--units", type=int, default=64, help="of each layer")
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--calls", type=int, default=1000, help="of ours, for the second table; lucent gets 240")
+    parser.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS), help="of the first table")
     parser.add_argument("--quick", action="store_true", help="8 units, 8 steps, 50 calls")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -182,14 +182,16 @@ def main() -> None:
     print(f"{platform.machine()}, torch {torch.__version__}, one thread; {SIZE} px, {options.steps} steps\n")
     with process(True) as mine, process(False) as lucents:
         print("CPU time per picture, medians; ratio to ours; mean activation, ours as a multiple of it")
-        for depth in LAYERS:
+        for depth in options.layers:
             compare(mine, lucents, depth, options.units, options.steps)
         print("\nOver many calls")
         growth(mine, "ours", options.calls, ours, [0], 4)
         growth(lucents, "lucent", min(240, options.calls), plain, 0, 4, SIZE, False)
-    print("\nMemory of another picture in a batch (middle layer)")
+    print("\nMemory of a picture at its peak (middle layer)")
     for size in (96, 224):
-        print(f"{size} px: {memory(size):.0f} MB")
+        with process(True) as fresh:
+            taken = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), size).result() / CPU_BATCH
+        print(f"{size} px: {taken:.0f} MB")
 
 
 if __name__ == "__main__":
