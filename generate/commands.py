@@ -159,7 +159,7 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
     if isinstance(command, DeviceCommand):
         devices = command.devices.split(",")
         if command.list_layers:
-            load("mixset.generate.fvis.layers:print_layers")(command.recipe)
+            load("mixset.generate.fvis.listing:print_layers")(command.recipe)
             return
     if command.out is None:
         name = f"mixset make {command.recipe.family}"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mixset.errors import InputError
-
-if TYPE_CHECKING:
-    from .recipe import FVisRecipe
 
 CONVOLUTION = "Conv2d"
 
@@ -106,30 +103,12 @@ def choose_layers(layers: Sequence[Layer], patterns: Sequence[str]) -> list[Laye
     return [layer for layer in layers if layer in chosen]
 
 
-def print_layers(recipe: FVisRecipe) -> None:
-    """Print the layers of the recipe's network for pictures of its size, those of `early` marked."""
-    from .networks import load_network
-
-    network = load_network(recipe.network, mean=recipe.mean, std=recipe.std)
-    layers = list_layers(network.body, recipe.size)
-    early = _early(layers)
-    rows = [("layer", "kind", "channels", "map", "")]
-    for layer in layers:
-        mark = "early" if layer in early else ""
-        rows.append((layer.name, layer.kind, f"{layer.channels:,}", f"{layer.height}×{layer.width}", mark))
-    # Plain columns: a table that is cut to the width of a terminal, or of a pipe, would hide what is to be copied.
-    first, second, third, fourth, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    for name, kind, channels, size, mark in rows:
-        print(f"{name:{first}}  {kind:{second}}  {channels:>{third}}  {size:>{fourth}}  {mark}".rstrip())
-    print("--layers early: the marked ones; all: every Conv2d; any others by name or pattern, for example 'layer1.*'")
-
-
 def _named(layers: Sequence[Layer], pattern: str) -> list[Layer]:
     """The layers of one pattern; a layer of just this name comes before a group of the same name."""
     if exact := [layer for layer in layers if layer.name == pattern]:
         return exact
     if pattern in ("early", "all"):
-        found = _early(layers) if pattern == "early" else _convolutions(layers)
+        found = early_layers(layers) if pattern == "early" else _convolutions(layers)
     else:
         found = [layer for layer in layers if fnmatchcase(layer.name, pattern)]
     if found:
@@ -145,6 +124,7 @@ def _convolutions(layers: Sequence[Layer]) -> list[Layer]:
     return [layer for layer in layers if layer.kind == CONVOLUTION]
 
 
-def _early(layers: Sequence[Layer]) -> list[Layer]:
+def early_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The first quarter of the convolutions, at least one: what `early` means."""
     convolutions = _convolutions(layers)
     return convolutions[: max(1, len(convolutions) // 4)]

@@ -15,7 +15,8 @@ from torch import nn
 
 from mixset import InputError
 from mixset.generate import FVisRecipe
-from mixset.generate.fvis.layers import Layer, choose_layers, list_layers, print_layers
+from mixset.generate.fvis.layers import Layer, choose_layers, list_layers
+from mixset.generate.fvis.listing import print_layers
 
 CONVOLUTION_NAMES = [f"block{block}.conv{number}" for block in range(3) for number in range(3)]
 

@@ -89,7 +89,7 @@ def test_devices_a_preview_and_layers(mixset: Run, tmp_path: Path, monkeypatch: 
     with Image.open(sheet) as page:
         assert page.width > 300
     asked: list[PlacedRecipe] = []
-    monkeypatch.setattr("mixset.generate.fvis.layers.print_layers", asked.append)
+    monkeypatch.setattr("mixset.generate.fvis.listing.print_layers", asked.append)
     assert mixset("make", "placed", "--list-layers", "--seed", 5)[0] == 0
     assert asked == [PlacedRecipe(seed=5)]
 
