@@ -63,9 +63,7 @@ def scores(objective: str, features: Mapping[str, Tensor], units: Sequence[Unit]
     """
     result: Tensor | None = None
     for layer, rows in _rows(units).items():
-        maps = features[layer].float()
-        if maps.ndim == 2:
-            maps = maps[:, :, None, None]
+        maps = _maps(features[layer])
         own = [units[row] for row in rows]
         where = torch.tensor(rows, device=maps.device)
         channels = torch.tensor([unit.channel for unit in own], device=maps.device)
@@ -81,7 +79,7 @@ def similarity(features: Mapping[str, Tensor], units: Sequence[Unit]) -> Tensor:
     over the other pictures of that layer, the mean over pictures (lucent's `diversity`, with a plus sign)."""
     total = torch.zeros(())
     for layer, rows in _rows(units).items():
-        maps = features[layer].float()[rows].flatten(2)
+        maps = _maps(features[layer])[rows].flatten(2)
         grams = functional.normalize((maps @ maps.transpose(1, 2)).flatten(1))
         total = total.to(maps.device) + (grams @ grams.T).sum() - len(rows)
     return total / len(units)
@@ -91,6 +89,11 @@ def direction_of(unit: Unit, channels: int) -> Tensor:
     """The direction (C,) float32 of a unit: normal draws, a function of its layer's name and its number alone."""
     key = np.array([unit.channel, picture_seed(0, int.from_bytes(unit.layer.encode(), "little") % 2**61)], np.uint64)
     return torch.from_numpy(np.random.Generator(np.random.Philox(key=key)).standard_normal(channels, np.float32))
+
+
+def _maps(features: Tensor) -> Tensor:
+    """(N, C, H, W) float32; what has no map, logits for one, is of one pixel."""
+    return (features if features.ndim == 4 else features[:, :, None, None]).float()
 
 
 def _own(features: Tensor, channels: Tensor) -> Tensor:

@@ -89,6 +89,7 @@ class TestObjectives:
         units = [Unit("fc", 8), Unit("fc", 0)]
         for name in ("channel", "neuron"):
             assert torch.equal(scores(name, {"fc": logits}, units), logits[[0, 1], [8, 0]])
+        assert torch.allclose(similarity({"fc": logits}, units), torch.cosine_similarity(*logits, dim=0) ** 2)
 
     @pytest.mark.parametrize("name", OBJECTIVES)
     def test_optimising_makes_each_score_larger(self, name):
