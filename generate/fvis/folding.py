@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mixset.errors import InputError
 
 from .layers import dry_run
+from .padding import absorb_padding
 
 
 def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
@@ -23,8 +24,8 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
 
     A batch norm is folded where both it and the convolution before it are called once and nothing but it uses what
     the convolution returns. One dry run shows this operation by operation, so it holds for any weights. Every module
-    then returns what it did, up to rounding, but for the convolutions that were folded into, and modules that hand on
-    what these return.
+    then returns what it did, up to rounding, but for the convolutions that were folded into, modules that hand on what
+    these return, and paddings that convolutions have absorbed.
 
     Args:
         body: any network; the copy lies on its device.
@@ -39,6 +40,7 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
     except Exception as error:  # whatever a module of the user's holds
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"network: cannot be copied ({reason}); choose another --network") from error
+    absorb_padding(result, keep)
     for convolved in _convolved_for_a_norm(result, size):
         if not convolved.outlets.intersection(keep):
             _fold(convolved.convolution, convolved.norm)
