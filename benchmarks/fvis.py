@@ -8,7 +8,7 @@ pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visuali
 of a layer, 8 at a time, the folding of batch norms included, in a process set up like the maker's workers. Lucent has a
 process of its own; the ways take turns, and CPU time is what counts. Lucent's hooks are taken away after each of its
 calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished picture at its own size. The last table is the peak
+channel's mean for the finished picture at its own size. At the end stands the peak
 of memory, which needs Linux.
 """
 
@@ -187,11 +187,9 @@ def main() -> None:
         print("\nOver many calls")
         growth(mine, "ours", options.calls, ours, [0], 4)
         growth(lucents, "lucent", min(240, options.calls), plain, 0, 4, SIZE, False)
-    print("\nMemory of a picture at its peak (middle layer)")
-    for size in (96, 224):
-        with process(True) as fresh:
-            taken = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), size).result() / CPU_BATCH
-        print(f"{size} px: {taken:.0f} MB")
+    with process(True) as fresh:
+        taken = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), 224).result() / CPU_BATCH
+    print(f"\nMemory of a picture of 224 px at its peak (middle layer): {taken:.0f} MB")
 
 
 if __name__ == "__main__":
