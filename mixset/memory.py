@@ -14,8 +14,7 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory of freed arrays, up to some GB, instead of giving it back.
 
     By default glibc returns the large blocks of a network's pass to the system and takes them anew, page by page, in
-    the next one: a tenth of a training step on a CPU, a third of a step of feature visualisation. Does nothing where
-    the C library is another one.
+    the next one, at a cost that shows in each step on a CPU. Does nothing where the C library is another one.
     """
     with contextlib.suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)
