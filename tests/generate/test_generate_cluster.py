@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import distributed
 import pytest
+from processes_alive import alive, wait_for
 from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe
 
 from mixset import InputError, manifest
@@ -82,26 +83,6 @@ def command(folder: Path, *arguments: object, **environment: str) -> Iterator[su
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_for(what: Callable[[], object], seconds: float = 60) -> Any:
-    """What `what` gives, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
-
-
-def alive(session: int) -> list[int]:
-    """The processes of a session, zombies left out."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, its_session = path.read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == session and state != "Z":
-                found.append(int(path.parent.name))
-    return found
 
 
 def worker_at_work(folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import multiprocessing
@@ -10,16 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes_alive import alive, wait_for
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet, manifest
@@ -208,26 +206,6 @@ def start(folder: Path, workers: int) -> subprocess.Popen[bytes]:
     # Who runs the tests in the background of a shell has them ignore Ctrl-C, and their children, too.
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed)
-
-
-def wait_for(what: Callable[[], object], seconds: float = 30) -> Any:
-    """What `what` gives, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
-
-
-def alive(session: int) -> list[int]:
-    """The processes of a session, zombies left out."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, its_session = path.read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == session and state != "Z":
-                found.append(int(path.parent.name))
-    return found
 
 
 @pytest.mark.parametrize("workers", [1, 2])
