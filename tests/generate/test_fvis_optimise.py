@@ -18,12 +18,7 @@ HALF = (0.5, 0.5, 0.5)
 ONE = (1.0, 1.0, 1.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small_network(seed: int = 0) -> nn.Sequential:

@@ -41,12 +41,7 @@ TINY = IterativeSettings(size=8, every=2, batch=4, steps=3)
 FLAGS = [f"--iterative.{name}={value}" for name, value in vars(TINY).items() if name not in ("lr", "budget")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:

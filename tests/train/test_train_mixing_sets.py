@@ -13,13 +13,7 @@ from mixset.generate import FractalRecipe, FVisRecipe, make
 from pixmix.train.config import TrainConfig, recipe
 from pixmix.train.run import train
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(data: Path, out: Path, **changes: object) -> dict[str, object]:
