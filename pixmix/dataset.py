@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from mixset.errors import InputError
 from . import philox
 from .draws import Key, draw
 from .engines import find_engine
+from .keyed import torch_generator_kept, torch_seeds
 from .pictures import stack
 from .pools import LazyPool, Source
 from .settings import PixMixSettings
@@ -99,11 +99,9 @@ class PixMixDataset(Dataset):
         return [(picture, *sample[1:]) for picture, sample in zip(mixed, samples, strict=True)]
 
     def _read(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:
-        words = philox.words(key, indices, philox.TORCH, 2).astype(np.uint64)
-        seeds = words[:, 0] | (words[:, 1] << np.uint64(32))
-        with _torch_generator_kept():
+        with torch_generator_kept():
             samples = []
-            for index, seed in zip(indices.tolist(), seeds.tolist(), strict=True):
+            for index, seed in zip(indices.tolist(), torch_seeds(key, indices), strict=True):
                 torch.default_generator.manual_seed(seed)
                 sample = self.dataset[index]
                 if not isinstance(sample, tuple | list) or not sample:
@@ -113,16 +111,6 @@ class PixMixDataset(Dataset):
 
     def _cut(self, pictures: list[Any], key: Key, indices: np.ndarray) -> np.ndarray:
         return stack(pictures) if self.crop is None else self.crop(pictures, key, indices)
-
-
-@contextlib.contextmanager
-def _torch_generator_kept() -> Iterator[None]:
-    """Leave torch's CPU generator as it was; `torch.manual_seed` would also reseed the devices'."""
-    state = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:

@@ -28,6 +28,12 @@ OUTLIERS = 7
 """Synthetic out-of-distribution pictures."""
 FVIS = 8
 """Units and seeds of Iterative's feature visualisations: the epoch is the refresh, the index the picture of it."""
+EXPOSURE = 9
+"""Outlier exposure: where an epoch's outliers begin (index 0 of the epoch), and their crops."""
+AUGMIX = 10
+NOISE = 11
+"""Seeds of the device's generator for noise and random networks: the index is the step, the slot block of a rank its
+own."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

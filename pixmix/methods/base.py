@@ -1,19 +1,26 @@
-"""What a row of the paper's tables is: pictures in the loader, a batch on the device, a loss."""
+"""What a row of the paper's tables is: pictures, a batch on the device, a loss."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mixset.errors import InputError
 
 if TYPE_CHECKING:
+    from mixset.pool import MixingPool
+
     from ..draws import Key
+    from .settings import MethodSettings
+
+Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
+"""So many batches of cropped training pictures as they are, (N, 3, H, W) float32 in [0, 1], with their labels (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +37,45 @@ class StepKey:
     """Process of a distributed run; each has a batch of its own."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a method is made for."""
+
+    classes: int
+    """How many the data set has."""
+    size: tuple[int, int]
+    """(H, W) of the training pictures."""
+    mean: tuple[float, ...]
+    """The normaliser's, per channel, in units of [0, 1] pictures."""
+    std: tuple[float, ...]
+    """The normaliser's, likewise."""
+    settings: MethodSettings
+    """What the user chose."""
+    pool: MixingPool | None = None
+    """The mixing pictures."""
+    outliers: np.ndarray | None = None
+    """(M, H, W, 3) uint8: what outlier exposure shows beside the training pictures."""
+    engine: str = "numba"
+    """Which of `pixmix.engines.ENGINES` mixes on the CPU."""
+
+
 class Method:
     """Baseline: the pictures as they are and cross entropy; crop and flip are the loader's.
 
-    The other methods override what they change. A method is made once and pickled into the loader's workers.
+    The other methods override what they change. A method is made once and pickled into the loader's workers. Its
+    picture transform has two forms that do the same: `pictures` for arrays, which loader workers run, and `images` for
+    tensors on a device, which training on a GPU calls at the picture's step.
     """
 
     name = "baseline"
     in_loader = True
     """Whether `pictures` is a function of its arguments alone, so that loader workers can run ahead of the training;
     else the training process calls it, at the picture's step."""
+    on_device = True
+    """Whether there is `images`; without it a GPU's pictures come from loader workers, too."""
+    views = 1
+    """Network pictures for each training picture. Of V · N pictures the first N show the training pictures in their
+    order; `loss` is given the logits of all."""
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         """Turn cropped pictures into the network's.
@@ -50,16 +86,24 @@ class Method:
             indices: (N,) positions in the training set; each picture's randomness is keyed by its own.
 
         Returns:
-            (N, 3, H, W) float32 in [0, 1].
+            (V · N, 3, H, W) float32 in [0, 1], the first view of all, then the second, ....
         """
         return as_float(batch)
 
-    def batch(self, images: Tensor, labels: Tensor, *, key: StepKey, classes: int) -> tuple[Tensor, Tensor]:
-        """Mix the pictures of a batch with each other, on whatever device they are.
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        """As `pictures`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
+        return as_images(batch)
+
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        """Change a batch on the device: mix its pictures with each other, or attack the network with them.
 
         Args:
-            images: (N, C, H, W) float; not changed in place.
+            images: (V · N, C, H, W) float in [0, 1]; not changed in place.
             labels: (N,) int64.
+            network: takes pictures in [0, 1]; is in training mode when this is called and when it returns, and has
+                the same weights, gradients and batch statistics.
             classes: how many classes the network tells apart.
 
         Returns:
@@ -68,8 +112,14 @@ class Method:
         return images, labels
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean cross entropy of (N, classes) logits; with soft labels, the sum of the classes' by their share."""
+        """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share."""
         return functional.cross_entropy(logits, targets)
+
+    def before_epoch(self, network: nn.Module, batches: Batches, *, key: StepKey) -> None:
+        """Get ready for the key's epoch; the network, which takes pictures in [0, 1], is left as it is.
+
+        A run that was killed within an epoch does not call this again for that epoch; its checkpoint has the state.
+        """
 
     def on_step(self, network: nn.Module) -> None:
         """Look at the network, which takes normalised input, before a training step; nothing about it may change."""
@@ -87,7 +137,7 @@ class Method:
         return {}, ""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint has to keep of this method; tensors and plain numbers only."""
+        """What a checkpoint has to keep of this method; tensors and plain values only."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -102,3 +152,13 @@ class Method:
 def as_float(batch: np.ndarray) -> np.ndarray:
     """(N, H, W, C) uint8 to (N, C, H, W) float32 in [0, 1], contiguous; the same float as torchvision's ToTensor."""
     return np.divide(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)), np.float32(255), dtype=np.float32)
+
+
+def as_images(batch: Tensor) -> Tensor:
+    """As `as_float`, for tensors; the result is channels-last in memory."""
+    return batch.permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def plain(name: str, setting: Setting) -> Method:
+    """The baseline, whatever its name: the rows that change the data train as it does."""
+    return Method()

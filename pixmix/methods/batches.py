@@ -7,12 +7,12 @@ import math
 import numpy as np
 import torch
 from scipy.special import betaincinv
-from torch import Tensor
+from torch import Tensor, nn
 
 from mixset.errors import InputError
 
 from .. import philox
-from .base import Method, StepKey
+from .base import Method, Setting, StepKey
 
 # One row of uniforms a step: first the fields, then one value per picture, whose order permutes the batch.
 SLOT_SHARE, SLOT_COIN, SLOT_ROW, SLOT_COLUMN, SLOT_PERMUTATION = range(5)
@@ -33,7 +33,9 @@ class Mixup(Method):
     def __init__(self, *, alpha: float = 1.0) -> None:
         self.alpha = _positive("mixup: alpha", alpha)
 
-    def batch(self, images: Tensor, labels: Tensor, *, key: StepKey, classes: int) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
         draws = _uniforms(key, len(images))
         share = _beta(draws[SLOT_SHARE], self.alpha)
         partner = _permutation(draws, images)
@@ -59,7 +61,9 @@ class CutMix(Method):
             raise InputError(f"cutmix: probability must be within 0..1, got {probability}")
         self.probability = probability
 
-    def batch(self, images: Tensor, labels: Tensor, *, key: StepKey, classes: int) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
         draws = _uniforms(key, len(images))
         if draws[SLOT_COIN] >= self.probability:
             return images, labels
@@ -70,6 +74,13 @@ class CutMix(Method):
         mixed[:, :, top:bottom, left:right] = images[partner, :, top:bottom, left:right]
         share = 1 - (bottom - top) * (right - left) / (height * width)
         return mixed, _soft_labels(labels, partner, share, classes)
+
+
+def make(name: str, setting: Setting) -> Method:
+    """Mixup or CutMix."""
+    if name == "mixup":
+        return Mixup(alpha=setting.settings.mixup.alpha)
+    return CutMix(beta=setting.settings.cutmix.beta, probability=setting.settings.cutmix.probability)
 
 
 def _uniforms(key: StepKey, count: int) -> np.ndarray:

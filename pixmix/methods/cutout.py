@@ -10,7 +10,7 @@ import numpy as np
 from mixset.errors import InputError
 
 from .. import philox
-from .base import Method, as_float
+from .base import Method, Setting, as_float
 
 if TYPE_CHECKING:
     from ..draws import Key
@@ -51,3 +51,9 @@ def cutout_length(classes: int, size: tuple[int, int]) -> int:
     """The hole's side: half the picture's shorter side (16 on CIFAR-10, 112 at 224 px), a quarter on CIFAR-100."""
     side = min(size)
     return side // 4 if classes == 100 and side == 32 else side // 2
+
+
+def make(name: str, setting: Setting) -> Method:
+    """Cutout for a data set."""
+    length = setting.settings.cutout.length or cutout_length(setting.classes, setting.size)
+    return Cutout(length=length, mean=setting.mean)

@@ -12,7 +12,7 @@ from mixset.errors import InputError
 from ..draws import Key, PoolLike, draw
 from ..engines import find_engine
 from ..settings import PixMixSettings
-from .base import Method
+from .base import Method, Setting
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -59,3 +59,8 @@ class PixMixMethod(Method):
         draws = draw(self.settings, key, indices, self.pool)
         mixing_pictures = None if self.pool is None else self.pool.pictures
         return find_engine(self.engine)(batch, mixing_pictures, draws)
+
+
+def make(name: str, setting: Setting) -> Method:
+    """PixMix or one of its variants."""
+    return PixMixMethod(name, settings=setting.settings.mix, pool=setting.pool, engine=setting.engine)

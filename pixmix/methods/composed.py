@@ -1,0 +1,79 @@
+"""`A+B`: several methods as one, each of which changes another thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from mixset.errors import InputError
+
+from .base import Batches, Method, StepKey
+
+if TYPE_CHECKING:
+    from ..draws import Key
+
+
+class Composed(Method):
+    """A picture transform and a batch transform as one method.
+
+    Args:
+        name: what the user called it.
+        pictures: changes pictures, and shows the network one for each.
+        batch: changes batches.
+
+    Raises:
+        InputError: the first shows the network more than one picture for each training picture.
+    """
+
+    def __init__(self, name: str, pictures: Method, batch: Method) -> None:
+        if pictures.views > 1:
+            raise InputError(
+                f"method {name}: {pictures.name} shows the network {pictures.views} pictures for each, which "
+                f"{batch.name} cannot mix" + ("; --augmix.jsd 0 leaves the copies out" * (pictures.name == "augmix"))
+            )
+        self.name, self.first, self.second = name, pictures, batch
+        self.in_loader, self.on_device = pictures.in_loader, pictures.on_device
+
+    @property
+    def _both(self) -> Sequence[Method]:
+        return (self.first, self.second)
+
+    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        return self.first.pictures(batch, key, indices)
+
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        return self.first.images(batch, key, indices)
+
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        return self.second.batch(images, labels, network=network, key=key, classes=classes)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return self.second.loss(logits, targets)
+
+    def before_epoch(self, network: nn.Module, batches: Batches, *, key: StepKey) -> None:
+        for part in self._both:
+            part.before_epoch(network, batches, key=key)
+
+    def on_step(self, network: nn.Module) -> None:
+        for part in self._both:
+            part.on_step(network)
+
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
+        looks = [part.on_epoch(epoch, seconds) for part in self._both]
+        return looks[0][0] | looks[1][0], ", ".join(words for _, words in looks if words)
+
+    def state_dict(self) -> dict[str, Any]:
+        states = {part.name: part.state_dict() for part in self._both}
+        return {name: state for name, state in states.items() if state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        known = {part.name for part in self._both}
+        if not set(state) <= known:
+            super().load_state_dict(state)
+        for part in self._both:
+            part.load_state_dict(state.get(part.name, {}))
