@@ -6,11 +6,6 @@ the last bits of a power near black.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +17,7 @@ from .mixings import mix as mix_into
 from .mixings import multiply_bytes
 from .ops import augment
 from .planes import split_planes, to_float
+from .threads import read_only, run
 
 
 @njit(cache=True, nogil=True)
@@ -112,40 +108,6 @@ def mix(
     if mixing_pictures is None:
         mixing_pictures = np.zeros((1, 1, 1, 3), np.uint8)
     fields = map(np.ascontiguousarray, draws.arrays())
-    arguments: list[Any] = [_read_only(pictures), _read_only(mixing_pictures), *fields, result]
-    threads = min(threads or _usual_threads(result.size), count)
-    if threads <= 1:
-        _mix_range(0, count, *arguments)
-        return result
-    # More pieces than threads: pictures cost from nothing (no op, no round) to several times the mean.
-    bounds = np.linspace(0, count, min(4 * threads, count) + 1).astype(int).tolist()
-    tasks = [
-        _threads(os.getpid(), threads).submit(_mix_range, first, last, *arguments) for first, last in pairwise(bounds)
-    ]
-    for task in tasks:
-        task.result()
+    arguments: list[Any] = [read_only(pictures), read_only(mixing_pictures), *fields, result]
+    run(_mix_range, count, arguments, values=result.size, threads=threads)
     return result
-
-
-@cache
-def _threads(process: int, threads: int) -> ThreadPoolExecutor:
-    """A thread pool of this process: a forked child inherits its parent's, but not the threads in it."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="pixmix")
-
-
-def _usual_threads(values: int) -> int:
-    if values < 1 << 17 or multiprocessing.parent_process() is not None:  # tens of microseconds' work, or a worker
-        return 1
-    stated = os.environ.get("OMP_NUM_THREADS", "")  # torchrun sets it, so that its processes share the cores
-    return int(stated) if stated.isdecimal() and int(stated) else _available_cores()
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    """A contiguous read-only plain array: one kind of argument, so that the kernel is compiled once."""
-    array = np.ascontiguousarray(array).view(np.ndarray)
-    array.flags.writeable = False
-    return array
