@@ -16,12 +16,18 @@ from .philox import Key
 from .pictures import as_image, stack
 
 _TRIES = 10
-# The slots of the stream CROP: 0 flip, 1 top, 2 left; then four for each try of a resized crop.
+# The slots of a stream: 0 flip, 1 top, 2 left; then four for each try of a resized crop.
 _SLOTS = 4 + 4 * _TRIES
 
 
 def crop_and_flip(
-    pictures: Sequence[object] | np.ndarray, key: Key, indices: np.ndarray, *, padding: int = 4, flip: bool = True
+    pictures: Sequence[object] | np.ndarray,
+    key: Key,
+    indices: np.ndarray,
+    *,
+    padding: int = 4,
+    flip: bool = True,
+    stream: int = philox.CROP,
 ) -> np.ndarray:
     """Mirror each picture by a fair coin, put black around it, take a crop of its own size: the paper's CIFAR recipe.
 
@@ -31,6 +37,7 @@ def crop_and_flip(
         indices: (N,) the pictures' places in their data set.
         padding: pixels of black on each side; 0 for no crop.
         flip: whether to mirror at all.
+        stream: of `pixmix.philox`; the first three slots are used.
 
     Returns:
         (N, H, W, 3) uint8.
@@ -41,7 +48,7 @@ def crop_and_flip(
     pictures = stack(pictures)
     if padding < 0 or len(indices) != len(pictures):
         raise InputError(f"crop: padding {padding} and {len(indices)} indices for {len(pictures)} pictures")
-    draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, 3)
+    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
     offsets = np.floor(draws[:, 1:] * (2 * padding + 1)).astype(np.int64) - padding
     result = np.empty(pictures.shape, np.uint8)
     source = np.ascontiguousarray(pictures).view()
