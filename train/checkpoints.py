@@ -54,10 +54,15 @@ def load(path: Path) -> Any:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The network's weights from a file of ours, the paper's, AugMix's or torchvision's, by plain names.
+    """The network's weights from a file of ours, torchvision's, or one that a paper released, by plain names.
 
-    Takes a bare state dict or one under `state_dict`, `model_state_dict` or `model`, and strips `module.`, which
-    DataParallel puts before each name.
+    Takes a bare state dict (ours, torchvision, outlier exposure) or one under `state_dict` (PixMix, AugMix, CutMix,
+    Stylized-ImageNet), `model_state_dict` (the game of noise) or `model` (the adversarially trained ones). `module.`,
+    which DataParallel puts before each name, goes; of a network that was saved with its normaliser and its attacker,
+    the network alone stays.
+
+    Raises:
+        InputError: as `load`, or there are no weights in the file.
     """
     content = load(path)
     for name in ("state_dict", "model_state_dict", "model"):
@@ -66,11 +71,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             break
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise InputError(f"checkpoint {path}: holds no weights (looked for a state_dict, model_state_dict or model)")
-    return {str(name).removeprefix("module."): value for name, value in content.items()}
+    weights = {str(name).removeprefix("module."): value for name, value in content.items()}
+    parts = {name.split(".")[0] for name in weights}
+    if {"model", "attacker"} <= parts <= {"model", "attacker", "normalizer"}:
+        own = {name: value for name, value in weights.items() if name.startswith("model.")}
+        weights = {name.removeprefix("model."): value for name, value in own.items()}
+    # The original Wide ResNet code, which outlier exposure's files come from, has this one name spelt otherwise.
+    return {name.replace(".convShortcut.", ".conv_shortcut."): value for name, value in weights.items()}
 
 
 def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> list[str]:
     """Load weights strictly, but leave a head of another number of classes as it is; returns the names left.
+
+    Files of before torch 0.4.1 may lack the counts of batches that BatchNorm has kept since; they start at zero.
 
     Raises:
         InputError: a missing, an unexpected or a differently shaped tensor anywhere else.
@@ -78,6 +91,8 @@ def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str) ->
     own = network.state_dict()
     heads = [name for name in weights if name in own and name.rsplit(".", 1)[0] in ("fc", "head", "classifier")]
     left = [name for name in heads if weights[name].shape != own[name].shape]
+    counts = {name: torch.zeros_like(own[name]) for name in own if name.endswith(".num_batches_tracked")}
+    weights = {**counts, **weights}
     missing, unexpected = sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
     wrong = [
         name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape and name not in left

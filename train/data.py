@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,11 @@ HALF = (0.5, 0.5, 0.5)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IN_MEMORY = 64
 """Folders of pictures up to this side are held in memory and cropped with padding; larger ones are read each time."""
+
+
+def cover(picture: Uint8, size: int) -> Uint8:
+    """(H, W, 3) uint8 as (size, size, 3): the short side scaled to `size`, then the centre cropped."""
+    return scale_and_crop(picture, (size, size))
 
 
 class Pictures(Sequence[tuple[Uint8, int]]):
@@ -73,8 +78,10 @@ class TrainingData:
     test: Pictures
     mean: tuple[float, float, float] = HALF
     std: tuple[float, float, float] = HALF
-    flip: bool = field(default=True)
+    flip: bool = True
     """Whether a mirrored picture shows the same thing."""
+    fit: Callable[[Uint8, int], Uint8] = cover
+    """How a picture in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
 
     @property
     def size(self) -> int:
@@ -115,7 +122,9 @@ def _digits(size: int, folder: Path) -> TrainingData:
         Pictures(labels[position % 2 == half], size, array=_resized(grey[position % 2 == half], size))
         for half in (0, 1)
     ]
-    return TrainingData(name="digits", classes=tuple("0123456789"), train=halves[0], test=halves[1], flip=False)
+    return TrainingData(
+        name="digits", classes=tuple("0123456789"), train=halves[0], test=halves[1], flip=False, fit=_resize
+    )
 
 
 def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData]:
@@ -132,7 +141,9 @@ def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData
             pictures = np.asarray(part.data)
             labels = np.asarray(part.targets, np.int64)
             halves.append(Pictures(labels, size, array=_resized(pictures, size)))
-        return TrainingData(name=dataset.lower(), classes=tuple(part.classes), train=halves[0], test=halves[1])
+        return TrainingData(
+            name=dataset.lower(), classes=tuple(part.classes), train=halves[0], test=halves[1], fit=_resize
+        )
 
     return load
 
@@ -161,14 +172,18 @@ def _resized(pictures: Uint8, size: int) -> Uint8:
     return np.stack(scaled)
 
 
+def _resize(picture: Uint8, size: int) -> Uint8:
+    return _resized(picture[None], size)[0]
+
+
 def _folder(root: Path, size: int | None) -> TrainingData:
     for part in ("train", "test"):
         if not (root / part).is_dir():
             raise InputError(f"folder:{root}: has no folder {part}/; it needs train/ and test/ with a folder a class")
-    classes = tuple(sorted(entry.name for entry in (root / "train").iterdir() if entry.is_dir()))
+    classes = tuple(_subfolders(root / "train"))
     if len(classes) < 2:
         raise InputError(f"folder:{root}: train/ has {len(classes)} class folders; it needs at least two")
-    unknown = sorted({entry.name for entry in (root / "test").iterdir() if entry.is_dir()} - set(classes))
+    unknown = sorted(set(_subfolders(root / "test")) - set(classes))
     if unknown:
         raise InputError(f"folder:{root}: test/ has the class {unknown[0]} that train/ lacks")
     train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
@@ -185,6 +200,48 @@ def _folder(root: Path, size: int | None) -> TrainingData:
     )
 
 
+def with_copies(data: TrainingData, path: Path) -> TrainingData:
+    """A data set whose training pictures are followed by altered copies of them; each keeps its class.
+
+    The copies are brought to size and kept in memory or in their files as the data set's own pictures are. A class may
+    have any number of copies, also none.
+
+    Args:
+        data: what to add to.
+        path: has a folder a class (a / in a class's name is _ in its folder's), itself or within train/.
+
+    Raises:
+        InputError: no such folder, a folder that is no class, no picture at all, a broken one among those that are
+            kept in memory.
+    """
+    labels_of = {name.replace("/", "_"): label for label, name in enumerate(data.classes)}
+    root = path / "train" if _has_train(path, labels_of) else path
+    if not root.is_dir():
+        raise InputError(f"--copies {path}: no such folder; it needs a folder a class with altered copies in it")
+    unknown = [name for name in _subfolders(root) if name not in labels_of]
+    if unknown:
+        known = ", ".join(list(labels_of)[:3])
+        raise InputError(f"--copies {root}: {unknown[0]} is no class of {data.name}, whose classes are {known}, ...")
+    files, labels = _class_folders(root, list(labels_of))
+    own = data.train
+    labels = np.concatenate([own.labels, labels])
+    if own.array is None:
+        train = Pictures(labels, own.size, files=[*own.files, *files])
+    else:
+        train = Pictures(labels, own.size, array=np.concatenate([own.array, _read_all(files, own.size, data.fit)]))
+    return replace(data, train=train)
+
+
+def _has_train(path: Path, classes: Collection[str]) -> bool:
+    """Whether train/ in a folder of copies holds the class folders; CIFAR-100 also has a class of that name."""
+    inner = path / "train"
+    return inner.is_dir() and ("train" not in classes or any(name in classes for name in _subfolders(inner)))
+
+
+def _subfolders(root: Path) -> list[str]:
+    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
 def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDArray[np.int64]]:
     files: list[Path] = []
     labels: list[int] = []
@@ -197,11 +254,11 @@ def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDAr
     return files, np.array(labels, np.int64)
 
 
-def _read_all(files: Sequence[Path], size: int) -> Uint8:
+def _read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
     out = np.empty((len(files), size, size, 3), np.uint8)
 
     def place(index: int) -> None:
-        out[index] = scale_and_crop(read(files[index]), (size, size))
+        out[index] = fit(read(files[index]), size)
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
         for _ in pool.map(place, range(len(files))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,36 +18,100 @@ from pixmix.train.networks.wide_resnet import wide_resnet
 
 def small(classes: int = 10) -> torch.nn.Module:
     torch.manual_seed(classes)
-    return wide_resnet(depth=10, width=1, num_classes=classes)
+    return wide_resnet(depth=10, width=2, num_classes=classes)
 
 
-def papers_checkpoint(path: Path, network: torch.nn.Module) -> None:
-    """The layout of the paper's CIFAR script: DataParallel names, a NumPy scalar among the values."""
-    state = {f"module.{name}": value for name, value in network.state_dict().items()}
-    optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9).state_dict()
-    content = {
-        "epoch": 99,
-        "dataset": "cifar10",
-        "model": "wrn",
-        "state_dict": state,
-        "best_acc": np.float64(0.958),
-        "optimizer": optimizer,
-    }
-    torch.save(content, path)
+class Attacked(torch.nn.Module):
+    """A network within its normaliser and beside its attacker, as the `robustness` package saves it."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.normalizer = Normaliser()
+        self.model = network
+        self.attacker = torch.nn.Module()
+        self.attacker.normalize = Normaliser()
+        self.attacker.model = network
 
 
-def test_the_papers_layout_loads(tmp_path: Path) -> None:
-    network, other = small(), small()
-    torch.nn.init.normal_(other.fc.weight)
-    papers_checkpoint(tmp_path / "checkpoint.pth.tar", network)
-    checkpoints.load_into(other, checkpoints.read_weights(tmp_path / "checkpoint.pth.tar"), "test")
-    assert all(torch.equal(value, other.state_dict()[name]) for name, value in network.state_dict().items())
+class Normaliser(torch.nn.Module):
+    """The buffers of that package's normaliser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("new_mean", torch.full((3, 1, 1), 0.45))
+        self.register_buffer("new_std", torch.full((3, 1, 1), 0.22))
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"model_state_dict": s, "epoch": 3}, lambda s: {"model": s}])
-def test_other_layouts_load(tmp_path: Path, wrap) -> None:  # type: ignore[no-untyped-def]
-    network = small()
-    torch.save(wrap(network.state_dict()), tmp_path / "w.pt")
+State = dict[str, Any]
+
+
+def parallel(state: State) -> State:
+    return {f"module.{name}": value for name, value in state.items()}
+
+
+def optimizer(network: torch.nn.Module) -> State:
+    """An SGD's state after a step, as files that training can go on from hold it."""
+    sgd = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, nesterov=True)
+    network(torch.zeros(2, 3, 16, 16)).sum().backward()
+    sgd.step()
+    return sgd.state_dict()
+
+
+def original_names(state: State) -> State:
+    return {name.replace("conv_shortcut", "convShortcut"): value for name, value in state.items()}
+
+
+def before_counts(state: State) -> State:
+    return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+
+
+RELEASED = {
+    "ours, torchvision": lambda n, s, o: s,
+    "PixMix, CIFAR": lambda n, s, o: {
+        "epoch": 99, "dataset": "cifar10", "model": "wrn", "state_dict": parallel(s), "best_acc": np.float64(0.958),
+        "optimizer": o,
+    },
+    "PixMix, ImageNet": lambda n, s, o: {
+        "epoch": 90, "arch": "resnet50", "state_dict": s, "best_acc1": torch.tensor(77.4), "optimizer": o,
+    },
+    "AugMix": lambda n, s, o: {
+        "epoch": 89, "model": "resnet50", "state_dict": parallel(s), "best_acc1": 77.5, "optimizer": o,
+    },
+    "CutMix": lambda n, s, o: {
+        "epoch": 300, "arch": "resnet", "state_dict": parallel(s), "best_err1": torch.tensor(21.4),
+        "best_err5": torch.tensor(5.9), "optimizer": o,
+    },
+    "Stylized-ImageNet": lambda n, s, o: {
+        "epoch": 60, "arch": "resnet50", "state_dict": before_counts(parallel(s)), "best_prec1": torch.tensor(74.6),
+        "optimizer": o,
+    },
+    "the game of noise": lambda n, s, o: {"epoch": 120, "model_state_dict": s, "optimizer_state_dict": o},
+    "outlier exposure": lambda n, s, o: original_names(s),
+    "adversarially trained": lambda n, s, o: {
+        "model": parallel(Attacked(n).state_dict()), "optimizer": o, "schedule": {"step_size": 30, "gamma": 0.1},
+        "epoch": 90, "amp": None, "nat_prec1": torch.tensor(62.8),
+    },
+}  # fmt: skip
+"""What the files hold, from a network, its state and an optimizer's: keys and names as their projects write them."""
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
+@pytest.mark.parametrize("project", RELEASED)
+def test_released_layouts_load_and_answer_alike(tmp_path: Path, project: str, zipped: bool) -> None:
+    network, other = small(), wide_resnet(depth=10, width=2)
+    state = optimizer(network)
+    content = RELEASED[project](network, network.state_dict(), state)
+    torch.save(content, tmp_path / "released.pth.tar", _use_new_zipfile_serialization=zipped)
+    weights = checkpoints.read_weights(tmp_path / "released.pth.tar")
+    assert checkpoints.load_into(other, weights, project) == []
+    images = torch.rand(4, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(other.eval()(images), network.eval()(images))
+
+
+def test_a_network_of_parts_with_such_names_keeps_them(tmp_path: Path) -> None:
+    network = torch.nn.ModuleDict({"model": torch.nn.Linear(2, 2), "neck": torch.nn.Linear(2, 2)})
+    torch.save(network.state_dict(), tmp_path / "w.pt")
     assert checkpoints.read_weights(tmp_path / "w.pt").keys() == network.state_dict().keys()
 
 
@@ -103,7 +168,7 @@ def test_a_head_of_another_number_of_classes_starts_anew() -> None:
 
 def test_another_network_is_refused() -> None:
     with pytest.raises(InputError, match="does not fit"):
-        checkpoints.load_into(small(), wide_resnet(depth=16, width=1).state_dict(), "test")
+        checkpoints.load_into(small(), wide_resnet(depth=16, width=2).state_dict(), "test")
     with pytest.raises(InputError, match="another shape"):
         checkpoints.load_into(wide_resnet(depth=10, width=3), wide_resnet(depth=10, width=2).state_dict(), "test")
 

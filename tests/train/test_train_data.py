@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
 
@@ -12,7 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from mixset.errors import InputError
-from pixmix.train.data import load_data
+from pixmix.train.data import TrainingData, load_data, with_copies
 
 
 def test_digits_are_halved_without_overlap() -> None:
@@ -77,6 +78,90 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path: Path, colours: Path) -> 
     shutil.rmtree(root / "train" / "green")
     with pytest.raises(InputError, match="at least two"):
         load_data(f"folder:{root}")
+
+
+def write_copies(root: Path, data: TrainingData, indices: list[int], *, suffix: str = "") -> None:
+    """The training pictures of these places as files, in a folder for each class."""
+    for index in indices:
+        picture, label = data.train[index]
+        folder = root / data.classes[label].replace("/", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{index:05d}{suffix}.png")
+
+
+@pytest.mark.parametrize("within", ["", "train"])
+def test_copies_follow_the_training_pictures(tmp_path: Path, colours: Path, within: str) -> None:
+    data = load_data(f"folder:{colours}")
+    write_copies(tmp_path / within, data, [0, 3, 40])
+    write_copies(tmp_path / within, data, [40], suffix="-again")
+    (tmp_path / within / ".hidden").mkdir()
+    more = with_copies(data, tmp_path)
+    assert len(more.train) == 45 + 4
+    assert more.train.labels[45:].tolist() == [0, 0, 2, 2]
+    assert np.array_equal(more.train.array[:45], data.train.array)
+    for place, own in enumerate([0, 3, 40, 40]):
+        assert np.array_equal(more.train[45 + place][0], data.train[own][0])
+    assert (more.test, more.classes, more.size) == (data.test, data.classes, data.size)
+    assert len(data.train) == 45
+
+
+def test_copies_of_any_size_are_brought_to_that_of_the_data_set(tmp_path: Path) -> None:
+    """Digits are 8 px, seen at 32: a copy at 8 is enlarged as they are, one at 32 taken as it is."""
+    seen, own = load_data("digits"), load_data("digits", size=8)
+    write_copies(tmp_path, own, [5])
+    write_copies(tmp_path, seen, [5], suffix="-large")
+    more = with_copies(seen, tmp_path)
+    assert np.array_equal(more.train[901][0], seen.train[5][0])
+    assert np.array_equal(more.train[902][0], seen.train[5][0])
+
+
+def test_copies_of_large_pictures_stay_in_their_files(tmp_path: Path) -> None:
+    for part, names in (("data/train", "ab"), ("data/test", "ab"), ("copies", "b")):
+        for name in names:
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.new("RGB", (100, 90), (10, 20, 200)).save(tmp_path / part / name / "x.png")
+    data = with_copies(load_data(f"folder:{tmp_path / 'data'}", size=80), tmp_path / "copies")
+    assert data.train.array is None
+    assert [file.relative_to(tmp_path).as_posix() for file in data.train.files] == [
+        "data/train/a/x.png",
+        "data/train/b/x.png",
+        "copies/b/x.png",
+    ]
+    assert data.train.labels.tolist() == [0, 1, 1]
+    assert data.train[2][0].shape == (80, 80, 3)
+
+
+def test_a_class_called_train_is_told_from_a_folder_of_classes(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for part in ("train", "test"):
+        for name in ("T-shirt_top", "train"):
+            (root / part / name).mkdir(parents=True)
+            Image.new("RGB", (16, 16)).save(root / part / name / "x.png")
+    data = load_data(f"folder:{root}")
+    write_copies(tmp_path / "plain", data, [0, 1])
+    write_copies(tmp_path / "within" / "train", data, [0, 1])
+    for copies in ("plain", "within"):
+        assert with_copies(data, tmp_path / copies).train.labels.tolist() == [0, 1, 0, 1]
+    write_copies(tmp_path / "one", data, [1])
+    assert with_copies(data, tmp_path / "one").train.labels.tolist() == [0, 1, 1]
+    slashed = replace(data, classes=("T-shirt/top", "train"))
+    assert with_copies(slashed, tmp_path / "plain").train.labels.tolist() == [0, 1, 0, 1]
+
+
+def test_what_is_wrong_with_copies_is_named(tmp_path: Path, colours: Path) -> None:
+    data = load_data(f"folder:{colours}")
+    cases = {"no such folder": tmp_path / "none", "no pictures": tmp_path / "empty"}
+    cases["violet is no class of colours"] = tmp_path / "other"
+    cases[r"00000\.png"] = tmp_path / "broken"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other" / "train" / "violet").mkdir(parents=True)
+    write_copies(tmp_path / "broken", data, [0])
+    (tmp_path / "broken" / "blue" / "00000.png").write_bytes(b"no picture")
+    for line, path in cases.items():
+        with pytest.raises(InputError, match=line) as caught:
+            with_copies(data, path)
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
 
 
 def test_unknown_names_get_the_known_ones() -> None:
