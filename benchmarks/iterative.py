@@ -64,7 +64,7 @@ def measure(config: TrainConfig, data: TrainingData, repeats: int, scratch: Path
     body = network_spec(config.network, classes=10).build().to(processes.device)
     network = Normalized(body, data.mean, data.std)
     iterative = Iterative(config, data, body, folder, processes)
-    baseline = make_method("baseline", dataset_classes=10, size=(32, 32), mean=data.mean)
+    baseline = make_method("baseline", classes=10, size=(32, 32), mean=data.mean, std=data.std)
     times: dict[str, list[float]] = {"baseline": [], "pixmix": [], "refresh": []}
     for turn in range(repeats + 1):
         found = {"refresh": seconds(lambda: iterative.refresh(body), processes.device)}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .base import Method, Setting
 
-__all__ = ["METHODS", "MethodRow", "MethodSettings", "find_parts", "make_method"]
+__all__ = ["METHODS", "MethodRow", "MethodSettings", "compose", "find_parts", "make_method", "make_part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,15 +210,6 @@ def make_method(
             outliers, or a method that lives in a training.
     """
     parts = find_parts(name)
-    for part in parts:
-        if METHODS[part].in_training:
-            raise InputError(
-                f"method {name}: {part} looks at the network in training; only `pixmix train --method {name}` makes it"
-            )
-        if METHODS[part].needs_pool and pool is None:
-            raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
-        if METHODS[part].needs_outliers and outliers is None:
-            raise InputError(f"method {name} needs outliers; give a set of pictures with --outliers")
     # Here, because the table above is read before torch and numba are wanted.
     from .base import Setting
 
@@ -232,7 +223,7 @@ def make_method(
         outliers=outliers,
         engine=engine,
     )
-    return compose(name, [_make(part, setting) for part in parts])
+    return compose(name, [make_part(part, setting) for part in parts])
 
 
 def compose(name: str, made: Sequence[Method]) -> Method:
@@ -251,6 +242,20 @@ def compose(name: str, made: Sequence[Method]) -> Method:
     return method
 
 
-def _make(name: str, setting: Setting) -> Method:
+def make_part(name: str, setting: Setting) -> Method:
+    """One method of `METHODS`.
+
+    Raises:
+        InputError: a missing pool or set of outliers, or a method that lives in a training.
+    """
+    row = METHODS[name]
+    if row.in_training:
+        raise InputError(
+            f"method {name} looks at the network in training; only `pixmix train --method {name}` makes it"
+        )
+    if row.needs_pool and setting.pool is None:
+        raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
+    if row.needs_outliers and setting.outliers is None:
+        raise InputError(f"method {name} needs outliers; give a set of pictures with --outliers")
     module, _, function = METHODS[name].maker.partition(":")
     return getattr(importlib.import_module(f".{module}", __name__), function)(name, setting)

@@ -160,5 +160,7 @@ def as_images(batch: Tensor) -> Tensor:
 
 
 def plain(name: str, setting: Setting) -> Method:
-    """The baseline, whatever its name: the rows that change the data train as it does."""
-    return Method()
+    """The baseline; the rows that change the data train as it does."""
+    method = Method()
+    method.name = name
+    return method

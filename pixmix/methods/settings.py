@@ -138,7 +138,7 @@ class ANTSettings:
     restart_lr: float = 5e-4
     """Of its Adam in these steps."""
     share: float = 0.5
-    """Of each batch that gets noise; from the second epoch on two fifths of it is that of earlier epochs' generators."""
+    """Of each batch that gets noise; from the second epoch on two fifths of it come from earlier generators."""
 
     def __post_init__(self) -> None:
         if self.epsilon is not None:

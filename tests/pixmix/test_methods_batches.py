@@ -14,6 +14,7 @@ from pixmix.methods.base import StepKey
 from pixmix.methods.batches import CutMix, Mixup
 
 CLASSES = 10
+REST = {"network": torch.nn.Identity(), "classes": CLASSES}
 
 
 def key(step=0, **other):
@@ -32,7 +33,7 @@ def labels_of(count):
 def unmix(count, step):
     """Share and partners of a Mixup step, read from a batch of unit vectors."""
     unit = torch.eye(count).view(count, count, 1, 1)
-    mixed, _ = Mixup().batch(unit, labels_of(count), key=key(step), classes=CLASSES)
+    mixed, _ = Mixup().batch(unit, labels_of(count), key=key(step), **REST)
     rows = mixed.view(count, count)
     moved = rows.clone().fill_diagonal_(0)
     away = moved.sum(1) > 0
@@ -47,7 +48,7 @@ def test_loss_is_the_weighted_sum_of_both_labels(method, step):
     """What the originals compute: lambda CE(a) + (1 - lambda) CE(b)."""
     count = 33
     labels = labels_of(count)
-    mixed, targets = method.batch(named(count), labels, key=key(step), classes=CLASSES)
+    mixed, targets = method.batch(named(count), labels, key=key(step), **REST)
     partner = batches._permutation(batches._uniforms(key(step), count), mixed)
     own, other = torch.arange(count), partner
     # The mean of a mixed picture lies between the two values it is made of, at the share.
@@ -66,7 +67,7 @@ def test_mixup_mixes_each_picture_with_one_other():
         share, partner = unmix(count, step)
         assert sorted(partner.tolist()) == list(range(count))
         pictures, labels = torch.rand(count, 3, 4, 4), labels_of(count)
-        mixed, targets = Mixup().batch(pictures, labels, key=key(step), classes=CLASSES)
+        mixed, targets = Mixup().batch(pictures, labels, key=key(step), **REST)
         torch.testing.assert_close(mixed, share * pictures + (1 - share) * pictures[partner], atol=1e-5, rtol=0)
         hot = functional.one_hot(labels, CLASSES).float()
         torch.testing.assert_close(targets, share * hot + (1 - share) * hot[partner], atol=1e-5, rtol=0)
@@ -109,7 +110,7 @@ def test_cutmix_pastes_one_box_and_labels_by_its_area():
     areas = []
     for step in range(60):
         pictures = named(count, height, width)
-        mixed, targets = CutMix(probability=1.0).batch(pictures, labels, key=key(step), classes=CLASSES)
+        mixed, targets = CutMix(probability=1.0).batch(pictures, labels, key=key(step), **REST)
         foreign = (mixed != pictures).all(dim=1)
         boxes = {tuple(map(tuple, box.nonzero().tolist())) for box in foreign if box.any()}
         assert len(boxes) <= 1  # one box for the whole batch
@@ -133,7 +134,7 @@ def test_cutmix_mixes_half_of_the_batches():
     changed = 0
     for step in range(400):
         pictures, labels = named(4), labels_of(4)
-        mixed, targets = CutMix().batch(pictures, labels, key=key(step), classes=CLASSES)
+        mixed, targets = CutMix().batch(pictures, labels, key=key(step), **REST)
         if targets.ndim == 1:
             assert mixed is pictures and targets is labels
         changed += targets.ndim == 2
@@ -144,7 +145,7 @@ def test_cutmix_mixes_half_of_the_batches():
 def test_is_a_function_of_seed_epoch_step_and_rank(method):
     def run(**other):
         pictures = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-        return method.batch(pictures, labels_of(16), key=key(**other), classes=CLASSES)[0]
+        return method.batch(pictures, labels_of(16), key=key(**other), **REST)[0]
 
     first = run()
     torch.manual_seed(123)
@@ -157,7 +158,7 @@ def test_is_a_function_of_seed_epoch_step_and_rank(method):
 def test_input_and_global_generator_are_left_alone(method):
     pictures = torch.rand(16, 3, 8, 8)
     before, state = pictures.clone(), torch.get_rng_state()
-    mixed, targets = method.batch(pictures, labels_of(16), key=key(), classes=CLASSES)
+    mixed, targets = method.batch(pictures, labels_of(16), key=key(), **REST)
     assert torch.equal(pictures, before)
     assert torch.equal(torch.get_rng_state(), state)
     assert mixed.dtype == pictures.dtype
@@ -167,7 +168,7 @@ def test_input_and_global_generator_are_left_alone(method):
 def test_a_batch_of_one_is_unchanged_but_for_rounding():
     pictures = torch.rand(1, 3, 8, 8)
     for method in (Mixup(), CutMix(probability=1.0)):
-        mixed, targets = method.batch(pictures, torch.tensor([2]), key=key(), classes=CLASSES)
+        mixed, targets = method.batch(pictures, torch.tensor([2]), key=key(), **REST)
         torch.testing.assert_close(mixed, pictures)
         torch.testing.assert_close(targets[0, 2], torch.tensor(1.0))
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from mixset.errors import InputError
 from pixmix.draws import draw
 from pixmix.engines import find_engine
-from pixmix.methods import METHODS, make_method
+from pixmix.methods import METHODS, MethodSettings, find_parts, make_method
 from pixmix.methods.base import Method, StepKey, as_float
 from pixmix.philox import Key
 from pixmix.settings import PixMixSettings
@@ -40,40 +40,73 @@ def pool():
 
 
 @pytest.fixture
+def network():
+    """Small, in training mode, on [0, 1] pictures."""
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, 2), torch.nn.BatchNorm2d(8), torch.nn.Flatten(), torch.nn.Linear(8 * 15 * 15, 10)
+    ).train()
+
+
+@pytest.fixture
 def batch():
     return np.random.default_rng(1).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
 
 
 def make(name, **options):
-    return make_method(name, **{"dataset_classes": 10, "size": (32, 32), "mean": (0.5, 0.5, 0.5), **options})
+    half = (0.5, 0.5, 0.5)
+    return make_method(name, **{"classes": 10, "size": (32, 32), "mean": half, "std": half, **options})
 
 
-@pytest.mark.parametrize("name", HERE)
-def test_every_method_turns_pictures_into_a_loss(name, pool, batch):
-    method = pickle.loads(pickle.dumps(make(name, pool=pool, engine="pillow")))
+@pytest.mark.parametrize("name", [*HERE, "pixmix+cutmix", "sin+cutout+mixup"])
+def test_every_method_turns_pictures_into_a_loss(name, pool, batch, network):
+    method = pickle.loads(pickle.dumps(make(name, pool=pool, outliers=pool.pictures[:, :32, :32], engine="pillow")))
     assert method.name == name
+    views, before = method.views, batch.copy()
     pictures = method.pictures(batch, Key(0), np.arange(64))
-    assert pictures.shape == (64, 3, 32, 32)
+    assert pictures.shape == (views * 64, 3, 32, 32)
     assert pictures.dtype == np.float32
     assert pictures.min() >= 0 and pictures.max() <= 1
-    labels = torch.arange(64) % 10
-    images, targets = method.batch(torch.from_numpy(pictures), labels, key=STEP, classes=10)
-    assert images.shape == (64, 3, 32, 32)
+    np.testing.assert_array_equal(batch, before)
+    given, labels = torch.from_numpy(pictures), torch.arange(64) % 10
+    images, targets = method.batch(given, labels, network=network, key=STEP, classes=10)
+    assert images.shape == (views * 64, 3, 32, 32) and images.dtype == torch.float32
+    assert network.training
+    np.testing.assert_array_equal(pictures, given.numpy())
     logits = images.mean(dim=(1, 2, 3))[:, None] * torch.arange(10.0)
-    assert method.loss(logits, targets).ndim == 0
+    loss = method.loss(logits, targets)
+    assert loss.ndim == 0 and loss.isfinite()
     method.load_state_dict(method.state_dict())
     method.on_step(torch.nn.Identity())
     assert method.on_epoch(1, 2.0) == ({}, "")
-    if name not in ("baseline", "mixup", "cutmix"):
-        assert not np.array_equal(pictures, as_float(batch))
+    changes = {METHODS[part].changes for part in find_parts(name)}
+    unchanged = "pictures" not in changes or name == "oe" or (name == "augmix" and views > 1)
+    assert np.array_equal(pictures[:64], as_float(batch)) == unchanged
+    if "batch" in changes and "cutmix" not in name:  # which leaves half of all batches alone
+        assert not torch.equal(images, given)
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if METHODS[name].changes in ("", "pictures")])
+def test_both_forms_of_a_picture_transform_do_the_same(name, pool, batch):
+    """On tensors as on arrays: law 3's one byte in ten thousand more than a step away."""
+    method = make(name, pool=pool, outliers=pool.pictures[:, :32, :32])
+    if not method.on_device:
+        pytest.skip(f"{name} works in loader workers alone")
+    key, indices = Key(5, 2), np.arange(64) * 3
+    arrays = method.pictures(batch, key, indices)
+    tensors = method.images(torch.from_numpy(batch), key, indices)
+    assert tensors.dtype == torch.float32
+    assert tensors.is_contiguous(memory_format=torch.channels_last)
+    assert np.mean(np.abs(tensors.numpy() - arrays) > 1.001 / 255) <= 1e-4
 
 
 def test_the_baseline_changes_nothing(batch):
     method = make("baseline")
     assert type(method) is Method
+    assert (method.views, method.in_loader, method.on_device) == (1, True, True)
     np.testing.assert_array_equal(method.pictures(batch, Key(0), np.arange(64)), as_float(batch))
     images, labels = torch.rand(4, 3, 8, 8), torch.arange(4)
-    assert method.batch(images, labels, key=STEP, classes=10) == (images, labels)
+    assert method.batch(images, labels, network=torch.nn.Identity(), key=STEP, classes=10) == (images, labels)
     logits = torch.randn(4, 10)
     assert method.loss(logits, labels) == functional.cross_entropy(logits, labels)
 
@@ -84,7 +117,7 @@ def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, 
     settings = PixMixSettings(k=2, beta=4.0, partner=partner)
     key, indices = Key(5, 3), np.arange(64) * 2
     expected = find_engine(engine)(batch, pool.pictures, draw(settings, key, indices, pool))
-    method = make(name, pool=pool, settings=PixMixSettings(k=2, beta=4.0), engine=engine)
+    method = make(name, pool=pool, settings=MethodSettings(mix=PixMixSettings(k=2, beta=4.0)), engine=engine)
     np.testing.assert_array_equal(method.pictures(batch, key, indices), expected)
 
 
@@ -103,19 +136,22 @@ def test_a_missing_mixing_set_is_named_where_one_is_needed(name):
     if METHODS[name].needs_pool:
         with pytest.raises(InputError, match=f"{name} needs a mixing set"):
             make(name, engine="pillow")
+    elif METHODS[name].needs_outliers:
+        with pytest.raises(InputError, match=f"{name} needs outliers"):
+            make(name)
     else:
         make(name, engine="pillow")
 
 
 def test_bad_choices_are_named(pool):
-    with pytest.raises(InputError, match="unknown method 'mixmatch'; the methods are baseline, cutout"):
+    with pytest.raises(InputError, match="method mixmatch: unknown 'mixmatch'; the methods are baseline, cutout"):
         make("mixmatch")
     with pytest.raises(InputError, match="method iterative looks at the network in training; only `pixmix train"):
         make("iterative", pool=pool)
     with pytest.raises(InputError, match="engine"):
         make("pixmix", pool=pool, engine="cuda")
     with pytest.raises(InputError, match="'input'; that is method mix-input"):
-        make("pixmix", pool=pool, settings=PixMixSettings(partner="input"))
+        make("pixmix", pool=pool, settings=MethodSettings(mix=PixMixSettings(partner="input")))
     with pytest.raises(InputError, match="keeps no state, but the checkpoint has memory"):
         make("baseline").load_state_dict({"memory": 1})
 
