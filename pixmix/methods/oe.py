@@ -1,0 +1,102 @@
+"""Outlier exposure (Hendrycks et al., 2019): pictures of nothing in particular, of which the network is to say so."""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from mixset.errors import InputError
+
+from .. import philox
+from ..crops import crop_and_flip
+from .base import Method, Setting, as_float
+from .settings import OESettings
+
+if TYPE_CHECKING:
+    from ..draws import Key
+
+PADDING = 4
+"""Pixels of black around an outlier before a crop of its own size is taken: what small training pictures get, too."""
+LARGEST_PADDED = 64
+"""Side in pixels. Larger training pictures are crops without black borders, which would give the outliers away."""
+_OFFSET_SLOT = 3  # of index 0; the slots before it are the crops'
+
+
+class OE(Method):
+    """Training pictures beside outliers, whose cross entropy to the uniform distribution is added with a weight.
+
+    Picture i of the training set brings the outliers (offset + n i + j) mod M, j = 0 … n − 1, where the offset is drawn
+    once an epoch: as in the original, an epoch takes consecutive ones from a random start, none twice while there are
+    enough. They are cropped and mirrored as small training pictures are, larger than 64 px only mirrored.
+
+    Args:
+        settings: weight and number of outliers; the defaults are the original's.
+        outliers: (M, H, W, 3) uint8.
+        size: (H, W) of the training pictures.
+
+    Raises:
+        InputError: the outliers have another shape or type, or there are none.
+    """
+
+    name = "oe"
+    on_device = False
+
+    def __init__(self, settings: OESettings, outliers: np.ndarray, *, size: tuple[int, int]) -> None:
+        if outliers.dtype != np.uint8 or outliers.shape[1:] != (*size, 3) or not len(outliers):
+            raise InputError(
+                f"outliers: (M, {size[0]}, {size[1]}, 3) uint8 is needed, got {outliers.dtype} of shape "
+                f"{outliers.shape}; pixmix.outlier_sets.load_outliers brings any pictures to size"
+            )
+        self.settings, self.outliers = settings, outliers
+        self.views = 1 + settings.outliers
+        self.padding = PADDING if max(size) <= LARGEST_PADDED else 0
+
+    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        numbers = self._numbers(indices)
+        shown = crop_and_flip(
+            self.outliers[self._places(key, numbers)], key, numbers, padding=self.padding, stream=philox.EXPOSURE
+        )
+        return as_float(np.concatenate([batch, shown]))
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The cross entropy of the training pictures, and `weight` times that of the outliers to uniform labels."""
+        ours, outliers = logits[: len(targets)], logits[len(targets) :]
+        exposure = (outliers.logsumexp(dim=1) - outliers.mean(dim=1)).mean()
+        return functional.cross_entropy(ours, targets) + self.settings.weight * exposure
+
+    def _numbers(self, indices: np.ndarray) -> np.ndarray:
+        """The outliers' numbers in the epoch, (n · N,): the first of each picture, then the second of each, …."""
+        count = self.settings.outliers
+        return (count * np.asarray(indices, np.int64) + np.arange(count)[:, None]).reshape(-1)
+
+    def _places(self, key: Key, numbers: np.ndarray) -> np.ndarray:
+        """Where in the set they lie."""
+        first = np.zeros(1, np.int64)
+        offset = philox.uniforms(key.seed, key.epoch, first, philox.EXPOSURE, _OFFSET_SLOT + 1)[0, _OFFSET_SLOT]
+        return (int(offset * len(self.outliers)) + numbers) % len(self.outliers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a loader worker gets; of a mapped file only where it is, not its content."""
+        state = self.__dict__.copy()
+        if isinstance(self.outliers, np.memmap) and isinstance(self.outliers.base, mmap.mmap):  # no slice of a map
+            state["outliers"] = (self.outliers.filename, self.outliers.offset, self.outliers.shape)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if isinstance(self.outliers, tuple):
+            path, offset, shape = self.outliers
+            try:
+                self.outliers = np.memmap(path, np.uint8, "r", offset, shape)
+            except (OSError, ValueError) as error:
+                raise InputError(f"outliers {path} cannot be read again: {error}") from error
+
+
+def make(name: str, setting: Setting) -> Method:
+    """Outlier exposure with the outliers of the setting."""
+    assert setting.outliers is not None  # `METHODS` says that it needs them
+    return OE(setting.settings.oe, setting.outliers, size=setting.size)
