@@ -110,7 +110,7 @@ def test_released_layouts_load_and_answer_alike(tmp_path: Path, project: str, zi
 
 
 def test_a_network_of_parts_with_such_names_keeps_them(tmp_path: Path) -> None:
-    network = torch.nn.ModuleDict({"model": torch.nn.Linear(2, 2), "neck": torch.nn.Linear(2, 2)})
+    network = torch.nn.ModuleDict({name: torch.nn.Linear(2, 2) for name in ("model", "attacker", "neck")})
     torch.save(network.state_dict(), tmp_path / "w.pt")
     assert checkpoints.read_weights(tmp_path / "w.pt").keys() == network.state_dict().keys()
 
