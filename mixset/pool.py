@@ -36,6 +36,7 @@ class MixingPool:
     Args:
         mixing_set: where the pictures come from; their short side is scaled, then the centre cropped.
         size: S or (H, W) of the training pictures, 8 to 4096.
+        margin: False for pictures of exactly that size, of which no crops are taken.
         cache: a folder in place of `mixset.cache.cache_folder()`.
         quiet: no progress on stderr.
 
@@ -45,13 +46,15 @@ class MixingPool:
     """
 
     pictures: np.ndarray
-    """(N, h, w, 3) uint8, read-only, with (h, w) = (8 H // 7, 8 W // 7): 36 for 32, 256 for 224."""
+    """(N, h, w, 3) uint8, read-only, with (h, w) = (8 H // 7, 8 W // 7): 36 for 32, 256 for 224; (H, W) without a
+    margin."""
 
     def __init__(
         self,
         mixing_set: MixingSet,
         size: int | tuple[int, int],
         *,
+        margin: bool = True,
         cache: str | os.PathLike[str] | None = None,
         quiet: bool = False,
     ) -> None:
@@ -61,7 +64,7 @@ class MixingPool:
         """Pictures per source; a source's pictures follow one another in `pictures`."""
         self.weights = mixing_set.weights
         """The share of each source in what is drawn; the sum is 1."""
-        self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7)
+        self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7) if margin else self.size
         """(h, w) of the pool's pictures."""
         folder = Path(cache) if cache is not None else cache_folder()
         key = canonical_json([mixing_set.content_hash(), self.shape, PIL.__version__])

@@ -59,6 +59,16 @@ def test_sizes_are_the_papers(make_set: MakeSet, tmp_path: Path) -> None:
             MixingPool(pictures, wrong, cache=tmp_path / "cache")
 
 
+def test_without_a_margin_pictures_have_the_size_itself(make_set: MakeSet, tmp_path: Path) -> None:
+    pictures = MixingSet(make_set("a", noise(6, (40, 50))))
+    pool = MixingPool(pictures, (32, 16), margin=False, cache=tmp_path / "cache", quiet=True)
+    assert pool.pictures.shape == (6, 32, 16, 3)
+    assert pool.shape == pool.size == (32, 16)
+    np.testing.assert_array_equal(pool.pictures[4], scale_and_crop(pictures[4], (32, 16)))
+    with_margin = MixingPool(pictures, (28, 14), cache=tmp_path / "cache", quiet=True)
+    assert with_margin.path == pool.path  # the same pictures, cropped to another size
+
+
 def test_sources_keep_counts_and_weights(make_set: MakeSet, tmp_path: Path) -> None:
     pictures = MixingSet(make_set("a", noise(6)), make_set("b", noise(3)), weights=(1, 1))
     pool = MixingPool(pictures, 8, cache=tmp_path / "cache", quiet=True)
