@@ -68,11 +68,11 @@ class AugMixSettings:
     severity: float = 3.0
     """Highest level of the ops, 0.1 to 10; the original has 3 on CIFAR, 1 on ImageNet."""
     width: int = 3
-    """Chains of ops that are mixed."""
+    """Chains of ops that are mixed, 1 to 100."""
     depth: int | None = None
-    """Ops in a chain; by default 1 to 3, drawn for each chain."""
+    """Ops in a chain, 1 to 100; by default 1 to 3, drawn for each chain."""
     alpha: float = 1.0
-    """Of the Dirichlet and Beta distributions of the weights."""
+    """Of the Dirichlet and Beta distributions of the weights, 0.1 to 1000; below 1, one chain outweighs the others."""
     all_ops: bool = False
     """All 13 ops; without it the 9 that do not overlap with ImageNet-C's corruptions."""
     jsd: float = 12.0
@@ -80,12 +80,13 @@ class AugMixSettings:
     term and copies out: the network sees one mixed picture. The paper's ImageNet row is most likely without."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.severity) and 0.1 <= self.severity <= 10):
-            raise InputError(f"augmix.severity: a number from 0.1 to 10 is needed, got {self.severity}")
-        _whole("augmix.width", self.width, 1)
+        _within("augmix.severity", self.severity, 0.1, 10)
+        _whole("augmix.width", self.width, 1, 100)
         if self.depth is not None:
-            _whole("augmix.depth", self.depth, 1)
-        _positive("augmix.alpha", self.alpha)
+            _whole("augmix.depth", self.depth, 1, 100)
+        _within("augmix.alpha", self.alpha, 0.1, 1000)
+        if not isinstance(self.all_ops, bool):
+            raise InputError(f"augmix.all_ops: True or False is needed, got {self.all_ops!r}")
         _not_negative("augmix.jsd", self.jsd)
 
 
@@ -113,8 +114,8 @@ class SpeckleSettings:
     """Of each batch that gets noise."""
 
     def __post_init__(self) -> None:
-        if not self.sigmas:
-            raise InputError("speckle.sigmas: at least one number is needed")
+        if not isinstance(self.sigmas, tuple | list) or not self.sigmas:
+            raise InputError(f"speckle.sigmas: a list of numbers is needed, got {self.sigmas!r}")
         for sigma in self.sigmas:
             _positive("speckle.sigmas", sigma)
         object.__setattr__(self, "sigmas", tuple(self.sigmas))  # a list comes from JSON
@@ -143,8 +144,8 @@ class ANTSettings:
     def __post_init__(self) -> None:
         if self.epsilon is not None:
             _positive("ant.epsilon", self.epsilon)
-        if self.kernel not in (1, 3):
-            raise InputError(f"ant.kernel: 1 or 3 is needed, got {self.kernel}")
+        if isinstance(self.kernel, bool) or self.kernel not in (1, 3):
+            raise InputError(f"ant.kernel: 1 or 3 is needed, got {self.kernel!r}")
         _positive("ant.lr", self.lr)
         _positive("ant.restart_lr", self.restart_lr)
         _whole("ant.restart_steps", self.restart_steps, 0)
@@ -167,10 +168,12 @@ class Noise2NetSettings:
     """Of each batch that goes through it."""
 
     def __post_init__(self) -> None:
-        low, high = self.epsilon
-        if not (math.isfinite(high) and 0 <= low <= high):
-            raise InputError(f"noise2net.epsilon: two numbers from 0 on, the smaller one first, got {low} and {high}")
-        object.__setattr__(self, "epsilon", (low, high))
+        pair = isinstance(self.epsilon, tuple | list) and len(self.epsilon) == 2 and all(map(_is_number, self.epsilon))
+        if not pair or not 0 <= self.epsilon[0] <= self.epsilon[1]:
+            raise InputError(
+                f"noise2net.epsilon: two numbers from 0 on are needed, the smaller one first, got {self.epsilon!r}"
+            )
+        object.__setattr__(self, "epsilon", tuple(self.epsilon))  # a list comes from JSON
         _whole("noise2net.blocks", self.blocks, 1)
         _whole("noise2net.hidden", self.hidden, 1)
         _whole("noise2net.scale", self.scale, 2)
@@ -214,21 +217,31 @@ class MethodSettings:
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
 
 
+def _is_number(value: object) -> bool:
+    """Whether it is a finite one; what comes from JSON or from code may be anything."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{name}: a number above 0 is needed, got {value}")
+    if not (_is_number(value) and value > 0):
+        raise InputError(f"{name}: a number above 0 is needed, got {value!r}")
 
 
 def _not_negative(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"{name}: a number from 0 on is needed, got {value}")
+    if not (_is_number(value) and value >= 0):
+        raise InputError(f"{name}: a number from 0 on is needed, got {value!r}")
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    if not (_is_number(value) and least <= value <= most):
+        raise InputError(f"{name}: a number from {least:g} to {most:g} is needed, got {value!r}")
 
 
 def _share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name}: a number from 0 to 1 is needed, got {value}")
+    _within(name, value, 0, 1)
 
 
-def _whole(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name}: a whole number from {least} on is needed, got {value!r}")
+def _whole(name: str, value: int, least: int, most: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        upper = "on" if most == math.inf else f"to {most}"
+        raise InputError(f"{name}: a whole number from {least} {upper} is needed, got {value!r}")
