@@ -1,0 +1,135 @@
+"""Settings of the methods: bad values are named, in one line with the flag; good ones, at the edges too, are taken."""
+
+import json
+import math
+from dataclasses import FrozenInstanceError, asdict, fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mixset.errors import InputError
+from pixmix.methods.settings import (
+    AdversarialSettings,
+    ANTSettings,
+    AugMixSettings,
+    AutoAugmentSettings,
+    CutMixSettings,
+    CutoutSettings,
+    MethodSettings,
+    MixupSettings,
+    Noise2NetSettings,
+    OESettings,
+    SpeckleSettings,
+)
+
+NO_NUMBER = (math.nan, math.inf, -math.inf, "1", None, True, (1.0,))
+NOT_POSITIVE = (0, -0.5, *NO_NUMBER)
+NO_SHARE = (-0.01, 1.01, *NO_NUMBER)
+NOT_WHOLE = (-1, 1.0, 2.5, "2", True, math.nan)
+"""No whole numbers from 0 on."""
+
+BAD = [
+    (CutoutSettings, "cutout.length", "length", (0, 1, *NOT_WHOLE)),
+    (MixupSettings, "mixup.alpha", "alpha", NOT_POSITIVE),
+    (CutMixSettings, "cutmix.beta", "beta", NOT_POSITIVE),
+    (CutMixSettings, "cutmix.probability", "probability", NO_SHARE),
+    (AutoAugmentSettings, "autoaugment.policy", "policy", ("cifar100", "CIFAR10", "", None, 3)),
+    (AugMixSettings, "augmix.severity", "severity", (0, 0.09, 10.1, *NO_NUMBER)),
+    (AugMixSettings, "augmix.width", "width", (0, 101, None, *NOT_WHOLE)),
+    (AugMixSettings, "augmix.depth", "depth", (0, 101, *NOT_WHOLE)),
+    (AugMixSettings, "augmix.alpha", "alpha", (0, 0.09, 1001, *NO_NUMBER)),
+    (AugMixSettings, "augmix.all_ops", "all_ops", (1, "yes", None)),
+    (AugMixSettings, "augmix.jsd", "jsd", (-0.1, *NO_NUMBER)),
+    (OESettings, "oe.weight", "weight", NOT_POSITIVE),
+    (OESettings, "oe.outliers", "outliers", (0, None, *NOT_WHOLE)),
+    (SpeckleSettings, "speckle.sigmas", "sigmas", ((), "0.1", 0.1, None, (0.1, 0.0), (0.1, math.nan), ("a",))),
+    (SpeckleSettings, "speckle.share", "share", NO_SHARE),
+    (ANTSettings, "ant.epsilon", "epsilon", [bad for bad in NOT_POSITIVE if bad is not None]),
+    (ANTSettings, "ant.kernel", "kernel", (0, 2, 5, True, "3", None)),
+    (ANTSettings, "ant.lr", "lr", NOT_POSITIVE),
+    (ANTSettings, "ant.restart_lr", "restart_lr", NOT_POSITIVE),
+    (ANTSettings, "ant.restart_steps", "restart_steps", (None, *NOT_WHOLE)),
+    (ANTSettings, "ant.share", "share", NO_SHARE),
+    (Noise2NetSettings, "noise2net.epsilon", "epsilon", ((-0.1, 1), (0.5, 0.4), (0.1,), (0, 1, 2), 0.5, ("a", "b"))),
+    (Noise2NetSettings, "noise2net.epsilon", "epsilon", ((0, math.inf), (math.nan, 1), (None, 1), None, "ab")),
+    (Noise2NetSettings, "noise2net.blocks", "blocks", (0, None, *NOT_WHOLE)),
+    (Noise2NetSettings, "noise2net.hidden", "hidden", (0, None, *NOT_WHOLE)),
+    (Noise2NetSettings, "noise2net.scale", "scale", (1, None, *NOT_WHOLE)),
+    (Noise2NetSettings, "noise2net.share", "share", NO_SHARE),
+    (AdversarialSettings, "adversarial.epsilon", "epsilon", [bad for bad in NOT_POSITIVE if bad is not None]),
+    (AdversarialSettings, "adversarial.steps", "steps", (0, None, *NOT_WHOLE)),
+    (AdversarialSettings, "adversarial.step_size", "step_size", [bad for bad in NOT_POSITIVE if bad is not None]),
+]
+
+CASES = [(made, flag, field, bad) for made, flag, field, values in BAD for bad in values]
+
+
+@pytest.mark.parametrize(("made", "flag", "field", "bad"), CASES, ids=[f"{case[1]}={case[3]!r}" for case in CASES])
+def test_a_bad_value_is_named_in_one_line(made, flag, field, bad):
+    with pytest.raises(InputError) as caught:
+        made(**{field: bad})
+    message = str(caught.value)
+    assert message.startswith(f"{flag}: ")
+    assert "\n" not in message
+    shown = bad[-1] if field == "sigmas" and isinstance(bad, tuple) and bad else bad
+    assert repr(shown) in message
+
+
+def test_every_setting_has_bad_values_here():
+    parts = {field.name: type(getattr(MethodSettings(), field.name)) for field in fields(MethodSettings)}
+    flags = {f"{name}.{field.name}" for name, part in parts.items() if name != "mix" for field in fields(part)}
+    assert flags == {flag for _, flag, _, _ in BAD}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        CutoutSettings(length=2),
+        CutMixSettings(probability=0),
+        CutMixSettings(probability=1),
+        *(AutoAugmentSettings(policy=name) for name in ("cifar10", "imagenet", "svhn")),
+        AugMixSettings(severity=0.1, width=1, depth=1, alpha=0.1, jsd=0),
+        AugMixSettings(severity=10, width=100, depth=100, alpha=1000, all_ops=True),
+        OESettings(weight=1e-3, outliers=1),
+        SpeckleSettings(share=0),
+        ANTSettings(kernel=3, restart_steps=0, share=1),
+        Noise2NetSettings(epsilon=(0, 0), blocks=1, hidden=1, scale=2),
+        AdversarialSettings(epsilon=1, steps=1, step_size=0.1),
+    ],
+    ids=str,
+)
+def test_the_edges_are_taken(good):
+    assert type(good)(**asdict(good)) == good
+
+
+def test_settings_come_back_from_json():
+    for made in (SpeckleSettings(sigmas=(0.1, 0.2)), Noise2NetSettings(epsilon=(0.1, 0.2)), AugMixSettings(depth=2)):
+        again = type(made)(**json.loads(json.dumps(asdict(made))))
+        assert again == made
+        assert hash(again) == hash(made)  # tuples, not lists
+
+
+def test_defaults_are_the_originating_codes():
+    settings = MethodSettings()
+    assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
+    assert settings.oe == OESettings(weight=0.5, outliers=2)
+    assert settings.autoaugment == AutoAugmentSettings(policy="cifar10")
+    assert settings.cutmix == CutMixSettings(beta=1, probability=0.5)
+    assert settings.mixup == MixupSettings(alpha=1)
+    assert settings.speckle == SpeckleSettings(sigmas=(0.15, 0.2, 0.35, 0.45, 0.6), share=0.5)
+    assert (settings.ant.kernel, settings.ant.lr, settings.ant.restart_lr) == (1, 1e-4, 5e-4)
+    assert (settings.ant.restart_steps, settings.ant.share) == (1000, 0.5)
+    assert settings.noise2net == Noise2NetSettings(epsilon=(0.375, 0.75), blocks=4, hidden=16, scale=4, share=0.5)
+    assert settings.adversarial.steps == 3
+
+
+@given(st.floats(0.1, 10), st.integers(1, 100), st.floats(0.1, 1000), st.floats(0, 1e6))
+def test_any_value_within_the_ranges_is_taken(severity, width, alpha, jsd):
+    made = AugMixSettings(severity=severity, width=width, alpha=alpha, jsd=jsd)
+    assert (made.severity, made.width, made.alpha, made.jsd) == (severity, width, alpha, jsd)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        MethodSettings().augmix.jsd = 3
