@@ -32,11 +32,22 @@ def torch_generator_kept() -> Iterator[None]:
 
 
 def generator(key: StepKey, device: torch.device, *, purpose: int = 0) -> torch.Generator:
-    """A generator on `device` seeded by (seed, epoch, step, rank) and a number that tells a step's uses apart."""
+    """A generator on `device` seeded by (seed, epoch, step, rank) and a number that tells a step's uses apart.
+
+    What is drawn from it is the same on every machine with this kind of device; a CPU and a GPU draw other numbers.
+
+    Args:
+        purpose: 0 to 255.
+    """
     words = philox.words(
         philox.Key(key.seed, key.epoch), np.array([key.step]), philox.NOISE, 4, first=4 * (key.rank * 256 + purpose)
     )
     return torch.Generator(device).manual_seed(_as_seeds(words)[0])
+
+
+def normals(count: int, size: tuple[int, int], random: torch.Generator) -> torch.Tensor:
+    """Standard normal noise (N, 3, H, W) float32 on the generator's device, channels-last in memory."""
+    return torch.randn((count, *size, 3), generator=random, device=random.device).permute(0, 3, 1, 2)
 
 
 def _as_seeds(words: np.ndarray) -> list[int]:
