@@ -34,6 +34,8 @@ AUGMIX = 10
 NOISE = 11
 """Seeds of the device's generator for noise and random networks: the index is the step, the slot block of a rank its
 own."""
+CORRUPTION = 12
+"""Benchmark corruptions: the epoch tells corruption and severity, the index the picture."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

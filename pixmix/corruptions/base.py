@@ -1,0 +1,101 @@
+"""What a corruption is: fields drawn from a key, then done to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from .. import philox
+
+SMALL = 64
+"""Pictures up to this side get the constants of CIFAR's benchmarks, larger ones ImageNet's."""
+
+Picture = np.ndarray
+"""(H, W, 3) uint8."""
+
+Fields = dict[str, Any]
+"""All that is random about a corruption of one picture, by name: arrays and numbers."""
+
+
+class Stream:
+    """Random numbers of one picture under one corruption: a function of (seed, picture, corruption, severity).
+
+    Each call takes the next numbers of the stream, so the order of calls is part of a corruption's definition.
+
+    Args:
+        seed: 0 to 2**64 − 1.
+        picture: its place in its set.
+        corruption: `Corruption.number`.
+        severity: 1 to 5; 0 where there is none.
+    """
+
+    def __init__(self, seed: int, picture: int, *, corruption: int, severity: int) -> None:
+        self._key, self._picture = philox.Key(seed, corruption * 8 + severity), np.array([picture])
+        self._used = 0
+
+    def uniform(self, *shape: int) -> np.ndarray:
+        """Uniform numbers in the open interval (0, 1), float64; without a shape a single one, shape ()."""
+        count = int(np.prod(shape, dtype=np.int64))
+        words = philox.words(self._key, self._picture, philox.CORRUPTION, count, first=self._used)
+        self._used += -(-count // 4) * 4
+        return ((words[0] + 0.5) * 2.0**-32).reshape(shape)
+
+    def normal(self, *shape: int) -> np.ndarray:
+        """Normal numbers of mean 0 and standard deviation 1, float64."""
+        return ndtri(self.uniform(*shape))
+
+    def integers(self, low: int, high: int, *shape: int) -> np.ndarray:
+        """Whole numbers from `low` up to, but without, `high`, int64."""
+        return low + np.floor(self.uniform(*shape) * (high - low)).astype(np.int64)
+
+    def permutation(self, count: int) -> np.ndarray:
+        """The numbers below `count` in a random order, int64."""
+        return np.argsort(self.uniform(count), kind="stable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """One corruption at its five severities."""
+
+    name: str
+    """As the official archives spell it."""
+
+    number: int
+    """Of its random stream: another one for each corruption, and never changed."""
+
+    small: tuple[Any, ...]
+    """The parameters of severities 1 to 5 for pictures up to `SMALL` pixels: CIFAR's."""
+
+    large: tuple[Any, ...]
+    """Those for larger pictures: ImageNet's."""
+
+    draw: Callable[[Stream, tuple[int, int], Any], Fields]
+    """(stream, (H, W), parameters) → fields; what draws nothing gives an empty dict."""
+
+    apply: Callable[[Picture, Any, Fields], Picture]
+    """(picture, parameters, fields) → the corrupted picture; the picture given is not changed."""
+
+    def parameters(self, severity: int, size: tuple[int, int]) -> Any:
+        """Of severity 1 to 5 for pictures of `size` (H, W)."""
+        return (self.small if max(size) <= SMALL else self.large)[severity - 1]
+
+    def __call__(self, picture: Picture, *, severity: int, seed: int, index: int) -> Picture:
+        """The picture, number `index` of its set, corrupted: (H, W, 3) uint8."""
+        size = (picture.shape[0], picture.shape[1])
+        parameters = self.parameters(severity, size)
+        stream = Stream(seed, index, corruption=self.number, severity=severity)
+        return self.apply(picture, parameters, self.draw(stream, size, parameters))
+
+
+def draws_nothing(stream: Stream, size: tuple[int, int], parameters: Any) -> Fields:
+    """The `draw` of a corruption without randomness."""
+    return {}
+
+
+def to_bytes(values: np.ndarray) -> Picture:
+    """Values of a 0 to 255 scale as uint8: cut to that range, then truncated, as the original scripts cast."""
+    return np.clip(values, 0, 255).astype(np.uint8)
