@@ -81,9 +81,10 @@ class OE(Method):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a loader worker gets; of a mapped file only where it is, not its content."""
-        state = self.__dict__.copy()
-        if isinstance(self.outliers, np.memmap) and isinstance(self.outliers.base, mmap.mmap):  # no slice of a map
-            state["outliers"] = (self.outliers.filename, self.outliers.offset, self.outliers.shape)
+        state, outliers = self.__dict__.copy(), self.outliers
+        # A slice of a map has the map's offset, not its own; its base is the map, not the file.
+        if isinstance(outliers, np.memmap) and isinstance(outliers.base, mmap.mmap) and outliers.flags.c_contiguous:
+            state["outliers"] = (outliers.filename, outliers.offset, outliers.shape)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

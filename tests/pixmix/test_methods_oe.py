@@ -1,0 +1,322 @@
+"""Outlier exposure: which outliers come with which picture, the loss, and sets of outliers as they lie on disk."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import stats
+from torch.nn import functional
+
+from mixset import DamagedPicture, InputError, MixingPool, MixingSet, ShardWriter
+from mixset.pictures import scale_and_crop
+from pixmix import philox
+from pixmix.crops import crop_and_flip
+from pixmix.methods import MethodSettings, make_method
+from pixmix.methods.base import as_float
+from pixmix.methods.oe import OE
+from pixmix.methods.settings import OESettings
+from pixmix.outlier_sets import load_outliers
+from pixmix.philox import Key
+
+
+def numbered(count, side=16):
+    """Outliers that tell which they are, mirrored or cropped: (count, side, side, 3), two bytes of the number."""
+    pictures = np.full((count, side, side, 3), 255, np.uint8)
+    pictures[..., 0], pictures[..., 1] = (
+        (np.arange(count) // 250)[:, None, None],
+        (np.arange(count) % 250)[:, None, None],
+    )
+    return pictures
+
+
+def numbers_of(pictures):
+    """Of float pictures (N, 3, H, W) made of `numbered` ones; the middle of pictures of 16 px is never padding."""
+    side = pictures.shape[2]
+    middle = np.rint(pictures[:, :, side // 2, side // 2] * 255).astype(int)
+    assert (middle[:, 2] == 255).all()
+    return middle[:, 0] * 250 + middle[:, 1]
+
+
+def exposure(outliers, count=2, weight=0.5):
+    size = outliers.shape[1:3]
+    return OE(OESettings(outliers=count, weight=weight), outliers, size=size)
+
+
+def shown(method, key, indices):
+    """The numbers of the outliers that come with the pictures, (outliers, N)."""
+    made = method.pictures(np.zeros((len(indices), 16, 16, 3), np.uint8), key, indices)
+    return numbers_of(made[len(indices) :]).reshape(method.views - 1, len(indices))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_picture_brings_its_outliers_from_a_start_on(count):
+    total, train = 1000, 300
+    method = exposure(numbered(total), count)
+    assert method.views == 1 + count
+    numbers = shown(method, Key(3, 1), np.arange(train))
+    start = numbers[0, 0]
+    expected = (start + count * np.arange(train) + np.arange(count)[:, None]) % total
+    np.testing.assert_array_equal(numbers, expected)
+    assert len(np.unique(numbers)) == count * train  # none twice
+    starts = {shown(method, key, np.arange(1))[0, 0] for key in (Key(3, 1), Key(3, 2), Key(4, 1), Key(3, 3))}
+    assert len(starts) == 4
+
+
+def test_starts_are_even_over_the_set():
+    method = exposure(numbered(100))
+    starts = [method._places(Key(0, epoch), np.zeros(1, np.int64))[0] for epoch in range(4000)]
+    assert stats.chisquare(np.bincount(starts, minlength=100)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7])
+def test_few_outliers_come_again(total):
+    numbers = shown(exposure(numbered(total)), Key(0), np.arange(10))
+    start = numbers[0, 0]
+    np.testing.assert_array_equal(numbers.T.ravel(), (start + np.arange(20)) % total)
+
+
+@pytest.mark.parametrize(("side", "padding"), [(32, 4), (64, 4), (65, 0), (96, 0)])
+def test_pictures_are_cropped_training_pictures_and_outliers(side, padding, photographs):
+    batch, outliers, key, indices = (
+        photographs(6, side, side),
+        photographs(20, side, side, seed=1),
+        Key(5, 2),
+        np.arange(6),
+    )
+    made = exposure(outliers).pictures(batch, key, indices)
+    assert made.shape == (18, 3, side, side)
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made[:6], as_float(batch))
+    start = int(philox.uniforms(5, 2, np.array([0]), philox.EXPOSURE, 4)[0, 3] * 20)
+    for j in range(2):
+        places = (start + 2 * indices + j) % 20
+        draws = philox.uniforms(5, 2, 2 * indices + j, philox.EXPOSURE, 3)
+        for n, (flip, top, left) in enumerate(draws):
+            picture = outliers[places[n]]
+            picture = picture[:, ::-1] if flip < 0.5 else picture
+            padded = np.pad(picture, ((padding, padding), (padding, padding), (0, 0)))
+            y, x = int(top * (2 * padding + 1)), int(left * (2 * padding + 1))
+            expected = padded[y : y + side, x : x + side]
+            np.testing.assert_array_equal(made[6 * (1 + j) + n], as_float(expected[None])[0])
+
+
+def test_crops_of_outliers_are_not_those_of_the_pictures(photographs):
+    same = photographs(1, 16, 16)
+    outliers, indices, key = np.repeat(same, 300, axis=0), np.arange(100), Key(0)
+    made = exposure(outliers, 1).pictures(outliers[:100], key, indices)[100:]
+    cropped = as_float(crop_and_flip(outliers[:100], key, indices))
+    equal = (made == cropped).all(axis=(1, 2, 3)).sum()
+    assert equal < 6  # one in 162 by chance
+
+
+def test_is_a_function_of_seed_epoch_and_index(photographs):
+    batch, outliers, indices = photographs(30, 16, 16), photographs(50, 16, 16, seed=1), np.arange(30) * 3
+    method = exposure(outliers)
+
+    def views(of, key):
+        return method.pictures(batch[of], key, indices[of]).reshape(3, -1, 3, 16, 16)
+
+    made = views(np.arange(30), Key(1, 2))
+    order = np.random.default_rng(0).permutation(30)[:11]
+    np.testing.assert_array_equal(views(order, Key(1, 2)), made[:, order])
+    for other in (Key(1, 3), Key(2, 2)):
+        assert not np.array_equal(views(np.arange(30), other)[1:], made[1:])
+
+
+def plain_loss(logits, targets, weight):
+    """Cross entropy of the training pictures, and of the outliers with a label that is uniform over the classes."""
+    count, classes = len(targets), logits.shape[1]
+    ours = -functional.softmax(logits[:count], 1)[torch.arange(count), targets].log().mean()
+    uniform = torch.full((len(logits) - count, classes), 1 / classes, dtype=logits.dtype)
+    return ours - weight * (uniform * functional.softmax(logits[count:], 1).log()).sum(1).mean()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("weight", [0.5, 2.0])
+def test_the_loss_is_the_originals(count, weight):
+    method = exposure(numbered(5), count, weight)
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn((1 + count) * 20, 10, generator=generator, dtype=torch.float64)
+    targets = torch.randint(10, (20,), generator=generator)
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    loss, expected = method.loss(ours, targets), plain_loss(theirs, targets, weight)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    assert torch.autograd.gradcheck(lambda values: method.loss(values, targets), logits.requires_grad_())
+
+
+def test_the_loss_is_least_where_outliers_are_uniform():
+    method, targets = exposure(numbered(5)), torch.zeros(4, dtype=torch.long)
+    logits = torch.zeros(12, 10)
+    least = method.loss(logits, targets)
+    torch.testing.assert_close(least, torch.tensor(1.5 * np.log(10), dtype=torch.float32))
+    logits[4:, 3] = 1.0
+    assert method.loss(logits, targets) > least
+    logits[4:, 3] = 1e4
+    logits.requires_grad_()
+    method.loss(logits, targets).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+def wrong_arrays():
+    right = numbered(4, 8)
+    return {
+        "floats": right.astype(np.float32),
+        "another size": numbered(4, 9),
+        "grey": right[..., :1],
+        "planes": right.transpose(0, 3, 1, 2),
+        "none": right[:0],
+    }
+
+
+@pytest.mark.parametrize("case", wrong_arrays())
+def test_wrong_outliers_are_named(case):
+    with pytest.raises(InputError, match=r"outliers: \(M, 8, 8, 3\) uint8 is needed, got .* of shape"):
+        OE(OESettings(), wrong_arrays()[case], size=(8, 8))
+
+
+def test_the_method_has_its_settings_and_needs_outliers():
+    chosen = OESettings(weight=0.1, outliers=3)
+    options = {"classes": 10, "size": (8, 8), "mean": (0.5,) * 3, "std": (0.5,) * 3}
+    made = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
+    assert (made.name, made.views, made.in_loader, made.settings) == ("oe", 4, True, chosen)
+    with pytest.raises(InputError, match="method oe needs outliers; give a set of pictures with --outliers"):
+        make_method("oe", **options)
+
+
+@pytest.mark.parametrize("part", [None, slice(100, 200)])
+def test_a_mapped_file_goes_to_workers_as_its_path(part, tmp_path):
+    np.save(tmp_path / "outliers.npy", numbered(300))
+    mapped = np.load(tmp_path / "outliers.npy", mmap_mode="r")
+    method = exposure(mapped if part is None else mapped[part])
+    data = pickle.dumps(method)
+    assert (len(data) < 1000) == (part is None)  # where a part of a map lies is not known: its content goes
+    indices = np.arange(30)
+    np.testing.assert_array_equal(shown(pickle.loads(data), Key(1), indices), shown(method, Key(1), indices))
+
+
+def test_arrays_go_to_workers_as_they_are(tmp_path):
+    np.save(tmp_path / "outliers.npy", np.asfortranarray(numbered(300)))
+    for outliers in (numbered(300), np.load(tmp_path / "outliers.npy", mmap_mode="r")):
+        method, indices = exposure(outliers), np.arange(30)
+        again = pickle.loads(pickle.dumps(method))
+        np.testing.assert_array_equal(shown(again, Key(1), indices), shown(method, Key(1), indices))
+
+
+def test_a_mapped_file_that_is_gone_is_named(tmp_path):
+    np.save(tmp_path / "outliers.npy", numbered(30))
+    data = pickle.dumps(exposure(np.load(tmp_path / "outliers.npy", mmap_mode="r")))
+    (tmp_path / "outliers.npy").unlink()
+    with pytest.raises(InputError, match=r"outliers .*outliers.npy cannot be read again"):
+        pickle.loads(data)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(1, 10**8), st.integers(1, 40))
+def test_places_are_in_the_set_whatever_the_key(epoch, seed, total, count):
+    method = OE(OESettings(outliers=count), np.broadcast_to(np.uint8(0), (total, 2, 2, 3)), size=(2, 2))
+    places = method._places(Key(seed, epoch), method._numbers(np.array([1_281_166])))
+    assert places.min() >= 0 and places.max() < total
+    assert len(np.unique(places)) == min(count, total)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+def test_an_array_is_used_as_it_lies(tmp_path, cache):
+    np.save(tmp_path / "images.npy", numbered(30, 32))
+    outliers = load_outliers(tmp_path / "images.npy", 32, cache=cache)
+    np.testing.assert_array_equal(outliers, numbered(30, 32))
+    assert isinstance(outliers, np.memmap)
+    assert not outliers.flags.writeable
+    assert not cache.exists()
+
+
+def test_pictures_are_scaled_and_cropped_once(tmp_path, cache, photographs):
+    folder = tmp_path / "pictures"
+    (folder / "within").mkdir(parents=True)
+    pictures = [photographs(1, 40, 60)[0], photographs(1, 33, 20)[0]]
+    Image.fromarray(pictures[0]).save(folder / "a.png")
+    Image.fromarray(pictures[1]).save(folder / "within" / "b.png")
+    outliers = load_outliers(folder, (16, 24), cache=cache, quiet=True)
+    expected = np.stack([scale_and_crop(picture, (16, 24)) for picture in pictures])
+    np.testing.assert_array_equal(outliers, expected)
+    again = load_outliers(folder, (16, 24), cache=cache, quiet=True)
+    assert again.filename == outliers.filename
+    data = pickle.dumps(OE(OESettings(), outliers, size=(16, 24)))
+    assert len(data) < 1000
+
+
+def test_a_mixing_set_gives_outliers(tmp_path, cache, photographs):
+    pictures = photographs(5, 40, 40)
+    folder = tmp_path / "set"
+    shard = {"family": "noise", "recipe": {}, "start_index": 0, "shape": (40, 40), "count": 5}
+    with ShardWriter(folder / "noise-00000.h5", **shard) as writer:
+        for index, picture in enumerate(pictures):
+            writer.add(picture, index, {})
+    outliers = load_outliers(folder, 32, cache=cache, quiet=True)
+    expected = MixingPool(MixingSet(folder), 28, cache=cache, quiet=True).pictures  # 8/7 of 28
+    np.testing.assert_array_equal(outliers, expected)
+
+
+def bad_files(folder):
+    right = numbered(5, 32)
+    np.save(folder / "floats.npy", right.astype(np.float32))
+    np.save(folder / "planes.npy", right.transpose(0, 3, 1, 2))
+    np.save(folder / "none.npy", right[:0])
+    np.save(folder / "small.npy", numbered(5))
+    np.save(folder / "objects.npy", np.array([{}], object), allow_pickle=True)
+    np.save(folder / "right.npy", right)
+    (folder / "truncated.npy").write_bytes((folder / "right.npy").read_bytes()[:-7])
+    (folder / "text.npy").write_bytes(b"pictures")
+    (folder / "empty").mkdir()
+    (folder / "broken").mkdir()
+    (folder / "broken" / "a.png").write_bytes(b"no picture")
+    (folder / "archive.tar").write_bytes(b"")
+
+
+BAD_FILES = {
+    "floats.npy": r"floats\.npy holds \(5, 32, 32, 3\) float32, needed is \(N, H, W, 3\) uint8",
+    "planes.npy": r"planes\.npy holds \(5, 3, 32, 32\) uint8",
+    "none.npy": r"none\.npy: holds no pictures",
+    "small.npy": r"16x16 pixels, needed is 32x32; .*`mixset import .*small\.npy OUT --size 32`",
+    "objects.npy": r"objects\.npy cannot be read as an array of numbers",
+    "truncated.npy": r"truncated\.npy cannot be read as an array of numbers",
+    "text.npy": r"text\.npy cannot be read as an array of numbers",
+    "empty": "empty holds no shards",
+    "archive.tar": r"archive\.tar is no folder; `mixset import",
+    "missing": "outliers .*missing: no such folder or file",
+    "missing.npy": r"outliers .*missing\.npy: no such folder or file",
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_what_cannot_be_used_is_named_in_one_line(name, tmp_path, cache):
+    bad_files(tmp_path)
+    with pytest.raises(InputError, match=BAD_FILES[name]) as caught:
+        load_outliers(tmp_path / name, 32, cache=cache, quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_picture_is_named(tmp_path, cache):
+    bad_files(tmp_path)
+    with pytest.raises(DamagedPicture, match=r"a\.png: no picture of a known format"):
+        load_outliers(tmp_path / "broken", 32, cache=cache, quiet=True)
+
+
+def test_an_array_of_another_size_goes_by_way_of_a_set(tmp_path, cache):
+    """What the message says helps."""
+    from mixset.importing import import_pictures
+
+    np.save(tmp_path / "small.npy", numbered(5))
+    import_pictures(tmp_path / "small.npy", tmp_path / "set", size=32, quiet=True)
+    outliers = load_outliers(tmp_path / "set", 32, cache=cache, quiet=True)
+    np.testing.assert_array_equal(outliers, numbered(5, 32))
