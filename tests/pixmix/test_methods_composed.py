@@ -1,0 +1,206 @@
+"""`A+B`: what composes and what is refused and why, and that each part does its own and nothing else."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mixset.errors import InputError
+from pixmix.methods import METHODS, MethodSettings, compose, find_parts, make_method
+from pixmix.methods.base import Method, StepKey, as_float
+from pixmix.methods.batches import CutMix
+from pixmix.methods.composed import Composed
+from pixmix.methods.cutout import Cutout
+from pixmix.methods.settings import AugMixSettings, CutMixSettings, OESettings
+from pixmix.philox import Key
+
+SIZE = (16, 16)
+MEAN = (0.25, 0.5, 0.75)
+STEP = StepKey(seed=3, epoch=1, step=2)
+ORDER = ("data", "pictures", "batch")
+
+
+@pytest.fixture
+def make(array_pool):
+    def made(name, **options):
+        given = {"pool": array_pool(SIZE), "outliers": np.zeros((5, *SIZE, 3), np.uint8), **options}
+        return make_method(name, classes=10, size=SIZE, mean=MEAN, std=(0.5,) * 3, engine="pillow", **given)
+
+    return made
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(METHODS, METHODS)))
+def test_two_methods_compose_where_they_change_different_things(one, other):
+    changes = METHODS[one].changes, METHODS[other].changes
+    if "" in changes:
+        with pytest.raises(InputError, match=rf"method {one}\+{other}: .*baseline changes nothing; leave it out"):
+            find_parts(f"{one}+{other}")
+    elif changes[0] == changes[1]:
+        things = {"data": "the data", "pictures": "each picture", "batch": "each batch"}[changes[0]]
+        with pytest.raises(InputError, match=f"{one} and {other} both change {things}; compose one"):
+            find_parts(f"{one}+{other}")
+    else:
+        parts = find_parts(f"{one}+{other}")
+        assert set(parts) == {one, other}
+        assert ORDER.index(METHODS[parts[0]].changes) < ORDER.index(METHODS[parts[1]].changes)
+
+
+def test_names_are_found_or_named():
+    for name in METHODS:
+        assert find_parts(name) == (name,)
+    assert find_parts("cutmix+sin+pixmix") == ("sin", "pixmix", "cutmix")
+    for name in ("pixmixx", "pixmix+", "+cutmix", "pixmix++cutmix", "pixmix + cutmix", "PixMix", ""):
+        with pytest.raises(InputError, match=r"unknown '.*'; the methods are baseline, cutout, .*, or two as A\+B"):
+            find_parts(name)
+    with pytest.raises(InputError, match="cutmix and mixup both change each batch"):
+        find_parts("cutmix+pixmix+mixup")
+
+
+def test_each_part_does_its_own(make, photographs):
+    settings = MethodSettings(cutmix=CutMixSettings(probability=1.0))
+    both, cutout, cutmix = (make(name, settings=settings) for name in ("cutmix+cutout", "cutout", "cutmix"))
+    assert type(both) is Composed
+    both = pickle.loads(pickle.dumps(both))
+    assert (both.name, both.views) == ("cutmix+cutout", 1)
+    pictures, key, indices = photographs(24, *SIZE), Key(3, 1), np.arange(24) * 2
+    made = both.pictures(pictures, key, indices)
+    np.testing.assert_array_equal(made, cutout.pictures(pictures, key, indices))
+    assert not np.array_equal(made, as_float(pictures))
+    images, labels, network = torch.from_numpy(made), torch.arange(24) % 10, nn.Identity()
+    mixed, targets = both.batch(images, labels, network=network, key=STEP, classes=10)
+    expected, soft = cutmix.batch(images, labels, network=network, key=STEP, classes=10)
+    assert torch.equal(mixed, expected) and torch.equal(targets, soft)
+    assert not torch.equal(mixed, images)
+    logits = torch.randn(24, 10, generator=torch.Generator().manual_seed(0))
+    assert both.loss(logits, targets) == functional.cross_entropy(logits, soft)
+
+
+def test_data_of_copies_compose_with_either_or_both(make):
+    assert type(make("sin")) is Method
+    for name, kind in (("sin+cutout", Cutout), ("cutmix+edsr", CutMix), ("edsr+cutout+cutmix", Composed)):
+        method = make(name)
+        assert type(method) is kind
+        assert method.name == name
+
+
+def test_a_picture_with_several_views_is_refused_and_why(make):
+    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 pictures .* --augmix.jsd 0"):
+        make("augmix+cutmix")
+    method = make("augmix+cutmix", settings=MethodSettings(augmix=AugMixSettings(jsd=0.0)))
+    assert type(method) is Composed
+    with pytest.raises(InputError, match=r"mixup\+oe: oe shows the network 4 pictures for each") as caught:
+        make("mixup+oe", settings=MethodSettings(oe=OESettings(outliers=3)))
+    assert "jsd" not in str(caught.value)
+    assert make("sin+oe").views == 3  # copies in the data are pictures like others
+
+
+def test_what_a_part_needs_the_composition_needs(make):
+    with pytest.raises(InputError, match="method pixmix needs a mixing set"):
+        make("pixmix+cutmix", pool=None)
+    with pytest.raises(InputError, match="method oe needs outliers"):
+        make("sin+oe", outliers=None)
+    with pytest.raises(InputError, match="method iterative looks at the network in training"):
+        make("iterative+cutmix")
+    make("mix-input+cutmix", pool=None, outliers=None)
+
+
+class Watcher(Method):
+    """Notes who called which of its hooks, and keeps a number."""
+
+    def __init__(self, name, calls, *, number=0, keeps=True):
+        self.name, self.calls, self.number, self.keeps = name, calls, number, keeps
+
+    def images(self, batch, key, indices):
+        self.calls.append((self.name, "images"))
+        return batch
+
+    def before_epoch(self, network, batches, *, key):
+        self.calls.append((self.name, "before", network, batches, key))
+
+    def on_step(self, network):
+        self.calls.append((self.name, "step", network))
+
+    def on_epoch(self, epoch, seconds):
+        return {f"{self.name} seconds": seconds}, f"{self.name} {epoch}" * self.keeps
+
+    def state_dict(self):
+        return {"number": self.number} if self.keeps else {}
+
+    def load_state_dict(self, state):
+        if set(state) - {"number"} or (state and not self.keeps):
+            super().load_state_dict(state)
+        self.number = state.get("number", 0)
+
+
+def watched(*, first_keeps=True):
+    calls = []
+    parts = Watcher("cutout", calls, number=1, keeps=first_keeps), Watcher("cutmix", calls, number=2)
+    return Composed("cutmix+cutout", *parts), *parts, calls
+
+
+def test_both_parts_see_the_training():
+    both, first, second, calls = watched()
+    network, batches = nn.Identity(), iter
+    both.before_epoch(network, batches, key=STEP)
+    both.on_step(network)
+    parts = (first, second)
+    assert calls == [(part.name, "before", network, batches, STEP) for part in parts] + [
+        (part.name, "step", network) for part in parts
+    ]
+    assert both.on_epoch(4, 2.5) == ({"cutout seconds": 2.5, "cutmix seconds": 2.5}, "cutout 4, cutmix 4")
+    assert watched(first_keeps=False)[0].on_epoch(4, 2.5)[1] == "cutmix 4"
+
+
+def test_pictures_on_a_device_and_where_they_are_made_are_the_first_parts():
+    both, first, second, calls = watched()
+    batch = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
+    assert both.images(batch, Key(0), np.arange(2)) is batch
+    assert calls == [("cutout", "images")]
+    assert (both.in_loader, both.on_device) == (True, True)
+    for name in ("in_loader", "on_device"):
+        first, second = Watcher("cutout", []), Watcher("cutmix", [])
+        setattr(first, name, False)
+        assert getattr(Composed("cutmix+cutout", first, second), name) is False
+        assert getattr(Composed("cutmix+cutout", second, first), name) is True
+
+
+def test_states_are_kept_apart_and_come_back():
+    both, first, second, _ = watched()
+    state = both.state_dict()
+    assert state == {"cutout": {"number": 1}, "cutmix": {"number": 2}}
+    first.number = second.number = 9
+    both.load_state_dict(state)
+    assert (first.number, second.number) == (1, 2)
+    half, first, second, _ = watched(first_keeps=False)
+    assert half.state_dict() == {"cutmix": {"number": 2}}
+    second.number = 9
+    half.load_state_dict(half.state_dict() | {"cutmix": {"number": 5}})
+    assert second.number == 5
+
+
+@pytest.mark.parametrize("state", [{"memory": 1}, {"cutmix": {"number": 1}, "ant": {}}, {"cutout": {"noise": 1}}])
+def test_another_methods_state_is_refused(state):
+    both = watched(first_keeps=False)[0]
+    with pytest.raises(InputError, match="go on with the method the run was started with"):
+        both.load_state_dict(state)
+
+
+def test_parts_without_a_state_have_none_together(make):
+    method = make("cutout+cutmix")
+    assert method.state_dict() == {}
+    method.load_state_dict({})
+    with pytest.raises(InputError, match=r"method cutout\+cutmix keeps no state, but the checkpoint has number"):
+        method.load_state_dict({"number": 1})
+
+
+def test_compose_takes_what_training_has_made(make):
+    """As the programs do with a method that only they can make."""
+    special = Watcher("iterative", [])
+    special.in_loader = False
+    method = compose("cutmix+iterative", [special, make("cutmix")])
+    assert type(method) is Composed
+    assert (method.name, method.in_loader, method.first) == ("cutmix+iterative", False, special)
