@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from scipy import stats
+from small_networks import assert_untouched, small_network, snapshot
 from torch import nn
 from torch.nn import functional
 
 from mixset.errors import InputError
 from pixmix import philox
-from pixmix.attacks import PGDSettings, pgd
+from pixmix.attacks import PGDSettings, in_eval_mode, pgd
 
 EPSILON = 2 / 255
 ULP = 6e-8  # of float32 just below 1
@@ -141,6 +146,153 @@ def test_weights_get_no_gradient_and_nothing_else_moves(network, pictures, label
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
+def lengths(change):
+    return change.double().flatten(1).norm(dim=1)
+
+
+@pytest.mark.parametrize("random_start", [False, True])
+def test_l2_is_a_plain_loop_over_pictures(network, pictures, labels, random_start):
+    epsilon, step_size = 0.7, 0.3
+    made = attack(
+        network, pictures, labels, norm="l2", epsilon=epsilon, step_size=step_size, steps=5, random_start=random_start
+    )
+    starts = attack(
+        network, pictures, labels, norm="l2", epsilon=epsilon, step_size=step_size, steps=0, random_start=random_start
+    )
+    for picture, start, label, adversary in zip(pictures, starts, labels, made, strict=True):
+        x = start
+        for _ in range(5):
+            x = x.detach().requires_grad_()
+            functional.cross_entropy(network(x[None]), label[None]).backward()
+            x = x.detach() + step_size * x.grad / x.grad.norm()
+            change = x - picture
+            if change.norm() > epsilon:
+                change = change * epsilon / change.norm()
+            x = (picture + change).clamp(0, 1)
+        torch.testing.assert_close(adversary, x, atol=2e-5, rtol=0)
+
+
+def test_l2_on_a_linear_network_goes_straight_to_the_border():
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    labels, pictures = torch.arange(8) % 2, torch.full((8, 3, 8, 8), 0.5)
+    weights = network[1].weight.detach()
+    direction = weights[1 - labels] - weights[labels]
+    direction = (direction / direction.norm(dim=1, keepdim=True)).view_as(pictures)
+    for random_start in (False, True):
+        made = attack(
+            network, pictures, labels, norm="l2", epsilon=0.5, step_size=0.2, steps=40, random_start=random_start
+        )
+        torch.testing.assert_close(made, pictures + 0.5 * direction, atol=1e-3, rtol=0)
+
+
+@given(
+    norm=st.sampled_from(["linf", "l2"]),
+    epsilon=st.one_of(st.sampled_from([0.0, 1e-4, 1.0]), st.floats(0, 1)),
+    stride=st.floats(0, 3),
+    steps=st.integers(0, 4),
+    random_start=st.booleans(),
+    seed=st.integers(0, 3),
+)
+@hypothesis_settings(deadline=None, max_examples=150)
+def test_the_ball_is_never_left(norm, epsilon, stride, steps, random_start, seed):
+    network = small_network(seed=seed).eval()
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.rand(9, 3, 8, 8, generator=generator)
+    pictures[:3] = pictures[:3].round()  # at the ends of the range
+    pictures[3], pictures[4] = 0, 1
+    made = attack(
+        network,
+        pictures,
+        torch.arange(9) % 4,
+        norm=norm,
+        epsilon=epsilon,
+        step_size=min(stride * epsilon, 1.0),
+        steps=steps,
+        random_start=random_start,
+        seed=seed,
+    )
+    assert made.min() >= 0 and made.max() <= 1
+    assert made.dtype == torch.float32
+    change = made - pictures
+    if norm == "linf":
+        assert change.abs().max() <= epsilon + ULP
+    else:
+        assert lengths(change).max() <= epsilon * (1 + 1e-6) + ULP
+    if steps == 0 and not random_start:
+        assert torch.equal(made, pictures)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_balls_are_the_same_without_a_random_start(network, pictures, labels, norm):
+    settings = {"norm": norm, "random_start": False, "steps": 4, "epsilon": 0.05, "step_size": 0.03}
+    made = attack(network, pictures, labels, ball="corrected", **settings)
+    assert torch.equal(made, attack(network, pictures, labels, ball="reference", **settings))
+    assert torch.equal(made, attack(network, pictures, labels, seed=5, **settings))
+    assert not torch.equal(made, pictures)
+
+
+def test_l2_reference_ball_lies_around_the_start(network):
+    """From the border of the ball around the picture, half a radius farther on."""
+    pictures, labels = torch.full((16, 3, 8, 8), 0.5), torch.arange(16) % 4
+    settings = {"norm": "l2", "epsilon": 0.4, "step_size": 0.1, "steps": 20, "ball": "reference"}
+    made = attack(network, pictures, labels, **settings)
+    start = attack(network, pictures, labels, **{**settings, "steps": 0})
+    assert lengths(made - start).max() <= 0.4 + 1e-6
+    assert lengths(made - pictures).max() > 0.5
+    assert lengths(made - pictures).max() <= 0.8 + 1e-6
+
+
+def test_l2_random_start_is_uniform_in_the_ball():
+    """Of three values, so that the radius has a law that can be seen."""
+    pictures = torch.full((4000, 3, 1, 1), 0.5)
+    labels, network = torch.zeros(4000, dtype=torch.int64), nn.Flatten()
+    start = attack(network, pictures, labels, norm="l2", epsilon=0.3, steps=0) - pictures
+    radii = lengths(start).numpy()
+    assert stats.kstest((radii / 0.3) ** 3, stats.uniform.cdf).pvalue > 1e-3
+    along = start.flatten(1).double().numpy() / radii[:, None]
+    for values in along.T:  # each coordinate of a uniform direction in space is uniform (Archimedes)
+        assert stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+    some = attack(network, pictures[7:9], labels[7:9], norm="l2", epsilon=0.3, steps=0, indices=np.arange(7, 9))
+    assert torch.equal(some - pictures[7:9], start[7:9])
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30])
+def test_extreme_gradients_make_pictures(norm, scale):
+    class Scaled(nn.Module):
+        def forward(self, x):
+            return scale * x.flatten(1)[:, :4]
+
+    pictures, labels = torch.full((8, 3, 8, 8), 0.5), torch.arange(8) % 4
+    made = attack(Scaled(), pictures, labels, norm=norm, random_start=False, epsilon=0.1, step_size=0.1, steps=1)
+    assert made.isfinite().all()
+    moved = lengths(made - pictures)
+    if scale == 1e-30 and norm == "l2":  # a gradient whose square is below the smallest float
+        torch.testing.assert_close(moved, torch.full((8,), 0.1).double(), atol=1e-6, rtol=0)
+    if scale == 0.0:
+        assert torch.equal(made, pictures)
+
+
+def test_l2_gradients_are_finite_where_autocast_is_on(network, pictures, labels):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = attack(network, pictures, labels, norm="l2", epsilon=0.5, step_size=0.3, steps=3, random_start=False)
+    assert made.dtype == torch.float32
+    plain = attack(network, pictures, labels, norm="l2", epsilon=0.5, step_size=0.3, steps=3, random_start=False)
+    assert lengths(made - plain).max() < 0.2
+    assert lengths(made - pictures).max() <= 0.5 + 1e-6
+
+
+def test_in_eval_mode_gives_each_module_its_mode_back():
+    network = small_network()
+    network[3].eval()
+    before = snapshot(network)
+    with pytest.raises(ZeroDivisionError), in_eval_mode(network):
+        assert not any(module.training for module in network.modules())
+        raise ZeroDivisionError
+    assert_untouched(network, before)
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
@@ -149,8 +301,15 @@ def test_weights_get_no_gradient_and_nothing_else_moves(network, pictures, label
         ({"step_size": 2.0}, "step_size"),
         ({"steps": -1}, "steps"),
         ({"ball": "round"}, "corrected, reference"),
+        ({"norm": "l1"}, "linf, l2"),
+        ({"norm": "l2", "epsilon": float("inf")}, "epsilon"),
+        ({"norm": "l2", "step_size": -1.0}, "step_size"),
     ],
 )
 def test_bad_settings_are_named(settings, line):
     with pytest.raises(InputError, match=line):
         PGDSettings(**settings)
+
+
+def test_an_l2_radius_may_be_above_one():
+    assert PGDSettings(norm="l2", epsilon=3.0, step_size=2.0).epsilon == 3.0
