@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numba import njit
 from torch import Tensor
 from torch.nn import functional
@@ -12,12 +13,18 @@ from torch.nn import functional
 from ..engines.ops import augment
 from ..engines.planes import split_planes, to_float
 from ..engines.threads import read_only, run
-from .augmix_draws import draw
+from ..engines.torch import augment as augment_tensor
+from ..transfers import carry
+from .augmix_draws import AugMixDraws, draw
 from .base import Method, Setting
 from .settings import AugMixSettings
 
 if TYPE_CHECKING:
     from ..draws import Key
+
+
+_BYTES = 1 << 28
+"""Of chains that are made at once on a device; a few times this is the memory at work."""
 
 
 class AugMix(Method):
@@ -48,6 +55,18 @@ class AugMix(Method):
         run(_mix_range, count, arguments, values=result.size)
         return result.reshape(-1, 3, height, width)
 
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        draws = draw(self.settings, key, indices, copies=self.copies)
+        count, height, width = batch.shape[:3]
+        result = torch.empty((self.views, *batch.shape), dtype=torch.float32, device=batch.device)
+        if self.views > self.copies:
+            torch.div(batch, 255, out=result[0])
+        chunk = max(_BYTES // (self.copies * self.settings.width * height * width * 3), 1)
+        for first in range(0, count, chunk):
+            part = slice(first, first + chunk)
+            _mix_tensors(batch[part], draws[part], result[-self.copies :, part])
+        return result.flatten(0, 1).permute(0, 3, 1, 2)
+
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The cross entropy of the pictures as they are, and `jsd` times how far the views' predictions differ."""
         if self.views == 1:
@@ -72,6 +91,22 @@ def jensen_shannon(logits: Tensor) -> Tensor:
 def make(name: str, setting: Setting) -> Method:
     """AugMix with its settings."""
     return AugMix(setting.settings.augmix)
+
+
+def _mix_tensors(pictures: Tensor, draws: AugMixDraws, mixed: Tensor) -> None:
+    """The copies of N pictures (N, H, W, 3) uint8 into (C, N, H, W, 3) float32, position by position of all chains at once."""
+    copies, width, depth = draws.op.shape[1:]
+    # In the order (chain, copy, picture), so that one chain of each copy lies as the copies do.
+    op, level, sign = (array.transpose(2, 1, 0, 3).reshape(-1, depth) for array in (draws.op, draws.level, draws.sign))
+    chains = pictures.repeat(width * copies, 1, 1, 1)
+    for d in range(depth):
+        chains = augment_tensor(chains, op[:, d], level[:, d], sign[:, d])
+    sent = carry(pictures.device, weights=draws.weights.transpose(2, 1, 0), share=draws.share.transpose())
+    mixed.zero_()
+    for chain, weights in zip(chains.view(width, *mixed.shape), sent["weights"], strict=True):
+        mixed += weights[..., None, None, None] * (chain / 255)
+    share = sent["share"][..., None, None, None]
+    mixed.mul_(share).add_((1 - share) * (pictures / 255)).clamp_(max=1)
 
 
 @njit(cache=True, nogil=True)

@@ -40,6 +40,10 @@ class AugMixDraws:
     def __len__(self) -> int:
         return len(self.share)
 
+    def __getitem__(self, rows: slice) -> AugMixDraws:
+        """The draws of some of the pictures."""
+        return AugMixDraws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All fields in their order: what a compiled kernel takes."""
         return tuple(getattr(self, field.name) for field in fields(self))

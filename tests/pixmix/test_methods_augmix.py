@@ -241,3 +241,29 @@ def test_the_method_has_its_settings():
     )
     made = pickle.loads(pickle.dumps(made))
     assert (made.name, made.views, made.in_loader, made.settings) == ("augmix", 3, True, chosen)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (17, 24)])
+@pytest.mark.parametrize("case", CASES)
+def test_tensors_are_the_arrays(case, size, photographs):
+    count, key, method = 60, Key(5, 3), AugMix(CASES[case])
+    pictures, indices = photographs(count, *size), np.arange(count) * 11
+    tensor = torch.from_numpy(pictures.copy())
+    made = method.images(tensor, key, indices)
+    expected = method.pictures(pictures, key, indices)
+    assert made.shape == expected.shape
+    assert made.dtype == torch.float32
+    assert made.is_contiguous(memory_format=torch.channels_last)
+    assert made.min() >= 0 and made.max() <= 1
+    apart = np.abs(made.numpy() - expected) * 255
+    assert apart.max() <= 1 + 1e-3
+    assert (apart > 1e-3).mean() <= 1e-3
+    np.testing.assert_array_equal(tensor.numpy(), pictures)
+
+
+def test_tensors_are_the_same_in_parts(photographs, monkeypatch):
+    pictures, method = torch.from_numpy(photographs(20, 16, 16)), AugMix(AugMixSettings())
+    whole = method.images(pictures, Key(1), np.arange(20))
+    monkeypatch.setattr("pixmix.methods.augmix._BYTES", 7 * 6 * 16 * 16 * 3)
+    torch.testing.assert_close(method.images(pictures, Key(1), np.arange(20)), whole, atol=1e-6, rtol=0)
+    assert method.images(pictures[:0], Key(1), np.arange(0)).shape == (0, 3, 16, 16)
