@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
@@ -14,6 +15,9 @@ from mixset.errors import InputError
 from . import philox
 from .philox import Key
 from .pictures import as_image, stack
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TRIES = 10
 # The slots of a stream: 0 flip, 1 top, 2 left; then four for each try of a resized crop.
@@ -46,15 +50,52 @@ def crop_and_flip(
         InputError: the padding is negative, or the indices are not as many as the pictures.
     """
     pictures = stack(pictures)
-    if padding < 0 or len(indices) != len(pictures):
-        raise InputError(f"crop: padding {padding} and {len(indices)} indices for {len(pictures)} pictures")
-    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
-    offsets = np.floor(draws[:, 1:] * (2 * padding + 1)).astype(np.int64) - padding
+    mirrored, tops, lefts = _draw_crops(len(pictures), key, indices, padding, flip, stream)
     result = np.empty(pictures.shape, np.uint8)
     source = np.ascontiguousarray(pictures).view()
     source.flags.writeable = False  # one kind of argument, so that the kernel is compiled once
-    _crop_and_flip(source, (draws[:, 0] < 0.5) & flip, offsets[:, 0], offsets[:, 1], result)
+    _crop_and_flip(source, mirrored, tops, lefts, result)
     return result
+
+
+def crop_and_flip_tensor(
+    pictures: Tensor,
+    key: Key,
+    indices: np.ndarray,
+    *,
+    padding: int = 4,
+    flip: bool = True,
+    stream: int = philox.CROP,
+) -> Tensor:
+    """As `crop_and_flip`, byte for byte, for a tensor (N, H, W, 3) uint8 on any device, which is not waited for."""
+    import torch  # here, so that who crops arrays needs no torch
+
+    from .transfers import carry
+
+    count, height, width = pictures.shape[:3]
+    mirrored, tops, lefts = _draw_crops(count, key, indices, padding, flip, stream)
+    padded = torch.nn.functional.pad(pictures, (0, 0, padding, padding, padding, padding))
+    # Among the pixels of all padded pictures: where each row begins, and the way from there to each column.
+    rows = np.arange(count) * (height + 2 * padding) + tops + padding
+    first = np.where(mirrored, width - 1 - lefts, lefts) + padding
+    sent = carry(
+        pictures.device,
+        rows=(rows[:, None] + np.arange(height)) * (width + 2 * padding) + first[:, None],
+        columns=np.where(mirrored, -1, 1)[:, None] * np.arange(width),
+    )
+    index = sent["rows"][:, :, None] + sent["columns"][:, None]
+    return padded.view(-1, 3).index_select(0, index.view(-1)).view(pictures.shape)
+
+
+def _draw_crops(
+    count: int, key: Key, indices: np.ndarray, padding: int, flip: bool, stream: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each picture is mirrored, (N,) bool; how far below and right of it its crop begins, (N,) int64."""
+    if padding < 0 or len(indices) != count:
+        raise InputError(f"crop: padding {padding} and {len(indices)} indices for {count} pictures")
+    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
+    offsets = np.floor(draws[:, 1:] * (2 * padding + 1)).astype(np.int64) - padding
+    return (draws[:, 0] < 0.5) & flip, offsets[:, 0], offsets[:, 1]
 
 
 @njit(cache=True, nogil=True)

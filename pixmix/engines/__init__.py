@@ -13,7 +13,7 @@ import numpy as np
 
 from mixset.errors import InputError
 
-ENGINES: dict[str, str] = {"pillow": "pillow", "numba": "numba"}
+ENGINES: dict[str, str] = {"pillow": "pillow", "numba": "numba", "torch": "torch"}
 """Name of an engine → its module here; modules are imported when asked for."""
 
 

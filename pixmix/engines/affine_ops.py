@@ -20,7 +20,7 @@ def _turns() -> np.ndarray:
     return np.array([(round(math.cos(angle), 15), round(math.sin(angle), 15)) for angle in angles])
 
 
-_TURNS = _turns()
+TURNS = _turns()
 _BYTE = np.uint32(255)
 
 
@@ -30,7 +30,7 @@ def rotate(source, degrees, result):
     if degrees == 0:
         copy(source.reshape(-1), result.reshape(-1))
         return
-    cosine, sine = _TURNS[degrees % 360]
+    cosine, sine = TURNS[degrees % 360]
     x, y = source.shape[2] / 2.0, source.shape[1] / 2.0
     affine(source, cosine, sine, (cosine * -x + sine * -y) + x, -sine, cosine, (-sine * -x + cosine * -y) + y, result)
 

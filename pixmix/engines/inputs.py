@@ -1,6 +1,8 @@
-"""What every engine asks of its arrays."""
+"""What every engine asks of its arguments."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,19 +19,29 @@ def check_pictures(pictures: np.ndarray, mixing_pictures: np.ndarray | None, dra
             pictures or crops that are not there.
     """
     _check_array("pictures", pictures)
-    if len(draws) != len(pictures):
-        raise InputError(f"draws: {len(draws)} for {len(pictures)} pictures; draw with one index a picture")
+    if mixing_pictures is not None:
+        _check_array("mixing pictures", mixing_pictures)
+    check_draws(draws, pictures.shape, None if mixing_pictures is None else mixing_pictures.shape)
+
+
+def check_draws(draws: Draws, shape: Sequence[int], mixing_shape: Sequence[int] | None) -> None:
+    """Check draws for pictures of `shape`, (N, H, W, 3), and mixing pictures of `mixing_shape`, (M, h, w, 3).
+
+    Raises:
+        InputError: they are not as many as the pictures, or ask for mixing pictures or crops that are not there.
+    """
+    if len(draws) != shape[0]:
+        raise InputError(f"draws: {len(draws)} for {shape[0]} pictures; draw with one index a picture")
     rounds = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
     asked = (rounds & (draws.op < 0)).any(axis=1)
     if not asked.any():
         return
-    if mixing_pictures is None:
+    if mixing_shape is None:
         raise InputError("mixing pictures: the draws mix some in, but none are given")
-    _check_array("mixing pictures", mixing_pictures)
     last = draws.picture[asked].max()
-    if last >= len(mixing_pictures):
-        raise InputError(f"mixing pictures: picture {last} was drawn, but there are {len(mixing_pictures)}")
-    (height, width), (h, w) = pictures.shape[1:3], mixing_pictures.shape[1:3]
+    if last >= mixing_shape[0]:
+        raise InputError(f"mixing pictures: picture {last} was drawn, but there are {mixing_shape[0]}")
+    (height, width), (h, w) = shape[1:3], mixing_shape[1:3]
     if draws.top[asked].max() + height > h or draws.left[asked].max() + width > w:
         raise InputError(f"mixing pictures: the drawn crops of {height}×{width} do not fit into {h}×{w}")
 

@@ -11,7 +11,7 @@ from .point_ops import autocontrast, equalize, posterize, solarize
 
 
 @njit(cache=True, nogil=True)
-def _whole(level, most):
+def whole(level, most):
     return int(level * most / 10)
 
 
@@ -32,19 +32,19 @@ def augment(source, op, level, sign, result):
     elif op == 1:
         equalize(source, result)
     elif op == 2:
-        posterize(source, 4 - _whole(level, 4), result)
+        posterize(source, 4 - whole(level, 4), result)
     elif op == 3:
-        rotate(source, sign * _whole(level, 30), result)
+        rotate(source, sign * whole(level, 30), result)
     elif op == 4:
-        solarize(source, 256 - _whole(level, 256), result)
+        solarize(source, 256 - whole(level, 256), result)
     elif op == 5:
         affine(source, 1.0, sign * (level * 0.3 / 10), 0.0, 0.0, 1.0, 0.0, result)
     elif op == 6:
         affine(source, 1.0, 0.0, 0.0, sign * (level * 0.3 / 10), 1.0, 0.0, result)
     elif op == 7:
-        translate(source, sign * _whole(level, width / 3), 0, result)
+        translate(source, sign * whole(level, width / 3), 0, result)
     elif op == 8:
-        translate(source, 0, sign * _whole(level, height / 3), result)
+        translate(source, 0, sign * whole(level, height / 3), result)
     else:
         factor = np.float32(level * 1.8 / 10 + 0.1)
         if op == 9:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from mixset.errors import InputError
 
 from .. import philox
-from .base import Method, Setting, as_float
+from ..transfers import carry
+from .base import Method, Setting, as_float, as_images
 
 if TYPE_CHECKING:
     from ..draws import Key
@@ -37,14 +40,26 @@ class Cutout(Method):
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         pictures = as_float(batch)
-        height, width = batch.shape[1:3]
-        draws = philox.uniforms(key.seed, key.epoch, indices, philox.CUTOUT, 2)
-        centres = (draws * (height, width)).astype(np.int64)
-        first = np.maximum(centres - self.length // 2, 0)
-        end = np.minimum(centres + self.length // 2, (height, width))
-        for picture, (top, left), (bottom, right) in zip(pictures, first, end, strict=True):
+        boxes = self._draw_boxes(batch.shape[1:3], key, indices)
+        for picture, (top, left, bottom, right) in zip(pictures, boxes, strict=True):
             picture[:, top:bottom, left:right] = self.mean[:, None, None]
         return pictures
+
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        boxes = self._draw_boxes(batch.shape[1:3], key, indices)
+        sent = carry(batch.device, boxes=boxes, mean=self.mean)
+        top, left, bottom, right = sent["boxes"][..., None].unbind(1)
+        rows, columns = (torch.arange(side, device=batch.device) for side in batch.shape[1:3])
+        beside, within = (columns >= left) & (columns < right), (rows >= top) & (rows < bottom)
+        hole = within[:, None, :, None] & beside[:, None, None, :]
+        return torch.where(hole, sent["mean"][:, None, None], as_images(batch))
+
+    def _draw_boxes(self, size: Sequence[int], key: Key, indices: np.ndarray) -> np.ndarray:
+        """Top, left, bottom and right of each hole, (N, 4) int64."""
+        draws = philox.uniforms(key.seed, key.epoch, indices, philox.CUTOUT, 2)
+        centres = (draws * size).astype(np.int64)
+        ends = np.minimum(centres + self.length // 2, size)
+        return np.concatenate([np.maximum(centres - self.length // 2, 0), ends], axis=1)
 
 
 def cutout_length(classes: int, size: tuple[int, int]) -> int:

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import Tensor
 
 from mixset.errors import InputError
 
 from ..draws import Key, PoolLike, draw
 from ..engines import find_engine
+from ..engines.torch import mix_tensors
+from ..residents import Residents
 from ..settings import PixMixSettings
 from .base import Method, Setting
 
@@ -54,11 +57,17 @@ class PixMixMethod(Method):
             raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
         self.engine = engine
         find_engine(engine)
+        self._residents = Residents()
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         draws = draw(self.settings, key, indices, self.pool)
         mixing_pictures = None if self.pool is None else self.pool.pictures
         return find_engine(self.engine)(batch, mixing_pictures, draws)
+
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        draws = draw(self.settings, key, indices, self.pool)
+        mixing_pictures = None if self.pool is None else self._residents.get(self.pool.pictures, batch.device)
+        return mix_tensors(batch, mixing_pictures, draws)
 
 
 def make(name: str, setting: Setting) -> Method:
