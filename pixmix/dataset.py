@@ -28,7 +28,7 @@ class PixMixDataset(Dataset):
 
     An item depends on (seed, epoch, index) alone. What the data set itself draws from torch's generator does so, too:
     it runs under a seed of that item, and the generator is put back. Take items in the order of an `EpochSampler`,
-    which carries the epoch to the workers; with any other sampler call `set_epoch` before the workers start.
+    which carries the epoch to the workers; with any other sampler call `set_epoch` before each epoch.
 
     Args:
         dataset: gives PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, of one size unless `crop` cuts.
@@ -58,13 +58,19 @@ class PixMixDataset(Dataset):
     ) -> None:
         self.dataset, self.crop, self.engine = dataset, crop, engine
         self.settings = settings or PixMixSettings()
-        self.key = Key(seed, 0)
+        self.seed = Key(seed).seed
+        # Shared with loader workers, for those that persist would not see a plain number change.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         find_engine(engine)
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._epoch.share_memory_()
+
     def set_epoch(self, epoch: int) -> None:
-        """The epoch of items that are asked for by their index alone."""
-        self.key = Key(self.key.seed, epoch)
+        """The epoch of items that are asked for by their index alone, from now on and in all workers."""
+        self._epoch.fill_(Key(self.seed, epoch).epoch)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -75,11 +81,12 @@ class PixMixDataset(Dataset):
 
     def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> list[tuple[Any, ...]]:
         """The items of a batch, in one call of the engine for each epoch in it."""
-        pairs = [(self.key.epoch, key) if isinstance(key, int | np.integer) else key for key in keys]
+        current = int(self._epoch)
+        pairs = [(current, key) if isinstance(key, int | np.integer) else key for key in keys]
         items: list[tuple[Any, ...]] = [()] * len(pairs)
         for epoch in sorted({epoch for epoch, _ in pairs}):
             places = [place for place, pair in enumerate(pairs) if pair[0] == epoch]
-            made = self._make(Key(self.key.seed, int(epoch)), [int(pairs[place][1]) for place in places])
+            made = self._make(Key(self.seed, int(epoch)), [int(pairs[place][1]) for place in places])
             for place, item in zip(places, made, strict=True):
                 items[place] = item
         return items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -35,3 +36,10 @@ def array_pool(size: tuple[int, int] = (32, 32), counts: tuple[int, ...] = (7,),
     shape = (size[0] * 8 // 7, size[1] * 8 // 7)
     weights = options.pop("weights", tuple(count / sum(counts) for count in counts))
     return ArrayPool(photographs(sum(counts), *shape, seed=9), size, counts, weights)  # type: ignore[arg-type]
+
+
+def mappings(folder: Path) -> list[str]:
+    """What this process has mapped into its memory from files of a folder: their paths, each marked if it is shared."""
+    lines = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
+    found = [(line[5], line[1]) for line in lines if len(line) == 6 and line[5].startswith(str(folder))]
+    return [f"{path} {'shared' if access == 'r--s' else access}" for path, access in found]

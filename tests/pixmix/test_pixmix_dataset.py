@@ -1,5 +1,6 @@
 """PixMixDataset and EpochSampler: functions of (seed, epoch, index), however the work is dealt out."""
 
+import pickle
 import subprocess
 import sys
 from functools import partial
@@ -10,9 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pixmix_samples import mappings
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.dataset import EpochSampler, PixMixDataset, epoch_order
@@ -84,6 +87,46 @@ def test_any_number_of_workers_gives_the_same_tensors(dataset, expected, workers
 def test_fresh_workers_give_the_same_tensors(dataset, expected, start):
     images, labels = epochs(dataset, workers=2, batch=7, start=start)
     assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+class Watched(Dataset):
+    """Items of a data set with their index and what the process that made them has mapped from a folder."""
+
+    def __init__(self, dataset, cache):
+        self.dataset, self.cache = dataset, cache
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.dataset[index][0], index, mappings(self.cache)
+
+
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, start):
+    """Its workers persist, and the one memory map of the pool is shared among them."""
+    (tmp_path / "set").mkdir()
+    for n, picture in enumerate(photographs(5, 40, 40)):
+        Image.fromarray(picture).save(tmp_path / "set" / f"{n}.png")
+    pool = MixingPool(MixingSet(tmp_path / "set"), 32, cache=tmp_path / "cache", quiet=True)
+    dataset = PixMixDataset([(picture, 0) for picture in photographs(9, 32, 32)], pool, seed=4)
+    dataset = pickle.loads(pickle.dumps(dataset))  # a copy shares its epoch with its own workers
+    loader = DataLoader(
+        Watched(dataset, tmp_path / "cache"),
+        shuffle=True,
+        batch_size=2,
+        num_workers=2,
+        persistent_workers=True,
+        multiprocessing_context=start,
+        collate_fn=list,
+    )
+    for epoch in (0, 3, 0):
+        dataset.set_epoch(epoch)
+        items = [item for batch in loader for item in batch]
+        assert sorted(index for _, index, _ in items) == list(range(9))
+        assert all(torch.equal(image, dataset[(epoch, index)][0]) for image, index, _ in items)
+        assert all(set(found) == {f"{pool.path} shared"} for *_, found in items)
+    assert not torch.equal(dataset[(0, 0)][0], dataset[(3, 0)][0])
 
 
 def test_two_processes_share_the_epoch(dataset, expected):

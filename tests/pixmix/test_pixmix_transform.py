@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from pixmix_samples import mappings
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -110,42 +111,86 @@ def test_repr_and_pickle(folders, photographs):
     assert len(pickle.dumps(transform)) < 20_000  # the pool goes by its path
 
 
-class Pictures(Dataset):
-    """Photographs through a transform, as torchvision's data sets do it."""
+class Drawn(PixMix):
+    """Gives, in a picture's place, the number that it is drawn from."""
 
-    def __init__(self, pictures, transform):
-        self.pictures, self.transform = pictures, transform
+    def transform(self, inpt, params):
+        return torch.tensor(params["seed"])
+
+
+class Pictures(Dataset):
+    """Photographs through a transform, as torchvision's data sets do it; an item tells where it was made."""
+
+    def __init__(self, pictures, transform, cache):
+        self.pictures, self.transform, self.cache = pictures, transform, cache
 
     def __len__(self):
         return len(self.pictures)
 
     def __getitem__(self, index):
-        return self.transform(self.pictures[index]), index
+        image = self.transform(self.pictures[index])
+        return image, index, get_worker_info().id, mappings(self.cache)
 
 
-def epoch(dataset, start, workers):
+def epochs(dataset, start, *, persistent=True, seed=1, count=2):
+    """Epochs of a shuffling loader of two workers: for each its (image, index, worker, mappings), one an item."""
     loader = DataLoader(
         dataset,
-        batch_size=4,
-        num_workers=workers,
+        batch_size=3,
+        shuffle=True,
+        num_workers=2,
+        persistent_workers=persistent,
         multiprocessing_context=start,
-        generator=torch.Generator().manual_seed(1),
+        generator=None if seed is None else torch.Generator().manual_seed(seed),
+        collate_fn=list,
     )
-    return torch.cat([images for images, _ in loader])
+    return [[item for batch in loader for item in batch] for _ in range(count)]
 
 
-def test_it_works_in_workers(folders, photographs):
-    dataset = Pictures(photographs(8, 32, 32), PixMix(folders[0], size=32, k=4))
-    first = epoch(dataset, "fork", 2)
-    assert first.shape == (8, 3, 32, 32)
-    assert torch.equal(first, epoch(dataset, "fork", 2))
-    assert len({image.numpy().tobytes() for image in first}) == 8
+@pytest.mark.parametrize("persistent", [True, False])
+def test_no_two_epochs_and_no_two_workers_draw_alike(folders, photographs, tmp_path, persistent):
+    dataset = Pictures(photographs(12, 32, 32), Drawn(folders[0], size=32), tmp_path)
+    made = epochs(dataset, "fork", persistent=persistent, count=3)
+    numbers = [int(image) for items in made for image, *_ in items]
+    assert len(set(numbers)) == 36
+    assert all(sorted(index for _, index, *_ in items) == list(range(12)) for items in made)
+    assert len({tuple(index for _, index, *_ in items) for items in made}) == 3
+    assert all({worker for *_, worker, _ in items} == {0, 1} for items in made)
+    same = epochs(dataset, "fork", persistent=persistent, count=3)
+    assert [int(image) for items in same for image, *_ in items] == numbers
+    other = epochs(dataset, "fork", persistent=persistent, count=3, seed=2)
+    assert not set(numbers) & {int(image) for items in other for image, *_ in items}
+
+
+def test_torchs_seed_decides(folders, photographs, tmp_path):
+    dataset = Pictures(photographs(6, 32, 32), PixMix(folders[0], size=32), tmp_path)
+    runs = []
+    for seed in (5, 5, 6):
+        torch.manual_seed(seed)
+        runs.append(
+            sorted((index, image.numpy().tobytes()) for image, index, *_ in epochs(dataset, "fork", seed=None)[1])
+        )
+    assert runs[0] == runs[1] != runs[2]
+
+
+def check_workers(dataset, start, cache):
+    """Fresh workers make the pictures that forked ones do, from one pool that all map into their memory."""
+    made, expected = epochs(dataset, start), epochs(dataset, "fork")
+    for items, others in zip(made, expected, strict=True):
+        assert [index for _, index, *_ in items] == [index for _, index, *_ in others]
+        assert all(torch.equal(item[0], other[0]) for item, other in zip(items, others, strict=True))
+    (pool,) = cache.glob("**/*.npy")
+    for items in (*made, *expected):
+        assert {worker for *_, worker, _ in items} == {0, 1}
+        assert all(found == [f"{pool} shared"] for *_, found in items)
+    assert not all(torch.equal(one[0], two[0]) for one, two in zip(*made, strict=True))
 
 
 @pytest.mark.parametrize("start", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
-def test_it_travels_to_fresh_workers(folders, photographs, start):
-    dataset = Pictures(photographs(4, 32, 32), PixMix(folders[0], k=4))
-    assert torch.equal(epoch(dataset, start, 1), epoch(dataset, "fork", 1))
+def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, start):
+    dataset = Pictures(photographs(7, 32, 32), PixMix(folders[0], size=32, k=4), tmp_path / "cache")
+    assert len(pickle.dumps(dataset.transform)) < 20_000
+    check_workers(dataset, start, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
