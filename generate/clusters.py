@@ -11,10 +11,10 @@ from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 from mixset.errors import InputError
+from mixset.workers import take_seat, without_interrupts
 
 from .devices import seats
 from .families import Family
-from .workers import take_seat, without_interrupts
 
 PATIENCE = 10
 """Seconds to wait for a scheduler."""

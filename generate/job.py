@@ -17,11 +17,11 @@ from mixset.errors import DamagedPicture, InputError
 from mixset.output import begin
 from mixset.partials import HOST, remove_abandoned
 from mixset.shards import ShardInfo, ShardWriter, read_info, verify
+from mixset.workers import Step, run, seat
 
 from .devices import at_work, check_names, seats
 from .families import Family, Recipe, family, load
 from .preview import Preview
-from .workers import Step, run, seat
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
-from mixset.errors import InputError
+from .errors import InputError
 
 T = TypeVar("T")
 R = TypeVar("R")
