@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mixset.errors import InputError
-from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
 from pixmix.dataset import epoch_order
 from pixmix.draws import Key
 from pixmix.methods.base import Method
+from pixmix.residents import Resident
 
 from .data import Pictures, read
 
@@ -26,8 +27,9 @@ PADDING = 4
 class Batch(NamedTuple):
     """What the loader hands over."""
 
-    pictures: Tensor
-    """(N, 3, H, W) float32 in [0, 1]; where the method makes pictures at their step, the crops (N, H, W, 3) uint8."""
+    pictures: Tensor | None
+    """(V · N, 3, H, W) float32 in [0, 1]; where the method makes pictures at their step, the crops (N, H, W, 3) uint8;
+    None where the data set lies on the device, on which they are then cropped."""
     labels: Tensor
     """(N,) int64."""
     indices: Tensor
@@ -35,29 +37,66 @@ class Batch(NamedTuple):
 
 
 class TrainingSet(Dataset):
-    """A data set's pictures, cropped, flipped and through the method's picture transform; a function of their keys."""
+    """A data set's pictures, cropped, flipped and through the method's picture transform; a function of their keys.
 
-    def __init__(self, pictures: Pictures, method: Method, *, seed: int, flip: bool) -> None:
+    On a CPU loader workers do all of it. For another device they only read and crop, and the method works there; a
+    data set in memory is put on the device, and cropped there, too. A method without a form for tensors stays in the
+    workers.
+
+    Args:
+        device: where the network is.
+        tensors: whether to work on tensors; default: on any device but a CPU, where arrays are faster.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        method: Method,
+        *,
+        seed: int,
+        flip: bool,
+        device: torch.device | None = None,
+        tensors: bool | None = None,
+    ) -> None:
         self.pictures, self.method, self.seed, self.flip = pictures, method, seed, flip
+        self.device = device or torch.device("cpu")
+        self.tensors = method.on_device and (self.device.type != "cpu" if tensors is None else tensors)
+        self.at_step = self.tensors or not method.in_loader
+        """Whether the method makes the pictures at their step, in the training process."""
+        self.resident = Resident(pictures.array, self.device) if self.tensors and pictures.array is not None else None
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def batch(self, epoch: int, indices: np.ndarray) -> Batch:
         """Some of an epoch's pictures, as far as they can be made ahead of their step."""
+        labels, numbers = torch.from_numpy(self.pictures.labels[indices]), torch.from_numpy(indices)
+        if self.resident is not None:
+            return Batch(None, labels, numbers)
         key = Key(seed=self.seed, epoch=epoch)
         pictures = self._cut(key, indices)
-        if self.method.in_loader:
+        if not self.at_step:
             pictures = self.method.pictures(pictures, key, indices)
-        labels = self.pictures.labels[indices]
-        return Batch(torch.from_numpy(pictures), torch.from_numpy(labels), torch.from_numpy(indices))
+        return Batch(torch.from_numpy(pictures), labels, numbers)
 
     def images(self, epoch: int, batch: Batch) -> Tensor:
-        """The network's pictures of a batch, (N, 3, H, W) float32 in [0, 1]: what is left to do at their step."""
-        if self.method.in_loader:
-            return batch.pictures
-        key = Key(seed=self.seed, epoch=epoch)
-        return torch.from_numpy(self.method.pictures(batch.pictures.numpy(), key, batch.indices.numpy()))
+        """The network's pictures of a batch, (V · N, 3, H, W) float32 in [0, 1] on the device, channels last.
+
+        Does what is left to do at their step; nothing waits for the device.
+        """
+        key, indices, images = Key(seed=self.seed, epoch=epoch), batch.indices.numpy(), batch.pictures
+        if self.resident is not None:
+            pictures = self.resident.take(indices)
+            cut = crop_and_flip_tensor(pictures, key, indices, padding=PADDING, flip=self.flip)
+            images = self.method.images(cut, key, indices)
+        elif self.tensors:
+            assert batch.pictures is not None
+            images = self.method.images(batch.pictures.to(self.device, non_blocking=True), key, indices)
+        elif self.at_step:
+            assert batch.pictures is not None
+            images = torch.from_numpy(self.method.pictures(batch.pictures.numpy(), key, indices))
+        assert images is not None
+        return images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
         """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
@@ -106,15 +145,17 @@ class BatchPlan(Sampler):
             yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
 
 
-def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int, device: torch.device) -> DataLoader:
+def training_loader(pictures: TrainingSet, plan: BatchPlan, *, workers: int) -> DataLoader:
     """What `batches` reads: the plan's batches; with workers they are made ahead of the network."""
+    if pictures.resident is not None:
+        workers = 0  # they would have nothing to do
     return DataLoader(
         pictures,
         batch_sampler=plan,
         num_workers=workers,
         collate_fn=_as_made,
         persistent_workers=workers > 0,
-        pin_memory=device.type == "cuda",
+        pin_memory=pictures.device.type == "cuda",
         # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.
         generator=torch.Generator(),
     )

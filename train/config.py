@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from mixset.errors import InputError
-from pixmix.settings import PixMixSettings
+from pixmix.methods.settings import (
+    AugMixSettings,
+    AutoAugmentSettings,
+    CutMixSettings,
+    MethodSettings,
+    MixupSettings,
+)
+from pixmix.settings import IMAGENET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +57,7 @@ class IterativeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(MethodSettings):
     """Train a classifier and measure how safe it is.
 
     Examples:
@@ -60,6 +67,8 @@ class TrainConfig:
     pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
 
     pixmix train cifar100 --method iterative --iterative.budget 0.2
+
+    pixmix train cifar100 --method pixmix+cutmix --mixing-set fractals
 
     pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
     """
@@ -71,14 +80,20 @@ class TrainConfig:
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
     method: str = "baseline"
-    """baseline, cutout, mixup, cutmix, pixmix, mix-input (PixMix without a mixing set), mix-aug (PixMix that mixes
-    with the mixing set alone) or iterative (PixMix with feature visualisations of the network in training)."""
+    """baseline; of pictures: cutout, autoaugment, augmix, oe, pixmix, mix-input (PixMix without a mixing set), mix-aug
+    (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the network in training); of
+    batches: mixup, cutmix, speckle, ant, noise2net, adversarial-linf, adversarial-l2; of data: sin, edsr. Two of
+    different kinds compose: pixmix+cutmix."""
     mixing_set: tuple[str, ...] = ()
     """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
     ./fractals for a folder of that name)."""
     weights: tuple[float, ...] = ()
     """How often each folder of --mixing-set is drawn from; by default each picture equally often."""
-    mix: PixMixSettings = field(default_factory=PixMixSettings)
+    outliers: Path | None = None
+    """Pictures for --method oe: a folder, a set, or an .npy file such as 300K_random_images.npy, which is looked for in
+    --data by default."""
+    copies: Path | None = None
+    """Altered copies of the training pictures for --method sin and edsr: a folder with one folder a class."""
     iterative: IterativeSettings = field(default_factory=IterativeSettings)
 
     network: str = "wrn-40-4"
@@ -111,6 +126,8 @@ class TrainConfig:
     """auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    compile: bool = False
+    """Compile the network (torch.compile): some minutes at the start, faster steps on a GPU."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice. Equal weights after --resume need an equal number."""
 
@@ -178,7 +195,11 @@ def imagenet() -> TrainConfig:
         epochs=90,
         batch_size=256,
         lr=0.01,
-        mix=PixMixSettings(k=4, beta=4.0, aug_severity=1.0),
+        mix=IMAGENET,
+        mixup=MixupSettings(alpha=0.2),
+        cutmix=CutMixSettings(probability=1.0),
+        autoaugment=AutoAugmentSettings(policy="imagenet"),
+        augmix=AugMixSettings(severity=1.0, jsd=0.0),
         workers=8,
     )
 

@@ -6,10 +6,13 @@ import dataclasses
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torchvision
 from PIL import Image
+from torch import nn
 
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
@@ -17,16 +20,21 @@ from mixset.pictures import scale_and_crop
 from mixset.sheet import PAPER, sheet
 from pixmix.draws import Draws, Key, draw
 from pixmix.engines import pillow
-from pixmix.methods import METHODS, make_method
+from pixmix.methods import METHODS, MethodSettings, make_method
 from pixmix.methods.base import Method, StepKey
+from pixmix.normalized import Normalized
 from pixmix.settings import PixMixSettings
 
-from .batches import TrainingSet
-from .data import HALF, TrainingData, read
+from .data import HALF, read
 from .show import ShowConfig
 from .sources import mixing_set
 
+if TYPE_CHECKING:
+    from .loop import Training
+
 TILE = 160
+COLUMNS = 6
+"""Pictures that show a method."""
 
 
 def show(config: ShowConfig) -> Path:
@@ -63,36 +71,49 @@ def _grid(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int,
 
 
 def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Image.Image:
+    """A row for each method, the pictures over and over in other draws; all views where the network sees several."""
     # Mixup and CutMix need a second picture: where there is one only, it is its own mirror image.
     batch = pictures if len(pictures) > 1 else np.concatenate([pictures, pictures[:, :, ::-1]])
-    size = (config.size, config.size)
-    tiles, captions = [], []
-    methods = [
-        make_method(name, dataset_classes=1000, size=size, mean=HALF, pool=pool, settings=config.mix)
-        for name, row in METHODS.items()
-        if not row.in_training
-    ]
-    for row, method in itertools.product(range(3 if len(pictures) == 1 else len(pictures)), methods):
-        place, epoch = (0, row) if len(pictures) == 1 else (row, 0)
-        tiles.append(_made(method, batch, Key(seed=config.seed, epoch=epoch))[place])
-        captions.append(method.name)
-    absent = ", ".join(name for name, row in METHODS.items() if row.in_training)
-    title = f"The methods, but for {absent}, which looks at a network in training"
-    return sheet(tiles, captions, title=title, columns=len(methods), tile=TILE)
-
-
-def _made(method: Method, batch: np.ndarray, key: Key) -> np.ndarray:
-    """A batch (N, H, W, 3) uint8 through a method's picture and batch transforms, (N, H, W, 3) uint8."""
-    images = torch.from_numpy(method.pictures(batch, key, np.arange(len(batch))))
-    # CutMix leaves half of all batches alone, and a permutation may leave a picture with itself; a figure shows one
-    # that is changed.
-    for step in range(64):
-        mixed, _ = method.batch(
-            images, torch.arange(len(batch)), key=StepKey(seed=key.seed, epoch=key.epoch, step=step), classes=len(batch)
+    size, columns = (config.size, config.size), max(COLUMNS, len(pictures))
+    outliers = pool.pictures[:, : config.size, : config.size]
+    network = _fresh_network(config.seed)
+    shown = [name for name, row in METHODS.items() if not row.in_training and not row.needs_copies]
+    tiles: list[np.ndarray] = []
+    for name in shown:
+        settings = MethodSettings(mix=config.mix)
+        method = make_method(
+            name, classes=1000, size=size, mean=HALF, std=HALF, settings=settings, pool=pool, outliers=outliers
         )
-        if type(method).batch is Method.batch or (mixed != images).flatten(1).any(1).all():
+        row: list[np.ndarray] = []
+        for epoch in itertools.count():
+            made = _made(method, batch, network, Key(seed=config.seed, epoch=epoch))
+            row += [made[view, place] for place in range(len(pictures)) for view in range(method.views)]
+            if len(row) >= columns:
+                break
+        tiles += row[:columns]
+    absent = ", ".join(name for name in METHODS if name not in shown)
+    title = f"The methods, where they need one with a network of random weights; without {absent}"
+    return sheet(tiles, np.repeat(shown, columns).tolist(), title=title, columns=columns, tile=TILE)
+
+
+def _fresh_network(seed: int) -> nn.Module:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return Normalized(torchvision.models.resnet18(), HALF, HALF).train()
+
+
+def _made(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np.ndarray:
+    """A batch (N, H, W, 3) uint8 through a method's picture and batch transforms: (views, N, H, W, 3) uint8."""
+    count, labels = len(batch), torch.arange(len(batch))
+    images = torch.from_numpy(method.pictures(batch, key, np.arange(count)))
+    # CutMix leaves half of all batches alone, and a permutation may leave a picture with itself; others leave half of a
+    # batch alone. A figure shows a first picture that is changed.
+    for step in range(64):
+        step_key = StepKey(seed=key.seed, epoch=key.epoch, step=step)
+        mixed, _ = method.batch(images, labels, network=network, key=step_key, classes=count)
+        if METHODS[method.name].changes != "batch" or (mixed[0] != images[0]).any():
             break
-    return _uint8(mixed.numpy())
+    return _uint8(mixed.clamp(0, 1).numpy()).reshape(method.views, count, *batch.shape[1:])
 
 
 def _steps(picture: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str) -> Image.Image:
@@ -147,16 +168,17 @@ def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
     return page
 
 
-def draw_training(data: TrainingData, method: Method, seed: int, pictures: MixingSet | None, folder: Path) -> None:
-    """Draw what a run trains on into its folder: `pictures.png` and, if it has a mixing set, `mixing_set.png`."""
+def draw_training(training: Training, pictures: MixingSet | None, folder: Path) -> None:
+    """Draw what a run trains on into its folder: `pictures.png` and, if it has a mixing set, `mixing_set.png`.
+
+    Where the network sees several pictures for each, a row shows the first of them, the next the second, ....
+    """
+    data, views = training.data, training.method.views
     spread = np.linspace(0, len(data.train) - 1, 8).astype(int)
-    made = TrainingSet(data.train, method, seed=seed, flip=data.flip)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
-        batch = made.batch(epoch, spread)
-        key = StepKey(seed=seed, epoch=epoch, step=0)
-        images, _ = method.batch(made.images(epoch, batch), batch.labels, key=key, classes=len(data.classes))
-        rows.append(_uint8(images.numpy()))
+        images = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
+        rows.append(_uint8(images.clamp(0, 1).cpu().numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
     sheet(list(np.concatenate(rows)), captions, columns=8, tile=128).save(folder / "pictures.png")
     if pictures is not None:

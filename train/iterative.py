@@ -123,6 +123,9 @@ class Iterative(Method):
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         return (self.mixing if len(self.pool) else self.alone).pictures(batch, key, indices)
 
+    def images(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
+        return (self.mixing if len(self.pool) else self.alone).images(batch, key, indices)
+
     def on_step(self, network: nn.Module) -> None:
         """Refresh the pool if it is time."""
         if self.schedule.measures:

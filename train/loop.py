@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -22,6 +26,8 @@ from .data import TrainingData
 from .processes import Processes, precision
 from .run_folder import RunFolder
 
+PLAIN_EPOCHS = 2**31
+"""The first of the epochs in whose order methods get batches beside the training's."""
 FLOOR = 1e-6
 """The learning rate that the cosine ends at (the paper's code)."""
 
@@ -65,7 +71,7 @@ class Training:
         self.plan = BatchPlan(
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
-        self.pictures = TrainingSet(data.train, method, seed=config.seed, flip=data.flip)
+        self.pictures = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
         self.epoch = self.position = 0
         self.seconds = 0.0
         """What the epoch took up to the last checkpoint in it."""
@@ -79,7 +85,9 @@ class Training:
         if self.processes.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
             parallel = DistributedDataParallel(self.network, device_ids=ids)
-        loader = training_loader(self.pictures, self.plan, workers=self.config.workers, device=self.device)
+        if self.config.compile:
+            parallel = torch.compile(parallel)
+        loader = training_loader(self.pictures, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with Progress(self.config.epochs * count, "pictures", done=done, quiet=not self.processes.leads) as progress:
@@ -89,6 +97,9 @@ class Training:
     def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
         start, config = time.monotonic() - self.seconds, self.config
         self.plan.set_epoch(self.epoch, self.position)
+        self.network.train()
+        if self.position == 0:
+            self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
             self._step(parallel, batch)
             progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
@@ -118,17 +129,35 @@ class Training:
         steps = self.plan.steps
         return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
 
+    def _key(self) -> StepKey:
+        return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
+
+    def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """So many batches of training pictures, cropped and flipped alone, in orders that no epoch of training has."""
+        pictures = TrainingSet(
+            self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
+        )
+        plan = copy.copy(self.plan)
+        loader = training_loader(pictures, plan, workers=self.config.workers)
+        for number in range(math.ceil(steps / plan.steps)):
+            epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
+            plan.set_epoch(epoch)
+            for batch in itertools.islice(batches(loader), steps - number * plan.steps):
+                yield pictures.images(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+
     def _step(self, parallel: nn.Module, batch: Batch) -> None:
         self.method.on_step(self.body)
         parallel.train()
         images = self.pictures.images(self.epoch, batch)
-        images = images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
         labels = batch.labels.to(self.device, non_blocking=True)
-        key = StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
-        images, targets = self.method.batch(images, labels, key=key, classes=len(self.data.classes))
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr()
-        with torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None):
+        # Two contexts: autocast keeps its copies of weights to its end, and those made without gradients have none.
+        with self._autocast():
+            images, targets = self.method.batch(
+                images, labels, network=self.network, key=self._key(), classes=len(self.data.classes)
+            )
+        with self._autocast():
             logits = parallel(images)
         # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
         loss = self.method.loss(logits.float(), targets) * self.plan.weight(self.position)
@@ -137,6 +166,25 @@ class Training:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.loss_sum += loss.detach()
+
+    def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
+        """What the network would see of some pictures, (V · N, 3, H, W); the method is as it was afterwards."""
+        before = copy.deepcopy(self.method.state_dict())
+        batch = self.pictures.batch(epoch, indices)
+        key = StepKey(seed=self.config.seed, epoch=epoch, step=0)
+        self.network.train()
+        images, _ = self.method.batch(
+            self.pictures.images(epoch, batch),
+            batch.labels.to(self.device),
+            network=self.network,
+            key=key,
+            classes=len(self.data.classes),
+        )
+        self.method.load_state_dict(before)
+        return images
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None)
 
     @torch.no_grad()
     def test(self) -> float:

@@ -190,7 +190,8 @@ def _pictures(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         pictures = run.folder / "pictures.png"
         if pictures.exists():
-            before = ", before the first feature visualisations" if run.config["method"] == "iterative" else ""
+            iterative = "iterative" in run.config["method"].split("+")
+            before = ", before the first feature visualisations" if iterative else ""
             caption = f"training pictures, and what the network sees in three epochs{before}."
             yield _figure("image/png", pictures.read_bytes(), f"<b>{html.escape(run.name)}</b>: {caption}")
         yield from _visualisations(run)

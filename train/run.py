@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,13 +15,14 @@ from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 from pixmix.evaluators import EVALUATORS
-from pixmix.methods import METHODS, make_method
-from pixmix.methods.base import Method
+from pixmix.methods import METHODS, MethodRow, compose, find_parts, make_part
+from pixmix.methods.base import Method, Setting
 from pixmix.normalized import Normalized
+from pixmix.outlier_sets import load_outliers
 
 from . import checkpoints
 from .config import TrainConfig
-from .data import TrainingData, load_data
+from .data import TrainingData, load_data, with_copies
 from .figures import draw_training
 from .loop import Training
 from .networks import NetworkSpec, network_spec
@@ -45,8 +48,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         return read_json(folder.metrics)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    if config.method not in METHODS:
-        raise InputError(f"--method {config.method}: unknown; the methods are {', '.join(METHODS)}")
+    parts = [METHODS[part] for part in find_parts(config.method)]
     for name in config.suites:
         if name not in EVALUATORS:
             raise InputError(f"--suites {name}: unknown; the suites are {', '.join(EVALUATORS)}")
@@ -56,29 +58,54 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if mine.leads:
             folder.check(config)
         precision(config.amp, mine.device)  # refuses what cannot be, before a folder is made
-        data = load_data(config.dataset, size=config.size, folder=config.data)
+        data = _data(config, parts)
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
-        pictures = _mixing_set(config, data)
+        pictures, outliers = _mixing_set(config, parts, data), _outliers(config, parts, data)
         torch.manual_seed(config.seed)
         network = _network(config, spec, data)
-        method = _method(config, data, pictures, network, folder, mine)
+        method = _method(config, data, pictures, outliers, network, folder, mine)
         # After the weights, which are the same everywhere, each process draws its own dropout.
         torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
+        training = Training(config, data, network, method, folder, mine)
         if mine.leads:
             folder.begin(config, spec, data, mine.world)
-            draw_training(data, method, config.seed, pictures, folder.path)
+            draw_training(training, pictures, folder.path)
         mine.gather(None)  # none goes on before the folder is there
-        training = Training(config, data, network, method, folder, mine)
         if config.resume:
             training.load()
         training.run()
     return _finish(config, folder, training, mine) if mine.leads else None
 
 
-def _mixing_set(config: TrainConfig, data: TrainingData) -> MixingSet | None:
-    if not METHODS[config.method].needs_pool:
+def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
+    data = load_data(config.dataset, size=config.size, folder=config.data)
+    if not any(part.needs_copies for part in parts):
+        if config.copies:
+            raise InputError(f"--method {config.method}: takes no copies; leave --copies out")
+        return data
+    if not config.copies:
+        raise InputError(f"--method {config.method}: needs --copies PATH, altered copies of the training pictures")
+    return with_copies(data, config.copies)
+
+
+def _outliers(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> np.ndarray | None:
+    if not any(part.needs_outliers for part in parts):
+        if config.outliers:
+            raise InputError(f"--method {config.method}: takes no outliers; leave --outliers out")
+        return None
+    usual = config.data / "300K_random_images.npy"
+    if not config.outliers and not usual.exists():
+        raise InputError(
+            f"--method {config.method}: needs --outliers PATH, pictures of things outside the classes; there is no "
+            f"{usual} either"
+        )
+    return load_outliers(config.outliers or usual, data.size)
+
+
+def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> MixingSet | None:
+    if not any(part.needs_pool for part in parts):
         if config.mixing_set:
-            what = "makes its own pictures" if METHODS[config.method].in_training else "mixes no pictures in"
+            what = "makes its own pictures" if any(part.in_training for part in parts) else "mixes no pictures in"
             raise InputError(f"--method {config.method}: {what}; leave --mixing-set out")
         return None
     if not config.mixing_set:
@@ -90,22 +117,29 @@ def _method(
     config: TrainConfig,
     data: TrainingData,
     pictures: MixingSet | None,
+    outliers: np.ndarray | None,
     network: nn.Module,
     folder: RunFolder,
     mine: Processes,
 ) -> Method:
-    if config.method == "iterative":
-        from .iterative import Iterative  # lucent takes seconds to import
-
-        return Iterative(config, data, network.body, folder, mine)
-    return make_method(
-        config.method,
-        dataset_classes=len(data.classes),
+    setting = Setting(
+        classes=len(data.classes),
         size=(data.size, data.size),
         mean=data.mean,
+        std=data.std,
+        settings=config,
         pool=None if pictures is None else MixingPool(pictures, data.size),
-        settings=config.mix,
+        outliers=outliers,
     )
+    made: list[Method] = []
+    for part in find_parts(config.method):
+        if part == "iterative":
+            from .iterative import Iterative  # lucent takes seconds to import
+
+            made.append(Iterative(config, data, network.body, folder, mine))
+        else:
+            made.append(make_part(part, setting))
+    return compose(config.method, made)
 
 
 def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData) -> nn.Module:

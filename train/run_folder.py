@@ -13,14 +13,25 @@ from typing import TYPE_CHECKING, Any
 from mixset.errors import InputError
 from mixset.partials import remove_abandoned, write_atomically
 
-from .config import TrainConfig
+from .config import TrainConfig, recipe
 from .networks import NetworkSpec
 
 if TYPE_CHECKING:
     from .data import TrainingData
 
 # Where and how fast a run goes, not what it computes: these may change between a run and its resumption.
-FREE = {"out", "resume", "workers", "device", "data", "checkpoint_every", "eval_batch_size", "threads", "suites"}
+FREE = {
+    "out",
+    "resume",
+    "workers",
+    "device",
+    "compile",
+    "data",
+    "checkpoint_every",
+    "eval_batch_size",
+    "threads",
+    "suites",
+}
 
 
 class RunFolder:
@@ -48,12 +59,14 @@ class RunFolder:
             return
         if not config.resume:
             raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
-        described, before = config.to_json(), read_json(self.config)["config"]
-        changed = sorted(name for name in described if name not in FREE and _plain(described[name]) != before.get(name))
+        # What an older release did not ask for was as it is by default.
+        described = _plain(config.to_json())
+        before = _plain(recipe(config.recipe).to_json()) | read_json(self.config)["config"]
+        changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
         if changed:
             name = changed[0]
             raise InputError(
-                f"run folder {self.path}: holds a run with {name} {before.get(name)}, not {described[name]}; "
+                f"run folder {self.path}: holds a run with {name} {before[name]}, not {described[name]}; "
                 "give the run's own settings or another --out"
             )
 

@@ -53,12 +53,12 @@ def test_epochs_differ_and_a_start_skips() -> None:
 @pytest.mark.parametrize("method", ["baseline", "cutout", "mix-input"])
 def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
     data = load_data(f"folder:{colours}")
-    made = make_method(method, dataset_classes=3, size=(16, 16), mean=data.mean)
+    made = make_method(method, classes=3, size=(16, 16), mean=data.mean, std=data.std)
     pictures = TrainingSet(data.train, made, seed=3, flip=True)
     runs = []
     for workers in (0, 2):
         plan = BatchPlan(len(pictures), 16, seed=3)
-        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        loader = training_loader(pictures, plan, workers=workers)
         before = torch.get_rng_state()
         for epoch in range(2):
             plan.set_epoch(epoch)
@@ -72,6 +72,25 @@ def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
         assert torch.equal(batch.labels, same.labels)
         assert torch.equal(batch.indices, same.indices)
     assert not torch.equal(alone[0][2], alone[3][2])
+
+
+@pytest.mark.parametrize("size", [16, 96])
+@pytest.mark.parametrize("method", ["baseline", "cutout", "mix-input", "augmix", "autoaugment"])
+def test_tensors_are_made_as_arrays_are(colours: Path, method: str, size: int) -> None:
+    """Pictures in memory, which lie on the device and are cropped there, and those that workers read and crop."""
+    data = load_data(f"folder:{colours}", size=size)
+    made = make_method(method, classes=3, size=(size, size), mean=data.mean, std=data.std)
+    indices, both = np.arange(40)[::-1].copy(), []
+    for tensors in (False, True):
+        pictures = TrainingSet(data.train, made, seed=3, flip=True, tensors=tensors)
+        batch = pictures.batch(5, indices)
+        both.append(pictures.images(5, batch).numpy())
+        assert batch.labels.tolist() == data.train.labels[indices].tolist()
+        if tensors and made.on_device:
+            assert (batch.pictures is None) == (size == 16)
+            assert batch.pictures is None or batch.pictures.dtype == torch.uint8
+    assert both[0].shape == (40 * made.views, 3, size, size)
+    assert np.mean(np.abs(both[0] - both[1]) > 1.001 / 255) <= 1e-4
 
 
 class AtTheStep(PixMixMethod):
@@ -88,7 +107,7 @@ def test_pictures_made_at_their_step_are_those_made_in_the_loader(colours: Path,
         pictures = TrainingSet(data.train, method, seed=3, flip=True)
         plan = BatchPlan(len(pictures), 16, seed=3)
         plan.set_epoch(2)
-        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        loader = training_loader(pictures, plan, workers=workers)
         batch = next(iter(batches(loader)))
         assert batch.pictures.dtype == (torch.float32 if method.in_loader else torch.uint8)
         made.append(pictures.images(2, batch))
@@ -103,7 +122,7 @@ def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
             (tmp_path / part / name).mkdir(parents=True)
             Image.effect_noise((200, 180), 90).convert("RGB").save(tmp_path / part / name / "x.png")
     data = load_data(f"folder:{tmp_path}", size=96)
-    method = make_method("baseline", dataset_classes=2, size=(96, 96), mean=data.mean)
+    method = make_method("baseline", classes=2, size=(96, 96), mean=data.mean, std=data.std)
     pictures = TrainingSet(data.train, method, seed=0, flip=True)
     first, labels, _ = pictures.batch(0, np.array([0, 1]))
     again, _, _ = pictures.batch(0, np.array([1, 0]))
@@ -123,11 +142,11 @@ def test_a_broken_picture_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
             Image.new("RGB", (100, 100)).save(tmp_path / part / name / "x.png")
     data = load_data(f"folder:{tmp_path}", size=96)
     (tmp_path / "train" / "b" / "x.png").write_bytes(b"gone")
-    method = make_method("baseline", dataset_classes=2, size=(96, 96), mean=data.mean)
+    method = make_method("baseline", classes=2, size=(96, 96), mean=data.mean, std=data.std)
     plan = BatchPlan(2, 2, seed=0)
     for workers in (0, 1):
         pictures = TrainingSet(data.train, method, seed=0, flip=True)
-        loader = training_loader(pictures, plan, workers=workers, device=torch.device("cpu"))
+        loader = training_loader(pictures, plan, workers=workers)
         with pytest.raises(InputError, match=r"^picture .*b/x\.png: .*") as caught:
             list(batches(loader))
         assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -14,8 +15,11 @@ import pytest
 import torch
 
 from mixset.errors import InputError
-from pixmix.train import checkpoints
-from pixmix.train.config import TrainConfig, recipe
+from pixmix.methods import METHODS, find_parts
+from pixmix.methods.settings import ANTSettings, AugMixSettings
+from pixmix.train import checkpoints, loop
+from pixmix.train.batches import TrainingSet
+from pixmix.train.config import IterativeSettings, TrainConfig, recipe
 from pixmix.train.run import train
 
 QUICK = ("--recipe", "quick", "--network", "wrn-10-1", "--batch-size", "8", "--threads", "1")
@@ -84,14 +88,70 @@ def test_a_run_leaves_everything_in_its_folder(colours: Path, mixing_folder: Pat
     assert "--resume" in refused.stderr
 
 
-@pytest.mark.parametrize("method", ["baseline", "cutout", "mixup", "cutmix", "mix-input", "mix-aug"])
-def test_each_method_trains_and_repeats(colours: Path, mixing_folder: Path, tmp_path: Path, method: str) -> None:
-    changes = {"method": method}
-    if method == "mix-aug":
+def needs(method: str, colours: Path, mixing_folder: Path) -> dict[str, object]:
+    """What a run of the method has to be given."""
+    rows = [METHODS[part] for part in find_parts(method)]
+    changes: dict[str, object] = {"method": method}
+    if any(row.needs_pool for row in rows):
         changes["mixing_set"] = (str(mixing_folder),)
+    if any(row.needs_outliers for row in rows):
+        changes["outliers"] = mixing_folder
+    if any(row.needs_copies for row in rows):
+        changes["copies"] = colours / "test"
+    if "ant" in method:
+        changes["ant"] = ANTSettings(restart_steps=3)
+    if "iterative" in method:
+        changes["iterative"] = IterativeSettings(size=8, every=2, batch=4, steps=2)
+    return changes
+
+
+COMPOSED = ["pixmix+cutmix", "sin+pixmix", "sin+cutout+mixup", "cutout+ant", "iterative+adversarial-l2"]
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+@pytest.mark.parametrize("method", [*METHODS, *COMPOSED])
+def test_each_method_trains_and_repeats(
+    colours: Path,
+    mixing_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_thread: None,
+    method: str,
+    tensors: bool,
+) -> None:
+    """On arrays, as on a CPU, and on tensors, as on a GPU."""
+    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=tensors))
+    changes = needs(method, colours, mixing_folder)
     metrics = [train(quick(colours, tmp_path / name, **changes)) for name in "ab"]
     assert metrics[0] == metrics[1]
+    assert metrics[0] is not None and metrics[0]["method"] == method
     assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("method", ["ant", "pixmix+ant", "iterative+cutmix", "oe"])
+def test_a_methods_state_is_resumed(
+    colours: Path, mixing_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None, method: str
+) -> None:
+    """A run that is broken off within each of its epochs ends as one that is not."""
+    changes = {**needs(method, colours, mixing_folder), "epochs": 3, "checkpoint_every": 1}
+    whole = train(quick(colours, tmp_path / "whole", **changes))
+    step, left = loop.Training._step, [0]
+
+    def breaking(self: loop.Training, *arguments: object) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        step(self, *arguments)
+
+    monkeypatch.setattr(loop.Training, "_step", breaking)
+    for steps in (4, 5, 100):
+        left[0] = steps
+        broken = quick(colours, tmp_path / "broken", **changes, resume=True)
+        if steps < 100:
+            with pytest.raises(KeyboardInterrupt):
+                train(broken)
+    assert train(broken) == whole
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
 
 
 def test_training_learns(colours: Path, tmp_path: Path) -> None:
@@ -211,6 +271,13 @@ def test_weights_start_another_run(colours: Path, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"method": "pixmax"}, "mix-input"),
+        ({"method": "mixup+cutmix"}, "both change each batch"),
+        ({"method": "augmix+cutmix"}, "jsd"),
+        ({"method": "oe"}, "--outliers"),
+        ({"outliers": Path("somewhere")}, "leave --outliers out"),
+        ({"method": "sin"}, "--copies"),
+        ({"copies": Path("somewhere")}, "leave --copies out"),
+        ({"method": "sin", "copies": Path("no/such/folder")}, "no/such/folder"),
         ({"method": "pixmix"}, "--mixing-set"),
         ({"mixing_set": ("somewhere",)}, "leave --mixing-set out"),
         ({"method": "pixmix", "mixing_set": ("no/such/folder",)}, "no/such/folder"),
@@ -244,6 +311,17 @@ def test_a_run_of_other_settings_is_not_resumed(colours: Path, tmp_path: Path) -
     with pytest.raises(InputError, match="holds no run"):
         train(quick(colours, tmp_path / "other", resume=True))
     assert equal(before, weights(tmp_path / "run"))
+
+
+def test_a_run_of_an_older_release_had_what_is_now_the_default(colours: Path, tmp_path: Path) -> None:
+    whole = train(quick(colours, tmp_path / "run"))
+    path = tmp_path / "run" / "config.json"
+    described = json.loads(path.read_text())
+    del described["config"]["augmix"], described["config"]["copies"]
+    path.write_text(json.dumps(described))
+    assert train(quick(colours, tmp_path / "run", resume=True)) == whole
+    with pytest.raises(InputError, match="holds a run with augmix"):
+        train(quick(colours, tmp_path / "run", resume=True, augmix=AugMixSettings(width=2)))
 
 
 def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path) -> None:
