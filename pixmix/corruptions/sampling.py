@@ -1,0 +1,41 @@
+"""Bilinear looks at a picture between its pixels, black outside: what the warps of C̄ read pictures by."""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pixel(picture, row, column):
+    """Three values of the (H, W, 3) picture at a whole place, or three zeros where that is outside."""
+    if row < 0 or row >= picture.shape[0] or column < 0 or column >= picture.shape[1]:
+        return 0.0, 0.0, 0.0
+    return float(picture[row, column, 0]), float(picture[row, column, 1]), float(picture[row, column, 2])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def bilinear(picture, y, x):
+    """Three float64 values of the (H, W, 3) picture at row y and column x, in the original's order of operations.
+
+    Neighbours outside count as 0, so what comes from beyond an edge fades to black within a pixel of it.
+    """
+    top, left = math.floor(y), math.floor(x)
+    above, below = 1.0 - y + top, 1.0 - (top + 1) + y
+    before, after = 1.0 - x + left, 1.0 - (left + 1) + x
+    r00, g00, b00 = pixel(picture, top, left)
+    r01, g01, b01 = pixel(picture, top, left + 1)
+    r10, g10, b10 = pixel(picture, top + 1, left)
+    r11, g11, b11 = pixel(picture, top + 1, left + 1)
+    return (
+        (r00 * before + r01 * after) * above + (r10 * before + r11 * after) * below,
+        (g00 * before + g01 * after) * above + (g10 * before + g11 * after) * below,
+        (b00 * before + b01 * after) * above + (b10 * before + b11 * after) * below,
+    )
+
+
+@njit(cache=True, nogil=True)
+def to_byte(value):
+    """A value of a 0 to 255 scale cut to that range and truncated."""
+    return int(min(max(value, 0.0), 255.0))
