@@ -92,7 +92,7 @@ def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Imag
                 break
         tiles += row[:columns]
     absent = ", ".join(name for name in METHODS if name not in shown)
-    title = f"The methods, where they need one with a network of random weights; without {absent}"
+    title = f"The methods (where one looks at a network: of random weights), without {absent}"
     return sheet(tiles, np.repeat(shown, columns).tolist(), title=title, columns=columns, tile=TILE)
 
 

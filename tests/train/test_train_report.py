@@ -139,7 +139,8 @@ def test_show_draws_every_picture(tmp_path: Path, photographs: list[Path], mixin
         first = show(config).read_bytes()
         assert show(config).read_bytes() == first
         sizes.append(Image.open(paths[-1]).size)
-    assert sizes[1][1] > sizes[0][1] * (1.9 if steps else 1.3)
+    # The steps of a second picture, or its grid of k and beta; the methods have one page for all.
+    assert sizes[1][1] - sizes[0][1] > (0.9 * sizes[0][1] if steps else 500)
 
 
 def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path], mixing_folder: Path) -> None:
