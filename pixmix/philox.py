@@ -36,6 +36,8 @@ NOISE = 11
 own."""
 CORRUPTION = 12
 """Benchmark corruptions: the epoch tells corruption and severity, the index the picture."""
+OUTLIER_CHOICE = 13
+"""Which pictures of an out-of-distribution set are taken: the epoch is the repetition, the index the picture."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mixset.errors import InputError
 
-from .inputs import softmax
+from .inputs import check_logits, softmax
 
 
 def msp(logits: ArrayLike) -> np.ndarray:
     """Anomaly score of (N, classes) logits: minus the maximum softmax probability, (N,) float64 in [-1, 0)."""
     return -softmax(logits).max(axis=1)
+
+
+def max_logit(logits: ArrayLike) -> np.ndarray:
+    """Anomaly score: minus the largest logit, (N,) float64 (Hendrycks et al., Scaling out-of-distribution, 2022)."""
+    return -check_logits(logits).max(axis=1).astype(np.float64)
+
+
+def energy(logits: ArrayLike) -> np.ndarray:
+    """Anomaly score: the free energy −log Σ exp(logit) at temperature 1, (N,) float64 (Liu et al., 2020)."""
+    return -logsumexp(check_logits(logits).astype(np.float64), axis=1)
+
+
+SCORES: dict[str, Callable[[ArrayLike], np.ndarray]] = {"msp": msp, "max_logit": max_logit, "energy": energy}
+"""Anomaly scores by name, higher for what looks out of distribution; the paper's is `msp`."""
 
 
 def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
@@ -23,22 +40,26 @@ def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
         known: (N,) anomaly scores of in-distribution pictures.
         anomalous: (M,) anomaly scores of out-of-distribution pictures.
     """
-    return float(roc_auc_score(*_positives(known, anomalous)))
+    return float(roc_auc_score(*labelled(known, anomalous)))
 
 
 def aupr(known: ArrayLike, anomalous: ArrayLike) -> float:
     """Area under the precision-recall curve as average precision; chance is M / (N + M)."""
-    return float(average_precision_score(*_positives(known, anomalous)))
+    return float(average_precision_score(*labelled(known, anomalous)))
 
 
 def fpr95(known: ArrayLike, anomalous: ArrayLike) -> float:
     """The smallest share of in-distribution pictures flagged where at least 95 % of the anomalous ones are."""
-    flagged, found, _ = roc_curve(*_positives(known, anomalous), drop_intermediate=False)
+    flagged, found, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
     return float(flagged[found >= 0.95].min())
 
 
-def _positives(known: ArrayLike, anomalous: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (1 = anomalous) and scores in one row, or InputError."""
+DETECTION: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {"auroc": auroc, "aupr": aupr, "fpr95": fpr95}
+"""Measures of detection by name."""
+
+
+def labelled(known: ArrayLike, anomalous: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (1 = anomalous) and scores in one row, the known first, or InputError."""
     scores = []
     for name, values in (("in-distribution", known), ("out-of-distribution", anomalous)):
         array = np.asarray(values, np.float64)

@@ -1,0 +1,37 @@
+"""The published numbers that measures divide by or choose with, from `constants/*.json`, where each has its source."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+
+@cache
+def constants(name: str) -> dict[str, Any]:
+    """The content of `constants/NAME.json`: values beside `what`, `source`, `notes` and `provisional`."""
+    return json.loads((resources.files(__package__) / "constants" / f"{name}.json").read_text("utf-8"))
+
+
+def alexnet_errors() -> dict[str, dict[int, float]]:
+    """AlexNet's errors on ImageNet-C: corruption → severity → fraction, the 15 corruptions in the benchmark's order."""
+    errors = constants("alexnet_c")["errors"]
+    return {name: dict(zip(SEVERITIES, values, strict=True)) for name, values in errors.items()}
+
+
+def alexnet_clean_error() -> float:
+    """AlexNet's error on clean ImageNet, a fraction."""
+    return constants("alexnet_c")["clean_error"]
+
+
+def alexnet_flip_probabilities() -> dict[str, float]:
+    """AlexNet's flip probabilities on ImageNet-P at difficulty 1, fractions, the 10 in the benchmark's order."""
+    return dict(constants("alexnet_fp")["values"])
+
+
+def alexnet_t5d() -> dict[str, float]:
+    """AlexNet's top-5 distances on ImageNet-P at difficulty 1; provisional, good to about 1 %."""
+    return dict(constants("alexnet_t5d")["values"])

@@ -1,0 +1,126 @@
+"""Calibration errors and detection as statistics of resampled pictures, for `bootstrap`: sorted once, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike
+
+from mixset.errors import InputError
+
+from .anomalies import DETECTION, labelled
+from .calibration import Answers
+from .intervals import Statistic, bootstrap
+
+
+def rms_of(given: Answers, *, last_bin: bool, pictures: int | None = None, bin_size: int = 100) -> Statistic:
+    """The RMS calibration error as a statistic.
+
+    Args:
+        given: the answers; those to several severities lie one after another.
+        last_bin, bin_size: as in `rms_calibration_error`.
+        pictures: how many different ones there are, where each is answered at several severities.
+    """
+    count = len(given.right) if pictures is None else pictures
+    if count < 1 or len(given.right) % count:
+        raise InputError(f"calibration: {len(given.right)} answers are no whole number of answers to {count} pictures")
+    order = np.argsort(given.confidence, kind="stable")
+    picture = (order % count).astype(np.int32)
+    gap = given.confidence[order] - given.right[order]
+
+    def statistic(counts: np.ndarray) -> np.ndarray:
+        values = np.empty(len(counts))
+        _rms(counts, picture, gap, bin_size, last_bin, values)
+        return values
+
+    return statistic
+
+
+def average(statistics: Sequence[Statistic]) -> Statistic:
+    """The mean of several statistics of the same pictures: for RMS on C, whose corruptions share their pictures."""
+    return lambda *counts: np.mean([statistic(*counts) for statistic in statistics], axis=0)
+
+
+def detection_intervals(
+    known: ArrayLike, sets: Mapping[str, ArrayLike], *, seed: int, resamples: int = 1000
+) -> dict[str, dict[str, list[float]]]:
+    """95 % intervals of what `detection` gives: set (or "mean") → measure → [low, high]; arguments are those there.
+
+    The known pictures and each set are resampled apart, the known ones for all sets together.
+    """
+    scores = {name: labelled(known, values)[1] for name, values in sets.items()}
+    count = len(np.asarray(known))
+    orders = {name: np.argsort(-values, kind="stable") for name, values in scores.items()}
+    ends = {name: np.append(np.diff(values[orders[name]]) != 0, True) for name, values in scores.items()}
+
+    def statistic(known_counts: np.ndarray, *set_counts: np.ndarray) -> np.ndarray:
+        values = np.empty((len(known_counts), len(scores) + 1, len(DETECTION)))
+        for number, name in enumerate(scores):
+            counts = np.concatenate([known_counts, set_counts[number]], axis=1)
+            _detect(counts, orders[name], ends[name], count, values[:, number])
+        values[:, -1] = values[:, :-1].mean(axis=1)
+        return values.reshape(len(values), -1)
+
+    sizes = [len(values) - count for values in scores.values()]
+    found = bootstrap(statistic, count, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
+    intervals = found.T.reshape(len(scores) + 1, len(DETECTION), 2).tolist()
+    return {
+        name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip([*scores, "mean"], intervals, strict=True)
+    }
+
+
+@njit(cache=True, nogil=True)
+def _rms(counts, picture, gap, bin_size, last_bin, values):
+    """Fill bins of `bin_size` in the order of confidence, pictures drawn several times as often as they are."""
+    total = len(gap)
+    bins = max(total // bin_size, 1)
+    for row in range(len(counts)):
+        squares, gaps, number = 0.0, 0.0, 0
+        size = bin_size if bins > 1 else total
+        room = size
+        for place in range(total):
+            left = counts[row, picture[place]]
+            while left > 0:
+                taken = min(left, room)
+                gaps += taken * gap[place]
+                left -= taken
+                room -= taken
+                if room == 0:
+                    if last_bin or number < bins - 1:
+                        squares += gaps * gaps / size
+                    number, gaps = number + 1, 0.0
+                    size = bin_size if number < bins - 1 else total - (bins - 1) * bin_size
+                    room = size
+        values[row] = np.sqrt(squares / total)
+
+
+@njit(cache=True, nogil=True)
+def _detect(counts, order, ends, known, values):
+    """AUROC, AUPR and FPR95 by one walk down the scores; `ends` marks the last picture of equal scores."""
+    for row in range(len(counts)):
+        anomalous, total = 0, 0
+        for place in range(counts.shape[1]):
+            total += counts[row, place]
+            anomalous += counts[row, place] if place >= known else 0
+        found, flagged, area, precision, flagged95 = 0, 0, 0.0, 0.0, -1
+        group_found, group_flagged = 0, 0
+        for place in range(len(order)):
+            if order[place] >= known:
+                group_found += counts[row, order[place]]
+            else:
+                group_flagged += counts[row, order[place]]
+            if not ends[place]:
+                continue
+            area += group_flagged * (found + 0.5 * group_found)
+            found += group_found
+            flagged += group_flagged
+            if group_found:
+                precision += group_found * found / (found + flagged)
+            if flagged95 < 0 and found / anomalous >= 0.95:
+                flagged95 = flagged
+            group_found, group_flagged = 0, 0
+        values[row, 0] = area / (anomalous * (total - anomalous))
+        values[row, 1] = precision / anomalous
+        values[row, 2] = flagged95 / (total - anomalous)
