@@ -94,7 +94,7 @@ def make(name: str, setting: Setting) -> Method:
 
 
 def _mix_tensors(pictures: Tensor, draws: AugMixDraws, mixed: Tensor) -> None:
-    """The copies of N pictures (N, H, W, 3) uint8 into (C, N, H, W, 3) float32, position by position of all chains at once."""
+    """The copies of N pictures (N, H, W, 3) uint8 into (C, N, H, W, 3) float32; all chains go on op by op together."""
     copies, width, depth = draws.op.shape[1:]
     # In the order (chain, copy, picture), so that one chain of each copy lies as the copies do.
     op, level, sign = (array.transpose(2, 1, 0, 3).reshape(-1, depth) for array in (draws.op, draws.level, draws.sign))
