@@ -95,15 +95,15 @@ def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
 def _to_rgb(picture: Image.Image) -> np.ndarray:
     picture.seek(0)
     picture.load()
-    turned = ImageOps.exif_transpose(picture)
-    if turned.mode in ("I", "F", "I;16", "I;16L", "I;16B", "I;16N"):
-        grey = _to_8_bits(np.asarray(turned))
+    ImageOps.exif_transpose(picture, in_place=True)  # else it makes a copy of what need not be turned
+    if picture.mode in ("I", "F", "I;16", "I;16L", "I;16B", "I;16N"):
+        grey = _to_8_bits(np.asarray(picture))
         return np.repeat(grey[:, :, None], 3, axis=2)
-    if turned.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in turned.info:
-        turned = turned.convert("RGBA")
-        ground = Image.new("RGBA", turned.size, (0, 0, 0, 255))
-        turned = Image.alpha_composite(ground, turned)
-    return np.array(turned.convert("RGB"))
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(ground, picture)
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _to_8_bits(grey: np.ndarray) -> np.ndarray:

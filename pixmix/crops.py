@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
-from PIL import Image
 
 from mixset.errors import InputError
 
 from . import philox
 from .philox import Key
-from .pictures import as_image, stack
+from .pictures import as_array, stack
+from .resampling import resize_part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,7 +131,8 @@ def random_resized_crop(
     The distribution is torchvision's `RandomResizedCrop` with `RandomHorizontalFlip`, the paper's ImageNet recipe.
 
     Args:
-        pictures: of any sizes; taken one at a time, so they may be decoded on the way.
+        pictures: of any sizes; taken one at a time, so they may be decoded on the way. Arrays (H, W, 3) uint8 are
+            taken as they are.
         key: seed and epoch.
         indices: (N,) the pictures' places in their data set.
         size: S or (H, W) of the result.
@@ -145,10 +146,9 @@ def random_resized_crop(
     height, width = (size, size) if isinstance(size, int) else size
     draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
     result = np.empty((len(draws), height, width, 3), np.uint8)
-    for n, picture in enumerate(map(as_image, pictures)):
-        box = _choose_box(picture.width, picture.height, draws[n, 4:].reshape(_TRIES, 4), scale, ratio)
-        part = np.asarray(picture.crop(box).resize((width, height), Image.Resampling.BILINEAR))
-        result[n] = part[:, ::-1] if flip and draws[n, 0] < 0.5 else part
+    for n, picture in enumerate(map(as_array, pictures)):
+        box = _choose_box(picture.shape[1], picture.shape[0], draws[n, 4:].reshape(_TRIES, 4), scale, ratio)
+        resize_part(picture, box, result[n], mirrored=flip and bool(draws[n, 0] < 0.5))
     return result
 
 

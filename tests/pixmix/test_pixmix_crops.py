@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
@@ -10,6 +12,7 @@ from mixset.errors import InputError
 from pixmix import crops, philox
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.philox import Key
+from pixmix.resampling import resize_part
 
 KEY = Key(seed=3, epoch=1)
 
@@ -65,17 +68,40 @@ def test_resized_crops_have_torchvisions_distribution():
         )
 
 
+def resized(picture, width, height):
+    """Pillow's, the columns first and then the rows: its order for both depends on its release."""
+    return picture.resize((width, picture.height), Image.Resampling.BILINEAR).resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+
+
 def test_resized_crops_are_pillows(photographs):
     pictures = [Image.fromarray(photographs(1, 50 + 3 * n, 70)[0]) for n in range(12)]
     got = random_resized_crop(iter(pictures), KEY, np.arange(12), size=(24, 31))
     assert got.shape == (12, 24, 31, 3) and got.dtype == np.uint8
+    np.testing.assert_array_equal(got, random_resized_crop(map(np.array, pictures), KEY, np.arange(12), size=(24, 31)))
     draws = philox.uniforms(3, 1, np.arange(12), philox.CROP, 44)
     for n, picture in enumerate(pictures):
         box = crops._choose_box(*picture.size, draws[n, 4:].reshape(10, 4), (0.08, 1.0), (3 / 4, 4 / 3))
-        part = np.asarray(picture.crop(box).resize((31, 24), Image.Resampling.BILINEAR))
+        part = np.asarray(resized(picture.crop(box), 31, 24))
         np.testing.assert_array_equal(got[n], part[:, ::-1] if draws[n, 0] < 0.5 else part)
     grey = [Image.new("L", (40, 40), 9), np.full((30, 30), 9, np.uint8)]
     assert (random_resized_crop(grey, KEY, np.arange(2), size=8) == 9).all()
+
+
+@given(data=st.data(), seed=st.integers(0, 999), mirrored=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_parts_of_any_size_are_resized_as_pillow_does(data, seed, mirrored):
+    sides = st.sampled_from([1, 2, 3, 31, 32, 33, 64, 100, 257])
+    height, width, new_height, new_width = (data.draw(sides) for _ in range(4))
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
+    rng = np.random.default_rng(seed)
+    picture = rng.choice(np.array([0, 255, rng.integers(256)], np.uint8), (height, width, 3))
+    got = np.empty((new_height, new_width, 3), np.uint8)
+    resize_part(picture, (left, top, right, bottom), got, mirrored=mirrored)
+    expected = np.asarray(resized(Image.fromarray(picture).crop((left, top, right, bottom)), new_width, new_height))
+    np.testing.assert_array_equal(got, expected[:, ::-1] if mirrored else expected)
 
 
 @pytest.mark.parametrize(
