@@ -6,14 +6,16 @@ import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from mixset.errors import InputError
 
 from .. import philox
-from ..crops import crop_and_flip
-from .base import Method, Setting, as_float
+from ..crops import crop_and_flip, crop_and_flip_tensor
+from ..residents import Resident
+from .base import Method, Setting, as_float, as_images
 from .settings import OESettings
 
 if TYPE_CHECKING:
@@ -43,7 +45,6 @@ class OE(Method):
     """
 
     name = "oe"
-    on_device = False
 
     def __init__(self, settings: OESettings, outliers: np.ndarray, *, size: tuple[int, int]) -> None:
         if outliers.dtype != np.uint8 or outliers.shape[1:] != (*size, 3) or not len(outliers):
@@ -52,15 +53,24 @@ class OE(Method):
                 f"{outliers.shape}; pixmix.outlier_sets.load_outliers brings any pictures to size"
             )
         self.settings, self.outliers = settings, outliers
+        self.resident: Resident | None = None
+        """The outliers on the device of the pictures, once there were some."""
         self.views = 1 + settings.outliers
         self.padding = PADDING if max(size) <= LARGEST_PADDED else 0
 
     def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         numbers = self._numbers(indices)
-        shown = crop_and_flip(
-            self.outliers[self._places(key, numbers)], key, numbers, padding=self.padding, stream=philox.EXPOSURE
-        )
+        shown = self.outliers[self._places(key, numbers)]
+        shown = crop_and_flip(shown, key, numbers, padding=self.padding, stream=philox.EXPOSURE)
         return as_float(np.concatenate([batch, shown]))
+
+    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        numbers = self._numbers(indices)
+        if self.resident is None or self.resident.device != batch.device:
+            self.resident = Resident(self.outliers, batch.device)
+        shown = self.resident.take(self._places(key, numbers))
+        shown = crop_and_flip_tensor(shown, key, numbers, padding=self.padding, stream=philox.EXPOSURE)
+        return as_images(torch.cat([batch, shown]))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The cross entropy of the training pictures, and `weight` times that of the outliers to uniform labels."""
@@ -81,7 +91,7 @@ class OE(Method):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a loader worker gets; of a mapped file only where it is, not its content."""
-        state, outliers = self.__dict__.copy(), self.outliers
+        state, outliers = self.__dict__ | {"resident": None}, self.outliers
         # A slice of a map has the map's offset, not its own; its base is the map, not the file.
         if isinstance(outliers, np.memmap) and isinstance(outliers.base, mmap.mmap) and outliers.flags.c_contiguous:
             state["outliers"] = (outliers.filename, outliers.offset, outliers.shape)

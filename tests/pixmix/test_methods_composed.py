@@ -114,6 +114,9 @@ class Watcher(Method):
     def __init__(self, name, calls, *, number=0, keeps=True):
         self.name, self.calls, self.number, self.keeps = name, calls, number, keeps
 
+    def loss(self, logits, targets):
+        return self.name
+
     def images(self, batch, key, indices):
         self.calls.append((self.name, "images"))
         return batch
@@ -155,11 +158,12 @@ def test_both_parts_see_the_training():
     assert watched(first_keeps=False)[0].on_epoch(4, 2.5)[1] == "cutmix 4"
 
 
-def test_pictures_on_a_device_and_where_they_are_made_are_the_first_parts():
+def test_pictures_are_the_first_parts_and_the_loss_the_seconds():
     both, first, second, calls = watched()
     batch = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
     assert both.images(batch, Key(0), np.arange(2)) is batch
     assert calls == [("cutout", "images")]
+    assert both.loss(batch, batch) == "cutmix"
     assert (both.in_loader, both.on_device) == (True, True)
     for name in ("in_loader", "on_device"):
         first, second = Watcher("cutout", []), Watcher("cutmix", [])

@@ -127,6 +127,19 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
         assert not np.array_equal(views(np.arange(30), other)[1:], made[1:])
 
 
+@pytest.mark.parametrize("side", [32, 80])
+def test_tensors_are_the_arrays(side, photographs):
+    batch, outliers, indices = photographs(12, side, side), photographs(20, side, side, seed=1), np.arange(12) * 5
+    method = exposure(outliers)
+    for key in (Key(1, 2), Key(1, 3)):
+        made = method.images(torch.from_numpy(batch.copy()), key, indices)
+        assert made.dtype == torch.float32
+        np.testing.assert_array_equal(made.numpy(), method.pictures(batch, key, indices))
+    assert method.resident.array is outliers
+    assert pickle.loads(pickle.dumps(method)).resident is None
+    assert method.resident is not None
+
+
 def plain_loss(logits, targets, weight):
     """Cross entropy of the training pictures, and of the outliers with a label that is uniform over the classes."""
     count, classes = len(targets), logits.shape[1]
