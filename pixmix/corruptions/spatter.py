@@ -1,0 +1,85 @@
+"""Spatter: drops of water or of mud on the lens."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .edges import canny, distances, equalize
+from .filters import gaussian
+
+_WATER = np.array([175, 238, 238]) / 255.0  # a pale turquoise
+_MUD = np.array([63, 42, 20]) / 255.0
+_EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
+
+
+def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) -> Fields:
+    return {"liquid": stream.normal(*size)}
+
+
+def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
+    mean, spread, sigma, threshold, amount, mud = parameters
+    liquid = gaussian(mean + spread * fields["liquid"], sigma)
+    if mud:
+        return _add_mud(picture, liquid > threshold, amount)
+    return _add_water(picture, np.where(liquid < threshold, 0, liquid), amount)
+
+
+def _add_mud(picture: Picture, muddy: np.ndarray, sigma: float) -> Picture:
+    cover = gaussian(muddy.astype(np.float64), sigma).astype(np.float32)[:, :, None]
+    cover[cover < 0.8] = 0
+    values = picture.astype(np.float32) / np.float32(255)
+    return to_bytes((values * (1 - cover) + cover * _MUD.astype(np.float32)) * np.float32(255))
+
+
+def _add_water(picture: Picture, liquid: np.ndarray, amount: float) -> Picture:
+    layer = (liquid * 255.0).astype(np.int64).astype(np.uint8)  # above 1 it wraps round, as the original's cast does
+    gloss = layer.astype(np.float32) * _shade(layer)
+    if (brightest := gloss.max()) > 0:
+        gloss *= np.float32(amount) / brightest
+    values = picture.astype(np.float32) / np.float32(255)
+    return to_bytes((values + gloss[:, :, None] * _WATER.astype(np.float32)) * np.float32(255))
+
+
+def _shade(layer: np.ndarray) -> np.ndarray:
+    """Light on the drops' slopes, 0 to 255 in float32: their distance from an edge, embossed."""
+    distance = distances(canny(layer, 50, 150), 20)
+    blurred = (_sum_around(distance.astype(np.float64), ((1, 1, 1),) * 3) * (1 / 9)).astype(np.float32)
+    slopes = np.clip(_sum_around(equalize(blurred.astype(np.uint8)).astype(np.int64), _EMBOSS), 0, 255)
+    return ((2 * _sum_around(slopes, ((1, 1, 1),) * 3) + 9) // 18).astype(np.float32)
+
+
+def _sum_around(values: np.ndarray, weights: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    """The weighted sum of each value and its eight neighbours, mirrored beyond the border."""
+    height, width = values.shape
+    padded = np.pad(values, 1, mode="reflect")
+    total = np.zeros_like(values)
+    for y, row in enumerate(weights):
+        for x, weight in enumerate(row):
+            if weight:
+                total += weight * padded[y : y + height, x : x + width]
+    return total
+
+
+SPATTER = Corruption(
+    name="spatter",
+    number=17,
+    small=(
+        (0.62, 0.1, 0.7, 0.7, 0.5, 0),
+        (0.65, 0.1, 0.8, 0.7, 0.5, 0),
+        (0.65, 0.3, 1, 0.69, 0.5, 0),
+        (0.65, 0.1, 0.7, 0.69, 0.6, 1),
+        (0.65, 0.1, 0.5, 0.68, 0.6, 1),
+    ),
+    large=(
+        (0.65, 0.3, 4, 0.69, 0.6, 0),
+        (0.65, 0.3, 3, 0.68, 0.6, 0),
+        (0.65, 0.3, 2, 0.68, 0.5, 0),
+        (0.65, 0.3, 1, 0.65, 1.5, 1),
+        (0.67, 0.4, 1, 0.65, 1.5, 1),
+    ),
+    draw=_draw,
+    apply=_apply,
+)
+"""Parameters: mean, standard deviation and smoothness of the liquid, the least that is a drop, how bright water is or
+how smooth the edge of mud, and whether it is mud."""
