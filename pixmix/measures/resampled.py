@@ -43,6 +43,24 @@ def average(statistics: Sequence[Statistic]) -> Statistic:
     return lambda *counts: np.mean([statistic(*counts) for statistic in statistics], axis=0)
 
 
+def detection_statistic(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> Statistic:
+    """What `detection` gives as a statistic of the known pictures and of each set: (r, (sets + 1) * measures)."""
+    scores = {name: labelled(known, values)[1] for name, values in sets.items()}
+    count = len(np.asarray(known))
+    orders = [np.argsort(-values, kind="stable") for values in scores.values()]
+    ends = [np.append(np.diff(values[order]) != 0, True) for values, order in zip(scores.values(), orders, strict=True)]
+
+    def statistic(known_counts: np.ndarray, *set_counts: np.ndarray) -> np.ndarray:
+        values = np.empty((len(known_counts), len(orders) + 1, len(DETECTION)))
+        for number, drawn in enumerate(set_counts):
+            counts = np.concatenate([known_counts, drawn], axis=1)
+            _detect(counts, orders[number], ends[number], count, values[:, number])
+        values[:, -1] = values[:, :-1].mean(axis=1)
+        return values.reshape(len(values), -1)
+
+    return statistic
+
+
 def detection_intervals(
     known: ArrayLike, sets: Mapping[str, ArrayLike], *, seed: int, resamples: int = 1000
 ) -> dict[str, dict[str, list[float]]]:
@@ -50,25 +68,12 @@ def detection_intervals(
 
     The known pictures and each set are resampled apart, the known ones for all sets together.
     """
-    scores = {name: labelled(known, values)[1] for name, values in sets.items()}
-    count = len(np.asarray(known))
-    orders = {name: np.argsort(-values, kind="stable") for name, values in scores.items()}
-    ends = {name: np.append(np.diff(values[orders[name]]) != 0, True) for name, values in scores.items()}
-
-    def statistic(known_counts: np.ndarray, *set_counts: np.ndarray) -> np.ndarray:
-        values = np.empty((len(known_counts), len(scores) + 1, len(DETECTION)))
-        for number, name in enumerate(scores):
-            counts = np.concatenate([known_counts, set_counts[number]], axis=1)
-            _detect(counts, orders[name], ends[name], count, values[:, number])
-        values[:, -1] = values[:, :-1].mean(axis=1)
-        return values.reshape(len(values), -1)
-
-    sizes = [len(values) - count for values in scores.values()]
-    found = bootstrap(statistic, count, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
-    intervals = found.T.reshape(len(scores) + 1, len(DETECTION), 2).tolist()
-    return {
-        name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip([*scores, "mean"], intervals, strict=True)
-    }
+    statistic = detection_statistic(known, sets)
+    sizes = [len(np.asarray(values)) for values in (known, *sets.values())]
+    found = bootstrap(statistic, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
+    intervals = found.T.reshape(len(sets) + 1, len(DETECTION), 2).tolist()
+    names = [*sets, "mean"]
+    return {name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip(names, intervals, strict=True)}
 
 
 @njit(cache=True, nogil=True)
