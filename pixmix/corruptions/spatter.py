@@ -22,7 +22,7 @@ def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> P
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     if mud:
         return _add_mud(picture, liquid > threshold, amount)
-    return _add_water(picture, np.where(liquid < threshold, 0, liquid), amount)
+    return add_water(picture, np.where(liquid < threshold, 0, liquid), amount)
 
 
 def _add_mud(picture: Picture, muddy: np.ndarray, sigma: float) -> Picture:
@@ -32,7 +32,8 @@ def _add_mud(picture: Picture, muddy: np.ndarray, sigma: float) -> Picture:
     return to_bytes((values * (1 - cover) + cover * _MUD.astype(np.float32)) * np.float32(255))
 
 
-def _add_water(picture: Picture, liquid: np.ndarray, amount: float) -> Picture:
+def add_water(picture: Picture, liquid: np.ndarray, amount: float) -> Picture:
+    """Lay drops of water on the lens, bright as `amount`; `liquid` is how thick it lies, (H, W) float64, 0 for none."""
     layer = (liquid * 255.0).astype(np.int64).astype(np.uint8)  # above 1 it wraps round, as the original's cast does
     gloss = layer.astype(np.float32) * _shade(layer)
     if (brightest := gloss.max()) > 0:

@@ -1,0 +1,71 @@
+"""What a perturbation is: a sequence of frames of one picture, each a little further along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .base import SMALL, Fields, Picture, Stream
+
+Frames = np.ndarray
+"""(frames, S, S, 3) uint8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation:
+    """One perturbation sequence."""
+
+    name: str
+    """As the official archives spell it."""
+
+    number: int
+    """Of its random stream: 64 and above, another one for each perturbation, and never changed."""
+
+    small: tuple[Any, ...]
+    """The parameters of each frame at sizes up to `SMALL` pixels: CIFAR's."""
+
+    large: tuple[Any, ...]
+    """Those at larger sizes: ImageNet's."""
+
+    draw: Callable[[Stream, int, tuple[Any, ...]], Fields]
+    """(stream, size, parameters) → fields of the whole sequence."""
+
+    apply: Callable[[Picture, int, tuple[Any, ...], Fields], Frames]
+    """(picture, size, parameters, fields) → the frames; the picture given is not changed."""
+
+    uncropped: bool = False
+    """Whether `apply` gets the whole picture, which moves into view from outside the centre, and crops each frame."""
+
+    def parameters(self, size: int) -> tuple[Any, ...]:
+        """Those of each frame at a side of `size` pixels; there are as many frames."""
+        return self.small if size <= SMALL else self.large
+
+    def __call__(self, picture: Picture, *, size: int, seed: int, index: int) -> Frames:
+        """The frames of the picture, number `index` of its set: (frames, size, size, 3) uint8.
+
+        Args:
+            picture: as large as the frames or larger. ImageNet-P takes pictures of a short side of 256 for a `size` of
+                224, CIFAR-P those of the `size` itself.
+        """
+        parameters = self.parameters(size)
+        fields = self.draw(Stream(seed, index, corruption=self.number, severity=0), size, parameters)
+        return self.apply(picture if self.uncropped else centre(picture, size), size, parameters, fields)
+
+
+def no_draw(stream: Stream, size: int, parameters: tuple[Any, ...]) -> Fields:
+    """The `draw` of a perturbation without randomness."""
+    return {}
+
+
+def corner(picture: Picture, size: int) -> tuple[int, int]:
+    """(top, left) of the central square of `size` pixels, rounded as torchvision's CenterCrop rounds."""
+    return round((picture.shape[0] - size) / 2), round((picture.shape[1] - size) / 2)
+
+
+def centre(picture: Picture, size: int) -> Picture:
+    """The central square of `size` pixels, a view."""
+    top, left = corner(picture, size)
+    return picture[top : top + size, left : left + size]

@@ -1,0 +1,118 @@
+"""Picture sets to corrupt: in memory, or read from files as the scripts of the benchmarks read ImageNet's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mixset.errors import InputError
+from mixset.pictures import decode, scale_and_crop
+
+from .base import SMALL, Picture
+from .p_base import centre
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """Pictures with their labels, or some of them in a row.
+
+    Raises:
+        InputError: no pictures, or other numbers of labels or names.
+    """
+
+    name: str
+    """Of the data set."""
+
+    size: int
+    """Side in pixels of what is made."""
+
+    labels: np.ndarray
+    """(N,) whole numbers."""
+
+    array: np.ndarray | None = None
+    """(N, size, size, 3) uint8, for pictures in memory."""
+
+    files: tuple[Path, ...] = ()
+    """N picture files, for those that are read: their short side is scaled to 8/7 of `size`, 256 for 224."""
+
+    names: tuple[str, ...] = ()
+    """CLASS/NAME of each picture, as its files are called; needed for large pictures."""
+
+    first: int = 0
+    """The number of the first of these pictures in the whole set, by which their randomness goes."""
+
+    def __post_init__(self) -> None:
+        count = len(self.files if self.array is None else self.array)
+        if not count or count != len(self.labels) or (self.names and count != len(self.names)):
+            raise InputError(f"data set {self.name}: {count} pictures and {len(self.labels)} labels; it needs as many")
+        if self.size > SMALL and not self.names:
+            raise InputError(f"data set {self.name}: pictures of {self.size} px need names, for they become files")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, start: int, stop: int) -> Source:
+        """The pictures from `start` up to, but without, `stop`; cheap to send to another process."""
+        return Source(
+            name=self.name,
+            size=self.size,
+            labels=self.labels[start:stop],
+            array=None if self.array is None else self.array[start:stop],
+            files=self.files[start:stop],
+            names=self.names[start:stop],
+            first=self.first + start,
+        )
+
+    def uncropped(self, index: int) -> Picture:
+        """A picture as large as there is of it: what is in memory as it is, a file's before its centre is cropped."""
+        if self.array is not None:
+            return self.array[index]
+        picture, short = _read(self.files[index]), self.size * 8 // 7
+        height, width = picture.shape[:2]
+        shape = (short, short * width // height) if height <= width else (short * height // width, short)
+        return scale_and_crop(picture, shape)
+
+    def cropped(self, index: int) -> Picture:
+        """A picture, (size, size, 3) uint8."""
+        return np.ascontiguousarray(centre(self.uncropped(index), self.size))
+
+    def fingerprint(self) -> str:
+        """SHA-256 by which another set of the same name is told: of arrays, or of files' names and lengths."""
+        digest = hashlib.sha256(np.asarray(self.labels, np.int64).tobytes())
+        if self.array is not None:
+            digest.update(np.ascontiguousarray(self.array))
+        for name, file in zip(self.names, self.files, strict=False):
+            digest.update(f"{name} {_length(file)}\n".encode())
+        return digest.hexdigest()
+
+
+def _read(file: Path) -> Picture:
+    """The picture in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
+    try:
+        return decode(file)
+    except InputError as error:
+        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
+
+
+def _length(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise InputError(f"picture {file}: {(error.strerror or 'not readable').lower()}") from None
+
+
+def file_names(classes: Sequence[str], files: Sequence[Path], roots: Sequence[Path]) -> tuple[str, ...]:
+    """CLASS/NAME for each file: its path within its class's folder without the suffix, which stays where two would be
+    called the same."""
+    stems = [
+        f"{name.replace('/', '_')}/{'_'.join(file.relative_to(root).with_suffix('').parts)}"
+        for name, file, root in zip(classes, files, roots, strict=True)
+    ]
+    taken: dict[str, int] = {}
+    for stem in stems:
+        taken[stem] = taken.get(stem, 0) + 1
+    return tuple(stem if taken[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True))
