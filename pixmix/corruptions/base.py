@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from mixset.errors import InputError
+
 from .. import philox
 
 SMALL = 64
@@ -40,6 +42,8 @@ class Stream:
     def uniform(self, *shape: int) -> np.ndarray:
         """Uniform numbers in the open interval (0, 1), float64; without a shape a single one, shape ()."""
         count = int(np.prod(shape, dtype=np.int64))
+        if count == 0:
+            return np.empty(shape)
         words = philox.words(self._key, self._picture, philox.CORRUPTION, count, first=self._used)
         self._used += -(-count // 4) * 4
         return ((words[0] + 0.5) * 2.0**-32).reshape(shape)
@@ -80,11 +84,23 @@ class Corruption:
     """(picture, parameters, fields) → the corrupted picture; the picture given is not changed."""
 
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
-        """Of severity 1 to 5 for pictures of `size` (H, W)."""
+        """Of severity 1 to 5 for pictures of `size` (H, W).
+
+        Raises:
+            InputError: another severity.
+        """
+        if severity not in (1, 2, 3, 4, 5):
+            raise InputError(f"severity: 1, 2, 3, 4 or 5 is needed, got {severity!r}")
         return (self.small if max(size) <= SMALL else self.large)[severity - 1]
 
     def __call__(self, picture: Picture, *, severity: int, seed: int, index: int) -> Picture:
-        """The picture, number `index` of its set, corrupted: (H, W, 3) uint8."""
+        """The picture, number `index` of its set, corrupted: (H, W, 3) uint8.
+
+        Raises:
+            InputError: it is not (H, W, 3) uint8, or the severity is not one of the five.
+        """
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+            raise InputError(f"{self.name}: a picture (H, W, 3) uint8 is needed, got {picture.shape} {picture.dtype}")
         size = (picture.shape[0], picture.shape[1])
         parameters = self.parameters(severity, size)
         stream = Stream(seed, index, corruption=self.number, severity=severity)

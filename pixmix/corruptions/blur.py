@@ -52,8 +52,6 @@ def _draw_glass(stream: Stream, size: tuple[int, int], parameters: tuple[float, 
     """Where each pixel gets its value from, (rounds, H − 2·reach, W − 2·reach, 2) in the order of the walk."""
     _, reach, rounds = parameters
     height, width = max(size[0] - 2 * reach, 0), max(size[1] - 2 * reach, 0)
-    if not height or not width:
-        return {"steps": np.zeros((0, height, width, 2), np.int64)}
     return {"steps": stream.integers(-reach, reach, rounds, height, width, 2)}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from numba import njit
 
 from .base import Corruption, Fields, Picture, draws_nothing, to_bytes

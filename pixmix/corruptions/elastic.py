@@ -57,7 +57,7 @@ def _mirror(place, size):
 
 @njit(cache=True, nogil=True)
 def _displace(values, down, along, result):
-    """Each pixel read anew at its place and (down, along) float32, linear as SciPy's `map_coordinates` with `reflect`."""
+    """Each pixel read anew, (down, along) float32 away, as by SciPy's linear `map_coordinates` with `reflect`."""
     height, width = values.shape[:2]
     for y in range(height):
         for x in range(width):
@@ -130,4 +130,5 @@ ELASTIC_TRANSFORM = Corruption(
     draw=_draw,
     apply=_apply,
 )
-"""Parameters: strength and smoothness of the field and the corners' shift, by the smaller side, and a factor for all."""
+"""Parameters: strength and smoothness of the field and the corners' shift, as parts of the smaller side, and a factor
+for that."""

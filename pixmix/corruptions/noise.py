@@ -32,7 +32,8 @@ def _add_normal(picture: Picture, sigma: float, fields: Fields) -> Picture:
 
 def _add_speckles(picture: Picture, sigma: float, fields: Fields) -> Picture:
     values = picture / 255.0
-    return to_bytes((values + values * (sigma * fields["noise"])) * 255.0)
+    values += values * (sigma * fields["noise"])
+    return to_bytes(values * 255.0)
 
 
 def _count_photons(picture: Picture, photons: float, fields: Fields) -> Picture:
