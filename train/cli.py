@@ -39,9 +39,17 @@ def _report(arguments: list[str]) -> None:
     print(f"wrote {report(config)}")
 
 
+def _corrupt(arguments: list[str]) -> None:
+    from .corrupt import CorruptConfig, corrupt
+
+    config = parse(CorruptConfig, "pixmix corrupt", arguments)
+    print(f"wrote {corrupt(config)}")
+
+
 COMMANDS: Commands = {
     "train": ("train a classifier and measure how safe it is", _train),
     "show": ("draw what PixMix and the other methods make of a picture", _show),
+    "corrupt": ("write the corruptions of C, C-bar or P for any pictures, or draw them", _corrupt),
     "report": ("print the table of some runs and write a page about them", _report),
 }
 HELP = """usage: pixmix COMMAND ...

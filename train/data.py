@@ -107,6 +107,33 @@ def load_data(name: str, *, size: int | None = None, folder: Path = Path("data")
     return DATASETS[name](size or 32, folder)
 
 
+def load_test(name: str, *, size: int | None = None, folder: Path = Path("data")) -> tuple[tuple[str, ...], Pictures]:
+    """Classes and test pictures of the data set called `name`; arguments and errors as of `load_data`.
+
+    A folder is read without its training pictures, and needs none: it may also be one of class folders alone.
+    """
+    if not name.startswith("folder:"):
+        data = load_data(name, size=size, folder=folder)
+        return data.classes, data.test
+    root = Path(name.removeprefix("folder:"))
+    part = test_folder(root)
+    classes = tuple(_subfolders(root / "train" if part != root and (root / "train").is_dir() else part))
+    files, labels = _class_folders(part, classes)
+    size = size or _own_size(files[0])
+    if size <= IN_MEMORY:
+        return classes, Pictures(labels, size, array=_read_all(files, size))
+    return classes, Pictures(labels, size, files=files)
+
+
+def test_folder(root: Path) -> Path:
+    """The folder with the class folders of a folder's test pictures: its test/ or, without one, itself."""
+    if (root / "test").is_dir():
+        return root / "test"
+    if not root.is_dir() or _subfolders(root) in ([], ["train"]):
+        raise InputError(f"folder:{root}: has no test/ with a folder a class, and no class folders itself")
+    return root
+
+
 def _digits(size: int, folder: Path) -> TrainingData:
     """scikit-learn's 1,797 handwritten digits of 8 x 8, half of each class for testing."""
     from sklearn.datasets import load_digits
@@ -187,9 +214,7 @@ def _folder(root: Path, size: int | None) -> TrainingData:
     if unknown:
         raise InputError(f"folder:{root}: test/ has the class {unknown[0]} that train/ lacks")
     train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
-    if size is None:
-        side = min(read(train[0][0]).shape[:2])
-        size = side if side <= IN_MEMORY else 224
+    size = size or _own_size(train[0][0])
     name = root.resolve().name
     if size <= IN_MEMORY:
         halves = [Pictures(labels, size, array=_read_all(files, size)) for files, labels in (train, test)]
@@ -198,6 +223,11 @@ def _folder(root: Path, size: int | None) -> TrainingData:
     return TrainingData(
         name=name, classes=classes, train=halves[0], test=halves[1], mean=IMAGENET_MEAN, std=IMAGENET_STD
     )
+
+
+def _own_size(file: Path) -> int:
+    side = min(read(file).shape[:2])
+    return side if side <= IN_MEMORY else 224
 
 
 def with_copies(data: TrainingData, path: Path) -> TrainingData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +106,12 @@ def _length(file: Path) -> int:
         raise InputError(f"picture {file}: {(error.strerror or 'not readable').lower()}") from None
 
 
-def file_names(classes: Sequence[str], files: Sequence[Path], roots: Sequence[Path]) -> tuple[str, ...]:
-    """CLASS/NAME for each file: its path within its class's folder without the suffix, which stays where two would be
-    called the same."""
-    stems = [
-        f"{name.replace('/', '_')}/{'_'.join(file.relative_to(root).with_suffix('').parts)}"
-        for name, file, root in zip(classes, files, roots, strict=True)
-    ]
-    taken: dict[str, int] = {}
-    for stem in stems:
-        taken[stem] = taken.get(stem, 0) + 1
+def file_names(files: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """CLASS/NAME of picture files in the class folders of `root`: what lies deeper gets _ for /.
+
+    The suffix goes, but stays where two names would be the same without.
+    """
+    parts = [file.relative_to(root).parts for file in files]
+    stems = [f"{kind}/{Path('_'.join(rest)).stem}" for kind, *rest in parts]
+    taken = Counter(stems)
     return tuple(stem if taken[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True))

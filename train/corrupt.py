@@ -1,0 +1,114 @@
+"""`pixmix corrupt`: what to corrupt, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from mixset.errors import InputError
+
+if TYPE_CHECKING:
+    from pixmix.corruptions.sources import Source
+
+FIGURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptConfig:
+    """Write the corruptions of a benchmark for any labelled pictures, in the official layouts; or show them.
+
+    Interrupted, the same command goes on. What becomes of a picture is a function of the seed, the picture's number,
+    corruption and severity alone.
+
+    Examples:
+
+    pixmix corrupt cifar100 CIFAR-100-C-Bar --suite cbar
+
+    pixmix corrupt folder:flowers flowers-c --size 224 --corruptions fog snow motion_blur
+
+    pixmix corrupt digits digits-p --suite p
+
+    pixmix corrupt --show dog.jpg corruptions.png --suite c --extra
+    """
+
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
+    """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/: its test
+    pictures. With --show, a picture."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The folder to write, made when missing. With --show, the figure to write."""
+    suite: Literal["c", "cbar", "p"] = "c"
+    """c: the 15 corruptions of ImageNet-C and CIFAR-C at 5 severities; cbar: the 10 of their C-bar; p: the 10 sequences
+    of ImageNet-P and CIFAR-P."""
+    size: int | None = None
+    """Side in pixels; by default the data set's own (folders of large pictures, and --show: 224). Up to 64 what is made
+    has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video) each."""
+    corruptions: tuple[str, ...] = ()
+    """Some by name, also those that --extra adds and harder noises such as gaussian_noise_2; an unknown name gets the
+    list."""
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Some of 1 to 5. An .npy file with others than all five is shorter than the official ones."""
+    extra: bool = False
+    """With the four of C or P that were made for validation; of C-bar the five that the other size's list has."""
+    frost: Path | None = None
+    """A folder with frost1.png to frost5.jpg of ImageNet-C's authors, where the package that has them is not
+    installed."""
+    seed: int = 0
+    """Of all that is drawn. The official archives were drawn without a seed, so none gives their pixels."""
+    workers: int | None = None
+    """Processes; by default one for each core. Their number does not change a byte."""
+    data: Path = Path("data")
+    """Where downloaded data sets are kept."""
+    show: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Draw a figure of one picture instead: a row for each corruption, a column for each severity (of sequences, some
+    frames)."""
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not 8 <= self.size <= 1024:
+            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        if not 0 <= self.seed < 2**64:
+            raise InputError(f"--seed {self.seed}: a whole number from 0 to 2**64 - 1 is needed")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"--workers {self.workers}: at least 1 is needed")
+        if self.show and self.out.suffix.lower() not in FIGURES:
+            raise InputError(f"pixmix corrupt --show: the figure {self.out} must end in .png, .jpg or .webp")
+
+
+def corrupt(config: CorruptConfig) -> Path:
+    """Write what `config` says and return the folder, or with `show` the figure."""
+    if config.show:
+        from .corruption_figure import show
+
+        return show(config)
+    from pixmix.corruptions.job import corrupt as write
+
+    return write(
+        load_source(config),
+        config.out,
+        suite=config.suite,
+        corruptions=config.corruptions,
+        severities=config.severities,
+        extra=config.extra,
+        frost=config.frost,
+        seed=config.seed,
+        workers=config.workers,
+    )
+
+
+def load_source(config: CorruptConfig) -> Source:
+    """The test pictures of the config's data set."""
+    from pixmix.corruptions.base import SMALL
+    from pixmix.corruptions.sources import Source, file_names
+
+    from .data import load_test, test_folder
+
+    classes, test = load_test(config.dataset, size=config.size, folder=config.data)
+    names: tuple[str, ...] = ()
+    if test.size > SMALL and test.array is None:
+        names = file_names(test.files, test_folder(Path(config.dataset.removeprefix("folder:"))))
+    elif test.size > SMALL:
+        names = tuple(f"{classes[label].replace('/', '_')}/{index:05d}" for index, label in enumerate(test.labels))
+    name = config.dataset
+    return Source(name=name, size=test.size, labels=test.labels, array=test.array, files=tuple(test.files), names=names)
