@@ -1,5 +1,30 @@
-"""Readers of the picture sets that users already have, in their official layouts."""
+"""Readers of the picture sets that users already have, in their official layouts, and of those this package makes.
 
-from .classes import imagenet_wnids
+What they give is what `pixmix.evaluate` takes: memory-mapped (N, H, W, 3) uint8 arrays with labels, or sequences of
+(picture, label) that are read from files when asked for. What is missing or wrong is an InputError that names all of
+it, or, with `partial=True`, is left out and listed in `problems`.
+"""
 
-__all__ = ["imagenet_wnids"]
+from .classes import imagenet_wnids, read_class_folders
+from .corrupted import CorruptedSet
+from .files import PictureFiles
+from .outliers import OutlierSets, open_outliers, take
+from .perturbed import PerturbedSet
+from .renditions import RenditionSet
+from .transforms import IMAGENET, Transform
+from .videos import VideoFiles
+
+__all__ = [
+    "IMAGENET",
+    "CorruptedSet",
+    "OutlierSets",
+    "PerturbedSet",
+    "PictureFiles",
+    "RenditionSet",
+    "Transform",
+    "VideoFiles",
+    "imagenet_wnids",
+    "open_outliers",
+    "read_class_folders",
+    "take",
+]

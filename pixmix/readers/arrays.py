@@ -1,0 +1,53 @@
+"""Arrays of small pictures in `.npy` files, memory-mapped and never unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mixset.errors import InputError
+
+LABELS = "labels.npy"
+
+
+def open_array(path: Path, form: str) -> np.ndarray:
+    """A memory-mapped uint8 array.
+
+    Args:
+        form: what its axes are, for messages: as many as it must have.
+
+    Raises:
+        InputError: it is missing, cut short, no array of numbers, or of another type or number of axes.
+    """
+    array = _load(path, mmap_mode="r")
+    axes = form.count(",") + 1
+    if array.dtype != np.uint8 or array.ndim != axes or 0 in array.shape:
+        raise InputError(f"{path.name}: holds {array.dtype} {array.shape}, needed is {form} uint8")
+    return array
+
+
+def open_pictures(path: Path) -> np.ndarray:
+    """A memory-mapped (N, H, W, 3) uint8 array of pictures; raises as `open_array`."""
+    array = open_array(path, "(N, H, W, 3)")
+    if array.shape[3] != 3:
+        raise InputError(f"{path.name}: holds {array.shape}, needed is (N, H, W, 3) uint8")
+    return array
+
+
+def open_labels(path: Path) -> np.ndarray:
+    """(N,) int64 class numbers; raises as `open_array`."""
+    labels = _load(path, mmap_mode=None)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
+        raise InputError(f"{path.name}: holds {labels.dtype} {labels.shape}, needed are (N,) class numbers")
+    return labels.astype(np.int64)
+
+
+def _load(path: Path, mmap_mode: str | None) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)  # type: ignore[call-overload]
+    except FileNotFoundError:
+        raise InputError(f"{path.name}: missing") from None
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path.name}: cut short or no array of numbers ({reason})") from None

@@ -1,0 +1,205 @@
+"""CIFAR-10/100-C, ImageNet-C, C̄ and what has their layouts: arrays by corruption, or folders by severity and class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixset.errors import InputError
+
+from ..corruptions.base import SMALL
+from ..corruptions.cbar import CBAR
+from ..corruptions.suites import SUITES, standard
+from .arrays import LABELS, open_labels, open_pictures
+from .classes import Listing, class_numbers, list_classes, list_folders, names_and_labels
+from .files import PictureFiles
+from .members import archives, check_root, find_arrays, find_folders, source_of
+from .problems import listed, settle
+from .transforms import benchmark
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+Pictures = tuple[np.ndarray, np.ndarray] | PictureFiles
+"""What `pixmix.evaluate` takes: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (picture, label)."""
+
+
+class CorruptedSet:
+    """The pictures of suite c or cbar by corruption and severity.
+
+    Arrays: `CORRUPTION.npy`, (severities · N, H, W, 3) uint8 severity by severity, beside `labels.npy`. Folders:
+    `CORRUPTION/SEVERITY/CLASS/PICTURE`, also below groups (`noise/gaussian_noise`), with severities 1 to 5 or, in C̄,
+    the raw values its script writes (`2.35`). Every severity must hold the same pictures.
+
+    Args:
+        root: the folder of the set.
+        suite: "c" or "cbar".
+        resize: for folders, enlarge and crop as the paper's code does; see `transforms.benchmark`.
+        size: side that is cropped from pictures in folders; by default 224, or as a made set says of itself.
+        classes: names of class folders by class number; by default their sorted names.
+        partial: leave out what is missing or wrong and list it in `problems`.
+
+    Raises:
+        InputError: no such set; or, without `partial`, anything missing, unknown, cut short or of another number: one
+            line for all.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        suite: str,
+        *,
+        resize: bool = False,
+        size: int | None = None,
+        classes: Sequence[str] | None = None,
+        partial: bool = False,
+    ) -> None:
+        if suite not in ("c", "cbar"):
+            raise InputError(f"suite {suite}: no suite of corruptions; they are c and cbar")
+        self.root, self.suite = Path(root), suite
+        check_root(self.root)
+        self.source: dict[str, Any]
+        """"source" is "official", or "generated" with all that a made set's pictures are a function of."""
+        self.source, recipe = source_of(self.root, suite)
+        self.classes: tuple[str, ...] | None = None
+        """Names of the class folders by class number; None for arrays."""
+        self._sets: dict[str, dict[int, Pictures]] = {}
+        paths, unknown = find_arrays(self.root, SUITES[suite])
+        problems = [f"{name}: unknown name" for name in unknown]
+        if paths:
+            side = self._read_arrays(paths, recipe, problems)
+        else:
+            paths, unknown = find_folders(self.root, SUITES[suite])
+            problems += [f"{name}: unknown name" for name in unknown]
+            side = size or (224 if recipe is None else recipe["size"])
+            self._read_folders(paths, recipe, benchmark(side, resize), classes, problems)
+        names = standard(suite, side)
+        missing = [f"{name}: missing" for name in names if name not in paths]
+        if missing and (packed := archives(self.root)):
+            missing.append(f"unpack {listed(packed)} first")
+        self.problems = settle(self.root, [*missing, *problems], partial)
+        """What is left out, and why."""
+        self.corruptions = tuple(name for name in names if name in self._sets)
+        """Those of the benchmark, of which its mean is taken, in its order."""
+        self.extra = tuple(name for name in SUITES[suite] if name in self._sets and name not in names)
+        """The others of the suite that are there."""
+        if not self.corruptions:
+            raise InputError(f"{self.root}: none of the corruptions of suite {suite} is whole: {listed(self.problems)}")
+
+    def severities(self, corruption: str) -> tuple[int, ...]:
+        """Those of a corruption that are there, ascending."""
+        return tuple(sorted(self._of(corruption)))
+
+    def pictures(self, corruption: str, severity: int) -> Pictures:
+        """The pictures of a corruption at a severity, in the order of the set; InputError where they are not there."""
+        sets = self._of(corruption)
+        if severity not in sets:
+            there = ", ".join(map(str, sorted(sets)))
+            raise InputError(f"{self.root}: {corruption} has no severity {severity}; there are {there}")
+        return sets[severity]
+
+    def _of(self, corruption: str) -> dict[int, Pictures]:
+        if corruption not in self._sets:
+            raise InputError(f"{self.root}: no corruption {corruption}; there are {', '.join(self._sets)}")
+        return self._sets[corruption]
+
+    def _read_arrays(self, paths: Mapping[str, Path], recipe: Mapping[str, Any] | None, problems: list[str]) -> int:
+        """Cut each array into its severities; the side of the pictures."""
+        try:
+            labels = open_labels(next(iter(paths.values())).parent / LABELS)
+        except InputError as error:
+            raise InputError(f"{self.root}: {error}; it belongs beside the arrays") from None
+        steps = SEVERITIES if recipe is None else tuple(recipe["severities"])
+        count, rest = divmod(len(labels), len(steps))
+        if rest:
+            raise InputError(
+                f"{self.root}: {LABELS} has {len(labels):,} labels, no multiple of {len(steps)} severities"
+            )
+        side = SMALL
+        for name, path in paths.items():
+            try:
+                array = open_pictures(path)
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            whole, rest = divmod(len(array), count)
+            if rest or whole > len(steps):
+                problems.append(f"{path.name}: {len(array):,} pictures, {LABELS} has {len(labels):,}")
+                continue
+            if whole < len(steps):
+                absent = ", ".join(str(step) for step in steps[whole:])
+                problems.append(f"{path.name}: severity {absent} missing ({len(array):,} of {len(labels):,} pictures)")
+            side = array.shape[1]
+            rows = [slice(number * count, (number + 1) * count) for number in range(whole)]
+            parts = {step: (array[part], labels[part]) for step, part in zip(steps, rows, strict=False)}
+            if parts:
+                self._sets[name] = dict(parts)
+        return side
+
+    def _read_folders(
+        self,
+        paths: Mapping[str, Path],
+        recipe: Mapping[str, Any] | None,
+        fit: Any,
+        classes: Sequence[str] | None,
+        problems: list[str],
+    ) -> None:
+        """List each severity's pictures; the severity with most of them says which there should be."""
+        steps = SEVERITIES if recipe is None else tuple(recipe["severities"])
+        listings: dict[tuple[str, int], tuple[Path, Listing]] = {}
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # 75 times 50,000 names would be a third of a gigabyte
+        for name, path in paths.items():
+            folders = severity_folders(self.suite, name, list_folders(path))
+            problems += [f"{name}/{folder}: no severity" for folder, step in folders.items() if step not in steps]
+            absent = [str(step) for step in steps if step not in folders.values()]
+            if absent:
+                problems.append(f"{name}: severity {', '.join(absent)} missing")
+            for folder, step in folders.items():
+                if step in steps:
+                    listing = list_classes(path / folder)
+                    listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in listing.items()}
+        whole = max((listing for _, listing in listings.values()), key=_count, default={})
+        numbers = class_numbers(list(whole), classes, self.root)
+        names, labels = names_and_labels(whole, numbers)
+        self.classes = tuple(numbers)
+        for (name, step), (path, listing) in listings.items():
+            if whole and listing == whole:
+                self._sets.setdefault(name, {})[step] = PictureFiles(path, names, labels, fit)
+            else:
+                problems.append(f"{path.relative_to(self.root)}: {_difference(listing, whole)}")
+
+
+def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[str, int]:
+    """The severity of each folder of a corruption: its number, or the place of a raw value in C̄'s list; 0 for neither.
+
+    Folders 1 to 5 are severities. Any other number makes all of them raw values of C̄; its script writes two digits
+    after the point, so that its 1.00 and a severity 1 are told apart.
+    """
+    numbers = [name for name in names if _number(name)]
+    if suite == "cbar" and not {*numbers} <= {*"12345"}:
+        places = {float(value): place for place, value in enumerate(CBAR[corruption].large, 1)}
+        return {name: places.get(float(name), 0) if name in numbers else 0 for name in names}
+    return {name: int(name) if name in {*"12345"} else 0 for name in names}
+
+
+def _number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _count(listing: Listing) -> int:
+    return sum(map(len, listing.values()))
+
+
+def _difference(listing: Listing, whole: Listing) -> str:
+    """How a listing differs from the one it should equal."""
+    there, needed = ({f"{name}/{file}" for name, files in each.items() for file in files} for each in (listing, whole))
+    if needed - there:
+        return f"{len(there):,} pictures, others have {len(needed):,} (missing: {listed(sorted(needed - there), 1)})"
+    return f"{len(there):,} pictures that are not those of the others ({listed(sorted(there - needed), 1)})"

@@ -1,0 +1,71 @@
+"""Pictures in files, read when they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mixset.errors import InputError
+from mixset.pictures import stamp
+
+_BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError)
+_BROKEN += (MemoryError, struct.error, zlib.error, Image.DecompressionBombError)
+
+Fit = Callable[[Image.Image], np.ndarray]
+"""An RGB picture to (S, S, 3) uint8: a `Transform`."""
+
+
+def read_picture(path: Path, fit: Fit) -> np.ndarray:
+    """The picture in a file as (S, S, 3) uint8.
+
+    As the benchmarks' own code reads it: converted to RGB by Pillow, not turned by what EXIF says.
+
+    Raises:
+        InputError: it cannot be read, with its name.
+    """
+    try:
+        with Image.open(path) as picture:
+            return fit(picture.convert("RGB"))
+    except InputError as error:
+        raise InputError(f"picture {path}: {error}") from None
+    except _BROKEN as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"picture {path}: broken or no picture ({reason}); fetch it again") from None
+
+
+class PictureFiles(Sequence[tuple[np.ndarray, int]]):
+    """Labelled pictures in files; `self[i]` is the picture, (S, S, 3) uint8, and its label.
+
+    Args:
+        root: the folder they are below.
+        names: where each is below it.
+        labels: (N,) class numbers, −1 for what has none.
+        fit: what makes them one size.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], labels: np.ndarray, fit: Fit) -> None:
+        self.root, self.names, self.labels, self.fit = root, names, labels.astype(np.int64), fit
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return read_picture(self.root / self.names[index], self.fit), int(self.labels[index])
+
+    def take(self, places: np.ndarray) -> PictureFiles:
+        """Those at `places`, (n,) whole numbers."""
+        return PictureFiles(self.root, [self.names[place] for place in places], self.labels[places], self.fit)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of names, labels, lengths and times of the files, and of what is done to them; reads no picture."""
+        digest = hashlib.sha256(f"{self.fit}\n".encode())
+        digest.update(self.labels.tobytes())
+        for name in self.names:
+            digest.update("{}\0{}\0{}\n".format(name, *stamp(self.root / name)).encode())
+        return digest.hexdigest()

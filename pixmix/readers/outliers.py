@@ -1,0 +1,179 @@
+"""Real out-of-distribution sets at the test set's size: folders of pictures, arrays, SVHN's and CIFAR's own files.
+
+The synthetic ones are made in `pixmix.outliers`.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.io import loadmat
+
+from mixset.errors import InputError
+from mixset.pictures import list_pictures
+
+from .arrays import open_pictures
+from .files import PictureFiles
+from .members import check_root
+from .problems import settle
+from .transforms import Transform
+
+BENCHMARK = ("textures", "svhn", "places69")
+"""The photographs among the six sets of the paper's supplement, section B."""
+
+SVHN = "test_32x32.mat"
+CIFAR = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100"}
+"""Folders that torchvision unpacks, and its names for what is in them."""
+_NAMES = {"dtd": "textures", "cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
+
+
+class ArrayPictures(Sequence[tuple[np.ndarray, int]]):
+    """Pictures of an (N, H, W, 3) uint8 array made another size when they are asked for; labels are −1."""
+
+    def __init__(self, array: np.ndarray, fit: Transform) -> None:
+        self.array, self.fit = array, fit
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index):
+        return self.fit(Image.fromarray(np.ascontiguousarray(self.array[index]))), -1
+
+    def take(self, places: np.ndarray) -> ArrayPictures:
+        """Those at `places`, (n,) whole numbers."""
+        return ArrayPictures(self.array[places], self.fit)
+
+
+Outliers = tuple[np.ndarray, np.ndarray] | PictureFiles | ArrayPictures
+"""What `pixmix.evaluate` takes as pictures with labels, which are −1."""
+
+
+class OutlierSets:
+    """The out-of-distribution sets in a folder, each a folder of pictures, an array or a file below it.
+
+    Every entry is a set and called by its name in lower case: `textures` (or `dtd`), `svhn`, `places69`, `lsun`,
+    `imagenet`, `cifar-100-python`, or any other.
+
+    Args:
+        sets: the folder, or paths by name.
+        size: side of the in-distribution pictures.
+        partial: leave out sets that are missing or broken and list them in `problems`.
+
+    Raises:
+        InputError: no such folder; or, without `partial`, one of `BENCHMARK` missing or a set that cannot be read.
+    """
+
+    def __init__(
+        self, sets: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]], size: int, *, partial: bool = False
+    ) -> None:
+        if isinstance(sets, Mapping):
+            where, paths = "out-of-distribution sets", {name: Path(path) for name, path in sets.items()}
+        else:
+            where, paths = str(sets), _entries(Path(sets))
+        problems = [f"{name}: missing" for name in BENCHMARK if name not in paths]
+        self._sets: dict[str, Outliers] = {}
+        for name, path in paths.items():
+            try:
+                self._sets[name] = open_outliers(path, size)
+            except InputError as error:
+                problems.append(str(error))
+        self.problems = settle(where, problems, partial)
+        """What is left out, and why."""
+        self.names = tuple(name for name in BENCHMARK if name in self._sets)
+        """Those of the benchmark, of which with the synthetic ones its mean is taken."""
+        self.extra = tuple(name for name in self._sets if name not in BENCHMARK)
+        """The others that are there."""
+
+    def pictures(self, name: str) -> Outliers:
+        """The pictures of a set, all of them; InputError where it is not there."""
+        if name not in self._sets:
+            raise InputError(f"no out-of-distribution set {name}; there are {', '.join(self._sets) or 'none'}")
+        return self._sets[name]
+
+
+def open_outliers(path: Path, size: int) -> Outliers:
+    """The pictures at `path`: a folder of them in any nesting, `.npy`, SVHN's `.mat` or torchvision's CIFAR.
+
+    Their shorter side is scaled to `size` and the centre cropped, where they are not of that size.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    fit = Transform(crop=size, resize=size)
+    if path.is_dir() and (path / SVHN).exists():
+        path = path / SVHN
+    array = None
+    if path.suffix == ".npy" and path.is_file():
+        array = open_pictures(path)
+    elif path.suffix == ".mat" and path.is_file():
+        array = _read_svhn(path)
+    elif (folder := _cifar_in(path)) is not None:
+        array = _read_cifar(folder)
+    if array is not None:
+        labels = np.full(len(array), -1)
+        return (array, labels) if array.shape[1:3] == (size, size) else ArrayPictures(array, fit)
+    if not path.is_dir():
+        raise InputError(f"{path}: no folder of pictures, .npy array or .mat file")
+    names = [file.relative_to(path).as_posix() for file in list_pictures(path)]
+    if not names:
+        raise InputError(f"{path}: holds no pictures")
+    return PictureFiles(path, names, np.full(len(names), -1), fit)
+
+
+def take(pictures: Outliers, places: np.ndarray) -> Outliers:
+    """The pictures of a set at `places`, those that `measures.outlier_places` gives, in the form they have."""
+    if isinstance(pictures, tuple):
+        array, labels = pictures
+        return array[places], labels[places]
+    return pictures.take(places)
+
+
+def _entries(root: Path) -> dict[str, Path]:
+    """What lies in a folder of sets, by name."""
+    check_root(root)
+    found: dict[str, Path] = {}
+    for path in sorted(root.iterdir()):
+        if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".npy", ".mat")):
+            continue
+        stem = (path.name if path.is_dir() else path.stem).lower()
+        name = _NAMES.get(stem, stem)
+        if name in found:
+            raise InputError(f"{root}: {found[name].name} and {path.name} are both {name}; leave one there")
+        found[name] = path
+    return found
+
+
+def _read_svhn(path: Path) -> np.ndarray:
+    """The pictures of SVHN's file, (N, 32, 32, 3) uint8; they are stored with the number last."""
+    try:
+        array = loadmat(path, variable_names=["X"])["X"]
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, EOFError, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: cut short or no pictures of SVHN ({reason}); fetch it again") from None
+    if array.ndim != 4 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
+        raise InputError(f"{path}: X holds {array.dtype} {array.shape}, needed is (H, W, 3, N) uint8")
+    return np.ascontiguousarray(array.transpose(3, 0, 1, 2))
+
+
+def _cifar_in(path: Path) -> Path | None:
+    """The folder that torchvision unpacked, `path` itself or in it."""
+    return next(
+        (folder for folder in (path, *(path / name for name in CIFAR)) if folder.name in CIFAR and folder.is_dir()),
+        None,
+    )
+
+
+def _read_cifar(folder: Path) -> np.ndarray:
+    """CIFAR's test pictures, (N, 32, 32, 3) uint8; torchvision checks the files' sums before it unpickles them."""
+    import torchvision.datasets
+
+    kind = getattr(torchvision.datasets, CIFAR[folder.name])
+    try:
+        return np.asarray(kind(folder.parent, train=False, download=False).data)
+    except RuntimeError:
+        raise InputError(f"{folder}: not the files of {CIFAR[folder.name]}, or cut short; fetch them again") from None

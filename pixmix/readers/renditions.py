@@ -1,0 +1,52 @@
+"""ImageNet-R: 30,000 renditions of 200 of ImageNet's classes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mixset.errors import InputError
+
+from ..measures.references import constants
+from .classes import imagenet_wnids, list_classes, list_folders, names_and_labels
+from .files import PictureFiles
+from .problems import listed, settle
+from .transforms import IMAGENET, Transform
+
+PICTURES = 30_000
+"""In the official archive."""
+
+
+class RenditionSet:
+    """ImageNet-R as its archive has it: `WNID/STYLE_N.jpg`; a label is the rank of the wnid among the 200.
+
+    Args:
+        root: the folder `imagenet-r`.
+        fit: by default shorter side to 256, centre of 224.
+        partial: leave out what is missing or unknown and list it in `problems`.
+
+    Raises:
+        InputError: no such set; or, without `partial`, a class missing or unknown, or another number of pictures.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, fit: Transform = IMAGENET, partial: bool = False) -> None:
+        self.root = Path(root)
+        wnids = imagenet_wnids()
+        self.classes = tuple(wnids[place] for place in constants("imagenet_r")["indices"])
+        """The 200 wnids by class number."""
+        listing = list_classes(self.root)
+        kept = {name: files for name, files in listing.items() if name in self.classes}
+        count = sum(map(len, kept.values()))
+        problems = [f"{name}/: unknown class" for name in list_folders(self.root) if name not in self.classes]
+        if missing := [name for name in self.classes if name not in kept]:
+            problems.append(f"{len(missing)} of 200 classes missing: {listed(missing)}")
+        if count != PICTURES:
+            problems.append(f"{count:,} pictures, ImageNet-R has {PICTURES:,}")
+        self.problems = settle(self.root, problems, partial)
+        """What is left out, and why."""
+        if not kept:
+            raise InputError(f"{self.root}: holds none of ImageNet-R's classes; give its folder imagenet-r")
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        self.pictures = PictureFiles(self.root, *names_and_labels(kept, numbers), fit)
+        """A sequence of (picture, label)."""
+        self.source = {"source": "official"}
