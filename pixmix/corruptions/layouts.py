@@ -69,7 +69,7 @@ def _header(shape: tuple[int, ...]) -> bytes:
 
 def write_part(partial: Path, offset: int, values: np.ndarray) -> None:
     """Write uint8 values into a file in the making, from byte `offset` on."""
-    handle, rest = os.open(partial, os.O_WRONLY), memoryview(np.ascontiguousarray(values)).cast("B")
+    handle, rest = os.open(partial, os.O_WRONLY), np.ascontiguousarray(values).data.cast("B")
     try:
         while rest:
             written = os.pwrite(handle, rest, offset)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mixset.errors import InputError
+
 from .base import SMALL, Fields, Picture, Stream
 
 Frames = np.ndarray
@@ -49,10 +51,19 @@ class Perturbation:
         Args:
             picture: as large as the frames or larger. ImageNet-P takes pictures of a short side of 256 for a `size` of
                 224, CIFAR-P those of the `size` itself.
+
+        Raises:
+            InputError: it is not (H, W, 3) uint8, or smaller than the frames.
         """
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise InputError(f"{self.name}: a picture (H, W, 3) uint8 is needed, got {picture.shape} {picture.dtype}")
+        if not 1 <= size <= min(picture.shape[:2]):
+            raise InputError(f"{self.name}: frames of {size} px are asked for of a picture {picture.shape}")
+        if not self.uncropped:
+            picture = np.ascontiguousarray(centre(picture, size))
         parameters = self.parameters(size)
         fields = self.draw(Stream(seed, index, corruption=self.number, severity=0), size, parameters)
-        return self.apply(picture if self.uncropped else centre(picture, size), size, parameters, fields)
+        return self.apply(picture, size, parameters, fields)
 
 
 def no_draw(stream: Stream, size: int, parameters: tuple[Any, ...]) -> Fields:

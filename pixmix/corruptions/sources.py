@@ -85,7 +85,7 @@ class Source:
         """SHA-256 by which another set of the same name is told: of arrays, or of files' names and lengths."""
         digest = hashlib.sha256(np.asarray(self.labels, np.int64).tobytes())
         if self.array is not None:
-            digest.update(np.ascontiguousarray(self.array))
+            digest.update(np.ascontiguousarray(self.array).data)
         for name, file in zip(self.names, self.files, strict=False):
             digest.update(f"{name} {_length(file)}\n".encode())
         return digest.hexdigest()
