@@ -30,7 +30,7 @@ def caustic_refraction(picture: Picture, severity: float, fields: Fields) -> Pic
     caustics = gaussian_filter(caustics, sigma=1)
     lens, lighting = severity * (0.5 * min(caustics.shape)) / 10, severity * 2.0 / 10
     result = np.empty(picture.shape, np.uint8)
-    _refract(picture.astype(np.float32) / 255, np.pad(caustics, 1), lens, lighting, result)
+    _refract(picture.astype(np.float32, order="C") / 255, np.pad(caustics, 1), lens, lighting, result)
     return result
 
 
