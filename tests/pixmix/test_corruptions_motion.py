@@ -1,0 +1,90 @@
+"""The motion blur beside ImageMagick's own."""
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pixmix.corruptions.c import C
+from pixmix.corruptions.motion import line_weights, motion_blur, motion_blur_16
+
+
+def find_imagemagick():
+    """The command line of an ImageMagick of 16 bits without high dynamic range, or why there is none.
+
+    Only the program itself counts: `convert` may also be a stand-in of that name.
+    """
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        for name in ("magick", "convert"):
+            program = Path(folder) / name
+            if not program.exists():
+                continue
+            try:
+                version = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stdout
+            except OSError:
+                continue
+            if "ImageMagick" in version and "Q16" in version and "Q16-HDRI" not in version:
+                return [str(program)]
+    return None
+
+
+IMAGEMAGICK = find_imagemagick()
+
+
+def blurred_by_imagemagick(picture, radius, sigma, angle):
+    """(H, W, C) uint16."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    kind = "rgb:-" if picture.ndim == 3 else "gray:-"
+    options = ["-motion-blur", f"{radius}x{sigma}{angle:+.17g}", "-depth", "16", "-endian", "MSB"]
+    done = subprocess.run(
+        [*IMAGEMAGICK, "png:-", *options, kind], input=file.getvalue(), capture_output=True, check=True
+    )
+    return np.frombuffer(done.stdout, ">u2").reshape(picture.shape)
+
+
+@pytest.mark.skipif(IMAGEMAGICK is None, reason="no ImageMagick of 16 bits without HDRI is installed")
+@pytest.mark.parametrize("size", [(32, 32), (224, 224), (30, 47), (9, 8)])
+def test_motion_blur_is_imagemagicks_to_the_bit(size, photographs):
+    rng = np.random.default_rng(0)
+    for number, (radius, sigma) in enumerate(C["motion_blur"].large if 224 in size else C["motion_blur"].small):
+        picture = photographs(1, *size, seed=number)[0]
+        if number % 3 == 0:
+            picture = picture[:, :, 0].copy()
+        angle = rng.uniform(-135, 45)
+        expected = blurred_by_imagemagick(picture, radius, sigma, angle)
+        np.testing.assert_array_equal(motion_blur_16(picture, radius, sigma, angle), expected)
+
+
+@settings(deadline=None)
+@given(radius=st.floats(0.5, 25), sigma=st.floats(0.3, 30), angle=st.floats(-360, 360), grey=st.integers(0, 255))
+def test_one_grey_stays_and_weights_sum_to_one(radius, sigma, angle, grey):
+    assert line_weights(radius, sigma).sum() == pytest.approx(1, abs=1e-12)
+    picture = np.full((9, 12), grey, np.uint8)
+    np.testing.assert_array_equal(motion_blur(picture, radius, sigma, angle), picture)
+
+
+@pytest.mark.parametrize(
+    ("angle", "right", "down"), [(0, 1, 0), (90, 0, 1), (180, -1, 0), (-90, 0, -1), (45, 1, 1), (-135, -1, -1)]
+)
+def test_a_pixel_is_blurred_of_those_on_its_line(angle, right, down):
+    """A white dot is seen from where the line leads to it: on the side the angle points away from."""
+    picture = np.zeros((61, 61), np.uint8)
+    picture[30, 30] = 255
+    rows, columns = np.nonzero(motion_blur(picture, 10, 8, angle))
+    assert len(rows) > 5
+    assert set(np.sign(30 - columns[(rows != 30) | (columns != 30)])) == {right}
+    assert set(np.sign(30 - rows[(rows != 30) | (columns != 30)])) == {down}
+
+
+def test_16_bits_are_rounded_to_8():
+    picture = np.arange(250, dtype=np.uint8).reshape(10, 25)
+    values = motion_blur_16(picture, 5, 3, 20.0) / 257
+    np.testing.assert_array_equal(motion_blur(picture, 5, 3, 20.0), np.rint(values))
+    assert (np.floor(values) != np.rint(values)).any()
