@@ -127,7 +127,7 @@ def _steepest(gradient: Tensor, norm: Norm) -> Tensor:
 
 
 def _project(adversary: Tensor, centre: Tensor, settings: PGDSettings) -> Tensor:
-    """Into the ball, then into [0, 1], which brings it no farther from a centre that is inside."""
+    """Into the ball, to a float's rounding, then into [0, 1], which brings it no farther from a centre inside."""
     if settings.norm == "linf":
         return adversary.clamp(centre - settings.epsilon, centre + settings.epsilon).clamp(0, 1)
     change = adversary - centre

@@ -148,6 +148,7 @@ class ANT(Method):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.opponent, self.earlier = None, []
         if set(state) != {"generator", "adam", "earlier"}:
             return super().load_state_dict(state)
         self.opponent = Opponent([tensor.clone() for tensor in state["generator"]], self.settings.lr)

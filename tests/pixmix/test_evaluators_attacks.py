@@ -1,5 +1,7 @@
 """PGD beside the paper's statement sequence, a linear network's known optimum, and its bounds."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -218,7 +220,7 @@ def test_the_ball_is_never_left(norm, epsilon, stride, steps, random_start, seed
     if norm == "linf":
         assert change.abs().max() <= epsilon + ULP
     else:
-        assert lengths(change).max() <= epsilon * (1 + 1e-6) + ULP
+        assert lengths(change).max() <= epsilon * (1 + 1e-6) + math.sqrt(192) * ULP / 2  # each value is rounded
     if steps == 0 and not random_start:
         assert torch.equal(made, pictures)
 
@@ -257,21 +259,20 @@ def test_l2_random_start_is_uniform_in_the_ball():
     assert torch.equal(some - pictures[7:9], start[7:9])
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30])
-def test_extreme_gradients_make_pictures(norm, scale):
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1.0, 1e30])
+def test_a_step_has_its_length_whatever_the_gradients(scale):
+    """Also where their squares are below the smallest float or above the largest."""
+
     class Scaled(nn.Module):
         def forward(self, x):
             return scale * x.flatten(1)[:, :4]
 
     pictures, labels = torch.full((8, 3, 8, 8), 0.5), torch.arange(8) % 4
-    made = attack(Scaled(), pictures, labels, norm=norm, random_start=False, epsilon=0.1, step_size=0.1, steps=1)
-    assert made.isfinite().all()
-    moved = lengths(made - pictures)
-    if scale == 1e-30 and norm == "l2":  # a gradient whose square is below the smallest float
-        torch.testing.assert_close(moved, torch.full((8,), 0.1).double(), atol=1e-6, rtol=0)
-    if scale == 0.0:
-        assert torch.equal(made, pictures)
+    settings = {"random_start": False, "epsilon": 0.1, "step_size": 0.04, "steps": 1}
+    moved = lengths(attack(Scaled(), pictures, labels, norm="l2", **settings) - pictures)
+    torch.testing.assert_close(moved, torch.full((8,), 0.04 * (scale > 0)).double(), atol=1e-6, rtol=0)
+    made = attack(Scaled(), pictures, labels, norm="linf", **settings)
+    assert ((made - pictures).abs().amax((1, 2, 3)) > 0.039).all() == (scale > 0)
 
 
 def test_l2_gradients_are_finite_where_autocast_is_on(network, pictures, labels):

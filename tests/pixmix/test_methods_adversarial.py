@@ -88,7 +88,8 @@ def test_the_balls_are_never_left(name, epsilon, steps, step):
     assert made.min() >= 0 and made.max() <= 1
     change = (made - images).double().flatten(1)
     length = change.abs().amax(1) if name == "adversarial-linf" else change.norm(dim=1)
-    assert length.max() <= epsilon * (1 + 1e-6) + 6e-8
+    rounding = 6e-8 if name == "adversarial-linf" else math.sqrt(192) * 3e-8
+    assert length.max() <= epsilon * (1 + 1e-6) + rounding
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import io
+import itertools
 import math
 import pickle
 
@@ -295,6 +296,15 @@ def test_each_epoch_has_a_fresh_generator_and_keeps_the_ended_ones():
     assert (other.opponent.weights[0] - method.earlier[0][0]).abs().mean() > 0.005  # generators of its own
 
 
+def test_a_fresh_generator_learns_from_new_noise_at_each_step():
+    network, seen = small_network(), []
+    network.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
+    make().before_epoch(network, lambda steps: iter([(images_of(8), labels_of(8))] * steps), key=KEY)
+    assert len(seen) == 3
+    for one, other in itertools.pairwise(seen):
+        assert (one - other).abs().mean() > 0.05
+
+
 def test_both_learning_rates_are_used():
     """Adam's first step moves each weight by the rate or less, the last ones, whose gradients are large, by as much."""
     network, method = small_network(), make(restart_steps=1, restart_lr=0.02, lr=0.003, epsilon=3.0)
@@ -386,8 +396,14 @@ def test_a_loaded_state_is_a_copy():
 def test_another_methods_state_is_refused():
     with pytest.raises(InputError, match="method ant keeps no state, but the checkpoint has pool"):
         make().load_state_dict({"pool": 1})
-    fresh = make()
-    fresh.load_state_dict(fresh.state_dict())
+
+
+def test_the_state_of_a_fresh_method_makes_it_fresh_again():
+    network, method = small_network(), make()
+    first = play(method, network, [0])
+    method.load_state_dict(make().state_dict())
+    assert method.opponent is None and method.earlier == []
+    assert torch.equal(play(method, network, [0]), first)
 
 
 def test_loader_workers_get_no_generators():
