@@ -21,6 +21,7 @@ from mixset.errors import InputError
 from mixset.partials import write_atomically
 
 from .pictures import stack
+from .ranks import first, gather, rank_and_count
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pictures (n, H, W, 3) uint8, labels (n,) int64 and the pictures' places in their set (n,) int64."""
@@ -62,37 +63,43 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.items)
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """All pictures in order, in batches; the last one may be smaller."""
+    def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """All pictures in order, in batches; the last one may be smaller. Of several processes each has every
+        `world`-th batch, from number `rank` on."""
         if self.array is not None:
-            for start in range(0, len(self), batch_size):
+            for start in range(rank * batch_size, len(self), world * batch_size):
                 places = np.arange(start, min(start + batch_size, len(self)))
                 yield np.ascontiguousarray(stack(self.array[start : start + batch_size])), self.labels[places], places
             return
+        numbers = range(rank, -(-len(self) // batch_size), world)
         loader: DataLoader = DataLoader(
             _Batches(self.items, batch_size),
             batch_size=None,
+            sampler=numbers,
             num_workers=self.workers,
             collate_fn=_as_it_is,
             generator=torch.Generator(),  # without one the loader draws a seed from the global generator
         )
-        start = 0
-        for batch in loader:
+        for number, batch in zip(numbers, loader, strict=True):
             if isinstance(batch, InputError):
                 raise batch
             pictures, labels = batch
-            yield pictures, labels, np.arange(start, start + len(labels))
-            start += len(labels)
+            yield pictures, labels, number * batch_size + np.arange(len(labels))
 
     def fingerprint(self) -> str | None:
-        """SHA-256 of pictures and labels; None where the pictures are no array, and hashing would cost a reading."""
-        if self.array is None:
-            return None
-        digest = hashlib.sha256(f"{self.array.shape}".encode())
-        digest.update(self.labels.data)
-        for start in range(0, len(self.array), 1000):
-            digest.update(np.ascontiguousarray(self.array[start : start + 1000]).data)
-        return digest.hexdigest()
+        """SHA-256 of pictures and labels; None where these are no array and do not know it, and hashing would cost a
+        reading."""
+        if self.array is not None:
+            return hashlib.sha256(f"{array_fingerprint(self.array)}{self.labels.tolist()}".encode()).hexdigest()
+        return self.items.fingerprint() if hasattr(self.items, "fingerprint") else None
+
+
+def array_fingerprint(array: np.ndarray) -> str:
+    """SHA-256 of an array, read piece by piece."""
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    for start in range(0, len(array), 1000):
+        digest.update(np.ascontiguousarray(array[start : start + 1000]).data)
+    return digest.hexdigest()
 
 
 class _Pairs:
@@ -167,50 +174,80 @@ def to_device(pictures: np.ndarray, device: torch.device) -> Tensor:
 
 
 def run_batches(
-    batches: Iterable[Any], forward: Callable[[Any], tuple[Tensor, np.ndarray]], count: int, what: str, *, quiet: bool
+    batches: Iterable[Any],
+    forward: Callable[[Any], tuple[Tensor, np.ndarray, np.ndarray]],
+    count: int,
+    what: str,
+    *,
+    quiet: bool,
 ) -> dict[str, np.ndarray]:
-    """Forward all batches: `logits` (count, classes) float32 and `labels` (count,) int64, in the batches' order.
+    """Forward all batches: `logits` (count, classes) float32 and `labels` (count,) int64, in the order of places.
+
+    Under `torch.distributed` each process brings its own batches, all get the whole, and no picture counts twice.
 
     Args:
-        forward: a batch to its logits and labels.
+        batches: this process's.
+        forward: a batch to its logits, labels and places.
+        count: pictures of all processes.
         what: the pictures' name in the progress line.
     """
     logits: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    with Progress(count, what, quiet=quiet) as progress:
+    places: list[np.ndarray] = []
+    rank, world = rank_and_count()
+    with Progress(count, what, quiet=quiet or rank > 0) as progress:
         for batch in batches:
-            given, truth = forward(batch)
+            given, truth, where = forward(batch)
             if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != len(truth):
                 found = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
                 raise InputError(f"the network must give logits ({len(truth)}, classes) for {what}, got {found}")
             logits.append(given.detach().float().cpu().numpy())
             labels.append(truth)
-            progress.advance(len(truth))
-    return {"logits": np.concatenate(logits), "labels": np.concatenate(labels)}
+            places.append(where)
+            progress.advance(min(len(truth) * world, count - progress.done))
+    parts = gather((logits, labels, places))
+    every = [np.concatenate([array for part in parts for array in part[kind]]) for kind in range(3)]
+    order = np.argsort(every[2], kind="stable")
+    assert np.array_equal(every[2][order], np.arange(count))
+    return {"logits": every[0][order], "labels": every[1][order]}
 
 
 class LogitsStore:
     """Logits by name, kept in memory and, with a folder, in `NAME.npz` files that the next evaluation finds.
 
-    A file is used again only where its key is the same: the SHA-256 of network, data and protocol. Without a
-    fingerprint of network or data (see `PictureSet.fingerprint`) files are written but not used again.
+    A file is used again only where its key is the same: the SHA-256 of network, data and protocol. Where the data have
+    no fingerprint (see `PictureSet.fingerprint`) files are written but not used again. Of several processes the first
+    reads and writes.
     """
 
-    def __init__(self, folder: Path | None, *fingerprints: str | None) -> None:
-        self.folder = folder
-        self.fingerprints = fingerprints
+    def __init__(self, folder: Path | None, network: str) -> None:
+        self.folder, self.network = folder, network
         self.kept: dict[str, dict[str, np.ndarray]] = {}
 
-    def fetch(self, name: str, protocol: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """The arrays called `name`; `protocol` says in words what else they depend on, such as a seed."""
+    def fetch(
+        self,
+        name: str,
+        protocol: str,
+        fingerprint: Callable[[], str | None],
+        compute: Callable[[], dict[str, np.ndarray]],
+    ) -> dict[str, np.ndarray]:
+        """The arrays called `name`.
+
+        Args:
+            protocol: in words, what else they depend on, such as a seed.
+            fingerprint: of the data; asked for only where there is a folder.
+            compute: makes them, in all processes together.
+        """
         if name not in self.kept:
             key = None
-            if None not in self.fingerprints:
-                key = hashlib.sha256("\n".join([*map(str, self.fingerprints), protocol]).encode()).hexdigest()
-            arrays = self._read(name, key)
+            leads = rank_and_count()[0] == 0
+            if self.folder is not None and leads and (data := fingerprint()) is not None:
+                key = hashlib.sha256("\n".join([self.network, data, protocol]).encode()).hexdigest()
+            arrays = first(self._read(name, key) if leads else None)
             if arrays is None:
                 arrays = compute()
-                self._write(name, key, arrays)
+                if leads:
+                    self._write(name, key, arrays)
             self.kept[name] = arrays
         return self.kept[name]
 

@@ -32,7 +32,7 @@ class Composed(Method):
         if pictures.views > 1:
             raise InputError(
                 f"method {name}: {pictures.name} shows the network {pictures.views} pictures for each, which "
-                f"{batch.name} cannot mix" + ("; --augmix.jsd 0 leaves the copies out" * (pictures.name == "augmix"))
+                f"{batch.name} cannot take" + ("; --augmix.jsd 0 leaves the copies out" * (pictures.name == "augmix"))
             )
         self.name, self.first, self.second = name, pictures, batch
         self.in_loader, self.on_device = pictures.in_loader, pictures.on_device
@@ -72,8 +72,10 @@ class Composed(Method):
         return {name: state for name, state in states.items() if state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        known = {part.name for part in self._both}
-        if not set(state) <= known:
-            super().load_state_dict(state)
+        if unknown := sorted(set(state) - {part.name for part in self._both}):
+            raise InputError(
+                f"method {self.name}: the checkpoint has the state of {', '.join(unknown)}; "
+                "go on with the method the run was started with"
+            )
         for part in self._both:
             part.load_state_dict(state.get(part.name, {}))

@@ -197,7 +197,7 @@ def test_parts_without_a_state_have_none_together(make):
     method = make("cutout+cutmix")
     assert method.state_dict() == {}
     method.load_state_dict({})
-    with pytest.raises(InputError, match=r"method cutout\+cutmix keeps no state, but the checkpoint has number"):
+    with pytest.raises(InputError, match=r"method cutout\+cutmix: the checkpoint has the state of number"):
         method.load_state_dict({"number": 1})
 
 

@@ -1,0 +1,110 @@
+"""The suites that need the test pictures alone: clean error, calibration, adversaries; and anomalies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from mixset.errors import InputError
+
+from .. import measures
+from ..attacks import BALLS
+from ..outliers import SYNTHETIC
+from ..readers import take
+from ..readers.outliers import BENCHMARK
+from .evaluation import Evaluation, Metrics
+
+
+def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """An error with the number of its pictures and its 95 % interval."""
+    value, n = measures.error(logits, labels), len(labels)
+    return {"value": value, "n": n, "interval": list(measures.error_interval(value, n))}
+
+
+def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    """Every calibration error of a picture set; the RMS ones with their intervals."""
+    given = measures.answers(logits, labels)
+    found: dict[str, dict[str, Any]] = {}
+    for name, measure in measures.CALIBRATION.items():
+        found[name] = {"value": measure(given), "n": len(labels)}
+        if name.startswith("rms"):
+            statistic = measures.rms_of(given, last_bin=name == "rms_all_bins")
+            interval = measures.bootstrap(statistic, len(labels), seed=seed, within=(0.0, 1.0))
+            found[name]["interval"] = interval.tolist()
+    return found
+
+
+def clean(evaluation: Evaluation) -> Metrics:
+    """Clean error."""
+    yield "error", error_of(*evaluation.clean())
+
+
+def calibration(evaluation: Evaluation) -> Metrics:
+    """Calibration errors on the clean pictures; the RMS in the paper's code's form and that of all bins."""
+    logits, labels = evaluation.clean()
+    yield from calibration_of(logits, labels, evaluation.seed).items()
+    bins = measures.reliability(logits, labels)
+    yield "reliability", {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
+
+
+def adversaries(evaluation: Evaluation) -> Metrics:
+    """Error under PGD, around the noised picture as in the paper's code and around the picture."""
+    for ball in reversed(BALLS):
+        logits, labels = evaluation.attacked(ball)
+        protocol = {**asdict(evaluation.attack_around(ball)), "seed": evaluation.seed}
+        yield f"pgd_error_{ball}", {**error_of(logits, labels), **protocol}
+
+
+def anomalies(evaluation: Evaluation) -> Metrics:
+    """Detection of the synthetic and the given out-of-distribution sets by the outlier-exposure protocol.
+
+    One outlier to five test pictures, outliers positive. The score is minus the maximum softmax probability; under
+    "max_logit" and "energy" are those of other scores. The mean is over the paper's six sets, as far as they are given.
+    """
+    logits, _ = evaluation.clean()
+    if len(logits) < 5:
+        raise InputError(f"anomalies: one outlier to five pictures is used, so 5 are needed; there are {len(logits)}")
+    real, given, seed = evaluation.sets.get("ood"), {}, evaluation.seed
+    for name in SYNTHETIC:
+        given[name] = evaluation.outliers(name, measures.outlier_count(len(logits)))
+    for name in (*real.names, *real.extra) if real else ():
+        pictures = real.pictures(name)
+        count = len(pictures[1]) if isinstance(pictures, tuple) else len(pictures)
+        places = measures.outlier_places(len(logits), count, seed=seed)
+        given[name] = evaluation.real_outliers(name, take(pictures, places), places)
+    counted = [name for name in given if not real or name not in real.extra]
+    absent = [name for name in BENCHMARK if name not in given]
+    yield from detections(logits, given, counted, absent, seed)
+
+
+def detections(
+    logits: np.ndarray, outliers: dict[str, np.ndarray], counted: list[str], absent: list[str], seed: int
+) -> Metrics:
+    """What `anomalies` yields, from logits.
+
+    Args:
+        logits: (N, classes) of the test pictures.
+        outliers: set → (M, classes).
+        counted: those of which the mean is taken.
+        absent: sets of the paper that are not there.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for score, function in measures.SCORES.items():
+        known, sets = function(logits), {name: function(given) for name, given in outliers.items()}
+        main = {name: sets[name] for name in counted}
+        values = measures.detection(known, main)
+        # Resampling is for the paper's score; the others stand beside it.
+        intervals = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
+        for name in sets.keys() - main.keys():
+            values[name] = {measure: function(known, sets[name]) for measure, function in measures.DETECTION.items()}
+        for name in (*sets, "mean"):
+            entry = {
+                measure: {"value": value, "n": len(logits), "seed": seed} for measure, value in values[name].items()
+            }
+            for measure, each in entry.items():
+                each |= {"n_ood": len(outliers[name])} if name in outliers else {"sets": counted, "absent": absent}
+                each |= {"interval": intervals[name][measure]} if name in intervals else {}
+            found.setdefault(name, {}).update(entry if score == "msp" else {score: entry})
+    yield from found.items()
