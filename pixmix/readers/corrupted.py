@@ -22,6 +22,8 @@ from .problems import listed, settle
 from .transforms import benchmark
 
 SEVERITIES = (1, 2, 3, 4, 5)
+OFFICIAL = 224
+"""Side in pixels of the official folders' pictures."""
 
 Pictures = tuple[np.ndarray, np.ndarray] | PictureFiles
 """What `pixmix.evaluate` takes: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (picture, label)."""
@@ -74,13 +76,14 @@ class CorruptedSet:
         else:
             paths, unknown = find_folders(self.root, SUITES[suite])
             problems += [f"{name}: unknown name" for name in unknown]
-            side = size or (224 if recipe is None else recipe["size"])
-            self._read_folders(paths, recipe, benchmark(side, resize), classes, problems)
+            crop = size or (OFFICIAL if recipe is None else recipe["size"])
+            self._read_folders(paths, recipe, benchmark(crop, resize), classes, problems)
+            side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their pictures' size
         names = standard(suite, side)
         missing = [f"{name}: missing" for name in names if name not in paths]
         if missing and (packed := archives(self.root)):
-            missing.append(f"unpack {listed(packed)} first")
-        self.problems = settle(self.root, [*missing, *problems], partial)
+            missing.insert(0, f"unpack {listed(packed)} first")
+        self.problems = settle(self.root, [*problems, *missing], partial)
         """What is left out, and why."""
         self.corruptions = tuple(name for name in names if name in self._sets)
         """Those of the benchmark, of which its mean is taken, in its order."""

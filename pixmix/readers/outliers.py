@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from mixset.errors import InputError
 from mixset.pictures import list_pictures
@@ -29,6 +30,7 @@ BENCHMARK = ("textures", "svhn", "places69")
 SVHN = "test_32x32.mat"
 CIFAR = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100"}
 """Folders that torchvision unpacks, and its names for what is in them."""
+_BROKEN = (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError, EOFError, zlib.error)
 _NAMES = {"dtd": "textures", "cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
 
 
@@ -152,7 +154,7 @@ def _read_svhn(path: Path) -> np.ndarray:
     """The pictures of SVHN's file, (N, 32, 32, 3) uint8; they are stored with the number last."""
     try:
         array = loadmat(path, variable_names=["X"])["X"]
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError, EOFError, zlib.error) as error:
+    except _BROKEN as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path}: cut short or no pictures of SVHN ({reason}); fetch it again") from None
     if array.ndim != 4 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:

@@ -59,8 +59,8 @@ class PerturbedSet:
             self._read_folders(paths, problems)
         missing = [f"{name}: missing" for name in P if name not in paths]
         if missing and (packed := archives(self.root)):
-            missing.append(f"unpack {listed(packed)} first")
-        self.problems = settle(self.root, [*missing, *problems], partial)
+            missing.insert(0, f"unpack {listed(packed)} first")
+        self.problems = settle(self.root, [*problems, *missing], partial)
         """What is left out, and why."""
         self.perturbations = tuple(name for name in P if name in self._sets)
         """Those of the benchmark's ten, snow among them."""

@@ -1,0 +1,105 @@
+"""Small picture sets written exactly in the layouts of the official archives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
+C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
+C_EXTRA = ("gaussian_blur", "saturate", "spatter", "speckle_noise")
+C_GROUPS = {"noise": C[:3], "blur": C[3:7], "weather": C[7:11], "digital": C[11:], "extra": C_EXTRA}
+CBAR_CIFAR = ("blue_noise_sample", "brownish_noise", "checkerboard_cutout", "inverse_sparkles", "pinch_and_twirl")
+CBAR_CIFAR += ("ripple", "circular_motion_blur", "lines", "sparkles", "transverse_chromatic_abberation")
+CBAR_IMAGENET = {
+    "blue_noise_sample": (0.8, 1.6, 2.4, 4, 5.6),
+    "plasma_noise": (4.75, 7, 8.5, 9.25, 10),
+    "checkerboard_cutout": (2, 3, 4, 5, 6),
+    "cocentric_sine_waves": (3, 5, 8, 9, 10),
+    "single_frequency_greyscale": (1, 1.5, 2, 4.5, 5),
+    "brownish_noise": (1, 2, 3, 4, 5),
+    "perlin_noise": (4.6, 5.2, 5.8, 7.6, 8.8),
+    "sparkles": (1, 2, 3, 5, 6),
+    "inverse_sparkles": (1, 2, 4, 9, 10),
+    "caustic_refraction": (2.35, 3.2, 4.9, 6.6, 9.15),
+}
+P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+P += ("brightness", "translate", "rotate", "tilt", "scale")
+P_EXTRA = ("gaussian_blur", "shear", "spatter", "speckle_noise")
+WNIDS = ("n01440764", "n01443537", "n01484850")
+
+
+def bytes_of(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def cifar_c(root: Path, names=(*C, *C_EXTRA), count: int = 4, labels_type=np.uint8) -> Path:
+    """CIFAR-10-C: NAME.npy of (5 · count, 32, 32, 3), severity by severity, and labels.npy."""
+    root.mkdir(parents=True)
+    for seed, name in enumerate(names):
+        np.save(root / f"{name}.npy", bytes_of(5 * count, 32, 32, 3, seed=seed))
+    np.save(root / "labels.npy", np.tile(np.arange(count) * 2 % 10, 5).astype(labels_type))
+    return root
+
+
+def jpeg(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, "JPEG", quality=85, optimize=True)
+
+
+def imagenet_c(
+    root: Path, names=C, *, group: bool = False, severities=None, side: int = 64, per_class: int = 2
+) -> Path:
+    """ImageNet-C: [GROUP/]NAME/SEVERITY/WNID/ILSVRC2012_val_*.JPEG, severities 1 to 5 or as `severities` has them."""
+    group_of = {name: f"{group_name}/" for group_name, members in C_GROUPS.items() for name in members}
+    for name in names:
+        for step in severities[name] if severities else "12345":
+            for label, wnid in enumerate(WNIDS):
+                for number in range(per_class):
+                    place = f"{group_of[name] if group else ''}{name}/{step}/{wnid}"
+                    shade = np.full((side, side, 3), 40 * label + number, np.uint8)
+                    jpeg(root / place / f"ILSVRC2012_val_{10 * label + number:08}.JPEG", shade)
+    return root
+
+
+def cifar_p(root: Path, count: int = 5, axis: int = 1) -> Path:
+    """CIFAR-10-P: NAME.npy of (count, frames, 32, 32, 3), extras in extra/; or with the frames on another axis."""
+    (root / "extra").mkdir(parents=True)
+    frames = {"motion_blur": 21, "translate": 16}
+    for seed, name in enumerate((*P, *P_EXTRA)):
+        array = bytes_of(count, frames.get(name, 31), 32, 32, 3, seed=seed)
+        folder = root / "extra" if name in P_EXTRA else root
+        np.save(folder / f"{name}.npy", np.moveaxis(array, 1, axis))
+    return root
+
+
+def video(path: Path, frames: np.ndarray) -> None:
+    """An mp4 file of (frames, H, W, 3) RGB, as ImageNet-P has them."""
+    import cv2
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = frames.shape[1:3]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 1, (width, height))
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+
+
+def shades(frames: int, side: int = 64, first: int = 0) -> np.ndarray:
+    """Frames that a lossy video keeps apart: red grows, blue falls, and the top is brighter than the bottom."""
+    sequence = np.zeros((frames, side, side, 3), np.uint8)
+    sequence[..., 0] = (first + 5 * np.arange(frames))[:, None, None]
+    sequence[..., 2] = (200 - 5 * np.arange(frames))[:, None, None]
+    sequence[:, : side // 2, :, 1] = 90
+    return sequence
+
+
+def imagenet_p(root: Path, names=P, *, frames: int = 6, group: str = "") -> Path:
+    """ImageNet-P: [GROUP/]NAME/WNID/ILSVRC2012_val_*.mp4; translate has ten frames more."""
+    for name in names:
+        for label, wnid in enumerate(WNIDS[:2]):
+            place = root / group / name / wnid / f"ILSVRC2012_val_{label:08}.mp4"
+            video(place, shades(frames + 10 * (name == "translate"), first=20 * label))
+    return root

@@ -1,0 +1,323 @@
+"""CIFAR-C, ImageNet-C and C̄ in the official layouts, in ours, and broken in every way."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import reader_layouts as layouts
+from PIL import Image
+from torchvision import transforms as tv
+
+from mixset.errors import InputError
+from pixmix.corruptions.job import corrupt
+from pixmix.corruptions.sources import Source
+from pixmix.forwarding import PictureSet
+from pixmix.readers import CorruptedSet, imagenet_wnids
+from pixmix.readers.corrupted import severity_folders
+
+
+@pytest.fixture(scope="module")
+def cifar_c(tmp_path_factory):
+    return layouts.cifar_c(tmp_path_factory.mktemp("sets") / "CIFAR-10-C")
+
+
+@pytest.fixture(scope="module")
+def imagenet_c(tmp_path_factory):
+    return layouts.imagenet_c(tmp_path_factory.mktemp("sets") / "imagenet-c")
+
+
+@pytest.fixture
+def broken(cifar_c, tmp_path):
+    return shutil.copytree(cifar_c, tmp_path / "CIFAR-10-C")
+
+
+@pytest.fixture
+def broken_folders(imagenet_c, tmp_path):
+    return shutil.copytree(imagenet_c, tmp_path / "imagenet-c")
+
+
+def refused(root, suite="c", **options):
+    with pytest.raises(InputError) as caught:
+        CorruptedSet(root, suite, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_cifar_c_is_cut_into_its_severities(cifar_c):
+    found = CorruptedSet(cifar_c, "c")
+    assert found.corruptions == layouts.C
+    assert set(found.extra) == set(layouts.C_EXTRA)
+    assert found.problems == () and found.source == {"source": "official"} and found.classes is None
+    for name in ("fog", "spatter"):
+        whole, labels = np.load(cifar_c / f"{name}.npy"), np.load(cifar_c / "labels.npy")
+        assert found.severities(name) == (1, 2, 3, 4, 5)
+        for severity in found.severities(name):
+            pictures, truth = found.pictures(name, severity)
+            rows = slice(4 * (severity - 1), 4 * severity)
+            np.testing.assert_array_equal(pictures, whole[rows])
+            assert isinstance(pictures, np.memmap) and truth.dtype == np.int64
+            assert truth.tolist() == labels[rows].tolist() == [0, 2, 4, 6]
+            assert len(list(PictureSet((pictures, truth)).batches(3))) == 2
+
+
+def test_cifar_cbar_has_the_same_layout(tmp_path):
+    root = layouts.cifar_c(tmp_path / "CIFAR-10-C-Bar", layouts.CBAR_CIFAR, labels_type=np.int64)
+    found = CorruptedSet(root, "cbar")
+    assert set(found.corruptions) == set(layouts.CBAR_CIFAR) and found.extra == ()
+    assert found.pictures("lines", 5)[0].shape == (4, 32, 32, 3)
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_imagenet_c_with_and_without_groups(tmp_path, group):
+    names = (*layouts.C, *layouts.C_EXTRA)
+    root = layouts.imagenet_c(tmp_path / "c", names, group=group)
+    found = CorruptedSet(root, "c", size=48)
+    assert found.corruptions == layouts.C and set(found.extra) == set(layouts.C_EXTRA)
+    assert found.classes == layouts.WNIDS
+    pictures = found.pictures("frost", 3)
+    assert pictures.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    picture, label = pictures[3]
+    assert picture.shape == (48, 48, 3) and label == 1
+    np.testing.assert_allclose(picture, 41, atol=1)
+    batch, labels, _ = next(PictureSet(pictures).batches(6))
+    assert batch.shape == (6, 48, 48, 3) and labels.tolist() == pictures.labels.tolist()
+
+
+def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path):
+    raw = {name: [f"{value:.2f}" for value in values] for name, values in layouts.CBAR_IMAGENET.items()}
+    by_number = layouts.imagenet_c(tmp_path / "numbers", layouts.CBAR_IMAGENET, per_class=1)
+    by_value = layouts.imagenet_c(tmp_path / "values", layouts.CBAR_IMAGENET, severities=raw, per_class=1)
+    assert (by_value / "caustic_refraction" / "2.35").is_dir()
+    for root in (by_number, by_value):
+        found = CorruptedSet(root, "cbar", size=64)
+        assert set(found.corruptions) == set(layouts.CBAR_IMAGENET) and found.problems == ()
+    for name, values in raw.items():
+        for severity, value in enumerate(values, 1):
+            assert found.pictures(name, severity).root == by_value / name / value
+
+
+def test_raw_values_and_severities_are_told_apart():
+    assert severity_folders("cbar", "sparkles", ["1.00", "2.00", "3.00", "5.00", "6.00"]) == {
+        "1.00": 1, "2.00": 2, "3.00": 3, "5.00": 4, "6.00": 5
+    }  # fmt: skip
+    assert list(severity_folders("cbar", "sparkles", ["1", "2", "3", "5", "6"]).values()) == [1, 2, 3, 4, 5]
+    assert list(severity_folders("cbar", "sparkles", list("12345")).values()) == [1, 2, 3, 4, 5]
+    assert severity_folders("cbar", "sparkles", ["1.00", "7.00", "old"]) == {"1.00": 1, "7.00": 0, "old": 0}
+    assert severity_folders("c", "fog", ["1", "2.35", "nan"]) == {"1": 1, "2.35": 0, "nan": 0}
+
+
+@pytest.mark.parametrize("resize", [False, True])
+@pytest.mark.parametrize("side", [224, 300])
+def test_both_transforms_are_torchvisions(tmp_path, resize, side):
+    root = tmp_path / "c"
+    layouts.imagenet_c(root, ("fog",), per_class=1, side=16)
+    picture = Image.fromarray(np.repeat(np.repeat(layouts.bytes_of(25, 25, 3), side // 25 + 1, 0), side // 25 + 1, 1))
+    picture = picture.crop((0, 0, side, side))
+    for path in (root / "fog").rglob("*.JPEG"):
+        picture.save(path, quality=85)
+    found = CorruptedSet(root, "c", resize=resize, partial=True).pictures("fog", 1)
+    steps = [*([tv.Resize(256)] if resize else []), tv.CenterCrop(224)]
+    with Image.open(root / "fog" / "1" / layouts.WNIDS[0] / "ILSVRC2012_val_00000000.JPEG") as opened:
+        expected = np.asarray(tv.Compose(steps)(opened.convert("RGB")))
+    np.testing.assert_array_equal(found[0][0], expected)
+
+
+def test_labels_follow_a_list_of_classes(imagenet_c):
+    classes = imagenet_wnids()
+    found = CorruptedSet(imagenet_c, "c", classes=classes)
+    expected = [classes.index(wnid) for wnid in layouts.WNIDS for _ in range(2)]
+    assert found.pictures("fog", 1).labels.tolist() == expected
+    assert found.classes == classes
+    assert "n01484850: none of the 2 classes given" in refused(imagenet_c, classes=layouts.WNIDS[:2])
+
+
+def test_what_this_package_makes_is_read_and_says_so(tmp_path):
+    source = Source(name="noise", size=8, labels=np.array([4, 1, 0]), array=layouts.bytes_of(3, 8, 8, 3))
+    corrupt(
+        source, tmp_path / "made", corruptions=["fog", "contrast"], severities=[4, 2], seed=7, workers=1, quiet=True
+    )
+    assert "gaussian_noise: missing" in refused(tmp_path / "made")
+    found = CorruptedSet(tmp_path / "made", "c", partial=True)
+    assert found.corruptions == ("fog", "contrast") and found.severities("fog") == (2, 4)
+    assert found.source["source"] == "generated" and found.source["seed"] == 7 and found.source["dataset"] == "noise"
+    json.dumps(found.source)
+    whole = np.load(tmp_path / "made" / "fog.npy")
+    np.testing.assert_array_equal(found.pictures("fog", 4)[0], whole[:3])
+    np.testing.assert_array_equal(found.pictures("fog", 2)[0], whole[3:])
+    assert found.pictures("fog", 2)[1].tolist() == [4, 1, 0]
+    assert "holds suite c, needed is suite cbar" in refused(tmp_path / "made", "cbar")
+
+
+def test_large_pictures_this_package_makes_are_read_at_their_size(tmp_path):
+    names = tuple(f"{wnid}/{wnid}_0" for wnid in layouts.WNIDS)
+    source = Source(name="large", size=96, labels=np.arange(3), array=layouts.bytes_of(3, 96, 96, 3), names=names)
+    corrupt(source, tmp_path / "made", corruptions=["contrast"], workers=1, quiet=True)
+    found = CorruptedSet(tmp_path / "made", "c", partial=True)
+    pictures = found.pictures("contrast", 2)
+    assert pictures[2][0].shape == (96, 96, 3) and pictures.labels.tolist() == [0, 1, 2]
+
+
+def test_fingerprints_follow_the_files_and_what_is_done_to_them(broken_folders):
+    first = CorruptedSet(broken_folders, "c").pictures("fog", 1)
+    again = CorruptedSet(broken_folders, "c").pictures("fog", 1)
+    resized = CorruptedSet(broken_folders, "c", resize=True).pictures("fog", 1)
+    assert first.fingerprint() == again.fingerprint() != resized.fingerprint()
+    assert first.fingerprint() != CorruptedSet(broken_folders, "c").pictures("fog", 2).fingerprint()
+    before = first.fingerprint()
+    layouts.jpeg(first.root / first.names[0], layouts.bytes_of(64, 64, 3))
+    assert first.fingerprint() != before
+    assert CorruptedSet(broken_folders, "c").pictures("fog", 1).take(np.array([1])).names == [first.names[1]]
+
+
+def cut(length):
+    return lambda root: (root / "fog.npy").write_bytes((root / "fog.npy").read_bytes()[:length])
+
+
+def replaced(array):
+    return lambda root: np.save(root / "fog.npy", array, allow_pickle=True)
+
+
+def zeros(*shape):
+    return replaced(np.zeros(shape, np.uint8))
+
+
+ARRAY_FAULTS = {
+    "missing file": (lambda root: (root / "fog.npy").unlink(), r"fog: missing", ()),
+    "unknown name": (
+        lambda root: (root / "fog.npy").rename(root / "fogg.npy"),
+        r"fogg\.npy: unknown name; fog: missing",
+        (),
+    ),
+    "cut short": (cut(20_000), r"fog\.npy: cut short or no array of numbers", ()),
+    "cut in the header": (cut(9), r"fog\.npy: cut short", ()),
+    "empty file": (cut(0), r"fog\.npy: cut short", ()),
+    "pickled": (replaced(np.array([{}])), r"fog\.npy: cut short or no array", ()),
+    "floats": (
+        replaced(np.zeros((20, 32, 32, 3))),
+        r"fog\.npy: holds float64 \(20, 32, 32, 3\), needed is \(N, H, W, 3\) uint8",
+        (),
+    ),
+    "channels first": (zeros(20, 3, 32, 32), r"fog\.npy: holds \(20, 3", ()),
+    "no axis of pictures": (zeros(20, 32, 32), r"fog\.npy: holds uint8 \(20, 32, 32\)", ()),
+    "wrong count": (zeros(18, 32, 32, 3), r"fog\.npy: 18 pictures, labels\.npy has 20", ()),
+    "too many": (zeros(24, 32, 32, 3), r"fog\.npy: 24 pictures, labels\.npy has 20", ()),
+    "missing severities": (
+        zeros(12, 32, 32, 3),
+        r"fog\.npy: severity 4, 5 missing \(12 of 20 pictures\)",
+        (1, 2, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", ARRAY_FAULTS)
+def test_a_fault_of_arrays_is_named_or_left_out(broken, fault):
+    cause, line, left = ARRAY_FAULTS[fault]
+    cause(broken)
+    message = refused(broken)
+    assert re.search(line, message), message
+    assert str(broken) in message and "--partial" in message
+    found = CorruptedSet(broken, "c", partial=True)
+    assert re.search(line, "; ".join(found.problems))
+    if left:
+        assert found.severities("fog") == left
+    assert ("fog" in found.corruptions) == bool(left) and len(found.corruptions) == 14 + bool(left)
+    with pytest.raises(InputError, match="fog has no severity 5; there are 1" if left else "no corruption fog; there"):
+        found.pictures("fog", 5)
+
+
+def removed(place):
+    return lambda root: shutil.rmtree(root / place)
+
+
+def renamed(place, other):
+    return lambda root: (root / place).rename(root / other)
+
+
+FOLDER_FAULTS = {
+    "missing corruption": (removed("fog"), r"fog: missing", ()),
+    "unknown name": (renamed("fog", "foog"), r"foog/: unknown name; fog: missing", ()),
+    "missing severity": (removed("fog/3"), r"fog: severity 3 missing", (1, 2, 4, 5)),
+    "unknown severity": (
+        renamed("fog/3", "fog/6"),
+        r"fog/6: no severity; fog: severity 3 missing",
+        (1, 2, 4, 5),
+    ),
+    "missing picture": (
+        lambda root: (root / "fog" / "3" / layouts.WNIDS[1] / "ILSVRC2012_val_00000011.JPEG").unlink(),
+        r"fog/3: 5 pictures, others have 6 \(missing: n01443537/ILSVRC2012_val_00000011\.JPEG\)",
+        (1, 2, 4, 5),
+    ),
+    "missing class": (removed(f"fog/3/{layouts.WNIDS[0]}"), r"fog/3: 4 pictures, others have 6", (1, 2, 4, 5)),
+    "other pictures": (
+        renamed(f"fog/3/{layouts.WNIDS[0]}", f"fog/3/{layouts.WNIDS[0]}x"),
+        r"fog/3: 6 pictures, others have 6 \(missing: n01440764/",
+        (1, 2, 4, 5),
+    ),
+    "empty severity": (
+        lambda root: [path.unlink() for path in (root / "fog" / "3").rglob("*.JPEG")],
+        r"fog/3: 0 pictures, others have 6",
+        (1, 2, 4, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FOLDER_FAULTS)
+def test_a_fault_of_folders_is_named_or_left_out(broken_folders, fault):
+    cause, line, left = FOLDER_FAULTS[fault]
+    cause(broken_folders)
+    message = refused(broken_folders)
+    assert re.search(line, message), message
+    found = CorruptedSet(broken_folders, "c", partial=True)
+    assert re.search(line, "; ".join(found.problems))
+    assert (found.severities("fog") if left else ()) == left
+    assert ("fog" in found.corruptions) == bool(left)
+
+
+def test_all_faults_are_in_one_line_and_many_are_counted(broken):
+    for name in layouts.C[:9]:
+        (broken / f"{name}.npy").unlink()
+    message = refused(broken)
+    assert "gaussian_noise: missing" in message and "and 3 more" in message
+    assert len(CorruptedSet(broken, "c", partial=True).problems) == 9
+
+
+def test_a_picture_cut_short_is_named_when_it_is_read(broken_folders):
+    path = next((broken_folders / "fog" / "2").rglob("*.JPEG"))
+    path.write_bytes(path.read_bytes()[:300])
+    pictures = CorruptedSet(broken_folders, "c", size=64).pictures("fog", 2)
+    with pytest.raises(InputError, match=re.escape(f"picture {path}: broken")) as caught:
+        list(PictureSet(pictures).batches(4))
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_smaller_than_the_crop_are_named(imagenet_c):
+    pictures = CorruptedSet(imagenet_c, "c").pictures("fog", 2)
+    with pytest.raises(InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, 224x224 are to be cropped"):
+        pictures[0]
+
+
+def test_what_is_no_set_gets_one_line(tmp_path, cifar_c):
+    assert "no such folder" in refused(tmp_path / "nowhere")
+    assert "gaussian_noise: missing" in refused(tmp_path)
+    assert "none of the corruptions of suite c is whole" in refused(tmp_path, partial=True)
+    assert "no suite of corruptions" in refused(cifar_c, "p")
+    (tmp_path / "noise.tar").write_bytes(b"")
+    assert "unpack noise.tar first" in refused(tmp_path, partial=True)
+    assert "missing" in refused(cifar_c, "cbar")
+
+
+def test_two_sets_in_one_folder_are_not_mixed(tmp_path):
+    layouts.cifar_c(tmp_path / "CIFAR-10-C", ("fog",))
+    layouts.cifar_c(tmp_path / "CIFAR-100-C", ("fog",))
+    assert "fog is there twice" in refused(tmp_path, partial=True)
+
+
+def test_labels_that_do_not_fit_are_refused(broken):
+    np.save(broken / "labels.npy", np.zeros(19, np.int64))
+    assert "labels.npy has 19 labels" in refused(broken, partial=True)
+    np.save(broken / "labels.npy", np.zeros(20))
+    assert "labels.npy: holds float64 (20,), needed are (N,) class numbers" in refused(broken, partial=True)
+    (broken / "labels.npy").unlink()
+    assert "labels.npy: missing; it belongs beside the arrays" in refused(broken, partial=True)

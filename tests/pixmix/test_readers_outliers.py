@@ -1,0 +1,146 @@
+"""Real out-of-distribution sets: folders, arrays, SVHN's and CIFAR's files, whole and broken."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+import reader_layouts as layouts
+from PIL import Image
+from scipy.io import savemat
+from torchvision import datasets
+from torchvision import transforms as tv
+
+from mixset.errors import InputError
+from pixmix import measures
+from pixmix.forwarding import PictureSet
+from pixmix.readers import OutlierSets, open_outliers, take
+
+
+def textures(root):
+    for number, name in enumerate(("banded", "woven")):
+        for place in range(3):
+            picture = layouts.bytes_of(40 + 10 * number, 60, 3, seed=10 * number + place)
+            layouts.jpeg(root / "images" / name / f"{name}_{place:04}.jpg", picture)
+    return root
+
+
+def svhn(path, count=7):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, {"X": layouts.bytes_of(32, 32, 3, count), "y": np.ones((count, 1), np.uint8)})
+    return path
+
+
+def cifar10(root, monkeypatch):
+    """The test batch as torchvision keeps it, with its sum taken for the right one."""
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    array = layouts.bytes_of(6, 3, 32, 32)
+    content = pickle.dumps({"data": array.reshape(6, -1), "labels": [0] * 6})
+    (folder / "test_batch").write_bytes(content)
+    meta = pickle.dumps({"label_names": list("abcdefghij")})
+    (folder / "batches.meta").write_bytes(meta)
+    kind = datasets.CIFAR10
+    monkeypatch.setattr(kind, "train_list", [])
+    monkeypatch.setattr(kind, "test_list", [["test_batch", hashlib.md5(content).hexdigest()]])
+    monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": hashlib.md5(meta).hexdigest()})
+    return array.transpose(0, 2, 3, 1)
+
+
+@pytest.fixture
+def root(tmp_path):
+    textures(tmp_path / "dtd")
+    svhn(tmp_path / "SVHN" / "test_32x32.mat")
+    layouts.jpeg(tmp_path / "places69" / "attic" / "1.jpg", layouts.bytes_of(64, 64, 3))
+    np.save(tmp_path / "lsun.npy", layouts.bytes_of(5, 32, 32, 3))
+    return tmp_path
+
+
+def test_sets_are_called_by_their_names(root):
+    found = OutlierSets(root, 32)
+    assert found.names == ("textures", "svhn", "places69") and found.extra == ("lsun",) and found.problems == ()
+    for name, count in (("textures", 6), ("svhn", 7), ("places69", 1), ("lsun", 5)):
+        pictures = PictureSet(found.pictures(name))
+        batch, labels, _ = next(pictures.batches(10))
+        assert batch.shape == (count, 32, 32, 3) and (labels == -1).all()
+
+
+def test_textures_are_scaled_and_cropped_as_torchvision_does(root):
+    pictures = OutlierSets(root, 24).pictures("textures")
+    assert pictures.names[0] == "images/banded/banded_0000.jpg"
+    with Image.open(root / "dtd" / pictures.names[4]) as opened:
+        expected = np.asarray(tv.Compose([tv.Resize(24), tv.CenterCrop(24)])(opened))
+    np.testing.assert_array_equal(pictures[4][0], expected)
+
+
+def test_svhn_is_its_file_with_the_number_first(root):
+    array, labels = open_outliers(root / "SVHN", 32)
+    np.testing.assert_array_equal(array, np.moveaxis(layouts.bytes_of(32, 32, 3, 7), 3, 0))
+    assert labels.tolist() == [-1] * 7
+    larger = open_outliers(root / "SVHN" / "test_32x32.mat", 48)
+    expected = tv.Resize(48)(Image.fromarray(array[2]))
+    np.testing.assert_array_equal(larger[2][0], np.asarray(expected))
+
+
+def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
+    expected = cifar10(tmp_path / "sets", monkeypatch)
+    found = OutlierSets(tmp_path / "sets", 32, partial=True)
+    assert found.extra == ("cifar10",)
+    np.testing.assert_array_equal(found.pictures("cifar10")[0], expected)
+    np.testing.assert_array_equal(open_outliers(tmp_path / "sets", 32)[0], expected)
+    (tmp_path / "sets" / "cifar-10-batches-py" / "test_batch").write_bytes(b"evil")
+    with pytest.raises(InputError, match="not the files of CIFAR10, or cut short"):
+        open_outliers(tmp_path / "sets", 32)
+
+
+@pytest.mark.parametrize("name", ["textures", "svhn", "lsun"])
+@pytest.mark.parametrize("size", [32, 40])
+def test_a_choice_of_pictures_is_that_of_the_whole_set(root, name, size):
+    pictures = OutlierSets(root, size).pictures(name)
+    whole = next(PictureSet(pictures).batches(10))[0]
+    places = measures.outlier_places(20, len(whole), seed=1)
+    assert len(places) == 4
+    chosen = next(PictureSet(take(pictures, places)).batches(10))
+    np.testing.assert_array_equal(chosen[0], whole[places])
+    assert (chosen[1] == -1).all()
+
+
+def test_paths_can_be_given_by_name(root):
+    found = OutlierSets({"textures": root / "dtd", "stones": root / "places69"}, 32, partial=True)
+    assert found.names == ("textures",) and found.extra == ("stones",)
+    assert found.problems == ("svhn: missing", "places69: missing")
+
+
+def test_missing_and_broken_sets_are_named_or_left_out(root):
+    (root / "lsun.npy").write_bytes(b"")
+    (root / "SVHN" / "test_32x32.mat").write_bytes(b"MATLAB 5.0")
+    (root / "empty").mkdir()
+    with pytest.raises(InputError, match=r"test_32x32\.mat: cut short or no pictures of SVHN") as caught:
+        OutlierSets(root, 32)
+    line = str(caught.value)
+    assert "\n" not in line and "empty: holds no pictures" in line and "lsun.npy: cut short" in line
+    found = OutlierSets(root, 32, partial=True)
+    assert found.names == ("textures", "places69") and found.extra == () and len(found.problems) == 3
+    with pytest.raises(InputError, match="no out-of-distribution set svhn; there are textures, places69"):
+        found.pictures("svhn")
+
+
+def test_other_variables_in_a_mat_file_are_refused(tmp_path):
+    savemat(tmp_path / "a.mat", {"Y": np.zeros(3)})
+    with pytest.raises(InputError, match="no pictures of SVHN"):
+        open_outliers(tmp_path / "a.mat", 32)
+    savemat(tmp_path / "b.mat", {"X": np.zeros((3, 32, 32, 5))})
+    with pytest.raises(InputError, match="X holds float64"):
+        open_outliers(tmp_path / "b.mat", 32)
+
+
+def test_what_is_no_set_gets_one_line(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        OutlierSets(tmp_path / "nowhere", 32)
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(InputError, match="no folder of pictures"):
+        open_outliers(tmp_path / "notes.txt", 32)
+    for name in ("dtd", "textures"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="dtd and textures are both textures"):
+        OutlierSets(tmp_path, 32)
