@@ -40,7 +40,7 @@ class Opponent:
         """Itself, or a copy on another device."""
         if self.weights[0].device == device:
             return self
-        moved = Opponent([tensor.to(device) for tensor in self.weights], self.lr)
+        moved = Opponent([tensor.to(device, non_blocking=True) for tensor in self.weights], self.lr)
         moved.adam.load_state_dict(self.adam.state_dict())
         return moved
 

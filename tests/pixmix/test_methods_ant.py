@@ -82,7 +82,7 @@ def by_bisection(images, noise, epsilon):
     """The scale of each picture's noise, found by halving in float64."""
     images, noise = images.double(), noise.double()
     low, high = torch.zeros(len(images)).double(), torch.full((len(images),), 1e4).double()
-    for _ in range(200):
+    for _ in range(60):
         middle = (low + high) / 2
         reached = norms((images + middle.view(-1, 1, 1, 1) * noise).clamp(0, 1), images) >= epsilon
         low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
