@@ -12,7 +12,7 @@ from mixset.errors import InputError
 from pixmix.corruptions.base import Stream
 from pixmix.corruptions.c import EXTRA, C
 from pixmix.corruptions.cbar import CBAR
-from pixmix.corruptions.p import HARDER, P, P_EXTRA
+from pixmix.corruptions.p import HARDER, P_EXTRA, P
 
 ALL = {**P, **P_EXTRA, **HARDER}
 LEVELS = {
