@@ -62,9 +62,9 @@ class Opponent:
 class ANT(Method):
     """Noise of one l2 norm on the first pictures of each batch; "ANT" in Table 7 of the paper.
 
-    At each step the generator learns, then half of the batch gets noise: in the first epoch of the generator as it is,
-    later three fifths of the half of that and a fifth each of two generators of earlier epochs. Each epoch has a
-    fresh generator, which first learns alone. Each process of a distributed run has generators of its own.
+    At each step the generator learns, then half of the batch gets noise: in the first epoch all of it from this
+    generator, later three fifths from it and a fifth each from two generators of earlier epochs. Each epoch has a fresh
+    generator, which first learns alone. Each process of a distributed run has generators of its own.
 
     What the original (bethgelab/game-of-noise) leaves open: the two are drawn anew for each batch, with replacement,
     and the epoch's Adam begins without the moments of the one that trained the generator alone.
