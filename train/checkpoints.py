@@ -80,6 +80,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {name.replace(".convShortcut.", ".conv_shortcut."): value for name, value in weights.items()}
 
 
+def architecture(path: Path) -> str | None:
+    """Which network a file of weights says it is of (the paper's ImageNet files do); None where it does not."""
+    content = load(path)
+    name = content.get("arch") if isinstance(content, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
 def load_into(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> list[str]:
     """Load weights strictly, but leave a head of another number of classes as it is; returns the names left.
 

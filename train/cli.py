@@ -46,8 +46,20 @@ def _corrupt(arguments: list[str]) -> None:
     print(f"wrote {corrupt(config)}")
 
 
+def _evaluate(arguments: list[str]) -> None:
+    from .evaluate import EvaluateConfig, evaluate
+
+    config = parse(EvaluateConfig, "pixmix evaluate", arguments)
+    if evaluate(config) is not None:
+        from .table import print_table
+
+        print_table([config.folder])
+        print(f"wrote {config.folder / 'metrics.json'}")
+
+
 COMMANDS: Commands = {
     "train": ("train a classifier and measure how safe it is", _train),
+    "evaluate": ("measure any classifier on any data", _evaluate),
     "show": ("draw what PixMix and the other methods make of a picture", _show),
     "corrupt": ("write the corruptions of C, C-bar or P for any pictures, or draw them", _corrupt),
     "report": ("print the table of some runs and write a page about them", _report),

@@ -49,9 +49,11 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     parts = [METHODS[part] for part in find_parts(config.method)]
+    known = [name for name, row in EVALUATORS.items() if not row.of_set]
     for name in config.suites:
-        if name not in EVALUATORS:
-            raise InputError(f"--suites {name}: unknown; the suites are {', '.join(EVALUATORS)}")
+        if name not in known:
+            other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
+            raise InputError(f"--suites {name}: at the end of a training there are {', '.join(known)}{other}")
     with processes(config.device) as mine:
         if mine.device.type == "cpu":
             keep_freed_memory()
@@ -74,7 +76,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if config.resume:
             training.load()
         training.run()
-    return _finish(config, folder, training, mine) if mine.leads else None
+        return _finish(config, folder, training, mine)
 
 
 def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
@@ -167,9 +169,10 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
         ) from None
 
 
-def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any]:
-    """Weights, then measures; `metrics.json` comes last and marks the run as ended."""
-    checkpoints.save(training.body.state_dict(), folder.weights)
+def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any] | None:
+    """Weights, then measures by all processes; `metrics.json` comes last and marks the run as ended."""
+    if mine.leads:
+        checkpoints.save(training.body.state_dict(), folder.weights)
     measured = pixmix.evaluate(
         training.network,
         config.suites,
@@ -181,6 +184,8 @@ def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Pr
         workers=config.workers,
         progress=True,
     )
+    if not mine.leads:
+        return None
     metrics = {"dataset": training.data.name, "method": config.method, "epochs": config.epochs, **measured}
     write_json(folder.metrics, metrics)
     return metrics

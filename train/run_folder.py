@@ -118,6 +118,12 @@ class RunFolder:
                 yield json.loads(line)
 
 
+def check_writable(folder: Path) -> None:
+    """InputError where `folder` is something else than a folder, so that hours of work would end in nothing."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; choose another --out")
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides a run's numbers."""
     names = ("pixmix", "torch", "torchvision", "numpy", "numba", "pillow", "h5py", "scikit-learn")

@@ -36,6 +36,12 @@ def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
     return found
 
 
+def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """The data of a reliability diagram."""
+    bins = measures.reliability(logits, labels)
+    return {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
+
+
 def clean(evaluation: Evaluation) -> Metrics:
     """Clean error."""
     yield "error", error_of(*evaluation.clean())
@@ -45,8 +51,7 @@ def calibration(evaluation: Evaluation) -> Metrics:
     """Calibration errors on the clean pictures; the RMS in the paper's code's form and that of all bins."""
     logits, labels = evaluation.clean()
     yield from calibration_of(logits, labels, evaluation.seed).items()
-    bins = measures.reliability(logits, labels)
-    yield "reliability", {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
+    yield "reliability", reliability_of(logits, labels)
 
 
 def adversaries(evaluation: Evaluation) -> Metrics:

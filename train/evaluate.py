@@ -1,0 +1,206 @@
+"""`pixmix evaluate`: which network, which measures, on which pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from mixset.errors import InputError
+
+if TYPE_CHECKING:
+    from .models import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSettings:
+    """The suite adversaries: projected gradient descent; the defaults are the paper's for CIFAR."""
+
+    epsilon: float = 2 / 255
+    """Radius of the ball, in units of [0, 1] pictures."""
+    step_size: float = 0.5 / 255
+    """Length of a step, in the same units."""
+    steps: int = 20
+    """Gradient steps."""
+    norm: Literal["linf", "l2"] = "linf"
+    """In which radius and steps are measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Measure how safe a classifier is: every measure of the paper, on any data.
+
+    Each picture set goes through the network once. Logits are kept beside the result with the hash of weights and
+    pictures, so a killed evaluation goes on, and a measure added later costs nothing.
+
+    Examples:
+
+    pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P
+
+    pixmix evaluate checkpoint.pth.tar --network wrn-40-4 --data cifar100 --suite clean calibration anomalies --ood OOD
+
+    pixmix evaluate resnet50 --data folder:imagenet-val --suite clean c r --c ImageNet-C --r imagenet-r
+
+    pixmix evaluate --logits logits.npz --suite clean calibration
+
+    torchrun --nproc-per-node 8 --no-python pixmix evaluate resnet50 --suite c --c ImageNet-C
+    """
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""
+    """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
+    name, efficientnet_lite0, or module:function. None with --logits."""
+    suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
+    """clean, calibration, adversaries (PGD) and anomalies on the test pictures; c, cbar (errors and calibration under
+    corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), each on a set of its own."""
+    data: str | None = None
+    """The test pictures: digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or
+    within test/. By default those of the run."""
+    c: Path | None = None
+    """CIFAR-10-C, CIFAR-100-C or ImageNet-C in its official layout, or what `pixmix corrupt --suite c` made."""
+    cbar: Path | None = None
+    """The same of C-bar."""
+    p: Path | None = None
+    """The same of P."""
+    r: Path | None = None
+    """ImageNet-R's folder."""
+    ood: Path | None = None
+    """A folder of out-of-distribution sets for anomalies, each a folder of pictures, .npy or .mat: textures, svhn,
+    places69, or any other. Without it the three synthetic ones."""
+    resize: bool = False
+    """Enlarge and crop ImageNet-C's and C-bar's pictures again, as the paper's code does: its tables' mCE."""
+    partial: bool = False
+    """Leave out what is missing in a set, and say so in the result, in place of refusing it."""
+    attack: AttackSettings = field(default_factory=AttackSettings)
+
+    network: str | None = None
+    """For a file of weights: wrn-DEPTH-WIDTH, resnet18, resnet50 or module:function, where the file does not say."""
+    mean: tuple[float, float, float] | None = None
+    """Of the normalisation; by default the run's, the library's, 0.5 for Wide ResNets, ImageNet's for others."""
+    std: tuple[float, float, float] | None = None
+    """The same of its standard deviation."""
+    size: int | None = None
+    """Side in pixels of the test pictures; by default the run's, or the data set's own."""
+
+    logits: Path | None = None
+    """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
+    (M, classes) for each set."""
+    out: Path | None = None
+    """The folder for metrics.json and logits/; by default the run's own, or evaluations/MODEL."""
+    seed: int = 0
+    """Of PGD's start, the synthetic sets, the choice of outliers and the intervals."""
+    batch_size: int = 500
+    """Pictures a forward pass."""
+    workers: int = 2
+    """Processes that read pictures from files."""
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda, cuda:1."""
+    data_folder: Path = Path("data")
+    """Where downloaded data sets are kept."""
+
+    def __post_init__(self) -> None:
+        if bool(self.model) == (self.logits is not None):
+            raise InputError("pixmix evaluate: give a MODEL, or --logits FILE without one")
+        if not self.suite:
+            raise InputError("--suite: name at least one")
+        if self.batch_size < 1 or self.workers < 0 or not 0 <= self.seed < 2**64:
+            raise InputError("--batch-size must be at least 1, --workers and --seed at least 0")
+        if self.size is not None and not 8 <= self.size <= 1024:
+            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+
+    @property
+    def folder(self) -> Path:
+        """Where the result goes."""
+        if self.out is not None:
+            return self.out
+        if self.logits is not None:
+            return Path("evaluations") / self.logits.stem
+        model = Path(self.model)
+        return model if model.is_dir() else Path("evaluations") / model.name.partition(".")[0].replace(":", "-")
+
+
+def evaluate(config: EvaluateConfig) -> dict[str, Any] | None:
+    """Measure what `config` names and write `metrics.json`; measures that are there already stay.
+
+    Under `torchrun` each process calls this; the first one writes.
+
+    Returns:
+        The content of `metrics.json`; None in processes other than the first.
+
+    Raises:
+        InputError: anything in the config that cannot be.
+    """
+    from .processes import processes
+    from .run_folder import check_writable, read_json, write_json
+
+    with processes(config.device) as mine:
+        path = config.folder / "metrics.json"
+        if mine.leads:
+            check_writable(config.folder)
+        if config.logits is not None:
+            from pixmix.evaluators.saved import evaluate_logits
+
+            found = evaluate_logits(config.logits, config.suite, seed=config.seed)
+            about: dict[str, Any] = {"logits": str(config.logits)}
+        else:
+            found, about = _measure(config, mine.device)
+        if not mine.leads:
+            return None
+        metrics = {**(read_json(path) if path.exists() else {}), **about, **found}
+        config.folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, metrics)
+        return metrics
+
+
+def _measure(config: EvaluateConfig, device: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was measured, and of what."""
+    import pixmix
+    from pixmix.attacks import PGDSettings
+    from pixmix.evaluators import EVALUATORS
+
+    from .models import load_model
+
+    for name in config.suite:
+        if name not in EVALUATORS:
+            raise InputError(f"--suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
+        if EVALUATORS[name].of_set and getattr(config, name) is None:
+            made = "" if name == "r" else "; `pixmix corrupt` makes one of any pictures"
+            raise InputError(f"--suite {name}: needs the folder of its set, --{name} PATH{made}")
+    model = load_model(config.model, network=config.network, mean=config.mean, std=config.std)
+    test, dataset = _test_pictures(config, model)
+    sets = {name: getattr(config, name) for name in ("c", "cbar", "p", "r", "ood")}
+    found = pixmix.evaluate(
+        model.network,
+        config.suite,
+        test,
+        sets={name: path for name, path in sets.items() if path is not None},
+        resize=config.resize,
+        partial=config.partial,
+        attack=PGDSettings(**vars(config.attack)),
+        batch_size=config.batch_size,
+        device=device,
+        seed=config.seed,
+        logits_folder=config.folder / "logits",
+        workers=config.workers,
+        progress=True,
+    )
+    about = {} if model.run else {"model": config.model}
+    return found, {**about, **({"dataset": dataset} if dataset and not model.run else {})}
+
+
+def _test_pictures(config: EvaluateConfig, model: Model) -> tuple[Any, str | None]:
+    """The labelled test pictures and their name, or None where no suite asks for them."""
+    from pixmix.evaluators import EVALUATORS
+
+    from .data import load_test
+
+    dataset = config.data or model.dataset
+    if not any(EVALUATORS[name].of_data for name in config.suite) and dataset is None:
+        return None, None
+    if dataset is None:
+        raise InputError(
+            f"MODEL {config.model}: is no run, so name the test pictures: --data cifar10, folder:PATH, ..."
+        )
+    _, test = load_test(dataset, size=config.size or model.size, folder=config.data_folder)
+    return test.labelled, dataset
