@@ -99,7 +99,8 @@ class Training:
         self.plan.set_epoch(self.epoch, self.position)
         self.network.train()
         if self.position == 0:
-            self.method.before_epoch(self.network, self._plain_batches, key=self._key())
+            with self._autocast():
+                self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
             self._step(parallel, batch)
             progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
