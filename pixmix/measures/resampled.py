@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from mixset.errors import InputError
 
+from ..engines import threads
 from .anomalies import DETECTION, labelled
 from .calibration import Answers
 from .intervals import Statistic, bootstrap
@@ -32,7 +33,7 @@ def rms_of(given: Answers, *, last_bin: bool, pictures: int | None = None, bin_s
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         values = np.empty(len(counts))
-        _rms(counts, picture, gap, bin_size, last_bin, values)
+        threads.run(_rms, len(counts), (counts, picture, gap, bin_size, last_bin, values), values=counts.size)
         return values
 
     return statistic
@@ -54,7 +55,8 @@ def detection_statistic(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> Stat
         values = np.empty((len(known_counts), len(orders) + 1, len(DETECTION)))
         for number, drawn in enumerate(set_counts):
             counts = np.concatenate([known_counts, drawn], axis=1)
-            _detect(counts, orders[number], ends[number], count, values[:, number])
+            arguments = (counts, orders[number], ends[number], count, values[:, number])
+            threads.run(_detect, len(counts), arguments, values=counts.size)
         values[:, -1] = values[:, :-1].mean(axis=1)
         return values.reshape(len(values), -1)
 
@@ -77,11 +79,11 @@ def detection_intervals(
 
 
 @njit(cache=True, nogil=True)
-def _rms(counts, picture, gap, bin_size, last_bin, values):
+def _rms(first, last, counts, picture, gap, bin_size, last_bin, values):
     """Fill bins of `bin_size` in the order of confidence, pictures drawn several times as often as they are."""
     total = len(gap)
     bins = max(total // bin_size, 1)
-    for row in range(len(counts)):
+    for row in range(first, last):
         squares, gaps, number = 0.0, 0.0, 0
         size = bin_size if bins > 1 else total
         room = size
@@ -102,9 +104,9 @@ def _rms(counts, picture, gap, bin_size, last_bin, values):
 
 
 @njit(cache=True, nogil=True)
-def _detect(counts, order, ends, known, values):
+def _detect(first, last, counts, order, ends, known, values):
     """AUROC, AUPR and FPR95 by one walk down the scores; `ends` marks the last picture of equal scores."""
-    for row in range(len(counts)):
+    for row in range(first, last):
         anomalous, total = 0, 0
         for place in range(counts.shape[1]):
             total += counts[row, place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -43,9 +44,9 @@ def open_labels(path: Path) -> np.ndarray:
     return labels.astype(np.int64)
 
 
-def _load(path: Path, mmap_mode: str | None) -> np.ndarray:
+def _load(path: Path, mmap_mode: Literal["r"] | None) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)  # type: ignore[call-overload]
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path.name}: missing") from None
     except (OSError, ValueError, EOFError, SyntaxError) as error:

@@ -14,8 +14,10 @@ from PIL import Image
 from mixset.errors import InputError
 from mixset.pictures import stamp
 
-_BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError)
-_BROKEN += (MemoryError, struct.error, zlib.error, Image.DecompressionBombError)
+_BROKEN: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError),
+    *(MemoryError, struct.error, zlib.error, Image.DecompressionBombError),
+)
 
 Fit = Callable[[Image.Image], np.ndarray]
 """An RGB picture to (S, S, 3) uint8: a `Transform`."""

@@ -1,0 +1,123 @@
+"""Flips and top-5 distances of 10,000 sequences of 31 frames and 1,000 classes, beside a plain form; intervals' cost.
+
+    python benchmarks/measures.py [--repeats 3] [--sequences 10000]
+
+The plain form is the evaluation that came with ImageNet-P, restated: ranks of all classes by SciPy, then one comparison
+after the other. It does a few hundred sequences; seconds are scaled to all of them. Logits come in blocks, as a network
+gives them, and are forgotten. One thread, unless OMP_NUM_THREADS says otherwise; medians of wall time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from scipy.stats import rankdata
+
+from pixmix import measures
+
+FRAMES, CLASSES = 31, 1000
+BLOCK = 32
+"""Sequences that are ranked at a time: a batch of 992 pictures."""
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """The median time of a call, after one that warms up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def drifting(count: int) -> np.ndarray:
+    """(count, frames, classes) float32 logits that change a little from frame to frame."""
+    rng = np.random.default_rng(0)
+    steps = rng.standard_normal((count, FRAMES, CLASSES), np.float32)
+    steps[:, 0] *= 8
+    return np.cumsum(steps, axis=1, dtype=np.float32)
+
+
+def plain(logits: np.ndarray, *, noise: bool) -> tuple[float, float]:
+    """FP and T5D, sequence by sequence and frame by frame, with the ranks of all classes."""
+    flips, distances = [], []
+    counted = np.minimum(np.arange(CLASSES), 5)
+    for sequence in logits:
+        ranks = rankdata(-sequence, method="ordinal", axis=1).astype(np.int64)
+        reference, inverse = ranks[0], np.argsort(ranks[0])
+        for frame in ranks[1:]:
+            sigma = frame[inverse]
+            flips.append(np.argmin(reference) != np.argmin(frame))
+            distances.append(np.abs(counted[:5] - counted[sigma - 1][:5]).sum())
+            if not noise:
+                reference, inverse = frame, np.argsort(frame)
+    return float(np.mean(flips)), float(np.mean(distances))
+
+
+def ours(block: np.ndarray, sequences: int, *, noise: bool) -> tuple[float, float]:
+    """FP and T5D of as many sequences, ranked block by block (the same block of logits over and over)."""
+    top = np.concatenate([measures.top_classes(block[: sequences - start]) for start in range(0, sequences, BLOCK)])
+    return measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
+
+
+def sequences(count: int, repeats: int) -> None:
+    """Print the time of both forms, what they find, and the memory that ours takes."""
+    few = min(count, 128)
+    logits = drifting(few)
+    print(f"{count:,} sequences, {FRAMES} frames, {CLASSES:,} classes    plain s    ours s   x plain      FP     T5D")
+    for noise in (False, True):
+        slow = seconds(lambda noise=noise: plain(logits, noise=noise), 1) * count / few
+        fast = seconds(lambda noise=noise: ours(logits[:BLOCK], count, noise=noise), repeats)
+        top = np.concatenate([measures.top_classes(logits[start : start + BLOCK]) for start in range(0, few, BLOCK)])
+        found = measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
+        np.testing.assert_allclose(found, plain(logits, noise=noise))
+        kind = "first frame" if noise else "frame before"
+        print(
+            f"  compared with the {kind:22} {slow:10.1f} {fast:9.2f} {slow / fast:9.0f}  {found[0]:6.3f} {found[1]:7.3f}"
+        )
+    tracemalloc.start()
+    ours(logits[:BLOCK], count, noise=False)
+    print(f"  memory beside a block's logits: {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB")
+    tracemalloc.stop()
+
+
+def intervals(repeats: int) -> None:
+    """Print the time of 95 % intervals from 1,000 resamples."""
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.2, 1, 50_000)
+    answers = measures.Answers(confidence, rng.random(50_000) < confidence)
+    known, sets = rng.normal(size=50_000), {str(number): rng.normal(1, 1, 10_000) for number in range(6)}
+    statistic = measures.rms_of(answers, last_bin=True)
+    corruptions = measures.average([statistic] * 75)
+    work = {
+        "RMS of 50,000 pictures": lambda: measures.bootstrap(statistic, 50_000, seed=0),
+        "mean RMS of 75 sets of 50,000": lambda: measures.bootstrap(corruptions, 50_000, seed=0),
+        "AUROC, AUPR, FPR95 of 6 sets": lambda: measures.detection_intervals(known, sets, seed=0),
+    }
+    print("\n95 % intervals, 1,000 resamples              s")
+    for name, call in work.items():
+        print(f"  {name:36} {seconds(call, repeats):8.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sequences", type=int, default=10_000)
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, {os.environ['OMP_NUM_THREADS']} thread, NumPy {np.__version__}\n")
+    sequences(arguments.sequences, arguments.repeats)
+    intervals(1)
+
+
+if __name__ == "__main__":
+    main()
