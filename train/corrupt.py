@@ -68,6 +68,8 @@ class CorruptConfig:
     def __post_init__(self) -> None:
         if self.size is not None and not 8 <= self.size <= 1024:
             raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        if not self.severities or sorted(set(self.severities) & set(range(1, 6))) != sorted(self.severities):
+            raise InputError(f"--severities {' '.join(map(str, self.severities))}: some of 1 2 3 4 5, each once")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"--seed {self.seed}: a whole number from 0 to 2**64 - 1 is needed")
         if self.workers is not None and self.workers < 1:
@@ -83,7 +85,10 @@ def corrupt(config: CorruptConfig) -> Path:
 
         return show(config)
     from pixmix.corruptions.job import corrupt as write
+    from pixmix.corruptions.suites import members
 
+    # A wrong name is told before all pictures are read.
+    members(config.suite, config.size or 0, names=config.corruptions, extra=config.extra, frost_folder=config.frost)
     return write(
         load_source(config),
         config.out,

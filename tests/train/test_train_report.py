@@ -184,7 +184,7 @@ def test_bad_input_to_show_is_one_line(
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["show"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["show"], ["corrupt"], ["report"]])
 def test_help_comes_at_once_without_torch(command: list[str]) -> None:
     code = (
         "import sys\nfrom pixmix.train.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
