@@ -1,0 +1,214 @@
+"""Training pictures a second through a DataLoader with two workers, beside the paper's way; PixMix's share of a step.
+
+    python benchmarks/input_path.py [--repeats 5]
+
+The whole way of a picture to the network: crop, flip, PixMix, batch. At 32 px the training pictures lie in memory, as
+CIFAR's do, and are cropped with a padding of 4, in batches of 128; at 224 px they are JPEG files of 500 x 375, of which
+a part of random size is cut out, in batches of 64. The paper's way is restated in benchmarks/paper.py: it reads a
+mixing picture from a folder of 512-px JPEG files for each training picture. Of ours there are three: the loader of
+`pixmix train`, `PixMixDataset` and the `PixMix` transform with torch's own collation. All take turns, an epoch each,
+with workers that persist; shown are medians of pictures a second by the clock, and of CPU time of the workers.
+
+The share is that of drawing and mixing in a training step of a WRN-16-2 on the CPU, 128 pictures of 32 px, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+from paper import BILINEAR, PaperPixMix, photographs
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+import pixmix
+from mixset import MixingPool, MixingSet
+from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.draws import Key
+from pixmix.methods.mixing import PixMixMethod
+from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
+from pixmix.train.batches import BatchPlan, TrainingSet, training_loader
+from pixmix.train.data import Pictures
+from pixmix.train.networks import network_spec
+
+WORKERS = 2
+MIXING_PICTURES = 128
+
+
+class PaperSet(Dataset):
+    """Training pictures the paper's way: a mixing picture is opened, scaled and cropped for each."""
+
+    def __init__(self, pictures: Pictures, mixing: list[Path], settings: PixMixSettings) -> None:
+        self.pictures, self.mixing, size = pictures, mixing, pictures.size
+        small = pictures.array is not None
+        crop = transforms.RandomCrop(size, padding=4) if small else transforms.RandomResizedCrop(size)
+        self.crop = transforms.Compose([crop, transforms.RandomHorizontalFlip()])
+        self.load = transforms.Compose([transforms.Resize(size * 8 // 7), transforms.RandomCrop(size)])
+        self.mix = PaperPixMix(settings, size)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        mixing_picture = Image.open(self.mixing[np.random.choice(len(self.mixing))]).convert("RGB")  # noqa: NPY002
+        mixed = self.mix(self.crop(opened(self.pictures, index)), self.load(mixing_picture))
+        return mixed, int(self.pictures.labels[index])
+
+
+class Plain(Dataset):
+    """Training pictures as torchvision's data sets give them, through a transform if there is one."""
+
+    def __init__(self, pictures: Pictures, transform: Callable[[Image.Image], Any] = lambda picture: picture) -> None:
+        self.pictures, self.transform = pictures, transform
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(opened(self.pictures, index)), int(self.pictures.labels[index])
+
+
+def opened(pictures: Pictures, index: int) -> Image.Image:
+    if pictures.array is not None:
+        return Image.fromarray(pictures.array[index])
+    return Image.open(pictures.files[index]).convert("RGB")
+
+
+def training_pictures(size: int, count: int, folder: Path) -> Pictures:
+    """Parts of a photograph, in memory at 32 px and in JPEG files of 500 x 375 above; repeated up to `count`."""
+    labels = np.zeros(count, np.int64)
+    if size == 32:
+        some = np.stack([np.asarray(picture) for picture in photographs("china.jpg", 500, size)])
+        return Pictures(labels, size, array=some[np.arange(count) % len(some)])
+    files = []
+    for number, picture in enumerate(photographs("china.jpg", 128, 500)):
+        files.append(folder / f"training-{number}.jpg")
+        picture.resize((500, 375), BILINEAR).save(files[-1], quality=90)
+    return Pictures(labels, size, files=[files[number % len(files)] for number in range(count)])
+
+
+def loaders(size: int, folder: Path, batch: int, counts: tuple[int, int]) -> dict[str, DataLoader]:
+    """The paper's way over the first of `counts` pictures, ours over the second."""
+    settings, mixing = (CIFAR if size == 32 else IMAGENET), []
+    (folder / "mixing").mkdir()
+    for number, picture in enumerate(photographs("flower.jpg", MIXING_PICTURES, 512)):
+        mixing.append(folder / "mixing" / f"{number}.jpg")
+        picture.save(mixing[-1], quality=90)
+    start = time.perf_counter()
+    pool = MixingPool(MixingSet(folder / "mixing"), size, cache=folder / "cache", quiet=True)
+    print(f"{size} px: the pool of {len(pool)} mixing pictures was made in {time.perf_counter() - start:.1f} s")
+    small = size == 32
+    few, many = (training_pictures(size, count, folder) for count in counts)
+    cut = transforms.Compose(
+        [
+            transforms.RandomCrop(size, padding=4) if small else transforms.RandomResizedCrop(size),
+            transforms.RandomHorizontalFlip(),
+        ]
+    )
+    mix = pixmix.PixMix(
+        pool, k=settings.k, beta=settings.beta, aug_severity=settings.aug_severity, all_ops=settings.all_ops
+    )
+    keyed = pixmix.PixMixDataset(
+        Plain(many),
+        pool,
+        seed=0,
+        settings=settings,
+        crop=crop_and_flip if small else partial(random_resized_crop, size=size),
+    )
+    plain = {"batch_size": batch, "num_workers": WORKERS, "persistent_workers": True}
+    ours = TrainingSet(many, PixMixMethod("pixmix", settings=settings, pool=pool), seed=0, flip=True)
+    return {
+        "paper": DataLoader(PaperSet(few, mixing, settings), shuffle=True, **plain),
+        "pixmix train": training_loader(ours, BatchPlan(len(many), batch, seed=0), workers=WORKERS),
+        "PixMixDataset": DataLoader(keyed, sampler=pixmix.EpochSampler(len(keyed), seed=0), **plain),
+        "PixMix transform": DataLoader(Plain(many, transforms.Compose([cut, mix])), shuffle=True, **plain),
+    }
+
+
+def processor_seconds(loader: DataLoader) -> float:
+    """CPU time of a loader's workers up to now; 0 before they run."""
+    if loader._iterator is None:
+        return 0.0
+    ticks = 0
+    for worker in loader._iterator._workers:
+        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])  # utime and stime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, float]]:
+    """Pictures of each way a second of the clock, and a second of its workers' CPU time."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, loader in ways.items():
+            start, before = time.perf_counter(), processor_seconds(loader)
+            for _ in loader:
+                pass
+            if turn:  # the first epoch starts the workers
+                spent[name].append((time.perf_counter() - start, processor_seconds(loader) - before))
+    medians = {name: tuple(map(statistics.median, zip(*times, strict=True))) for name, times in spent.items()}
+    counts = {name: len(loader.dataset) for name, loader in ways.items()}
+    return {name: (counts[name] / clock, counts[name] / processor) for name, (clock, processor) in medians.items()}
+
+
+def share_of_a_step(folder: Path, repeats: int) -> tuple[float, float]:
+    """Seconds of drawing and mixing for a batch of 128 pictures of 32 px, and of the rest of a WRN-16-2's step."""
+    pool = MixingPool(MixingSet(folder / "mixing"), 32, cache=folder / "cache", quiet=True)
+    method = PixMixMethod("pixmix", settings=CIFAR, pool=pool)
+    network = network_spec("wrn-16-2", classes=10).build().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, nesterov=True)
+    pictures = training_pictures(32, 128, folder).array
+    assert pictures is not None
+    labels, times = torch.arange(128) % 10, []
+    for step in range(repeats + 1):
+        start = time.process_time()
+        images = torch.from_numpy(method.pictures(pictures, Key(0, step), np.arange(128)))
+        mixed = time.process_time()
+        loss = torch.nn.functional.cross_entropy(network(images.to(memory_format=torch.channels_last)), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        times.append((mixed - start, time.process_time() - mixed))
+    mixing, rest = map(statistics.median, zip(*times[1:], strict=True))
+    return mixing, rest
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    os.environ["OMP_NUM_THREADS"] = "1"  # PixMix's threads outside workers
+    torch.set_num_threads(1)
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Pillow {PIL.__version__}, "
+        f"torch {torch.__version__}, {WORKERS} workers"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for size, batch, counts in ((32, 128, (1_280, 51_200)), (224, 64, (256, 1_024))):
+            place = Path(folder) / str(size)
+            place.mkdir()
+            found = rates(loaders(size, place, batch, counts), repeats)
+            print(f"{f'pictures/s, {size} px':24}{'clock':>10}{'ratio':>8}{'CPU':>10}{'ratio':>8}")
+            for name, (clock, processor) in found.items():
+                ratios = clock / found["paper"][0], processor / found["paper"][1]
+                print(f"{name:24}{clock:>10,.0f}{ratios[0]:>7.1f}x{processor:>10,.0f}{ratios[1]:>7.1f}x", flush=True)
+        mixing, rest = share_of_a_step(Path(folder) / "32", 2 * repeats)
+    print(f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", ")
+    print(f"{mixing / (mixing + rest):.2%}")
+
+
+if __name__ == "__main__":
+    main()

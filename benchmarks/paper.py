@@ -1,0 +1,105 @@
+"""The paper's way restated plainly, and pictures to try it on: what benchmarks have beside ours.
+
+PixMix of one picture at a time, with Pillow's ops, small float tensors and draws of `np.random`, as the paper's code
+does it. The pictures are parts of the photographs that come with scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance, ImageOps
+from sklearn.datasets import load_sample_image
+from torch import Tensor
+from torchvision.transforms import functional
+
+from pixmix.settings import PixMixSettings
+
+BILINEAR = Image.Resampling.BILINEAR
+
+
+class PaperPixMix:
+    """PixMix of one picture as the paper's code does it."""
+
+    def __init__(self, settings: PixMixSettings, size: int) -> None:
+        self.settings, self.size = settings, size
+        self.ops: list[Callable[[Image.Image], Image.Image]] = [
+            ImageOps.autocontrast,
+            ImageOps.equalize,
+            lambda picture: ImageOps.posterize(picture, 4 - self.whole(4)),
+            lambda picture: picture.rotate(self.signed(self.whole(30)), resample=BILINEAR),
+            lambda picture: ImageOps.solarize(picture, 256 - self.whole(256)),
+            lambda picture: self.affine(picture, 1, self.signed(self.level() * 0.03), 0, 0, 1, 0),
+            lambda picture: self.affine(picture, 1, 0, 0, self.signed(self.level() * 0.03), 1, 0),
+            lambda picture: self.affine(picture, 1, 0, self.signed(self.whole(size / 3)), 0, 1, 0),
+            lambda picture: self.affine(picture, 1, 0, 0, 0, 1, self.signed(self.whole(size / 3))),
+            lambda picture: ImageEnhance.Color(picture).enhance(self.level() * 0.18 + 0.1),
+            lambda picture: ImageEnhance.Contrast(picture).enhance(self.level() * 0.18 + 0.1),
+            lambda picture: ImageEnhance.Brightness(picture).enhance(self.level() * 0.18 + 0.1),
+            lambda picture: ImageEnhance.Sharpness(picture).enhance(self.level() * 0.18 + 0.1),
+        ]
+
+    def level(self) -> float:
+        return np.random.uniform(0.1, self.settings.aug_severity)  # noqa: NPY002
+
+    def whole(self, most: float) -> int:
+        return int(self.level() * most / 10)
+
+    def signed(self, value: float) -> float:
+        return -value if np.random.uniform() > 0.5 else value  # noqa: NPY002
+
+    def affine(self, picture: Image.Image, *coefficients: float) -> Image.Image:
+        return picture.transform((self.size, self.size), Image.Transform.AFFINE, coefficients, BILINEAR)
+
+    def weights(self) -> tuple[float, float]:
+        beta = self.settings.beta
+        if np.random.random() < 0.5:  # noqa: NPY002
+            return np.float32(np.random.beta(beta, 1)), np.float32(np.random.beta(1, beta))  # noqa: NPY002
+        return 1 + np.float32(np.random.beta(1, beta)), -np.float32(np.random.beta(1, beta))  # noqa: NPY002
+
+    def add(self, one: Tensor, two: Tensor) -> Tensor:
+        a, b = self.weights()
+        return (a * (one * 2 - 1) + b * (two * 2 - 1) + 1) / 2
+
+    def multiply(self, one: Tensor, two: Tensor) -> Tensor:
+        a, b = self.weights()
+        return (one * 2) ** a * (two * 2).clip(1e-37) ** b / 2
+
+    def augment(self, picture: Image.Image) -> Image.Image:
+        return np.random.choice(self.ops)(picture.copy())  # noqa: NPY002
+
+    def __call__(self, picture: Image.Image, mixing_picture: Image.Image) -> Tensor:
+        def copy() -> Tensor:
+            return functional.to_tensor(self.augment(picture))
+
+        mixed = copy() if np.random.random() < 0.5 else functional.to_tensor(picture)  # noqa: NPY002
+        for _ in range(np.random.randint(self.settings.k + 1)):  # noqa: NPY002
+            other = copy() if np.random.random() < 0.5 else functional.to_tensor(mixing_picture)  # noqa: NPY002
+            mixing = np.random.choice([self.add, self.multiply])  # noqa: NPY002
+            mixed = torch.clip(mixing(mixed, other), 0, 1)
+        return mixed
+
+
+@dataclass
+class Pool:
+    """Mixing pictures in memory, as `mixset.MixingPool` has them in a file."""
+
+    pictures: np.ndarray
+    size: tuple[int, int]
+    counts: tuple[int, ...]
+    weights: tuple[float, ...] = (1.0,)
+
+
+def photographs(name: str, count: int, size: int) -> list[Image.Image]:
+    """Parts of a photograph that comes with scikit-learn, scaled to `size` pixels."""
+    rng = np.random.default_rng(0)
+    whole = Image.fromarray(load_sample_image(name))
+    parts = []
+    for _ in range(count):
+        side = int(rng.integers(120, 420))
+        left, top = int(rng.integers(0, whole.width - side)), int(rng.integers(0, whole.height - side))
+        parts.append(whole.crop((left, top, left + side, top + side)).resize((size, size), BILINEAR))
+    return parts
