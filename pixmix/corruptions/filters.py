@@ -74,7 +74,7 @@ def places(size: int, margin: int, border: str) -> np.ndarray:
     return np.where(wanted < size, wanted, period - wanted - (border == "reflect"))
 
 
-@lru_cache(64)
+@lru_cache(8)
 def folded(size: int, sigma: float, truncate: float, border: str) -> np.ndarray:
     """The Gaussian as a matrix, what lies beyond the borders added where it comes from: (size, size) float64."""
     weights = gaussian_weights(sigma, truncate)
