@@ -196,6 +196,24 @@ def test_choices_are_of_their_set_and_all_are_met(name, field, values):
     assert set(drawn.tolist()) == values
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "severity", "radius"),
+    [
+        ("sparkles", (224, 300), 3, 0.03 * 224),
+        ("inverse_sparkles", (32, 32), 1, 8),
+        ("inverse_sparkles", (224, 300), 5, 56),
+    ],
+)
+def test_rays_vary_by_a_quarter_about_the_radius(name, size, severity, radius):
+    lengths = np.concatenate([np.ravel(fields_of(name, n, size=size, severity=severity)["lengths"]) for n in range(40)])
+    assert lengths.mean() == pytest.approx(radius, rel=0.02)
+    assert lengths.std() == pytest.approx(radius / 4, rel=0.05)
+
+
+def test_rays_of_small_sparkles_are_a_pixel_long():
+    assert (fields_of("sparkles", severity=1)["lengths"] == 1).all()  # 0.7 of 32 pixels is 0.2 of one
+
+
 def test_positions_are_drawn_over_each_side_and_lengths_are_shares_of_the_shorter():
     centres = np.concatenate([fields_of("sparkles", n, size=(20, 60))["centres"] for n in range(300)])
     assert (centres.max(0) > [19, 57]).all()
