@@ -1,0 +1,29 @@
+"""What README and docs say of the package is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pixmix.methods import METHODS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_table_of_methods_is_the_packages() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.+?) \| (.+?) \|$", readme, re.MULTILINE)
+    listed = {name: (summary, source) for name, summary, source in rows if name in METHODS}
+    assert listed == {name: (row.summary, row.source) for name, row in METHODS.items()}
+    assert list(listed) == list(METHODS)
+
+
+def test_the_tests_that_show_parity_are_there() -> None:
+    named = set(re.findall(r"(test_\w+)::(test_\w+)", (ROOT / "docs" / "parity.md").read_text()))
+    assert len(named) > 50
+    there = {
+        (path.stem, name)
+        for path in ROOT.glob("tests/*/*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert not named - there
