@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from mixset.errors import InputError
+from mixset.memory import keep_freed_memory
 from pixmix.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
 from pixmix.dataset import epoch_order
 from pixmix.draws import Key
@@ -100,6 +100,8 @@ class TrainingSet(Dataset):
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
         """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
+        if get_worker_info() is not None:
+            keep_freed_memory()
         try:
             return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
         except InputError as error:
@@ -108,8 +110,8 @@ class TrainingSet(Dataset):
     def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
         if self.pictures.array is not None:
             return crop_and_flip(self.pictures.array[indices], key, indices, padding=PADDING, flip=self.flip)
-        files = (Image.fromarray(read(self.pictures.files[index])) for index in indices)
-        return random_resized_crop(files, key, indices, size=self.pictures.size, flip=self.flip)
+        arrays = (read(self.pictures.files[index]) for index in indices)
+        return random_resized_crop(arrays, key, indices, size=self.pictures.size, flip=self.flip)
 
 
 class BatchPlan(Sampler):
