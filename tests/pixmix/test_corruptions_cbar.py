@@ -133,7 +133,7 @@ def test_long_and_large_pictures_work(photographs, name, size):
 
 
 @pytest.mark.parametrize("name", CBAR)
-@pytest.mark.parametrize(("size", "count"), [((32, 32), 150), ((96, 96), 15)])
+@pytest.mark.parametrize(("size", "count"), [((32, 32), 60), ((96, 96), 8)])
 def test_the_distance_grows_with_severity(photographs, name, size, count):
     """In the mean, as each picture draws anew; some lists have close neighbours, so two steps are compared."""
     pictures = photographs(count, *size)
