@@ -8,6 +8,7 @@ from mixset.errors import InputError
 from mixset.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .batch import PixMixBatch
     from .dataset import EpochSampler, PixMixDataset
     from .draws import Draws, draw
     from .evaluators import evaluate
@@ -20,6 +21,7 @@ _HOMES = {
     "EpochSampler": "dataset",
     "Normalized": "normalized",
     "PixMix": "transform",
+    "PixMixBatch": "batch",
     "PixMixDataset": "dataset",
     "PixMixSettings": "settings",
     "draw": "draws",
@@ -31,6 +33,7 @@ __all__ = [
     "InputError",
     "Normalized",
     "PixMix",
+    "PixMixBatch",
     "PixMixDataset",
     "PixMixSettings",
     "draw",

@@ -45,7 +45,7 @@ FIXED_ROWS = SOLARIZE_ROWS + 257
 _KIND = np.array([KINDS.index(name) for name in OPS])
 _CROP = len(KINDS) - 1
 _AUTOCONTRAST, _EQUALIZE, _POSTERIZE, _SOLARIZE = (KINDS.index(name) for name in OPS[:3] + OPS[4:5])
-_BRIGHTNESS, _SHARPNESS = KINDS.index("brightness"), KINDS.index("sharpness")
+_BRIGHTNESS, _COLOR, _SHARPNESS = (KINDS.index(name) for name in ("brightness", "color", "sharpness"))
 _ROTATE, _SHEAR_X, _SHEAR_Y = KINDS.index("rotate"), KINDS.index("shear_x"), KINDS.index("shear_y")
 _TRANSLATE_X = KINDS.index("translate_x")
 
@@ -60,8 +60,10 @@ class Plan:
     """(G,) int64: the picture that each source is made of or, a crop, belongs to."""
     slots: np.ndarray
     """(N, 1 + k) int64: the sources of each picture, its start and what each round mixes in; 0 beyond its rounds."""
-    rows: np.ndarray
-    """(P, 3) int32: the table of each channel, for the ops that replace values."""
+    tables: np.ndarray
+    """(P, 1, 3) int32: where each channel's table begins, for the ops that replace values."""
+    counters: np.ndarray
+    """(E, 1, 3) int64: where each channel counts its values, for equalize; behind one place that stays 0."""
     factors: np.ndarray
     """(B,) float32: of the four ops that blend."""
     affine: np.ndarray
@@ -69,7 +71,7 @@ class Plan:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What the device needs of it."""
-        return {name: getattr(self, name) for name in ("pictures", "slots", "rows", "factors", "affine")}
+        return {name: getattr(self, name) for name in ("pictures", "slots", "tables", "counters", "factors", "affine")}
 
     def range(self, first: str, last: str | None = None) -> slice:
         """Where the sources of a kind, or of several that follow one another, lie."""
@@ -105,7 +107,8 @@ def make_plan(
         starts=tuple(at),
         pictures=np.empty(at[-1], np.int64),
         slots=np.zeros((len(op), 1 + copy_op.shape[1]), np.int64),
-        rows=np.empty((at[KINDS.index("color")] - point, 3), np.int32),
+        tables=np.empty((at[_COLOR] - point, 1, 3), np.int32),
+        counters=(np.arange(3 * (at[_EQUALIZE + 1] - at[_EQUALIZE])) * 257 + 1).reshape(-1, 1, 3),
         factors=np.empty(affine - blend, np.float32),
         affine=np.empty((at[_CROP] - affine, 2, 3)),
     )
@@ -113,7 +116,7 @@ def make_plan(
     signs = np.ascontiguousarray(start[2], np.int8), np.ascontiguousarray(copies[2], np.int8)
     _fill(
         *(op, levels[0], signs[0], copy_op, levels[1], signs[1], rounds, starts, size[0], size[1]),
-        *(plan.pictures, plan.slots, plan.rows, plan.factors, plan.affine),
+        *(plan.pictures, plan.slots, plan.tables, plan.factors, plan.affine),
     )
     return plan
 
@@ -149,7 +152,7 @@ def _fill(
     width,
     pictures,
     slots,
-    rows,
+    tables,
     factors,
     affine,
 ):
@@ -170,34 +173,34 @@ def _fill(
             if number >= 0:
                 strength = start_level[n] if j == 0 else level[n, j - 1]
                 direction = start_sign[n] if j == 0 else sign[n, j - 1]
-                _describe(kind, place, strength, direction, starts, height, width, rows, factors, affine)
+                _describe(kind, place, strength, direction, starts, height, width, tables, factors, affine)
 
 
 @njit(cache=True, nogil=True)
-def _describe(kind, place, level, sign, starts, height, width, rows, factors, affine):
+def _describe(kind, place, level, sign, starts, height, width, tables, factors, affine):
     """Write down how one op is done: its tables, its factor or its coefficients."""
     if _BRIGHTNESS <= kind <= _SHARPNESS:
         factors[place - starts[_BRIGHTNESS]] = np.float32(level * 1.8 / 10 + 0.1)
     if kind < _ROTATE:
-        if kind <= _BRIGHTNESS + 1:
-            _choose_tables(kind, place, level, starts, rows[place - starts[_AUTOCONTRAST]])
+        if kind < _COLOR:
+            _choose_tables(kind, place, level, starts, tables[place - starts[_AUTOCONTRAST], 0])
     else:
         _choose_affine(kind, level, sign, height, width, affine[place - starts[_ROTATE]])
 
 
 @njit(cache=True, nogil=True)
-def _choose_tables(kind, place, level, starts, rows):
-    """The tables' order: the fixed ones, three a picture of autocontrast and of equalize, one a picture of the rest."""
+def _choose_tables(kind, place, level, starts, tables):
+    """Of the fixed tables, then three a picture of autocontrast and of equalize, then one a picture of the rest."""
     if kind == _POSTERIZE:
-        rows[:] = 4 - whole(level, 4)
+        tables[:] = 256 * (4 - whole(level, 4))
     elif kind == _SOLARIZE:
-        rows[:] = SOLARIZE_ROWS + 256 - whole(level, 256)
+        tables[:] = 256 * (SOLARIZE_ROWS + 256 - whole(level, 256))
     elif kind <= _EQUALIZE:
         for channel in range(3):
-            rows[channel] = FIXED_ROWS + 3 * (place - starts[_AUTOCONTRAST]) + channel
+            tables[channel] = 256 * (FIXED_ROWS + 3 * (place - starts[_AUTOCONTRAST]) + channel)
     else:
         stretched = starts[_EQUALIZE + 1] - starts[_AUTOCONTRAST]
-        rows[:] = FIXED_ROWS + 3 * stretched + place - starts[_BRIGHTNESS]
+        tables[:] = 256 * (FIXED_ROWS + 3 * stretched + place - starts[_BRIGHTNESS])
 
 
 @njit(cache=True, nogil=True)

@@ -1,7 +1,7 @@
 """PixMix by tensors on any device: uint8 batches there, the draws and the plan on the host, one copy between them.
 
-All copies of a batch are made first, grouped by op, then the rounds are masked steps of static shapes. Nothing waits
-for the device, and what is done is the same for any batch of a size. Ops equal Pillow's but for a step in at most a
+All copies of a batch are made first, grouped by op, then the rounds are steps over the whole batch, masked where a
+picture has fewer. Nothing waits for the device. Ops equal Pillow's but for a step in at most a
 byte in 10³ (on the CPU: everywhere); after mixing a byte in 10⁴ may differ by more than 1/255 from `pillow`'s.
 """
 
@@ -26,6 +26,8 @@ from .tensor_ops import make_copies
 _BYTES = {"cpu": 1 << 22}
 """Bytes of sources that are made at once; a small part of the memory at work on a CPU, which has caches."""
 _BYTES_ON_DEVICES = 1 << 30
+_MOST_COMPILED = 16
+"""Rounds that are compiled; each makes compiling longer, and more are asked for by nobody."""
 
 
 def mix(pictures: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws) -> np.ndarray:
@@ -89,8 +91,7 @@ def _mix_chunk(pictures: Tensor, mixing_pictures: Resident | None, draws: Draws)
     plan = make_plan(start, (draws.op, draws.level, draws.sign), draws.rounds, (height, width))
     rounds = describe_rounds(draws)
     sent = carry(pictures.device, **plan.arrays(), **rounds)
-    # There are no more sources than places that take them; always as many as places, so that shapes are static.
-    sources = pictures.new_empty((plan.slots.size, *pictures.shape[1:]))
+    sources = pictures.new_empty((plan.starts[-1], *pictures.shape[1:]))
     make_copies(pictures.contiguous(), plan, sent, sources)
     where = plan.range("crop")
     if mixing_pictures is not None and where.stop > where.start:
@@ -98,7 +99,11 @@ def _mix_chunk(pictures: Tensor, mixing_pictures: Resident | None, draws: Draws)
         places, tops, lefts = draws.picture[whose], draws.top[whose], draws.left[whose]
         mixing_pictures.crops(places, tops, lefts, (height, width), out=sources[where])
     described = {name: sent[name] for name in rounds}
-    return run_compiled(mix_rounds, sources, sent["slots"], described, make_tables(described))
+    tables = make_tables(described)
+    if draws.op.shape[1] > _MOST_COMPILED:
+        return mix_rounds(sources, sent["slots"], described, tables)
+    varying = sources, sent["slots"], *described.values(), *tables
+    return run_compiled(mix_rounds, sources, sent["slots"], described, tables, varying=varying)
 
 
 def augment(pictures: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray) -> Tensor:
