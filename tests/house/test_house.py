@@ -74,6 +74,7 @@ def test_imports_run_along_the_arrows(path: Path) -> None:
             assert module.split(".")[0] not in ("torch", "torchvision"), f"{where}: {home} is free of torch"
 
 
+LIGHT = ("pixmix.measures", "pixmix.corruptions", "pixmix.readers")
 FRACTALS = [f"mixset.generate.{name}" for name in ("fractals.pictures", "job", "defaults", "commands")]
 
 
@@ -93,10 +94,10 @@ def modules(folder: str) -> list[str]:
         (["mixset", "mixset.generate", "pixmix"], ["torch", "numpy", "h5py", "PIL", "numba"]),
         (["pixmix.train", "pixmix.train.cli", "mixset.generate.cli"], ["torch", "numpy", "h5py", "PIL", "numba"]),
         ([*modules("mixset"), *FRACTALS], ["torch", "torchvision", "sklearn", "matplotlib"]),
-        ([name for name in modules("pixmix") if name.startswith("pixmix.measures")], ["torch", "torchvision"]),
+        ([name for name in modules("pixmix") if name.startswith(LIGHT)], ["torch", "torchvision"]),
         (["pixmix.philox", "pixmix.draws", "pixmix.settings", "pixmix.engines.numba"], ["torch", "torchvision"]),
     ],
-    ids=["roots", "commands", "store and makers", "measures", "kernels"],
+    ids=["roots", "commands", "store and makers", "measures, corruptions, readers", "kernels"],
 )
 def test_what_is_light_imports_nothing_heavy(names: list[str], forbidden: list[str]) -> None:
     code = f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\nprint(*sys.modules)"
