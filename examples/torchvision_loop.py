@@ -1,7 +1,8 @@
 """PixMix in a plain torch loop with torchvision's data sets, transforms and networks.
 
     python examples/torchvision_loop.py --epochs 30
-    python examples/torchvision_loop.py --data FOLDER --size 64 --mixing-set MY-SET --device cuda
+    python examples/torchvision_loop.py --data FOLDER --size 64 --mixing-set MY-SET
+    python examples/torchvision_loop.py --device cuda --on-device     # whole batches are mixed on the GPU
 
 FOLDER has train/ and test/ with a folder a class; without --data it is CIFAR-10, downloaded to ./cifar10. Without
 --mixing-set, a set of fractals is made on first use.
@@ -33,6 +34,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--on-device", action="store_true", help="mix batches there, not pictures in the workers")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     args.mixing_set = args.mixing_set or mixset.generate.default_set(args.size)
@@ -42,16 +44,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def make_loaders(args: argparse.Namespace) -> tuple[DataLoader, DataLoader, int]:
     """Loaders of training and test pictures, and how many classes there are."""
     fit = [v2.Resize(args.size), v2.CenterCrop(args.size)]
-    train = v2.Compose(
-        [
-            *fit,
-            v2.RandomCrop(args.size, padding=args.size // 8),
-            v2.RandomHorizontalFlip(),
-            # Behind crop and flip; takes the PIL image and gives a float tensor in [0, 1].
-            pixmix.PixMix(args.mixing_set, size=args.size, k=4, beta=3, aug_severity=3),
-            v2.Normalize(MEAN, STD),
-        ]
-    )
+    cut = [v2.RandomCrop(args.size, padding=args.size // 8), v2.RandomHorizontalFlip()]
+    if args.on_device:
+        train = v2.Compose([*fit, *cut, v2.PILToTensor()])  # uint8, for `make_mixer`
+    else:
+        # PixMix stands behind crop and flip; it takes the PIL image and gives a float tensor in [0, 1].
+        mix = pixmix.PixMix(args.mixing_set, size=args.size, k=4, beta=3, aug_severity=3)
+        train = v2.Compose([*fit, *cut, mix, v2.Normalize(MEAN, STD)])
     test = v2.Compose([*fit, v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)])
     if args.data is None:
         sets = [datasets.CIFAR10("cifar10", part, how, download=True) for part, how in ((True, train), (False, test))]
@@ -60,6 +59,14 @@ def make_loaders(args: argparse.Namespace) -> tuple[DataLoader, DataLoader, int]
     common = {"batch_size": args.batch_size, "num_workers": args.workers, "persistent_workers": args.workers > 0}
     # PixMix draws from torch's generator, which the loader seeds in each worker.
     return DataLoader(sets[0], shuffle=True, **common), DataLoader(sets[1], **common), len(sets[0].classes)
+
+
+def make_mixer(args: argparse.Namespace) -> nn.Module:
+    """What is left to do to training batches on the device."""
+    if not args.on_device:
+        return nn.Identity()
+    mix = pixmix.PixMixBatch(args.mixing_set, size=args.size, k=4, beta=3, aug_severity=3, seed=args.seed)
+    return nn.Sequential(mix, v2.Normalize(MEAN, STD))
 
 
 def make_network(args: argparse.Namespace, classes: int) -> nn.Module:
@@ -81,14 +88,14 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     torch.manual_seed(args.seed)
     train, test, classes = make_loaders(args)
-    network = make_network(args, classes)
+    mixer, network = make_mixer(args), make_network(args, classes)
     optimizer = torch.optim.SGD(network.parameters(), args.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs * len(train))
     for epoch in range(args.epochs):
         network.train()
         total = 0.0
         for images, labels in train:
-            images, labels = images.to(args.device), labels.to(args.device)
+            images, labels = mixer(images.to(args.device)), labels.to(args.device)
             loss = nn.functional.cross_entropy(network(images), labels)
             optimizer.zero_grad()
             loss.backward()

@@ -86,6 +86,17 @@ def timms(module: ModuleType, arguments: list[str]) -> Any:
     return module.make_loaders(args, module.make_model(args))[0]
 
 
+class Mixed:
+    """The plain loop's batches as they come to the network, mixed on the device where that is asked for."""
+
+    def __init__(self, module: ModuleType, arguments: list[str]) -> None:
+        args = module.parse(arguments)
+        self.loader, self.mixer = module.make_loaders(args)[0], module.make_mixer(args)
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((self.mixer(images), labels) for images, labels in self.loader)
+
+
 class Lightnings:
     """The loader as Lightning reads it, which tells the sampler each epoch."""
 
@@ -99,11 +110,14 @@ class Lightnings:
 
 
 EXAMPLES = [
-    Example("torchvision_loop", "torchvision", lambda m, a: m.make_loaders(m.parse(a))[0], (0.5,) * 3, (0.5,) * 3),
+    Example("torchvision_loop", "torchvision", Mixed, (0.5,) * 3, (0.5,) * 3),
+    Example("torchvision_loop", "torchvision", Mixed, (0.5,) * 3, (0.5,) * 3, arguments=("--on-device",)),
     Example("timm_loader", "timm", timms, (0.5,) * 3, (0.5,) * 3, arguments=("--model", "test_resnet")),
     Example("lightning_module", "lightning", Lightnings, (0.0,) * 3, (1.0,) * 3),
 ]
-examples = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+examples = pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda example: " ".join((example.name, *example.arguments))
+)
 
 
 @examples
