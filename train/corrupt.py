@@ -115,5 +115,16 @@ def load_source(config: CorruptConfig) -> Source:
         names = file_names(test.files, test_folder(Path(config.dataset.removeprefix("folder:"))))
     elif test.size > SMALL:
         names = tuple(f"{classes[label].replace('/', '_')}/{index:05d}" for index, label in enumerate(test.labels))
-    name = config.dataset
-    return Source(name=name, size=test.size, labels=test.labels, array=test.array, files=tuple(test.files), names=names)
+    return Source(
+        name=_name(config.dataset),
+        size=test.size,
+        labels=test.labels,
+        array=test.array,
+        files=tuple(test.files),
+        names=names,
+    )
+
+
+def _name(dataset: str) -> str:
+    """A data set's name; of a folder its last part, so that a moved one stays the same."""
+    return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset
