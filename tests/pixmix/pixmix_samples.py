@@ -31,6 +31,28 @@ def photographs(count: int, height: int, width: int, *, seed: int = 0) -> np.nda
     return pictures
 
 
+def extremes(height: int, width: int) -> dict[str, np.ndarray]:
+    """Random and extreme pictures by name."""
+    rng = np.random.default_rng(height * 1000 + width)
+    shape = (height, width, 3)
+    hot = np.zeros(shape, np.uint8)
+    hot[height // 2, width // 2] = (255, 3, 128)
+    ramp = np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8)[None, :, None], shape)
+    return {
+        "noise": rng.integers(0, 256, shape, np.uint8),
+        "narrow": rng.integers(100, 130, shape, np.uint8),
+        "few values": rng.choice(np.array([0, 1, 254, 255], np.uint8), shape),
+        "skewed": (rng.random(shape) ** 6 * 255).astype(np.uint8),
+        "black": np.zeros(shape, np.uint8),
+        "white": np.full(shape, 255, np.uint8),
+        "constant": np.full(shape, (7, 99, 200), np.uint8),
+        "one hot pixel": hot,
+        "one dark pixel": 255 - hot,
+        "grey": np.repeat(rng.integers(0, 256, (height, width, 1), np.uint8), 3, axis=2),
+        "ramp": np.ascontiguousarray(ramp),
+    }
+
+
 def array_pool(size: tuple[int, int] = (32, 32), counts: tuple[int, ...] = (7,), **options: object) -> ArrayPool:
     """A pool of photographs, drawn evenly over its pictures."""
     shape = (size[0] * 8 // 7, size[1] * 8 // 7)

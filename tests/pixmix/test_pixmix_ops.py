@@ -5,34 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pixmix_samples import extremes
 
 from pixmix.engines.ops import augment
 from pixmix.engines.pillow import OP_FUNCTIONS
 from pixmix.settings import OPS
 
 SIZES = [(32, 32), (33, 47), (3, 5), (1, 1), (2, 9), (40, 2)]
-
-
-def pictures(height, width):
-    """Random and extreme pictures by name."""
-    rng = np.random.default_rng(height * 1000 + width)
-    shape = (height, width, 3)
-    hot = np.zeros(shape, np.uint8)
-    hot[height // 2, width // 2] = (255, 3, 128)
-    ramp = np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8)[None, :, None], shape)
-    return {
-        "noise": rng.integers(0, 256, shape, np.uint8),
-        "narrow": rng.integers(100, 130, shape, np.uint8),
-        "few values": rng.choice(np.array([0, 1, 254, 255], np.uint8), shape),
-        "skewed": (rng.random(shape) ** 6 * 255).astype(np.uint8),
-        "black": np.zeros(shape, np.uint8),
-        "white": np.full(shape, 255, np.uint8),
-        "constant": np.full(shape, (7, 99, 200), np.uint8),
-        "one hot pixel": hot,
-        "one dark pixel": 255 - hot,
-        "grey": np.repeat(rng.integers(0, 256, (height, width, 1), np.uint8), 3, axis=2),
-        "ramp": np.ascontiguousarray(ramp),
-    }
 
 
 def both(picture, name, level, sign):
@@ -50,7 +29,7 @@ def levels():
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("size", SIZES)
 def test_ops_equal_pillows_bit_for_bit(name, size):
-    for what, picture in pictures(*size).items():
+    for what, picture in extremes(*size).items():
         for level in levels():
             for sign in (1, -1):
                 ours, pillows = both(picture, name, float(level), sign)
@@ -60,7 +39,7 @@ def test_ops_equal_pillows_bit_for_bit(name, size):
 @pytest.mark.parametrize("name", OPS)
 def test_ops_equal_pillows_at_224_pixels(name):
     rng = np.random.default_rng(1)
-    found = pictures(224, 224)
+    found = extremes(224, 224)
     for what in ("noise", "skewed", "grey"):
         for level in (0.3, 1.0, 2.9, *rng.uniform(0.1, 10, 2)):
             ours, pillows = both(found[what], name, float(level), 1 if level > 1 else -1)
