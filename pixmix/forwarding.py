@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import operator
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from mixset.console import Progress
 from mixset.errors import InputError
-from mixset.partials import write_atomically
 
 from .pictures import stack
-from .ranks import first, gather, rank_and_count
+from .ranks import gather, rank_and_count
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pictures (n, H, W, 3) uint8, labels (n,) int64 and the pictures' places in their set (n,) int64."""
@@ -69,7 +65,8 @@ class PictureSet:
         if self.array is not None:
             for start in range(rank * batch_size, len(self), world * batch_size):
                 places = np.arange(start, min(start + batch_size, len(self)))
-                yield np.ascontiguousarray(stack(self.array[start : start + batch_size])), self.labels[places], places
+                # A copy: of a file that is mapped into memory torch would warn that it must not be written to.
+                yield np.array(stack(self.array[start : start + batch_size])), self.labels[places], places
             return
         numbers = range(rank, -(-len(self) // batch_size), world)
         loader: DataLoader = DataLoader(
@@ -191,88 +188,49 @@ def run_batches(
         count: pictures of all processes.
         what: the pictures' name in the progress line.
     """
-    logits: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    places: list[np.ndarray] = []
     rank, world = rank_and_count()
-    with Progress(count, what, quiet=quiet or rank > 0) as progress:
-        for batch in batches:
-            given, truth, where = forward(batch)
-            if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != len(truth):
-                found = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
-                raise InputError(f"the network must give logits ({len(truth)}, classes) for {what}, got {found}")
-            logits.append(given.detach().float().cpu().numpy())
-            labels.append(truth)
-            places.append(where)
-            progress.advance(min(len(truth) * world, count - progress.done))
-    parts = gather((logits, labels, places))
-    every = [np.concatenate([array for part in parts for array in part[kind]]) for kind in range(3)]
-    order = np.argsort(every[2], kind="stable")
-    assert np.array_equal(every[2][order], np.arange(count))
-    return {"logits": every[0][order], "labels": every[1][order]}
+
+    def share() -> tuple[list[np.ndarray], ...]:
+        parts: tuple[list[np.ndarray], ...] = ([], [], [])
+        with Progress(count, what, quiet=quiet or rank > 0) as progress:
+            for batch in batches:
+                for part, array in zip(parts, _checked(forward, batch, what), strict=True):
+                    part.append(array)
+                progress.advance(min(len(parts[1][-1]) * world, count - progress.done))
+        return parts
+
+    shares = gather(share)
+    logits, labels, places = (np.concatenate([array for parts in shares for array in parts[kind]]) for kind in range(3))
+    order = np.argsort(places, kind="stable")
+    assert np.array_equal(places[order], np.arange(count))
+    return {"logits": logits[order], "labels": labels[order]}
 
 
-class LogitsStore:
-    """Logits by name, kept in memory and, with a folder, in `NAME.npz` files that the next evaluation finds.
-
-    A file is used again only where its key is the same: the SHA-256 of network, data and protocol. Where the data have
-    no fingerprint (see `PictureSet.fingerprint`) files are written but not used again. Of several processes the first
-    reads and writes.
-    """
-
-    def __init__(self, folder: Path | None, network: str) -> None:
-        self.folder, self.network = folder, network
-        self.kept: dict[str, dict[str, np.ndarray]] = {}
-
-    def fetch(
-        self,
-        name: str,
-        protocol: str,
-        fingerprint: Callable[[], str | None],
-        compute: Callable[[], dict[str, np.ndarray]],
-    ) -> dict[str, np.ndarray]:
-        """The arrays called `name`.
-
-        Args:
-            protocol: in words, what else they depend on, such as a seed.
-            fingerprint: of the data; asked for only where there is a folder.
-            compute: makes them, in all processes together.
-        """
-        if name not in self.kept:
-            key = None
-            leads = rank_and_count()[0] == 0
-            if self.folder is not None and leads and (data := fingerprint()) is not None:
-                key = hashlib.sha256("\n".join([self.network, data, protocol]).encode()).hexdigest()
-            arrays = first(self._read(name, key) if leads else None)
-            if arrays is None:
-                arrays = compute()
-                if leads:
-                    self._write(name, key, arrays)
-            self.kept[name] = arrays
-        return self.kept[name]
-
-    def _read(self, name: str, key: str | None) -> dict[str, np.ndarray] | None:
-        if self.folder is None or key is None:
-            return None
-        try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
-                return {part: file[part] for part in ("logits", "labels")} if str(file["key"]) == key else None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent or cut short: computed again
-
-    def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        content = io.BytesIO()
-        np.savez(content, key=np.array(key or ""), logits=arrays["logits"], labels=arrays["labels"])
-        write_atomically(self.folder / f"{name}.npz", content.getvalue())
+def _checked(
+    forward: Callable[[Any], tuple[Tensor, np.ndarray, np.ndarray]], batch: Any, what: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits (n, classes) float32, labels and places of a batch, or InputError where they do not fit together."""
+    with network_errors(what):
+        logits, labels, places = forward(batch)
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(labels):
+        found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise InputError(f"the network must give logits ({len(labels)}, classes) for {what}, got {found}")
+    if labels.max() >= logits.shape[1]:
+        raise InputError(f"{what}: labels run to {labels.max()}, the network has {logits.shape[1]} classes")
+    return logits.detach().float().cpu().numpy(), labels, places
 
 
-def network_fingerprint(network: nn.Module) -> str:
-    """SHA-256 of the modules' description and of all weights and buffers."""
-    digest = hashlib.sha256(repr(network).encode())
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+@contextmanager
+def network_errors(what: str) -> Iterator[None]:
+    """What a network raises at pictures it does not take, as an InputError that names them."""
+    try:
+        yield
+    except InputError:
+        raise
+    except torch.OutOfMemoryError:
+        raise InputError(f"{what}: a batch does not fit into the memory of the device; lower the batch size") from None
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:  # networks have many ways
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise InputError(
+            f"the network fails on {what} ({type(error).__name__}: {reason}); are they of the size it takes?"
+        ) from error

@@ -13,14 +13,16 @@ from torch import nn
 from mixset.errors import InputError
 
 from ..attacks import PGDSettings
-from ..forwarding import LogitsStore, PictureSet, evaluating, home_device, network_fingerprint
+from ..forwarding import PictureSet, evaluating, home_device
 from .consistency import consistency
 from .corrupted import corrupted, renditions
 from .evaluation import Evaluation, Metrics
-from .sets import open_sets
+from .saved import evaluate_logits
+from .sets import KNOWN, open_sets
 from .standard import adversaries, anomalies, calibration, clean
+from .store import LogitsStore, network_fingerprint
 
-__all__ = ["EVALUATORS", "Evaluator", "evaluate"]
+__all__ = ["EVALUATORS", "Evaluator", "evaluate", "evaluate_logits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def evaluate(
     Raises:
         InputError: an unknown suite, bad data, a missing or damaged set, logits that are not finite.
     """
-    names = [suite] if isinstance(suite, str) else list(suite)
+    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
     sets = dict(sets or {})
     for name in names:
         if name not in EVALUATORS:
@@ -102,11 +104,14 @@ def evaluate(
                 f"suite {name}: needs the folder of its set"
                 + ("" if name == "r" else "; `pixmix corrupt` makes one of any pictures")
             )
+    if unknown := [name for name in sets if name not in KNOWN]:
+        raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
     pictures = None if data is None else PictureSet(data, workers=workers)
     size = None if pictures is None else pictures.size
-    opened = open_sets({name: at for name, at in sets.items() if name in names or name == "ood"}, size, resize, partial)
+    wanted = {name: at for name, at in sets.items() if ("anomalies" if name == "ood" else name) in names}
+    opened = open_sets(wanted, size, resize=resize, partial=partial)
     folder = None if logits_folder is None else Path(logits_folder)
     evaluation = Evaluation(
         network=network,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from mixset.errors import InputError
+
 from .. import measures
 from ..measures import Answers
-from ..readers import CorruptedSet, RenditionSet
+from ..readers import CorruptedSet, RenditionSet, imagenet_wnids
 from .evaluation import Evaluation, Metrics
+from .sets import about_set, done_to, picture_size
 from .standard import calibration_of, error_of
 
 Answered = Mapping[str, Mapping[int, Answers]]
 """Corruption → severity → answers."""
+
+IMAGENET_CLASSES = 1000
 
 
 def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
@@ -22,30 +28,48 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
 
     def evaluate(evaluation: Evaluation) -> Metrics:
         reader: CorruptedSet = evaluation.sets[suite]
-        answered: dict[str, dict[int, Answers]] = {}
-        classes = 0
-        for name in (*reader.corruptions, *reader.extra):
-            for severity in reader.severities(name):
-                file = f"{suite}-{name}-{severity}"
-                logits, labels = evaluation.labelled(file, reader.pictures(name, severity))
-                answered.setdefault(name, {})[severity] = measures.answers(logits, labels)
-                classes = logits.shape[1]
+        answered, classes = _answered(evaluation, reader)
         counted = {name: answered[name] for name in reader.corruptions}
-        yield "mce", {"value": _mce(counted), **_common(counted, reader), "interval": _interval(counted, evaluation)}
-        if suite == "c" and classes == 1000:
-            reference = measures.alexnet_errors()
-            yield "mce_alexnet", {"value": measures.mce(_errors(counted), reference), **_common(counted, reader)}
-            if evaluation.given is not None:
-                clean = measures.error(*evaluation.clean())
-                relative = measures.relative_mce(_errors(counted), clean, reference)
-                yield "relative_mce_alexnet", {"value": relative, **_common(counted, reader)}
-        for name, each in answered.items():
-            error = measures.corruption_errors(_errors({name: each}))[name]
-            by_severity = {str(severity): float(np.mean(~given.right)) for severity, given in each.items()}
-            yield name, {"value": error, "n": _count(each), "severities": by_severity, "counted": name in counted}
-        yield from _calibration(counted, reader, evaluation.seed)
+        wrong = {name: np.mean([~given.right for given in each.values()], axis=0) for name, each in answered.items()}
+        about, whole = about_set(reader, len(next(iter(wrong.values()))))
+        first = reader.corruptions[0]
+        how = done_to(reader.pictures(first, reader.severities(first)[0]))
+        yield "set", {**whole, **how, "corruptions": list(reader.corruptions), "extra": list(reader.extra)}
+        errors = _errors(counted)
+        mean = np.mean([wrong[name] for name in counted], axis=0)
+        interval = _interval(np.stack([mean, *wrong.values()], axis=1), evaluation.seed, 1.0)
+        yield "mce", {"value": measures.mce(errors), "interval": interval[0], **about}
+        if suite == "c" and classes == IMAGENET_CLASSES:
+            yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
+        for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
+            by_severity = _errors({name: each})
+            value = {"value": measures.corruption_errors(by_severity)[name], "interval": ends, **about}
+            severities = {str(severity): error for severity, error in by_severity[name].items()}
+            yield name, {**value, "severities": severities, "counted": name in counted}
+        yield from _calibration(counted, about, evaluation.seed)
 
     return evaluate
+
+
+def _answered(evaluation: Evaluation, reader: CorruptedSet) -> tuple[dict[str, dict[int, Answers]], int]:
+    """Answers to all pictures of a set, and the number of the network's classes."""
+    names = (*reader.corruptions, *reader.extra)
+    parts = [(name, severity) for name in names for severity in reader.severities(name)]
+    answered: dict[str, dict[int, Answers]] = {name: {} for name in names}
+    for number, (name, severity) in enumerate(parts, 1):
+        what = f"{reader.suite} {name} {severity} ({number} of {len(parts)} sets)"
+        pictures = reader.pictures(name, severity)
+        logits, labels = evaluation.labelled(f"{reader.suite}-{name}-{severity}", pictures, what)
+        answered[name][severity] = measures.answers(logits, _numbered(labels, reader.classes, logits.shape[1]))
+    return answered, logits.shape[1]
+
+
+def _numbered(labels: np.ndarray, folders: tuple[str, ...] | None, classes: int) -> np.ndarray:
+    """Labels by ImageNet's own numbers, where the network has its classes and the set has folders of some of them."""
+    wnids = {name: number for number, name in enumerate(imagenet_wnids())}
+    if folders is None or classes != len(wnids) or len(folders) == classes or not {*folders} <= wnids.keys():
+        return labels
+    return np.array([wnids[name] for name in folders])[labels]
 
 
 def _errors(answered: Answered) -> dict[str, dict[int, float]]:
@@ -55,47 +79,71 @@ def _errors(answered: Answered) -> dict[str, dict[int, float]]:
     }
 
 
-def _mce(answered: Answered) -> float:
-    return measures.mce(_errors(answered))
+def _interval(wrong: np.ndarray, seed: int, highest: float = math.inf) -> list[list[float]]:
+    """Of means over pictures (N, measures): [low, high] each. All corruptions show the same pictures, which are drawn
+    together."""
+    found = measures.bootstrap(measures.mean_of(wrong), len(wrong), seed=seed, within=(0.0, highest))
+    return found.T.tolist()
 
 
-def _count(by_severity: Mapping[int, Answers]) -> int:
-    """Pictures, each of which is there at every severity."""
-    return len(next(iter(by_severity.values())).right)
+def _relative_to_alexnet(
+    evaluation: Evaluation, errors: dict[str, dict[int, float]], wrong: dict[str, np.ndarray], about: dict[str, Any]
+) -> Metrics:
+    """ImageNet-C's mCE over AlexNet's; and beside clean pictures how much the error rises above that on them."""
+    alexnet = measures.alexnet_errors()
+    there = {name: {severity: alexnet[name][severity] for severity in each} for name, each in errors.items()}
+    reference = measures.corruption_errors(there)
+    mean = np.mean([wrong[name] / reference[name] for name in wrong], axis=0)
+    interval = _interval(mean[:, None], evaluation.seed)[0]
+    yield "mce_alexnet", {"value": measures.mce(errors, alexnet), "interval": interval, **about}
+    if evaluation.given is None:
+        return
+    logits, labels = evaluation.clean()
+    clean_wrong = ~measures.answers(logits, labels).right
+    rises = {name: value - measures.alexnet_clean_error() for name, value in reference.items()}
+    risen = measures.mean_of(np.mean([wrong[name] / rises[name] for name in wrong], axis=0))
+    from_clean = measures.mean_of(clean_wrong * np.mean([1 / rise for rise in rises.values()]))
+    found = measures.bootstrap(
+        lambda these, clean: risen(these) - from_clean(clean),
+        len(mean),
+        len(clean_wrong),
+        seed=evaluation.seed,
+        within=(-math.inf, math.inf),
+    )
+    value = measures.relative_mce(errors, float(clean_wrong.mean()), alexnet)
+    yield "relative_mce_alexnet", {"value": value, "interval": found.tolist(), **about}
 
 
-def _common(answered: Answered, reader: CorruptedSet) -> dict[str, Any]:
-    """What belongs to every mean: its pictures, where they are from, what is left out."""
-    return {
-        "n": _count(next(iter(answered.values()))),
-        "corruptions": list(answered),
-        "source": reader.source,
-        "problems": list(reader.problems),
-    }
-
-
-def _interval(answered: Answered, evaluation: Evaluation) -> list[float]:
-    """Of the mean error: all corruptions show the same pictures, so each picture's mean over them is resampled."""
-    wrong = np.mean([np.mean([~given.right for given in each.values()], axis=0) for each in answered.values()], axis=0)
-    found = measures.bootstrap(measures.mean_of(wrong), len(wrong), seed=evaluation.seed, within=(0.0, 1.0))
-    return found.tolist()
-
-
-def _calibration(answered: Answered, reader: CorruptedSet, seed: int) -> Metrics:
-    """Every calibration error in both poolings; the mean over the corruptions, and each one's."""
+def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:
+    """Every calibration error in both poolings, the mean over the corruptions and each one's; RMS with an interval."""
     for pooling in ("corruption", "severity"):
         for name, measure in measures.CALIBRATION.items():
             each = measures.pooled_calibration(answered, measure, pooling=pooling)
-            value = {"value": float(np.mean(list(each.values()))), "by_corruption": each}
-            yield f"{name}_by_{pooling}", {**value, **_common(answered, reader)}
+            value = {"value": float(np.mean(list(each.values()))), "by_corruption": each, **about}
+            if name.startswith("rms"):
+                value["interval"] = _rms_interval(answered, pooling, name == "rms_all_bins", about["n"], seed)
+            yield f"{name}_by_{pooling}", value
+
+
+def _rms_interval(answered: Answered, pooling: str, last_bin: bool, pictures: int, seed: int) -> list[float]:
+    statistics = []
+    for each in answered.values():
+        parts = [Answers(*map(np.concatenate, zip(*each.values(), strict=True)))]
+        parts = parts if pooling == "corruption" else list(each.values())
+        of_parts = [measures.rms_of(given, last_bin=last_bin, pictures=pictures) for given in parts]
+        statistics.append(measures.average(of_parts))
+    return measures.bootstrap(measures.average(statistics), pictures, seed=seed, within=(0.0, 1.0)).tolist()
 
 
 def renditions(evaluation: Evaluation) -> Metrics:
     """Error and calibration on ImageNet-R, among its 200 classes."""
     reader: RenditionSet = evaluation.sets["r"]
-    logits, labels = evaluation.labelled("r", reader.pictures)
+    if (classes := evaluation.classes(picture_size(reader.pictures))) not in (IMAGENET_CLASSES, len(reader.classes)):
+        raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {classes}")
+    logits, labels = evaluation.labelled("r", reader.pictures, "renditions")
     chosen = measures.imagenet_r_logits(logits)
-    about = {"source": reader.source, "problems": list(reader.problems)}
+    about, whole = about_set(reader, len(labels))
+    yield "set", {**whole, **done_to(reader.pictures)}
     yield "error", {**error_of(chosen, labels), **about}
     for name, entry in calibration_of(chosen, labels, evaluation.seed).items():
         yield name, {**entry, **about}

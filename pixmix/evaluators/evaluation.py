@@ -15,11 +15,12 @@ from mixset.errors import InputError
 
 from .. import measures
 from ..attacks import Ball, PGDSettings, pgd
-from ..forwarding import Batch, LogitsStore, PictureSet, array_fingerprint, run_batches, to_device
+from ..forwarding import Batch, PictureSet, array_fingerprint, network_errors, run_batches, to_device
 from ..normalized import Normalized
 from ..outliers import SYNTHETIC
 from ..ranks import rank_and_count
 from ..readers import VideoFiles
+from .store import LogitsStore
 
 Metrics = Iterator[tuple[str, dict[str, Any]]]
 """Names of measures and their values, ready for JSON: `value`, `n`, `interval` and what else belongs to it."""
@@ -55,11 +56,12 @@ class Evaluation:
 
     def classes(self, size: tuple[int, int]) -> int:
         """How many classes the network tells apart, in pictures of this size."""
-        return self.network(torch.zeros(1, 3, *size, device=self.device)).shape[1]
+        with network_errors(f"pictures of {size[1]}x{size[0]} px"):
+            return self.network(torch.zeros(1, 3, *size, device=self.device)).shape[1]
 
-    def labelled(self, name: str, data: Any) -> tuple[np.ndarray, np.ndarray]:
+    def labelled(self, name: str, data: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of another labelled set, in a form that `PictureSet` takes; `name` is the file's."""
-        return self._labelled(name, PictureSet(data, workers=self.workers), name)
+        return self._labelled(name, PictureSet(data, workers=self.workers), what)
 
     def _labelled(self, name: str, pictures: PictureSet, what: str) -> tuple[np.ndarray, np.ndarray]:
         def forward(batch: Batch) -> tuple[Tensor, np.ndarray, np.ndarray]:
@@ -120,7 +122,7 @@ class Evaluation:
         protocol, what = f"places {places.tolist()}", f"{name} outliers"
         return self._run(f"ood_{name}", protocol, pictures.fingerprint, what, batches, forward, len(pictures))[0]
 
-    def sequences(self, name: str, data: np.ndarray | VideoFiles) -> np.ndarray:
+    def sequences(self, name: str, data: np.ndarray | VideoFiles, what: str) -> np.ndarray:
         """The classes of the largest logits of each frame, (N, frames, up to 5) int32, of (N, frames, H, W, 3)."""
         count, frames = len(data), data.shape[1] if isinstance(data, np.ndarray) else data.shape[0]
 
@@ -134,7 +136,7 @@ class Evaluation:
             return array_fingerprint(data) if isinstance(data, np.ndarray) else data.fingerprint()
 
         batches = partial(self._places, count, max(self.batch_size // frames, 1))
-        top, _ = self._run(f"p-{name}", "top classes", fingerprint, f"p-{name}", batches, forward, count)
+        top, _ = self._run(f"p-{name}", "top classes", fingerprint, what, batches, forward, count)
         return top.astype(np.int32).reshape(count, frames, -1)
 
     def _batches(self, pictures: PictureSet) -> Iterator[Batch]:
@@ -163,5 +165,5 @@ class Evaluation:
         def compute() -> dict[str, np.ndarray]:
             return run_batches(batches(), forward, count, what, quiet=self.quiet)
 
-        arrays = self.store.fetch(name, f"{name} {protocol}", fingerprint, compute)
+        arrays = self.store.fetch(name, f"{name} {protocol}", fingerprint, compute, keep=name == "clean")
         return arrays["logits"], arrays["labels"]

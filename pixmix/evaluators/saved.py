@@ -11,7 +11,9 @@ import numpy as np
 
 from mixset.errors import InputError
 
+from ..outliers import SYNTHETIC
 from ..readers.outliers import BENCHMARK
+from .evaluation import Metrics
 from .standard import calibration_of, detections, error_of, reliability_of
 
 SUITES = ("clean", "calibration", "anomalies")
@@ -35,9 +37,16 @@ def evaluate_logits(path: str | os.PathLike[str], suite: str | Sequence[str], *,
         if name not in SUITES:
             raise InputError(f"suite {name}: needs the network; of saved logits there are {', '.join(SUITES)}")
     arrays = _read(path)
+    try:
+        return _measured(names, arrays, seed)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _measured(names: Sequence[str], arrays: dict[str, np.ndarray], seed: int) -> dict[str, Any]:
     for part in ("logits", "labels"):
         if part not in arrays:
-            raise InputError(f"{path}: holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
+            raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
     logits, labels = arrays["logits"], arrays["labels"]
     found: dict[str, Any] = {}
     for name in names:
@@ -46,16 +55,19 @@ def evaluate_logits(path: str | os.PathLike[str], suite: str | Sequence[str], *,
         elif name == "calibration":
             found[name] = {**calibration_of(logits, labels, seed), "reliability": reliability_of(logits, labels)}
         else:
-            found[name] = dict(_anomalies(path, arrays, seed))
+            found[name] = dict(_anomalies(arrays, seed))
     return found
 
 
-def _anomalies(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], seed: int) -> Any:
+def _anomalies(arrays: dict[str, np.ndarray], seed: int) -> Metrics:
     outliers = {name.removeprefix("ood_"): array for name, array in arrays.items() if name.startswith("ood_")}
     if not outliers:
-        raise InputError(f"{path}: anomalies need arrays ood_NAME (M, classes), one for each out-of-distribution set")
-    absent = [name for name in ("gaussian", "rademacher", "blobs", *BENCHMARK) if name not in outliers]
-    return detections(arrays["logits"], outliers, list(outliers), absent, seed)
+        raise InputError("anomalies need arrays ood_NAME (M, classes), one for each out-of-distribution set")
+    classes = arrays["logits"].shape[1:]
+    if other := [name for name, array in outliers.items() if array.shape[1:] != classes]:
+        raise InputError(f"ood_{other[0]} holds {outliers[other[0]].shape}, needed are (M, classes) like the logits")
+    absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in outliers]
+    return detections(arrays["logits"], outliers, {"sets": list(outliers), "absent": absent}, seed)
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -1,45 +1,109 @@
-"""The sets that suites ask for: from the folder a user names to what reads it."""
+"""The sets that suites ask for: from the folder a user names to what reads it, and what results say of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixset.errors import InputError
 
-from ..readers import CorruptedSet, OutlierSets, PerturbedSet, RenditionSet
+from ..outliers import SYNTHETIC
+from ..readers import IMAGENET, CorruptedSet, OutlierSets, PerturbedSet, PictureFiles, RenditionSet, Transform
 
 KNOWN = ("c", "cbar", "p", "r", "ood")
 
+Opened = CorruptedSet | PerturbedSet | RenditionSet | OutlierSets
+
 
 def open_sets(
-    sets: Mapping[str, Any], size: tuple[int, int] | None, resize: bool, partial: bool
-) -> dict[str, CorruptedSet | PerturbedSet | RenditionSet | OutlierSets]:
+    sets: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    *,
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    partial: bool = False,
+) -> dict[str, Opened]:
     """Open each set that is given as a folder (out-of-distribution sets also as paths by name).
 
     Args:
-        sets: name out of `KNOWN` → folder, or a set that is opened already.
-        size: (H, W) of the test pictures, to which out-of-distribution ones are brought.
+        sets: name out of `KNOWN` → folder, or a set that is opened already, which is left as it is.
+        size: (H, W) of the pictures that the network is for, where it is known. Out-of-distribution sets and ImageNet-R
+            are brought to it; those that were made of pictures of another size are refused.
+        classes: names of class folders by class number, for c and cbar in folders; by default their sorted names.
         resize, partial: as in `pixmix.evaluate`.
 
     Raises:
-        InputError: an unknown name, or a set that cannot be read.
+        InputError: a set that cannot be read or is of another size.
     """
-    opened = {}
+    opened: dict[str, Opened] = {}
     for name, given in sets.items():
-        if name not in KNOWN:
-            raise InputError(f"sets: no suite {name!r} has one; known: {', '.join(KNOWN)}")
         if not isinstance(given, str | os.PathLike | Mapping):
             opened[name] = given
         elif name == "ood":
             if size is None or size[0] != size[1]:
                 raise InputError(f"anomalies: square test pictures are needed, got {size}; open the sets yourself")
-            opened[name] = OutlierSets(given, size[0], partial=partial)
-        elif name == "p":
-            opened[name] = PerturbedSet(given, partial=partial)
+            opened[name] = _outlier_sets(given, size[0], partial)
         elif name == "r":
-            opened[name] = RenditionSet(given, partial=partial)
+            square = size is not None and size[0] == size[1]
+            fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
+            opened[name] = RenditionSet(given, fit=fit, partial=partial)
         else:
-            opened[name] = CorruptedSet(given, name, resize=resize, partial=partial)
+            opened[name] = _of_size(name, given, size, classes, resize, partial)
     return opened
+
+
+def _of_size(
+    suite: str, root: Any, size: tuple[int, int] | None, classes: Sequence[str] | None, resize: bool, partial: bool
+) -> CorruptedSet | PerturbedSet:
+    opened: CorruptedSet | PerturbedSet
+    if suite == "p":
+        opened = PerturbedSet(root, partial=partial)
+        shape = opened.sequences(opened.perturbations[0]).shape
+        height, width = shape[-3:-1]
+    else:
+        opened = CorruptedSet(root, suite, resize=resize, classes=classes, partial=partial)
+        first = opened.corruptions[0]
+        height, width = picture_size(opened.pictures(first, opened.severities(first)[0]))
+    if size is not None and (height, width) != size:
+        raise InputError(
+            f"suite {suite}: {root} has pictures of {width}x{height} px, the test pictures have {size[1]}x{size[0]}; "
+            f"make the set of these with `pixmix corrupt`"
+        )
+    return opened
+
+
+def _outlier_sets(given: Any, size: int, partial: bool) -> OutlierSets:
+    opened = OutlierSets(given, size, partial=partial)
+    taken = sorted({*opened.extra} & {*SYNTHETIC, "mean", "set"})
+    if taken:
+        raise InputError(f"anomalies: a set called {taken[0]} cannot be told from what results have there; rename it")
+    return opened
+
+
+def picture_size(pictures: Any) -> tuple[int, int]:
+    """(H, W) of the pictures that a reader gives."""
+    if isinstance(pictures, PictureFiles) and isinstance(pictures.fit, Transform):
+        return pictures.fit.crop, pictures.fit.crop
+    array = pictures[0] if isinstance(pictures, tuple) else pictures[0][0][None]
+    return array.shape[1], array.shape[2]
+
+
+def done_to(pictures: Any) -> dict[str, Any]:
+    """What is done to pictures in files before they are shown to the network; nothing to those in arrays."""
+    return {"transform": vars(pictures.fit)} if isinstance(pictures, PictureFiles) else {}
+
+
+def about_set(reader: CorruptedSet | PerturbedSet | RenditionSet, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs to each number of a suite, and what is said once of its set.
+
+    Each number has `n`, whether the set is "official" or "generated" and with which seed, and where something is left
+    out, what and why.
+    """
+    source = reader.source
+    about: dict[str, Any] = {"n": count, "source": source["source"]}
+    if "seed" in source:
+        about["seed"] = source["seed"]
+    if reader.problems:
+        about["problems"] = list(reader.problems)
+    return about, {**source, "pictures": count, "problems": list(reader.problems)}

@@ -81,24 +81,22 @@ def anomalies(evaluation: Evaluation) -> Metrics:
         given[name] = evaluation.real_outliers(name, take(pictures, places), places)
     counted = [name for name in given if not real or name not in real.extra]
     absent = [name for name in BENCHMARK if name not in given]
-    yield from detections(logits, given, counted, absent, seed)
+    about = {"sets": counted, "absent": absent, **({"problems": list(real.problems)} if real and real.problems else {})}
+    yield from detections(logits, given, about, seed)
 
 
-def detections(
-    logits: np.ndarray, outliers: dict[str, np.ndarray], counted: list[str], absent: list[str], seed: int
-) -> Metrics:
+def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[str, Any], seed: int) -> Metrics:
     """What `anomalies` yields, from logits.
 
     Args:
         logits: (N, classes) of the test pictures.
         outliers: set → (M, classes).
-        counted: those of which the mean is taken.
-        absent: sets of the paper that are not there.
+        about: of the mean: the `sets` that it is taken of, those of the paper that are `absent`, and `problems`.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for score, function in measures.SCORES.items():
         known, sets = function(logits), {name: function(given) for name, given in outliers.items()}
-        main = {name: sets[name] for name in counted}
+        main = {name: sets[name] for name in about["sets"]}
         values = measures.detection(known, main)
         # Resampling is for the paper's score; the others stand beside it.
         intervals = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
@@ -109,7 +107,7 @@ def detections(
                 measure: {"value": value, "n": len(logits), "seed": seed} for measure, value in values[name].items()
             }
             for measure, each in entry.items():
-                each |= {"n_ood": len(outliers[name])} if name in outliers else {"sets": counted, "absent": absent}
+                each |= {"n_ood": len(outliers[name])} if name in outliers else about
                 each |= {"interval": intervals[name][measure]} if name in intervals else {}
             found.setdefault(name, {}).update(entry if score == "msp" else {score: entry})
     yield from found.items()

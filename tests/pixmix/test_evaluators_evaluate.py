@@ -157,7 +157,7 @@ def test_the_network_and_the_generators_are_left_as_found():
 def test_the_network_is_left_as_found_after_an_error():
     network, (pictures, labels) = make_network(), make_data()
     network.train()
-    with pytest.raises(InputError, match="the logits have 4 classes"):
+    with pytest.raises(InputError, match="clean pictures: labels run to 6, the network has 4 classes"):
         pixmix.evaluate(network, "clean", (pictures, labels + 3))
     assert all(module.training for module in network.modules())
 
