@@ -121,6 +121,10 @@ def test_the_bytes_are_the_same_for_any_number_of_workers(tmp_path: Path) -> Non
     one = corrupt(source, tmp_path / "one", corruptions=NAMES, workers=1, quiet=True)
     two = corrupt(source, tmp_path / "two", corruptions=NAMES, workers=2, quiet=True)
     assert contents(one) == contents(two)
+    array = np.load(two / "gaussian_noise.npy")
+    for index in (99, 100, 229):  # of the first, the second and the last part
+        wanted = C["gaussian_noise"](source.array[index], severity=2, seed=0, index=index)
+        assert (array[230 + index] == wanted).all()
 
 
 def test_whole_files_are_kept_and_others_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
