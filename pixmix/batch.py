@@ -87,7 +87,9 @@ class PixMixBatch(nn.Module):
         pool = self._pool.get((images.shape[2], images.shape[3]))
         draws = draw(self.settings, key, places, pool)
         mixing_pictures = None if pool is None else self._residents.get(pool.pictures, images.device)
-        return mix_tensors(images.permute(0, 2, 3, 1), mixing_pictures, draws)
+        mixed = mix_tensors(images.permute(0, 2, 3, 1), mixing_pictures, draws)
+        self.steps += indices is None
+        return mixed
 
     def _choose_key(
         self, count: int, indices: Sequence[int] | np.ndarray | Tensor | None, epoch: int | None
@@ -96,7 +98,6 @@ class PixMixBatch(nn.Module):
             raise InputError("indices and epoch: give both, or neither for a step of its own")
         if indices is None or epoch is None:
             (seed,) = torch_seeds(Key(self.key.seed, self.steps), np.array([_rank()]))
-            self.steps += 1
             return Key(seed), np.arange(count)
         places = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
         if places.shape != (count,):

@@ -67,11 +67,18 @@ def crop_and_flip_tensor(
     flip: bool = True,
     stream: int = philox.CROP,
 ) -> Tensor:
-    """As `crop_and_flip`, byte for byte, for a tensor (N, H, W, 3) uint8 on any device, which is not waited for."""
+    """As `crop_and_flip`, byte for byte, for a tensor (N, H, W, 3) uint8 on any device, which is not waited for.
+
+    Raises:
+        InputError: as there, or it is another tensor.
+    """
     import torch  # here, so that who crops arrays needs no torch
 
     from .transfers import carry
 
+    if pictures.dtype != torch.uint8 or pictures.ndim != 4 or pictures.shape[3] != 3:
+        shape = tuple(pictures.shape)
+        raise InputError(f"crop: an (N, H, W, 3) uint8 tensor is needed, got {pictures.dtype} of shape {shape}")
     count, height, width = pictures.shape[:3]
     mirrored, tops, lefts = _draw_crops(count, key, indices, padding, flip, stream)
     padded = torch.nn.functional.pad(pictures, (0, 0, padding, padding, padding, padding))
@@ -84,7 +91,7 @@ def crop_and_flip_tensor(
         columns=np.where(mirrored, -1, 1)[:, None] * np.arange(width),
     )
     index = sent["rows"][:, :, None] + sent["columns"][:, None]
-    return padded.view(-1, 3).index_select(0, index.view(-1)).view(pictures.shape)
+    return padded.reshape(-1, 3).index_select(0, index.view(-1)).view(pictures.shape)
 
 
 def _draw_crops(

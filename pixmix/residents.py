@@ -69,11 +69,12 @@ class Resident:
         places, tops, lefts = (np.asarray(numbers, np.int64) for numbers in (places, tops, lefts))
         self._check(places, tops, lefts, size)
         shape = (len(places), *size, 3)
+        if not len(places):
+            return torch.empty(shape, dtype=torch.uint8, device=self.device) if out is None else out
         if self.tensor is None:
             # Pinned, the buffer is copied while the host goes on; torch's allocator keeps it until that is done.
             buffer = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
-            if len(places):
-                _gather(_read_only(self.array), places, tops, lefts, buffer.numpy())
+            _gather(_read_only(self.array), places, tops, lefts, buffer.numpy())
             if out is None:
                 return buffer.to(self.device, non_blocking=self.device.type == "cuda")
             return out.copy_(buffer, non_blocking=self.device.type == "cuda")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mixset.errors import InputError
 from pixmix import philox
@@ -29,6 +30,14 @@ def test_equals_a_plain_mask(size, length):
                 inside = -(length // 2) <= y - row < length // 2 and -(length // 2) <= x - column < length // 2
                 expected = MEAN if inside else source[y, x].astype(np.float32) / np.float32(255)
                 np.testing.assert_array_equal(picture[:, y, x], np.float32(expected))
+
+
+@pytest.mark.parametrize(("size", "length"), [((32, 32), 16), ((20, 48), 10), ((9, 7), 5), ((8, 8), 100)])
+def test_tensors_are_cut_as_arrays_are(size, length):
+    pictures, method, indices = batch(size=size), Cutout(length=length, mean=MEAN), np.arange(50)
+    images = method.images(torch.from_numpy(pictures), Key(7, 2), indices)
+    assert images.dtype == torch.float32 and images.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_array_equal(images.numpy(), method.pictures(pictures, Key(7, 2), indices))
 
 
 def test_centres_are_uniform_over_all_pixels():
@@ -65,7 +74,6 @@ def test_length_is_the_papers():
 
 
 def test_as_float_is_to_tensor():
-    torch = pytest.importorskip("torch")
     pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     made = as_float(pictures)
     assert made.flags.c_contiguous

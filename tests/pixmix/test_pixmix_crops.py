@@ -10,7 +10,7 @@ from torchvision.transforms import RandomResizedCrop
 
 from mixset.errors import InputError
 from pixmix import crops, philox
-from pixmix.crops import crop_and_flip, random_resized_crop
+from pixmix.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
 from pixmix.philox import Key
 from pixmix.resampling import resize_part
 
@@ -40,6 +40,20 @@ def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
     np.testing.assert_array_equal(unflipped, pictures)
     images = [Image.fromarray(picture) for picture in pictures]
     np.testing.assert_array_equal(crop_and_flip(images, KEY, indices), together)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (9, 14), (1, 1)])
+@pytest.mark.parametrize("padding", [0, 1, 4, 20])
+@pytest.mark.parametrize("flip", [True, False])
+def test_tensors_are_cropped_and_flipped_as_arrays_are(photographs, shape, padding, flip):
+    pictures, indices = photographs(40, *shape), np.arange(40) * 3
+    options = {"padding": padding, "flip": flip, "stream": philox.OUTLIERS}
+    got = crop_and_flip_tensor(torch.from_numpy(pictures), KEY, indices, **options)
+    assert got.dtype == torch.uint8 and got.is_contiguous()
+    np.testing.assert_array_equal(got.numpy(), crop_and_flip(pictures, KEY, indices, **options))
+    turned = torch.from_numpy(np.asfortranarray(pictures))
+    assert torch.equal(crop_and_flip_tensor(turned, KEY, indices, **options), got)
+    assert crop_and_flip_tensor(turned[:0], KEY, indices[:0]).shape == (0, *shape, 3)
 
 
 def test_every_offset_is_as_likely_as_another():
@@ -109,6 +123,8 @@ def test_parts_of_any_size_are_resized_as_pillow_does(data, seed, mirrored):
     [
         lambda pictures: crop_and_flip(pictures, KEY, np.arange(4), padding=-1),
         lambda pictures: crop_and_flip(pictures, KEY, np.arange(5)),
+        lambda pictures: crop_and_flip_tensor(torch.from_numpy(pictures), KEY, np.arange(5)),
+        lambda pictures: crop_and_flip_tensor(torch.from_numpy(pictures).float(), KEY, np.arange(4)),
         lambda pictures: crop_and_flip([pictures[0], pictures[1, :9]], KEY, np.arange(2)),
         lambda pictures: crop_and_flip(pictures.astype(np.float32), KEY, np.arange(4)),
         lambda pictures: random_resized_crop(["a.png"], KEY, np.arange(1), size=8),
