@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import decode, list_pictures, scale_and_crop
+from mixset.pictures import decode, list_pictures, scale_and_crop, stamp
 
 Uint8 = NDArray[np.uint8]
 HALF = (0.5, 0.5, 0.5)
@@ -54,6 +55,14 @@ class Pictures(Sequence[tuple[Uint8, int]]):
     def labelled(self) -> Pictures | tuple[Uint8, NDArray[np.int64]]:
         """The pictures as an evaluation takes them: (array, labels), or themselves where they are read from files."""
         return self if self.array is None else (self.array, self.labels)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of labels, size, and names, lengths and times of the files; reads no picture."""
+        digest = hashlib.sha256(f"{self.size}\n".encode())
+        digest.update(self.labels.tobytes())
+        for file in self.files:
+            digest.update("{}\0{}\0{}\n".format(file, *stamp(file)).encode())
+        return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self.labels)

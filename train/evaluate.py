@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +12,9 @@ import tyro
 from mixset.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
+    from .data import Pictures
     from .models import Model
 
 
@@ -96,8 +100,8 @@ class EvaluateConfig:
     """Processes that read pictures from files."""
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1."""
-    data_folder: Path = Path("data")
-    """Where downloaded data sets are kept."""
+    data_folder: Path | None = None
+    """Where downloaded data sets are kept; by default data, or where the run has its own."""
 
     def __post_init__(self) -> None:
         if bool(self.model) == (self.logits is not None):
@@ -108,6 +112,20 @@ class EvaluateConfig:
             raise InputError("--batch-size must be at least 1, --workers and --seed at least 0")
         if self.size is not None and not 8 <= self.size <= 1024:
             raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        for name, path in self.sets.items():
+            suite = "anomalies" if name == "ood" else name
+            if suite not in self.suite:
+                raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
+        if self.logits is not None:
+            for name in ("data", "network", "mean", "std", "size", "ood"):
+                if getattr(self, name) is not None:
+                    raise InputError(f"--logits: needs no --{name}; leave it out")
+
+    @property
+    def sets(self) -> dict[str, Path]:
+        """The folders of sets that are given."""
+        given = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood")}
+        return {name: path for name, path in given.items() if path is not None}
 
     @property
     def folder(self) -> Path:
@@ -117,7 +135,10 @@ class EvaluateConfig:
         if self.logits is not None:
             return Path("evaluations") / self.logits.stem
         model = Path(self.model)
-        return model if model.is_dir() else Path("evaluations") / model.name.partition(".")[0].replace(":", "-")
+        if model.is_dir():
+            return model
+        name = model.name.partition(".")[0] if model.is_file() else self.model
+        return Path("evaluations") / name.replace(":", "-").replace("/", "-")
 
 
 def evaluate(config: EvaluateConfig) -> dict[str, Any] | None:
@@ -129,54 +150,72 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any] | None:
         The content of `metrics.json`; None in processes other than the first.
 
     Raises:
-        InputError: anything in the config that cannot be.
+        InputError: anything in the config that cannot be; a folder that holds measures of something else.
     """
     from .processes import processes
     from .run_folder import check_writable, read_json, write_json
 
+    path = config.folder / "metrics.json"
+    check_writable(config.folder)
+    before = read_json(path) if path.exists() else {}
+    if not isinstance(before, dict):
+        raise InputError(f"{path}: is not of `pixmix evaluate`; choose another --out")
     with processes(config.device) as mine:
-        path = config.folder / "metrics.json"
-        if mine.leads:
-            check_writable(config.folder)
-        if config.logits is not None:
-            from pixmix.evaluators.saved import evaluate_logits
-
-            found = evaluate_logits(config.logits, config.suite, seed=config.seed)
-            about: dict[str, Any] = {"logits": str(config.logits)}
-        else:
-            found, about = _measure(config, mine.device)
+        found = _of_logits(config, before) if config.logits is not None else _measure(config, before, mine.device)
         if not mine.leads:
             return None
-        metrics = {**(read_json(path) if path.exists() else {}), **about, **found}
+        metrics = {**before, **found}
         config.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, metrics)
         return metrics
 
 
-def _measure(config: EvaluateConfig, device: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _of_logits(config: EvaluateConfig, before: dict[str, Any]) -> dict[str, Any]:
+    from pixmix.evaluators import evaluate_logits
+
+    assert config.logits is not None
+    found = evaluate_logits(config.logits, config.suite, seed=config.seed)
+    with open(config.logits, "rb") as file:
+        about = {"model": str(config.logits), "network": hashlib.file_digest(file, "sha256").hexdigest()}
+    _check_same(config, before, about)
+    return {**about, **found}
+
+
+def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """What was measured, and of what."""
     import pixmix
+    from mixset.memory import keep_freed_memory
     from pixmix.attacks import PGDSettings
     from pixmix.evaluators import EVALUATORS
+    from pixmix.evaluators.sets import open_sets
 
     from .models import load_model
 
     for name in config.suite:
         if name not in EVALUATORS:
             raise InputError(f"--suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
-        if EVALUATORS[name].of_set and getattr(config, name) is None:
+        if EVALUATORS[name].of_set and name not in config.sets:
             made = "" if name == "r" else "; `pixmix corrupt` makes one of any pictures"
             raise InputError(f"--suite {name}: needs the folder of its set, --{name} PATH{made}")
+    if device.type == "cpu":
+        keep_freed_memory()
     model = load_model(config.model, network=config.network, mean=config.mean, std=config.std)
-    test, dataset = _test_pictures(config, model)
-    sets = {name: getattr(config, name) for name in ("c", "cbar", "p", "r", "ood")}
+    about = _about(config, model)
+    _check_same(config, before, about)
+    test = _test_pictures(config, model)
+    side = model.size or config.size if test is None else test.size
+    sets = open_sets(
+        config.sets,
+        None if side is None else (side, side),
+        classes=None if model.classes is None else [name.replace("/", "_") for name in model.classes],
+        resize=config.resize,
+        partial=config.partial,
+    )
     found = pixmix.evaluate(
         model.network,
         config.suite,
-        test,
-        sets={name: path for name, path in sets.items() if path is not None},
-        resize=config.resize,
-        partial=config.partial,
+        None if test is None else test.labelled,
+        sets=sets,
         attack=PGDSettings(**vars(config.attack)),
         batch_size=config.batch_size,
         device=device,
@@ -185,22 +224,60 @@ def _measure(config: EvaluateConfig, device: Any) -> tuple[dict[str, Any], dict[
         workers=config.workers,
         progress=True,
     )
-    about = {} if model.run else {"model": config.model}
-    return found, {**about, **({"dataset": dataset} if dataset and not model.run else {})}
+    return {**about, **found}
 
 
-def _test_pictures(config: EvaluateConfig, model: Model) -> tuple[Any, str | None]:
-    """The labelled test pictures and their name, or None where no suite asks for them."""
+def _about(config: EvaluateConfig, model: Model) -> dict[str, Any]:
+    """What `metrics.json` says of network and pictures; that of a run in its own folder knows them already."""
+    from pixmix.evaluators.store import network_fingerprint
+
+    from .run_folder import RunFolder
+
+    there = RunFolder(config.folder)
+    dataset = config.data or (model.dataset if _needs_data(config) else None)
+    if model.run is None or config.folder.resolve() != model.run.path.resolve():
+        if there.config.exists():
+            raise InputError(
+                f"{config.folder}: is the folder of a run, and MODEL is not this run; choose another --out"
+            )
+        about = {"model": config.model, "network": network_fingerprint(model.network)}
+        return about if dataset is None else {**about, "dataset": dataset, "size": config.size or model.size}
+    if not there.metrics.exists():
+        raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another --out")
+    if dataset not in (None, model.dataset) or config.size not in (None, model.size):
+        raise InputError(
+            f"MODEL {config.model}: its folder is for measures of its own test pictures; give --out FOLDER"
+        )
+    return {}
+
+
+def _check_same(config: EvaluateConfig, before: dict[str, Any], about: dict[str, Any]) -> None:
+    """InputError where the folder holds measures of something else."""
+    for name, value in about.items():
+        if name != "model" and name in before and before[name] != value:
+            held, given = before[name], value
+            if name == "network":
+                held, given = before.get("model"), f"{about['model']} as it is now"
+            raise InputError(f"{config.folder}: holds measures of {name} {held}, not {given}; choose another --out")
+
+
+def _needs_data(config: EvaluateConfig) -> bool:
     from pixmix.evaluators import EVALUATORS
 
-    from .data import load_test
+    return any(EVALUATORS[name].of_data for name in config.suite)
 
-    dataset = config.data or model.dataset
-    if not any(EVALUATORS[name].of_data for name in config.suite) and dataset is None:
-        return None, None
+
+def _test_pictures(config: EvaluateConfig, model: Model) -> Pictures | None:
+    """The labelled test pictures, or None where no suite asks for them."""
+    from .data import load_test
+    from .models import own_numbers
+
+    dataset = config.data or (model.dataset if _needs_data(config) else None)
     if dataset is None:
-        raise InputError(
-            f"MODEL {config.model}: is no run, so name the test pictures: --data cifar10, folder:PATH, ..."
-        )
-    _, test = load_test(dataset, size=config.size or model.size, folder=config.data_folder)
-    return test.labelled, dataset
+        if _needs_data(config):
+            line = f"MODEL {config.model}: is no run, so name the test pictures: --data cifar10, folder:PATH, ..."
+            raise InputError(line)
+        return None
+    folder = config.data_folder or model.data_folder or Path("data")
+    names, test = load_test(dataset, size=config.size or model.size, folder=folder)
+    return own_numbers(model, names, test, dataset)

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from mixset.errors import InputError
 from mixset.generate.fvis.networks import load_network
+from pixmix.forwarding import network_errors
 from pixmix.normalized import Normalized
+from pixmix.readers import imagenet_wnids
 
 from . import checkpoints
-from .data import HALF, IMAGENET_MEAN, IMAGENET_STD
+from .data import HALF, IMAGENET_MEAN, IMAGENET_STD, Pictures
 from .networks import network_spec
 from .run_folder import RunFolder, read_json
+
+FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,10 @@ class Model:
     """What it was trained on, as `--data` takes it."""
     size: int | None = None
     """Side of its pictures in pixels; None where it is not known."""
+    classes: tuple[str, ...] | None = None
+    """Names of its classes by number; None where they are not known."""
+    data_folder: Path | None = None
+    """Where its downloaded data set is; None where it is not known."""
 
 
 def load_model(
@@ -60,7 +70,7 @@ def load_model(
     else:
         if network is not None:
             raise InputError(f"--network {network}: belongs to a file of weights, and {name} is no file")
-        if path.suffix or "/" in name:
+        if ":" not in name and (path.suffix in FILES or "/" in name):  # timm's resnet50.a1_in1k is no file
             raise InputError(f"MODEL {name}: no such run folder or file")
         loaded = load_network(name)
         body, own_mean, own_std = loaded.body, loaded.mean, loaded.std
@@ -73,12 +83,17 @@ def _of_run(path: Path, network: str | None, mean: Sequence[float] | None, std: 
     folder = RunFolder(path)
     described: dict[str, Any] = read_json(folder.config)
     loaded = load_network(f"run:{path}")
-    return Model(
-        network=_normalized(loaded.body, loaded.mean, loaded.std),
-        run=folder,
-        dataset=described["config"]["dataset"],
-        size=described["pictures"]["size"],
-    )
+    try:
+        return Model(
+            network=_normalized(loaded.body, loaded.mean, loaded.std),
+            run=folder,
+            dataset=described["config"]["dataset"],
+            size=described["pictures"]["size"],
+            classes=tuple(described["classes"]),
+            data_folder=Path(described["config"]["data"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder.config}: is not of a run of `pixmix train` ({error!r})") from None
 
 
 def _of_file(path: Path, network: str | None) -> tuple[nn.Module, Sequence[float], Sequence[float]]:
@@ -101,6 +116,39 @@ def _classes(weights: dict[str, Tensor], path: Path) -> int:
 
 
 def _normalized(body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Normalized:
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+    if len(mean) != 3 or len(std) != 3 or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
         raise InputError(f"--mean {tuple(mean)} and --std {tuple(std)}: three numbers each, those of --std above zero")
     return Normalized(body, mean, std)
+
+
+def own_numbers(model: Model, names: Sequence[str], test: Pictures, dataset: str) -> Pictures:
+    """Test pictures with the labels that the network has for their classes: a folder may lack some of them.
+
+    The classes of a run are known by name; those of a network of 1,000 classes are ImageNet's, where the folders are.
+
+    Args:
+        names: the pictures' classes by their label.
+        dataset: for messages.
+
+    Raises:
+        InputError: classes that are not those of the run.
+    """
+    known = model.classes
+    wnids = imagenet_wnids()
+    if known is None and len(names) < len(wnids) and {*names} <= {*wnids}:
+        known = wnids if _outputs(model, test.size) == len(wnids) else None
+    if known is None or tuple(names) == known:
+        return test
+    if not {*names} <= {*known}:
+        if len(names) == len(known):  # the same classes called otherwise
+            return test
+        other = next(name for name in names if name not in known)
+        raise InputError(f"--data {dataset}: its class {other} is none of the {len(known)} that {model.dataset} has")
+    numbers = np.array([known.index(name) for name in names])
+    return Pictures(numbers[test.labels], test.size, array=test.array, files=test.files)
+
+
+@torch.no_grad()
+def _outputs(model: Model, size: int) -> int:
+    with network_errors(f"pictures of {size}x{size} px"):
+        return model.network.eval()(torch.zeros(1, 3, size, size)).shape[1]

@@ -32,7 +32,8 @@ def consistency(evaluation: Evaluation) -> Metrics:
         distances[name] = measures.sequence_t5d(top, noise=measures.is_noise(name))
     about, whole = about_set(reader, len(flips[names[0]]))
     yield "set", {**whole, "perturbations": list(reader.perturbations), "extra": list(reader.extra)}
-    of_imagenet = evaluation.classes(sequences.shape[-3:-1]) == 1000
+    height, width = sequences.shape[-3:-1]
+    of_imagenet = evaluation.classes((height, width)) == 1000
     ends = {}
     for name, each in (("mfr", flips), ("mt5d", distances)):
         mean_over, alexnet, highest = MEANS[name]

@@ -38,12 +38,12 @@ def open_sets(
     """
     opened: dict[str, Opened] = {}
     for name, given in sets.items():
-        if not isinstance(given, str | os.PathLike | Mapping):
-            opened[name] = given
-        elif name == "ood":
+        if name == "ood" and isinstance(given, str | os.PathLike | Mapping):
             if size is None or size[0] != size[1]:
                 raise InputError(f"anomalies: square test pictures are needed, got {size}; open the sets yourself")
             opened[name] = _outlier_sets(given, size[0], partial)
+        elif not isinstance(given, str | os.PathLike):
+            opened[name] = given
         elif name == "r":
             square = size is not None and size[0] == size[1]
             fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET

@@ -12,7 +12,7 @@ from mixset.errors import InputError
 from .. import measures
 from ..attacks import BALLS
 from ..outliers import SYNTHETIC
-from ..readers import take
+from ..readers import OutlierSets, take
 from ..readers.outliers import BENCHMARK
 from .evaluation import Evaluation, Metrics
 
@@ -71,18 +71,19 @@ def anomalies(evaluation: Evaluation) -> Metrics:
     logits, _ = evaluation.clean()
     if len(logits) < 5:
         raise InputError(f"anomalies: one outlier to five pictures is used, so 5 are needed; there are {len(logits)}")
-    real, given, seed = evaluation.sets.get("ood"), {}, evaluation.seed
-    for name in SYNTHETIC:
-        given[name] = evaluation.outliers(name, measures.outlier_count(len(logits)))
-    for name in (*real.names, *real.extra) if real else ():
-        pictures = real.pictures(name)
-        count = len(pictures[1]) if isinstance(pictures, tuple) else len(pictures)
-        places = measures.outlier_places(len(logits), count, seed=seed)
-        given[name] = evaluation.real_outliers(name, take(pictures, places), places)
-    counted = [name for name in given if not real or name not in real.extra]
-    absent = [name for name in BENCHMARK if name not in given]
-    about = {"sets": counted, "absent": absent, **({"problems": list(real.problems)} if real and real.problems else {})}
-    yield from detections(logits, given, about, seed)
+    given = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
+    about: dict[str, Any] = {"sets": list(given)}
+    if "ood" in evaluation.sets:
+        real: OutlierSets = evaluation.sets["ood"]
+        for name in (*real.names, *real.extra):
+            pictures = real.pictures(name)
+            count = len(pictures[1]) if isinstance(pictures, tuple) else len(pictures)
+            places = measures.outlier_places(len(logits), count, seed=evaluation.seed)
+            given[name] = evaluation.real_outliers(name, take(pictures, places), places)
+        about["sets"] += real.names
+        about |= {"problems": list(real.problems)} if real.problems else {}
+    about["absent"] = [name for name in BENCHMARK if name not in given]
+    yield from detections(logits, given, about, evaluation.seed)
 
 
 def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[str, Any], seed: int) -> Metrics:
@@ -103,10 +104,9 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
         for name in sets.keys() - main.keys():
             values[name] = {measure: function(known, sets[name]) for measure, function in measures.DETECTION.items()}
         for name in (*sets, "mean"):
-            entry = {
-                measure: {"value": value, "n": len(logits), "seed": seed} for measure, value in values[name].items()
-            }
-            for measure, each in entry.items():
+            entry: dict[str, dict[str, Any]] = {}
+            for measure, value in values[name].items():
+                each = entry[measure] = {"value": value, "n": len(logits), "seed": seed}
                 each |= {"n_ood": len(outliers[name])} if name in outliers else about
                 each |= {"interval": intervals[name][measure]} if name in intervals else {}
             found.setdefault(name, {}).update(entry if score == "msp" else {score: entry})

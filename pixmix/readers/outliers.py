@@ -5,6 +5,7 @@ The synthetic ones are made in `pixmix.outliers`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,12 @@ class ArrayPictures(Sequence[tuple[np.ndarray, int]]):
     def take(self, places: np.ndarray) -> ArrayPictures:
         """Those at `places`, (n,) whole numbers."""
         return ArrayPictures(self.array[places], self.fit)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the pictures and of what is done to them."""
+        digest = hashlib.sha256(f"{self.fit} {self.array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(self.array).data)
+        return digest.hexdigest()
 
 
 Outliers = tuple[np.ndarray, np.ndarray] | PictureFiles | ArrayPictures
