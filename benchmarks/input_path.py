@@ -9,7 +9,9 @@ mixing picture from a folder of 512-px JPEG files for each training picture. Of 
 `pixmix train`, `PixMixDataset` and the `PixMix` transform with torch's own collation. All take turns, an epoch each,
 with workers that persist; shown are medians of pictures a second by the clock, and of CPU time of the workers.
 
-The share is that of drawing and mixing in a training step of a WRN-16-2 on the CPU, 128 pictures of 32 px, one thread.
+Behind 224 px stands where the loader's time goes, in one process: decoding, cutting, mixing, and a copy to memory that
+processes share. The share at the end is that of drawing and mixing in a training step of a WRN-16-2 on the CPU, 128
+pictures of 32 px, one thread.
 """
 
 from __future__ import annotations
@@ -35,12 +37,13 @@ from torchvision import transforms
 
 import pixmix
 from mixset import MixingPool, MixingSet
+from mixset.memory import keep_freed_memory
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.draws import Key
 from pixmix.methods.mixing import PixMixMethod
 from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
 from pixmix.train.batches import BatchPlan, TrainingSet, training_loader
-from pixmix.train.data import Pictures
+from pixmix.train.data import Pictures, read
 from pixmix.train.networks import network_spec
 
 WORKERS = 2
@@ -163,6 +166,29 @@ def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, f
     return {name: (counts[name] / clock, counts[name] / processor) for name, (clock, processor) in medians.items()}
 
 
+def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
+    """CPU milliseconds a picture of the steps on its way through the loader of `pixmix train`, files read from disk."""
+    ours: TrainingSet = loader.dataset  # type: ignore[assignment]
+    key, indices, files = Key(0), np.arange(count), ours.pictures.files[:count]
+    keep_freed_memory()  # as in the workers
+    decoded = [read(file) for file in files]
+    cut = random_resized_crop(decoded, key, indices, size=ours.pictures.size)
+    mixed = torch.from_numpy(ours.method.pictures(cut, key, indices))
+    steps: dict[str, Callable[[], object]] = {
+        "decode": lambda: [read(file) for file in files],
+        "cut": lambda: random_resized_crop(decoded, key, indices, size=ours.pictures.size),
+        "mix": lambda: ours.method.pictures(cut, key, indices),
+        "share": lambda: mixed.clone().share_memory_(),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeats):
+        for name, step in steps.items():
+            start = time.process_time()
+            step()
+            spent[name].append(time.process_time() - start)
+    return {name: 1e3 * statistics.median(times) / count for name, times in spent.items()}
+
+
 def share_of_a_step(folder: Path, repeats: int) -> tuple[float, float]:
     """Seconds of drawing and mixing for a batch of 128 pictures of 32 px, and of the rest of a WRN-16-2's step."""
     pool = MixingPool(MixingSet(folder / "mixing"), 32, cache=folder / "cache", quiet=True)
@@ -200,11 +226,14 @@ def main() -> None:
         for size, batch, counts in ((32, 128, (1_280, 51_200)), (224, 64, (256, 1_024))):
             place = Path(folder) / str(size)
             place.mkdir()
-            found = rates(loaders(size, place, batch, counts), repeats)
+            ways = loaders(size, place, batch, counts)
+            found = rates(ways, repeats)
             print(f"{f'pictures/s, {size} px':24}{'clock':>10}{'ratio':>8}{'CPU':>10}{'ratio':>8}")
             for name, (clock, processor) in found.items():
                 ratios = clock / found["paper"][0], processor / found["paper"][1]
                 print(f"{name:24}{clock:>10,.0f}{ratios[0]:>7.1f}x{processor:>10,.0f}{ratios[1]:>7.1f}x", flush=True)
+        took = parts(ways["pixmix train"], batch, 2 * repeats)
+        print("CPU ms a picture:", ", ".join(f"{name} {each:.2f}" for name, each in took.items()))
         mixing, rest = share_of_a_step(Path(folder) / "32", 2 * repeats)
     print(f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", ")
     print(f"{mixing / (mixing + rest):.2%}")
