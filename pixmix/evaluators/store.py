@@ -70,8 +70,8 @@ class LogitsStore:
         try:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
                 return {part: file[part] for part in ("logits", "labels")} if str(file["key"]) == key else None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent or cut short: computed again
+        except (OSError, ValueError, TypeError, SyntaxError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # absent, cut short or something else: computed again
 
     def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:
         if self.folder is None:

@@ -193,7 +193,9 @@ def test_a_damaged_file_is_made_again(tmp_path):
     network, data = make_network(), make_data()
     first = pixmix.evaluate(network, "clean", data, logits_folder=tmp_path)
     whole = (tmp_path / "clean.npz").read_bytes()
-    for damaged in (b"", b"no archive", whole[: len(whole) // 2]):
+    np.save(tmp_path / "one.npy", data[1])
+    other = (tmp_path / "one.npy").read_bytes()
+    for damaged in (b"", b"no archive", whole[: len(whole) // 2], other):
         (tmp_path / "clean.npz").write_bytes(damaged)
         assert pixmix.evaluate(network, "clean", data, logits_folder=tmp_path) == first
     assert (tmp_path / "clean.npz").stat().st_size == len(whole)
