@@ -1,10 +1,10 @@
 """Flips and top-5 distances of 10,000 sequences of 31 frames and 1,000 classes, beside a plain form; intervals' cost.
 
-    python benchmarks/measures.py [--repeats 3] [--sequences 10000]
+    python benchmarks/measures.py [--repeats 1] [--sequences 10000]
 
 The plain form is the evaluation that came with ImageNet-P, restated: ranks of all classes by SciPy, then one comparison
 after the other. It does a few hundred sequences; seconds are scaled to all of them. Logits come in blocks, as a network
-gives them, and are forgotten. One thread, unless OMP_NUM_THREADS says otherwise; medians of wall time.
+gives them, and are forgotten. One thread; medians of CPU time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 from scipy.stats import rankdata
@@ -30,13 +30,13 @@ BLOCK = 32
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median time of a call, after one that warms up."""
+    """The median CPU time of a call, after one that warms up."""
     work()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times)
 
 
@@ -82,9 +82,8 @@ def sequences(count: int, repeats: int) -> None:
         found = measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
         np.testing.assert_allclose(found, plain(logits, noise=noise))
         kind = "first frame" if noise else "frame before"
-        print(
-            f"  compared with the {kind:22} {slow:10.1f} {fast:9.2f} {slow / fast:9.0f}  {found[0]:6.3f} {found[1]:7.3f}"
-        )
+        row = f"{slow:10.1f} {fast:9.2f} {slow / fast:9.0f}  {found[0]:6.3f} {found[1]:7.3f}"
+        print(f"  compared with the {kind:22} {row}")
     tracemalloc.start()
     ours(logits[:BLOCK], count, noise=False)
     print(f"  memory beside a block's logits: {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB")
@@ -111,12 +110,12 @@ def intervals(repeats: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--sequences", type=int, default=10_000)
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {os.environ['OMP_NUM_THREADS']} thread, NumPy {np.__version__}\n")
+    print(f"{platform.machine()}, one thread, NumPy {np.__version__}\n")
     sequences(arguments.sequences, arguments.repeats)
-    intervals(1)
+    intervals(arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,14 @@ def test_poolings_over_severities_are_the_two_readings():
     assert apart["snow"] == pytest.approx(0.3)
 
 
+def test_severities_are_joined_in_their_order():
+    """Of equal confidences the first severity fills the first bin, the only one that the paper's form counts here."""
+    sets = {"fog": {2: measures.Answers(np.full(100, 0.8), np.zeros(100, bool))}}
+    sets["fog"][1] = measures.Answers(np.full(100, 0.8), np.ones(100, bool))
+    found = measures.pooled_calibration(sets, measures.CALIBRATION["mad_reference"], pooling="corruption")
+    assert found["fog"] == pytest.approx(0.5 * 0.2)
+
+
 def test_poolings_differ_where_bins_would_mix_severities():
     rng = np.random.default_rng(0)
     sets = {"fog": {s: random_answers(1000, seed=s, low=0.05 * s) for s in measures.SEVERITIES}}

@@ -58,6 +58,12 @@ def test_resampled_detection_is_the_detection_of_the_resample(known, first, seco
         assert row == pytest.approx(list(expected[name].values()), abs=1e-12)
 
 
+def test_resampled_fpr95_counts_95_percent_as_enough():
+    known, scores = np.array([0.5, 2.0, 3.0, 4.0]), np.array([0.0] + [1.0] * 19)
+    values = detection_statistic(known, {"a": scores})(ones(4), ones(20))
+    assert values[0, 2] == measures.fpr95(known, scores) == 0.75
+
+
 def test_intervals_of_detection_hold_the_values_and_agree_with_delong():
     rng = np.random.default_rng(0)
     known, sets = rng.normal(size=3000), {"near": rng.normal(0.5, 1, 600), "far": rng.normal(3, 1, 600)}

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +138,8 @@ def test_lists_of_classes_are_ascending(path):
     content = json.loads((Path(readers.__file__).parents[1] / path).read_text())
     values = content.get("wnids") or content["indices"]
     assert values == sorted(set(values)) and len(values) in (200, 1000)
+
+
+def test_readers_import_no_torch():
+    code = "import pixmix.readers, sys; sys.exit(any(name in sys.modules for name in ('torch', 'torchvision', 'cv2')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
