@@ -321,3 +321,19 @@ def test_labels_that_do_not_fit_are_refused(broken):
     assert "labels.npy: holds float64 (20,), needed are (N,) class numbers" in refused(broken, partial=True)
     (broken / "labels.npy").unlink()
     assert "labels.npy: missing; it belongs beside the arrays" in refused(broken, partial=True)
+
+
+class Evil:
+    """What a pickle does when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_nothing_is_ever_unpickled(broken, tmp_path):
+    np.save(broken / "labels.npy", np.array([Evil(tmp_path / "here")] * 20), allow_pickle=True)
+    assert "labels.npy: cut short or no array of numbers" in refused(broken, partial=True)
+    assert not (tmp_path / "here").exists()
