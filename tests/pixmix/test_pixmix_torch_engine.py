@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mixset.errors import InputError
 from pixmix.draws import Key, draw
-from pixmix.engines import compiling, tensor_affine
+from pixmix.engines import affine_ops, compiling, tensor_affine
 from pixmix.engines import pillow as pillow_engine
 from pixmix.engines import torch as torch_engine
 from pixmix.engines.compiling import compiled
@@ -76,6 +77,20 @@ def test_ops_equal_pillows_anywhere(height, width, count, seed, spread):
     np.testing.assert_array_equal(ours(*batch), pillows(*batch))
 
 
+@pytest.mark.parametrize("size", [(9, 12), (1, 1), (16, 5)])
+def test_places_on_the_borders_are_the_kernels(size):
+    """Whole and half numbers, where a place lies on the picture's edge or on a pixel's centre."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (200, *size, 3)).astype(np.uint8)
+    affine = rng.integers(-3, 4, (200, 2, 3)) / 2 + np.array([[1, 0, 0], [0, 1, 0]])
+    result = torch.empty(pictures.shape, dtype=torch.uint8)
+    tensor_affine.move_pixels(torch.from_numpy(pictures), torch.arange(200), torch.from_numpy(affine), result)
+    for picture, numbers, got in zip(pictures, affine, result, strict=True):
+        expected = np.empty((3, *size), np.uint8)
+        affine_ops.affine(np.ascontiguousarray(picture.transpose(2, 0, 1)), *numbers.ravel().tolist(), expected)
+        np.testing.assert_array_equal(got, expected.transpose(1, 2, 0))
+
+
 def test_no_op_leaves_a_picture_as_it_is(photographs):
     pictures = torch.from_numpy(photographs(9, 16, 16))
     before = pictures.clone()
@@ -133,6 +148,21 @@ def test_mixing_is_close_to_pillow(case, kind, photographs, array_pool):
     assert got.dtype == np.float32 and np.isfinite(got).all() and got.min() >= 0 and got.max() <= 1
     share, largest = share_off(got, pillow_engine.mix(pictures, pool.pictures, draws))
     assert share <= 1e-5, f"{share:.1e} of the values are more than 1/255 apart, at most {largest:.3f}"
+
+
+@pytest.mark.parametrize("mixing", ["multiply", "screen", "overlay"])
+@pytest.mark.parametrize(("a", "b"), [(0.0, 0.5), (1e-38, -0.99), (1.0, 0.0), (2.0, -1.0), (0.5, 1.0)])
+def test_powers_at_their_ends(mixing, a, b, array_pool):
+    """A weight of a small beta can be 0 in float32; black to a negative power is large and finite."""
+    pool = array_pool((16, 16))
+    pool.pictures[...] = np.arange(18**2 * 3).reshape(18, 18, 3) % 256
+    pictures = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)[np.zeros(30, int)]
+    draws = draw(PixMixSettings(partner="mixing_set", mixings=(mixing,)), Key(1), np.arange(30), pool)
+    draws = replace(
+        draws, **{name: np.full_like(draws.a, value) for name, value in dict(a=a, b=b, a2=b * b, b2=a).items()}
+    )
+    got = torch_engine.mix(pictures, pool.pictures, draws)
+    np.testing.assert_allclose(got, pillow_engine.mix(pictures, pool.pictures, draws), atol=1e-4)
 
 
 def test_result_is_float_and_channels_last(photographs, array_pool):
