@@ -23,7 +23,7 @@ class Resident:
     """An array of pictures, to be asked for by their places, as tensors on a device.
 
     Args:
-        array: (M, h, w, 3) uint8, in memory or a memory map; a tensor is taken over whole.
+        array: (M, h, w, 3) uint8, in memory or a memory map; or a tensor, which is then there as a whole.
         device: where the pictures are wanted.
         whole: whether the array lies there as a whole; by default where it takes at most a quarter of a GPU's free
             memory. Elsewhere each batch's pictures are gathered on the host and copied; nothing waits for that.
@@ -31,18 +31,27 @@ class Resident:
 
     def __init__(self, array: np.ndarray | Tensor, device: torch.device | str, *, whole: bool | None = None) -> None:
         self.array, self.device, self.shape = array, torch.device(device), tuple(array.shape)
-        if whole is None:
-            whole = self.device.type == "cuda" and array.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]
-        self.tensor = _copy(array, self.device) if whole else None
+        self.tensor: Tensor | None = None
         """The array on the device, where it lies there as a whole."""
+        if isinstance(array, Tensor):
+            self.tensor = array.to(self.device).contiguous()
+        elif whole or (whole is None and self._has_room(array.nbytes)):
+            self.tensor = _copy(array, self.device)
+
+    def _has_room(self, size: int) -> bool:
+        return self.device.type == "cuda" and size <= SHARE * torch.cuda.mem_get_info(self.device)[0]
 
     def __len__(self) -> int:
         return len(self.array)
 
     def take(self, places: np.ndarray) -> Tensor:
         """The pictures at `places`, (n,): (n, h, w, 3) uint8 on the device. Raises InputError for a place beyond."""
-        zeros = np.zeros(len(places), np.int64)
-        return self.crops(places, zeros, zeros, (self.array.shape[1], self.array.shape[2]))
+        places, size = np.asarray(places, np.int64), (self.shape[1], self.shape[2])
+        zeros = np.zeros_like(places)
+        if self.tensor is None:
+            return self.crops(places, zeros, zeros, size)
+        self._check(places, zeros, zeros, size)
+        return self.tensor.index_select(0, carry(self.device, places=places)["places"])
 
     def crops(
         self,
@@ -78,20 +87,20 @@ class Resident:
             if out is None:
                 return buffer.to(self.device, non_blocking=self.device.type == "cuda")
             return out.copy_(buffer, non_blocking=self.device.type == "cuda")
-        h, w = self.array.shape[1:3]
+        h, w = self.shape[1:3]
         firsts = ((places * h + tops) * w + lefts)[:, None] + np.arange(size[0]) * w
         rows = carry(self.device, rows=firsts)["rows"]
         if out is None:
             out = torch.empty(shape, dtype=torch.uint8, device=self.device)
         # Each pixel begins a row of W pixels, and these overlap: a crop's row is then one thing to select.
-        every = self.tensor.as_strided((len(self.array) * h * w - size[1] + 1, size[1] * 3), (3, 1))
+        every = self.tensor.as_strided((len(self) * h * w - size[1] + 1, size[1] * 3), (3, 1))
         torch.index_select(every, 0, rows.view(-1), out=out.view(-1, size[1] * 3))
         return out
 
     def _check(self, places: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: tuple[int, int]) -> None:
         if not len(places):
             return
-        count, h, w = self.array.shape[:3]
+        count, h, w = self.shape[:3]
         if places.min() < 0 or places.max() >= count:
             raise InputError(f"pictures: {places.min()} to {places.max()} are asked for, but there are {count}")
         if min(tops.min(), lefts.min()) < 0 or tops.max() + size[0] > h or lefts.max() + size[1] > w:

@@ -64,6 +64,15 @@ def test_nothing_is_taken_from_beyond(photographs, whole):
     assert Resident(np.zeros((0, 8, 9, 3), np.uint8), "cpu", whole=whole).take([]).shape == (0, 8, 9, 3)
 
 
+def test_a_tensor_is_there_as_a_whole(photographs):
+    tensor = torch.from_numpy(photographs(3, 8, 9))
+    for given in (tensor, tensor.transpose(1, 2).contiguous().transpose(1, 2)):
+        resident = Resident(given, "cpu")
+        assert resident.tensor.is_contiguous() and torch.equal(resident.take([2, 0]), tensor[[2, 0]])
+        assert torch.equal(resident.crops([1], [2], [3], (4, 5))[0], tensor[1, 2:6, 3:8])
+    assert Resident(tensor, "cpu").tensor is tensor
+
+
 def test_an_array_goes_over_in_pieces(photographs, monkeypatch):
     monkeypatch.setattr(residents, "_PIECE", 500)
     array = photographs(12, 8, 9)
