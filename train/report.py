@@ -17,8 +17,8 @@ from mixset.errors import InputError
 from mixset.partials import write_atomically
 
 from .config import recipe
-from .run_folder import RunFolder, read_json
-from .table import COLUMNS, cells, heading, values
+from .run_folder import RunFolder, read_json, versions
+from .table import heading, make_table
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #666b73; --line: #d9dce1; --paper: #ffffff; --best: #0b6e4f; }
@@ -32,9 +32,11 @@ figure { margin: 0 0 1.4rem; } figcaption b { color: var(--ink); }
 img { max-width: 100%; height: auto; border-radius: 6px; display: block; }
 .plot { background: #fff; padding: .4rem; border: 1px solid var(--line); box-sizing: border-box; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; } td b { color: var(--best); }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child { text-align: left; padding-left: 0; position: sticky; left: 0; background: var(--paper); }
+thead th { font-size: .85rem; white-space: normal; overflow-wrap: anywhere; min-width: 4.2rem; vertical-align: bottom; }
+tbody th { font-weight: 500; } td b { color: var(--best); }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem; color: var(--soft); }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; font-size: .85rem; }
 """
@@ -48,17 +50,17 @@ class ReportConfig:
     """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
-    """Run folders, in the order of the table's rows."""
+    """Folders of runs, or of what `pixmix evaluate` measured, in the order of the table."""
     out: Path = Path("report.html")
     """The page."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the page says about one run."""
+    """What the page says about one run, or about a network that was only measured: that has no config and no log."""
 
     name: str
-    config: dict[str, Any]
+    config: dict[str, Any] | None
     versions: dict[str, str]
     metrics: dict[str, Any]
     log: list[dict[str, Any]]
@@ -74,7 +76,7 @@ def report(config: ReportConfig) -> Path:
     if not config.runs:
         raise InputError("pixmix report: name at least one run folder")
     runs = [_read(folder) for folder in config.runs]
-    title = " and ".join(sorted({run.metrics["dataset"] for run in runs}))
+    title = " and ".join(sorted({run.metrics["dataset"] for run in runs if "dataset" in run.metrics})) or "pictures"
     parts = [
         f"<h1>How safe are these classifiers of {html.escape(title)}?</h1>",
         f"<p>{len(runs)} {'run' if len(runs) == 1 else 'runs'}, measured by pixmix {runs[0].versions['pixmix']}.</p>",
@@ -97,9 +99,10 @@ def report(config: ReportConfig) -> Path:
 
 def _read(path: Path) -> Run:
     folder = RunFolder(path)
-    described = read_json(folder.config)
+    measured_only = folder.metrics.exists() and not folder.config.exists()
+    described = {"config": None, "versions": versions()} if measured_only else read_json(folder.config)
     return Run(
-        name=path.name,
+        name=path.resolve().name,
         config=described["config"],
         versions=described["versions"],
         metrics=read_json(folder.metrics),
@@ -109,22 +112,26 @@ def _read(path: Path) -> Run:
 
 
 def _table(runs: Sequence[Run]) -> str:
-    head = "".join(f'<th title="{html.escape(column.meaning)}">{heading(column)}</th>' for column in COLUMNS)
+    table = make_table([(run.name, run.metrics) for run in runs])
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.names)
     body = ""
-    for run, row in zip(runs, cells([values(run.metrics) for run in runs]), strict=True):
+    for column, row in zip(table.columns, zip(*table.cells(), strict=True), strict=True):
         shown = "".join(f"<td>{f'<b>{text}</b>' if mark else text}</td>" for text, mark in row)
-        body += f"<tr><td>{html.escape(run.name)}</td>{shown}</tr>\n"
-    meanings = "".join(f"<dt>{heading(column)}</dt><dd>{column.meaning}</dd>" for column in COLUMNS)
+        body += f'<tr><th title="{html.escape(column.meaning)}">{heading(column)}</th>{shown}</tr>\n'
+    meanings = "".join(f"<dt>{heading(column)}</dt><dd>{html.escape(column.meaning)}</dd>" for column in table.columns)
+    but = " but for mT5D" if any(not column.percent for column in table.columns) else ""
     return (
-        "<h2>Measures</h2>\n<p>In per cent; the best of each column is marked.</p>\n"
-        f'<div class="wide"><table><thead><tr><th>run</th>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
-        f"<details><summary>What the columns mean</summary><dl>{meanings}</dl></details>"
+        f"<h2>Measures</h2>\n<p>In per cent{but}; the best of each measure is marked.</p>\n"
+        f'<div class="wide"><table><thead><tr><th></th>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+        f"<details><summary>What the measures mean</summary><dl>{meanings}</dl></details>"
     )
 
 
 def _curves(runs: Sequence[Run]) -> Iterable[str]:
     def learning(axes: Any) -> None:
         for place, run in enumerate(runs):
+            if not run.log:
+                continue
             epochs = [entry["epoch"] for entry in run.log]
             error = [100 * entry["test_error"] for entry in run.log]
             axes[0].plot(epochs, [entry["loss"] for entry in run.log], color=f"C{place}", label=run.name)
@@ -149,10 +156,11 @@ def _curves(runs: Sequence[Run]) -> Iterable[str]:
             share = [sum(bins["count"][: i + 1]) / sum(bins["count"]) for i in range(len(bins["count"]))]
             axes[1].step(bins["confidence"], share, where="post", color=f"C{place}", label=run.name)
 
-    yield "<h2>Learning</h2>"
-    yield _plot(
-        learning, "Loss on the training pictures as each method makes them, and error on the clean test pictures."
-    )
+    if any(run.log for run in runs):
+        yield "<h2>Learning</h2>"
+        yield _plot(
+            learning, "Loss on the training pictures as each method makes them, and error on the clean test pictures."
+        )
     if all("calibration" in run.metrics for run in runs):
         yield "<h2>Calibration</h2>"
         yield _plot(
@@ -190,7 +198,7 @@ def _pictures(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         pictures = run.folder / "pictures.png"
         if pictures.exists():
-            iterative = "iterative" in run.config["method"].split("+")
+            iterative = run.config is not None and "iterative" in run.config["method"].split("+")
             before = ", before the first feature visualisations" if iterative else ""
             caption = f"training pictures, and what the network sees in three epochs{before}."
             yield _figure("image/png", pictures.read_bytes(), f"<b>{html.escape(run.name)}</b>: {caption}")
@@ -213,12 +221,10 @@ def _figure(kind: str, content: bytes, caption: str, style: str = "") -> str:
 
 
 def _commands(runs: Sequence[Run]) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in runs[0].versions.items())
-    return (
-        "<h2>To repeat it</h2>\n<pre>"
-        + "\n".join(html.escape(command(run.config)) for run in runs)
-        + f"</pre>\n<p>Made with {html.escape(versions)}.</p>"
-    )
+    used = ", ".join(f"{name} {number}" for name, number in runs[0].versions.items())
+    commands = [html.escape(command(run.config)) for run in runs if run.config is not None]
+    shown = "<h2>To repeat it</h2>\n<pre>" + "\n".join(commands) + "</pre>\n" if commands else ""
+    return f"{shown}<p>Made with {html.escape(used)}.</p>"
 
 
 def command(config: dict[str, Any]) -> str:

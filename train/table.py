@@ -1,4 +1,4 @@
-"""The table of some runs: a row a run, a column a measure; errors become percentages here."""
+"""The table of some runs and evaluations: what they measured, errors as percentages."""
 
 from __future__ import annotations
 
@@ -17,61 +17,74 @@ class Column:
     title: str
     path: tuple[str, ...]
     """Where its value lies in `metrics.json`."""
-    higher_is_better: bool
     meaning: str
+    higher_is_better: bool = False
+    percent: bool = True
+    """Whether a fraction is shown in per cent, with one decimal; another number has two."""
+
+    @property
+    def decimals(self) -> int:
+        """How many are shown."""
+        return 1 if self.percent else 2
 
 
+ALEXNET = "over AlexNet's, as ImageNet's tables have it"
 COLUMNS = (
-    Column("Clean error", ("clean", "error"), False, "share of test pictures that are misclassified"),
-    Column("RMS", ("calibration", "rms_all_bins"), False, "root mean square calibration error, all bins"),
-    Column(
-        "RMS ref.", ("calibration", "rms_reference"), False, "the same as the paper's code has it: last bin left out"
-    ),
-    Column("PGD error", ("adversaries", "pgd_error_corrected"), False, "under attack, ℓ∞ ball of 2/255, 20 steps"),
-    Column(
-        "PGD ref.", ("adversaries", "pgd_error_reference"), False, "the same as the paper's code has it: up to 4/255"
-    ),
-    Column("AUROC", ("anomalies", "mean", "auroc"), True, "anomaly detection, mean over the synthetic outlier sets"),
-    Column("AUPR", ("anomalies", "mean", "aupr"), True, "the same as area under precision and recall"),
+    Column("Clean error", ("clean", "error"), "share of test pictures that are misclassified"),
+    Column("C mCE", ("c", "mce"), "mean error over the corruptions of C"),
+    Column("C mCE/AlexNet", ("c", "mce_alexnet"), f"the same {ALEXNET}"),
+    Column("C̄ error", ("cbar", "mce"), "mean error over the corruptions of C̄"),
+    Column("R error", ("r", "error"), "share of ImageNet-R's renditions that are misclassified"),
+    Column("mFR", ("p", "mfr"), "mean share of frames of a perturbation sequence at which the answer flips"),
+    Column("mFR/AlexNet", ("p", "mfr_alexnet"), f"the same {ALEXNET}"),
+    Column("mT5D", ("p", "mt5d"), "mean distance of the top five classes from frame to frame", percent=False),
+    Column("mT5D/AlexNet", ("p", "mt5d_alexnet"), f"the same {ALEXNET}; these are good to about 1 %"),
+    Column("PGD error", ("adversaries", "pgd_error_corrected"), "under attack; the paper's ball is ℓ∞ of 2/255"),
+    Column("PGD ref.", ("adversaries", "pgd_error_reference"), "the same as the paper's code has it: up to 4/255"),
+    Column("RMS", ("calibration", "rms_all_bins"), "root mean square calibration error, all bins"),
+    Column("RMS ref.", ("calibration", "rms_reference"), "the same as the paper's code has it: last bin left out"),
+    Column("RMS C", ("c", "rms_all_bins_by_corruption"), "mean over C's corruptions, their severities binned together"),
+    Column("RMS C̄", ("cbar", "rms_all_bins_by_corruption"), "the same over C̄'s"),
+    Column("RMS R", ("r", "rms_all_bins"), "on ImageNet-R"),
+    Column("AUROC", ("anomalies", "mean", "auroc"), "anomaly detection, mean over the outlier sets", True),
+    Column("AUPR", ("anomalies", "mean", "aupr"), "the same as area under precision and recall", True),
 )
+
+Row = Sequence[float | None]
+"""A run's value in each of some columns, as shown; None where the run did not measure it."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs by their values in the columns that at least one of them has."""
+
+    names: list[str]
+    columns: list[Column]
+    rows: list[list[float | None]]
+
+    def cells(self) -> list[list[tuple[str, bool]]]:
+        """Each value as text, and whether it is its column's best."""
+        marks = [_best(column, [row[place] for row in self.rows]) for place, column in enumerate(self.columns)]
+        return [
+            [
+                ("–", False) if value is None else (f"{value:.{column.decimals}f}", value == mark)
+                for value, mark, column in zip(row, marks, self.columns, strict=True)
+            ]
+            for row in self.rows
+        ]
+
+
+def make_table(runs: Sequence[tuple[str, dict[str, Any]]]) -> Table:
+    """The table of (name, content of `metrics.json`)."""
+    found = {column: [_value(metrics, column) for _, metrics in runs] for column in COLUMNS}
+    kept = {column: values for column, values in found.items() if any(value is not None for value in values)}
+    rows = [[values[place] for values in kept.values()] for place in range(len(runs))]
+    return Table([name for name, _ in runs], list(kept), rows)
 
 
 def read_runs(folders: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
     """Name and `metrics.json` of each run; one that has not ended raises InputError."""
-    return [(folder.name, read_json(RunFolder(folder).metrics)) for folder in folders]
-
-
-def values(metrics: dict[str, Any]) -> list[float | None]:
-    """The run's value in each column as a percentage; None where the run did not measure it."""
-    found: list[float | None] = []
-    for column in COLUMNS:
-        part: Any = metrics
-        for name in column.path:
-            part = part.get(name, {})
-        found.append(100 * part["value"] if "value" in part else None)
-    return found
-
-
-def best(rows: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """The best value of each column, as shown; None where there is nothing to compare."""
-    chosen: list[float | None] = []
-    for place, column in enumerate(COLUMNS):
-        known = [round(value, 1) for row in rows if (value := row[place]) is not None]
-        choose = max if column.higher_is_better else min
-        chosen.append(choose(known) if len(set(known)) > 1 else None)
-    return chosen
-
-
-def cells(rows: Sequence[Sequence[float | None]]) -> list[list[tuple[str, bool]]]:
-    """Each value as text with one decimal, and whether it is its column's best."""
-    top = best(rows)
-    return [
-        [
-            ("–", False) if value is None else (f"{value:.1f}", round(value, 1) == mark)
-            for value, mark in zip(row, top, strict=True)
-        ]
-        for row in rows
-    ]
+    return [(folder.resolve().name, read_json(RunFolder(folder).metrics)) for folder in folders]
 
 
 def heading(column: Column) -> str:
@@ -80,26 +93,46 @@ def heading(column: Column) -> str:
 
 
 def print_table(folders: Sequence[Path]) -> None:
-    """Print the table, in per cent, the best of a column in bold."""
+    """Print the table, a measure a line and the best in bold: runs are fewer than measures, and terminals narrow."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
+    from rich.table import Table as RichTable
 
-    runs = read_runs(folders)
-    caption = "in per cent; ↓ lower is better, ↑ higher; bold: the best"
-    table = Table("run", *(heading(column) for column in COLUMNS), caption=caption, box=SIMPLE_HEAD)
-    table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for (name, _), row in zip(runs, cells([values(metrics) for _, metrics in runs]), strict=True):
-        table.add_row(name, *(f"[bold]{text}[/bold]" if mark else text for text, mark in row))
-    Console().print(table)
+    table = make_table(read_runs(folders))
+    caption = "in per cent but for mT5D; ↓ lower is better, ↑ higher" + ("; bold: the best" if len(folders) > 1 else "")
+    shown = RichTable(caption=caption, box=SIMPLE_HEAD)
+    shown.add_column(no_wrap=True)
+    for name in table.names:
+        shown.add_column(escape(name), justify="right", overflow="fold")
+    for column, cells in zip(table.columns, zip(*table.cells(), strict=True), strict=True):
+        shown.add_row(heading(column), *(f"[bold]{text}[/bold]" if mark else text for text, mark in cells))
+    Console().print(shown)
 
 
 def markdown(folders: Sequence[Path]) -> str:
-    """The table in Markdown."""
-    runs = read_runs(folders)
-    lines = ["| run | " + " | ".join(heading(column) for column in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for (name, _), row in zip(runs, cells([values(metrics) for _, metrics in runs]), strict=True):
-        lines.append(f"| {name} | " + " | ".join(f"**{text}**" if mark else text for text, mark in row) + " |")
+    """The table in Markdown, a run a line."""
+    table = make_table(read_runs(folders))
+    head = "| run | " + " | ".join(map(heading, table.columns)) + " |"
+    lines = [head, "|---" * (len(table.columns) + 1) + "|"]
+    for name, cells in zip(table.names, table.cells(), strict=True):
+        lines.append(f"| {name} | " + " | ".join(f"**{text}**" if mark else text for text, mark in cells) + " |")
     return "\n".join(lines)
+
+
+def _value(metrics: dict[str, Any], column: Column) -> float | None:
+    """A run's value, rounded as shown."""
+    part: Any = metrics
+    for name in column.path:
+        part = part.get(name, {})
+    if "value" not in part:
+        return None
+    return round(100 * part["value"] if column.percent else part["value"], column.decimals)
+
+
+def _best(column: Column, values: Row) -> float | None:
+    """The best value; None where there is nothing to compare."""
+    known = {value for value in values if value is not None}
+    if len(known) < 2:
+        return None
+    return max(known) if column.higher_is_better else min(known)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
 
 from mixset.errors import InputError
 from pixmix.train.config import recipe
@@ -21,7 +22,7 @@ from pixmix.train.figures import show
 from pixmix.train.report import ReportConfig, report
 from pixmix.train.run_folder import RunFolder
 from pixmix.train.show import ShowConfig
-from pixmix.train.table import COLUMNS, cells, markdown, values
+from pixmix.train.table import COLUMNS, heading, make_table, markdown, print_table
 
 
 def made_up_run(folder: Path, error: float) -> Path:
@@ -86,16 +87,72 @@ def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
 
 def test_the_table_marks_the_best_and_leaves_gaps(tmp_path: Path) -> None:
     runs = [made_up_run(tmp_path / "one", 0.25), made_up_run(tmp_path / "two", 0.125)]
+    metrics = json.loads((runs[1] / "metrics.json").read_text())
+    (runs[1] / "metrics.json").write_text(json.dumps({**metrics, "p": {"mt5d": {"value": 2.3456}}}))
     lines = markdown(runs).splitlines()
-    assert lines[0].startswith("| run | Clean error ↓ | RMS ↓ |")
-    assert lines[2] == "| one | 25.0 | 12.5 | 6.2 | – | – | 75.0 | 50.0 |"
-    assert lines[3] == "| two | **12.5** | **6.2** | **3.1** | – | – | **87.5** | 50.0 |"
+    assert lines[0] == "| run | Clean error ↓ | mT5D ↓ | RMS ↓ | RMS ref. ↓ | AUROC ↑ | AUPR ↑ |"
+    assert lines[2] == "| one | 25.0 | – | 12.5 | 6.2 | 75.0 | 50.0 |"
+    assert lines[3] == "| two | **12.5** | 2.35 | **6.2** | **3.1** | **87.5** | 50.0 |"
 
 
-def test_equal_values_mark_none() -> None:
-    row = [20.0] * len(COLUMNS)
-    assert not any(mark for cell in cells([row, row]) for _, mark in cell)
-    assert values({}) == [None] * len(COLUMNS)
+def all_measures(value: float) -> dict[str, dict]:
+    metrics: dict[str, dict] = {}
+    for column in COLUMNS:
+        part = metrics
+        for name in column.path:
+            part = part.setdefault(name, {})
+        part["value"] = value
+    return metrics
+
+
+def test_equal_values_mark_none_and_a_measure_that_no_run_has_is_left_out() -> None:
+    table = make_table([("a", all_measures(0.2)), ("b", all_measures(0.20001))])
+    assert table.columns == list(COLUMNS)
+    assert not any(mark for row in table.cells() for _, mark in row)
+    assert make_table([("a", {}), ("b", {"clean": {}})]).columns == []
+    table = make_table([("a", all_measures(0.2)), ("b", all_measures(0.3))])
+    columns = zip(COLUMNS, zip(*table.cells(), strict=True), strict=True)
+    best = {column.title: [mark for _, mark in cells] for column, cells in columns}
+    assert best["AUROC"] == best["AUPR"] == [False, True]
+    assert all(marks == [True, False] for title, marks in best.items() if not title.startswith("AU"))
+
+
+@pytest.mark.parametrize("runs", [1, 8])
+def test_the_printed_table_holds_every_number_in_a_narrow_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runs: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    folders = []
+    for number in range(runs):
+        folders.append(tmp_path / f"cifar10-pixmix[b]-{number}")
+        folders[-1].mkdir()
+        (folders[-1] / "metrics.json").write_text(json.dumps(all_measures(0.111 * (number + 1))))
+    print_table(folders)
+    printed = capsys.readouterr().out
+    assert max(map(cell_len, printed.splitlines())) <= 80
+    assert all(heading(column) in printed for column in COLUMNS)
+    for number in range(runs):
+        assert printed.count(f" {11.1 * (number + 1):.1f}") == len(COLUMNS) - 1  # all but mT5D
+    assert "[b]" in printed.replace("\n", "") or runs > 1
+
+
+def test_what_was_measured_alone_is_in_the_report(tmp_path: Path) -> None:
+    """The folder of `pixmix evaluate`, which has no config and no log, beside a run and by itself."""
+    run, alone = made_up_run(tmp_path / "run", 0.25), made_up_run(tmp_path / "resnet50", 0.125)
+    for name in ("config.json", "log.jsonl", "pictures.png"):
+        (alone / name).unlink()
+    metrics = json.loads((alone / "metrics.json").read_text())
+    del metrics["dataset"]
+    (alone / "metrics.json").write_text(json.dumps({**metrics, "model": "resnet50"}))
+    texts = []
+    for folders in ((run, alone), (alone,)):
+        page = Page()
+        page.feed(report(ReportConfig(runs=folders, out=tmp_path / "r.html")).read_text())
+        assert "resnet50" in page.text and "12.5" in page.text
+        texts.append(page.text)
+    assert texts[0].count("pixmix train") == 1
+    assert "Learning" in texts[0]
+    assert "pixmix train" not in texts[1] and "Learning" not in texts[1]
 
 
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
@@ -184,7 +241,7 @@ def test_bad_input_to_show_is_one_line(
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["show"], ["corrupt"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["show"], ["corrupt"], ["report"]])
 def test_help_comes_at_once_without_torch(command: list[str]) -> None:
     code = (
         "import sys\nfrom pixmix.train.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
