@@ -118,9 +118,8 @@ class CorruptedSet:
         steps = SEVERITIES if recipe is None else tuple(recipe["severities"])
         count, rest = divmod(len(labels), len(steps))
         if rest:
-            raise InputError(
-                f"{self.root}: {LABELS} has {len(labels):,} labels, no multiple of {len(steps)} severities"
-            )
+            raise InputError(f"{self.root}: {LABELS} has {len(labels):,} labels, which {len(steps)} does not divide")
+        _check_count(count, recipe, problems)
         side = SMALL
         for name, path in paths.items():
             try:
@@ -165,6 +164,7 @@ class CorruptedSet:
                     listing = list_classes(path / folder)
                     listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in listing.items()}
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
+        _check_count(_count(whole), recipe, problems)
         numbers = class_numbers(list(whole), classes, self.root)
         names, labels = names_and_labels(whole, numbers)
         self.classes = tuple(numbers)
@@ -194,6 +194,14 @@ def _number(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_count(count: int, recipe: Mapping[str, Any] | None, problems: list[str]) -> None:
+    """A made set has as many pictures as its recipe says, unless its job has not come to its end."""
+    if recipe is not None and count != recipe["pictures"]:
+        problems.append(
+            f"{count:,} pictures, its recipe has {recipe['pictures']:,}: run its command again to finish it"
+        )
 
 
 def _count(listing: Listing) -> int:

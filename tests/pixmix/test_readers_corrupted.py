@@ -148,6 +148,8 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     np.testing.assert_array_equal(found.pictures("fog", 2)[0], whole[3:])
     assert found.pictures("fog", 2)[1].tolist() == [4, 1, 0]
     assert "holds suite c, needed is suite cbar" in refused(tmp_path / "made", "cbar")
+    np.save(tmp_path / "made" / "labels.npy", np.zeros(4, np.int64))
+    assert "2 pictures, its recipe has 3" in refused(tmp_path / "made")
 
 
 def test_large_pictures_this_package_makes_are_read_at_their_size(tmp_path):
@@ -157,6 +159,9 @@ def test_large_pictures_this_package_makes_are_read_at_their_size(tmp_path):
     found = CorruptedSet(tmp_path / "made", "c", partial=True)
     pictures = found.pictures("contrast", 2)
     assert pictures[2][0].shape == (96, 96, 3) and pictures.labels.tolist() == [0, 1, 2]
+    for path in (tmp_path / "made" / "contrast").glob(f"*/{layouts.WNIDS[0]}/*"):
+        path.unlink()
+    assert "2 pictures, its recipe has 3: run its command again" in refused(tmp_path / "made")
 
 
 def test_fingerprints_follow_the_files_and_what_is_done_to_them(broken_folders):

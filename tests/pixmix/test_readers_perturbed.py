@@ -15,7 +15,7 @@ from pixmix import measures
 from pixmix.corruptions.job import corrupt
 from pixmix.corruptions.sources import Source
 from pixmix.corruptions.suites import SUITES
-from pixmix.readers import PerturbedSet
+from pixmix.readers import PerturbedSet, videos
 from pixmix.readers.perturbed import frames_second
 
 needs_opencv = pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reason="OpenCV is not installed")
@@ -127,6 +127,8 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     del found  # a file must not be cut while it is mapped
     np.save(tmp_path / "made" / "tilt.npy", one)
     assert "tilt.npy: 1 sequences, there should be 2" in refused(tmp_path / "made")
+    np.save(tmp_path / "made" / "translate.npy", one)
+    assert "translate.npy: 1 sequences, there should be 2" in refused(tmp_path / "made")  # by its recipe
 
 
 @needs_opencv
@@ -190,6 +192,36 @@ def test_faults_of_videos_are_named(imagenet_p, tmp_path):
     assert re.search(r"tilt: 1 videos, others have 2 \(missing or other: n01443537/", refused(root))
     found = PerturbedSet(root, partial=True)
     assert "tilt" not in found.perturbations and len(found.perturbations) == 9
+
+
+class CutShort:
+    """OpenCV where a file says that it has six frames and three can be decoded."""
+
+    CAP_PROP_FRAME_COUNT = 7
+
+    def __init__(self, path):
+        self.left = 3
+
+    VideoCapture = classmethod(lambda kind, path: kind(path))
+
+    def isOpened(self):
+        return True
+
+    def get(self, what):
+        return 6.0
+
+    def read(self):
+        self.left -= 1
+        return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
+
+    def release(self):
+        pass
+
+
+def test_a_video_with_fewer_frames_than_it_says_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(videos, "opencv", lambda: CutShort)
+    with pytest.raises(InputError, match=r"a\.mp4: broken or cut short \(3 of 6 frames\)"):
+        videos.read_video(tmp_path / "a.mp4")
 
 
 def test_what_is_no_set_gets_one_line(tmp_path):
