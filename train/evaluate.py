@@ -49,7 +49,7 @@ class EvaluateConfig:
 
     pixmix evaluate --logits logits.npz --suite clean calibration
 
-    torchrun --nproc-per-node 8 --no-python pixmix evaluate resnet50 --suite c --c ImageNet-C
+    torchrun --nproc-per-node 8 --no-python -- pixmix evaluate resnet50 --suite c r --c ImageNet-C --r imagenet-r
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""

@@ -1,0 +1,419 @@
+"""`pixmix evaluate` end to end: runs, checkpoint files, functions, saved logits, two processes, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_train_run import QUICK, quick
+from torch import nn
+
+import pixmix
+from mixset.console import parse
+from mixset.errors import InputError
+from pixmix.corruptions import made
+from pixmix.readers import IMAGENET
+from pixmix.train import checkpoints
+from pixmix.train.data import load_test
+from pixmix.train.evaluate import EvaluateConfig, evaluate
+from pixmix.train.models import load_model
+from pixmix.train.networks import network_spec
+from pixmix.train.run import train
+
+C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
+C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
+P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+P += ("brightness", "translate", "rotate", "tilt", "scale")
+OURS = str(Path(sys.executable).parent / "pixmix")
+
+
+def configure(*arguments: object) -> EvaluateConfig:
+    return parse(EvaluateConfig, "pixmix evaluate", [*map(str, arguments), "--workers", "0"])
+
+
+def pixmix_evaluate(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [OURS, "evaluate", *map(str, arguments)]
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(quick(colours, out))
+    return out
+
+
+@pytest.fixture
+def own(run: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be measured further."""
+    return Path(shutil.copytree(run, tmp_path / "own"))
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """C and P of 16 px for three classes, 7 and 3 pictures."""
+    root = tmp_path_factory.mktemp("sets")
+    random = np.random.default_rng(0)
+    (root / "c").mkdir()
+    for name in C:
+        np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
+    np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
+    made.begin(root / "p", {"suite": "p", "pictures": 3, "size": 16, "seed": 5, "severities": None})
+    for name in P:
+        np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
+    return root
+
+
+def test_a_run_is_measured_further(own: Path, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a command: suites that are added keep those that are there, and nothing goes through the network twice."""
+    before = json.loads((own / "metrics.json").read_text())
+    done = pixmix_evaluate(own, "--suite", "c", "calibration", "--c", sets / "c", "--workers", "0")
+    assert done.returncode == 0, done.stderr
+    assert "C mCE" in done.stdout and "Clean error" in done.stdout
+    assert "c fog 5 (50 of 75 sets)" in done.stderr
+    assert "clean pictures" not in done.stderr  # kept since the training ended
+    metrics = json.loads((own / "metrics.json").read_text())
+    assert metrics == {**before, **{name: metrics[name] for name in ("c", "calibration")}}
+    assert metrics["c"]["mce"]["n"] == 7
+    found = evaluate(configure(own, "--suite", "p", "--p", sets / "p"))
+    assert found is not None
+    assert found == {**metrics, "p": found["p"]}
+    assert (found["p"]["mfr"]["source"], found["p"]["mfr"]["seed"]) == ("generated", 5)
+    capsys.readouterr()
+    assert evaluate(configure(own, "--suite", "clean", "c", "p", "--c", sets / "c", "--p", sets / "p")) == found
+    assert capsys.readouterr().err == ""  # no progress, so no picture went through the network
+
+
+def test_a_run_is_measured_on_other_pictures_elsewhere(
+    own: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes are those of the run by name, also where a folder has no pictures of some of them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(colours / "test", "others")
+    shutil.rmtree("others/blue")
+    with pytest.raises(InputError, match="its folder is for measures of its own test pictures; give --out"):
+        evaluate(configure(own, "--suite", "clean", "--data", "folder:others"))
+    found = evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "there"))
+    assert found is not None
+    assert (found["dataset"], found["model"]) == ("folder:others", str(own))
+    model = load_model(str(own))
+    _, test = load_test("folder:others", size=16)
+    with torch.no_grad():
+        logits = model.network.eval()(torch.from_numpy(test.array).permute(0, 3, 1, 2) / 255)
+    wrong = (logits.argmax(1).numpy() != test.labels + 1).mean()  # blue is 0
+    assert found["clean"]["error"]["value"] == pytest.approx(wrong)
+    (tmp_path / "others" / "violet").mkdir()
+    shutil.copy(next((tmp_path / "others" / "red").iterdir()), tmp_path / "others" / "violet")
+    shutil.rmtree("others/red")
+    with pytest.raises(InputError, match="its class violet is none of the 3 that folder:"):
+        evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "elsewhere"))
+
+
+def test_a_run_needs_no_test_pictures_for_sets_of_their_own(own: Path, sets: Path, tmp_path: Path) -> None:
+    config = json.loads((own / "config.json").read_text())
+    config["config"]["dataset"] = "folder:/gone"
+    (own / "config.json").write_text(json.dumps(config))
+    found = evaluate(configure(own, "--suite", "c", "--c", sets / "c"))
+    assert found is not None and "mce" in found["c"]
+
+
+def test_an_unfinished_run_is_not_ended_by_measuring_it(own: Path, colours: Path, tmp_path: Path) -> None:
+    """Its metrics.json would say that it has ended."""
+    ended = json.loads((own / "metrics.json").read_text())
+    for name in ("metrics.json", "weights.pt"):
+        (own / name).unlink()
+    with pytest.raises(InputError, match="has not ended"):
+        evaluate(configure(own, "--suite", "clean"))
+    assert not (own / "metrics.json").exists()
+    elsewhere = evaluate(configure(own, "--suite", "clean", "--out", tmp_path / "there"))
+    assert elsewhere is not None
+    assert elsewhere["clean"] == ended["clean"]  # one epoch: the checkpoint is that of its end
+    assert train(quick(colours, own, resume=True)) == ended
+
+
+def test_measures_of_two_networks_do_not_mix(own: Path, colours: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "out", tmp_path / "weights.pt"
+    shutil.copy(own / "weights.pt", file)
+    options = ("--network", "wrn-10-1", "--data", f"folder:{colours}", "--size", "16", "--out", out)
+    first = evaluate(configure(file, "--suite", "clean", *options))
+    second = evaluate(configure(file, "--suite", "calibration", *options))
+    assert first is not None and second == {**first, "calibration": second["calibration"]}
+    weights = checkpoints.load(file)
+    weights["fc.bias"] += 0.5
+    checkpoints.save(weights, file)
+    with pytest.raises(InputError, match=r"holds measures of network .*weights\.pt, not .* as it is now; choose ano"):
+        evaluate(configure(file, "--suite", "calibration", *options))
+    with pytest.raises(InputError, match="is the folder of a run, and MODEL is not this run"):
+        evaluate(configure(file, "--suite", "clean", *options[:-1], own))
+    with pytest.raises(InputError, match="holds measures of network"):
+        evaluate(configure(file, "--suite", "clean", *options, "--mean", 0, 0, 0))
+
+
+def test_files_of_the_papers_form(run: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `pixmix train` trained, saved as the paper's code saves it, measures as itself."""
+    state = {f"module.{name}": value for name, value in checkpoints.load(run / "weights.pt").items()}
+    content = {"epoch": 99, "dataset": "cifar10", "model": "wrn", "state_dict": state, "best_acc": np.float64(0.9)}
+    torch.save({**content, "optimizer": {"state": {}}}, tmp_path / "checkpoint.pth.tar")
+    monkeypatch.chdir(tmp_path)
+    data = ("--network", "wrn-10-1", "--data", f"folder:{colours}", "--suite", "clean", "calibration")
+    evaluate(configure("checkpoint.pth.tar", *data))
+    metrics = json.loads((tmp_path / "evaluations" / "checkpoint" / "metrics.json").read_text())
+    assert metrics["clean"] == json.loads((run / "metrics.json").read_text())["clean"]
+    assert metrics["model"] == "checkpoint.pth.tar"
+    assert (tmp_path / "evaluations" / "checkpoint" / "logits" / "clean.npz").exists()
+
+
+@pytest.fixture
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module of networks in its own package."""
+    (tmp_path / "lib" / "mynets").mkdir(parents=True)
+    (tmp_path / "lib" / "mynets" / "__init__.py").touch()
+    (tmp_path / "lib" / "mynets" / "flat.py").write_text(
+        "import os, time\nimport torch\nfrom torch import nn\n\n\n"
+        "class Slow(nn.Sequential):\n"
+        "    def forward(self, x):\n"
+        "        time.sleep(float(os.environ.get('SECONDS_A_BATCH', 0)))\n"
+        "        return super().forward(x)\n\n\n"
+        "def make(num_classes=3):\n"
+        "    return Slow(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, num_classes))\n\n\n"
+        "def imagenet():\n    return make(1000)\n\n\n"
+        "def vit():\n"
+        "    import torchvision\n\n"
+        "    return torchvision.models.VisionTransformer(224, 32, 1, 1, 8, 8)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    return tmp_path
+
+
+def test_a_function_in_two_processes_and_killed(functions: Path, colours: Path, sets: Path) -> None:
+    """One, two processes under torchrun, and one that is killed and goes on: the same metrics.json."""
+    words = ["mynets.flat:make", "--data", f"folder:{colours}", "--batch-size", "4", "--workers", "0", "--seed", "3"]
+    words += ["--suite", "clean", "calibration", "anomalies", "c", "p", "--c", str(sets / "c"), "--p", str(sets / "p")]
+    killed = functions / "killed"
+    slow = {**os.environ, "OMP_NUM_THREADS": "1", "SECONDS_A_BATCH": "0.02"}
+    with subprocess.Popen(
+        [OURS, "evaluate", *words, "--out", str(killed)], env=slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None and not (killed / "logits/c-fog-1.npz").exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert not (killed / "metrics.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in (killed / "logits").glob("*.npz")}
+    assert len(kept) < 80
+    evaluate(configure(*words, "--out", killed))
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+    # Without -- its own parser takes --p and --r for the beginnings of several options of its own.
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    command = [*torchrun, "--", OURS, "evaluate", *words, "--out", str(functions / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("metrics.json") == 1
+    one = evaluate(configure(*words, "--out", functions / "one"))
+    assert one is not None and one["clean"]["error"]["n"] == 30
+    for name in ("two", "killed"):
+        assert json.loads((functions / name / "metrics.json").read_text()) == json.loads(json.dumps(one)), name
+
+
+def test_folders_of_some_of_imagenets_classes(functions: Path, colours: Path) -> None:
+    """A network of 1,000 classes has ImageNet's: folders that are called as these have their numbers."""
+    numbers = {"blue": 1, "green": 8, "red": 207}
+    wnids = ("n01443537", "n01514859", "n02099601")
+    for name, wnid in zip(numbers, wnids, strict=True):
+        shutil.copytree(colours / "test" / name, functions / "val" / wnid)
+    found = evaluate(
+        configure(
+            "mynets.flat:imagenet",
+            "--data",
+            f"folder:{functions / 'val'}",
+            "--suite",
+            "clean",
+            "--out",
+            functions / "o",
+        )
+    )
+    assert found is not None
+    kept = np.load(functions / "o" / "logits" / "clean.npz", allow_pickle=False)
+    assert kept["labels"].tolist() == [number for number in numbers.values() for _ in range(10)]
+    assert found["clean"]["error"]["value"] == np.mean(kept["logits"].argmax(1) != kept["labels"])
+    model = load_model("mynets.flat:imagenet")
+    assert tuple(model.network.mean.flatten().tolist()) == pytest.approx((0.485, 0.456, 0.406))
+    assert IMAGENET.crop == 224
+
+
+def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(size=(50, 4)), random.integers(0, 4, 50)
+    np.savez(tmp_path / "mine.npz", logits=logits, labels=labels, ood_night=random.normal(size=(9, 4)))
+    evaluate(configure("--logits", "mine.npz", "--suite", "clean", "anomalies"))
+    metrics = json.loads((tmp_path / "evaluations" / "mine" / "metrics.json").read_text())
+    assert metrics["clean"]["error"]["value"] == np.mean(logits.argmax(1) != labels)
+    assert metrics["anomalies"]["mean"]["auroc"]["sets"] == ["night"]
+    assert metrics["model"] == "mine.npz"
+
+
+def test_pictures_in_files_are_forwarded_once(functions: Path, colours: Path) -> None:
+    """Larger than 64 px they are read from their files each time, but not where their logits are kept."""
+    options = ("--data", f"folder:{colours}", "--size", "72", "--suite", "clean", "--out", functions / "out")
+    first = evaluate(configure("mynets.flat:make", *options))
+    kept = functions / "out" / "logits" / "clean.npz"
+    before = kept.stat().st_mtime_ns
+    assert evaluate(configure("mynets.flat:make", *options)) == first
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_run_of_two_processes_ends_with_the_metrics_of_one(colours: Path, tmp_path: Path) -> None:
+    """Batch statistics of both processes are those of the first, in `weights.pt` and when both measure."""
+    words = [f"folder:{colours}", *QUICK, "--epochs", "1", "--out", str(tmp_path / "two"), "--workers", "0"]
+    words += ["--suites", "clean", "calibration", "anomalies"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*torchrun, "-m", "pixmix.train", *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
+    shutil.rmtree(tmp_path / "two" / "logits")
+    found = evaluate(configure(tmp_path / "two", "--suite", "clean", "calibration", "anomalies"))
+    assert found is not None
+    for suite in ("clean", "calibration", "anomalies"):
+        assert json.loads(json.dumps(found[suite])) == metrics[suite]
+
+
+def test_killed_between_weights_and_metrics_a_run_goes_on(own: Path, colours: Path) -> None:
+    ended = json.loads((own / "metrics.json").read_text())
+    before = checkpoints.load(own / "weights.pt")
+    (own / "metrics.json").unlink()
+    shutil.rmtree(own / "logits")
+    assert json.loads(json.dumps(train(quick(colours, own, resume=True)))) == ended
+    after = checkpoints.load(own / "weights.pt")
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
+    shutil.copytree(sets / "c", out)
+    for name, array in changes.items():
+        np.save(out / f"{name}.npy", array)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("RUN --suite beauty", "--suite beauty: unknown; the suites are clean, calibration"),
+        ("RUN --suite", "--suite"),
+        ("RUN --suite c", "--suite c: needs the folder of its set, --c PATH; `pixmix corrupt` makes one"),
+        ("RUN --suite r", "--suite r: needs the folder of its set, --r PATH"),
+        ("RUN --suite c --c nowhere", "nowhere: no such folder"),
+        ("RUN --suite c --c other", "labels run to 4, the network has 3 classes"),
+        ("RUN --suite c --c large", "has pictures of 32x32 px, the test pictures have 16x16"),
+        ("RUN --suite clean --c SETS/c", "--c SETS/c: is for the suite c; add it to --suite"),
+        ("RUN --suite clean --ood SETS/c", "is for the suite anomalies; add it to --suite"),
+        ("RUN --suite p --p SETS/c", "unknown name"),
+        ("RUN --suite r --r SETS", "c/: unknown class"),
+        ("RUN --mean 0 0 0", "a run knows its network and normalisation; leave --network, --mean, --std out"),
+        ("RUN --out file", "file: is no folder; choose another --out"),
+        ("RUN --out damaged", "damaged/metrics.json: damaged"),
+        ("RUN --out list", "list/metrics.json: is not of `pixmix evaluate`"),
+        ("RUN --device tpu", "--device tpu"),
+        ("RUN --size 9000", "--size 9000"),
+        ("RUN --batch-size 0", "--batch-size"),
+        ("RUN --attack.steps x", "--attack.steps"),
+        ("", "give a MODEL, or --logits FILE without one"),
+        ("RUN --logits x.npz", "give a MODEL, or --logits FILE without one"),
+        ("--logits x.npz --suite clean", "x.npz: no such file"),
+        ("--logits x.npz --suite clean --data cifar10", "--logits: needs no --data"),
+        ("--logits file --suite clean", "file: cut short or no .npz file"),
+        ("emptyfolder --suite clean", "emptyfolder/config.json: no such file"),
+        ("foreign --suite clean", "foreign"),
+        ("nowhere.pth.tar --suite clean", "MODEL nowhere.pth.tar: no such run folder or file"),
+        ("runs/nowhere --suite clean", "MODEL runs/nowhere: no such run folder or file"),
+        ("resnet5000 --suite clean --data digits", "resnet5000"),
+        ("nets.deep:make --suite clean --data digits", "nets.deep:make: cannot be imported"),
+        ("file --network wrn-10-1 --suite clean", "file: "),
+        ("WEIGHTS --suite clean", "does not say which network it is of; name it: --network wrn-40-4"),
+        ("WEIGHTS --network wrn-10-1 --suite clean", "name the test pictures: --data cifar10, folder:PATH"),
+        ("WEIGHTS --network wrn-16-1 --suite clean --data digits", "does not fit the network: it lacks"),
+        ("WEIGHTS --network wrn-11-1 --suite clean --data digits", "wrn-11-1"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data digits", "labels run to 9, the network has 3 classes"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data nothing", "DATASET nothing: unknown"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data folder:nothing", "folder:nothing"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data digits --std 0 1 1", "those of --std above zero"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data digits --mean nan 1 1", "three numbers each"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data digits --mean 0 1", "--mean"),
+        ("resnet18 --network wrn-10-1 --suite clean", "--network wrn-10-1: belongs to a file of weights"),
+    ],
+)
+def test_bad_input_is_one_line(
+    run: Path, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "run")
+    (tmp_path / "emptyfolder").mkdir()
+    Path("file").write_text("no checkpoint")
+    for name, content in (("damaged", "{"), ("list", "[]")):
+        Path(name).mkdir()
+        Path(name, "metrics.json").write_text(content)
+    Path("foreign").mkdir()
+    Path("foreign", "config.json").write_text('{"network": {"factory": "torch.nn:Identity", "arguments": {}}}')
+    if "other" in words:
+        broken_c(sets, tmp_path / "other", labels=np.tile([0, 1, 2, 0, 4, 1, 1], 5))
+    if "large" in words:
+        broken_c(sets, tmp_path / "large", **{name: np.zeros((35, 32, 32, 3), np.uint8) for name in C})
+    before = (tmp_path / "run" / "metrics.json").read_text()
+    arguments = words.replace("RUN", "run").replace("WEIGHTS", "run/weights.pt").replace("SETS", str(sets)).split()
+    with pytest.raises(InputError) as caught:
+        evaluate(parse(EvaluateConfig, "pixmix evaluate", arguments))
+    assert line.replace("SETS", str(sets)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "run" / "metrics.json").read_text() == before
+
+
+def test_bad_input_ends_the_command_with_one_line(tmp_path: Path) -> None:
+    done = pixmix_evaluate("nowhere.pt", "--suite", "clean", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n"), done.stdout) == (2, 1, "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_takes_other_pictures_is_one_line(functions: Path, colours: Path) -> None:
+    config = configure("mynets.flat:vit", "--data", f"folder:{colours}", "--suite", "clean", "--out", functions / "o")
+    with pytest.raises(InputError, match=r"fails on clean pictures .*Wrong image height.*of the size it ta") as caught:
+        evaluate(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_networks_with_points_are_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm's, and functions in packages; no files."""
+    from pixmix.train import models
+
+    asked = []
+
+    def load(name: str) -> object:
+        asked.append(name)
+        return type("Loaded", (), {"body": nn.Identity(), "mean": (0, 0, 0), "std": (1, 1, 1)})
+
+    monkeypatch.setattr(models, "load_network", load)
+    names = ["resnet50", "resnet50.a1_in1k", "timm:hf-hub:me/net.v1", "a.b.c:make"]
+    assert [type(load_model(name).network) for name in names] == [pixmix.Normalized] * 4
+    assert asked == names
+
+
+def test_weights_of_another_number_of_classes_say_so_themselves(tmp_path: Path) -> None:
+    spec = network_spec("wrn-10-1", classes=7)
+    checkpoints.save(spec.build().state_dict(), tmp_path / "seven.pt")
+    model = load_model(str(tmp_path / "seven.pt"), network="wrn-10-1", mean=(0.1, 0.2, 0.3))
+    assert model.network(torch.zeros(1, 3, 16, 16)).shape == (1, 7)
+    assert model.network.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
+    assert model.network.std.flatten().tolist() == [0.5] * 3
