@@ -1,21 +1,29 @@
-"""Every check and benchmark that wants a GPU, as one short table: `python benchmarks/gpu.py`.
+"""Every check and benchmark that wants a GPU, as one short table: `python benchmarks/gpu.py [PART ...]`.
 
-Checks that a Wide ResNet gives the same logits on the GPU as on the CPU, and measures how many pictures a second it
-trains on in full precision and as `--amp auto` has it, beside each other, medians of several rounds. Then feature
-visualisations of a ResNet-50 with random weights: the first batch of a set on GPU and CPU beside each other, and whole
-sets at 224 px of early layers and of all, through the job as `mixset make fvis` runs it. Where there is no GPU it says
-so and ends.
+The parts, all by default: `networks`: a Wide ResNet gives the same logits on the GPU as on the CPU, and how many
+pictures a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow
+and beside the numba engine, whether it ever waits, and its share of what the memory's bandwidth allows. `training`: how
+much longer an epoch takes with PixMix than without, through the training program's own loop, compiled. `fvis`: feature
+visualisations of a ResNet-50 with random weights, the first batch of a set on GPU and CPU beside each other, and whole
+sets at 224 px of early layers and of all, through the job as `mixset make fvis` runs it. Rates are medians of several
+rounds. Where there is no GPU it says so and ends.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import dataclasses
+import io
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import gpu_engine
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,8 +31,15 @@ import torchvision
 
 from mixset.generate import FVisRecipe, make
 from mixset.generate.fvis.pictures import render_all
+from pixmix.methods.base import Method
+from pixmix.methods.mixing import PixMixMethod
+from pixmix.normalized import Normalized
+from pixmix.train.config import TrainConfig, recipe
+from pixmix.train.data import HALF, Pictures, TrainingData
+from pixmix.train.loop import Training
 from pixmix.train.networks import network_spec
-from pixmix.train.processes import precision
+from pixmix.train.processes import Processes, precision
+from pixmix.train.run_folder import RunFolder
 
 BATCH, STEPS, ROUNDS = 128, 50, 5
 
@@ -74,6 +89,38 @@ def largest_difference() -> float:
     return float((found - expected).abs().max() / expected.abs().max())
 
 
+def random_data(side: int, count: int) -> TrainingData:
+    """Pictures of nothing in memory, and a handful to test on."""
+    pictures = gpu_engine.random_pictures(64, side, side)
+    labels = np.arange(count) % 10
+    train = Pictures(labels, side, array=pictures[np.arange(count) % 64])
+    test = Pictures(labels[:10], side, array=pictures[:10])
+    return TrainingData(name="random", classes=tuple("0123456789"), train=train, test=test, mean=HALF, std=HALF)
+
+
+def epoch_seconds(config: TrainConfig, side: int, count: int, *, mixed: bool) -> float:
+    """Of an epoch through the training program's loop, the shortest but the first, which compiles."""
+    data = random_data(side, count)
+    network = Normalized(network_spec(config.network, classes=10, dropout=config.dropout).build(), data.mean, data.std)
+    method = PixMixMethod("pixmix", settings=config.mix, pool=gpu_engine.make_pool((side, side))) if mixed else Method()
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        processes = Processes(device=torch.device(config.device))
+        with contextlib.redirect_stderr(io.StringIO()):
+            Training(config, data, network, method, run, processes).run()
+        return min(json.loads(line)["seconds"] for line in run.log.read_text().splitlines()[1:])
+
+
+def report_training(device: str, *, counts: tuple[int, int] = (25_600, 5_120), **changes: Any) -> None:
+    """Print how long epochs take with PixMix and without."""
+    for name, side, count in (("cifar", 32, counts[0]), ("imagenet", 224, counts[1])):
+        options = {"epochs": 4, "workers": 0, "compile": True, "device": device} | changes
+        config = dataclasses.replace(recipe(name), **options)
+        plain, mixed = (epoch_seconds(config, side, count, mixed=mixed) for mixed in (False, True))
+        what = f"{config.network}, {count:,} pictures of {side} px"
+        print(f"{what:44}{plain:10.2f} s, with PixMix {mixed:.2f} s   {mixed / plain - 1:+.1%}", flush=True)
+
+
 def resnet50() -> torch.nn.Module:
     """With random weights, so that nothing is fetched; the same in every process."""
     with torch.random.fork_rng([]):
@@ -103,21 +150,45 @@ def fvis_rate(count: int, layers: str, device: str) -> float:
         return count / (time.perf_counter() - start)
 
 
-def main() -> None:
-    if not torch.cuda.is_available():
-        print("no GPU can be used here: nothing checked, nothing measured")
-        return
+def report_networks() -> None:
+    """Print whether a network is the same on the GPU, and how fast it trains."""
     amp = precision("auto", torch.device("cuda"))
     full, mixed = rate(training_step(None)), rate(training_step(amp))
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
     print(f"logits of CPU and GPU differ by at most     {largest_difference():.1e} of their size")
     print(f"WRN-40-4 training, full precision           {full:10,.0f} pictures/s")
     print(f"WRN-40-4 training, {str(amp).removeprefix('torch.'):25}{mixed:10,.0f} pictures/s   {mixed / full:.1f}x")
+
+
+def report_fvis() -> None:
+    """Print how feature visualisations are made."""
     difference, score = fvis_beside_cpu("cuda")
     print(f"visualisations beside the CPU's: bytes differ by {difference:.1f}, scores are {score:.2f}x as large")
     for layers, count in (("early", 1024), ("all", 256)):
         made = fvis_rate(count, layers, "cuda")
         print(f"{count:,} visualisations of 224 px, {layers:<6}             {made:10,.1f} pictures/s")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "networks": report_networks,
+    "engine": lambda: gpu_engine.report(torch.device("cuda", 0)),
+    "training": lambda: report_training("cuda"),
+    "fvis": report_fvis,
+}
+"""What can be asked for."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Every check and benchmark that wants a GPU.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part named {unknown.pop()}; there are {', '.join(PARTS)}")
+    if not torch.cuda.is_available():
+        print("no GPU can be used here: nothing checked, nothing measured")
+        return
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+    for part in parts:
+        PARTS[part]()
     print(f"memory at its highest                        {torch.cuda.max_memory_allocated() / 2**30:10,.1f} GiB")
 
 

@@ -1,7 +1,8 @@
 """Engines: they do to uint8 pictures what the draws say; `pillow` is the definition, the others are equal to it.
 
 Each is a function `mix(pictures (N, H, W, 3) uint8, mixing_pictures (M, h, w, 3) uint8, draws)` that gives
-(N, 3, H, W) float32 in [0, 1].
+(N, 3, H, W) float32 in [0, 1]. `numba` is the fast one on a CPU; `torch` also has `mix_tensors`, for pictures that lie
+on any other device.
 """
 
 from __future__ import annotations

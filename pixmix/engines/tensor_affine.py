@@ -1,7 +1,7 @@
 """Rotate, shear and translate for uint8 tensors on any device: one bilinear step with coefficients for each picture.
 
-It works in float64, as Pillow does, and so in truth on many numbers for each pixel; compiled, these stay in a GPU's
-registers, else a part of the pictures is done at a time.
+It works in float64, as Pillow does, with some 250 bytes for each pixel: some of the pictures are moved at a time. On a
+GPU it is compiled, and all of that stays in registers.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .compiling import compiles, run_compiled
+from .compiling import run_compiled
 
 _PIXELS = {"cpu": 1 << 15}
-"""Pixels that are moved at once where this is not compiled; some 250 bytes are needed for each."""
-_PIXELS_ON_DEVICES = 1 << 21
+"""Pixels that are moved at a time; on a CPU about what its caches hold."""
+_PIXELS_ON_DEVICES = 1 << 22
 
 
 def widest_float(device: torch.device) -> torch.dtype:
@@ -35,8 +35,7 @@ def move_pixels(pictures: Tensor, chosen: Tensor, affine: Tensor, result: Tensor
     """
     height, width = pictures.shape[1:3]
     grid = _grid(height, width, affine.device, affine.dtype)
-    room = _PIXELS.get(pictures.device.type, _PIXELS_ON_DEVICES) // (height * width)
-    piece = len(result) if compiles(interpolate, pictures) else max(room, 1)
+    piece = max(_PIXELS.get(pictures.device.type, _PIXELS_ON_DEVICES) // (height * width), 1)
     for first in range(0, len(result), piece):
         part = slice(first, first + piece)
         varying = pictures, chosen[part], affine[part]

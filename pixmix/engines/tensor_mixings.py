@@ -1,7 +1,7 @@
 """The mixing rounds for tensors on any device: steps over a whole batch, masked where a picture has fewer rounds.
 
-Shapes depend on the batch alone, not on what was drawn, so this part is compiled on GPUs: one pass over the pictures.
-What depends on a byte that is mixed in, and not on the picture so far, has 256 values and comes from a table.
+What is done does not depend on what was drawn, so it compiles: on a GPU all rounds are one pass over the pictures. What
+depends on a byte that is mixed in, and not on the picture so far, has 256 values and comes from a table.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def describe_rounds(draws: Draws) -> dict[str, np.ndarray]:
     """What the rounds need of the draws, to be carried to the device.
 
     Returns:
-        All (N, k): `active`, whether there is the round; `kind`, `coin` and `channel`; `a`, the exponent of the picture
-        so far or its weight; `curve` and `scale`, of the table of what is mixed in. With mixings beyond add and
-        multiply also `a2`, `curve2` and `scale2`, of screen and the bright part of overlay.
+        All (N, k): `active`, whether there is the round; `kind`, the mixing; `a`, the weight of the picture so far, or
+        its exponent; `curve` and `scale`, of the table of what is mixed in. With mixings beyond add and multiply also
+        `coin` and `channel`, and `a2` and `scale2`, of screen and the bright part of overlay.
     """
     active = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
     curves = np.array([_LINEAR, _POWER, _POWER, _POWER, _VALUE, _VALUE])

@@ -1,8 +1,8 @@
 """PixMix by tensors on any device: uint8 batches there, the draws and the plan on the host, one copy between them.
 
 All copies of a batch are made first, grouped by op, then the rounds are steps over the whole batch, masked where a
-picture has fewer. Nothing waits for the device. Ops equal Pillow's but for a step in at most a
-byte in 10³ (on the CPU: everywhere); after mixing a byte in 10⁴ may differ by more than 1/255 from `pillow`'s.
+picture has fewer. Nothing waits for the device. Ops equal Pillow's, but on a GPU for a step in a byte in 10³ at most;
+after mixing a byte in 10⁴ may differ by more than 1/255 from `pillow`'s.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def mix_tensors(pictures: Tensor, mixing_pictures: Resident | Tensor | None, dra
     check_draws(draws, pictures.shape, None if mixing_pictures is None else mixing_pictures.shape)
     count, height, width, _ = pictures.shape
     room = _BYTES.get(pictures.device.type, _BYTES_ON_DEVICES)
-    chunk = max(room // (height * width * 3 * (1 + draws.op.shape[1])), 1)
+    # A source, or the table of a round, for each place that takes one.
+    chunk = max(room // (max(height * width * 3, 1024) * (1 + draws.op.shape[1])), 1)
     with torch.no_grad(), torch.autocast(pictures.device.type, enabled=False):
         if 0 < count <= chunk:
             return _mix_chunk(pictures, mixing_pictures, draws).permute(0, 3, 1, 2)

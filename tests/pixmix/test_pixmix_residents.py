@@ -66,8 +66,8 @@ def test_nothing_is_taken_from_beyond(photographs, whole):
 
 def test_a_tensor_is_there_as_a_whole(photographs):
     tensor = torch.from_numpy(photographs(3, 8, 9))
-    for given in (tensor, tensor.transpose(1, 2).contiguous().transpose(1, 2)):
-        resident = Resident(given, "cpu")
+    for layout in (tensor, tensor.transpose(1, 2).contiguous().transpose(1, 2)):
+        resident = Resident(layout, "cpu")
         assert resident.tensor.is_contiguous() and torch.equal(resident.take([2, 0]), tensor[[2, 0]])
         assert torch.equal(resident.crops([1], [2], [3], (4, 5))[0], tensor[1, 2:6, 3:8])
     assert Resident(tensor, "cpu").tensor is tensor
