@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from mixset.errors import InputError
 from .pictures import stack
 from .ranks import gather, rank_and_count
 
+T = TypeVar("T")
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pictures (n, H, W, 3) uint8, labels (n,) int64 and the pictures' places in their set (n,) int64."""
 
@@ -62,26 +64,16 @@ class PictureSet:
     def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """All pictures in order, in batches; the last one may be smaller. Of several processes each has every
         `world`-th batch, from number `rank` on."""
+        starts = range(rank * batch_size, len(self), world * batch_size)
         if self.array is not None:
-            for start in range(rank * batch_size, len(self), world * batch_size):
+            for start in starts:
                 places = np.arange(start, min(start + batch_size, len(self)))
                 # A copy: of a file that is mapped into memory torch would warn that it must not be written to.
                 yield np.array(stack(self.array[start : start + batch_size])), self.labels[places], places
             return
-        numbers = range(rank, -(-len(self) // batch_size), world)
-        loader: DataLoader = DataLoader(
-            _Batches(self.items, batch_size),
-            batch_size=None,
-            sampler=numbers,
-            num_workers=self.workers,
-            collate_fn=_as_it_is,
-            generator=torch.Generator(),  # without one the loader draws a seed from the global generator
-        )
-        for number, batch in zip(numbers, loader, strict=True):
-            if isinstance(batch, InputError):
-                raise batch
-            pictures, labels = batch
-            yield pictures, labels, number * batch_size + np.arange(len(labels))
+        read = partial(_read, self.items, batch_size)
+        for start, (pictures, labels) in zip(starts, read_ahead(read, starts, self.workers), strict=True):
+            yield pictures, labels, start + np.arange(len(labels))
 
     def fingerprint(self) -> str | None:
         """SHA-256 of pictures and labels; None where these are no array and do not know it, and hashing would cost a
@@ -112,25 +104,44 @@ class _Pairs:
         return self.pictures[place], int(self.labels[place])
 
 
-class _Batches(Dataset):
-    """Batches of (picture, label) items; an InputError is handed over, as one raised by a worker has its traceback."""
+def _read(items: Any, batch_size: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+    return _stack([items[place] for place in range(start, min(start + batch_size, len(items)))])
 
-    def __init__(self, items: Any, batch_size: int) -> None:
-        self.items, self.batch_size = items, batch_size
+
+def read_ahead(read: Callable[[Any], T], keys: Sequence[Any], workers: int) -> Iterator[T]:
+    """`read(key)` of each key in order, by `workers` processes that read the next ones meanwhile; 0: by this one."""
+    loader: DataLoader = DataLoader(
+        _Reading(read, keys),
+        batch_size=None,
+        sampler=range(len(keys)),
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        generator=torch.Generator(),  # without one the loader draws a seed from the global generator
+    )
+    for found in loader:
+        if isinstance(found, InputError):
+            raise found
+        yield found
+
+
+class _Reading(Dataset):
+    """What is read for each key; an InputError is handed over, as one raised by a worker has its traceback."""
+
+    def __init__(self, read: Callable[[Any], Any], keys: Sequence[Any]) -> None:
+        self.read, self.keys = read, keys
 
     def __len__(self) -> int:
-        return -(-len(self.items) // self.batch_size)
+        return len(self.keys)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray] | InputError:
-        start = number * self.batch_size
+    def __getitem__(self, number: int) -> Any:
         try:
-            return _stack([self.items[place] for place in range(start, min(start + self.batch_size, len(self.items)))])
+            return self.read(self.keys[number])
         except InputError as error:
             return error
 
 
-def _as_it_is(batch: Any) -> Any:
-    return batch
+def _as_it_is(found: Any) -> Any:
+    return found
 
 
 def _stack(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:

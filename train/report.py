@@ -99,8 +99,9 @@ def report(config: ReportConfig) -> Path:
 
 def _read(path: Path) -> Run:
     folder = RunFolder(path)
-    measured_only = folder.metrics.exists() and not folder.config.exists()
-    described = {"config": None, "versions": versions()} if measured_only else read_json(folder.config)
+    described: dict[str, Any] = {"config": None, "versions": versions()}
+    if folder.config.exists() or not folder.metrics.exists():
+        described = read_json(folder.config)
     return Run(
         name=path.resolve().name,
         config=described["config"],

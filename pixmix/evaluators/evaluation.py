@@ -15,7 +15,7 @@ from mixset.errors import InputError
 
 from .. import measures
 from ..attacks import Ball, PGDSettings, pgd
-from ..forwarding import Batch, PictureSet, array_fingerprint, network_errors, run_batches, to_device
+from ..forwarding import Batch, PictureSet, array_fingerprint, network_errors, read_ahead, run_batches, to_device
 from ..normalized import Normalized
 from ..outliers import SYNTHETIC
 from ..ranks import rank_and_count
@@ -125,9 +125,14 @@ class Evaluation:
     def sequences(self, name: str, data: np.ndarray | VideoFiles, what: str) -> np.ndarray:
         """The classes of the largest logits of each frame, (N, frames, up to 5) int32, of (N, frames, H, W, 3)."""
         count, frames = len(data), data.shape[1] if isinstance(data, np.ndarray) else data.shape[0]
+        workers = 0 if isinstance(data, np.ndarray) else self.workers
 
-        def forward(places: np.ndarray) -> tuple[Tensor, np.ndarray, np.ndarray]:
-            some = np.stack([data[place] for place in places])
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            places = list(self._places(count, max(self.batch_size // frames, 1)))
+            return zip(places, read_ahead(partial(_sequences, data), places, workers), strict=True)
+
+        def forward(batch: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, np.ndarray, np.ndarray]:
+            places, some = batch
             logits = self.network(to_device(some.reshape(-1, *some.shape[2:]), self.device))
             top = torch.from_numpy(measures.top_classes(logits.float().cpu().numpy()))
             return top.view(len(places), -1), np.full(len(places), -1), places
@@ -135,7 +140,6 @@ class Evaluation:
         def fingerprint() -> str | None:
             return array_fingerprint(data) if isinstance(data, np.ndarray) else data.fingerprint()
 
-        batches = partial(self._places, count, max(self.batch_size // frames, 1))
         top, _ = self._run(f"p-{name}", "top classes", fingerprint, what, batches, forward, count)
         return top.astype(np.int32).reshape(count, frames, -1)
 
@@ -167,3 +171,7 @@ class Evaluation:
 
         arrays = self.store.fetch(name, f"{name} {protocol}", fingerprint, compute, keep=name == "clean")
         return arrays["logits"], arrays["labels"]
+
+
+def _sequences(data: np.ndarray | VideoFiles, places: np.ndarray) -> np.ndarray:
+    return np.stack([data[place] for place in places])

@@ -15,7 +15,7 @@ from PIL import Image
 import pixmix
 from pixmix import measures, outliers
 from pixmix.corruptions import made
-from pixmix.readers import CorruptedSet, imagenet_wnids
+from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -181,7 +181,14 @@ def test_folders_are_read_both_ways(some_of_imagenet_c: Path) -> None:
 
 def test_a_generated_set_says_so(tmp_path: Path) -> None:
     root = tmp_path / "made"
-    recipe = {"suite": "cbar", "dataset": "digits", "size": 32, "severities": [1, 2, 3, 4, 5], "seed": 11}
+    recipe = {
+        "suite": "cbar",
+        "dataset": "digits",
+        "pictures": 5,
+        "size": 32,
+        "severities": [1, 2, 3, 4, 5],
+        "seed": 11,
+    }
     made.begin(root, recipe)
     layouts.cifar_c(tmp_path / "arrays", layouts.CBAR_CIFAR, count=5)
     for path in (tmp_path / "arrays").iterdir():
@@ -239,6 +246,19 @@ def test_p(tmp_path: Path, axis: int, classes: int) -> None:
         assert found[name]["value"] == pytest.approx(expected)
         assert found[name]["interval"][0] <= expected <= found[name]["interval"][1]
     assert found["mt5d_alexnet"]["provisional"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_p_in_videos(tmp_path: Path, workers: int) -> None:
+    pytest.importorskip("cv2")
+    root, net = layouts.imagenet_p(tmp_path / "P", ("tilt", "shot_noise", "translate")), samples.network(10, 64)
+    found = pixmix.evaluate(net, "p", sets={"p": root}, partial=True, workers=workers, batch_size=7)["p"]
+    reader = PerturbedSet(root, partial=True)
+    for name in ("tilt", "shot_noise", "translate"):
+        logits = np.stack([samples.logits(net, sequence) for sequence in reader.sequences(name)])
+        assert (found[name]["value"], found[name]["t5d"]["value"]) == plain_consistency(logits, "noise" in name)
+    assert found["set"]["perturbations"] == ["shot_noise", "translate", "tilt"]
+    assert found["mt5d"]["value"] > 0
 
 
 def test_r_is_judged_among_its_200_classes(tmp_path: Path) -> None:
