@@ -86,6 +86,7 @@ def _work(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
     try:
         with Progress(total, what, done=total - plan.left, quiet=quiet) as progress:
             run(fulfil, plan.tasks, plan.done, progress.advance, seats=seats)
+            progress.advance(total - progress.done)  # steps that were still on their way to us
     finally:
         plan.close()
 
