@@ -116,6 +116,10 @@ class TrainConfig(MethodSettings):
 
     size: int | None = None
     """Side in pixels of what the network sees; by default the data set's own (folders of large pictures: 224)."""
+    subset: int | None = None
+    """Train on that many pictures, the first of each class; by default on all."""
+    test_subset: int | None = None
+    """Test on that many, likewise."""
     data: Path = Path("data")
     """Where downloaded data sets are kept."""
     seed: int = 0
@@ -155,8 +159,10 @@ class TrainConfig(MethodSettings):
             raise InputError(f"--dropout {self.dropout} and --momentum {self.momentum}: must be below 1")
         if self.size is not None and not 8 <= self.size <= 1024:
             raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
-        if self.threads is not None and self.threads < 1:
-            raise InputError(f"--threads {self.threads}: must be at least 1")
+        for name in ("threads", "subset", "test_subset"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(
                 f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} folders of --mixing-set; "

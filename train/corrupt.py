@@ -45,6 +45,8 @@ class CorruptConfig:
     size: int | None = None
     """Side in pixels; by default the data set's own (folders of large pictures, and --show: 224). Up to 64 what is made
     has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video) each."""
+    test_subset: int | None = None
+    """Corrupt that many pictures, the first of each class; by default all."""
     corruptions: tuple[str, ...] = ()
     """Some by name, also those that --extra adds and harder noises such as gaussian_noise_2; an unknown name gets the
     list."""
@@ -70,6 +72,8 @@ class CorruptConfig:
             raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
         if not self.severities or sorted(set(self.severities) & set(range(1, 6))) != sorted(self.severities):
             raise InputError(f"--severities {' '.join(map(str, self.severities))}: some of 1 2 3 4 5, each once")
+        if self.test_subset is not None and self.test_subset < 1:
+            raise InputError(f"--test-subset {self.test_subset}: must be at least 1")
         if not 0 <= self.seed < 2**64:
             raise InputError(f"--seed {self.seed}: a whole number from 0 to 2**64 - 1 is needed")
         if self.workers is not None and self.workers < 1:
@@ -109,7 +113,7 @@ def load_source(config: CorruptConfig) -> Source:
 
     from .data import load_test, test_folder
 
-    classes, test = load_test(config.dataset, size=config.size, folder=config.data)
+    classes, test = load_test(config.dataset, size=config.size, folder=config.data, subset=config.test_subset)
     names: tuple[str, ...] = ()
     if test.size > SMALL and test.array is None:
         names = file_names(test.files, test_folder(Path(config.dataset.removeprefix("folder:"))))

@@ -51,6 +51,26 @@ class Pictures(Sequence[tuple[Uint8, int]]):
         array = None if self.array is None else self.array[rank::world]
         return Pictures(self.labels[rank::world], self.size, array=array, files=self.files[rank::world])
 
+    def first(self, count: int, option: str) -> Pictures:
+        """Some of the pictures: the first `count` / classes of each class, in their own order.
+
+        Raises:
+            InputError: a class has fewer, or the classes do not divide `count`; names the option.
+        """
+        classes = len(np.unique(self.labels))
+        if count % classes:
+            raise InputError(f"{option} {count}: must be a multiple of the {classes} classes, the same number of each")
+        chosen = []
+        for label in np.unique(self.labels):
+            places = np.flatnonzero(self.labels == label)
+            if len(places) < count // classes:
+                raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(places)}")
+            chosen.append(places[: count // classes])
+        order = np.sort(np.concatenate(chosen))
+        array = None if self.array is None else self.array[order]
+        files = [self.files[place] for place in order] if self.array is None else ()
+        return Pictures(self.labels[order], self.size, array=array, files=files)
+
     @property
     def labelled(self) -> Pictures | tuple[Uint8, NDArray[np.int64]]:
         """The pictures as an evaluation takes them: (array, labels), or themselves where they are read from files."""
@@ -98,17 +118,35 @@ class TrainingData:
         return self.train.size
 
 
-def load_data(name: str, *, size: int | None = None, folder: Path = Path("data")) -> TrainingData:
+def load_data(
+    name: str,
+    *,
+    size: int | None = None,
+    folder: Path = Path("data"),
+    subset: int | None = None,
+    test_subset: int | None = None,
+) -> TrainingData:
     """The data set called `name`.
 
     Args:
         name: digits, cifar10, cifar100, fashionmnist, or folder:PATH.
         size: side in pixels; None takes the data set's own (32, or as the folder's pictures are).
         folder: where torchvision keeps what it downloads.
+        subset, test_subset: how many pictures of training and of test, the first of each class; None takes all.
 
     Raises:
-        InputError: an unknown name, a missing folder, a picture that cannot be read, no network to download from.
+        InputError: an unknown name, a missing folder, a picture that cannot be read, no network to download from, a
+            subset that there is not.
     """
+    data = _load(name, size, folder)
+    if subset is not None:
+        data = replace(data, train=data.train.first(subset, "--subset"))
+    if test_subset is not None:
+        data = replace(data, test=data.test.first(test_subset, "--test-subset"))
+    return data
+
+
+def _load(name: str, size: int | None, folder: Path) -> TrainingData:
     if name.startswith("folder:"):
         return _folder(Path(name.removeprefix("folder:")), size)
     if name not in DATASETS:
@@ -116,13 +154,20 @@ def load_data(name: str, *, size: int | None = None, folder: Path = Path("data")
     return DATASETS[name](size or 32, folder)
 
 
-def load_test(name: str, *, size: int | None = None, folder: Path = Path("data")) -> tuple[tuple[str, ...], Pictures]:
+def load_test(
+    name: str, *, size: int | None = None, folder: Path = Path("data"), subset: int | None = None
+) -> tuple[tuple[str, ...], Pictures]:
     """Classes and test pictures of the data set called `name`; arguments and errors as of `load_data`.
 
     A folder is read without its training pictures, and needs none: it may also be one of class folders alone.
     """
+    classes, test = _load_test(name, size, folder)
+    return classes, test if subset is None else test.first(subset, "--test-subset")
+
+
+def _load_test(name: str, size: int | None, folder: Path) -> tuple[tuple[str, ...], Pictures]:
     if not name.startswith("folder:"):
-        data = load_data(name, size=size, folder=folder)
+        data = _load(name, size, folder)
         return data.classes, data.test
     root = Path(name.removeprefix("folder:"))
     part = test_folder(root)

@@ -86,6 +86,8 @@ class EvaluateConfig:
     """The same of its standard deviation."""
     size: int | None = None
     """Side in pixels of the test pictures; by default the run's, or the data set's own."""
+    test_subset: int | None = None
+    """Take that many of the test pictures, the first of each class; by default as many as the run, or all."""
 
     logits: Path | None = None
     """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
@@ -112,14 +114,16 @@ class EvaluateConfig:
             raise InputError("--batch-size must be at least 1, --workers and --seed at least 0")
         if self.size is not None and not 8 <= self.size <= 1024:
             raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        if self.test_subset is not None and self.test_subset < 1:
+            raise InputError(f"--test-subset {self.test_subset}: must be at least 1")
         for name, path in self.sets.items():
             suite = "anomalies" if name == "ood" else name
             if suite not in self.suite:
                 raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
         if self.logits is not None:
-            for name in ("data", "network", "mean", "std", "size", "ood"):
+            for name in ("data", "network", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) is not None:
-                    raise InputError(f"--logits: needs no --{name}; leave it out")
+                    raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
 
     @property
     def sets(self) -> dict[str, Path]:
@@ -241,10 +245,15 @@ def _about(config: EvaluateConfig, model: Model) -> dict[str, Any]:
                 f"{config.folder}: is the folder of a run, and MODEL is not this run; choose another --out"
             )
         about = {"model": config.model, "network": network_fingerprint(model.network)}
-        return about if dataset is None else {**about, "dataset": dataset, "size": config.size or model.size}
+        if dataset is None:
+            return about
+        subset = _test_subset(config, model, dataset)
+        return {**about, "dataset": dataset, "size": config.size or model.size, "test_subset": subset}
     if not there.metrics.exists():
         raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another --out")
-    if dataset not in (None, model.dataset) or config.size not in (None, model.size):
+    own = (model.dataset, model.size, model.test_subset)
+    given = (dataset, config.size, config.test_subset)
+    if any(one not in (None, other) for one, other in zip(given, own, strict=True)):
         raise InputError(
             f"MODEL {config.model}: its folder is for measures of its own test pictures; give --out FOLDER"
         )
@@ -267,6 +276,11 @@ def _needs_data(config: EvaluateConfig) -> bool:
     return any(EVALUATORS[name].of_data for name in config.suite)
 
 
+def _test_subset(config: EvaluateConfig, model: Model, dataset: str) -> int | None:
+    """As many as the run has, if they are its pictures."""
+    return config.test_subset or (model.test_subset if dataset == model.dataset else None)
+
+
 def _test_pictures(config: EvaluateConfig, model: Model) -> Pictures | None:
     """The labelled test pictures, or None where no suite asks for them."""
     from .data import load_test
@@ -279,5 +293,6 @@ def _test_pictures(config: EvaluateConfig, model: Model) -> Pictures | None:
             raise InputError(line)
         return None
     folder = config.data_folder or model.data_folder or Path("data")
-    names, test = load_test(dataset, size=config.size or model.size, folder=folder)
+    subset = _test_subset(config, model, dataset)
+    names, test = load_test(dataset, size=config.size or model.size, folder=folder, subset=subset)
     return own_numbers(model, names, test, dataset)

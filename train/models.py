@@ -39,6 +39,8 @@ class Model:
     """Side of its pictures in pixels; None where it is not known."""
     classes: tuple[str, ...] | None = None
     """Names of its classes by number; None where they are not known."""
+    test_subset: int | None = None
+    """How many of the test pictures its run tests on; None: all."""
     data_folder: Path | None = None
     """Where its downloaded data set is; None where it is not known."""
 
@@ -90,6 +92,7 @@ def _of_run(path: Path, network: str | None, mean: Sequence[float] | None, std: 
             dataset=described["config"]["dataset"],
             size=described["pictures"]["size"],
             classes=tuple(described["classes"]),
+            test_subset=described["config"].get("test_subset"),
             data_folder=Path(described["config"]["data"]),
         )
     except (KeyError, TypeError) as error:

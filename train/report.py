@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import tyro
 from mixset.errors import InputError
 from mixset.partials import write_atomically
 
-from .config import recipe
+from .commands import command
 from .run_folder import RunFolder, read_json, versions
 from .table import heading, make_table
 
@@ -226,28 +225,3 @@ def _commands(runs: Sequence[Run]) -> str:
     commands = [html.escape(command(run.config)) for run in runs if run.config is not None]
     shown = "<h2>To repeat it</h2>\n<pre>" + "\n".join(commands) + "</pre>\n" if commands else ""
     return f"{shown}<p>Made with {html.escape(used)}.</p>"
-
-
-def command(config: dict[str, Any]) -> str:
-    """The shortest `pixmix train` command that makes a run with this config."""
-    start = recipe(config["recipe"]).to_json()
-    words = ["pixmix", "train", config["dataset"]]
-    if config["recipe"] != "cifar":
-        words += ["--recipe", config["recipe"]]
-    for name, value in _flat(config):
-        if name in ("dataset", "recipe", "resume") or value == dict(_flat(start)).get(name):
-            continue
-        prefix, _, leaf = name.replace("_", "-").rpartition(".")
-        no = "no-" if value is False else ""
-        words.append(f"--{prefix}{'.' if prefix else ''}{no}{leaf}")
-        if not isinstance(value, bool):
-            words += [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    return shlex.join(words)
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, list(value) if isinstance(value, tuple) else value

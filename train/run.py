@@ -80,7 +80,13 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
 
 
 def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
-    data = load_data(config.dataset, size=config.size, folder=config.data)
+    data = load_data(
+        config.dataset,
+        size=config.size,
+        folder=config.data,
+        subset=config.subset,
+        test_subset=config.test_subset,
+    )
     if not any(part.needs_copies for part in parts):
         if config.copies:
             raise InputError(f"--method {config.method}: takes no copies; leave --copies out")

@@ -10,9 +10,9 @@ import pytest
 from mixset.console import parse
 from mixset.errors import InputError
 from pixmix.settings import PixMixSettings
+from pixmix.train.commands import command
 from pixmix.train.config import RECIPES, TrainConfig, recipe
 from pixmix.train.loop import learning_rate
-from pixmix.train.report import command
 
 
 def test_the_default_is_the_papers_cifar_recipe() -> None:

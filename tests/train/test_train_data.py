@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from mixset.errors import InputError
-from pixmix.train.data import TrainingData, load_data, with_copies
+from pixmix.train.data import TrainingData, load_data, load_test, with_copies
 
 
 def test_digits_are_halved_without_overlap() -> None:
@@ -199,3 +199,28 @@ def test_torchvisions_sets_are_taken_as_they_are(tmp_path: Path, monkeypatch: py
     assert picture.shape == (32, 32, 3)
     assert picture[16, 16].tolist() == [200] * 3
     assert picture[1, 16].tolist() == [0] * 3
+
+
+def test_a_subset_is_the_first_of_each_class() -> None:
+    whole = load_data("digits")
+    some = load_data("digits", subset=50, test_subset=20)
+    assert len(some.train) == 50 and len(some.test) == 20
+    for all_of, chosen, each in ((whole.train, some.train, 5), (whole.test, some.test, 2)):
+        assert np.bincount(chosen.labels).tolist() == [each] * 10
+        places = sorted(np.concatenate([np.flatnonzero(all_of.labels == label)[:each] for label in range(10)]))
+        assert all_of.array is not None and chosen.array is not None
+        assert np.array_equal(chosen.array, all_of.array[places])
+        assert np.array_equal(chosen.labels, all_of.labels[places])
+
+
+def test_the_subset_of_the_test_pictures_alone() -> None:
+    assert np.array_equal(load_test("digits", subset=20)[1].labels, load_data("digits", test_subset=20).test.labels)
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [(15, "--subset 15: must be a multiple of the 10 classes"), (10_000, "is 1000 of each class, and one has 8")],
+)
+def test_a_subset_that_there_is_not(subset: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_data("digits", subset=subset)

@@ -417,3 +417,17 @@ def test_weights_of_another_number_of_classes_say_so_themselves(tmp_path: Path) 
     assert model.network(torch.zeros(1, 3, 16, 16)).shape == (1, 7)
     assert model.network.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert model.network.std.flatten().tolist() == [0.5] * 3
+
+
+def test_a_run_on_a_subset_is_measured_on_it(colours: Path, tmp_path: Path) -> None:
+    """Its further measures are of the same pictures; others go into a folder of their own."""
+    out = tmp_path / "run"
+    first = train(quick(colours, out, subset=12, test_subset=6, suites=("clean",)))
+    assert first is not None and first["clean"]["error"]["n"] == 6
+    assert np.load(out / "logits" / "clean.npz")["labels"].tolist() == [0, 0, 1, 1, 2, 2]
+    found = evaluate(configure(out, "--suite", "calibration"))
+    assert found is not None and found["calibration"]["rms_all_bins"]["n"] == 6
+    with pytest.raises(InputError, match="its folder is for measures of its own test pictures; give --out"):
+        evaluate(configure(out, "--suite", "clean", "--test-subset", "3"))
+    elsewhere = evaluate(configure(out, "--suite", "clean", "--test-subset", "3", "--out", tmp_path / "three"))
+    assert elsewhere is not None and (elsewhere["test_subset"], elsewhere["clean"]["error"]["n"]) == (3, 3)
