@@ -43,8 +43,8 @@ from pixmix.draws import Key
 from pixmix.methods.mixing import PixMixMethod
 from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
 from pixmix.train.batches import BatchPlan, TrainingSet, training_loader
-from pixmix.train.data import Pictures, read
 from pixmix.train.networks import network_spec
+from pixmix.train.pictures import Pictures, read
 
 WORKERS = 2
 MIXING_PICTURES = 128

@@ -65,7 +65,7 @@ def _alive(process: str) -> bool:
     return True
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write a file so that `path` is at any time the old one or the whole new one.
 
     Raises:

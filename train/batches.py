@@ -18,7 +18,7 @@ from pixmix.draws import Key
 from pixmix.methods.base import Method
 from pixmix.residents import Resident
 
-from .data import Pictures, read
+from .pictures import Pictures, read
 
 PADDING = 4
 """Pixels of black around a picture in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""

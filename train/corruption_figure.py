@@ -14,7 +14,7 @@ from pixmix.corruptions.sources import Source
 from pixmix.corruptions.suites import members
 
 from .corrupt import CorruptConfig
-from .data import read
+from .pictures import read
 
 TILE = 160
 FRAMES = 7

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,108 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import decode, list_pictures, scale_and_crop, stamp
+from mixset.pictures import list_pictures
 
-Uint8 = NDArray[np.uint8]
-HALF = (0.5, 0.5, 0.5)
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-IN_MEMORY = 64
-"""Folders of pictures up to this side are held in memory and cropped with padding; larger ones are read each time."""
-
-
-def cover(picture: Uint8, size: int) -> Uint8:
-    """(H, W, 3) uint8 as (size, size, 3): the short side scaled to `size`, then the centre cropped."""
-    return scale_and_crop(picture, (size, size))
-
-
-class Pictures(Sequence[tuple[Uint8, int]]):
-    """Pictures of one size with their labels, in memory or read from their files at each access.
-
-    `self[i]` is a picture, (size, size, 3) uint8, and its label.
-
-    Args:
-        labels: (N,) int64.
-        size: side of the pictures the network sees, in pixels.
-        array: (N, size, size, 3) uint8, for pictures in memory.
-        files: N picture files, for those that are read; `self[i]` has its short side scaled to 8/7 of `size` and its
-            centre cropped (the standard test transform: 256 and 224).
-    """
-
-    def __init__(
-        self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
-    ) -> None:
-        self.labels, self.size, self.array, self.files = labels, size, array, files
-
-    def share(self, rank: int, world: int) -> Pictures:
-        """One process's part of the pictures: each `world`-th, from number `rank` on."""
-        array = None if self.array is None else self.array[rank::world]
-        return Pictures(self.labels[rank::world], self.size, array=array, files=self.files[rank::world])
-
-    def first(self, count: int, option: str) -> Pictures:
-        """Some of the pictures: the first `count` / classes of each class, in their own order.
-
-        Raises:
-            InputError: a class has fewer, or the classes do not divide `count`; names the option.
-        """
-        classes = len(np.unique(self.labels))
-        if count % classes:
-            raise InputError(f"{option} {count}: must be a multiple of the {classes} classes, the same number of each")
-        chosen = []
-        for label in np.unique(self.labels):
-            places = np.flatnonzero(self.labels == label)
-            if len(places) < count // classes:
-                raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(places)}")
-            chosen.append(places[: count // classes])
-        order = np.sort(np.concatenate(chosen))
-        array = None if self.array is None else self.array[order]
-        files = [self.files[place] for place in order] if self.array is None else ()
-        return Pictures(self.labels[order], self.size, array=array, files=files)
-
-    @property
-    def labelled(self) -> Pictures | tuple[Uint8, NDArray[np.int64]]:
-        """The pictures as an evaluation takes them: (array, labels), or themselves where they are read from files."""
-        return self if self.array is None else (self.array, self.labels)
-
-    def fingerprint(self) -> str:
-        """SHA-256 of labels, size, and names, lengths and times of the files; reads no picture."""
-        digest = hashlib.sha256(f"{self.size}\n".encode())
-        digest.update(self.labels.tobytes())
-        for file in self.files:
-            digest.update("{}\0{}\0{}\n".format(file, *stamp(file)).encode())
-        return digest.hexdigest()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        label = int(self.labels[index])
-        if self.array is not None:
-            return self.array[index], label
-        larger = self.size * 8 // 7
-        margin = (larger - self.size) // 2
-        picture = scale_and_crop(read(self.files[index]), (larger, larger))
-        return picture[margin : margin + self.size, margin : margin + self.size], label
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingData:
-    """A data set: what to train on, what to test on, and how its pictures are treated."""
-
-    name: str
-    classes: tuple[str, ...]
-    train: Pictures
-    test: Pictures
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
-    flip: bool = True
-    """Whether a mirrored picture shows the same thing."""
-    fit: Callable[[Uint8, int], Uint8] = cover
-    """How a picture in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
-
-    @property
-    def size(self) -> int:
-        """Side in pixels of the pictures the network sees."""
-        return self.train.size
+from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, IN_MEMORY, Pictures, TrainingData, Uint8, read, read_all
 
 
 def load_data(
@@ -138,20 +37,12 @@ def load_data(
         InputError: an unknown name, a missing folder, a picture that cannot be read, no network to download from, a
             subset that there is not.
     """
-    data = _load(name, size, folder)
-    if subset is not None:
-        data = replace(data, train=data.train.first(subset, "--subset"))
-    if test_subset is not None:
-        data = replace(data, test=data.test.first(test_subset, "--test-subset"))
-    return data
-
-
-def _load(name: str, size: int | None, folder: Path) -> TrainingData:
     if name.startswith("folder:"):
-        return _folder(Path(name.removeprefix("folder:")), size)
-    if name not in DATASETS:
-        raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
-    return DATASETS[name](size or 32, folder)
+        data = _folder(Path(name.removeprefix("folder:")), size)
+    else:
+        data = _named(name, size, folder)
+    train, test = _first(data.train, subset, "--subset"), _first(data.test, test_subset, "--test-subset")
+    return replace(data, train=train.loaded(), test=test.loaded())
 
 
 def load_test(
@@ -161,22 +52,25 @@ def load_test(
 
     A folder is read without its training pictures, and needs none: it may also be one of class folders alone.
     """
-    classes, test = _load_test(name, size, folder)
-    return classes, test if subset is None else test.first(subset, "--test-subset")
-
-
-def _load_test(name: str, size: int | None, folder: Path) -> tuple[tuple[str, ...], Pictures]:
     if not name.startswith("folder:"):
-        data = _load(name, size, folder)
-        return data.classes, data.test
+        data = _named(name, size, folder)
+        return data.classes, _first(data.test, subset, "--test-subset")
     root = Path(name.removeprefix("folder:"))
     part = test_folder(root)
     classes = tuple(_subfolders(root / "train" if part != root and (root / "train").is_dir() else part))
     files, labels = _class_folders(part, classes)
-    size = size or _own_size(files[0])
-    if size <= IN_MEMORY:
-        return classes, Pictures(labels, size, array=_read_all(files, size))
-    return classes, Pictures(labels, size, files=files)
+    test = Pictures(labels, size or _own_size(files[0]), files=files)
+    return classes, _first(test, subset, "--test-subset").loaded()
+
+
+def _named(name: str, size: int | None, folder: Path) -> TrainingData:
+    if name not in DATASETS:
+        raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
+    return DATASETS[name](size or 32, folder)
+
+
+def _first(pictures: Pictures, count: int | None, option: str) -> Pictures:
+    return pictures if count is None else pictures.first(count, option)
 
 
 def test_folder(root: Path) -> Path:
@@ -270,13 +164,9 @@ def _folder(root: Path, size: int | None) -> TrainingData:
     train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
     size = size or _own_size(train[0][0])
     name = root.resolve().name
-    if size <= IN_MEMORY:
-        halves = [Pictures(labels, size, array=_read_all(files, size)) for files, labels in (train, test)]
-        return TrainingData(name=name, classes=classes, train=halves[0], test=halves[1])
     halves = [Pictures(labels, size, files=files) for files, labels in (train, test)]
-    return TrainingData(
-        name=name, classes=classes, train=halves[0], test=halves[1], mean=IMAGENET_MEAN, std=IMAGENET_STD
-    )
+    mean, std = (HALF, HALF) if size <= IN_MEMORY else (IMAGENET_MEAN, IMAGENET_STD)
+    return TrainingData(name=name, classes=classes, train=halves[0], test=halves[1], mean=mean, std=std)
 
 
 def _own_size(file: Path) -> int:
@@ -312,7 +202,7 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     if own.array is None:
         train = Pictures(labels, own.size, files=[*own.files, *files])
     else:
-        train = Pictures(labels, own.size, array=np.concatenate([own.array, _read_all(files, own.size, data.fit)]))
+        train = Pictures(labels, own.size, array=np.concatenate([own.array, read_all(files, own.size, data.fit)]))
     return replace(data, train=train)
 
 
@@ -336,26 +226,6 @@ def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDAr
     if not files:
         raise InputError(f"{root}: holds no pictures in its class folders")
     return files, np.array(labels, np.int64)
-
-
-def _read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
-    out = np.empty((len(files), size, size, 3), np.uint8)
-
-    def place(index: int) -> None:
-        out[index] = fit(read(files[index]), size)
-
-    with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
-        for _ in pool.map(place, range(len(files))):
-            pass
-    return out
-
-
-def read(file: Path) -> Uint8:
-    """The picture in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
-    try:
-        return decode(file)
-    except InputError as error:
-        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
 
 
 DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {

@@ -14,8 +14,8 @@ from mixset.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from .data import Pictures
     from .models import Model
+    from .pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from pixmix.methods.base import Method, StepKey
 from pixmix.normalized import Normalized
 from pixmix.settings import PixMixSettings
 
-from .data import HALF, read
+from .pictures import HALF, read
 from .show import ShowConfig
 from .sources import mixing_set
 

@@ -28,7 +28,7 @@ from pixmix.methods.base import Method
 from pixmix.methods.mixing import PixMixMethod
 
 from .config import IterativeSettings, TrainConfig
-from .data import TrainingData
+from .pictures import TrainingData
 from .processes import Processes, precision
 from .refresh_schedule import Schedule
 from .run_folder import RunFolder

@@ -22,7 +22,7 @@ from pixmix.methods.base import Method, StepKey
 from . import checkpoints
 from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
 from .config import TrainConfig
-from .data import TrainingData
+from .pictures import TrainingData
 from .processes import Processes, precision
 from .run_folder import RunFolder
 

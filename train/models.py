@@ -18,8 +18,8 @@ from pixmix.normalized import Normalized
 from pixmix.readers import imagenet_wnids
 
 from . import checkpoints
-from .data import HALF, IMAGENET_MEAN, IMAGENET_STD, Pictures
 from .networks import network_spec
+from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, Pictures
 from .run_folder import RunFolder, read_json
 
 FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz")

@@ -22,10 +22,11 @@ from pixmix.outlier_sets import load_outliers
 
 from . import checkpoints
 from .config import TrainConfig
-from .data import TrainingData, load_data, with_copies
+from .data import load_data, with_copies
 from .figures import draw_training
 from .loop import Training
 from .networks import NetworkSpec, network_spec
+from .pictures import TrainingData
 from .processes import Processes, precision, processes
 from .run_folder import RunFolder, read_json, write_json
 from .sources import mixing_set

@@ -17,7 +17,7 @@ from .config import TrainConfig, recipe
 from .networks import NetworkSpec
 
 if TYPE_CHECKING:
-    from .data import TrainingData
+    from .pictures import TrainingData
 
 # Where and how fast a run goes, not what it computes: these may change between a run and its resumption.
 FREE = {

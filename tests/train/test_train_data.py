@@ -13,7 +13,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from mixset.errors import InputError
-from pixmix.train.data import TrainingData, load_data, load_test, with_copies
+from pixmix.train import pictures
+from pixmix.train.data import load_data, load_test, with_copies
+from pixmix.train.pictures import TrainingData
 
 
 def test_digits_are_halved_without_overlap() -> None:
@@ -224,3 +226,34 @@ def test_the_subset_of_the_test_pictures_alone() -> None:
 def test_a_subset_that_there_is_not(subset: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_data("digits", subset=subset)
+
+
+def test_what_was_read_of_a_large_folder_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And read again when a file has changed or another part of the folder is asked for; never more than one array."""
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(pictures, "KEPT_FROM", 4)
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for name in "ab":
+            (tmp_path / part / name).mkdir(parents=True)
+            for index in range(3):
+                picture = Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8))
+                picture.save(tmp_path / part / name / f"{index}.png")
+    first = load_data(f"folder:{tmp_path}")
+    monkeypatch.setattr(pictures, "_read_files", None)  # no file is opened the second time
+    again = load_data(f"folder:{tmp_path}")
+    for one, other in ((first.train, again.train), (first.test, again.test)):
+        assert one.array is not None and other.array is not None
+        assert np.array_equal(one.array, other.array)
+    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 2
+    monkeypatch.undo()
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(pictures, "KEPT_FROM", 4)
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "train" / "b" / "0.png")
+    changed = load_data(f"folder:{tmp_path}").train.array
+    assert changed is not None and (changed[3] == (255, 0, 0)).all()
+    next((tmp_path / "cache" / "pictures").iterdir()).write_bytes(b"damaged")
+    for subset, kept in ((4, 2), (2, 2)):  # two pictures are too few to be kept
+        some = load_data(f"folder:{tmp_path}", subset=subset).train.array
+        assert some is not None and np.array_equal(some[-1], changed[2 + subset // 2])
+        assert len(list((tmp_path / "cache" / "pictures").iterdir())) == kept

@@ -1,0 +1,177 @@
+"""Labelled pictures of a data set: in memory, or read from their files at each access."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixset.cache import cache_folder
+from mixset.errors import InputError
+from mixset.partials import remove_abandoned, write_atomically
+from mixset.pictures import decode, scale_and_crop, stamp
+
+Uint8 = NDArray[np.uint8]
+HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IN_MEMORY = 64
+"""Folders of pictures up to this side are held in memory and cropped with padding; larger ones are read each time."""
+KEPT_FROM, KEPT_BYTES = 5_000, 1 << 30
+"""As many files and bytes of pictures are kept in the cache when they have been read, and no more bytes."""
+
+
+def cover(picture: Uint8, size: int) -> Uint8:
+    """(H, W, 3) uint8 as (size, size, 3): the short side scaled to `size`, then the centre cropped."""
+    return scale_and_crop(picture, (size, size))
+
+
+class Pictures(Sequence[tuple[Uint8, int]]):
+    """Pictures of one size with their labels, in memory or read from their files at each access.
+
+    `self[i]` is a picture, (size, size, 3) uint8, and its label.
+
+    Args:
+        labels: (N,) int64.
+        size: side of the pictures the network sees, in pixels.
+        array: (N, size, size, 3) uint8, for pictures in memory.
+        files: N picture files, for those that are read; `self[i]` has its short side scaled to 8/7 of `size` and its
+            centre cropped (the standard test transform: 256 and 224).
+    """
+
+    def __init__(
+        self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
+    ) -> None:
+        self.labels, self.size, self.array, self.files = labels, size, array, files
+
+    def share(self, rank: int, world: int) -> Pictures:
+        """One process's part of the pictures: each `world`-th, from number `rank` on."""
+        array = None if self.array is None else self.array[rank::world]
+        return Pictures(self.labels[rank::world], self.size, array=array, files=self.files[rank::world])
+
+    def first(self, count: int, option: str) -> Pictures:
+        """Some of the pictures: the first `count` / classes of each class, in their own order.
+
+        Raises:
+            InputError: a class has fewer, or the classes do not divide `count`; names the option.
+        """
+        classes = len(np.unique(self.labels))
+        if count % classes:
+            raise InputError(f"{option} {count}: must be a multiple of the {classes} classes, the same number of each")
+        chosen = []
+        for label in np.unique(self.labels):
+            places = np.flatnonzero(self.labels == label)
+            if len(places) < count // classes:
+                raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(places)}")
+            chosen.append(places[: count // classes])
+        order = np.sort(np.concatenate(chosen))
+        array = None if self.array is None else self.array[order]
+        files = [self.files[place] for place in order] if self.array is None else ()
+        return Pictures(self.labels[order], self.size, array=array, files=files)
+
+    def loaded(self) -> Pictures:
+        """The same in memory where they are small."""
+        if self.array is not None or self.size > IN_MEMORY:
+            return self
+        return Pictures(self.labels, self.size, array=read_all(self.files, self.size))
+
+    @property
+    def labelled(self) -> Pictures | tuple[Uint8, NDArray[np.int64]]:
+        """The pictures as an evaluation takes them: (array, labels), or themselves where they are read from files."""
+        return self if self.array is None else (self.array, self.labels)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of labels, size, and names, lengths and times of the files; reads no picture."""
+        digest = hashlib.sha256(f"{self.size}\n".encode())
+        digest.update(self.labels.tobytes())
+        for file in self.files:
+            digest.update("{}\0{}\0{}\n".format(file, *stamp(file)).encode())
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        label = int(self.labels[index])
+        if self.array is not None:
+            return self.array[index], label
+        larger = self.size * 8 // 7
+        margin = (larger - self.size) // 2
+        picture = scale_and_crop(read(self.files[index]), (larger, larger))
+        return picture[margin : margin + self.size, margin : margin + self.size], label
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """A data set: what to train on, what to test on, and how its pictures are treated."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Pictures
+    test: Pictures
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    flip: bool = True
+    """Whether a mirrored picture shows the same thing."""
+    fit: Callable[[Uint8, int], Uint8] = cover
+    """How a picture in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the pictures the network sees."""
+        return self.train.size
+
+
+def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
+    """Picture files as one array, (N, size, size, 3) uint8.
+
+    Reading tens of thousands of small files takes longer than many a use of them, so what was read is kept in the
+    cache, one array for a folder and size; it is read again when a file's name, length or time has changed.
+    """
+    if len(files) < KEPT_FROM or len(files) * size * size * 3 > KEPT_BYTES:
+        return _read_files(files, size, fit)
+    root = hashlib.sha256(os.path.commonpath(files).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{fit.__module__}.{fit.__name__}\n".encode())
+    digest.update(Pictures(np.zeros(0, np.int64), size, files=files).fingerprint().encode())
+    kept = cache_folder() / "pictures" / f"{root}-{size}-{digest.hexdigest()[:32]}.npy"
+    with contextlib.suppress(OSError, ValueError):
+        pictures = np.load(kept, allow_pickle=False)
+        if pictures.shape == (len(files), size, size, 3) and pictures.dtype == np.uint8:
+            return pictures
+    pictures = _read_files(files, size, fit)
+    with contextlib.suppress(OSError, InputError):  # no room: it is read again the next time
+        kept.parent.mkdir(exist_ok=True)
+        remove_abandoned(kept.parent)
+        for older in kept.parent.glob(f"{root}-{size}-*.npy"):
+            older.unlink(missing_ok=True)
+        content = io.BytesIO()
+        np.save(content, pictures)
+        write_atomically(kept, content.getbuffer())
+    return pictures
+
+
+def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
+    out = np.empty((len(files), size, size, 3), np.uint8)
+
+    def place(index: int) -> None:
+        out[index] = fit(read(files[index]), size)
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
+        for _ in pool.map(place, range(len(files))):
+            pass
+    return out
+
+
+def read(file: Path) -> Uint8:
+    """The picture in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
+    try:
+        return decode(file)
+    except InputError as error:
+        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
