@@ -57,9 +57,23 @@ def _evaluate(arguments: list[str]) -> None:
         print(f"wrote {config.folder / 'metrics.json'}")
 
 
+def _ablate(arguments: list[str]) -> None:
+    from .ablations.config import AblateConfig
+
+    config = parse(AblateConfig, "pixmix ablate", arguments)
+    from .ablations import ablate
+
+    found = ablate(config)
+    if found is not None:
+        print(f"wrote {config.folder / f'table-{config.table}'}.json, .md, .tex and .csv")
+        if any(problem["state"] == "failed" for row in found["rows"] for problem in row["problems"]):
+            sys.exit(1)
+
+
 COMMANDS: Commands = {
     "train": ("train a classifier and measure how safe it is", _train),
     "evaluate": ("measure any classifier on any data", _evaluate),
+    "ablate": ("run what a table of the paper needs, and print it beside the paper's numbers", _ablate),
     "show": ("draw what PixMix and the other methods make of a picture", _show),
     "corrupt": ("write the corruptions of C, C-bar or P for any pictures, or draw them", _corrupt),
     "report": ("print the table of some runs and write a page about them", _report),

@@ -11,19 +11,24 @@ from .config import recipe
 
 def command(config: dict[str, Any]) -> str:
     """The shortest `pixmix train` command that makes a run with this config."""
+    return shlex.join(["pixmix", "train", *words(config)])
+
+
+def words(config: dict[str, Any]) -> list[str]:
+    """The arguments of that command."""
     start = recipe(config["recipe"]).to_json()
-    words = ["pixmix", "train", config["dataset"]]
+    made = [config["dataset"]]
     if config["recipe"] != "cifar":
-        words += ["--recipe", config["recipe"]]
+        made += ["--recipe", config["recipe"]]
     for name, value in _flat(config):
         if name in ("dataset", "recipe", "resume") or value == dict(_flat(start)).get(name):
             continue
         prefix, _, leaf = name.replace("_", "-").rpartition(".")
         no = "no-" if value is False else ""
-        words.append(f"--{prefix}{'.' if prefix else ''}{no}{leaf}")
+        made.append(f"--{prefix}{'.' if prefix else ''}{no}{leaf}")
         if not isinstance(value, bool):
-            words += [str(item) for item in value] if isinstance(value, list) else [str(value)]
-    return shlex.join(words)
+            made += [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    return made
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

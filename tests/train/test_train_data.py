@@ -245,15 +245,15 @@ def test_what_was_read_of_a_large_folder_is_kept(tmp_path: Path, monkeypatch: py
     for one, other in ((first.train, again.train), (first.test, again.test)):
         assert one.array is not None and other.array is not None
         assert np.array_equal(one.array, other.array)
-    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 2
+    assert len(list((tmp_path / "cache" / "pictures").glob("*.npy"))) == 2
     monkeypatch.undo()
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(pictures, "KEPT_FROM", 4)
     Image.new("RGB", (9, 9), "red").save(tmp_path / "train" / "b" / "0.png")
     changed = load_data(f"folder:{tmp_path}").train.array
     assert changed is not None and (changed[3] == (255, 0, 0)).all()
-    next((tmp_path / "cache" / "pictures").iterdir()).write_bytes(b"damaged")
+    next((tmp_path / "cache" / "pictures").glob("*.npy")).write_bytes(b"damaged")
     for subset, kept in ((4, 2), (2, 2)):  # two pictures are too few to be kept
         some = load_data(f"folder:{tmp_path}", subset=subset).train.array
         assert some is not None and np.array_equal(some[-1], changed[2 + subset // 2])
-        assert len(list((tmp_path / "cache" / "pictures").iterdir())) == kept
+        assert len(list((tmp_path / "cache" / "pictures").glob("*.npy"))) == kept

@@ -1,0 +1,90 @@
+"""A table's results in the table's own shape, and as one line for each number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..grids import Cell, Grid
+from .measures import OUTLIERS
+from .tables import GRID
+
+Results = dict[str, Any]
+
+
+def grid(results: Results) -> Grid:
+    """The table in the paper's shape: in each cell ours, and below it the paper's number and the difference."""
+    return LAYOUTS[results["layout"]](results)
+
+
+def _rows(results: Results) -> Grid:
+    rows = [(row["label"], [_cell(row, place) for place in range(len(row["cells"]))]) for row in results["rows"]]
+    return _grid(results, [column["heading"] for column in results["columns"]], rows)
+
+
+def _outliers(results: Results) -> Grid:
+    """As Table 9: an outlier set a line, the methods side by side."""
+    headings = [f"{what} {row['label']} ↑" for what in ("AUROC", "AUPR") for row in results["rows"]]
+    rows = []
+    for place, name in enumerate(OUTLIERS):
+        cells = [_cell(row, place + offset) for offset in (0, len(OUTLIERS)) for row in results["rows"]]
+        rows.append((name, cells))
+    return _grid(results, headings, rows)
+
+
+def _ks_and_betas(results: Results) -> Grid:
+    """As Table 10: k to the right, β downwards, clean error above mCE."""
+    by_name = {row["name"]: row for row in results["rows"]}
+    ks, betas = (list(dict.fromkeys(pair[place] for pair in GRID)) for place in (0, 1))
+    ks, betas = (
+        [k for k in ks if any(f"k{k}-beta{beta}" in by_name for beta in betas)],
+        [beta for beta in betas if any(f"k{k}-beta{beta}" in by_name for k in ks)],
+    )
+    rows = []
+    for beta in betas:
+        for place, column in enumerate(results["columns"]):
+            found = [by_name.get(f"k{k}-beta{beta}") for k in ks]
+            cells = [Cell("–") if row is None else _cell(row, place) for row in found]
+            rows.append((f"β = {beta}, {column['heading']}", cells))
+    others = [row for row in results["rows"] if row["name"] not in {f"k{k}-beta{beta}" for k, beta in GRID}]
+    notes = []
+    for row in others:  # rows of other tables have no place in the grid
+        told = ", ".join(f"{c['heading']} {_cell(row, place).text}" for place, c in enumerate(results["columns"]))
+        notes.append(f"{row['label']}: {told}")
+    return _grid(results, [f"k = {k}" for k in ks], rows, notes)
+
+
+LAYOUTS: dict[str, Callable[[Results], Grid]] = {"rows": _rows, "outliers": _outliers, "grid": _ks_and_betas}
+
+
+def _grid(
+    results: Results, headings: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], notes: Sequence[str] = ()
+) -> Grid:
+    below = "below ours the paper's number and the difference; bold: the best"
+    return Grid(results["title"], headings, rows, [below, *notes, *results["notes"]])
+
+
+def _cell(row: dict[str, Any], place: int) -> Cell:
+    cell = row["cells"][place]
+    paper = "" if cell["paper"] is None else f"{cell['paper']:.1f}"
+    if cell["mean"] is None:
+        states = [problem["state"] for problem in row["problems"]]
+        return Cell("failed" if "failed" in states else states[0] if states else "–", below=paper)
+    text = f"{cell['mean']:.1f}" + ("" if cell["std"] is None else f" ± {cell['std']:.1f}")
+    difference = "" if cell["difference"] is None else f" {cell['difference']:+.1f}".replace("-", "−")
+    return Cell(text, cell["best"], paper + difference)
+
+
+def numbers(results: Results) -> str:
+    """CSV with a line for each number of the table, at full precision."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["table", "row", "measure", "ours", "std", "seeds", "paper", "difference"])
+    for row in results["rows"]:
+        for column, cell in zip(results["columns"], row["cells"], strict=True):
+            found = [cell["mean"], cell["std"], len(cell["values"]), cell["paper"], cell["difference"]]
+            shown = ["" if value is None else value for value in found]
+            writer.writerow([results["table"], row["name"], ".".join(column["measure"]), *shown])
+    return out.getvalue()
