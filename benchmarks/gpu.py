@@ -1,12 +1,12 @@
 """Every check and benchmark that wants a GPU, as one short table: `python benchmarks/gpu.py [PART ...]`.
 
 The parts, all by default: `networks`: a Wide ResNet gives the same logits on the GPU as on the CPU, and how many
-pictures a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow
-and beside the numba engine, whether it ever waits, and its share of what the memory's bandwidth allows. `training`: how
-much longer an epoch takes with PixMix than without, through the training program's own loop, compiled. `fvis`: feature
-visualisations of a ResNet-50 with random weights, the first batch of a set on GPU and CPU beside each other, and whole
-sets at 224 px of early layers and of all, through the job as `mixset make fvis` runs it. Rates are medians of several
-rounds. Where there is no GPU it says so and ends.
+pictures a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow,
+and whether it ever waits. `rates`: its pictures a second beside the numba engine's, and its share of what the memory's
+bandwidth allows. `training`: how much longer an epoch takes with PixMix than without, through the training program's
+own loop, compiled. `fvis`: feature visualisations of a ResNet-50 with random weights, the first batch of a set on GPU
+and CPU beside each other, and whole sets at 224 px of early layers and of all, through the job as `mixset make fvis`
+runs it. Rates are medians of several rounds. Where there is no GPU it says so and ends.
 """
 
 from __future__ import annotations
@@ -170,7 +170,8 @@ def report_fvis() -> None:
 
 PARTS: dict[str, Callable[[], None]] = {
     "networks": report_networks,
-    "engine": lambda: gpu_engine.report(torch.device("cuda", 0)),
+    "engine": lambda: gpu_engine.report_checks(torch.device("cuda", 0)),
+    "rates": lambda: gpu_engine.report_rates(torch.device("cuda", 0)),
     "training": lambda: report_training("cuda"),
     "fvis": report_fvis,
 }

@@ -145,23 +145,27 @@ def waits(device: torch.device) -> str:
     return "nothing"
 
 
-def report(device: torch.device, *, count: int = 260, **effort: int) -> None:
-    """Print the engine's rows of the table."""
+def report_checks(device: torch.device, *, count: int = 260) -> None:
+    """Print how the engine's pictures differ from Pillow's, and whether a step waits."""
     for size in ((32, 32), (33, 47), (224, 224)):
         fewer = count if size[0] < 200 else max(count // 5, 13)
         ops, mixed = ops_off(size, device, fewer), mixing_off(size, device, count=fewer)
-        print(
-            f"beside Pillow, {size[0]:3} x {size[1]:3}: {ops:.1e} of bytes after an op, {mixed:.1e} after all mixings"
-        )
-    print(f"the host waits in a step for                {waits(device)}")
+        beside = f"beside Pillow, {size[0]:3} x {size[1]:3}"
+        print(f"{beside}: {ops:.1e} of bytes after an op, {mixed:.1e} after all mixings", flush=True)
+    print(f"the host waits in a step for                {waits(device)}", flush=True)
+
+
+def report_rates(device: torch.device, **effort: int) -> None:
+    """Print how many pictures a second the engine mixes."""
     bandwidth = copy_bandwidth(device, 1 << 30 if device.type == "cuda" else 1 << 24, **effort)
-    print(f"a copy in the device's memory               {bandwidth / 1e9:10,.0f} GB/s")
+    print(f"a copy in the device's memory               {bandwidth / 1e9:10,.0f} GB/s", flush=True)
     for side, batch in CASES:
         batch = batch if device.type == "cuda" else batch // 16
-        ours, theirs = engine_seconds(side, batch, device, **effort), numba_seconds(side, batch, **effort)
+        ours = engine_seconds(side, batch, device, **effort)
         share = needed_bytes(side, batch) / bandwidth / ours
         what = f"PixMix, {side} px, batch {batch:,}"
-        print(f"{what:44}{batch / ours:10,.0f} pictures/s   {share:.0%} of what its bytes allow")
-        print(f"  the numba engine on all cores             {batch / theirs:10,.0f} pictures/s   {theirs / ours:.1f}x")
+        print(f"{what:44}{batch / ours:10,.0f} pictures/s   {share:.0%} of what its bytes allow", flush=True)
         cropped = engine_seconds(side, batch, device, crop=True, **effort)
-        print(f"  with crop and flip before                 {batch / cropped:10,.0f} pictures/s")
+        print(f"  with crop and flip before                 {batch / cropped:10,.0f} pictures/s", flush=True)
+        theirs = numba_seconds(side, batch, **effort)
+        print(f"  the numba engine on all cores             {batch / theirs:10,.0f} pictures/s   {theirs / ours:.1f}x")

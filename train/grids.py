@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mixset.errors import InputError
 from mixset.partials import write_atomically
@@ -39,20 +40,24 @@ class Grid:
 
 
 def show(grid: Grid) -> None:
-    """Print to the terminal; a table that is too wide for it stands upright."""
+    """Print to the terminal; a table that is too wide for it stands upright, and nothing is cut off."""
     from rich.console import Console
     from rich.measure import Measurement
 
     console = Console()
+
+    def least(table: Any) -> int:
+        return Measurement.get(console, console.options.update_width(10_000), table).minimum
+
     table = _rich(grid)
-    if Measurement.get(console, console.options, table).minimum > console.width:
-        table = _rich(grid.transposed())
-    console.print(table)
+    if least(table) > console.width:
+        table = min(table, _rich(grid.transposed()), key=least)
+    Console(width=max(console.width, least(table))).print(table)
     for note in grid.notes:
         console.print(note, style="dim", markup=False, highlight=False)
 
 
-def _rich(grid: Grid):
+def _rich(grid: Grid) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
@@ -61,10 +66,8 @@ def _rich(grid: Grid):
     table.add_column(no_wrap=True)
     for place, heading in enumerate(grid.headings):
         # Cells stay whole; headings are broken.
-        widest = max(
-            (len(line) for _, cells in grid.rows for line in (cells[place].text, cells[place].below)), default=0
-        )
-        table.add_column(escape(heading), justify="right", min_width=widest)
+        texts = [text for _, cells in grid.rows for text in (cells[place].text, cells[place].below)]
+        table.add_column(escape(heading), justify="right", min_width=max(map(len, texts), default=0))
     for label, cells in grid.rows:
         shown = []
         for cell in cells:
