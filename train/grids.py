@@ -52,7 +52,8 @@ def show(grid: Grid) -> None:
     table = _rich(grid)
     if least(table) > console.width:
         table = min(table, _rich(grid.transposed()), key=least)
-    Console(width=max(console.width, least(table))).print(table)
+    widest = Measurement.get(console, console.options.update_width(10_000), table).maximum
+    Console(width=max(console.width, min(widest, least(table) + 40))).print(table)
     for note in grid.notes:
         console.print(note, style="dim", markup=False, highlight=False)
 

@@ -22,6 +22,8 @@ from mixset.partials import write_atomically
 from .plan import Plan, Task
 
 PROGRAMS = {"pixmix": "pixmix.train.cli", "mixset": "mixset.generate.cli"}
+KINDS = ("sets", "runs", "suites", "measures")
+"""In the order in which tasks that could start do: what others wait for comes first."""
 EVERY = 0.2
 """Seconds from one look at the processes to the next."""
 
@@ -99,7 +101,7 @@ class _Running:
 
 class _Runner:
     def __init__(self, tasks: Sequence[Task], root: Path, devices: Sequence[str]) -> None:
-        self.tasks, self.root = list(tasks), root
+        self.tasks, self.root = sorted(tasks, key=lambda task: KINDS.index(task.name.partition("/")[0])), root
         self.slots = _slots(devices)
         self.running: dict[int, _Running] = {}
         self.failed: dict[str, str] = {}
