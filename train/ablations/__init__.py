@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .config import AblateConfig
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 __all__ = ["AblateConfig", "ablate"]
 
@@ -43,6 +46,7 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     from .runner import carry_out
 
     check_writable(config.folder)
+    _check_frost(config, plan)
     devices = [str(choose_device(device)) for device in config.devices]
     failed = carry_out(plan, mine, config.folder, devices)
     found = results(config, plan, failed)
@@ -54,3 +58,14 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     write_atomically(path.with_suffix(".csv"), numbers(found).encode())
     grids.show(grid(found))
     return found
+
+
+def _check_frost(config: AblateConfig, plan: Plan) -> None:
+    """C has frost, whose photographs the user brings: that they lack is said before hours of training."""
+    from pixmix.corruptions.frost import find_frost
+
+    from .runner import is_done
+
+    task = plan.tasks.get("suites/c")
+    if task is not None and not is_done(task, config.folder):
+        find_frost(config.frost)

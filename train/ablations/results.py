@@ -120,10 +120,12 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
             "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
         )
     found += config.paper.notes
+    troubles: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for problem in row["problems"]:
-            seed = "" if problem["seed"] is None else f", seed {problem['seed']}"
-            found.append(f"{row['label']}{seed}: {problem['state']}, {problem['why']}")
+            seed = "" if problem["seed"] is None else f" (seed {problem['seed']})"
+            troubles.setdefault((problem["state"], problem["why"]), []).append(row["label"] + seed)
+    found += [f"{', '.join(names)}: {state}, {why}" for (state, why), names in troubles.items()]
     return found
 
 
