@@ -92,6 +92,8 @@ class AblateConfig:
     """ImageNet-R; without it its columns stay empty."""
     ood: Path | None = None
     """A folder of out-of-distribution sets; without it the three synthetic ones."""
+    partial: bool = False
+    """Leave out what is missing in these sets, and say so, in place of refusing them."""
     frost: Path | None = None
     """A folder with ImageNet-C's photographs of frost, where the package that has them is not installed."""
 

@@ -233,6 +233,8 @@ class _Planner:
         command = ["pixmix", "evaluate", str(self.root / run), "--suite", *self.suites]
         for name, path in folders.items():
             command += [f"--{name}", str(path)]
+        if self.config.partial:
+            command.append("--partial")
         if self.config.eval_batch_size != EVALUATED_AT_ONCE:
             command += ["--batch-size", str(self.config.eval_batch_size)]
         name = run.replace("runs/", "measures/")
