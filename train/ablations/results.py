@@ -57,7 +57,8 @@ def _data(config: AblateConfig) -> str:
     table = config.paper
     if config.dataset in (None, table.dataset):
         return table.data
-    return f"{config.folder_name} in place of {table.data}"
+    # The paper has no table of all families, so there is nothing that the data stands in for.
+    return config.folder_name + ("" if config.table == "mixing-sets" else f" in place of {table.data}")
 
 
 def _shown(value: float) -> float:
