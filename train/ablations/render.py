@@ -62,8 +62,10 @@ LAYOUTS: dict[str, Callable[[Results], Grid]] = {"rows": _rows, "outliers": _out
 def _grid(
     results: Results, headings: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], notes: Sequence[str] = ()
 ) -> Grid:
-    below = "below ours the paper's number and the difference; bold: the best"
-    return Grid(results["title"], headings, rows, [below, *notes, *results["notes"]])
+    told = ["bold: the best"]
+    if any(cell["paper"] is not None for row in results["rows"] for cell in row["cells"]):
+        told = ["below ours the paper's number and the difference; bold: the best"]
+    return Grid(results["title"], headings, rows, [*told, *notes, *results["notes"]])
 
 
 def _cell(row: dict[str, Any], place: int) -> Cell:
