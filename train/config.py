@@ -131,8 +131,8 @@ class TrainConfig(MethodSettings):
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
     compile: bool = False
-    """Compile the network (torch.compile): a minute at the start, then faster steps where the GPU and not the host is what
-    is waited for; small networks gain nothing."""
+    """Compile the network (torch.compile): a minute at the start, then faster steps where the GPU takes the time, not
+    the host; small networks gain nothing."""
     threads: int | None = None
     """CPU threads of torch; by default torch's choice. Equal weights after --resume need an equal number."""
 

@@ -1,0 +1,178 @@
+"""What a table needs: the right commands in the right order, shared where they are the same."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mixset.errors import InputError
+from pixmix.train.ablations.config import AblateConfig
+from pixmix.train.ablations.plan import Plan, make_plan, scaled
+from pixmix.train.ablations.tables import TABLES
+from pixmix.train.cli import _option
+from pixmix.train.config import TrainConfig, recipe
+
+FOLDER = {"dataset": "folder:flowers"}
+GIVEN = {"outliers": Path("outliers"), "copies": Path("copies")}
+
+
+def plan_of(table: str, **options: Any) -> Plan:
+    if TABLES[table].dataset is None:
+        options = FOLDER | options
+    return make_plan(AblateConfig(table=table, out=Path("out"), **options))
+
+
+def training(plan: Plan, name: str) -> TrainConfig:
+    """The run's config as `pixmix train` understands the command."""
+    from mixset.console import parse
+
+    arguments = list(plan.tasks[name].command[2:])
+    return parse(TrainConfig, "pixmix train", arguments, default=recipe(_option(arguments, "--recipe") or "cifar"))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_row_is_planned_and_every_need_is_met(name: str) -> None:
+    plan = plan_of(name, **GIVEN)
+    assert [cell.row for cell in plan.cells] == list(TABLES[name].rows)
+    assert not plan.left_out
+    for cell in plan.cells:
+        order = [task.name for task in plan.needed(cell.task)]
+        assert order[-1] == cell.task
+        for task in plan.needed(cell.task):
+            assert all(order.index(need) < order.index(task.name) for need in task.needs)
+            if task.name.startswith("runs/"):
+                config = training(plan, task.name)
+                assert (config.seed, config.resume, config.folder) == (0, True, Path("out") / task.name)
+
+
+def test_the_sets_are_made_on_the_way() -> None:
+    plan = plan_of("1", seeds=(3, 4))
+    fvis = plan.tasks["sets/fvis"]
+    assert fvis.needs == ("runs/baseline-s3",)  # Table 1 has no baseline of its own
+    assert fvis.command[:6] == ("mixset", "make", "fvis", "--network", "run:out/runs/baseline-s3", "--count")
+    for seed in (3, 4):
+        run = plan.tasks[f"runs/mix-aug-s{seed}"]
+        assert run.needs == ("sets/fractals", "sets/fvis")
+        config = training(plan, run.name)
+        assert config.mixing_set == ("out/sets/fractals", "out/sets/fvis")
+        assert (config.method, config.seed) == ("mix-aug", seed)
+        for alone in ("mix-input", "iterative"):
+            assert plan.tasks[f"runs/{alone}-s{seed}"].needs == ()
+    measures = plan.tasks["measures/pixmix-s4"]
+    assert measures.needs == ("runs/pixmix-s4", "suites/c", "suites/p")  # Table 1 has no C̄
+    assert shlex.join(plan.tasks["suites/c"].command) == "pixmix corrupt cifar100 out/suites/c --suite c"
+
+
+def test_equal_cells_are_one_run() -> None:
+    """PixMix of Table 1, the last row of Table 6 and the corner of Table 10."""
+    six = plan_of("6", dataset="cifar100", recipe="cifar")
+    runs = {cell.row: cell.run for cell in (*six.cells, *plan_of("10").cells)}
+    assert runs["fractals+fvis"] == runs["k4-beta3"] == Path("out/runs/pixmix-s0")
+    assert len(set(runs.values())) == len(runs) - 1
+    ten = plan_of("10")
+    for task in (f"runs/{run.name}" for run in (runs["k4-beta3"],)):
+        assert ten.tasks[task].parts == plan_of("1").tasks[task].parts
+    config = training(ten, "runs/pixmix-k2-beta5-s0")
+    assert (config.mix.k, config.mix.beta, config.mix.aug_severity) == (2, 5, 3)
+
+
+def test_a_set_of_ones_own_takes_the_place_of_those_that_are_made() -> None:
+    plan = plan_of("3", mixing_set=("mine", "fractals"), weights=(0.8, 0.2), rows=("pixmix", "cutout"))
+    assert not any(name.startswith("sets/") for name in plan.tasks)
+    config = training(plan, "runs/pixmix-s0")
+    assert (config.mixing_set, config.weights) == (("mine", "fractals"), (0.8, 0.2))
+
+
+def test_folders_are_rows_of_the_comparison_of_sets() -> None:
+    plan = plan_of("mixing-sets", mixing_set=("there/photographs",))
+    rows = [cell.row for cell in plan.cells]
+    assert rows[-1] == "photographs" and {"deadleaves", "julia", "plasma", "spectrum"} < set(rows)
+    assert training(plan, "runs/pixmix-photographs-s0").mixing_set == ("there/photographs",)
+    assert training(plan, "runs/pixmix-julia-s0").mixing_set == ("out/sets/julia",)
+
+
+def test_rows_that_lack_something_are_left_out() -> None:
+    plan = plan_of("3")
+    assert plan.left_out == {"oe": "needs --outliers PATH"}
+    assert plan_of("5").left_out == {"sin": "needs --copies PATH"}
+    assert [cell.row for cell in plan_of("3", rows=("oe", "pixmix")).cells] == ["pixmix"]
+
+
+def test_official_sets_are_taken_as_they_are() -> None:
+    plan = plan_of("4", rows=("baseline",), c=Path("CIFAR-10-C"), ood=Path("OOD"), partial=True, test_subset=500)
+    command = shlex.join(plan.tasks["measures/baseline-s0"].command)
+    assert "--c CIFAR-10-C" in command and "--ood OOD" in command and "--partial" in command
+    assert "suites/c" not in plan.tasks
+    assert plan.tasks["suites/cbar"].command[-2:] == ("--test-subset", "500")
+    assert plan.tasks["measures/baseline-s0"].parts["c"] == ("CIFAR-10-C",)
+
+
+def test_renditions_are_measured_where_they_are() -> None:
+    without, with_them = plan_of("6", rows=("baseline",)), plan_of("6", rows=("baseline",), r=Path("imagenet-r"))
+    assert "r" not in without.tasks["measures/baseline-s0"].parts
+    assert with_them.tasks["measures/baseline-s0"].parts["r"] == ("imagenet-r",)
+
+
+def test_settings_of_training_reach_every_run() -> None:
+    given = {"network": "wrn-16-2", "epochs": 7, "batch_size": 64, "lr": 0.2, "dropout": 0.0, "subset": 1000}
+    plan = plan_of("1", **given, test_subset=200, workers=1)
+    for name in plan.tasks:
+        if name.startswith("runs/"):
+            config = training(plan, name)
+            assert {**given, "test_subset": 200, "workers": 1}.items() <= vars(config).items()
+
+
+def test_what_does_not_change_a_run_does_not_make_it_another() -> None:
+    one, other = plan_of("1"), plan_of("1", workers=7, eval_batch_size=100, data=Path("elsewhere"))
+    for name, task in one.tasks.items():
+        assert other.tasks[name].parts == task.parts
+    moved = make_plan(AblateConfig(table="1", out=Path("/there/out")))
+    assert {name: task.parts for name, task in moved.tasks.items()} == {
+        name: task.parts for name, task in one.tasks.items()
+    }
+    assert plan_of("1", epochs=3).tasks["runs/pixmix-s0"].parts != one.tasks["runs/pixmix-s0"].parts
+
+
+def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
+    assert scaled(AblateConfig(table="1")) == []
+    assert scaled(AblateConfig(table="6", dataset="folder:flowers")) == []
+    small = AblateConfig(
+        table="6",
+        dataset="folder:flowers",
+        recipe="quick",
+        epochs=1,
+        subset=500,
+        test_subset=100,
+        fractals=64,
+        fvis=1,
+        size=48,
+    )
+    told = ["wrn-16-1", "1 epoch", "64 pictures a step", "500 training pictures", "100 test pictures"]
+    assert scaled(small) == [*told, "48 px", "64 fractals", "1 visualisation"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"table": "14"}, "TABLE 14: unknown; there are 1, 2, 3"),
+        ({"table": "5"}, "TABLE 5: is about ImageNet; give --dataset folder:PATH"),
+        ({"table": "1", "rows": ("pixmax",)}, "--rows pixmax: unknown; table 1 has pixmix, mix-input"),
+        ({"table": "1", "recipe": "slow"}, "--recipe slow: unknown; the recipes are cifar"),
+        ({"table": "1", "seeds": ()}, "--seeds: give at least one"),
+        ({"table": "1", "seeds": (1, 1)}, "--seeds: give at least one, and each once"),
+        ({"table": "6", "mixing_set": ("mine",), **FOLDER}, "--mixing-set: table 6 compares sets that are made"),
+        ({"table": "1", "mixing_set": ("a",), "weights": (1.0, 2.0)}, "--weights has 2 numbers for 1 mixing sets"),
+        ({"table": "1", "fvis": 0}, "--fvis 0: must be at least 1"),
+        ({"table": "1", "epochs": 0}, "--epochs 0: must be at least 1"),
+        ({"table": "1", "devices": ()}, "--devices: name at least one"),
+        ({"table": "1", "part": "3/2"}, "--part 3/2: must be i/n with i from 1 to n"),
+        ({"table": "1", "part": "half"}, "--part half: must be i/n"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        AblateConfig(**options)
+    assert str(caught.value).startswith(message)
