@@ -1,0 +1,82 @@
+"""`pixmix ablate` end to end: a small table with a row that fails, in parts, and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+OURS = Path(sys.executable).parent / "pixmix"
+
+
+def pixmix(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([OURS, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def frost(tmp_path: Path) -> Path:
+    """Five photographs, of nothing."""
+    folder = tmp_path / "frost"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"):
+        Image.fromarray(random.integers(0, 256, (90, 90, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+def words(colours: Path, mixing_folder: Path, frost: Path, out: Path) -> list[object]:
+    return [
+        *("ablate", 10, "--dataset", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"),
+        *("--epochs", 1, "--batch-size", 8, "--test-subset", 9, "--workers", 0, "--mixing-set", mixing_folder),
+        *("--frost", frost, "--devices", "cpu", "--out", out, "--rows", "k4-beta3", "oe"),
+        *("--outliers", colours / "absent"),
+    ]
+
+
+def test_a_table_from_its_commands_to_its_numbers(
+    colours: Path, mixing_folder: Path, frost: Path, tmp_path: Path
+) -> None:
+    arguments = words(colours, mixing_folder, frost, tmp_path / "out")
+    planned = pixmix(*arguments, "--plan")
+    assert planned.returncode == 0 and not (tmp_path / "out").exists()
+    commands = planned.stdout.splitlines()
+    assert [line.split()[:2] for line in commands] == [
+        *(["pixmix", "train"], ["pixmix", "corrupt"], ["pixmix", "evaluate"]),
+        *(["pixmix", "train"], ["pixmix", "evaluate"]),
+    ]
+    first = pixmix(*arguments, "--part", "2/2")  # the row that fails
+    assert first.returncode == 1
+    assert "runs/oe-s0: FAILED (error: " in first.stderr
+    table = json.loads((tmp_path / "out" / "table-10.json").read_text())
+    assert [row["problems"][0]["state"] for row in table["rows"]] == ["missing", "failed"]
+    second = pixmix(*arguments)
+    assert second.returncode == 1
+    assert "suites/c: started" not in second.stderr  # the other part has made it
+    table = json.loads((tmp_path / "out" / "table-10.json").read_text())
+    assert table["title"].startswith("Table 10: Hyperparameters k and β on colours in place of CIFAR-100; scaled: wrn-")
+    good, failed = table["rows"]
+    metrics = json.loads((tmp_path / "out" / "runs" / "pixmix-s0" / "metrics.json").read_text())
+    assert [cell["mean"] for cell in good["cells"]] == [
+        100 * metrics["clean"]["error"]["value"],
+        100 * metrics["c"]["mce"]["value"],
+    ]
+    assert metrics["c"]["mce"]["n"] == 9
+    assert failed["problems"][0]["state"] == "failed" and "absent" in failed["problems"][0]["why"]
+    assert "OE (seed 0): failed" in second.stdout
+    for suffix in (".md", ".tex", ".csv"):
+        assert (tmp_path / "out" / f"table-10{suffix}").stat().st_size > 100
+    other = pixmix(*arguments, "--epochs", 2)
+    assert other.returncode == 2
+    assert "holds runs/pixmix-s0 made with" in other.stderr and "another --out" in other.stderr
+
+
+def test_frost_is_missed_before_training(colours: Path, mixing_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    done = pixmix(*words(colours, mixing_folder, tmp_path / "none", tmp_path / "out"))
+    assert (done.returncode, done.stderr.startswith("error: frost: ")) == (2, True)
+    assert not (tmp_path / "out" / "runs").exists()
