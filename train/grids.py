@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
+
 from mixset.errors import InputError
 from mixset.partials import write_atomically
 
@@ -31,6 +33,8 @@ class Grid:
     headings: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
     notes: Sequence[str] = ()
+    corner: str = ""
+    """What the rows are."""
 
     def transposed(self) -> Grid:
         """With a row for each column."""
@@ -40,22 +44,29 @@ class Grid:
 
 
 def show(grid: Grid) -> None:
-    """Print to the terminal; a table that is too wide for it stands upright, and nothing is cut off."""
+    """Print to the terminal; a table that is too wide for it is turned if that helps, and nothing is cut off."""
     from rich.console import Console
-    from rich.measure import Measurement
 
     console = Console()
-
-    def least(table: Any) -> int:
-        return Measurement.get(console, console.options.update_width(10_000), table).minimum
-
-    table = _rich(grid)
-    if least(table) > console.width:
-        table = min(table, _rich(grid.transposed()), key=least)
-    widest = Measurement.get(console, console.options.update_width(10_000), table).maximum
-    Console(width=max(console.width, min(widest, least(table) + 40))).print(table)
+    if _least(grid) > console.width:
+        grid = min(grid, grid.transposed(), key=_least)
+    Console(width=max(console.width, _least(grid))).print(_rich(grid))
     for note in grid.notes:
         console.print(note, style="dim", markup=False, highlight=False)
+
+
+def _least(grid: Grid) -> int:
+    """Columns of a terminal that hold the labels and the cells, with the headings broken as they need."""
+    label = max((cell_len(label) for label, _ in grid.rows), default=0)
+    return 2 + sum(3 + width for width in (label, *_widths(grid)))
+
+
+def _widths(grid: Grid) -> list[int]:
+    """Of each column the longest line in a cell."""
+    return [
+        max((cell_len(text) for _, cells in grid.rows for text in (cells[place].text, cells[place].below)), default=0)
+        for place in range(len(grid.headings))
+    ]
 
 
 def _rich(grid: Grid) -> Any:
@@ -63,12 +74,10 @@ def _rich(grid: Grid) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(grid.title), title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=escape(grid.title) or None, title_justify="left", box=SIMPLE_HEAD)
     table.add_column(no_wrap=True)
-    for place, heading in enumerate(grid.headings):
-        # Cells stay whole; headings are broken.
-        texts = [text for _, cells in grid.rows for text in (cells[place].text, cells[place].below)]
-        table.add_column(escape(heading), justify="right", min_width=max(map(len, texts), default=0))
+    for heading, width in zip(grid.headings, _widths(grid), strict=True):
+        table.add_column(escape(heading), justify="right", overflow="fold", min_width=width)
     for label, cells in grid.rows:
         shown = []
         for cell in cells:
@@ -81,7 +90,7 @@ def _rich(grid: Grid) -> Any:
 def markdown(grid: Grid) -> str:
     """A pipe table, best in bold; a second line follows a <br>."""
     lines = [f"**{_pipes(grid.title)}**", ""] if grid.title else []
-    lines.append("| | " + " | ".join(map(_pipes, grid.headings)) + " |")
+    lines.append(f"| {grid.corner} | " + " | ".join(map(_pipes, grid.headings)) + " |")
     lines.append("|---" + "|---:" * len(grid.headings) + "|")
     for label, cells in grid.rows:
         shown = []
@@ -110,10 +119,12 @@ def latex(grid: Grid) -> str:
     lines = [
         r"% \usepackage{booktabs,makecell}",
         r"\begin{table}",
-        rf"\caption{{{_tex(grid.title)}}}",
+        *([rf"\caption{{{_tex(grid.title)}}}"] if grid.title else []),
         r"\begin{tabular}{l" + "r" * len(grid.headings) + "}",
         r"\toprule",
-        " & " + " & ".join(rf"\makecell[r]{{{_tex(heading)}}}" for heading in grid.headings) + r" \\",
+        f"{_tex(grid.corner)} & "
+        + " & ".join(rf"\makecell[r]{{{_tex(heading)}}}" for heading in grid.headings)
+        + r" \\",
         r"\midrule",
     ]
     for label, cells in grid.rows:
@@ -136,7 +147,7 @@ def comma_separated(grid: Grid) -> str:
     """A line for each row, the first lines of the cells alone."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["", *grid.headings])
+    writer.writerow([grid.corner, *grid.headings])
     for label, cells in grid.rows:
         writer.writerow([label, *(cell.text for cell in cells)])
     return out.getvalue()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .grids import Cell, Grid, show
 from .run_folder import RunFolder, read_json
 
 
@@ -92,32 +93,20 @@ def heading(column: Column) -> str:
     return f"{column.title} {'↑' if column.higher_is_better else '↓'}"
 
 
+def as_grid(folders: Sequence[Path]) -> Grid:
+    """The table of some runs for printing and writing, a run a line."""
+    table = make_table(read_runs(folders))
+    rows = [
+        (name, [Cell(text, mark) for text, mark in cells])
+        for name, cells in zip(table.names, table.cells(), strict=True)
+    ]
+    told = "in per cent but for mT5D; ↓ lower is better, ↑ higher" + ("; bold: the best" if len(folders) > 1 else "")
+    return Grid("", list(map(heading, table.columns)), rows, [told], corner="run")
+
+
 def print_table(folders: Sequence[Path]) -> None:
     """Print the table, a measure a line and the best in bold: runs are fewer than measures, and terminals narrow."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    table = make_table(read_runs(folders))
-    caption = "in per cent but for mT5D; ↓ lower is better, ↑ higher" + ("; bold: the best" if len(folders) > 1 else "")
-    shown = RichTable(caption=caption, box=SIMPLE_HEAD)
-    shown.add_column(no_wrap=True)
-    for name in table.names:
-        shown.add_column(escape(name), justify="right", overflow="fold")
-    for column, cells in zip(table.columns, zip(*table.cells(), strict=True), strict=True):
-        shown.add_row(heading(column), *(f"[bold]{text}[/bold]" if mark else text for text, mark in cells))
-    Console().print(shown)
-
-
-def markdown(folders: Sequence[Path]) -> str:
-    """The table in Markdown, a run a line."""
-    table = make_table(read_runs(folders))
-    head = "| run | " + " | ".join(map(heading, table.columns)) + " |"
-    lines = [head, "|---" * (len(table.columns) + 1) + "|"]
-    for name, cells in zip(table.names, table.cells(), strict=True):
-        lines.append(f"| {name} | " + " | ".join(f"**{text}**" if mark else text for text, mark in cells) + " |")
-    return "\n".join(lines)
+    show(as_grid(folders).transposed())
 
 
 def _value(metrics: dict[str, Any], column: Column) -> float | None:

@@ -19,10 +19,11 @@ from rich.cells import cell_len
 from mixset.errors import InputError
 from pixmix.train.config import recipe
 from pixmix.train.figures import show
+from pixmix.train.grids import markdown
 from pixmix.train.report import ReportConfig, report
 from pixmix.train.run_folder import RunFolder
 from pixmix.train.show import ShowConfig
-from pixmix.train.table import COLUMNS, heading, make_table, markdown, print_table
+from pixmix.train.table import COLUMNS, as_grid, heading, make_table, print_table
 
 
 def made_up_run(folder: Path, error: float) -> Path:
@@ -89,7 +90,7 @@ def test_the_table_marks_the_best_and_leaves_gaps(tmp_path: Path) -> None:
     runs = [made_up_run(tmp_path / "one", 0.25), made_up_run(tmp_path / "two", 0.125)]
     metrics = json.loads((runs[1] / "metrics.json").read_text())
     (runs[1] / "metrics.json").write_text(json.dumps({**metrics, "p": {"mt5d": {"value": 2.3456}}}))
-    lines = markdown(runs).splitlines()
+    lines = markdown(as_grid(runs)).splitlines()
     assert lines[0] == "| run | Clean error ↓ | mT5D ↓ | RMS ↓ | RMS ref. ↓ | AUROC ↑ | AUPR ↑ |"
     assert lines[2] == "| one | 25.0 | – | 12.5 | 6.2 | 75.0 | 50.0 |"
     assert lines[3] == "| two | **12.5** | 2.35 | **6.2** | **3.1** | **87.5** | 50.0 |"
