@@ -10,8 +10,9 @@ import pytest
 
 from mixset.errors import InputError
 from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.ablations.plan import Plan, make_plan, scaled
+from pixmix.train.ablations.plan import Plan, make_plan
 from pixmix.train.ablations.tables import TABLES
+from pixmix.train.ablations.titles import scaled
 from pixmix.train.cli import _option
 from pixmix.train.config import TrainConfig, recipe
 
@@ -165,6 +166,7 @@ def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
         ({"table": "1", "seeds": (1, 1)}, "--seeds: give at least one, and each once"),
         ({"table": "6", "mixing_set": ("mine",), **FOLDER}, "--mixing-set: table 6 compares sets that are made"),
         ({"table": "1", "mixing_set": ("a",), "weights": (1.0, 2.0)}, "--weights has 2 numbers for 1 mixing sets"),
+        ({"table": "mixing-sets", "mixing_set": ("a/x", "b/x")}, "--mixing-set: two of the folders have the same name"),
         ({"table": "1", "fvis": 0}, "--fvis 0: must be at least 1"),
         ({"table": "1", "epochs": 0}, "--epochs 0: must be at least 1"),
         ({"table": "1", "devices": ()}, "--devices: name at least one"),

@@ -128,6 +128,8 @@ class AblateConfig:
             raise InputError("--seeds: give at least one, and each once")
         if self.table == "6" and self.mixing_set:
             raise InputError("--mixing-set: table 6 compares sets that are made on the way; try `ablate mixing-sets`")
+        if self.table == "mixing-sets" and len(self.own_sets) < len(self.mixing_set):
+            raise InputError("--mixing-set: two of the folders have the same name, and rows are named by it")
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
         for name, least in (("fractals", 1), ("fvis", 1), ("eval_batch_size", 1), ("epochs", 1), ("workers", 0)):

@@ -9,8 +9,9 @@ from typing import Any
 from ..run_folder import read_json, versions
 from .config import AblateConfig
 from .measures import Measure
-from .plan import Plan, rows_of, scaled
+from .plan import Plan, rows_of
 from .runner import is_done, log_of
+from .titles import title
 
 SCHEMA = "pixmix-table/1"
 
@@ -30,11 +31,10 @@ def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[st
         for row in rows:
             cell = row["cells"][place]
             cell["best"] = best is not None and cell["mean"] is not None and _shown(cell["mean"]) == _shown(best)
-    changes = scaled(config)
     return {
         "schema": SCHEMA,
         "table": table.name,
-        "title": f"{table.title} on {_data(config)}" + (f"; scaled: {', '.join(changes)}" if changes else ""),
+        "title": title(config),
         "layout": table.layout,
         "columns": [
             {
@@ -51,14 +51,6 @@ def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[st
         "notes": _notes(config, plan, rows),
         "versions": versions(),
     }
-
-
-def _data(config: AblateConfig) -> str:
-    table = config.paper
-    if config.dataset in (None, table.dataset):
-        return table.data
-    # The paper has no table of all families, so there is nothing that the data stands in for.
-    return config.folder_name + ("" if config.table == "mixing-sets" else f" in place of {table.data}")
 
 
 def _shown(value: float) -> float:
