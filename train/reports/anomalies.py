@@ -1,0 +1,154 @@
+"""Anomaly detection: AUROC by outlier set, ROC curves, and how the scores of both kinds of pictures are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_curve
+
+from mixset.errors import InputError
+from pixmix.measures.anomalies import auroc, labelled, msp
+
+from .page import Section, details, names_of, panels, paragraph, table
+from .runs import Run
+from .svg import Axis, Panel, axis, style_of
+
+SMALL = (200, 160)
+BINS = 20
+CORNERS = 160
+"""Of a ROC curve, at most: as many as can be seen."""
+UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def anomalies(runs: Sequence[Run]) -> Section:
+    """How well each run's confidence tells its own pictures from outliers."""
+    measured = [run for run in runs if _sets(run)]
+    if not measured:
+        return Section("anomalies", "Anomaly detection", "")
+    names = list(dict.fromkeys(name for run in measured for name in _sets(run)))
+    scores, missing = _scores(measured, names)
+    drawn = [name for name in names if any((run.name, name) in scores for run in measured)]
+    body = (
+        paragraph(
+            "The anomaly score is minus the largest softmax probability: the less sure a network is of its answer, the "
+            "more anomalous the picture. AUROC is the share of pairs of an outlier and a test picture in which the "
+            "outlier has the higher score; 50 is chance, 100 perfect."
+        )
+        + _table(measured, names)
+        + "".join(
+            details(f"<b>{escape(name)}</b>", _figures(runs, name, scores), opened=place < 3)
+            for place, name in enumerate(drawn)
+        )
+        + "".join(paragraph(f"No curves of {names_of(some)}: {escape(reason)}.") for reason, some in missing.items())
+    )
+    return Section("anomalies", "Anomaly detection", body)
+
+
+def _sets(run: Run) -> list[str]:
+    return [name for name, entry in run.entry("anomalies").items() if name != "mean" and "auroc" in (entry or {})]
+
+
+def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
+    rows = []
+    for name in (*names, "mean"):
+        values = [run.value("anomalies", name, "auroc") for run in runs]
+        best = max((round(100 * value, 1) for value in values if value is not None), default=None)
+        cells = []
+        for run, value in zip(runs, values, strict=True):
+            if value is None:
+                cells.append('<td class="none">–</td>')
+                continue
+            entry = run.entry("anomalies", name)
+            more = ", ".join(
+                f"{title} {100 * entry[key]['value']:.1f}"
+                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"))
+                if key in entry
+            )
+            style = ' class="best"' if len(runs) > 1 and round(100 * value, 1) == best else ""
+            cells.append(f"<td{style}>{100 * value:.1f}<small>{more}</small></td>")
+        rows.append((escape(name), cells))
+    return table(["AUROC, per cent ↑", *(escape(run.name) for run in runs)], rows)
+
+
+Scores = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+"""(Run, outlier set) → anomaly scores of the test pictures and of the outliers."""
+
+
+def _scores(runs: Sequence[Run], names: Sequence[str]) -> tuple[Scores, dict[str, list[str]]]:
+    """The scores that kept logits give, and the runs for which some are lacking by the reason."""
+    found: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
+    missing: dict[str, list[str]] = {}
+    for run in runs:
+        clean = run.logits("clean")
+        for name in names:
+            about = run.entry("anomalies", name, "auroc")
+            if not about:
+                continue
+            pair = _pair(run, name, clean, about)
+            if isinstance(pair, str):
+                if run.name not in missing.setdefault(pair, []):
+                    missing[pair].append(run.name)
+            else:
+                found[run.name, name] = pair
+    return found, missing
+
+
+def _pair(
+    run: Run, name: str, clean: np.ndarray | str, about: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray] | str:
+    """Scores of the test pictures and of one set's, or why there are none."""
+    if isinstance(clean, str):
+        return clean
+    there = [run.logits(f"{kind}_{name}") for kind in ("outliers", "ood")]
+    outliers = next((logits for logits in there if isinstance(logits, np.ndarray)), there[-1])
+    if isinstance(outliers, str):
+        return outliers
+    if (len(clean), len(outliers)) != (about.get("n"), about.get("n_ood")):
+        return f"the logits of {name} in its folder are of another measurement"
+    try:
+        pair = msp(clean), msp(outliers)
+        auroc(*pair)
+    except InputError as error:
+        return f"logits of {name}: {error}"
+    return pair
+
+
+def _figures(runs: Sequence[Run], name: str, scores: Scores) -> str:
+    there = [(place, run.name) for place, run in enumerate(runs) if (run.name, name) in scores]
+    side = Axis("found, share of outliers", 0, 1, UNIT)
+    roc = Panel(f"ROC: {name}", Axis("false alarms, share of test pictures", 0, 1, UNIT), side)
+    roc.line([(0, 0), (1, 1)], "ideal", "chance")
+    shares = {run: _histograms(scores[run, name]) for _, run in there}
+    highest = max(share.max() for pair in shares.values() for share in pair)
+    spread = []
+    for place, run in there:
+        roc.line(_roc(scores[run, name]), style_of(place), f"{run}: AUROC {100 * auroc(*scores[run, name]):.1f} %")
+        panel = Panel(run, Axis("", 0, 1, (0.0, 0.5, 1.0)), axis("", 0, highest, ticks=3), size=SMALL)
+        edges = np.linspace(0, 1, BINS + 1).tolist()
+        known, anomalous = shares[run]
+        panel.steps(edges, known.tolist(), "known", "test pictures")
+        panel.steps(edges, anomalous.tolist(), style_of(place), f"outliers: {name}")
+        spread.append(panel)
+    caption = (
+        "Largest softmax probability, and the per cent of pictures that have it: test pictures in grey, outliers in "
+        "the run's colour. The less the two overlap, and the further left the outliers lie, the better."
+    )
+    return f'<div class="beside">{panels([roc])}{panels(spread, caption, small=True)}</div>\n'
+
+
+def _histograms(pair: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """Per cent of the pictures of each kind in equal bins of confidence, which is minus the score."""
+    return [100 * np.histogram(np.clip(-part, 0, 1), BINS, (0, 1))[0] / len(part) for part in pair]
+
+
+def _roc(pair: tuple[np.ndarray, np.ndarray]) -> list[tuple[float, float]]:
+    """The corners of a ROC curve; of many, those nearest to even steps along it."""
+    flagged, found, _ = roc_curve(*labelled(*pair))
+    if len(flagged) > CORNERS:
+        along = flagged + found
+        places = np.unique(np.searchsorted(along, np.linspace(0, 2, CORNERS)).clip(0, len(along) - 1))
+        flagged, found = flagged[places], found[places]
+    return list(zip(flagged.tolist(), found.tolist(), strict=True))

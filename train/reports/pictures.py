@@ -1,0 +1,63 @@
+"""The mixing sets, and pictures before and after each method, as the runs drew them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from mixset.errors import InputError
+
+from .page import Section, picture
+from .runs import Run
+
+WIDEST = 1280
+"""Pixels; a sheet is not shown any wider."""
+
+
+def pictures(runs: Sequence[Run]) -> Section:
+    """All the sheets there are; equal mixing sets once."""
+    return Section("pictures", "Pictures", "".join([*_mixing_sets(runs), *_methods(runs)]))
+
+
+def _mixing_sets(runs: Sequence[Run]) -> Iterable[str]:
+    sheets: dict[bytes, list[Run]] = {}
+    for run in runs:
+        file = run.folder.path / "mixing_set.png"
+        if file.exists():
+            sheets.setdefault(file.read_bytes(), []).append(run)
+    for some in sheets.values():
+        names = ", ".join(run.name for run in some)
+        caption = f"<b>Mixing set</b> of {escape(names)}, a sample."
+        yield _sheet(some[0].folder.path / "mixing_set.png", caption, f"Mixing set of {names}")
+
+
+def _methods(runs: Sequence[Run]) -> Iterable[str]:
+    for run in runs:
+        file = run.folder.path / "pictures.png"
+        if file.exists():
+            iterative = run.config is not None and "iterative" in run.config["method"].split("+")
+            before = ", before the first feature visualisations" if iterative else ""
+            words = f"training pictures in the first row, and below what the network sees in three epochs{before}"
+            yield _sheet(file, f"<b>{escape(run.name)}</b>: {words}.", f"{run.name}: {words}")
+        sheets = run.folder.sheets()
+        for place in sorted({0, len(sheets) // 2, len(sheets) - 1}) if sheets else ():
+            epoch = int(sheets[place].stem.partition("-")[2])
+            words = f"the feature visualisations that it mixes in after epoch {epoch}"
+            yield _sheet(sheets[place], f"<b>{escape(run.name)}</b>: {words}.", f"{run.name}: {words}")
+
+
+def _sheet(file: Path, caption: str, words: str) -> str:
+    """A sheet as WebP, a fifth of its PNG: ten runs are to fit on a page of a few megabytes."""
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{file}: damaged ({error}); delete it, and the page goes without") from None
+    image.thumbnail((WIDEST, 10 * WIDEST))
+    out = io.BytesIO()
+    image.save(out, "WebP", quality=82, method=4)
+    return picture("image/webp", out.getvalue(), image.size, caption, words)
