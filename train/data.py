@@ -63,9 +63,20 @@ def load_test(
     return classes, _first(test, subset, "--test-subset").loaded()
 
 
-def _named(name: str, size: int | None, folder: Path) -> TrainingData:
-    if name not in DATASETS:
+def check_name(name: str) -> None:
+    """InputError where there can be no training data of that name; reads no picture."""
+    if name.startswith("folder:"):
+        root = Path(name.removeprefix("folder:"))
+        for part in ("train", "test"):
+            if not (root / part).is_dir():
+                line = f"folder:{root}: has no folder {part}/; it needs train/ and test/ with a folder a class"
+                raise InputError(line)
+    elif name not in DATASETS:
         raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
+
+
+def _named(name: str, size: int | None, folder: Path) -> TrainingData:
+    check_name(name)
     return DATASETS[name](size or 32, folder)
 
 
@@ -152,9 +163,7 @@ def _resize(picture: Uint8, size: int) -> Uint8:
 
 
 def _folder(root: Path, size: int | None) -> TrainingData:
-    for part in ("train", "test"):
-        if not (root / part).is_dir():
-            raise InputError(f"folder:{root}: has no folder {part}/; it needs train/ and test/ with a folder a class")
+    check_name(f"folder:{root}")
     classes = tuple(_subfolders(root / "train"))
     if len(classes) < 2:
         raise InputError(f"folder:{root}: train/ has {len(classes)} class folders; it needs at least two")

@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixset.console import parse
+from mixset.errors import InputError
+from pixmix.train.ablations import AblateConfig, ablate
+
 OURS = Path(sys.executable).parent / "pixmix"
 
 
@@ -80,3 +84,25 @@ def test_frost_is_missed_before_training(colours: Path, mixing_folder: Path, tmp
     done = pixmix(*words(colours, mixing_folder, tmp_path / "none", tmp_path / "out"))
     assert (done.returncode, done.stderr.startswith("error: frost: ")) == (2, True)
     assert not (tmp_path / "out" / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["1", "--dataset", "nothing"], "DATASET nothing: unknown; use digits, cifar10"),
+        (["1", "--dataset", "folder:nowhere"], "folder:nowhere: has no folder train/"),
+        (["1", "--network", "wrn-3-3"], "--network wrn-3-3: depths are 10, 16"),
+        (["1", "--lr", "0"], "--lr 0.0: must be a number above zero"),
+        (["1", "--devices", "cuda:99"], "--device cuda:99: "),
+        (["1", "--out", "file"], "file: is no folder; choose another --out"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_runs(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    with pytest.raises(InputError) as caught:
+        ablate(parse(AblateConfig, "pixmix ablate", arguments))
+    assert str(caught.value).startswith(message)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

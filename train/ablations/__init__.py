@@ -39,15 +39,17 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     from mixset.partials import write_atomically
 
     from .. import grids
+    from ..data import check_name
     from ..processes import choose_device
     from ..run_folder import check_writable, write_json
     from .render import grid, numbers
     from .results import results
     from .runner import carry_out
 
+    check_name(config.dataset or config.paper.dataset or "")
     check_writable(config.folder)
-    _check_frost(config, plan)
     devices = [str(choose_device(device)) for device in config.devices]
+    _check_frost(config, plan)
     failed = carry_out(plan, mine, config.folder, devices)
     found = results(config, plan, failed)
     path = config.folder / f"table-{config.table}.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..commands import words
 from ..config import TrainConfig, recipe
+from ..networks import network_spec
 from .config import AblateConfig
 from .tables import ROWS, Row
 
@@ -112,6 +113,8 @@ class _Planner:
         """The run's config; its mixing set is added with the tasks that make it."""
         config = self.config
         start = recipe(config.recipe or config.paper.recipe)
+        network = config.network or (config.paper.network if config.recipe is None else start.network)
+        network_spec(network, classes=2)  # an unknown one is told before anything runs
         same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
         chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
         mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
@@ -122,7 +125,7 @@ class _Planner:
             start,
             **chosen,
             dataset=self.dataset,
-            network=config.network or (config.paper.network if config.recipe is None else start.network),
+            network=network,
             method=row.method,
             mix=replace(start.mix, **mix),
             outliers=config.outliers if "oe" in parts else None,

@@ -75,7 +75,8 @@ def _cell(row: dict[str, Any], place: int) -> Cell:
         states = [problem["state"] for problem in row["problems"]]
         return Cell("failed" if "failed" in states else states[0] if states else "–", below=paper)
     text = f"{cell['mean']:.1f}" + ("" if cell["std"] is None else f" ± {cell['std']:.1f}")
-    difference = "" if cell["difference"] is None else f" {cell['difference']:+.1f}".replace("-", "−")
+    # Plus zero, so that it is not −0.0.
+    difference = "" if cell["difference"] is None else f" {round(cell['difference'], 1) + 0.0:+.1f}".replace("-", "−")
     return Cell(text, cell["best"], paper + difference)
 
 

@@ -99,13 +99,15 @@ def _cell(config: AblateConfig, row: str, column: Measure, measured: list[dict[s
 
 def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list[str]:
     """What a reader has to know: forms, sources, what is missing."""
-    found = ["RMS and PGD error in the form of the paper's code, as the paper's numbers are"]
+    found = []
     suites = {column.suite for column in config.paper.columns}
+    if any("reference" in column.path[-1] for column in config.paper.columns):
+        found.append("RMS and PGD error in the form of the paper's code, as the paper's numbers are")
     names = {"c": "C", "cbar": "C̄", "p": "P"}
     made = [names[suite] for suite in names if suite in suites and getattr(config, suite) is None]
     if made:
         found.append(f"{', '.join(made)} made of the test pictures by `pixmix corrupt`, not the official pictures")
-    if "anomalies" in suites and config.paper.layout != "outliers":
+    if "anomalies" in suites:
         found.append(f"anomalies: {_outliers(rows)}")
     measured = [read_json(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
