@@ -30,13 +30,18 @@ def _show(arguments: list[str]) -> None:
 
 
 def _report(arguments: list[str]) -> None:
-    from .report import ReportConfig, report
+    from .report import ReportConfig
 
     config = parse(ReportConfig, "pixmix report", arguments)
-    from .table import print_table
+    from . import grids
+    from .report import report
+    from .table import as_grid, print_table
 
-    print_table(list(config.runs))
-    print(f"wrote {report(config)}")
+    runs = list(config.runs)
+    print_table(runs)
+    # The table alone, or the page.
+    written = grids.write(as_grid(runs), config.out) if config.out.suffix in grids.FORMATS else report(config)
+    print(f"wrote {written}")
 
 
 def _corrupt(arguments: list[str]) -> None:
@@ -66,6 +71,7 @@ def _ablate(arguments: list[str]) -> None:
     found = ablate(config)
     if found is not None:
         print(f"wrote {config.folder / f'table-{config.table}'}.json, .md, .tex and .csv")
+        print(f"a page about the runs: pixmix report {config.folder / 'runs'}/* --out {config.folder / 'report.html'}")
         if any(problem["state"] == "failed" for row in found["rows"] for problem in row["problems"]):
             sys.exit(1)
 
