@@ -57,7 +57,8 @@ def report(config: ReportConfig) -> Path:
         repeat.repeat(runs),
     ]
     data = " and ".join(sorted({str(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
-    title = f"How safe are these classifiers of {data or 'pictures'}?"
+    these = "are these classifiers" if len(runs) > 1 else "is this classifier"
+    title = f"How safe {these} of {data or 'pictures'}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(config.out, html.encode())
@@ -69,6 +70,6 @@ def _lead(runs: list[Run]) -> str:
     counts = sorted({run.entry("clean", "error").get("n", 0) for run in runs} - {0})
     of = f", measured on {' and '.join(f'{count:,}' for count in counts)} test pictures" if counts else ""
     methods = {run.name: str(run.metrics["method"]) for run in runs if "method" in run.metrics}
-    said = ", ".join(f"{escape(name)} ({escape(method)})" for name, method in methods.items() if method != name)
+    said = ", ".join(f"{escape(name)} ({escape(method)})" for name, method in methods.items() if method not in name)
     named = f" Methods: {said}." if said else ""
     return f"<p>{len(runs)} {'network' if len(runs) == 1 else 'networks'}{of}.{named}</p>"

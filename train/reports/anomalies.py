@@ -20,6 +20,10 @@ SMALL = (200, 160)
 BINS = 20
 CORNERS = 160
 """Of a ROC curve, at most: as many as can be seen."""
+HISTOGRAMS = (
+    "The histograms show the per cent of pictures by their largest softmax probability, from 0 to 1: test pictures in "
+    "grey, outliers in the run's colour. The less the two overlap, and the further left the outliers lie, the better."
+)
 UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -34,12 +38,13 @@ def anomalies(runs: Sequence[Run]) -> Section:
     body = (
         paragraph(
             "The anomaly score is minus the largest softmax probability: the less sure a network is of its answer, the "
-            "more anomalous the picture. AUROC is the share of pairs of an outlier and a test picture in which the "
+            "more anomalous the picture. AUROC is the per cent of pairs of an outlier and a test picture in which the "
             "outlier has the higher score; 50 is chance, 100 perfect."
         )
         + _table(measured, names)
+        + (paragraph(HISTOGRAMS) if drawn else "")
         + "".join(
-            details(f"<b>{escape(name)}</b>", _figures(runs, name, scores), opened=place < 3)
+            details(f"Outliers: <b>{escape(name)}</b>", _figures(runs, name, scores), opened=place < 3)
             for place, name in enumerate(drawn)
         )
         + "".join(paragraph(f"No curves of {names_of(some)}: {escape(reason)}.") for reason, some in missing.items())
@@ -62,7 +67,7 @@ def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
                 cells.append('<td class="none">–</td>')
                 continue
             entry = run.entry("anomalies", name)
-            more = ", ".join(
+            more = "<br>".join(
                 f"{title} {100 * entry[key]['value']:.1f}"
                 for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"))
                 if key in entry
@@ -70,7 +75,7 @@ def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
             style = ' class="best"' if len(runs) > 1 and round(100 * value, 1) == best else ""
             cells.append(f"<td{style}>{100 * value:.1f}<small>{more}</small></td>")
         rows.append((escape(name), cells))
-    return table(["AUROC, per cent ↑", *(escape(run.name) for run in runs)], rows)
+    return table(["AUROC ↑", *(escape(run.name) for run in runs)], rows)
 
 
 Scores = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
@@ -132,11 +137,7 @@ def _figures(runs: Sequence[Run], name: str, scores: Scores) -> str:
         panel.steps(edges, known.tolist(), "known", "test pictures")
         panel.steps(edges, anomalous.tolist(), style_of(place), f"outliers: {name}")
         spread.append(panel)
-    caption = (
-        "Largest softmax probability, and the per cent of pictures that have it: test pictures in grey, outliers in "
-        "the run's colour. The less the two overlap, and the further left the outliers lie, the better."
-    )
-    return f'<div class="beside">{panels([roc])}{panels(spread, caption, small=True)}</div>\n'
+    return f'<div class="detection">{panels([roc])}{panels(spread, style="many")}</div>\n'
 
 
 def _histograms(pair: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:

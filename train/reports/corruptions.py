@@ -12,6 +12,8 @@ from .runs import Run
 from .svg import Axis, Panel, axis, style_of
 
 SMALL = (200, 150)
+FEW = 4
+"""Runs whose table leaves room beside it."""
 SUITES = {"c": "Corruptions: C", "cbar": "Corruptions: C̄"}
 
 
@@ -31,13 +33,13 @@ def corruptions(runs: Sequence[Run], suite: str) -> Section:
             + _extra(found)
             + _where(runs, suite)
         )
-        + numbers(["", *measured], means)
-        + "<h3>From severity to severity</h3>\n"
+        + f'<div class="{"beside" if len(measured) <= FEW else "below"}">\n{numbers(["", *measured], means)}'
         + panels(
             _over_severities(runs, found, names),
             "Error in per cent over the severities, all on the same scale.",
-            small=True,
+            style="many",
         )
+        + "</div>\n"
         + details(
             "Every number: error in per cent by corruption and severity",
             f'<div class="tables">\n{"".join(_by_severity(run, found[run]) for run in measured)}</div>\n',
@@ -95,13 +97,16 @@ def perturbations(runs: Sequence[Run]) -> Section:
 
     body = (
         paragraph(
-            "Flip probability: the share of frames, in per cent, at which the answer differs from the one before (for "
-            "the noises: from the first)." + _extra(found) + _where(runs, "p")
+            "Flip probability is the share of frames, in per cent, at which the answer differs from that to the frame "
+            "before (for the noises: to the first); top-5 distance is how far the five likeliest classes move in rank."
+            + _extra(found)
+            + _where(runs, "p")
         )
+        + f'<div class="{"tables" if len(measured) <= FEW else "below"}">\n<div><h3>Flip probability</h3>\n'
         + numbers(["", *measured], rows(lambda entry: _percent(entry.get("value"))))
-        + "<h3>Top-5 distance</h3>\n"
-        + paragraph("How far the five likeliest classes move in rank from frame to frame.")
+        + "</div>\n<div><h3>Top-5 distance</h3>\n"
         + numbers(["", *measured], rows(lambda entry: entry.get("t5d", {}).get("value")), decimals=2)
+        + "</div>\n</div>\n"
     )
     return Section("p", "Perturbation sequences: P", body)
 

@@ -49,11 +49,11 @@ def paragraph(text: str) -> str:
     return f"<p>{text}</p>\n"
 
 
-def panels(drawn: Iterable[Panel], caption: str = "", *, small: bool = False) -> str:
-    """Plots side by side, as many as fit, and a caption in HTML below them."""
+def panels(drawn: Iterable[Panel], caption: str = "", *, style: str = "") -> str:
+    """Plots side by side, as many as fit, and a caption in HTML below them; style "four" or "many" for smaller ones."""
     plots = "\n".join(panel.svg() for panel in drawn)
     words = f"<figcaption>{caption}</figcaption>" if caption else ""
-    return f'<figure><div class="panels{" many" if small else ""}">\n{plots}\n</div>{words}</figure>\n'
+    return f'<figure><div class="panels {style}">\n{plots}\n</div>{words}</figure>\n'
 
 
 def picture(kind: str, content: bytes, size: tuple[int, int], caption: str, words: str) -> str:

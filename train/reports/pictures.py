@@ -20,7 +20,8 @@ WIDEST = 1280
 
 def pictures(runs: Sequence[Run]) -> Section:
     """All the sheets there are; equal mixing sets once."""
-    return Section("pictures", "Pictures", "".join([*_mixing_sets(runs), *_methods(runs)]))
+    sheets = "".join([*_mixing_sets(runs), *_methods(runs)])
+    return Section("pictures", "Pictures", f'<div class="sheets">\n{sheets}</div>\n' if sheets else "")
 
 
 def _mixing_sets(runs: Sequence[Run]) -> Iterable[str]:

@@ -29,6 +29,8 @@ SHOWN = (
 )
 """One form of each measure: a second form says nothing about safety that the first does not."""
 
+HIDES = 0.012
+"""Share of an axis: marks that lie closer are drawn below one another."""
 TRADED = (
     ("c", "mce"),
     ("adversaries", "pgd_error_corrected"),
@@ -93,15 +95,16 @@ def against_each_other(runs: Sequence[Run]) -> Section:
     """Each measure on an axis from the worst to the best of the runs, the better always on the right."""
     columns = {column.path: column for column in COLUMNS}
     rows = [row for path in SHOWN if path in columns and (row := _row(runs, columns[path])) is not None]
+    title = "The measures against each other" if len(runs) > 1 else "The measures at a glance"
     if len(rows) < 2:
-        return Section("profile", "The measures against each other", "")
+        return Section("profile", title, "")
     body = (
         paragraph(_explanation(runs, rows))
         + f'<div class="profile" role="img" aria-label="{escape(_in_words(runs, rows))}">\n'
         + "\n".join(_measure(row, runs) for row in rows)
-        + f"\n{_links(runs, rows)}</div>\n"
+        + (f"\n{_links(runs, rows)}</div>\n" if len(runs) > 1 else "\n</div>\n")
     )
-    return Section("profile", "The measures against each other", body + _trade_offs(runs))
+    return Section("profile", title, body + _trade_offs(runs))
 
 
 def _row(runs: Sequence[Run], column: Column) -> _Row | None:
@@ -140,14 +143,19 @@ def _explanation(runs: Sequence[Run], rows: Sequence[_Row]) -> str:
 
 
 def _measure(row: _Row, runs: Sequence[Run]) -> str:
-    decimals = row.column.decimals
-    marks = "".join(
-        f'<span class="mark {style_of(place)}" style="left:{100 * row.place(value):.1f}%" '
-        f'title="{escape(run.name)}: {value:.{decimals}f}"></span>'
-        for place, (run, value) in enumerate(zip(runs, row.values, strict=True))
-        if value is not None
-    )
-    small = "" if row.column.percent else "<small>no per cent</small>"
+    decimals, marks = row.column.decimals, ""
+    before: list[float] = []
+    for number, (run, value) in enumerate(zip(runs, row.values, strict=True)):
+        if value is None:
+            continue
+        place = row.place(value)
+        hidden = sum(abs(place - other) < HIDES for other in before)
+        before.append(place)
+        marks += (
+            f'<span class="mark {style_of(number)}" style="left:{100 * place:.1f}%;top:{4 * hidden}px" '
+            f'title="{escape(run.name)}: {value:.{decimals}f}"></span>'
+        )
+    small = "" if row.column.percent else "<small>not in per cent</small>"
     near = " near" if row.near else ""
     return (
         f'<div class="measure{near}"><span class="what">{heading(row.column)}{small}</span>'
@@ -190,7 +198,8 @@ def _trade_offs(runs: Sequence[Run]) -> str:
             continue
         across = [_span(run, ("clean", "error")) for _, run in both]
         along = [_span(run, column.path) for _, run in both]
-        panel = Panel(heading(column), _around(across, "clean error, per cent"), _around(along, "per cent"))
+        sides = _around(across, "clean error, per cent"), _around(along, "per cent")
+        panel = Panel(heading(column), *sides, size=(300, 230))
         for (place, run), x, y in zip(both, across, along, strict=True):
             name = f"{run.name}: clean error {x[1]:.1f}, {column.title} {y[1]:.1f}"
             panel.dot((x[1], y[1]), style_of(place), name, ((x[0], x[2]), (y[0], y[2])))
@@ -198,7 +207,7 @@ def _trade_offs(runs: Sequence[Run]) -> str:
     if not drawn:
         return ""
     caption = "What is paid in clean error, across, for each other measure; the bars are 95 % intervals."
-    return f"<h3>Against clean error</h3>\n{panels(drawn, caption)}"
+    return f"<h3>Against clean error</h3>\n{panels(drawn, caption, style='four')}"
 
 
 def _span(run: Run, path: tuple[str, ...]) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from mixset.errors import InputError
 from mixset.generate.families import FAMILIES, load
 
 from ..commands import command
+from ..evaluate import AttackSettings
 from ..run_folder import versions
 from .page import Section, paragraph, table
 from .runs import Run
@@ -35,8 +36,8 @@ def repeat(runs: Sequence[Run]) -> Section:
     body = f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>\n' if lines else ""
     if any(line.startswith("pixmix evaluate") for line in lines):
         body += paragraph(
-            "Name the folders of sets as you like. A model's --network, --mean and --std, --resize and the attack's "
-            "settings are not kept with an evaluation, so not shown."
+            "Name the folders of sets as you like. A model's --network, --mean and --std, and --resize, are not kept "
+            "with an evaluation, so not shown."
         )
     seeds = [(label, [_text(seed(run)) for run in runs]) for label, seed in SEEDS]
     body += "<h3>Seeds</h3>\n" + _words(runs, [row for row in seeds if set(row[1]) != {"–"}])
@@ -62,7 +63,22 @@ def _commands(run: Run) -> Iterable[str]:
         sets = {**folders, "r": "imagenet-r"}
         named = [word for name in asked if name in sets for word in (f"--{name}", sets[name])]
         outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
-        yield shlex.join(["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers])
+        words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
+        yield shlex.join([*words, *(_attack(run) if "adversaries" in asked else ()), *_seed(run, asked)])
+
+
+def _attack(run: Run) -> Iterable[str]:
+    """The flags of an attack that is not the default one."""
+    used = run.entry("adversaries", "pgd_error_corrected")
+    for name, value in vars(AttackSettings()).items():
+        if used.get(name, value) != value:
+            yield from (f"--attack.{name.replace('_', '-')}", str(used[name]))
+
+
+def _seed(run: Run, asked: Sequence[str]) -> Iterable[str]:
+    places = {"adversaries": ("pgd_error_corrected",), "anomalies": ("mean", "auroc")}
+    seeds = {run.entry(suite, *path).get("seed", 0) for suite, path in places.items() if suite in asked} - {0}
+    return ("--seed", str(min(seeds))) if seeds else ()
 
 
 def _of_set(run: Run, about: dict[str, Any]) -> Iterable[str]:

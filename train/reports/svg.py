@@ -15,7 +15,8 @@ Point = tuple[float, float]
 
 COLOURS, DASHES = 8, 3
 """How many the style sheet has: a ninth run has the first one's colour and a dashed line."""
-FONT = 12
+LONGEST = 32
+"""Letters of a title."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,18 @@ class Panel:
         return (
             f'<svg class="panel{kind}" role="img" aria-label="{escape(self.title)}" '
             f'viewBox="0 0 {self.width} {self.height}">'
-            f'<text class="title" x="{self.left}" y="16">{escape(self.title)}</text>'
+            f"{self._title()}"
             f"{''.join(self._frame())}{''.join(self.marks)}</svg>"
         )
+
+    def _title(self) -> str:
+        """Shortened and narrowed where it is long: names of runs and corruptions may be."""
+        text = (
+            self.title if len(self.title) <= LONGEST else f"{self.title[: LONGEST // 2]}…{self.title[-LONGEST // 3 :]}"
+        )
+        room = self.width - self.left
+        narrowed = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"' if 7 * len(text) > room else ""
+        return f'<text class="title" x="{self.left}" y="16"{narrowed}>{escape(text)}</text>'
 
     def _frame(self) -> Iterable[str]:
         for tick in self.y.ticks:
