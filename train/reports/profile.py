@@ -88,7 +88,7 @@ class _Row:
 
     def place(self, value: float) -> float:
         """Where a value lies between the worst (0) and the best (1)."""
-        return (value - self.worst) / (self.best - self.worst)
+        return max(0.0, (value - self.worst) / (self.best - self.worst))
 
 
 def against_each_other(runs: Sequence[Run]) -> Section:

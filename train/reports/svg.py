@@ -31,7 +31,8 @@ class Axis:
 
 def axis(label: str, low: float, high: float, *, ticks: int = 5) -> Axis:
     """An axis over `low` to `high` that begins and ends at round numbers, with about so many ticks."""
-    rough = (high - low if high > low else 1.0) / ticks
+    flat = high - low <= 1e-9 * max(abs(high), abs(low), 1)
+    rough = (1.0 if flat else high - low) / ticks
     unit = 10 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(max(high, low + step) / step - 1e-9)
