@@ -56,13 +56,18 @@ def report(config: ReportConfig) -> Path:
         training.learning(runs),
         repeat.repeat(runs),
     ]
-    data = " and ".join(sorted({str(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
+    data = " and ".join(sorted({_plain(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
     these = "are these classifiers" if len(runs) > 1 else "is this classifier"
     title = f"How safe {these} of {data or 'pictures'}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
     config.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(config.out, html.encode())
     return config.out
+
+
+def _plain(dataset: str) -> str:
+    """The name of a data set: of a folder's its last part."""
+    return Path(dataset).name if dataset.startswith("folder:") else dataset
 
 
 def _lead(runs: list[Run]) -> str:

@@ -151,8 +151,8 @@ def test_curves_are_those_of_the_kept_logits(tmp_path: Path) -> None:
         ("missing", "logits/ood_textures <&>.npz is not in its folder"),
         ("damaged", "logits/ood_textures <&>.npz is damaged"),
         ("others", "are of another measurement"),
-        ("nan", "the network has diverged"),
-        ("flat", "logits of textures <&>"),
+        ("nan", "logits/ood_textures <&>.npz"),
+        ("flat", "logits/ood_textures <&>.npz"),
     ],
 )
 def test_lost_logits_are_said(tmp_path: Path, spoil: str, reason: str) -> None:

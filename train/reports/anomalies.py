@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
 from mixset.errors import InputError
 from pixmix.measures.anomalies import auroc, labelled, msp
+from pixmix.outliers import SYNTHETIC
 
 from .page import Section, details, names_of, panels, paragraph, table
 from .runs import Run
@@ -87,38 +87,33 @@ def _scores(runs: Sequence[Run], names: Sequence[str]) -> tuple[Scores, dict[str
     found: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     missing: dict[str, list[str]] = {}
     for run in runs:
-        clean = run.logits("clean")
+        clean = _score(run, "clean")
         for name in names:
             about = run.entry("anomalies", name, "auroc")
             if not about:
                 continue
-            pair = _pair(run, name, clean, about)
-            if isinstance(pair, str):
-                if run.name not in missing.setdefault(pair, []):
-                    missing[pair].append(run.name)
-            else:
-                found[run.name, name] = pair
+            outliers = _score(run, f"{'outliers' if name in SYNTHETIC else 'ood'}_{name}")
+            reasons = [part for part in (clean, outliers) if isinstance(part, str)]
+            if not reasons and (len(clean), len(outliers)) != (about.get("n"), about.get("n_ood")):
+                reasons = [f"the logits of {name} in its folder are of another measurement"]
+            if reasons:
+                lacking = missing.setdefault(reasons[0], [])
+                lacking += [run.name] if run.name not in lacking else []
+            elif isinstance(clean, np.ndarray) and isinstance(outliers, np.ndarray):
+                found[run.name, name] = clean, outliers
     return found, missing
 
 
-def _pair(
-    run: Run, name: str, clean: np.ndarray | str, about: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray] | str:
-    """Scores of the test pictures and of one set's, or why there are none."""
-    if isinstance(clean, str):
-        return clean
-    there = [run.logits(f"{kind}_{name}") for kind in ("outliers", "ood")]
-    outliers = next((logits for logits in there if isinstance(logits, np.ndarray)), there[-1])
-    if isinstance(outliers, str):
-        return outliers
-    if (len(clean), len(outliers)) != (about.get("n"), about.get("n_ood")):
-        return f"the logits of {name} in its folder are of another measurement"
+def _score(run: Run, name: str) -> np.ndarray | str:
+    """The anomaly scores of kept logits, or why there are none."""
+    logits = run.logits(name)
+    if isinstance(logits, str):
+        return logits
     try:
-        pair = msp(clean), msp(outliers)
-        auroc(*pair)
+        scores = msp(logits)
     except InputError as error:
-        return f"logits of {name}: {error}"
-    return pair
+        return f"logits/{name}.npz: {error}"
+    return scores if np.isfinite(scores).all() else f"logits/{name}.npz holds NaN or infinite values"
 
 
 def _figures(runs: Sequence[Run], name: str, scores: Scores) -> str:

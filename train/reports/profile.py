@@ -45,9 +45,9 @@ def measures(runs: Sequence[Run]) -> Section:
     made = make_table([(run.name, run.metrics) for run in runs])
     rows = []
     for column, cells in zip(made.columns, zip(*made.cells(), strict=True), strict=True):
-        name = f'<span title="{escape(column.meaning)}">{heading(column)}</span>'
+        name = f'<span title="{escape(column.meaning)}">{_joined(column)}</span>'
         rows.append((name, [_cell(run, column, *cell) for run, cell in zip(runs, cells, strict=True)]))
-    meanings = "".join(f"<dt>{heading(column)}</dt><dd>{escape(column.meaning)}</dd>" for column in made.columns)
+    meanings = "".join(f"<dt>{_joined(column)}</dt><dd>{escape(column.meaning)}</dd>" for column in made.columns)
     but = " but for mT5D" if any(not column.percent for column in made.columns) else ""
     marked = "; the best of each measure is marked" if len(runs) > 1 else ""
     small = "Small: the 95 % interval over the test pictures, for this one training."
@@ -59,6 +59,11 @@ def measures(runs: Sequence[Run]) -> Section:
         + details("What the measures mean", f"<dl>{meanings}</dl>\n")
     )
     return Section("measures", "Measures", body)
+
+
+def _joined(column: Column) -> str:
+    """Its heading, whose arrow never stands on a line of its own."""
+    return "\u00a0".join(heading(column).rsplit(" ", 1))
 
 
 def _cell(run: Run, column: Column, text: str, best: bool) -> str:
@@ -158,7 +163,7 @@ def _measure(row: _Row, runs: Sequence[Run]) -> str:
     small = "" if row.column.percent else "<small>not in per cent</small>"
     near = " near" if row.near else ""
     return (
-        f'<div class="measure{near}"><span class="what">{heading(row.column)}{small}</span>'
+        f'<div class="measure{near}"><span class="what">{_joined(row.column)}{small}</span>'
         f'<span class="end">{row.worst:.{decimals}f}</span><div class="track">{marks}</div>'
         f'<span class="end">{row.best:.{decimals}f}</span></div>'
     )
