@@ -36,7 +36,7 @@ def report(config: ReportConfig) -> Path:
     """
     from mixset.partials import write_atomically
 
-    from .reports import anomalies, corruptions, page, pictures, profile, repeat, training
+    from .reports import anomalies, corruptions, measures, page, pictures, profile, repeat, training
     from .reports.runs import names_for, read_run
 
     if not config.runs:
@@ -45,7 +45,7 @@ def report(config: ReportConfig) -> Path:
         raise InputError(f"--out {config.out}: is a folder; name a file, for example {config.out / 'report.html'}")
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
     sections = [
-        profile.measures(runs),
+        measures.measures(runs),
         profile.against_each_other(runs),
         pictures.pictures(runs),
         corruptions.corruptions(runs, "c"),

@@ -1,4 +1,4 @@
-"""The table of measures, and the figure that shows the safety measures against each other."""
+"""The figure that shows the safety measures against each other, and each against clean error."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ..table import COLUMNS, Column, heading, make_table
-from .page import Section, details, panels, paragraph, table
+from ..table import COLUMNS, Column, heading
+from .measures import joined
+from .page import Section, panels, paragraph
 from .runs import Run
 from .svg import Axis, Panel, axis, style_of
 
@@ -38,46 +39,6 @@ TRADED = (
     ("anomalies", "mean", "auroc"),
 )
 """What is shown against clean error."""
-
-
-def measures(runs: Sequence[Run]) -> Section:
-    """Every measure of every run with its 95 % interval."""
-    made = make_table([(run.name, run.metrics) for run in runs])
-    rows = []
-    for column, cells in zip(made.columns, zip(*made.cells(), strict=True), strict=True):
-        name = f'<span title="{escape(column.meaning)}">{_joined(column)}</span>'
-        rows.append((name, [_cell(run, column, *cell) for run, cell in zip(runs, cells, strict=True)]))
-    meanings = "".join(f"<dt>{_joined(column)}</dt><dd>{escape(column.meaning)}</dd>" for column in made.columns)
-    but = " but for mT5D" if any(not column.percent for column in made.columns) else ""
-    marked = "; the best of each measure is marked" if len(runs) > 1 else ""
-    small = "Small: the 95 % interval over the test pictures, for this one training."
-    if not rows:
-        return Section("measures", "Measures", paragraph("Nothing of the table was measured."))
-    body = (
-        paragraph(f"In per cent{but}{marked}. ↓ lower is better, ↑ higher. {small}")
-        + table(["", *(escape(name) for name in made.names)], rows)
-        + details("What the measures mean", f"<dl>{meanings}</dl>\n")
-    )
-    return Section("measures", "Measures", body)
-
-
-def _joined(column: Column) -> str:
-    """Its heading, whose arrow never stands on a line of its own."""
-    return "\u00a0".join(heading(column).rsplit(" ", 1))
-
-
-def _cell(run: Run, column: Column, text: str, best: bool) -> str:
-    entry = run.entry(*column.path)
-    scale = 100 if column.percent else 1
-    interval = entry.get("interval")
-    small = (
-        f"<small>{scale * interval[0]:.{column.decimals}f} – {scale * interval[1]:.{column.decimals}f}</small>"
-        if interval
-        else ""
-    )
-    pictures = f' title="{entry["n"]:,} pictures"' if "n" in entry else ""
-    style = ' class="best"' if best else ' class="none"' if text == "–" else ""
-    return f"<td{style}{pictures}>{text}{small}</td>"
 
 
 @dataclass(frozen=True)
@@ -163,7 +124,7 @@ def _measure(row: _Row, runs: Sequence[Run]) -> str:
     small = "" if row.column.percent else "<small>not in per cent</small>"
     near = " near" if row.near else ""
     return (
-        f'<div class="measure{near}"><span class="what">{_joined(row.column)}{small}</span>'
+        f'<div class="measure{near}"><span class="what">{joined(row.column)}{small}</span>'
         f'<span class="end">{row.worst:.{decimals}f}</span><div class="track">{marks}</div>'
         f'<span class="end">{row.best:.{decimals}f}</span></div>'
     )
