@@ -43,6 +43,10 @@ def report(config: ReportConfig) -> Path:
         raise InputError("pixmix report: name at least one run folder")
     if config.out.is_dir():
         raise InputError(f"--out {config.out}: is a folder; name a file, for example {config.out / 'report.html'}")
+    try:
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {config.out}: cannot be written ({error.strerror}); choose another") from None
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
     sections = [
         measures.measures(runs),
@@ -60,7 +64,6 @@ def report(config: ReportConfig) -> Path:
     these = "are these classifiers" if len(runs) > 1 else "is this classifier"
     title = f"How safe {these} of {data or 'pictures'}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
-    config.out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(config.out, html.encode())
     return config.out
 

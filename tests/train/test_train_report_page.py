@@ -272,6 +272,10 @@ def test_damaged_files_are_named(tmp_path: Path, file: str, content: str, messag
     assert "\n" not in str(raised.value)
 
 
-def test_a_folder_cannot_be_the_page(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", 0.1)
     with pytest.raises(InputError, match="is a folder"):
-        report(ReportConfig(runs=(write_run(tmp_path / "a", 0.1),), out=tmp_path))
+        report(ReportConfig(runs=(run,), out=tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        report(ReportConfig(runs=(run,), out=tmp_path / "file" / "report.html"))
