@@ -25,7 +25,7 @@ class ReportConfig:
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
     """Folders of runs, or of what `pixmix evaluate` measured, in the order of the table."""
     out: Path = Path("report.html")
-    """The page."""
+    """The page; a name that ends in .md, .tex or .csv gets the table alone."""
 
 
 def report(config: ReportConfig) -> Path:
