@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torchvision
 from PIL import Image
 from torch import nn
 
@@ -97,9 +96,11 @@ def _methods(pictures: np.ndarray, pool: MixingPool, config: ShowConfig) -> Imag
 
 
 def _fresh_network(seed: int) -> nn.Module:
+    from torchvision.models import resnet18  # takes seconds to import, and runs draw figures, too
+
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return Normalized(torchvision.models.resnet18(), HALF, HALF).train()
+        return Normalized(resnet18(), HALF, HALF).train()
 
 
 def _made(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np.ndarray:

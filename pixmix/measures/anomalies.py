@@ -1,4 +1,7 @@
-"""Detecting out-of-distribution pictures by a score; they are the positive class (Hendrycks & Gimpel, 2017)."""
+"""Detecting out-of-distribution pictures by a score; they are the positive class (Hendrycks & Gimpel, 2017).
+
+scikit-learn takes more than a second to import, so the functions that need it do.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from mixset.errors import InputError
 
@@ -40,16 +42,22 @@ def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
         known: (N,) anomaly scores of in-distribution pictures.
         anomalous: (M,) anomaly scores of out-of-distribution pictures.
     """
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(*labelled(known, anomalous)))
 
 
 def aupr(known: ArrayLike, anomalous: ArrayLike) -> float:
     """Area under the precision-recall curve as average precision; chance is M / (N + M)."""
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(*labelled(known, anomalous)))
 
 
 def fpr95(known: ArrayLike, anomalous: ArrayLike) -> float:
     """The smallest share of in-distribution pictures flagged where at least 95 % of the anomalous ones are."""
+    from sklearn.metrics import roc_curve
+
     flagged, found, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
     return float(flagged[found >= 0.95].min())
 

@@ -126,7 +126,7 @@ def test_it_trains(example: Example, arguments: list[str], capsys: pytest.Captur
     example.load().main([*arguments, *example.arguments])
     lines = re.findall(r"epoch (\d): loss (\d+\.\d+), accuracy (\d+\.\d)%", capsys.readouterr().out)
     assert [line[0] for line in lines] == ["1", "2", "3", "4"]
-    # Two dozen steps go up and down, by how a processor rounds, too: of all epochs the best. A guess has a loss of 0.69.
+    # Two dozen steps go up and down, by how a processor rounds, too: the best epoch counts. A guess has a loss of 0.69.
     losses = [float(line[1]) for line in lines]
     assert min(losses) < 0.55 and max(losses) < 5
     assert max(float(line[2]) for line in lines) > 60

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,32 @@ from PIL import Image
 from mixset.console import parse
 from mixset.errors import InputError
 from pixmix.train.ablations import AblateConfig, ablate
+from pixmix.train.cli import main
 
-OURS = Path(sys.executable).parent / "pixmix"
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def pixmix(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([OURS, *map(str, arguments)], capture_output=True, text=True, check=False)
+@pytest.fixture
+def pixmix(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """`pixmix ARGUMENTS` without the seconds that a process takes to start."""
+
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["pixmix", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Ended(code, *capfd.readouterr())
+
+    return call
 
 
 @pytest.fixture
@@ -43,7 +64,7 @@ def words(colours: Path, mixing_folder: Path, frost: Path, out: Path) -> list[ob
 
 
 def test_a_table_from_its_commands_to_its_numbers(
-    colours: Path, mixing_folder: Path, frost: Path, tmp_path: Path
+    pixmix: Callable[..., Ended], colours: Path, mixing_folder: Path, frost: Path, tmp_path: Path
 ) -> None:
     arguments = words(colours, mixing_folder, frost, tmp_path / "out")
     planned = pixmix(*arguments, "--plan")
@@ -79,7 +100,9 @@ def test_a_table_from_its_commands_to_its_numbers(
     assert "holds runs/pixmix-s0 made with" in other.stderr and "another --out" in other.stderr
 
 
-def test_frost_is_missed_before_training(colours: Path, mixing_folder: Path, tmp_path: Path) -> None:
+def test_frost_is_missed_before_training(
+    pixmix: Callable[..., Ended], colours: Path, mixing_folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "none").mkdir()
     done = pixmix(*words(colours, mixing_folder, tmp_path / "none", tmp_path / "out"))
     assert (done.returncode, done.stderr.startswith("error: frost: ")) == (2, True)

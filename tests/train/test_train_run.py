@@ -19,6 +19,7 @@ from pixmix.methods import METHODS, find_parts
 from pixmix.methods.settings import ANTSettings, AugMixSettings
 from pixmix.train import checkpoints, loop
 from pixmix.train.batches import TrainingSet
+from pixmix.train.cli import main
 from pixmix.train.config import IterativeSettings, TrainConfig, recipe
 from pixmix.train.run import train
 
@@ -50,7 +51,13 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_a_run_leaves_everything_in_its_folder(colours: Path, mixing_folder: Path, tmp_path: Path) -> None:
+def test_a_run_leaves_everything_in_its_folder(
+    colours: Path,
+    mixing_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = tmp_path / "run"
     done = subprocess.run(
         command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1"),
@@ -74,18 +81,17 @@ def test_a_run_leaves_everything_in_its_folder(colours: Path, mixing_folder: Pat
     assert config["network"]["factory"] == "pixmix.train.networks.wide_resnet:wide_resnet"
     # A second call with --resume finds the run ended and leaves it alone; without, it is refused.
     before = (out / "metrics.json").stat().st_mtime_ns
-    again = subprocess.run(
-        command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--resume"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert again.returncode == 0, again.stderr
+    arguments = command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1")[3:]
+    monkeypatch.setattr(sys, "argv", ["pixmix", *arguments, "--resume"])
+    main("train")
     assert (out / "metrics.json").stat().st_mtime_ns == before
-    refused = subprocess.run(command(colours, out), capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1
-    assert "--resume" in refused.stderr
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["pixmix", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main("train")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--resume" in said
 
 
 def needs(method: str, colours: Path, mixing_folder: Path) -> dict[str, object]:
@@ -168,13 +174,14 @@ def test_another_seed_is_another_run(colours: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kill_after", [3, 8])
 def test_killed_and_resumed_ends_with_the_same_weights(
-    colours: Path, mixing_folder: Path, tmp_path: Path, kill_after: int
+    colours: Path, mixing_folder: Path, tmp_path: Path, kill_after: int, one_thread: None
 ) -> None:
     """kill -9 within the first of 5 epochs (6 steps) and within the second; dropout, so that random states count."""
     more = ("--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1", "--suites", "clean")
     more = (*more, "--dropout", "0.3", "--checkpoint-every", "1")
+    same = {"method": "pixmix", "mixing_set": (str(mixing_folder),), "dropout": 0.3, "checkpoint_every": 1, "epochs": 5}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(colours, whole, *more, epochs=5), check=True, capture_output=True)
+    train(quick(colours, whole, **same))
     with subprocess.Popen(
         command(colours, killed, *more, "--resume", epochs=5), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -184,8 +191,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
     assert steps_done(killed) >= kill_after
-    again = subprocess.run(command(colours, killed, *more, "--resume", epochs=5), capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    train(quick(colours, killed, **same, resume=True))
     assert equal(weights(whole), weights(killed))
 
     def log(run: Path) -> list[dict]:
@@ -240,8 +246,8 @@ def test_two_processes_take_the_steps_of_one(
     network = (*network, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--lr", "0.02")
     done = torchrun(tmp_path, *command(colours, tmp_path / "two", *network)[1:])
     assert done.returncode == 0, done.stderr
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    subprocess.run(command(colours, tmp_path / "one", *network), check=True, capture_output=True, env=environment)
+    monkeypatch.setattr(sys, "argv", ["pixmix", *command(colours, tmp_path / "one", *network)[3:]])
+    main("train")
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     start = weights_at_start(tmp_path)
     for name, value in one.items():
