@@ -109,3 +109,16 @@ def test_values_come_in_the_units_of_the_tables() -> None:
     alexnets = (0.67474 + 0.7605 + 0.84378 + 0.8726 + 0.945) / 5
     assert fog.value(metrics) == pytest.approx(100 * 0.4 / alexnets)
     assert Measure("R", ("r", "error")).value(metrics) is None
+
+
+def test_where_words_and_code_differ_the_codes_form_is_compared() -> None:
+    metrics = {
+        "adversaries": {"pgd_error_reference": {"value": 0.9}, "pgd_error_corrected": {"value": 0.8}},
+        "calibration": {"rms_reference": {"value": 0.03}, "rms_all_bins": {"value": 0.04}},
+        "c": {"rms_reference_by_corruption": {"value": 0.1}, "rms_all_bins_by_corruption": {"value": 0.2}},
+    }
+    four = {column.path: column.value(metrics) for column in TABLES["4"].columns}
+    assert four["adversaries", "pgd_error_reference"] == pytest.approx(90)
+    assert four["calibration", "rms_reference"] == pytest.approx(3)
+    assert four["c", "rms_reference_by_corruption"] == pytest.approx(10)
+    assert not any("corrected" in path[-1] or "all_bins" in path[-1] for path in four)
