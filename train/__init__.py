@@ -1,1 +1,1 @@
-"""The programs: train, show, report. Their functions can be called: `from pixmix.train.run import train`."""
+"""The programs: train, evaluate, ablate, report, corrupt, show; each a function, too: `pixmix.train.run.train`."""

@@ -85,9 +85,21 @@ class CorruptConfig:
 def corrupt(config: CorruptConfig) -> Path:
     """Write what `config` says and return the folder, or with `show` the figure."""
     if config.show:
-        from .corruption_figure import show
+        from .corruption_figure import draw
 
-        return show(config)
+        figure = draw(
+            Path(config.dataset),
+            suite=config.suite,
+            size=config.size or 224,
+            names=config.corruptions,
+            extra=config.extra,
+            severities=config.severities,
+            seed=config.seed,
+            frost_folder=config.frost,
+        )
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+        figure.save(config.out)
+        return config.out
     from pixmix.corruptions.job import corrupt as write
     from pixmix.corruptions.suites import members
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from mixset.pictures import scale_and_crop
 from mixset.sheet import sheet
@@ -13,7 +15,6 @@ from pixmix.corruptions.p_base import Perturbation
 from pixmix.corruptions.sources import Source
 from pixmix.corruptions.suites import members
 
-from .corrupt import CorruptConfig
 from .pictures import read
 
 TILE = 160
@@ -21,20 +22,30 @@ FRAMES = 7
 TITLES = {"c": "C", "cbar": "C-bar", "p": "P"}
 
 
-def show(config: CorruptConfig) -> Path:
-    """Draw the figure that `config` asks for and return its path."""
-    source = _source(Path(config.dataset), config.size or 224)
-    kinds = members(config.suite, source.size, names=config.corruptions, extra=config.extra, frost_folder=config.frost)
+def draw(
+    file: Path,
+    *,
+    suite: str,
+    size: int,
+    names: Sequence[str] = (),
+    extra: bool = False,
+    severities: Sequence[int] = (1, 2, 3, 4, 5),
+    seed: int = 0,
+    frost_folder: Path | None = None,
+) -> Image.Image:
+    """A picture in a file by each corruption of `suite`, a row each, at `size` px; `names` chooses some."""
+    source = _source(file, size)
+    kinds = members(suite, source.size, names=names, extra=extra, frost_folder=frost_folder)
     tiles: list[np.ndarray] = []
     captions: list[str] = []
     for kind in kinds:
-        row = _frames(kind, source, config) if isinstance(kind, Perturbation) else _severities(kind, source, config)
+        row = (
+            _frames(kind, source, seed) if isinstance(kind, Perturbation) else _degrees(kind, source, severities, seed)
+        )
         captions += [kind.name.replace("_", " "), *list(row)[1:]]
         tiles += row.values()
-    title = f"{source.name}: the corruptions of {TITLES[config.suite]} at {source.size} px"
-    config.out.parent.mkdir(parents=True, exist_ok=True)
-    sheet(tiles, captions, title=title, columns=len(tiles) // len(kinds), tile=TILE).save(config.out)
-    return config.out
+    title = f"{source.name}: the corruptions of {TITLES[suite]} at {source.size} px"
+    return sheet(tiles, captions, title=title, columns=len(tiles) // len(kinds), tile=TILE)
 
 
 def _source(file: Path, size: int) -> Source:
@@ -44,13 +55,12 @@ def _source(file: Path, size: int) -> Source:
     return Source(name=file.name, size=size, labels=label, array=scale_and_crop(read(file), (size, size))[None])
 
 
-def _severities(kind: Corruption, source: Source, config: CorruptConfig) -> dict[str, np.ndarray]:
+def _degrees(kind: Corruption, source: Source, severities: Sequence[int], seed: int) -> dict[str, np.ndarray]:
     picture = source.cropped(0)
-    made = {f"severity {n}": kind(picture, severity=n, seed=config.seed, index=0) for n in config.severities}
-    return {"clean": picture, **made}
+    return {"clean": picture} | {f"severity {n}": kind(picture, severity=n, seed=seed, index=0) for n in severities}
 
 
-def _frames(kind: Perturbation, source: Source, config: CorruptConfig) -> dict[str, np.ndarray]:
-    frames = kind(source.uncropped(0), size=source.size, seed=config.seed, index=0)
+def _frames(kind: Perturbation, source: Source, seed: int) -> dict[str, np.ndarray]:
+    frames = kind(source.uncropped(0), size=source.size, seed=seed, index=0)
     places = np.linspace(0, len(frames) - 1, FRAMES).round().astype(int)
     return {f"frame {place}": frames[place] for place in places}
