@@ -1,0 +1,280 @@
+"""README and docs can be followed: each command and each Python block, scaled down, in the order of need."""
+
+from __future__ import annotations
+
+import glob
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from documented import PAGES, RECORD, ROOT, RULES, blocks, commands
+from PIL import Image
+from torch import nn
+
+import pixmix
+from mixset.generate import cli as mixset_cli
+from pixmix.train import cli as pixmix_cli
+
+MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
+FIRST = ("mixset make", "mixset import")
+"""What is made before Python's blocks are run."""
+LATER = ("mixset", "pixmix train", "pixmix corrupt", "pixmix evaluate", "pixmix")
+TINYNET = "from torch import nn\n\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())\n"
+IN_PYTHON = {
+    "count=1000": "count=4",
+    "size=128": "size=32",
+    "size=224": "size=32",
+    'network="resnet50", count=4': 'network="tinynet:make", count=4, steps=2',
+    'devices=["cuda:0"]': 'devices=["cpu"], workers=1',
+    "num_workers=4, persistent_workers=True": "num_workers=0",
+    "num_workers=4": "num_workers=0",
+    "models.resnet18": "tiny_classifier",
+}
+
+
+class Understood(Exception):
+    """The command was parsed, and would run now."""
+
+
+def pictures(folder: Path, count: int, side: int = 32, seed: int = 0) -> Path:
+    """Coarse random pictures as files."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(seed)
+    for index in range(count):
+        coarse = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8))
+        coarse.resize((side, side)).save(folder / f"{index}.png")
+    return folder
+
+
+def tiny_classifier(num_classes: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes)
+    )
+
+
+class TinyCIFAR10(torch.utils.data.Dataset):
+    """What torchvision downloads, in small."""
+
+    def __init__(self, root: str, train: bool, download: bool, transform: Callable[[Any], Any] | None = None) -> None:
+        self.data = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+        self.targets = [index % 10 for index in range(40)]
+        self.transform = transform or (lambda picture: picture)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return self.transform(Image.fromarray(self.data[index])), self.targets[index]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader has: data, photographs, archives, networks he trained, each in small."""
+    from pixmix.train.config import TrainConfig, recipe
+    from pixmix.train.corrupt import CorruptConfig, corrupt
+    from pixmix.train.run import train
+
+    root = tmp_path_factory.mktemp("world")
+    for name in "abcdefghij":
+        pictures(root / "tiny" / "train" / name, 2, seed=ord(name))
+        pictures(root / "tiny" / "test" / name, 1, seed=ord(name) + 100)
+    for copy in ("flowers", "PATH", "FOLDER"):
+        shutil.copytree(root / "tiny", root / copy)
+    shutil.copytree(root / "tiny" / "train", root / "STYLISED")
+    for name in ("PICTURES", "my-set", "my-photographs", "OOD/textures", "OOD/svhn", "OOD/places69"):
+        pictures(root / name, 6, side=40)
+    pictures(root / "frost", 5, side=90)
+    for file, name in zip(sorted((root / "frost").glob("*.png")), pixmix_frost(), strict=True):
+        Image.open(file).save(root / "frost" / name)
+        file.unlink()
+    for name in ("cat.jpg", "dog.jpg"):
+        Image.open(root / "PICTURES" / "0.png").save(root / name)
+    random = np.random.default_rng(0)
+    np.save(root / "300K_random_images.npy", random.integers(0, 256, (24, 32, 32, 3), np.uint8))
+    logits = random.normal(size=(200, 10)).astype(np.float32)
+    np.savez(root / "logits.npz", logits=logits, labels=logits.argmax(1))
+    (root / "tinynet.py").write_text(TINYNET)
+    small = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "threads": 1, "workers": 0, "suites": ("clean",)}
+    run = root / "runs" / "cifar10-pixmix-0"
+    train(TrainConfig(**{**vars(recipe("quick")), **small, "dataset": f"folder:{root / 'tiny'}", "out": run}))
+    for copy in ("runs/cifar10-baseline-0", "runs/flowers", "ablations/cifar10/runs/baseline-s0", "sets/runs/own-s0"):
+        shutil.copytree(run, root / copy)
+    state = torch.load(run / "weights.pt", weights_only=True)
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, root / "checkpoint.pth.tar")
+    for suite, name in {"c": "CIFAR-10-C", "cbar": "CIFAR-10-C-Bar", "p": "CIFAR-10-P"}.items():
+        corrupt(CorruptConfig(dataset=f"folder:{root / 'tiny'}", out=root / name, suite=suite, frost=root / "frost"))
+    return root
+
+
+def pixmix_frost() -> tuple[str, ...]:
+    from pixmix.corruptions.frost import FILES
+
+    return FILES
+
+
+@pytest.fixture
+def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Types commands in a folder of his own."""
+    here = tmp_path / "here"
+    shutil.copytree(world, here)
+    monkeypatch.chdir(here)
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", TinyCIFAR10)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    understood = False
+    parse = pixmix_cli.parse
+
+    def parse_only(*arguments: Any, **options: Any) -> Any:
+        found = parse(*arguments, **options)
+        if understood:
+            raise Understood
+        return found
+
+    for module in MAINS.values():
+        monkeypatch.setattr(module, "parse", parse_only)
+
+    def call(words: list[str]) -> None:
+        words = [path for word in words for path in (sorted(glob.glob(word)) if "*" in word else [word])]
+        monkeypatch.setattr(sys, "argv", words)
+        MAINS[words[0]].main()
+
+    def understand(words: list[str]) -> None:
+        nonlocal understood
+        understood = True
+        with pytest.raises(Understood):
+            call(words)
+        understood = False
+
+    yield SimpleNamespace(call=call, understand=understand, folder=here)
+    torch.set_num_threads(threads)
+
+
+def rule_of(words: tuple[str, ...]) -> Any:
+    """The one rule for a command."""
+    matching = [rule for rule in RULES if rule.matches(words)]
+    assert len(matching) == 1, f"{shlex.join(words)}: matches {matching}"
+    return matching[0]
+
+
+def test_each_command_has_one_rule_and_each_rule_a_command() -> None:
+    used = [rule_of(words) for page in PAGES for words in commands(page)]
+    assert not [rule for rule in RULES if rule not in used]
+
+
+def stage(words: tuple[str, ...]) -> int:
+    """When a command's turn is, among those of its page."""
+    line = " ".join(words)
+    return next((place for place, begins in enumerate(LATER) if line.startswith(begins)), len(LATER))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_followed(page: str, reader: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    typed = commands(page)
+    if any(words[:2] == ("mixset", "make") and words[-1] == "my-set" for words in typed):
+        for name in ("my-set", "my-photographs"):
+            shutil.rmtree(reader.folder / name)
+    first = [words for words in typed if " ".join(words).startswith(FIRST)]
+    for words in first:
+        follow(words, reader, capfd)
+    follow_python(page)
+    for words in sorted((words for words in typed if words not in first), key=stage):
+        follow(words, reader, capfd)
+
+
+def follow(words: tuple[str, ...], reader: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    """Try a command as its rule says."""
+    rule = rule_of(words)
+    capfd.readouterr()
+    try:
+        if words[0] not in MAINS:
+            check_other(words)
+        elif rule.parsed:
+            reader.understand(list(words))
+        else:
+            own = ["--out", f"runs/{len(list(Path('runs').iterdir()))}"] if words[:2] == ("pixmix", "train") else []
+            reader.call(rule.scaled(words) + own)
+            if words[:2] == ("pixmix", "ablate"):
+                for line in capfd.readouterr().out.splitlines():
+                    reader.understand(shlex.split(line))
+    except SystemExit as ended:
+        if ended.code:
+            pytest.fail(f"{shlex.join(words)}: {capfd.readouterr().err}")
+
+
+def check_other(words: tuple[str, ...]) -> None:
+    """Of a command of another program: what it names is there."""
+    line = shlex.join(words)
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+    for word in words:
+        if word.endswith(".py"):
+            source = (ROOT / word).read_text()
+            assert all(f'"{flag}"' in source for flag in words if flag.startswith("--")), line
+
+
+def follow_python(page: str) -> None:
+    """Run a page's blocks one after the other; what a reader has himself is there under its name."""
+    has = {
+        "pixmix": pixmix,
+        "body": tiny_classifier(10),
+        "tiny_classifier": tiny_classifier,
+        "pictures": np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8),
+        "labels": np.arange(200) % 10,
+        "dataset": TinyCIFAR10("data", True, True),
+        "images": torch.zeros(4, 3, 32, 32, dtype=torch.uint8),
+        "DataLoader": torch.utils.data.DataLoader,
+    }
+    names: dict[str, Any] = {}
+    for block in blocks(page, "python"):
+        for old, new in IN_PYTHON.items():
+            block = block.replace(old, new)
+        names |= has
+        exec(compile(block, page, "exec"), names)
+
+
+def test_what_is_scaled_down_in_python_is_there() -> None:
+    text = "".join(block for page in PAGES for block in blocks(page, "python"))
+    for old, new in IN_PYTHON.items():
+        assert old in text, old
+        text = text.replace(old, new)
+
+
+@pytest.mark.parametrize("words", commands(RECORD), ids=lambda words: shlex.join(words)[:60])
+def test_a_record_is_understood(words: tuple[str, ...], reader: SimpleNamespace) -> None:
+    reader.understand(list(words))
+
+
+def test_benchmarks_and_extras_that_are_named_are_there() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for page in (*PAGES, RECORD, "docs/parity.md"):
+        text = (ROOT / page).read_text()
+        for extra in re.findall(r"pixmix\[(\w+)\]", text):
+            assert extra in extras, f"{page}: pixmix[{extra}]"
+        for script in re.findall(r"python (benchmarks/\w+\.py)", text):
+            assert (ROOT / script).is_file(), f"{page}: {script}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (*PAGES, RECORD, "docs/parity.md"):
+        text = (ROOT / page).read_text()
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            name, _, heading = target.partition("#")
+            if "://" in name:
+                continue
+            path = (ROOT / page).parent / name if name else ROOT / page
+            assert path.exists(), f"{page}: {target}"
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE) if heading else []
+            anchors = {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in headings}
+            assert not heading or heading in anchors, f"{page}: {target}"
