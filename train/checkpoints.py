@@ -48,7 +48,9 @@ def load(path: Path) -> Any:
             f"checkpoint {path}: holds more than tensors and plain values, or is no checkpoint; it is not read, since "
             "reading could run its code"
         ) from None
-    except (RuntimeError, EOFError, KeyError, ValueError) as error:
+    except OSError as error:
+        raise InputError(f"checkpoint {path}: cannot be read ({error.strerror})") from None
+    except Exception as error:  # of a file that is something else, torch's reader may stumble over anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"checkpoint {path}: damaged or no checkpoint ({reason}); fetch or make it again") from None
 

@@ -27,6 +27,10 @@ class ReportConfig:
     out: Path = Path("report.html")
     """The page; a name that ends in .md, .tex or .csv gets the table alone."""
 
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise InputError("RUN: name at least one run folder")
+
 
 def report(config: ReportConfig) -> Path:
     """Write the page and return its path. A section appears where at least one run measured what it shows.
@@ -39,8 +43,6 @@ def report(config: ReportConfig) -> Path:
     from .reports import anomalies, corruptions, measures, page, pictures, profile, repeat, training
     from .reports.runs import names_for, read_run
 
-    if not config.runs:
-        raise InputError("pixmix report: name at least one run folder")
     if config.out.is_dir():
         raise InputError(f"--out {config.out}: is a folder; name a file, for example {config.out / 'report.html'}")
     try:

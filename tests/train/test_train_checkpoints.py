@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mixset.errors import InputError
 from pixmix.train import checkpoints
@@ -145,6 +147,22 @@ def test_a_truncated_file_is_named(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InputError, match=r"w\.pt") as caught:
         checkpoints.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"", b"\x80\x02K\x01.", b"(lp0\nI1\na."])
+def test_a_file_of_something_else_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(InputError, match=r"other: .*no checkpoint"):
+        checkpoints.load(tmp_path / "other")
+
+
+@given(content=st.binary(max_size=60))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_file_holds_the_line_is_one(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "any").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        checkpoints.load(tmp_path / "any")
     assert "\n" not in str(caught.value)
 
 
