@@ -66,3 +66,10 @@ def test_commands_start(site: Path, command: str) -> None:
 def test_types_hold(site: Path) -> None:
     done = run(site, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "-p", "mixset", "-p", "pixmix")
     assert done.returncode == 0, done.stdout
+
+
+def test_a_folder_of_the_packages_name_is_harmless_or_named(tmp_path: Path) -> None:
+    (tmp_path / "pixmix").mkdir()
+    command = [sys.executable, "-m", "pixmix.train", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) or (done.returncode == 2 and "hides the package" in done.stderr), done.stderr

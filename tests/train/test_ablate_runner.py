@@ -161,3 +161,10 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     (tmp_path / "state" / "runs-a.json").write_text("{")
     with pytest.raises(InputError, match=r"state/runs-a\.json: damaged; take it away"):
         carry_out(plan_of(one), ["runs/a"], tmp_path, ["cpu"])
+
+
+def test_what_lies_in_the_working_folder_hides_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ablate_program.py").write_text("raise SystemExit('not this')\n")
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(task(tmp_path, "runs/a"))
+    assert carry_out(plan, ["runs/a"], tmp_path, ["cpu"]) == {}

@@ -155,7 +155,8 @@ class _Runner:
             output.write(f"$ {shlex.join(command)}\n".encode())
             output.flush()
             process = subprocess.Popen(
-                [sys.executable, "-c", program, *command[1:]],
+                # -P: a folder here that is called pixmix, a run's for example, must not hide the package.
+                [sys.executable, "-P", "-c", program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
