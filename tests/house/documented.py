@@ -12,6 +12,7 @@ PAGES = ("README.md", *(f"docs/{name}.md" for name in ("mixing-sets", "your-loop
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
 """What was typed once, in folders that are not there any more."""
+_INLINE = re.compile(r"`((?:mixset|pixmix) [\w-]+ [^`\n]+)`")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -21,19 +22,21 @@ def blocks(page: str, kind: str) -> list[str]:
 
 
 def commands(page: str) -> list[tuple[str, ...]]:
-    """The words of each command in the plain blocks of a page, shell variables filled in, comments left out."""
+    """The words of each command of a page, in plain blocks and in its text; shell variables filled in, no comments."""
+    lines = [line for block in blocks(page, "") for line in block.replace("\\\n", " ").splitlines()]
+    text = _BLOCK.sub("", (ROOT / page).read_text())
     found: list[tuple[str, ...]] = []
     variables: dict[str, str] = {}
-    for block in blocks(page, ""):
-        for line in block.replace("\\\n", " ").splitlines():
-            if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
-                variables[assigned[1]] = assigned[2]
-                continue
-            for name, value in variables.items():
-                line = line.replace(f"${name} ", f"{value} ")
-            if words := shlex.split(line, comments=True):
-                found.append(tuple(words))
-    return found
+    # A record mentions commands in part.
+    for line in (*lines, *(_INLINE.findall(text) if page != RECORD else ())):
+        if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
+            variables[assigned[1]] = assigned[2]
+            continue
+        for name, value in variables.items():
+            line = line.replace(f"${name} ", f"{value} ")
+        if words := shlex.split(line, comments=True):
+            found.append(tuple(words))
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,7 @@ RULES = (
     Rule(begins="python3 -m venv", parsed="is what the Makefile does"),
     # mixset
     Rule(begins="mixset make fractals --count 14230", more="--count 8 --size 32 --workers 1"),
+    Rule(begins="mixset make fractals --count 4096", more="--count 8 --size 32 --workers 1"),
     Rule(begins="mixset make fractals --count 1000000", holds=("--part",), more="--part 1/1 --count 2 --size 32"),
     Rule(begins="mixset make fractals --count 1000000", holds=("dask://HOST:8786",), parsed="asks for a cluster"),
     Rule(begins="mixset make fvis --network resnet50 --list-layers", instead=NETWORK),
@@ -106,7 +110,7 @@ RULES = (
     Rule(begins="torchrun", parsed="is tried under torchrun in tests/train"),
     # pixmix corrupt; of a set that is already whole nothing is made again
     Rule(begins="pixmix corrupt cifar10", holds=("c",), instead=CIFAR, more="--frost frost"),
-    Rule(begins="pixmix corrupt cifar100", holds=("cbar",), instead=CIFAR),
+    Rule(begins="pixmix corrupt cifar10", holds=("cbar",), instead=CIFAR),
     Rule(begins="pixmix corrupt folder:flowers", holds=("c",), more="--size 32 --frost frost"),
     Rule(begins="pixmix corrupt folder:flowers", holds=("cbar",), more="--size 32"),
     Rule(begins="pixmix corrupt folder:flowers", holds=("p",), more="--size 32"),
