@@ -19,10 +19,10 @@ demo: .venv/installed
 	$(BIN)/pixmix report $(DEMO)/baseline $(DEMO)/pixmix --out $(DEMO)/report.html
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-all: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff check .

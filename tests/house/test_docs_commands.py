@@ -25,6 +25,8 @@ from mixset.generate import cli as mixset_cli
 from pixmix.train import cli as pixmix_cli
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
+SLOW = "docs/measures.md"
+"""Its suites of corruptions take half a minute."""
 FIRST = ("mixset make", "mixset import")
 """What is made before Python's blocks are run."""
 LATER = ("mixset", "pixmix train", "pixmix corrupt", "pixmix evaluate", "pixmix")
@@ -182,7 +184,9 @@ def stage(words: tuple[str, ...]) -> int:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page == SLOW else page for page in PAGES]
+)
 def test_a_page_can_be_followed(page: str, reader: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
     typed = commands(page)
     if any(words[:2] == ("mixset", "make") and words[-1] == "my-set" for words in typed):
@@ -254,8 +258,8 @@ def test_what_is_scaled_down_in_python_is_there() -> None:
         text = text.replace(old, new)
 
 
-@pytest.mark.parametrize("words", commands(RECORD), ids=lambda words: shlex.join(words)[:60])
-def test_a_record_is_understood(words: tuple[str, ...], reader: SimpleNamespace) -> None:
+@pytest.mark.parametrize("words", [*commands(RECORD), *commands(SLOW)], ids=lambda words: shlex.join(words)[:60])
+def test_it_is_understood_at_least(words: tuple[str, ...], reader: SimpleNamespace) -> None:
     reader.understand(list(words))
 
 

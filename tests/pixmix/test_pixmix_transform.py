@@ -186,7 +186,8 @@ def check_workers(dataset, start, cache):
     assert not all(torch.equal(one[0], two[0]) for one, two in zip(*made, strict=True))
 
 
-@pytest.mark.parametrize("start", ["spawn", pytest.param("forkserver", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
 def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, start):
     dataset = Pictures(photographs(7, 32, 32), PixMix(folders[0], size=32, k=4), tmp_path / "cache")
     assert len(pickle.dumps(dataset.transform)) < 20_000

@@ -274,6 +274,7 @@ def test_pictures_in_files_are_forwarded_once(functions: Path, colours: Path) ->
     assert kept.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_run_of_two_processes_ends_with_the_metrics_of_one(colours: Path, tmp_path: Path) -> None:
     """Batch statistics of both processes are those of the first, in `weights.pt` and when both measure."""
     words = [f"folder:{colours}", *QUICK, "--epochs", "1", "--out", str(tmp_path / "two"), "--workers", "0"]
