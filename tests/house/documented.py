@@ -12,6 +12,10 @@ PAGES = ("README.md", *(f"docs/{name}.md" for name in ("mixing-sets", "your-loop
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
 """What was typed once, in folders that are not there any more."""
+IN_PART = ("mixset info --stats", "mixset make fvis")
+"""What a record's text names without all it takes; other commands in part end in three dots."""
+KINDS = ("", "python", "text")
+"""Info strings of fenced blocks: commands, Python, and what is only to be read."""
 _INLINE = re.compile(r"`((?:mixset|pixmix) [\w-]+ [^`\n]+)`")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -21,14 +25,20 @@ def blocks(page: str, kind: str) -> list[str]:
     return [body for info, body in _BLOCK.findall((ROOT / page).read_text()) if info == kind]
 
 
+def strange_blocks(page: str) -> list[str]:
+    """Fences that are no block of a known kind, whose commands would be tried by nobody."""
+    text = (ROOT / page).read_text()
+    return re.findall(r"^.*```.*$", _BLOCK.sub(lambda block: "" if block[1] in KINDS else block[0], text), re.MULTILINE)
+
+
 def commands(page: str) -> list[tuple[str, ...]]:
     """The words of each command of a page, in plain blocks and in its text; shell variables filled in, no comments."""
     lines = [line for block in blocks(page, "") for line in block.replace("\\\n", " ").splitlines()]
     text = _BLOCK.sub("", (ROOT / page).read_text())
     found: list[tuple[str, ...]] = []
     variables: dict[str, str] = {}
-    # A record mentions commands in part.
-    for line in (*lines, *(_INLINE.findall(text) if page != RECORD else ())):
+    whole = [line for line in _INLINE.findall(text) if line not in IN_PART and not line.endswith("...")]
+    for line in (*lines, *whole):
         if assigned := re.fullmatch(r'(\w+)="(.*)"', line):
             variables[assigned[1]] = assigned[2]
             continue
@@ -66,7 +76,6 @@ CIFAR = (("cifar10", "folder:tiny"), ("cifar100", "folder:tiny"))
 TRAIN = "--recipe quick --network wrn-10-1 --epochs 1 --batch-size 8 --threads 1 --workers 0 --suites clean"
 FVIS = "--steps 2 --batch 4 --count 4 --size 32 --workers 1 --device cpu"
 NETWORK = (("resnet50", "tinynet:make"),)
-GPU = "asks for a GPU"
 IMAGENET = "asks for ImageNet's pictures or weights"
 
 RULES = (
@@ -107,13 +116,14 @@ RULES = (
         instead=(("folder:PATH", "folder:tiny"),),
         more=TRAIN,
     ),
-    Rule(begins="torchrun", parsed="is tried under torchrun in tests/train"),
+    Rule(begins="pixmix train folder:flowers --recipe imagenet --init torchvision", parsed=IMAGENET),
+    Rule(begins="torchrun", parsed="is run under torchrun in tests/train"),
     # pixmix corrupt; of a set that is already whole nothing is made again
-    Rule(begins="pixmix corrupt cifar10", holds=("c",), instead=CIFAR, more="--frost frost"),
-    Rule(begins="pixmix corrupt cifar10", holds=("cbar",), instead=CIFAR),
-    Rule(begins="pixmix corrupt folder:flowers", holds=("c",), more="--size 32 --frost frost"),
-    Rule(begins="pixmix corrupt folder:flowers", holds=("cbar",), more="--size 32"),
-    Rule(begins="pixmix corrupt folder:flowers", holds=("p",), more="--size 32"),
+    Rule(begins="pixmix corrupt cifar10", holds=("c",), instead=CIFAR, more="--frost frost --workers 1"),
+    Rule(begins="pixmix corrupt cifar10", holds=("cbar",), instead=CIFAR, more="--workers 1"),
+    Rule(begins="pixmix corrupt folder:flowers", holds=("c",), more="--size 32 --frost frost --workers 1"),
+    Rule(begins="pixmix corrupt folder:flowers", holds=("cbar",), more="--size 32 --workers 1"),
+    Rule(begins="pixmix corrupt folder:flowers", holds=("p",), more="--size 32 --workers 1"),
     Rule(begins="pixmix corrupt --show dog.jpg corruptions.png", more="--size 32 --frost frost"),
     # pixmix evaluate
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p"),
@@ -131,5 +141,5 @@ RULES = (
     Rule(begins="pixmix ablate", more="--plan"),
     Rule(begins="pixmix report"),
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
-    Rule(begins="python examples/", parsed="is tried in tests/examples"),
+    Rule(begins="python examples/", parsed="is run in tests/examples"),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import re
 import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from documented import PAGES, RECORD, ROOT, RULES, blocks, commands
+from documented import PAGES, RECORD, ROOT, RULES, blocks, commands, strange_blocks
 from PIL import Image
 from torch import nn
 
@@ -41,6 +42,10 @@ IN_PYTHON = {
     "num_workers=4": "num_workers=0",
     "models.resnet18": "tiny_classifier",
 }
+
+
+UNDERSTOOD: set[tuple[str, ...]] = set()
+"""Many tables ask for the same commands."""
 
 
 class Understood(Exception):
@@ -113,7 +118,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = torch.load(run / "weights.pt", weights_only=True)
     torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, root / "checkpoint.pth.tar")
     for suite, name in {"c": "CIFAR-10-C", "cbar": "CIFAR-10-C-Bar", "p": "CIFAR-10-P"}.items():
-        corrupt(CorruptConfig(dataset=f"folder:{root / 'tiny'}", out=root / name, suite=suite, frost=root / "frost"))
+        source, frost = f"folder:{root / 'tiny'}", root / "frost"
+        corrupt(CorruptConfig(dataset=source, out=root / name, suite=suite, frost=frost, workers=1))
     return root
 
 
@@ -124,7 +130,7 @@ def pixmix_frost() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """Types commands in a folder of his own."""
     here = tmp_path / "here"
     shutil.copytree(world, here)
@@ -134,7 +140,7 @@ def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simp
     monkeypatch.setattr("torchvision.datasets.CIFAR10", TinyCIFAR10)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    understood, before = False, set()
+    understood = False
     parse = pixmix_cli.parse
 
     def parse_only(*arguments: Any, **options: Any) -> Any:
@@ -153,13 +159,13 @@ def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simp
 
     def understand(words: list[str]) -> None:
         nonlocal understood
-        if tuple(words) in before:
+        if tuple(words) in UNDERSTOOD:
             return
-        before.add(tuple(words))
         understood = True
         with pytest.raises(Understood):
             call(words)
         understood = False
+        UNDERSTOOD.add(tuple(words))
 
     yield SimpleNamespace(call=call, understand=understand, folder=here)
     torch.set_num_threads(threads)
@@ -205,11 +211,11 @@ def follow(words: tuple[str, ...], reader: SimpleNamespace, capfd: pytest.Captur
     rule = rule_of(words)
     capfd.readouterr()
     try:
-        if words[0] not in MAINS:
-            check_other(words)
-        elif rule.parsed:
-            reader.understand(list(words))
+        if words[0] in MAINS:
+            reader.understand(list(words))  # as it stands: flags behind would hide a wrong value
         else:
+            check_other(words, reader)
+        if not rule.parsed:
             own = ["--out", f"runs/{len(list(Path('runs').iterdir()))}"] if words[:2] == ("pixmix", "train") else []
             reader.call(rule.scaled(words) + own)
             if words[:2] == ("pixmix", "ablate"):
@@ -220,15 +226,23 @@ def follow(words: tuple[str, ...], reader: SimpleNamespace, capfd: pytest.Captur
             pytest.fail(f"{shlex.join(words)}: {capfd.readouterr().err}")
 
 
-def check_other(words: tuple[str, ...]) -> None:
-    """Of a command of another program: what it names is there."""
+def check_other(words: tuple[str, ...], reader: SimpleNamespace) -> None:
+    """Of a command of another program: what it names is there, and what it hands on is understood."""
     line = shlex.join(words)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
-    for word in words:
-        if word.endswith(".py"):
-            source = (ROOT / word).read_text()
-            assert all(f'"{flag}"' in source for flag in words if flag.startswith("--")), line
+    elif words[0] == "torchrun":
+        from torch.distributed.run import parse_args
+
+        given = parse_args(list(words[1:]))
+        assert given.module and given.training_script == "pixmix.train", line
+        reader.understand(["pixmix", "train", *given.training_script_args])
+    elif words[1].startswith("examples/"):
+        spec = importlib.util.spec_from_file_location(Path(words[1]).stem, ROOT / words[1])
+        assert spec and spec.loader, line
+        example = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(example)
+        example.parse(list(words[2:]))
 
 
 def follow_python(page: str) -> None:
@@ -263,14 +277,22 @@ def test_it_is_understood_at_least(words: tuple[str, ...], reader: SimpleNamespa
     reader.understand(list(words))
 
 
+@pytest.mark.parametrize("page", [*PAGES, RECORD, "docs/parity.md"])
+def test_no_block_is_passed_over(page: str) -> None:
+    assert not strange_blocks(page)
+
+
 def test_benchmarks_and_extras_that_are_named_are_there() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for page in (*PAGES, RECORD, "docs/parity.md"):
         text = (ROOT / page).read_text()
         for extra in re.findall(r"pixmix\[(\w+)\]", text):
             assert extra in extras, f"{page}: pixmix[{extra}]"
-        for script in re.findall(r"python (benchmarks/\w+\.py)", text):
+        # They take minutes, so of a flag only this is asked: that the script names it.
+        for script, rest in re.findall(r"python (benchmarks/\w+\.py)([^`\n]*)", text):
             assert (ROOT / script).is_file(), f"{page}: {script}"
+            for flag in re.findall(r"--[\w-]+", rest):
+                assert f'"{flag}"' in (ROOT / script).read_text(), f"{page}: {script} {flag}"
 
 
 def test_links_lead_somewhere() -> None:
