@@ -111,6 +111,15 @@ def test_official_sets_are_taken_as_they_are() -> None:
     assert plan.tasks["measures/baseline-s0"].parts["c"] == ("CIFAR-10-C",)
 
 
+def test_imagenets_corruptions_are_enlarged_as_in_the_papers_code() -> None:
+    """And of suites that this does not change, nothing is measured anew."""
+    task = plan_of("6", rows=("baseline",), c=Path("ImageNet-C")).tasks["measures/baseline-s0"]
+    assert "--resize" in task.command
+    assert task.parts["c"] == ("ImageNet-C", "--resize") and "--resize" not in task.parts["p"]
+    assert "--resize" not in plan_of("8", rows=("baseline",)).tasks["measures/baseline-s0"].command
+    assert "--resize" not in plan_of("4", rows=("baseline",)).tasks["measures/baseline-s0"].command
+
+
 def test_renditions_are_measured_where_they_are() -> None:
     without, with_them = plan_of("6", rows=("baseline",)), plan_of("6", rows=("baseline",), r=Path("imagenet-r"))
     assert "r" not in without.tasks["measures/baseline-s0"].parts

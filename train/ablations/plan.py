@@ -235,16 +235,21 @@ class _Planner:
         command = ["pixmix", "evaluate", str(self.root / run), "--suite", *self.suites]
         for name, path in folders.items():
             command += [f"--{name}", str(path)]
+        # As the paper's code for ImageNet does, so that like stands beside like.
+        enlarged = ("c", "cbar") if self.config.paper.recipe == "imagenet" else ()
+        if set(enlarged) & set(self.suites):
+            command.append("--resize")
         if self.config.partial:
             command.append("--partial")
         if self.config.eval_batch_size != EVALUATED_AT_ONCE:
             command += ["--batch-size", str(self.config.eval_batch_size)]
+        parts = {suite: (str(folders[of[suite]]),) if of[suite] in folders else () for suite in self.suites}
         name = run.replace("runs/", "measures/")
         return self._add(
             Task(
                 name=name,
                 command=tuple(command),
-                parts={suite: (str(folders[of[suite]]),) if of[suite] in folders else () for suite in self.suites},
+                parts={suite: (*part, "--resize") if suite in enlarged else part for suite, part in parts.items()},
                 result=self.root / run / "metrics.json",
                 needs=tuple(needs),
             )

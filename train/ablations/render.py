@@ -28,8 +28,9 @@ def _outliers(results: Results) -> Grid:
     """As Table 9: an outlier set a line, the methods side by side."""
     headings = [f"{what} {row['label']} ↑" for what in ("AUROC", "AUPR") for row in results["rows"]]
     rows = []
-    for place, name in enumerate(OUTLIERS):
-        cells = [_cell(row, place + offset) for offset in (0, len(OUTLIERS)) for row in results["rows"]]
+    lines = (*OUTLIERS, "mean")
+    for place, name in enumerate(lines):
+        cells = [_cell(row, place + offset) for offset in (0, len(lines)) for row in results["rows"]]
         rows.append((name, cells))
     return _grid(results, headings, rows)
 

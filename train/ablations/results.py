@@ -108,7 +108,7 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
     if made:
         found.append(f"{', '.join(made)} made of the test pictures by `pixmix corrupt`, not the official pictures")
     if "anomalies" in suites:
-        found.append(f"anomalies: {_outliers(rows)}")
+        found.append(f"anomalies: {_outliers(rows, config.paper.columns)}")
     measured = [read_json(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
         found.append(
@@ -124,12 +124,15 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
     return found
 
 
-def _outliers(rows: list[dict[str, Any]]) -> str:
+def _outliers(rows: list[dict[str, Any]], columns: tuple[Measure, ...]) -> str:
     """The outlier sets that the means are of."""
+    named = next((column.over for column in columns if column.over), ())
     for row in rows:
         for run in row["runs"]:
-            mean = read_json(Path(run) / "metrics.json").get("anomalies", {}).get("mean", {}).get("auroc")
-            if mean:
-                absent = f"; the paper's {', '.join(mean['absent'])} are absent" if mean.get("absent") else ""
-                return f"mean over {', '.join(mean['sets'])}{absent}"
+            found = read_json(Path(run) / "metrics.json").get("anomalies", {})
+            if mean := found.get("mean", {}).get("auroc"):
+                sets = [name for name in named if name in found] or mean["sets"]
+                missing = [name for name in named if name not in found] if named else mean.get("absent", [])
+                absent = f"; the paper's {', '.join(missing)} are absent" if missing else ""
+                return f"mean over {', '.join(sets)}{absent}"
     return "not measured yet"
