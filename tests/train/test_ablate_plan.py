@@ -120,6 +120,18 @@ def test_imagenets_corruptions_are_enlarged_as_in_the_papers_code() -> None:
     assert "--resize" not in plan_of("4", rows=("baseline",)).tasks["measures/baseline-s0"].command
 
 
+@pytest.mark.parametrize("recipe", ["cifar", "quick", "imagenet"])
+def test_tables_of_the_same_runs_measure_them_alike(recipe: str) -> None:
+    """So that none refuses what another has measured."""
+    plans = [plan_of(table, dataset="cifar10", recipe=recipe) for table in ("1", "4", "6", "11", "12", "mixing-sets")]
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for plan in plans:
+        for task in plan.tasks.values():
+            for part, settings in task.parts.items():
+                assert found.setdefault(task.name, {}).setdefault(part, settings) == settings, task.name
+    assert len(found["measures/baseline-s0"]) > 5
+
+
 def test_renditions_are_measured_where_they_are() -> None:
     without, with_them = plan_of("6", rows=("baseline",)), plan_of("6", rows=("baseline",), r=Path("imagenet-r"))
     assert "r" not in without.tasks["measures/baseline-s0"].parts

@@ -143,6 +143,11 @@ class AblateConfig:
             raise InputError(f"--part {self.part}: must be i/n with i from 1 to n, such as 1/4")
 
     @property
+    def trained_by(self) -> str:
+        """The recipe of the runs: the one asked for, or the table's."""
+        return self.recipe or self.paper.recipe
+
+    @property
     def paper(self) -> Table:
         """The table."""
         return find_table(self.table)

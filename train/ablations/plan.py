@@ -112,7 +112,7 @@ class _Planner:
     def _training(self, row: Row, seed: int) -> TrainConfig:
         """The run's config; its mixing set is added with the tasks that make it."""
         config = self.config
-        start = recipe(config.recipe or config.paper.recipe)
+        start = recipe(config.trained_by)
         network = config.network or (config.paper.network if config.recipe is None else start.network)
         network_spec(network, classes=2)  # an unknown one is told before anything runs
         same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
@@ -176,7 +176,7 @@ class _Planner:
 
     def _set(self, name: str) -> str:
         size = self.config.size
-        large = size > 64 if size else (self.config.recipe or self.config.paper.recipe) == "imagenet"
+        large = size > 64 if size else self.config.trained_by == "imagenet"
         folder = self.root / "sets" / name
         if name != "fvis":
             flags = ["--count", self.config.fractals, "--size", 256 if large else 64]
@@ -235,8 +235,9 @@ class _Planner:
         command = ["pixmix", "evaluate", str(self.root / run), "--suite", *self.suites]
         for name, path in folders.items():
             command += [f"--{name}", str(path)]
-        # As the paper's code for ImageNet does, so that like stands beside like.
-        enlarged = ("c", "cbar") if self.config.paper.recipe == "imagenet" else ()
+        # As the paper's code for ImageNet does, so that like stands beside like; by the recipe and not by the table,
+        # since tables share the measures of a run.
+        enlarged = ("c", "cbar") if self.config.trained_by == "imagenet" else ()
         if set(enlarged) & set(self.suites):
             command.append("--resize")
         if self.config.partial:

@@ -20,7 +20,7 @@ def title(config: AblateConfig) -> str:
 
 def scaled(config: AblateConfig) -> list[str]:
     """In which ways the table is not at the paper's size: for its title."""
-    table, start = config.paper, recipe(config.recipe or config.paper.recipe)
+    table, start = config.paper, recipe(config.trained_by)
     paper = recipe(table.recipe)
     network = config.network or (table.network if config.recipe is None else start.network)
     found = []
