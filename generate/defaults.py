@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from mixset import manifest
-from mixset.cache import cache_folder, locked
+from mixset.cache import cache_folder
+from mixset.cores import usable_cores
 from mixset.errors import InputError
+from mixset.locks import locked
 
 from .families import Recipe
 from .fractals.recipe import FractalRecipe
@@ -59,7 +60,7 @@ def _finished(folder: Path, recipe: Recipe) -> bool:
 
 
 def _announce(folder: Path, recipe: Recipe, workers: int | None) -> None:
-    cores = workers or len(os.sched_getaffinity(0))
+    cores = workers or usable_cores()
     seconds = recipe.count * _SECONDS[recipe.size] / cores
     about = f"{max(5, round(seconds / 5) * 5)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     print(

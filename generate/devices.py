@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
 
+from mixset.cores import usable_cores
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
@@ -47,7 +47,7 @@ def seats(kind: Family, devices: Sequence[str], workers: int | None) -> list[str
         if "auto" in devices:
             found = found[:workers]
     if found == ["cpu"]:
-        return found * (workers or len(os.sched_getaffinity(0)))
+        return found * (workers or usable_cores())
     workers = workers or len(found)
     if workers % len(found):
         raise InputError(f"workers: {workers} on {len(found)} GPUs ({', '.join(found)}); give a multiple of that")

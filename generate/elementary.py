@@ -8,7 +8,8 @@ for division by zero would keep loops from being vectorised.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 _TURN = 6.283185307179586
 # The series' coefficients: multiplied, because a division costs four times as much and strict IEEE keeps each one.
@@ -18,7 +19,7 @@ _S1, _S2, _S3, _S4, _S5, _S6 = -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 3991
 _A0, _A1, _A2, _A3, _A4, _A5, _A6 = (4 / 6.283185307179586 * (-1) ** k / (2 * k + 1) for k in range(7))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def log2(x: float) -> float:
     """log₂ of x > 0; absolute error under 1e-12 where |log₂ x| < 64. Costs a step per octave away from [0.7, 1.4]."""
     octaves = 0.0
@@ -37,7 +38,7 @@ def log2(x: float) -> float:
     return octaves + t * total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def exp2(x: float) -> float:
     """2ˣ; relative error under 1e-13 where |x| < 64."""
     scale = 1.0
@@ -53,13 +54,13 @@ def exp2(x: float) -> float:
     return scale * total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def power(x: float, exponent: float) -> float:
     """x to a real exponent, for x >= 0; 0 gives 0."""
     return exp2(exponent * log2(x)) if x > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def sine(turns: float) -> float:
     """sin(2π · turns); absolute error under 1e-9 where |turns| < 2**20."""
     t = turns - np.floor(turns + 0.5)
@@ -71,13 +72,13 @@ def sine(turns: float) -> float:
     return a * (1.0 + s * (_S1 + s * (_S2 + s * (_S3 + s * (_S4 + s * (_S5 + s * _S6))))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def cosine(turns: float) -> float:
     """cos(2π · turns), as `sine` a quarter turn on."""
     return sine(turns + 0.25)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def angle(y: float, x: float) -> float:
     """The angle of (x, y) in turns, in [-1/2, 1/2]; absolute error under 1e-7. (0, 0) gives 0."""
     ax, ay = abs(x), abs(y)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .elementary import log2
 
@@ -42,7 +43,7 @@ def figures(picture: np.ndarray) -> Figures:
     return Figures(*_figures(picture))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _figures(picture: np.ndarray) -> tuple[float, float, float]:
     side = len(picture)
     # Above 256 pixels every second (third, fourth) row tells enough.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .elementary import cosine, power, sine
 from .rng import Draws
@@ -88,7 +89,7 @@ def _cosine_palette(draws: Draws, low: float, high: float) -> np.ndarray:
     return _cosines(waves)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _cosines(waves: np.ndarray) -> np.ndarray:
     out = np.empty((3, COLOURS), np.float32)
     for i in range(COLOURS):
@@ -98,7 +99,7 @@ def _cosines(waves: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def oklab_ramp(keys: np.ndarray) -> np.ndarray:
     """A cyclic palette (3, 256) float32 sRGB in [0, 1] through OKLab keys (k, 3), eased between them."""
     count = len(keys)
@@ -116,7 +117,7 @@ def oklab_ramp(keys: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _srgb(light: float, a: float, b: float, out: np.ndarray) -> None:
     """OKLab (Ottosson 2020) to sRGB; what lies outside the gamut is clipped channel by channel."""
     p = light + 0.3963377774 * a + 0.2158037573 * b
@@ -128,7 +129,7 @@ def _srgb(light: float, a: float, b: float, out: np.ndarray) -> None:
     out[2] = _gamma(-0.0041960863 * p - 0.7034186147 * q + 1.7076147010 * r)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _gamma(linear: float) -> np.float32:
     linear = min(max(linear, 0.0), 1.0)
     if linear <= 0.0031308:

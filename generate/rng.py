@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ class Draws:
         return out
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def next_word(state: np.ndarray) -> np.uint64:
     """The next 64 bits of SplitMix64 inside a kernel; `state` is one uint64 that is moved on."""
     state[0] = state[0] + np.uint64(0x9E3779B97F4A7C15)
@@ -96,7 +97,7 @@ def next_word(state: np.ndarray) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def next_uniform(state: np.ndarray) -> float:
     """The next float64 in [0, 1) inside a kernel: 53 bits of `next_word`."""
     return np.float64(next_word(state) >> np.uint64(11)) * 2.0**-53

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .elementary import log2, power
 
@@ -14,7 +15,7 @@ LOOK = 8
 """Numbers in a look: opacity, colour span, colour by density, phase, floor, relief, glow (1) or cover (0), shadow."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def composite(
     field: np.ndarray,
     levels: np.ndarray,
@@ -58,7 +59,7 @@ def composite(
             _lay(packed[n + 1], places, colours, keep, add, glow, canvas[0, y], canvas[1, y], canvas[2, y])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _pack(palettes: np.ndarray) -> np.ndarray:
     """Palettes (n, 3, 256) float32 as (n, 256) uint32 of 10 bits a channel: one look-up a pixel instead of three."""
     out = np.empty((palettes.shape[0], palettes.shape[2]), np.uint32)
@@ -72,7 +73,7 @@ def _pack(palettes: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _lay(
     palette: np.ndarray,
     places: np.ndarray,
@@ -99,7 +100,7 @@ def _lay(
         blue[x] = b + scale * np.float32(np.int32(word >> np.uint32(20))) * (np.float32(1.0) - dim * b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _light(
     above: np.ndarray, level: np.ndarray, tint: np.ndarray, look: np.ndarray, places: np.ndarray, lights: np.ndarray
 ) -> None:
@@ -115,7 +116,7 @@ def _light(
     lights[0] = floor + rise * level[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _shadow(above: np.ndarray, shift: int, opacity: np.float32, shadow: np.float32, keep: np.ndarray) -> None:
     """What a layer's shadow leaves of the light under it: its own levels, shifted down and to the right."""
     one = np.float32(1.0)
@@ -126,7 +127,7 @@ def _shadow(above: np.ndarray, shift: int, opacity: np.float32, shadow: np.float
             dark[x] = one - shadow * min(opacity * above[x], one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def finish(canvas: np.ndarray, saturation: float, middle: float, picture: np.ndarray) -> None:
     """Auto-levels: stretch the 1 % and 99 % of the luma to the ends and pull the median towards `middle`.
 
@@ -171,7 +172,7 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, picture: np.nda
                 picture[y, x, k] = table[places[x]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _luma_quantiles(canvas: np.ndarray) -> tuple[float, float, float]:
     """The 1 %, 50 % and 99 % of the luma, over every third pixel of every second row."""
     counts = np.zeros(STEPS + 1, np.int64)
@@ -186,7 +187,7 @@ def _luma_quantiles(canvas: np.ndarray) -> tuple[float, float, float]:
     return _quantile(counts, total * 0.01), _quantile(counts, total * 0.5), _quantile(counts, total * 0.99)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _quantile(counts: np.ndarray, rank: float) -> float:
     """The value, in [0, 1.6], below which `rank` of the counted values lie."""
     seen = 0

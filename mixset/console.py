@@ -8,12 +8,58 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TextIO, TypeVar
 
-from .errors import InputError
+from .errors import InputError, printable
 
 T = TypeVar("T")
+
+
+class _Shown(io.TextIOBase):
+    """A stream to a terminal through which no control sequence passes: a file's text could hold some."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(printable(text, keep="\n\t"))
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.stream.encoding
+
+
+def plain_stream(stream: TextIO) -> TextIO:
+    """The stream without the filter of `run_command`, for control sequences of our own."""
+    return stream.stream if isinstance(stream, _Shown) else stream
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[None]:
+    """Show on stdout and stderr what prints, and the rest escaped, whatever the terminal's encoding."""
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = (_Shown(plain_stream(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def run_command(main: Callable[[], object]) -> None:
@@ -21,22 +67,28 @@ def run_command(main: Callable[[], object]) -> None:
 
     A full disk counts as bad input: the line says which file could not be written.
     """
-    try:
-        main()
-        sys.stdout.flush()
-    except InputError as error:
-        _exit(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _exit("interrupted: finished work is kept; the same command goes on from it", 130)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
-            raise
-        where = f" {error.filename}" if error.filename else ""
-        _exit(f"error: cannot write{where}: {error.strerror}; free space or choose another place, then run it again", 2)
+    with _shown():
+        try:
+            main()
+            sys.stdout.flush()
+        except InputError as error:
+            _exit(f"error: {error}", 2)
+        except KeyboardInterrupt:
+            _exit("interrupted: finished work is kept; the same command goes on from it", 130)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            if error.errno not in _USERS_OWN:
+                raise
+            where = f" {error.filename}" if error.filename else ""
+            advice = "free space or choose another place, then run it again"
+            _exit(f"error: cannot write{where}: {error.strerror}; {advice}", 2)
+
+
+_USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG}
+"""What the system refuses for a reason that the user can remove."""
 
 
 Commands = Mapping[str, tuple[str, Callable[[list[str]], None]]]
@@ -66,7 +118,7 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
 
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(plain_stream(sys.stdout)):
             return tyro.cli(what, prog=prog, args=arguments, **options)
     except SystemExit as stop:
         if not stop.code:
@@ -133,7 +185,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line of its own above the progress."""
         if not self.quiet:
-            print(f"\r\x1b[K{line}" if self.terminal else line, file=sys.stderr, flush=True)
+            self._print(line, "\n")
 
     def _show(self, note: str = "", *, last: bool = False) -> None:
         if self.quiet:
@@ -152,10 +204,11 @@ class Progress:
             line += f", {duration((self.total - self.done) / rate)} left"
         if note:
             line += f"  {note}"
-        if self.terminal:
-            print(f"\r\x1b[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
+        self._print(line, "\n" if last or not self.terminal else "")
+
+    def _print(self, line: str, end: str) -> None:
+        start = "\r\x1b[K" if self.terminal else ""
+        print(start + printable(line), end=end, file=plain_stream(sys.stderr), flush=True)
 
 
 def _rate(rate: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from .console import Progress
+from .cores import usable_cores
 from .errors import InputError
 from .mixing_set import MixingSet, Reader
 
@@ -43,7 +44,7 @@ def export_pictures(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet
             (out / family).mkdir(parents=True, exist_ok=True)
         jobs = zip(mixing_set.readers(), families, range(len(mixing_set)), strict=True)
         with (
-            ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads,
+            ThreadPoolExecutor(usable_cores()) as threads,
             Progress(len(mixing_set), "pictures", quiet=quiet) as progress,
         ):
             while batch := list(islice(jobs, _IN_FLIGHT)):

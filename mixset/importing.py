@@ -16,6 +16,7 @@ import numpy as np
 
 from . import manifest
 from .console import Progress
+from .cores import usable_cores
 from .errors import DamagedPicture, InputError
 from .output import begin
 from .pictures import scale_and_crop
@@ -84,7 +85,7 @@ def import_pictures(
     entries = []
     with (
         warnings.catch_warnings(),
-        ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as threads,
+        ThreadPoolExecutor(workers or usable_cores()) as threads,
         Progress(len(pictures.names), "pictures", quiet=quiet) as progress,
     ):
         warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks and sizes do not name the file

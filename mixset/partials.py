@@ -7,66 +7,82 @@ import fcntl
 import os
 import platform
 import re
+import secrets
+import stat
 import time
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, reason
 
-HOST = re.sub(r"[^\w-]", "_", platform.node())
+HOST = re.sub(r"[^A-Za-z0-9_-]", "_", platform.node())[:64]
+_OURS = re.compile(r"\.(?P<process>\d+)-(?P<host>[A-Za-z0-9_-]*)-[0-9a-f]{16}\.partial")
+"""The end of every name that `partial_of` gives; another program's *.partial files do not end so."""
 _FOREIGN_AGE = 24 * 3600
 """Seconds without a change after which another host's partial file is taken for abandoned."""
+_NAME_BYTES = 255
+"""The longest name that Linux and macOS allow."""
 
 
 def partial_of(path: Path) -> Path:
-    """Where this process makes the file `path`: no other has that name, on any host that shares the folder."""
-    return path.with_name(f"{path.name}.{os.getpid()}-{HOST}.partial")
+    """A new name beside `path` to make it under, which nobody can foresee."""
+    end = f".{os.getpid()}-{HOST}-{secrets.token_hex(8)}.partial"
+    start = os.fsencode(path.name)[: _NAME_BYTES - len(end)]
+    return path.with_name(os.fsdecode(start) + end)
 
 
 def create_locked(partial: Path) -> int:
-    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone."""
+    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone.
+
+    Nothing that is there already is opened, links neither.
+    """
     while True:
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with contextlib.suppress(OSError):  # a file system without locks: process and host in the name must do
             fcntl.flock(handle, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(partial), os.fstat(handle)):
+            if os.path.samestat(os.lstat(partial), os.fstat(handle)):
                 return handle
         os.close(handle)  # it was removed as abandoned between the two calls
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the `*.partial` files in `folder` whose writers are dead.
+    """Remove the partial files in `folder` that this user's dead writers left; other files are never touched.
 
     A lock may not be seen on other hosts, so their files go only when nobody has changed them for a day.
     """
     for partial in folder.glob("*.partial"):
-        process, _, host = partial.name.split(".")[-2].partition("-")
-        here = host in ("", HOST)
+        ours = _OURS.search(partial.name)
+        if ours is None or ours.end() != len(partial.name):
+            continue
+        here = ours["host"] == HOST
         # To be locked over NFS a file must be open for writing.
-        with contextlib.suppress(FileNotFoundError, PermissionError), open(partial, "r+b") as handle:
+        with contextlib.suppress(OSError), open(os.open(partial, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
+                continue
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 abandoned = True
             except BlockingIOError:
                 abandoned = False
             except OSError:
-                abandoned = not (here and _alive(process))
-            if abandoned and (here or time.time() - os.fstat(handle.fileno()).st_mtime > _FOREIGN_AGE):
+                abandoned = not (here and _alive(ours["process"]))
+            if abandoned and (here or time.time() - status.st_mtime > _FOREIGN_AGE):
                 partial.unlink()
 
 
 def _alive(process: str) -> bool:
     try:
         os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError):
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
     return True
 
 
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so that `path` is at any time the old one or the whole new one.
+def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a file, the parts one after another, so that `path` is at any time the old one or the whole new one.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; what was at `path` is still there.
@@ -74,14 +90,14 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     partial = partial_of(path)
     try:
         with open(create_locked(partial), "wb") as file:
-            file.write(content)
-            file.truncate()  # what a dead namesake left may be longer
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
             os.replace(partial, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free space or choose another folder") from error
+        raise InputError(f"cannot write {path}: {reason(error)}; free space or choose another folder") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

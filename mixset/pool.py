@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import PIL
 
-from .cache import cache_folder, locked
+from .cache import cache_folder
 from .console import Progress
+from .cores import usable_cores
 from .errors import InputError
+from .locks import locked
 from .manifest import read_json, sha256, write_json
 from .mixing_set import MixingSet
 from .partials import sync_folder
@@ -142,6 +144,6 @@ def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: boo
 
 def _scaled(mixing_set: MixingSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:
     readers = mixing_set.readers()
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(usable_cores()) as threads:
         while batch := list(islice(readers, _IN_FLIGHT)):
             yield from threads.map(lambda read: scale_and_crop(read(), shape), batch)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 from . import philox
 from .philox import Key
@@ -105,7 +105,7 @@ def _draw_crops(
     return (draws[:, 0] < 0.5) & flip, offsets[:, 0], offsets[:, 1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _crop_and_flip(pictures, mirrored, tops, lefts, result):
     count, height, width = pictures.shape[:3]
     for n in range(count):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
-from numba import njit
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 from . import philox
 from .philox import Key, block, unit
@@ -193,14 +193,14 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _uniforms(seed, epoch, index, number):
     """The four uniform numbers of one block of the stream."""
     w = block(np.uint64(index), epoch, number, _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds):
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], np.uint64(0))
@@ -211,7 +211,7 @@ def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds
         rounds[n] = int(_uniforms(seed, epoch, indices[n], np.uint64(1))[0] * (k + 1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, left):
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], np.uint64(1))
@@ -224,7 +224,7 @@ def _draw_pictures(seed, epoch, indices, firsts, limits, margins, picture, top, 
         left[n] = int(u[1] * margins[1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weights(which, first, second, exponent):
     """The mixing weights (a, b), float32: half the time Beta(β, 1) and Beta(1, β), else 1 + Beta(1, β), −Beta(1, β).
 
@@ -236,7 +236,7 @@ def _weights(which, first, second, exponent):
     return np.float32(np.float32(1.0) + np.float32(1.0 - first**exponent)), np.float32(-b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw_rounds(
     seed,
     epoch,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 # Streams: each use of randomness has its own, so that a new draw in one shifts nothing in another.
 PIXMIX = 0
@@ -66,7 +66,7 @@ class Key:
         _check_word("epoch", self.epoch, 32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block(c0, c1, c2, c3, k0, k1):
     """Four 32-bit words, each as uint64, of a counter of four and a key of two words (uint64, below 2**32)."""
     for _ in range(10):
@@ -78,13 +78,13 @@ def block(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unit(word):
     """A 32-bit word as a float64 in the open interval (0, 1)."""
     return (np.float64(word) + 0.5) * 2.0**-32
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_words(seed, epoch, indices, stream, first_block, words):
     k0, k1 = seed & _LOW, seed >> _32
     for n in range(words.shape[0]):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .engines.threads import read_only
 
@@ -35,7 +36,7 @@ def resize_part(
     _resize(read_only(picture), left, top, right - left, bottom - top, mirrored, result)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weigh(length, count):
     """Of each of `count` results along an axis of `length`: its first source, how many it has, and their weights."""
     scale = length / count
@@ -57,7 +58,7 @@ def _weigh(length, count):
     return firsts, taps, weights
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weighted_sum(sources, weights, taps, sums):
     """Into `sums` (m,) int32: the first rows of `sources` (n, m) uint8 by their weights, and half a step to round."""
     for place in range(len(sums)):
@@ -68,7 +69,7 @@ def _weighted_sum(sources, weights, taps, sums):
             sums[place] += weight * row[place]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _resize(picture, left, top, width, height, mirrored, result):
     new_height, new_width = result.shape[:2]
     firsts, taps, weights = _weigh(width, new_width)

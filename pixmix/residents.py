@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 from .transfers import carry
 
@@ -139,7 +139,7 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gather(pictures, places, tops, lefts, result):
     count, height, width = result.shape[:3]
     for n in range(count):

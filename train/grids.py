@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from mixset.errors import InputError
+from mixset.console import plain_stream
+from mixset.errors import InputError, printable
 from mixset.partials import write_atomically
 
 
@@ -47,12 +49,13 @@ def show(grid: Grid) -> None:
     """Print to the terminal; a table that is too wide for it is turned if that helps, and nothing is cut off."""
     from rich.console import Console
 
-    console = Console()
+    stream = plain_stream(sys.stdout)
+    console = Console(file=stream)
     if _least(grid) > console.width:
         grid = min(grid, grid.transposed(), key=_least)
-    Console(width=max(console.width, _least(grid))).print(_rich(grid))
+    Console(file=stream, width=max(console.width, _least(grid))).print(_rich(grid))
     for note in grid.notes:
-        console.print(note, style="dim", markup=False, highlight=False)
+        console.print(printable(note), style="dim", markup=False, highlight=False)
 
 
 def _least(grid: Grid) -> int:
@@ -71,8 +74,11 @@ def _widths(grid: Grid) -> list[int]:
 
 def _rich(grid: Grid) -> Any:
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
+    from rich.markup import escape as markup
     from rich.table import Table
+
+    def escape(text: str) -> str:
+        return markup(printable(text))
 
     table = Table(title=escape(grid.title) or None, title_justify="left", box=SIMPLE_HEAD)
     table.add_column(no_wrap=True)

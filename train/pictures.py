@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mixset.cache import cache_folder, locked
+from mixset.cache import cache_folder
+from mixset.cores import usable_cores
 from mixset.errors import InputError
+from mixset.locks import locked
 from mixset.partials import remove_abandoned, write_atomically
 from mixset.pictures import decode, scale_and_crop, stamp
 
@@ -167,7 +169,7 @@ def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Ui
 
     # Pillow decodes without the interpreter's lock, but of small files decoding is so little that threads only get into
     # each other's way: 60,000 of CIFAR-10's take twice as long.
-    threads = 1 if stamp(files[0])[0] < SMALL_FILE else min(32, len(os.sched_getaffinity(0)) + 4)
+    threads = 1 if stamp(files[0])[0] < SMALL_FILE else min(32, usable_cores() + 4)
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(place, range(len(files))):
             pass

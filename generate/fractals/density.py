@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import log2
 from ..rng import next_word
@@ -14,7 +15,7 @@ STEPS = 1024
 _MASK = (1 << 40) - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def level_table(top: float) -> np.ndarray:
     """(STEPS,) float32: log2(1 + r) / log2(1 + top), at most 1, for r = t / (1 - t) and t in steps over [0, 1).
 
@@ -30,7 +31,7 @@ def level_table(top: float) -> np.ndarray:
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def unpack(grid: np.ndarray, count: np.ndarray, tint: np.ndarray) -> int:
     """Split a grid (S + 2, S + 2) uint64 into counts and colour sums (S, S) float32; returns the pixels reached."""
     side = len(count)
@@ -46,7 +47,7 @@ def unpack(grid: np.ndarray, count: np.ndarray, tint: np.ndarray) -> int:
     return reached
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _blur(source: np.ndarray, out: np.ndarray, step: int) -> None:
     """3 × 3 binomial blur with neighbours `step` apart (à trous); the border is repeated."""
     side = len(source)
@@ -64,7 +65,7 @@ def _blur(source: np.ndarray, out: np.ndarray, step: int) -> None:
             target[x] = half * middle[x] + quarter * (left[x] + right[x])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def smooth(
     count: np.ndarray, tint: np.ndarray, scratch: np.ndarray, mean: float, table: np.ndarray, level: np.ndarray
 ) -> None:
@@ -104,7 +105,7 @@ def smooth(
             t[x] = min(t[x], one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def enlarge(plane: np.ndarray, out: np.ndarray) -> None:
     """Bilinear enlargement of a square plane to twice its side or one less; pixel areas, not corners, coincide."""
     side, large = len(plane), len(out)
@@ -123,7 +124,7 @@ def enlarge(plane: np.ndarray, out: np.ndarray) -> None:
         line[large - 1] = near * middle[(large - 1) // 2] + far * (left if large % 2 else right)[(large - 1) // 2]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stamp(grid: np.ndarray, patches: bool, seed: np.uint64, picture: np.ndarray) -> None:
     """Grey (127) on black where a grid's points are: the pixels themselves, or a random 3 × 3 patch around each.
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import angle, cosine, sine
 from ..rng import Draws, next_word
@@ -76,7 +77,7 @@ def sample_flame(draws: Draws) -> Flame:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def vary(kind: int, x: np.ndarray, y: np.ndarray, blend: float, salt: np.int64) -> None:
     """Apply one variation in place to points x, y (k,) float64; `salt` seeds the coins of the two-branched ones.
 
@@ -156,7 +157,7 @@ def vary(kind: int, x: np.ndarray, y: np.ndarray, blend: float, salt: np.int64) 
             x[j], y[j] = u + blend * (p - u), v + blend * (q - v)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _round(
     old: np.ndarray,
     new: np.ndarray,
@@ -200,7 +201,7 @@ def _round(
     return carry - 1.0 if carry >= 1.0 else carry
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def play(
     grid: np.ndarray,
     maps: np.ndarray,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import angle, cosine, log2, sine
 from ..rng import Draws, next_uniform
@@ -59,7 +60,7 @@ def _sample_julia(draws: Draws, side: int) -> np.ndarray:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _enlarge(field: np.ndarray, out: np.ndarray) -> None:
     """Bilinear enlargement of a square field of turns; both arrays' corners coincide.
 
@@ -86,7 +87,7 @@ def _enlarge(field: np.ndarray, out: np.ndarray) -> None:
             line[x] = row[i] + (u - np.float32(i)) * slope[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _julia(side: int, cx: float, cy: float, mx: float, my: float, zoom: float, tilt: float, turns: float) -> np.ndarray:
     """Smooth escape times of z² + c around (mx, my), `zoom` half the frame's width: `turns` for each doubling."""
     out = np.empty((side, side), np.float32)
@@ -111,7 +112,7 @@ def _julia(side: int, cx: float, cy: float, mx: float, my: float, zoom: float, t
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _noise(grid: np.ndarray, x: float, y: float) -> float:
     """Value noise, eased between the points of a periodic lattice of random values."""
     fx, fy = np.floor(x), np.floor(y)
@@ -124,7 +125,7 @@ def _noise(grid: np.ndarray, x: float, y: float) -> float:
     return top + v * (bottom - top)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _octaves(grid: np.ndarray, x: float, y: float, fall: float) -> float:
     total, weight, whole = 0.0, 1.0, 0.0
     for _ in range(4):
@@ -135,7 +136,7 @@ def _octaves(grid: np.ndarray, x: float, y: float, fall: float) -> float:
     return total / whole
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: float, seed: np.uint64) -> np.ndarray:
     """Fractal noise whose places are shifted by other fractal noise: marble and silk."""
     state = np.array([seed], np.uint64)
@@ -155,7 +156,7 @@ def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: floa
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _plasma(side: int, fall: float, turns: float, seed: np.uint64) -> np.ndarray:
     """Diamond-square on a torus; `fall` is what the displacement shrinks by per halving."""
     size = 1
@@ -183,7 +184,7 @@ def _plasma(side: int, fall: float, turns: float, seed: np.uint64) -> np.ndarray
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _waves(
     side: int, mx: float, my: float, tilt: float, arms: float, pull: float, swing: float, beat: float
 ) -> np.ndarray:

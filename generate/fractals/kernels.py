@@ -12,7 +12,8 @@ integer addition a point, exact and in any order.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..rng import next_uniform, next_word
 
@@ -23,7 +24,7 @@ STACK = 2048
 COUNT_BIT = 40
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed: np.uint64, count: int) -> tuple:
     """`count` points of a system's measure in random order, and their box.
 
@@ -76,7 +77,7 @@ def base_sample(maps: np.ndarray, weights: np.ndarray, colours: np.ndarray, seed
     return x, y, c, np.array([0.5 * (x0 + x1), 0.5 * (y0 + y1), 0.5 * (x1 - x0), 0.5 * (y1 - y0)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _pick(weights: np.ndarray, u: float) -> int:
     for i in range(len(weights) - 1):
         u -= weights[i]
@@ -85,7 +86,7 @@ def _pick(weights: np.ndarray, u: float) -> int:
     return len(weights) - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _expand(stack: np.ndarray, height: int, maps: np.ndarray, weights: np.ndarray, colours: np.ndarray) -> int:
     """Replace the word at `height` by its children and return the new height.
 
@@ -106,7 +107,7 @@ def _expand(stack: np.ndarray, height: int, maps: np.ndarray, weights: np.ndarra
     return height
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def paint(
     grid: np.ndarray,
     maps: np.ndarray,

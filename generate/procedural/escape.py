@@ -8,7 +8,8 @@ of multiplications.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import angle, log2
 from ..rng import next_uniform
@@ -29,7 +30,7 @@ PROBE = 18
 """Side in pixels of the small pictures by which windows are chosen."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _raise(power: int, x: np.ndarray, y: np.ndarray) -> None:
     """x + iy to a power of 2 to 5, in place; one loop for each, so that each is vectorised."""
     if power == 2:
@@ -50,13 +51,13 @@ def _raise(power: int, x: np.ndarray, y: np.ndarray) -> None:
             x[j], y[j] = p * x[j] - q * y[j], p * y[j] + q * x[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add(x: np.ndarray, c: np.ndarray) -> None:
     for j in range(len(x)):
         x[j] += c[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _invert(x: np.ndarray, y: np.ndarray) -> None:
     """x + iy to its inverse, in place; 0 to 0."""
     for j in range(len(x)):
@@ -64,7 +65,7 @@ def _invert(x: np.ndarray, y: np.ndarray) -> None:
         x[j], y[j] = scale * x[j], -scale * y[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _move(formula: int, power: int, orbits: np.ndarray, count: int) -> None:
     """z to the formula's next z. No loop has more than four arrays: with more, LLVM gives up proving them apart."""
     # Rows of the whole, then cut: rows of a cut array are not known to lie close, and no loop would be vectorised.
@@ -109,7 +110,7 @@ def _move(formula: int, power: int, orbits: np.ndarray, count: int) -> None:
         fresh[j] = x[j] * x[j] + y[j] * y[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _step(formula: int, power: int, trap: np.ndarray, orbits: np.ndarray, count: int) -> None:
     """One step of the first `count` of `orbits` (ROWS, n).
 
@@ -131,7 +132,7 @@ def _step(formula: int, power: int, trap: np.ndarray, orbits: np.ndarray, count:
         size[j] = fresh[j] if alive else size[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def escape(
     side: int,
     formula: int,
@@ -179,7 +180,7 @@ def escape(
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _settle(orbits: np.ndarray, places: np.ndarray, count: int, end: bool, roots: bool, out: np.ndarray) -> int:
     """Write what has escaped, at the end everything, to a row (4, S); move the rest together; returns how many."""
     kept = 0
@@ -202,7 +203,7 @@ def _settle(orbits: np.ndarray, places: np.ndarray, count: int, end: bool, roots
     return kept
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def smooth(found: np.ndarray, limit: int, out: np.ndarray) -> None:
     """log2 of 2 + escape times with their fractions, (S, S) float32; bounded orbits by how near the trap they came.
 
@@ -224,7 +225,7 @@ def smooth(found: np.ndarray, limit: int, out: np.ndarray) -> None:
                 out[y, x] = np.float32(table[limit] + 0.35 * log2(near + 1e-3))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def liveliness(found: np.ndarray) -> np.ndarray:
     """(PROBE, PROBE) float64: how much a probe's times differ from their neighbours', 0 at the border and inside."""
     out = np.zeros((PROBE, PROBE), np.float64)
@@ -239,7 +240,7 @@ def liveliness(found: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def descend(
     formula: int, power: int, view: np.ndarray, constant: np.ndarray, limit: int, depth: int, state: np.ndarray
 ) -> tuple[np.ndarray, float]:

@@ -8,14 +8,15 @@ compile each assignment to a slice.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import cosine, sine
 
 _BLOCK = 32
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _places(side: int) -> np.ndarray:
     """(side,) int64: each index with its bits reversed."""
     out = np.zeros(side, np.int64)
@@ -27,7 +28,7 @@ def _places(side: int) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _columns(real: np.ndarray, imaginary: np.ndarray) -> None:
     """Transform every column in place."""
     side = len(real)
@@ -59,7 +60,7 @@ def _columns(real: np.ndarray, imaginary: np.ndarray) -> None:
                 real[j, first + x], imaginary[j, first + x] = p[x], q[x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _transpose(plane: np.ndarray) -> None:
     side = len(plane)
     for top in range(0, side, 16):
@@ -69,7 +70,7 @@ def _transpose(plane: np.ndarray) -> None:
                     plane[y, x], plane[x, y] = plane[x, y], plane[y, x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def inverse(real: np.ndarray, imaginary: np.ndarray) -> None:
     """Σ F(v, u) e^{2πi(uy + vx)/S} over all frequencies, unscaled and in place; the result is transposed.
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .. import redraws
 from ..elementary import cosine, exp2, sine
@@ -134,7 +135,7 @@ def _paint(draws: Draws, canvas: Canvas, found: np.ndarray, limit: int) -> None:
     canvas.composite(1 if draws.chance(0.75) else 0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _to_turns(field: np.ndarray, roots: np.ndarray, low: float, scale: float) -> None:
     """Times to palette turns, no more than 8 of them; Newton's basins start at different places."""
     zero, most = np.float32(0.0), np.float32(8.0)
@@ -144,7 +145,7 @@ def _to_turns(field: np.ndarray, roots: np.ndarray, low: float, scale: float) ->
             field[y, x] = min(max((field[y, x] - shift) * more, zero), most) + roots[y, x] + np.float32(1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _to_layer(near: np.ndarray, reach: float, levels: np.ndarray, tints: np.ndarray) -> None:
     """Distances from the trap to levels (1 on it, 1/2 at `reach`) and tints, both in [0, 1]."""
     one, unit = np.float32(1.0), np.float32(1.0 / reach)

@@ -8,7 +8,8 @@ cost little.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import cosine, exp2, log2, sine
 from ..rng import next_uniform, next_word
@@ -22,7 +23,7 @@ LEAF = 8
 _RUN = 32
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def radius(state: np.ndarray, small: float, large: float) -> float:
     """A radius r with density ∝ r⁻³ (1 + 2r)²: the power law times the area its centre may lie in, exactly.
 
@@ -40,7 +41,7 @@ def radius(state: np.ndarray, small: float, large: float) -> float:
     return small * exp2(u * octaves)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _shape(state: np.ndarray, leaf: np.ndarray) -> None:
     """Draw one of all shapes into a leaf's last three numbers."""
     word = next_word(state)
@@ -64,7 +65,7 @@ def _shape(state: np.ndarray, leaf: np.ndarray) -> None:
         leaf[5], leaf[6], leaf[7] = CRESCENT, (0.0 if p < 0.4 else p), 0.45 + 0.35 * q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _normals() -> np.ndarray:
     """(9, 3, 9, 2): for n sides and allowance k, the n normals divided by the distance of the sides."""
     out = np.zeros((9, 3, 9, 2), np.float64)
@@ -77,7 +78,7 @@ def _normals() -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def inside(leaf: np.ndarray, normals: np.ndarray, u: float, v: float) -> bool:
     """Whether a leaf covers (u, v), in its own upright frame with its radius as the unit.
 
@@ -112,7 +113,7 @@ def inside(leaf: np.ndarray, normals: np.ndarray, u: float, v: float) -> bool:
     return (u - p) * (u - p) + v * v >= q * q
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def cover(
     owner: np.ndarray, turned: bool, mixed: bool, small: float, large: float, seed: np.uint64
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +161,7 @@ def cover(
     return leaves[:seen].copy(), words[:seen].copy()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _claim(owner: np.ndarray, open_in: np.ndarray, leaf: np.ndarray, normals: np.ndarray, number: np.int32) -> int:
     """Give a leaf the open pixels whose centres it covers; returns how many."""
     side = len(owner)

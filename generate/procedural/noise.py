@@ -7,7 +7,8 @@ row blends them first: a pixel of an octave then costs two gathers and five mult
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import cosine, sine
 from ..rng import next_uniform, next_word
@@ -16,7 +17,7 @@ PLAIN, BILLOWS, RIDGES = 0, 1, 2
 """What becomes of an octave n in [-1, 1]: itself, 2|n| - 1 (round tops), or 1 - 2|n| squared (sharp crests)."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _lattice(cells: int, state: np.ndarray) -> np.ndarray:
     """Random unit gradients (2, cells + 1, cells + 1) float32, the last row and column those of the first."""
     east, north = np.empty(256, np.float32), np.empty(256, np.float32)
@@ -32,7 +33,7 @@ def _lattice(cells: int, state: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _place(x: float, cells: int) -> tuple[int, np.float32, np.float32]:
     """The lattice line before a place, the distance from it, and that distance eased (6t⁵ - 15t⁴ + 10t³)."""
     line = int(x)
@@ -41,7 +42,7 @@ def _place(x: float, cells: int) -> tuple[int, np.float32, np.float32]:
     return line % cells, t, ease
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add_octave(out: np.ndarray, cells: int, weight: np.float32, kind: int, seed: np.uint64) -> None:
     side = len(out)
     state = np.array([seed], np.uint64)
@@ -79,7 +80,7 @@ def _add_octave(out: np.ndarray, cells: int, weight: np.float32, kind: int, seed
                 target[x] += weight * (two * crest * crest - one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def octaves(side: int, cells: int, count: int, fall: float, kind: int, seed: np.uint64) -> np.ndarray:
     """Noise (side, side) float32 in [-1, 1] that tiles the plane.
 
@@ -106,7 +107,7 @@ def octaves(side: int, cells: int, count: int, fall: float, kind: int, seed: np.
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def sample(field: np.ndarray, x: np.float32, y: np.float32) -> np.float32:
     """Bilinear value of a tiling field (S, S) float32 at a place in pixels; |x| and |y| under 2**20."""
     side = np.int32(len(field))
@@ -120,7 +121,7 @@ def sample(field: np.ndarray, x: np.float32, y: np.float32) -> np.float32:
     return top + v * (bottom - top)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def warped(field: np.ndarray, east: np.ndarray, south: np.ndarray, bend: float) -> np.ndarray:
     """`field` (S, S) float32 at places shifted by `bend` frames times `east` and `south`, each (S, S) float32."""
     side = len(field)

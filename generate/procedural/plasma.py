@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .. import redraws
 from ..elementary import cosine, sine
@@ -143,7 +144,7 @@ def _lay_patches(draws: Draws, canvas: Canvas, harmony: Harmony, layer: int, fie
     ]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _rescale(field: np.ndarray, low: float, scale: float, least: float, out: np.ndarray) -> None:
     """`least` at `low` and `scale` a unit more, cut off at `least` and 1."""
     shift, more, first, one = np.float32(low), np.float32(scale), np.float32(least), np.float32(1.0)
@@ -152,7 +153,7 @@ def _rescale(field: np.ndarray, low: float, scale: float, least: float, out: np.
             out[y, x] = min(first + max((field[y, x] - shift) * more, np.float32(0.0)), one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add_waves(field: np.ndarray, across: int, down: int, height: float) -> None:
     """Add a plane sine wave with whole numbers of periods across and down the frame, so that the field still tiles."""
     side = len(field)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .. import redraws
 from ..elementary import cosine, power, sine
@@ -64,7 +65,7 @@ def natural_strengths(draws: Draws) -> np.ndarray:
     return np.array([1.0, warmth, warmth * draws.uniform(0.3, 0.8)])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _powers(side: int, exponent: float) -> np.ndarray:
     """fᵉ at f = 0, 1/16, 2/16 ... cycles a frame, as far as frequencies reach."""
     out = np.empty(int(0.7072 * side + 2.0) * _TABLE, np.float64)
@@ -73,7 +74,7 @@ def _powers(side: int, exponent: float) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _power_at(table: np.ndarray, exponent: float, frequency: float) -> float:
     """fᵉ from the table, within 0.1 %; below 2 cycles, where the table would bend too much, as it is."""
     if frequency < 2.0:
@@ -83,7 +84,7 @@ def _power_at(table: np.ndarray, exponent: float, frequency: float) -> float:
     return table[i] + (place - i) * (table[i + 1] - table[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.uint64) -> np.ndarray:
     """Independent real fields (count, side, side) float32, all of the magnitudes 1 / (|u|^a + |v|^b), variance 1.
 
@@ -135,7 +136,7 @@ def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.
     return planes[:count]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def mix(fields: np.ndarray, size: int, strengths: np.ndarray, hue: float) -> np.ndarray:
     """Channels (3, size, size) float32 around 0.5, from the upper left of independent fields.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..elementary import cosine, log2, sine
 from ..palettes import COLOURS, oklab_ramp
@@ -18,7 +19,7 @@ _FINEST = 1 / 48
 """The shortest period of a texture, in frames."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def natural_colours(hues: np.ndarray, muted: float, seed: np.uint64) -> np.ndarray:
     """256 colours (3, 256) float32 sRGB in [0, 1] spread as those of a scene: many lights, few hues, most of them dull.
 
@@ -43,7 +44,7 @@ def natural_colours(hues: np.ndarray, muted: float, seed: np.uint64) -> np.ndarr
     return oklab_ramp(keys)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def fill_flat(owner: np.ndarray, words: np.ndarray, colours: np.ndarray, canvas: np.ndarray) -> None:
     """Fill every leaf with one of `colours` (3, 256); canvas: (3, S, S) float32, out."""
     side = len(owner)
@@ -54,7 +55,7 @@ def fill_flat(owner: np.ndarray, words: np.ndarray, colours: np.ndarray, canvas:
                 canvas[k, y, x] = colours[k, place]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _describe(leaves: np.ndarray, words: np.ndarray) -> np.ndarray:
     """(n, _FIELDS) float32: a texture for each leaf, drawn from its word.
 
@@ -85,7 +86,7 @@ def _describe(leaves: np.ndarray, words: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _blend(kind: int, a: np.float32, b: np.float32, row: np.ndarray, noise: np.ndarray) -> np.float32:
     """How much of the second colour, in [0, 1], at (a, b): places along and across the texture's axis, in periods."""
     zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
@@ -116,7 +117,7 @@ def _blend(kind: int, a: np.float32, b: np.float32, row: np.ndarray, noise: np.n
     return min(max(half + half * row[5] * wave, zero), one)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def fill_textured(
     owner: np.ndarray,
     leaves: np.ndarray,

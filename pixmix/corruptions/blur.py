@@ -6,7 +6,8 @@ import math
 from functools import cache
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, Stream, draws_nothing, to_bytes
 from .filters import gaussian, symmetric
@@ -62,7 +63,7 @@ def _look_through_glass(picture: Picture, parameters: tuple[float, int, int], fi
     return to_bytes(gaussian(values / 255.0, sigma) * 255.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _shuffle(values, steps, reach):
     """Walk from the lower right to the upper left; each pixel takes the value of one nearby.
 

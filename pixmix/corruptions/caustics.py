@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from scipy.ndimage import gaussian_filter
+
+from mixset.kernels import kernel
 
 from .base import Fields, Picture, Stream
 from .sampling import bilinear, to_byte
@@ -34,7 +35,7 @@ def caustic_refraction(picture: Picture, severity: float, fields: Fields) -> Pic
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _caustics(time, side, result):
     """Brightness of the caustics, 0 to 1, at each pixel of `result` (H, W) float64: five rounds of crossing waves."""
     for y in range(result.shape[0]):
@@ -55,7 +56,7 @@ def _caustics(time, side, result):
             result[y, x] = min(max(abs(light) ** 8.0, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _refract(picture, caustics, lens, lighting, result):
     """Look through the surface at the picture.
 

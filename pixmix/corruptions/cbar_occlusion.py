@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..engines.threads import read_only
 from .base import Fields, Picture, Stream
@@ -49,7 +50,7 @@ def lines(picture: Picture, severity: float, fields: Fields) -> Picture:
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _hide_squares(angle, side, hidden, result):
     cosine, sine = math.cos(angle), math.sin(angle)
     for y in range(result.shape[0]):
@@ -60,7 +61,7 @@ def _hide_squares(angle, side, hidden, result):
                 result[y, x] = _GREY
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _blend(row, column, cover, result):
     """Blend a pixel towards grey; places outside are left out."""
     if 0 <= row < result.shape[0] and 0 <= column < result.shape[1]:
@@ -69,13 +70,13 @@ def _blend(row, column, cover, result):
             result[row, column, channel] = int(value)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _draw_lines(starts, ends, result):
     for n in range(len(starts)):
         _draw_line(starts[n, 0], starts[n, 1], ends[n, 0], ends[n, 1], result)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _draw_line(row, column, last_row, last_column, result):
     """Bresenham's line with smooth edges, as scikit-image's `line_aa` draws it: no place comes twice."""
     height, width = abs(last_row - row), abs(last_column - column)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from scipy.ndimage import spline_filter1d, zoom
 from scipy.special import cosdg, sindg
+
+from mixset.kernels import kernel
 
 from .base import Fields, Picture, Stream
 
@@ -52,7 +53,7 @@ def transverse_chromatic_abberation(picture: Picture, severity: float, fields: F
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _spline_weights(past):
     """Weights of the four knots about a place that lies `past` the second one."""
     y, z = past, 1.0 - past
@@ -62,7 +63,7 @@ def _spline_weights(past):
     return first, second, third, 1.0 - first - second - third
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _rotate(knots, cosines, sines, weights, result):
     """The weighted sum of rotations about the middle.
 

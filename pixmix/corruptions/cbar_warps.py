@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..engines.threads import read_only
 from .base import SMALL, Fields, Picture, Stream
@@ -52,7 +53,7 @@ def _cells(size: tuple[int, ...]) -> int:
     return 3 if max(size) <= SMALL else 5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _sample_grid(picture, y, x, result):
     for row in range(len(y)):
         for column in range(len(x)):
@@ -60,7 +61,7 @@ def _sample_grid(picture, y, x, result):
             result[row, column, 0], result[row, column, 1], result[row, column, 2] = to_byte(r), to_byte(g), to_byte(b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _twirl(picture, angles, side, amount, result):
     """Fill the cells of `result`, a copy of the picture.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, draws_nothing, to_bytes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_hsv(red, green, blue):
     """Hue, saturation and value, each in [0, 1], of a colour in [0, 1]."""
     value = max(red, green, blue)
@@ -25,7 +25,7 @@ def to_hsv(red, green, blue):
     return (hue / 6.0) % 1.0, spread / value, value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_rgb(hue, saturation, value):
     """Red, green and blue of a colour by its hue, saturation and value."""
     sector = math.floor(hue * 6)
@@ -47,7 +47,7 @@ def to_rgb(hue, saturation, value):
     return value, low, falling
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _alter(values, saturation, factor, amount):
     """Multiply the saturation, else the value, of (N, 3) colours in place, add and cut to [0, 1]."""
     for i in range(values.shape[0]):

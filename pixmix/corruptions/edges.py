@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 _TAN = 13573  # tan 22.5° in units of 2**−15
 _STEP, _DIAGONAL, _KNIGHT = 65536, 91750, 143976
@@ -21,7 +22,7 @@ def canny(picture: np.ndarray, low: int, high: int) -> np.ndarray:
     return state[1:-1, 1:-1] == 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _thin(dx, dy, slope, low, high, state):
     """Mark ridges of the slope: 1 where it exceeds `low`, 2 above `high` and, from there on, where a ridge goes on."""
     height, width = dx.shape
@@ -67,7 +68,7 @@ def distances(zeros: np.ndarray, limit: float) -> np.ndarray:
     return np.minimum((moves[2:-2, 2:-2] * 2.0**-16).astype(np.float32), np.float32(limit))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure(zeros, moves):
     """Forward, from what lies above and to the left, then back."""
     height, width = zeros.shape

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, Stream, to_bytes
 from .filters import gaussian
@@ -25,7 +26,7 @@ def warp(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _warp(values, matrix, result):
     height, width = values.shape[:2]
     for y in range(height):
@@ -48,14 +49,14 @@ def _warp(values, matrix, result):
                 )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mirror(place, size):
     """A place within the border: beyond `abcd` lies `cba`."""
     place = abs(place) % max(2 * size - 2, 1)
     return place if place < size else 2 * size - 2 - place
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _displace(values, down, along, result):
     """Each pixel read anew, (down, along) float32 away, as by SciPy's linear `map_coordinates` with `reflect`."""
     height, width = values.shape[:2]
@@ -74,7 +75,7 @@ def _displace(values, down, along, result):
                 result[y, x, channel] = value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reflect(place, size):
     """A place within the border: beyond `abcd` lies `dcba`."""
     place %= 2 * size

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 BORDERS = ("nearest", "reflect", "mirror")
 """What lies beyond `abcd`: its last value (`ddd`), its reflection with that value (`dcb`) or without it (`cba`)."""
@@ -83,7 +84,7 @@ def folded(size: int, sigma: float, truncate: float, border: str) -> np.ndarray:
     return np.stack([np.bincount(sources[y : y + len(both_sides)], both_sides, size) for y in range(size)])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filter_down(values, weights, sources, result):
     """Terms are added in SciPy's order: the middle, then pairs from the outside in."""
     radius = weights.size - 1
@@ -98,7 +99,7 @@ def _filter_down(values, weights, sources, result):
                 sums[x] += (above[x] + below[x]) * weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filter_along(values, weights, sources, result):
     radius = weights.size - 1
     channels = values.shape[1] // (sources.size - 2 * radius)
@@ -115,14 +116,14 @@ def _filter_along(values, weights, sources, result):
                 sums[x] += (left[x] + right[x]) * weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _continue(values, sources, channels, row):
     for x in range(sources.size):
         for channel in range(channels):
             row[x * channels + channel] = values[sources[x] * channels + channel]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _multiply(matrix, values, result):
     """matrix @ values in one order of additions on every machine, which BLAS does not promise."""
     result[:] = 0.0
@@ -134,7 +135,7 @@ def _multiply(matrix, values, result):
                 sums[x] += weight * row[x]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _multiply_along(matrix, values, result):
     """The same along the rows, for each channel apart."""
     size = matrix.shape[0]
@@ -154,7 +155,7 @@ def _multiply_along(matrix, values, result):
                 result[y, x * channels + channel] = line[channel, x]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _filter_both(values, quarter, down, along, result):
     """Rows and columns that share a weight are added before they are multiplied: a quarter of the multiplications."""
     y_radius, x_radius = quarter.shape[0] - 1, quarter.shape[1] - 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixset.console import Progress
+from mixset.cores import usable_cores
 from mixset.errors import InputError
 from mixset.partials import remove_abandoned
 from mixset.workers import run
@@ -82,7 +83,7 @@ def corrupt(
 
 def _work(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
     total = len(plan.source) * len(plan.kinds) * len(plan.severities)
-    seats = ["cpu"] * (workers or len(os.sched_getaffinity(0)))
+    seats = ["cpu"] * (workers or usable_cores())
     try:
         with Progress(total, what, done=total - plan.left, quiet=quiet) as progress:
             run(fulfil, plan.tasks, plan.done, progress.advance, seats=seats)

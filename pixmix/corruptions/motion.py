@@ -6,7 +6,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, Stream
 
@@ -46,7 +47,7 @@ def line_weights(radius: float, sigma: float) -> np.ndarray:
     return np.array(values) / sum(values)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blur(values, weights, steps, result):
     height, width, channels = values.shape
     sums = np.empty(width * channels)
@@ -59,7 +60,7 @@ def _blur(values, weights, steps, result):
             result[y, x] = np.uint16(min(sums[x] + 0.5, 65535.0))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_shifted(row, shift, channels, weight, sums):
     """Add the pixels that lie `shift` to the right, the border's where there are none."""
     width = sums.size // channels

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
 from scipy.special import pdtr
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, Stream, to_bytes
 
@@ -58,7 +59,7 @@ def _poisson(photons: float) -> np.ndarray:
     return pdtr(np.arange(longest)[None, :], np.arange(256)[:, None] / 255.0 * photons)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(values, chances, table, counts):
     """The least count whose probability, or that of less, reaches the chance: by bisection."""
     for i in range(values.size):

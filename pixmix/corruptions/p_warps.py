@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 from PIL import Image
+
+from mixset.kernels import kernel
 
 from .base import Fields, Picture
 from .p_base import Frames, corner
@@ -98,7 +99,7 @@ def _perspective(height: int, width: int, angle: float) -> np.ndarray:
     return onto_screen @ away @ around_x @ around_y @ onto_plane
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _warp(picture, inverses, top, left, frames):
     height, width = picture.shape[:2]
     for frame in range(frames.shape[0]):

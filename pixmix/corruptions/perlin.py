@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Fields, Picture, Stream, to_bytes
 
@@ -35,17 +36,17 @@ def perlin_noise(picture: Picture, severity: float, fields: Fields) -> Picture:
     return to_bytes((1 - share) * picture.astype(np.float32) + 255 * share * grey)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _lerp(share, a, b):
     return a + share * (b - a)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _slope(gradients, place, y, x):
     return y * gradients[place, 0] + x * gradients[place, 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _noise(gradients, permutation, y, x):
     """Perlin's noise at (y, x) ≥ 0, which are offset by 16 tables."""
     y, x = y + _OFFSET, x + _OFFSET
@@ -67,7 +68,7 @@ def _noise(gradients, permutation, y, x):
     return 1.5 * _lerp(smooth_right, left, beyond)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _turbulence(gradients, permutation, scale, result):
     """Five octaves of noise without its sign at steps of `scale` cells."""
     for y in range(result.shape[0]):

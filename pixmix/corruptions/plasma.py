@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, Stream, to_bytes
 
@@ -22,7 +23,7 @@ def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
     return heights / heights.max()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _raise_heights(heights, chances, spread, decay):
     """Each new height is the mean of its four neighbours and a random part; those of a mesh wider than it are known."""
     size = heights.shape[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from mixset.kernels import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def pixel(picture, row, column):
     """Three values of the (H, W, 3) picture at a whole place, or three zeros where that is outside."""
     if row < 0 or row >= picture.shape[0] or column < 0 or column >= picture.shape[1]:
@@ -15,7 +15,7 @@ def pixel(picture, row, column):
     return float(picture[row, column, 0]), float(picture[row, column, 1]), float(picture[row, column, 2])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def bilinear(picture, y, x):
     """Three float64 values of the (H, W, 3) picture at row y and column x, in the original's order of operations.
 
@@ -35,7 +35,7 @@ def bilinear(picture, y, x):
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_byte(value):
     """A value of a 0 to 255 scale cut to that range and truncated."""
     return int(min(max(value, 0.0), 255.0))

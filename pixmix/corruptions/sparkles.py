@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..engines.threads import read_only
 from .base import Fields, Picture, Stream
@@ -51,7 +52,7 @@ def inverse_sparkles(picture: Picture, severity: float, fields: Fields) -> Pictu
     return result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _light(y, x, centre, lengths, rays, power):
     """How bright a star is at (y, x), 0 to 1: the ray's length over the distance, brightest along the ray."""
     down, right = y - centre[0], x - centre[1]
@@ -67,7 +68,7 @@ def _light(y, x, centre, lengths, rays, power):
     return min(max((1 - (past - 0.5) ** 2) * brightness, 0.0), 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add_stars(picture, centres, rays, lengths, result):
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
@@ -79,7 +80,7 @@ def _add_stars(picture, centres, rays, lengths, result):
             result[y, x, 0], result[y, x, 1], result[y, x, 2] = to_byte(r), to_byte(g), to_byte(b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _show_through_star(picture, centre, lengths, power, result):
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):

@@ -6,7 +6,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .base import Corruption, Fields, Picture, draws_nothing, to_bytes
 
@@ -34,7 +35,7 @@ def _look(size: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     return before + (size - part) // 2, position - before
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_zoomed(values, above, down, left, along, result):
     """Interpolate in float64, in SciPy's order of operations, round to the type of `result` and add."""
     height, width, channels = values.shape

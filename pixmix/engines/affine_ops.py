@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .planes import copy
 
@@ -24,7 +25,7 @@ TURNS = _turns()
 _BYTE = np.uint32(255)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def rotate(source, degrees, result):
     """Turn about the centre, counter-clockwise, by a whole number of degrees."""
     if degrees == 0:
@@ -35,7 +36,7 @@ def rotate(source, degrees, result):
     affine(source, cosine, sine, (cosine * -x + sine * -y) + x, -sine, cosine, (-sine * -x + cosine * -y) + y, result)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def affine(source, a, b, c, d, e, f, result):
     """The output pixel with centre (x, y) is the input at (a·x + b·y + c, d·x + e·y + f), interpolated.
 
@@ -55,7 +56,7 @@ def affine(source, a, b, c, d, e, f, result):
             _interpolate(corners, np.uint32(8 * channel), shares, inside, result[channel, y])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack(red, green, blue):
     packed = np.empty(red.size, np.uint32)
     for i in range(red.size):
@@ -63,14 +64,14 @@ def _pack(red, green, blue):
     return packed
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fetch(packed, places):
     """Put what lies at each place in the place's stead."""
     for x in range(places.size):
         places[x] = packed[places[x]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside):
     """For one row: where the four neighbours lie in a flat plane, the shares between them, and 255 or, outside, 0."""
     for x in range(width):
@@ -88,7 +89,7 @@ def _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside):
         corners[2, x], corners[3, x] = np.uint32(below * width + left), np.uint32(below * width + right)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _interpolate(corners, shift, shares, inside, result):
     """One row of one channel, which lies `shift` bits high in the corners' packed pixels."""
     first, second, third, fourth = corners[0], corners[1], corners[2], corners[3]
@@ -99,13 +100,13 @@ def _interpolate(corners, shift, shares, inside, result):
         result[x] = np.uint8(np.int32(upper + (lower - upper) * down[x])) & inside[x]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _between(first, second, share):
     left, right = np.int32(np.uint32(first) & _BYTE), np.int32(np.uint32(second) & _BYTE)
     return np.float64(left) + np.float64(np.int32(right - left)) * share
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def translate(source, dx, dy, result):
     """The output pixel (x, y) is the input at (x + dx, y + dy), whole numbers."""
     height, width = source.shape[1:]

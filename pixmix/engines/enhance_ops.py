@@ -6,7 +6,8 @@ All are equal to Pillow's `ImageEnhance` bit for bit: blends in float32, truncat
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .planes import copy
 
@@ -14,20 +15,20 @@ from .planes import copy
 _RED, _GREEN, _BLUE, _HALF = np.uint32(19595), np.uint32(38470), np.uint32(7471), np.uint32(0x8000)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _luma(red, green, blue):
     total = np.uint32(np.uint32(red) * _RED + np.uint32(green) * _GREEN + np.uint32(blue) * _BLUE + _HALF)
     return np.int32(total >> np.uint32(16))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blend(lesser, value, factor):
     """lesser + factor·(value − lesser), cut to 0 … 255; a factor above 1 leads away from the lesser picture."""
     blended = np.float32(lesser) + factor * np.float32(np.int32(value) - lesser)
     return np.uint8(min(max(blended, np.float32(0)), np.float32(255)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def color(source, factor, result):
     """Blend with the grey picture."""
     red, green, blue = source[0].reshape(-1), source[1].reshape(-1), source[2].reshape(-1)
@@ -39,7 +40,7 @@ def color(source, factor, result):
         out2[i] = _blend(grey, blue[i], factor)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def contrast(source, factor, result):
     """Blend with the picture's mean grey."""
     red, green, blue = source[0].reshape(-1), source[1].reshape(-1), source[2].reshape(-1)
@@ -49,19 +50,19 @@ def contrast(source, factor, result):
     _blend_all(source.reshape(-1), np.int32(total / red.size + 0.5), factor, result.reshape(-1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def brightness(source, factor, result):
     """Blend with black."""
     _blend_all(source.reshape(-1), np.int32(0), factor, result.reshape(-1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _blend_all(values, lesser, factor, result):
     for i in range(values.size):
         result[i] = _blend(lesser, values[i], factor)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sharpness(source, factor, result):
     """Blend with the picture smoothed by 3×3 weights of 1 around 5; the border is left as it is."""
     height, width = source.shape[1:]

@@ -7,7 +7,8 @@ Each is the arithmetic of `pixmix.engines.pillow` in the same order, clipped to 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .powers import power, power_of_zero
 
@@ -18,7 +19,7 @@ _0, _HALF, _1, _2, _255 = np.float32(0), np.float32(0.5), np.float32(1), np.floa
 _FLOOR = np.float32(1e-37)  # keeps black to a negative power finite
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mix(mixing, x1, x2, a, b, a2, b2, coin, channel):
     """Mix x2 into x1 by the mixing with this place in `pixmix.settings.MIXINGS`; the rest is as in `Draws`."""
     if mixing == 0:
@@ -35,19 +36,19 @@ def mix(mixing, x1, x2, a, b, a2, b2, coin, channel):
         _swap_channel(x1, x2, channel)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _clip(x):
     return min(max(x, _0), _1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add(x1, x2, a, b):
     for i in range(x1.size):
         other = np.float32(x2[i]) / _255
         x1[i] = _clip((a * (x1[i] * _2 - _1) + b * (other * _2 - _1) + _1) / _2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _multiply(x1, x2, a, b):
     table = _power_table(b, False)
     product = np.empty(BLOCK, np.float32)
@@ -58,7 +59,7 @@ def _multiply(x1, x2, a, b):
             first[i] = _clip(product[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def multiply_bytes(x1, x2, a, b, result):
     """`multiply` where x1 is uint8, too, so that both powers come from tables: the first round's way."""
     table1, table2 = _byte_table(a), _power_table(b, False)
@@ -73,7 +74,7 @@ def multiply_bytes(x1, x2, a, b, result):
             out[i] = _clip(out[i] * other[i] * _HALF)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _screen(x1, x2, a, b):
     table = _power_table(b, True)
     product = np.empty(BLOCK, np.float32)
@@ -84,7 +85,7 @@ def _screen(x1, x2, a, b):
             first[i] = _clip(_1 - product[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _overlay(x1, x2, a, b, a2, b2, coin):
     table, table2 = _power_table(b, False), _power_table(b2, True)
     product, product2 = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
@@ -97,21 +98,21 @@ def _overlay(x1, x2, a, b, a2, b2, coin):
             first[i] = _clip(product[i] if chosen else _1 - product2[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _darken_or_lighten(x1, x2, coin):
     for i in range(x1.size):
         other = np.float32(x2[i]) / _255
         x1[i] = min(x1[i], other) if coin else max(x1[i], other)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _swap_channel(x1, x2, channel):
     size = x1.size // 3
     for i in range(channel * size, (channel + 1) * size):
         x1[i] = np.float32(x2[i]) / _255
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _product(x1, x2, a, table, inverted, result):
     """½ · (2 x1)^a · table[x2], or with 1 − x1 for x1, into the front of `result`."""
     zero = power_of_zero(a)
@@ -126,7 +127,7 @@ def _product(x1, x2, a, table, inverted, result):
             result[i] = power(_2 * x1[i], a, zero) * result[i] * _HALF
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _power_table(b, inverted):
     """max(2x, floor)^b for the 256 values of x, or of 1 − x."""
     table = np.empty(256, np.float32)
@@ -136,7 +137,7 @@ def _power_table(b, inverted):
     return table
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _byte_table(a):
     """(2x)^a for the 256 values of x."""
     zero = power_of_zero(a)

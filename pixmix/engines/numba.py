@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..draws import Draws
 from .inputs import check_pictures
@@ -20,7 +21,7 @@ from .planes import split_planes, to_float
 from .threads import read_only, run
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix_range(
     first,
     last,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .affine_ops import affine, rotate, translate
 from .enhance_ops import brightness, color, contrast, sharpness
 from .point_ops import autocontrast, equalize, posterize, solarize
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def whole(level, most):
     return int(level * most / 10)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def augment(source, op, level, sign, result):
     """Do one op to a picture.
 

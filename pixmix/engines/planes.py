@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def split_planes(picture, top, left, planes):
     """The crop of `planes`' size, (3, H, W) uint8, whose first pixel is (top, left) of a (h, w, 3) uint8 picture."""
     height, width = planes.shape[1:]
@@ -19,14 +20,14 @@ def split_planes(picture, top, left, planes):
             blue[x] = row[x, 2]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def copy(source, result):
     """Copy flat values; an assignment of slices would bring its error message's string code into each kernel."""
     for i in range(result.size):
         result[i] = source[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def to_float(planes, result):
     """uint8 → float32 in [0, 1], both flat."""
     for i in range(result.size):

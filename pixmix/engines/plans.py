@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from ..settings import OPS
 from .affine_ops import TURNS
@@ -121,7 +122,7 @@ def make_plan(
     return plan
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(start_op, op, rounds, starts):
     """Where each kind begins, into `starts`, which is zero."""
     for n in range(len(start_op)):
@@ -138,7 +139,7 @@ def _count(start_op, op, rounds, starts):
         starts[kind + 1] += starts[kind]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     start_op,
     start_level,
@@ -176,7 +177,7 @@ def _fill(
                 _describe(kind, place, strength, direction, starts, height, width, tables, factors, affine)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _describe(kind, place, level, sign, starts, height, width, tables, factors, affine):
     """Write down how one op is done: its tables, its factor or its coefficients."""
     if _BRIGHTNESS <= kind <= _SHARPNESS:
@@ -188,7 +189,7 @@ def _describe(kind, place, level, sign, starts, height, width, tables, factors, 
         _choose_affine(kind, level, sign, height, width, affine[place - starts[_ROTATE]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _choose_tables(kind, place, level, starts, tables):
     """Of the fixed tables, then three a picture of autocontrast and of equalize, then one a picture of the rest."""
     if kind == _POSTERIZE:
@@ -203,7 +204,7 @@ def _choose_tables(kind, place, level, starts, tables):
         tables[:] = 256 * (FIXED_ROWS + 3 * stretched + place - starts[_BRIGHTNESS])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _choose_affine(kind, level, sign, height, width, affine):
     """As Pillow has it: float64, cosine and sine rounded to 15 digits."""
     affine[:] = 0.0

@@ -6,12 +6,13 @@ All are equal to Pillow's `ImageOps` bit for bit; pictures are (3, H, W) uint8.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 from .planes import copy
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def autocontrast(source, result):
     """Stretch each channel from its darkest and brightest value to 0 and 255."""
     table = np.empty(256, np.uint8)
@@ -32,7 +33,7 @@ def autocontrast(source, result):
             out[i] = table[plane[i]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def equalize(source, result):
     """Spread each channel's histogram evenly."""
     histogram = np.empty((4, 256), np.int64)
@@ -55,7 +56,7 @@ def equalize(source, result):
             out[i] = table[plane[i]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(plane, histogram):
     """The histogram of a flat plane in `histogram[0]`; four are kept, since neighbours are often equal."""
     histogram.fill(0)
@@ -71,7 +72,7 @@ def _count(plane, histogram):
         histogram[0, value] += histogram[1, value] + histogram[2, value] + histogram[3, value]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def posterize(source, bits, result):
     """Keep the `bits` highest bits of each value."""
     mask = np.uint8(256 - (1 << (8 - bits)))
@@ -80,7 +81,7 @@ def posterize(source, bits, result):
         out[i] = values[i] & mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def solarize(source, threshold, result):
     """Invert the values from `threshold` (0 to 256) on."""
     last = np.int16(threshold)

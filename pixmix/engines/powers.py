@@ -7,7 +7,8 @@ the rounding of a · log2 x.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mixset.kernels import kernel
 
 # log2(1 + t) / t for 1 + t from √½ to √2 (error of the product 1.2e-7), lowest power first.
 _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7 = (
@@ -24,7 +25,7 @@ _MANTISSA = np.int32(23)  # bits
 _BIAS = np.int32(127)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def power(x, a, zero):
     """x^a, all float32; `zero` where x is 0 (or below the normal numbers)."""
     bits = np.float32(x).view(np.int32)
@@ -41,7 +42,7 @@ def power(x, a, zero):
     return result if x >= _SMALLEST else zero
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def power_of_zero(a):
     """0^a for a ≥ 0, float32: 1 where a is so small that float32 has it as 0."""
     return np.float32(1) if a == 0 else np.float32(0)

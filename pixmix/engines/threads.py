@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from mixset.cores import usable_cores
+
 
 def run(
     kernel: Callable[..., None], count: int, arguments: Sequence[Any], *, values: int, threads: int | None = None
@@ -50,8 +52,4 @@ def _usual_threads(values: int) -> int:
     if values < 1 << 17 or multiprocessing.parent_process() is not None:  # tens of microseconds' work, or a worker
         return 1
     stated = os.environ.get("OMP_NUM_THREADS", "")  # torchrun sets it, so that its processes share the cores
-    return int(stated) if stated.isdecimal() and int(stated) else _available_cores()
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(stated) if stated.isdecimal() and int(stated) else usable_cores()

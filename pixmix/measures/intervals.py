@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 Statistic = Callable[..., np.ndarray]
 """(r, n) int32 counts, one array for each sample: how often each picture is in each of r resamples; gives r values,
@@ -71,7 +71,7 @@ def _resample(generator: np.random.Generator, rows: int, size: int) -> np.ndarra
     return counts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(drawn, counts):
     for row in range(len(drawn)):
         for place in range(drawn.shape[1]):

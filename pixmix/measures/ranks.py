@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 from ..engines import threads
 
@@ -40,7 +40,7 @@ def top_classes(logits: ArrayLike) -> np.ndarray:
     return top.reshape(*array.shape[:-1], -1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rank(first, last, rows, top, finite):
     classes, places = rows.shape[1], top.shape[1]
     best = np.empty(places, rows.dtype)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from mixset.errors import InputError
+from mixset.kernels import kernel
 
 from ..engines import threads
 from .anomalies import DETECTION, labelled
@@ -78,7 +78,7 @@ def detection_intervals(
     return {name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip(names, intervals, strict=True)}
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rms(first, last, counts, picture, gap, bin_size, last_bin, values):
     """Fill bins of `bin_size` in the order of confidence, pictures drawn several times as often as they are."""
     total = len(gap)
@@ -103,7 +103,7 @@ def _rms(first, last, counts, picture, gap, bin_size, last_bin, values):
         values[row] = np.sqrt(squares / total)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _detect(first, last, counts, order, ends, known, values):
     """AUROC, AUPR and FPR95 by one walk down the scores; `ends` marks the last picture of equal scores."""
     for row in range(first, last):

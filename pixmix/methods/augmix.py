@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 from torch.nn import functional
+
+from mixset.kernels import kernel
 
 from ..engines.ops import augment
 from ..engines.planes import split_planes, to_float
@@ -109,7 +110,7 @@ def _mix_tensors(pictures: Tensor, draws: AugMixDraws, mixed: Tensor) -> None:
     mixed.mul_(share).add_((1 - share) * (pictures / 255)).clamp_(max=1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix_range(first, last, pictures, share, weights, op, level, sign, result):
     """AugMix of the pictures from `first` up to `last` into (V, N, 3, H, W); between them are `AugMixDraws`' fields."""
     height, width = pictures.shape[1:3]
@@ -136,13 +137,13 @@ def _mix_range(first, last, pictures, share, weights, op, level, sign, result):
             _share_out(clean.reshape(-1), share[n, c], out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add(values, weight, total):
     for i in range(total.size):
         total[i] += weight * (np.float32(values[i]) / np.float32(255))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _share_out(values, share, mixture):
     """(1 − share) · values + share · mixture, in place; weights that sum to 1 but for rounding may exceed it."""
     rest = np.float32(1) - share

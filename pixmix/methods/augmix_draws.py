@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numba import njit
 from scipy.special import betaincinv, gammaincinv
+
+from mixset.kernels import kernel
 
 from .. import philox
 from ..draws import Key
@@ -88,14 +89,14 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _uniforms(seed, epoch, index, number):
     """The first three uniform numbers of one block of the stream."""
     w = block(np.uint64(index), epoch, np.uint64(number), _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _draw_chains(seed, epoch, indices, severity, ops, depth, share, weights, op, level, sign):
     """`share` and `weights` get the uniform numbers that theirs are made of; `depth` is 0 where it is drawn."""
     for n in range(op.shape[0]):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mixset.cache import cache_folder, locked
+from mixset.cache import cache_folder
+from mixset.errors import InputError
+from mixset.locks import locked, sole
 
 
 def test_the_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +43,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_replaced(
 
 def test_one_holds_the_lock_and_its_death_frees_it(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from mixset.cache import locked\n"
+        "import sys, time; from pathlib import Path; from mixset.locks import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE) as holder:
@@ -64,15 +66,51 @@ def test_one_holds_the_lock_and_its_death_frees_it(tmp_path: Path) -> None:
     waiting.communicate()
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_kernels_are_kept_in_the_cache_where_their_folder_is_read_only(tmp_path: Path, writable: bool) -> None:
-    code = f"import os; os.access = lambda *a: {writable}; import mixset; print(os.environ.get('NUMBA_CACHE_DIR'))"
-    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+def test_a_folder_that_others_may_write_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "open"))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert cache_folder() == tmp_path / f"pixmix-{os.getuid()}"
+    assert (cache_folder().stat().st_mode & 0o777) == 0o700
+
+
+def test_a_name_that_is_taken_leads_to_a_fresh_folder(tmp_path: Path) -> None:
+    (tmp_path / f"pixmix-{os.getuid()}").symlink_to(tmp_path)
+    code = "from mixset.cache import cache_folder; f = cache_folder(); print(f, f.is_dir(), f == cache_folder())"
+    environment = {name: value for name, value in os.environ.items() if name not in ("PIXMIX_CACHE", "XDG_CACHE_HOME")}
+    (tmp_path / "home").write_text("no folder")
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**environment, "PIXMIX_CACHE": str(tmp_path)},
+        env={**environment, "TMPDIR": str(tmp_path), "HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == ("None" if writable else str(tmp_path / "numba"))
+    folder, made, same = done.stdout.split()
+    assert Path(folder).parent == tmp_path and Path(folder).name != f"pixmix-{os.getuid()}"
+    assert (made, same) == ("True", "True")
+    assert not Path(folder).exists(), "it ends with the process"
+    assert done.stderr.count("\n") == 1 and folder in done.stderr
+
+
+def test_one_process_holds_a_folder_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from mixset.locks import sole\n"
+        "with sole(Path(sys.argv[1]), 'folder x'): print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE, stdin=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        with pytest.raises(InputError, match=f"by process {holder.pid} on"), sole(tmp_path / "lock", "folder x"):
+            pass
+        holder.kill()
+    with (
+        sole(tmp_path / "lock", "folder x"),
+        pytest.raises(InputError, match="in this process"),
+        sole(tmp_path / "lock", "folder x"),
+    ):
+        pass
+    with sole(tmp_path / "lock", "folder x"):
+        pass

@@ -128,7 +128,7 @@ def test_abandoned_partials_go_and_living_ones_stay(tmp_path: Path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
     with ShardWriter(tmp_path / "live.h5", family="n", recipe={}, start_index=0, shape=(8, 8), count=1) as writer:
         remove_abandoned(tmp_path)
-        assert list(tmp_path.iterdir()) == [partial_of(tmp_path / "live.h5")]
+        assert list(tmp_path.iterdir()) == [writer.partial]
         writer.add(np.zeros((8, 8, 3), np.uint8), 0, {})
     assert verify(tmp_path / "live.h5").count == 1
 
@@ -149,23 +149,33 @@ def test_hosts_that_share_a_folder_leave_each_other_alone(tmp_path: Path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_list_in_the_making_is_locked_and_what_a_dead_namesake_left_is_overwritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    partial_of(tmp_path / "a.json").write_bytes(b"longer than what comes")
+def test_a_list_in_the_making_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync, seen = os.fsync, []
 
     def look(handle: int) -> None:
         remove_abandoned(tmp_path)
-        seen.append(partial_of(tmp_path / "a.json").exists())
+        seen.append(len(list(tmp_path.glob("*.partial"))))
         fsync(handle)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", look)
-        write_atomically(tmp_path / "a.json", b"{}")
-    assert seen == [True, False], "first the file, then the folder"
+        write_atomically(tmp_path / "a.json", b"{", b"}")
+    assert seen == [1, 0], "first the file, then the folder"
     assert (tmp_path / "a.json").read_bytes() == b"{}"
     assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+
+
+def test_partial_names_cannot_be_foreseen_and_fit_any_file(tmp_path: Path) -> None:
+    assert partial_of(tmp_path / "a") != partial_of(tmp_path / "a")
+    write_atomically(tmp_path / ("ä" * 127), b"x")
+
+
+@pytest.mark.parametrize("name", ["movie.mp4.partial", "a.h5.12.partial", "a.12-host-0123.partial.partial", ".partial"])
+def test_partial_files_of_other_programs_are_not_touched(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("40 GB, half downloaded")
+    (tmp_path / "b.12-x-0123456789abcdef.partial").symlink_to(tmp_path / name)
+    remove_abandoned(tmp_path)
+    assert (tmp_path / name).read_text() == "40 GB, half downloaded"
 
 
 @pytest.fixture(scope="module")

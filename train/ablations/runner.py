@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mixset.console import Progress
+from mixset.cores import usable_cores
 from mixset.errors import InputError
 from mixset.partials import write_atomically
 
@@ -83,7 +84,7 @@ class _Slot:
 
 
 def _slots(devices: Sequence[str]) -> list[_Slot]:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     if all(device == "cpu" for device in devices):
         return [_Slot(device, max(1, cores // len(devices))) for device in devices]
     # Sets and suites are made while the GPUs train.
@@ -196,7 +197,7 @@ class _Runner:
 
     def _environment(self) -> dict[str, str]:
         """Each process gets its share of the cores, unless the user has said otherwise."""
-        share = str(max(1, len(os.sched_getaffinity(0)) // len(self.slots)))
+        share = str(max(1, usable_cores() // len(self.slots)))
         return {"OMP_NUM_THREADS": share, "NUMBA_NUM_THREADS": share, "PYTHONUNBUFFERED": "1", **os.environ}
 
     def _collect(self, status: Progress) -> None:

@@ -1,0 +1,61 @@
+"""Locks between processes; the kernel releases each when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import InputError, printable
+from .partials import HOST
+
+_held: set[str] = set()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` (made when missing), waiting for whoever holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(_open(path)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def sole(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path` (made when missing), or refuse at once where another process does.
+
+    It is a record lock, which children do not inherit: workers that outlive a killed process for a moment do not keep
+    its successor out. A file system without locks grants it to everybody.
+
+    Args:
+        what: for the line, for example "run folder runs/a".
+
+    Raises:
+        InputError: another process, or another call in this one, holds it.
+    """
+    name = os.path.realpath(path)
+    if name in _held:
+        raise InputError(f"{what} is in use by another call in this process; wait for it, or choose another folder")
+    with open(_open(path), "r+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            holder = printable(file.read(200).strip()) or "another process"
+            raise InputError(f"{what} is in use by {holder}; wait for it, stop it, or choose another folder") from None
+        except OSError:
+            pass
+        file.truncate()
+        file.write(f"process {os.getpid()} on {HOST}\n")
+        file.flush()
+        _held.add(name)
+        try:
+            yield
+        finally:
+            _held.discard(name)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
