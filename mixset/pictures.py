@@ -11,11 +11,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from .errors import InputError
+from .errors import InputError, reason
 
 _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
 SUFFIXES = frozenset("." + name for name in _FORMATS.split())
-_BROKEN = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError)
+_ORIENTATION = 0x0112
+_WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+"""Pillow's modes of one channel with more than 8 bits, which its own `convert` cuts off at 255."""
+_RANGES = (255, 65535)
+"""The highest values that a channel may have, beside 1 of floats: the least that holds an image's is taken for its."""
 
 
 def is_picture(name: str) -> bool:
@@ -50,8 +54,7 @@ def stamp(path: Path) -> tuple[int, int]:
 def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None) -> np.ndarray:
     """The picture in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
 
-    EXIF rotation is applied; of an animation the first frame is taken; what is transparent lies on black; 16-bit and
-    float samples are scaled to 8 bits.
+    As `to_rgb` has it; EXIF rotation is applied, and of an animation the first frame is taken.
 
     Args:
         at_least: (h, w); a JPEG at least twice this large may be decoded at 1/2, 1/4 or 1/8 of its size.
@@ -63,7 +66,37 @@ def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] 
         if at_least is not None and picture.format == "JPEG":
             side = 2 * max(at_least)  # twice, for what is scaled next; the longer, for EXIF may turn the picture
             picture.draft(None, (side, side))
-        return _to_rgb(picture)
+        return np.require(to_rgb(picture, turned=True), requirements="W")
+
+
+def to_rgb(image: Image.Image, *, turned: bool = False) -> np.ndarray:
+    """An opened image of any mode as (H, W, 3) uint8 sRGB values; may be read-only. The image stays as it is.
+
+    What is transparent lies on black. Samples of more than 8 bits are scaled to 8: of 16 bits by 1/257, floats from
+    0 to 1 by 255; values in another range by the least of 1 (floats alone), 255 and 65,535 that holds them, and where
+    none does or some are negative, from the image's own minimum and maximum. What is not a number is 0.
+
+    Args:
+        turned: whether to turn it as its EXIF data say, as a viewer does. A transform leaves it: it is given what may
+            have been turned or cut already.
+
+    Raises:
+        InputError: there is no way to RGB from its mode, or it has no pixels.
+    """
+    if 0 in image.size:
+        raise InputError(f"image of {image.width} by {image.height} pixels: there is nothing in it")
+    image.load()  # some formats have their EXIF data behind the pixels
+    if turned and image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in _WIDE:
+        return np.repeat(_to_8_bits(image)[:, :, None], 3, axis=2)
+    try:
+        if image.has_transparency_data:
+            ground = Image.new("RGBA", image.size, (0, 0, 0, 255))
+            image = Image.alpha_composite(ground, image.convert("RGBA"))
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    except ValueError as error:
+        raise InputError(f"image of mode {image.mode}: {reason(error)}; convert it to RGB before") from error
 
 
 def header_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
@@ -80,43 +113,34 @@ def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
             yield picture
     except InputError:
         raise
-    except (FileNotFoundError, PermissionError) as error:
-        raise InputError((error.strerror or "not readable").lower()) from error
     except Image.UnidentifiedImageError as error:
         raise InputError("no picture of a known format") from error
     except MemoryError as error:
         raise InputError("too large for this machine's memory") from error
     except Image.DecompressionBombError as error:
         raise InputError("too many pixels (Pillow's limit against files made to fill the memory)") from error
-    except _BROKEN as error:
-        raise InputError(f"broken picture: {(str(error).splitlines() or [type(error).__name__])[0]}") from error
+    except Exception as error:  # Pillow's readers raise anything at all over damaged bytes
+        if isinstance(error, OSError) and error.errno:  # the system's: absent, forbidden, too many open files
+            raise InputError(reason(error).lower()) from error
+        raise InputError(f"broken picture: {reason(error)}") from error
 
 
-def _to_rgb(picture: Image.Image) -> np.ndarray:
-    picture.seek(0)
-    picture.load()
-    ImageOps.exif_transpose(picture, in_place=True)  # else it makes a copy of what need not be turned
-    if picture.mode in ("I", "F", "I;16", "I;16L", "I;16B", "I;16N"):
-        grey = _to_8_bits(np.asarray(picture))
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        picture = Image.alpha_composite(ground, picture)
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
-
-
-def _to_8_bits(grey: np.ndarray) -> np.ndarray:
-    """16-bit samples by their upper byte; floats in [0, 1] by 255; anything wider by its own range."""
+def _to_8_bits(image: Image.Image) -> np.ndarray:
+    """One wide channel as (H, W) uint8, what is transparent as 0."""
+    grey = np.asarray(image)
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
-    if grey.dtype.kind == "f" and low >= 0 and high <= 1:
-        scaled = values * 255
-    elif grey.dtype.kind != "f" and low >= 0 and high <= 65535:
-        scaled = values / 257
+    if image.mode.startswith("I;16"):
+        ranges: tuple[int, ...] = _RANGES[-1:]
     else:
-        scaled = (values - low) * (255 / max(high - low, 1e-12))
-    return np.rint(scaled).astype(np.uint8)
+        ranges = (1, *_RANGES) if image.mode == "F" else _RANGES
+    top = next((top for top in ranges if low >= 0 and high <= top), None)
+    if top is None:
+        values, top = values - low, max(high - low, 1e-12)
+    scaled = np.rint(values * (255 / top)).astype(np.uint8)
+    if "transparency" in image.info:
+        scaled[grey == image.info["transparency"]] = 0
+    return scaled
 
 
 def scale_and_crop(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

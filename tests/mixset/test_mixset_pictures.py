@@ -13,7 +13,7 @@ from mixset_samples import noise
 from PIL import Image
 
 from mixset import InputError
-from mixset.pictures import decode, header_size, is_picture, list_pictures
+from mixset.pictures import decode, header_size, is_picture, list_pictures, to_rgb
 
 COLOUR = noise(1, (6, 9))[0]
 
@@ -72,6 +72,91 @@ def test_float_pictures_in_0_to_1() -> None:
     grey = np.linspace(0, 1, 54, dtype=np.float32).reshape(6, 9)
     expected = np.repeat(np.rint(grey.astype(float) * 255).astype(np.uint8)[..., None], 3, 2)
     np.testing.assert_array_equal(decode(encoded(Image.fromarray(grey), "TIFF")), expected)
+
+
+RAMP = np.linspace(0, 1, 54).reshape(6, 9)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.fromarray((RAMP * 65535).astype(np.uint16)), RAMP * 255),
+        (Image.fromarray((RAMP * 200).astype(np.uint16)), RAMP * 0),  # nearly black is not stretched
+        (Image.fromarray((RAMP * 65535).astype(np.int32)), RAMP * 255),
+        (Image.fromarray((RAMP * 255).astype(np.uint8)).convert("I"), RAMP * 255),
+        (Image.fromarray((RAMP * 2e9 - 1e9).astype(np.int32)), RAMP * 255),
+        (Image.fromarray(RAMP.astype(np.float32)), RAMP * 255),
+        (Image.fromarray((RAMP * 255).astype(np.uint8)).convert("F"), RAMP * 255),
+        (Image.fromarray((RAMP * 65535).astype(np.float32)), RAMP * 255),
+        (Image.fromarray((RAMP * 6 - 3).astype(np.float32)), RAMP * 255),
+        (Image.fromarray(np.where(RAMP < 0.5, np.nan, RAMP).astype(np.float32)), RAMP * 255 * (RAMP >= 0.5)),
+        (Image.frombytes("I;16B", (9, 6), (RAMP * 65535).astype(">u2").tobytes()), RAMP * 255),
+    ],
+    ids=[
+        "I;16",
+        "I;16 dark",
+        "I",
+        "I of bytes",
+        "I wide",
+        "F",
+        "F of bytes",
+        "F of 16 bits",
+        "F wide",
+        "F with NaN",
+        "I;16B",
+    ],
+)
+def test_more_than_eight_bits_are_scaled(image: Image.Image, expected: np.ndarray) -> None:
+    before = image.tobytes()
+    made = to_rgb(image)
+    assert made.shape == (6, 9, 3) and made.dtype == np.uint8
+    assert np.abs(made.astype(float) - expected[:, :, None]).max() <= 1
+    assert image.tobytes() == before
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "RGBX"])
+def test_ordinary_images_are_what_pillow_makes_of_them(mode: str) -> None:
+    image = Image.fromarray(COLOUR).convert(mode)
+    np.testing.assert_array_equal(to_rgb(image), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa"])
+def test_alpha_lies_on_black_in_each_mode(mode: str) -> None:
+    alpha = Image.fromarray(np.where(np.arange(54).reshape(6, 9) < 27, 0, 255).astype(np.uint8))
+    image = Image.fromarray(COLOUR)
+    if mode == "PA":  # Pillow's conversion to it loses alpha
+        image = image.convert("L").convert("P")
+    image.putalpha(alpha)
+    made = to_rgb(image.convert(mode))
+    assert not made[:3].any() and made[3:].any()
+    grey = np.repeat(np.asarray(Image.fromarray(COLOUR).convert("L"))[:, :, None], 3, 2)
+    np.testing.assert_array_equal(made[3:], (COLOUR if mode.startswith("RGB") else grey)[3:])
+
+
+def test_a_transparent_value_of_sixteen_bits_is_black() -> None:
+    grey = np.full((6, 9), 40000, np.uint16)
+    grey[0] = 30000
+    made = decode(encoded(Image.fromarray(grey), transparency=30000))
+    assert (made[0] == 0).all() and (made[1:] == 156).all()
+
+
+def test_an_opened_image_is_turned_only_where_that_is_asked_for() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.fromarray(COLOUR), exif=exif)
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(to_rgb(image, turned=True), decode(data))
+        np.testing.assert_array_equal(to_rgb(image), COLOUR)
+        assert image.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [(Image.new("La", (9, 6)), "image of mode La: .*; convert it"), (Image.new("F", (0, 6)), "image of 0 by 6")],
+)
+def test_what_has_no_rgb_form_is_one_line(image: Image.Image, line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        to_rgb(image)
 
 
 def test_cmyk_jpegs() -> None:
@@ -136,6 +221,15 @@ def test_what_cannot_be_decoded_has_a_reason_of_one_line(data: bytes, words: str
 def test_a_missing_file_has_a_reason(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         decode(tmp_path / "none.png")
+
+
+def test_too_many_open_files_are_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(InputError, match=r"^too many open files"):
+        decode(tmp_path / "a.png")
 
 
 def test_listing_follows_links_once_and_sorts(tmp_path: Path) -> None:

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pixmix_samples
 import pytest
 import torch
-
-import pixmix
-
-
-def _drop_stale_kernels() -> None:
-    """Numba's cache notices a change in a kernel's own file, not in those it calls: drop what is older than any."""
-    folder = Path(pixmix.__file__).parent
-    kernels = [path for path in folder.rglob("*.py") if "from numba import" in path.read_text()]
-    newest = max(path.stat().st_mtime for path in kernels)
-    for compiled in folder.rglob("*.nbi"):
-        if compiled.stat().st_mtime < newest:
-            compiled.unlink(missing_ok=True)
-
-
-_drop_stale_kernels()
 
 
 @pytest.fixture(scope="session", name="photographs")
