@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from .errors import InputError, reading
+from .errors import reading
 from .partials import write_atomically
+from .regular import read_regular
 
 _MARK = b"\n#sha256:"
 _LENGTH = len(_MARK) + 64 + 1
@@ -15,13 +16,13 @@ _LENGTH = len(_MARK) + 64 + 1
 def write_sealed(path: Path, content: bytes | memoryview) -> None:
     """Write `content` and behind it a line with its SHA-256, atomically.
 
-    Formats that are read from their beginning (NumPy's, safetensors) or found by a search from their end (zip, and so
-    torch's and .npz) stay readable for programs that know nothing of the line.
+    Formats that are read from their beginning (NumPy's, safetensors, JPEG) or found by a search from their end (zip,
+    and so torch's and .npz) stay readable for programs that know nothing of the line.
 
     Raises:
         InputError: as `write_atomically`.
     """
-    write_atomically(path, content, hashlib.sha256(content).hexdigest().join((_MARK.decode(), "\n")).encode())
+    write_atomically(path, content, seal(content))
 
 
 def read_sealed(path: Path, what: str, remedy: str) -> tuple[bytes, bool]:
@@ -35,10 +36,20 @@ def read_sealed(path: Path, what: str, remedy: str) -> tuple[bytes, bool]:
         InputError: the file cannot be read, or its bytes are not the ones that were sealed.
     """
     with reading(what, remedy):
-        content = path.read_bytes()
-    body, seal = content[:-_LENGTH], content[-_LENGTH:]
-    if not seal.startswith(_MARK):
+        content = read_regular(path)
+        return unseal(content)
+
+
+def seal(content: bytes | memoryview) -> bytes:
+    """The line that is written behind `content`."""
+    return hashlib.sha256(content).hexdigest().join((_MARK.decode(), "\n")).encode()
+
+
+def unseal(content: bytes) -> tuple[bytes, bool]:
+    """What stands before the seal, and whether there is one; ValueError where it does not fit."""
+    body, line = content[:-_LENGTH], content[-_LENGTH:]
+    if not line.startswith(_MARK):
         return content, False
-    if seal[len(_MARK) : -1] != hashlib.sha256(body).hexdigest().encode() or seal[-1:] != b"\n":
-        raise InputError(f"{what} is damaged (its SHA-256 does not fit); {remedy}")
+    if line != seal(body):
+        raise ValueError("its SHA-256 does not fit")
     return body, True

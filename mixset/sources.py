@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .arrays import map_array
 from .errors import InputError
 from .mixing_set import family_of
 from .pictures import decode, header_size, is_picture, list_pictures, stamp
@@ -119,10 +120,7 @@ class Array:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            pictures = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{path} cannot be read as an array of numbers ({error}); fetch it again") from error
+        pictures = map_array(path, f"array {path}", "fetch it again")
         if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape[1:]:
             raise InputError(f"{path} holds {pictures.shape} {pictures.dtype}, needed is (N, H, W, 3) uint8")
         self.pictures = pictures

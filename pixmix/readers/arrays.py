@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from mixset.arrays import map_array
 from mixset.errors import InputError
 
 LABELS = "labels.npy"
@@ -19,9 +19,9 @@ def open_array(path: Path, form: str) -> np.ndarray:
         form: what its axes are, for messages: as many as it must have.
 
     Raises:
-        InputError: it is missing, cut short, no array of numbers, or of another type or number of axes.
+        InputError: it is missing, damaged, no array of numbers, or of another type or number of axes.
     """
-    array = _load(path, mmap_mode="r")
+    array = _load(path)
     axes = form.count(",") + 1
     if array.dtype != np.uint8 or array.ndim != axes or 0 in array.shape:
         raise InputError(f"{path.name}: holds {array.dtype} {array.shape}, needed is {form} uint8")
@@ -38,17 +38,11 @@ def open_pictures(path: Path) -> np.ndarray:
 
 def open_labels(path: Path) -> np.ndarray:
     """(N,) int64 class numbers; raises as `open_array`."""
-    labels = _load(path, mmap_mode=None)
+    labels = _load(path)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
         raise InputError(f"{path.name}: holds {labels.dtype} {labels.shape}, needed are (N,) class numbers")
     return labels.astype(np.int64)
 
 
-def _load(path: Path, mmap_mode: Literal["r"] | None) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path.name}: missing") from None
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path.name}: cut short or no array of numbers ({reason})") from None
+def _load(path: Path) -> np.ndarray:
+    return map_array(path, path.name, "fetch it again")
