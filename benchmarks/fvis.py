@@ -29,10 +29,10 @@ import torch
 from torch import Tensor
 
 from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.networks import load_network
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import visualise
 from mixset.generate.fvis.pictures import CPU_BATCH
+from mixset.generate.networks.loading import load_network
 from mixset.memory import keep_freed_memory
 
 with warnings.catch_warnings():

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from mixset import MixingSet
 from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.networks import LoadedNetwork, load_network
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import visualise
 from mixset.generate.fvis.tapped import Tapped
+from mixset.generate.networks.loading import LoadedNetwork, load_network
 from mixset.pictures import scale_and_crop
 from mixset.sheet import sheet
 

@@ -31,12 +31,12 @@ import torchvision
 
 from mixset.generate import FVisRecipe, make
 from mixset.generate.fvis.pictures import render_all
+from mixset.generate.networks.spec import network_spec
 from pixmix.methods.base import Method
 from pixmix.methods.mixing import PixMixMethod
 from pixmix.normalized import Normalized
 from pixmix.train.config import TrainConfig, recipe
 from pixmix.train.loop import Training
-from pixmix.train.networks import network_spec
 from pixmix.train.pictures import HALF, Pictures, TrainingData
 from pixmix.train.processes import Processes, precision
 from pixmix.train.run_folder import RunFolder

@@ -37,13 +37,13 @@ from torchvision import transforms
 
 import pixmix
 from mixset import MixingPool, MixingSet
+from mixset.generate.networks.spec import network_spec
 from mixset.memory import keep_freed_memory
 from pixmix.crops import crop_and_flip, random_resized_crop
 from pixmix.draws import Key
 from pixmix.methods.mixing import PixMixMethod
 from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
 from pixmix.train.batches import BatchPlan, TrainingSet, training_loader
-from pixmix.train.networks import network_spec
 from pixmix.train.pictures import Pictures, read
 
 WORKERS = 2

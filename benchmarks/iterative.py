@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mixset.generate.networks.spec import network_spec
 from pixmix.methods import make_method
 from pixmix.normalized import Normalized
 from pixmix.train.config import IterativeSettings, TrainConfig, recipe
 from pixmix.train.iterative import Iterative
 from pixmix.train.loop import Training
-from pixmix.train.networks import network_spec
 from pixmix.train.pictures import Pictures, TrainingData
 from pixmix.train.processes import Processes
 from pixmix.train.run_folder import RunFolder

@@ -121,6 +121,9 @@ class CheckCommand:
     repair: bool = False
     """Make damaged shards of a generated set again; each takes its place if its content is what it was."""
 
+    trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """With --repair: use the network that the set names, be it code (module:function) or a folder (run:PATH)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SheetCommand:
@@ -234,11 +237,15 @@ def info(command: InfoCommand) -> None:
 
 def check_set(command: CheckCommand) -> None:
     """Print what a check found; InputError when something is damaged."""
+    import functools
+
     from mixset.check import check
 
     from .job import remake
 
-    report = check(command.set, remake=remake if command.repair else None)
+    if command.trust and not command.repair:
+        raise InputError("--trust: belongs to --repair; a check alone uses nothing that the set names")
+    report = check(command.set, remake=functools.partial(remake, trust=command.trust) if command.repair else None)
     for kind, lines in (
         ("damaged", report.damage),
         ("repaired", report.repaired),

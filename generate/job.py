@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mixset import manifest
 from mixset.console import Progress
-from mixset.errors import DamagedPicture, InputError
+from mixset.errors import DamagedPicture, InputError, printable, reading
 from mixset.output import begin
 from mixset.partials import HOST, remove_abandoned
 from mixset.shards import ShardInfo, ShardWriter, read_info, verify
@@ -106,14 +106,29 @@ def make(
     return out
 
 
-def remake(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], path: Path) -> ShardInfo:
+def remake(
+    folder: Path, entry: manifest.Entry, recipe: dict[str, Any], path: Path, *, trust: bool = False
+) -> ShardInfo:
     """Make the shard that `entry` of the set in `folder` describes again, at `path`.
 
+    Args:
+        trust: use code and files, too, that the recipe names.
+
     Raises:
-        InputError: its family cannot be made here, or another version of the maker made it.
+        InputError: its family cannot be made here, another version of the maker made it, or it needs trust.
     """
     kind = family(entry.family)
-    whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
+    with reading(f"the recipe in {folder / manifest.NAME}", "make a new set"):
+        whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
+        named = whole.foreign()
+    if named is not None:
+        if not trust:
+            raise InputError(
+                f"{folder / manifest.NAME}: names {named}, and what files name is not used; if you know the set, "
+                "--trust makes its shards again"
+            )
+        print(f"trusted: {printable(named)}, which {printable(str(folder / manifest.NAME))} names", file=sys.stderr)
+        whole = whole.trusted()
     _make_shard(Task(path, kind, whole, entry.start_index, entry.count, entry.compression), lambda start: None)
     return read_info(path)
 

@@ -37,6 +37,9 @@ class SetRecipe:
     content_version: ClassVar[int] = 1
     """Raised whenever the same recipe would give other pixels."""
 
+    free: ClassVar[frozenset[str]] = frozenset({"count"})
+    """Fields that the content of picture i is no function of."""
+
     def __post_init__(self) -> None:
         for name, low, high in (("count", 1, 2**40), ("size", SMALLEST, LARGEST), ("seed", 0, 2**64 - 1)):
             self.check_whole(name, low, high)
@@ -62,10 +65,18 @@ class SetRecipe:
         """The recipe with what it names outside itself (a network's weights, say) found and written down."""
         return self
 
+    def foreign(self) -> str | None:
+        """What rendering uses of others, code or files: read from a set, it is not used unasked. None: nothing."""
+        return None
+
+    def trusted(self) -> Self:
+        """The recipe with leave to use what files name, too."""
+        return self
+
     def to_json(self) -> dict[str, Any]:
-        """Everything that determines the content of picture i: all fields but `count`."""
+        """Everything that determines the content of picture i: all fields but the `free` ones."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        del fields["count"]
+        fields = {name: value for name, value in fields.items() if name not in self.free}
         return {"family": self.family, "content_version": self.content_version, **fields}
 
     @classmethod
@@ -83,7 +94,7 @@ class SetRecipe:
                 f"recipe: content_version {version!r}, but this release makes {cls.content_version}; "
                 "install the release the set was made with, or make a new set"
             )
-        names = {field.name for field in dataclasses.fields(cls)} - {"count"}
+        names = {field.name for field in dataclasses.fields(cls)} - cls.free
         given = set(values) - {"family", "content_version"}
         if given != names:
             raise InputError(

@@ -79,7 +79,12 @@ class EvaluateConfig:
     attack: AttackSettings = field(default_factory=AttackSettings)
 
     network: str | None = None
-    """For a file of weights: wrn-DEPTH-WIDTH, resnet18, resnet50 or module:function, where the file does not say."""
+    """For a file of weights: wrn-DEPTH-WIDTH, a torchvision name, timm:NAME or module:function, where the file does not
+    say. For a run that was trained with module:function: the same, since what a file names is not run unasked."""
+    ema: bool = False
+    """Take the running averages of the weights that a file holds beside them."""
+    trust: bool = False
+    """Run the code that a run's config.json names, module:function."""
     mean: tuple[float, float, float] | None = None
     """Of the normalisation; by default the run's, the library's, 0.5 for Wide ResNets, ImageNet's for others."""
     std: tuple[float, float, float] | None = None
@@ -121,8 +126,8 @@ class EvaluateConfig:
             if suite not in self.suite:
                 raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
         if self.logits is not None:
-            for name in ("data", "network", "mean", "std", "size", "test_subset", "ood"):
-                if getattr(self, name) is not None:
+            for name in ("data", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
+                if getattr(self, name) not in (None, False):
                     raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
 
     @property
@@ -203,7 +208,9 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
             raise InputError(f"--suite {name}: needs the folder of its set, --{name} PATH{made}")
     if device.type == "cpu":
         keep_freed_memory()
-    model = load_model(config.model, network=config.network, mean=config.mean, std=config.std)
+    model = load_model(
+        config.model, network=config.network, mean=config.mean, std=config.std, ema=config.ema, trust=config.trust
+    )
     about = _about(config, model)
     _check_same(config, before, about)
     test = _test_pictures(config, model)

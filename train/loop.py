@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mixset.console import Progress, duration
-from mixset.errors import InputError
+from mixset.errors import InputError, reading
 from pixmix.forwarding import PictureSet, to_device
 from pixmix.methods.base import Method, StepKey
 
@@ -30,10 +30,6 @@ PLAIN_EPOCHS = 2**31
 """The first of the epochs in whose order methods get batches beside the training's."""
 FLOOR = 1e-6
 """The learning rate that the cosine ends at (the paper's code)."""
-
-
-FORMAT = 1
-"""Of the checkpoint's content; raised whenever what a run needs to go on is kept in another way."""
 
 
 def learning_rate(step: int, steps: int, lr: float) -> float:
@@ -212,7 +208,6 @@ class Training:
         if self.processes.leads:
             checkpoints.save(
                 {
-                    "format": FORMAT,
                     "model": self.body.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
@@ -233,15 +228,20 @@ class Training:
                 self.folder.cut_log(0)
             return
         state = checkpoints.load(self.folder.checkpoint)
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise InputError(
-                f"checkpoint {self.folder.checkpoint}: was written by another release; go on with that one, or begin "
-                "anew with another --out"
-            )
+        with reading(f"checkpoint {self.folder.checkpoint}", "begin anew with another --out"):
+            self._take_up(state)
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         self.body.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self.epoch, self.position, self.seconds = state["epoch"], state["position"], state["seconds"]
+        self.epoch, self.position, self.seconds = state["epoch"], state["position"], float(state["seconds"])
+        for name, value, most in (
+            ("epoch", self.epoch, self.config.epochs),
+            ("position", self.position, self.plan.steps),
+        ):
+            if type(value) is not int or not 0 <= value <= most:
+                raise ValueError(f"{name} {value!r} of {most}")
         everyone = state["processes"]
         if len(everyone) != self.processes.world:
             raise InputError(

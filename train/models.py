@@ -9,20 +9,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mixset.errors import InputError
-from mixset.generate.fvis.networks import load_network
+from mixset.errors import InputError, reading
+from mixset.generate.networks.loading import load_network
+from mixset.generate.networks.runs import Trust
+from mixset.generate.networks.spec import foreign, network_spec
+from mixset.generate.networks.weights import architecture, fitted, head, load_into, read_weights
 from pixmix.forwarding import network_errors
 from pixmix.normalized import Normalized
 from pixmix.readers import imagenet_wnids
 
-from . import checkpoints
-from .networks import network_spec
 from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, Pictures
 from .run_folder import RunFolder, read_json
 
-FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz")
+FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz", ".safetensors")
+PROBE = 7
+"""Classes of a network that is made to see which of its tensors are its head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,71 +54,79 @@ def load_model(
     network: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    ema: bool = False,
+    trust: bool = False,
 ) -> Model:
     """The network called `name`, with its weights.
 
     Args:
         name: a run folder; a file of weights (ours, the paper's, AugMix's, torchvision's, ...; see
-            `checkpoints.read_weights`); a torchvision or timm name, `efficientnet_lite0`, or `module:function`.
-        network: for a file: `wrn-DEPTH-WIDTH`, `resnet18`, `resnet50` or `module:function`, where it does not say.
+            `weights.read_weights`); a torchvision or timm name, `efficientnet_lite0`, or `module:function`.
+        network: for a file: `wrn-DEPTH-WIDTH`, a torchvision name, `timm:NAME` or `module:function`, where it does not
+            say; for a run whose config.json names a function: the same function, which is run only so or by `trust`.
         mean, std: of the normalisation, where it is not known or another one is wanted. Files of Wide ResNets have the
             paper's 0.5 by default, others ImageNet's.
+        ema: take the running averages of a file's weights.
+        trust: run the code that a run's config.json names.
 
     Raises:
         InputError: nothing of that name, weights that do not fit, or a normalisation that cannot be.
     """
     path = Path(name)
     if path.is_dir():
-        return _of_run(path, network, mean, std)
-    if path.is_file():
-        body, own_mean, own_std = _of_file(path, network)
+        if ema:
+            raise InputError(f"MODEL {path}: a run keeps no averaged weights; leave --ema out")
+        return _of_run(path, Trust(network, trust), mean, std)
+    if path.exists() and ":" not in name:
+        body, own_mean, own_std = _of_file(path, network, ema)
     else:
         if network is not None:
             raise InputError(f"--network {network}: belongs to a file of weights, and {name} is no file")
+        if ema:
+            raise InputError(f"--ema: belongs to a file of weights, and {name} is no file")
         if ":" not in name and (path.suffix in FILES or "/" in name):  # timm's resnet50.a1_in1k is no file
             raise InputError(f"MODEL {name}: no such run folder or file")
-        loaded = load_network(name)
+        loaded = load_network(name, trust=Trust(everything=trust))
         body, own_mean, own_std = loaded.body, loaded.mean, loaded.std
     return Model(network=_normalized(body, mean or own_mean, std or own_std))
 
 
-def _of_run(path: Path, network: str | None, mean: Sequence[float] | None, std: Sequence[float] | None) -> Model:
-    if network or mean or std:
-        raise InputError(f"MODEL {path}: a run knows its network and normalisation; leave --network, --mean, --std out")
+def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequence[float] | None) -> Model:
+    if mean or std:
+        raise InputError(f"MODEL {path}: a run knows its normalisation; leave --mean and --std out")
     folder = RunFolder(path)
     described: dict[str, Any] = read_json(folder.config)
-    loaded = load_network(f"run:{path}")
-    try:
+    loaded = load_network(f"run:{path}", trust=trust)
+    with reading(str(folder.config), "it is not of a run of `pixmix train`"):
+        config, size, classes = described["config"], described["pictures"]["size"], described["classes"]
+        if type(size) is not int or not all(isinstance(name, str) for name in classes):
+            raise TypeError("size or classes of other types")
         return Model(
             network=_normalized(loaded.body, loaded.mean, loaded.std),
             run=folder,
-            dataset=described["config"]["dataset"],
-            size=described["pictures"]["size"],
-            classes=tuple(described["classes"]),
-            test_subset=described["config"].get("test_subset"),
-            data_folder=Path(described["config"]["data"]),
+            dataset=config["dataset"],
+            size=size,
+            classes=tuple(classes),
+            test_subset=config.get("test_subset"),
+            data_folder=Path(config["data"]),
         )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder.config}: is not of a run of `pixmix train` ({error!r})") from None
 
 
-def _of_file(path: Path, network: str | None) -> tuple[nn.Module, Sequence[float], Sequence[float]]:
-    weights = checkpoints.read_weights(path)
-    network = network or checkpoints.architecture(path)
+def _of_file(path: Path, network: str | None, ema: bool) -> tuple[nn.Module, Sequence[float], Sequence[float]]:
+    weights = read_weights(path, ema=ema)
     if network is None:
-        raise InputError(f"MODEL {path}: does not say which network it is of; name it: --network wrn-40-4")
-    body = network_spec(network, classes=_classes(weights, path)).build()
-    checkpoints.load_into(body, weights, f"MODEL {path}")
-    wide = network.startswith("wrn-")
-    return body, HALF if wide else IMAGENET_MEAN, HALF if wide else IMAGENET_STD
-
-
-def _classes(weights: dict[str, Tensor], path: Path) -> int:
-    """How many classes the last linear layer of the weights tells apart."""
-    matrices = [tensor for tensor in weights.values() if tensor.ndim == 2]
-    if not matrices:
-        raise InputError(f"MODEL {path}: has no linear layer, so no classes; is it a classifier?")
-    return len(matrices[-1])
+        network = architecture(path)
+        if network is None or foreign(network):
+            raise InputError(f"MODEL {path}: does not say which network it is of; name it: --network wrn-40-4")
+    body = network_spec(network, classes=PROBE).build()
+    classes, _ = head(fitted(weights, body.state_dict()), body.state_dict(), PROBE)
+    if classes != PROBE:
+        body = network_spec(network, classes=classes).build()
+    load_into(body, weights, f"MODEL {path}")
+    if network.startswith("wrn-"):
+        return body, HALF, HALF
+    own = getattr(body, "pretrained_cfg", None) or {}  # timm's
+    return body, own.get("mean", IMAGENET_MEAN), own.get("std", IMAGENET_STD)
 
 
 def _normalized(body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Normalized:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from mixset.generate.networks.spec import NetworkSpec, network_spec, torchvision_names
 from mixset.memory import keep_freed_memory
 from pixmix.evaluators import EVALUATORS
 from pixmix.methods import METHODS, MethodRow, compose, find_parts, make_part
@@ -25,11 +27,11 @@ from .config import TrainConfig
 from .data import load_data, with_copies
 from .figures import draw_training
 from .loop import Training
-from .networks import NetworkSpec, network_spec
 from .pictures import TrainingData
 from .processes import Processes, precision, processes
 from .run_folder import RunFolder, read_json, write_json
 from .sources import mixing_set
+from .trials import try_network
 
 
 def train(config: TrainConfig) -> dict[str, Any] | None:
@@ -65,7 +67,8 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
         pictures, outliers = _mixing_set(config, parts, data), _outliers(config, parts, data)
         torch.manual_seed(config.seed)
-        network = _network(config, spec, data)
+        network = _network(config, spec, data, mine)
+        try_network(network, data.size, len(data.classes), training=True)
         method = _method(config, data, pictures, outliers, network, folder, mine)
         # After the weights, which are the same everywhere, each process draws its own dropout.
         torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
@@ -151,23 +154,26 @@ def _method(
     return compose(config.method, made)
 
 
-def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData) -> nn.Module:
+def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, mine: Processes) -> nn.Module:
     body = spec.build()
-    if config.init == "torchvision":
-        checkpoints.load_into(body, _torchvision_weights(spec), "--init torchvision")
-    elif config.init is not None:
-        checkpoints.load_into(body, checkpoints.read_weights(Path(config.init)), f"--init {config.init}")
+    if config.init is not None:
+        weights = (
+            _torchvision_weights(spec) if config.init == "torchvision" else checkpoints.read_weights(Path(config.init))
+        )
+        left = checkpoints.load_into(body, weights, f"--init {config.init}", classes=len(data.classes))
+        if left and mine.leads:
+            print(f"--init {config.init}: is of other classes, so {', '.join(left)} start anew", file=sys.stderr)
     return Normalized(body, data.mean, data.std)
 
 
 def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
     import torchvision.models
 
-    module, _, name = spec.factory.partition(":")
-    if module != "torchvision.models":
-        raise InputError("--init torchvision: has weights for resnet18 and resnet50 only; name one with --network")
-    # The first ImageNet weights: those the paper's baseline has, and starts from.
-    weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    if spec.name not in torchvision_names():
+        raise InputError("--init torchvision: has weights for networks of torchvision only; name one with --network")
+    # The first ImageNet weights where there are several: those the paper's baseline has, and starts from.
+    known = torchvision.models.get_model_weights(spec.name)
+    weights = known.__members__.get("IMAGENET1K_V1", known.DEFAULT)
     try:
         return dict(weights.get_state_dict(progress=False, check_hash=True))
     except OSError as error:
@@ -179,7 +185,7 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
 def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any] | None:
     """Weights, then measures by all processes; `metrics.json` comes last and marks the run as ended."""
     if mine.leads:
-        checkpoints.save(training.body.state_dict(), folder.weights)
+        checkpoints.write_weights(training.body.state_dict(), folder.weights)
     measured = pixmix.evaluate(
         training.network,
         config.suites,

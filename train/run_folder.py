@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reading
+from mixset.generate.networks.spec import CHECKPOINT, CONFIG, WEIGHTS, NetworkSpec
 from mixset.partials import remove_abandoned, write_atomically
 
 from .config import TrainConfig, recipe
-from .networks import NetworkSpec
 
 if TYPE_CHECKING:
     from .pictures import TrainingData
@@ -35,15 +35,15 @@ FREE = {
 
 
 class RunFolder:
-    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.pt`, `logits/`, and `metrics.json`, written last.
+    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
 
     A run of the method iterative has `fvis/`, too: a contact sheet of its mixing pictures for each epoch.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config, self.log, self.checkpoint = path / "config.json", path / "log.jsonl", path / "checkpoint.pt"
-        self.weights, self.logits, self.metrics = path / "weights.pt", path / "logits", path / "metrics.json"
+        self.config, self.log, self.checkpoint = path / CONFIG, path / "log.jsonl", path / CHECKPOINT
+        self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
         self.fvis = path / "fvis"
 
     def check(self, config: TrainConfig) -> None:
@@ -61,7 +61,8 @@ class RunFolder:
             raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
         # What an older release did not ask for was as it is by default.
         described = _plain(config.to_json())
-        before = _plain(recipe(config.recipe).to_json()) | read_json(self.config)["config"]
+        with reading(str(self.config), "choose another --out"):
+            before = _plain(recipe(config.recipe).to_json()) | read_json(self.config)["config"]
         changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
         if changed:
             name = changed[0]
@@ -81,7 +82,7 @@ class RunFolder:
             self.config,
             {
                 "config": config.to_json(),
-                "network": {"factory": network.factory, "arguments": network.arguments},
+                "network": network.to_json(),
                 "classes": data.classes,
                 "pictures": {"size": data.size, "mean": data.mean, "std": data.std},
                 "processes": world,

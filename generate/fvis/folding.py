@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reason
 
 from .layers import dry_run
 from .padding import absorb_padding
@@ -38,8 +38,7 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
     try:
         result = copy.deepcopy(body).eval().requires_grad_(False)
     except Exception as error:  # whatever a module of the user's holds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"network: cannot be copied ({reason}); choose another --network") from error
+        raise InputError(f"network: cannot be copied ({reason(error)}); choose another --network") from error
     absorb_padding(result, keep)
     for convolved in _convolved_for_a_norm(result, size):
         if not convolved.outlets.intersection(keep):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reason
 
 CONVOLUTION = "Conv2d"
 
@@ -41,8 +41,12 @@ def dry_run(body: nn.Module, size: int, seen: Seen) -> Any:
         What the network returns.
 
     Raises:
-        InputError: it cannot take such a picture.
+        InputError: it cannot take such a picture, or it is compiled (TorchScript), so that its modules cannot be seen.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in body.modules()):
+        raise InputError(
+            "network: is compiled (torch.jit), so its layers cannot be seen; name the function that makes it before"
+        )
     training = [module for module in body.modules() if module.training]
     like = next(body.parameters(), torch.empty(0))
     picture = torch.zeros((1, 3, size, size), dtype=like.dtype, device=like.device)
@@ -56,9 +60,9 @@ def dry_run(body: nn.Module, size: int, seen: Seen) -> Any:
         with torch.no_grad():
             return body(picture)
     except Exception as error:  # whatever a network of the user's raises
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"network: cannot take a picture of {size}×{size} pixels ({reason}); choose another --size or --network"
+            f"network: cannot take a picture of {size}×{size} pixels ({reason(error)}); "
+            "choose another --size or --network"
         ) from error
     finally:
         for handle in handles:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from .layers import early_layers, list_layers
-from .networks import load_network
 from .recipe import FVisRecipe
 
 
 def print_layers(recipe: FVisRecipe) -> None:
     """Print the layers of the recipe's network for pictures of its size, those of `early` marked."""
-    network = load_network(recipe.network, mean=recipe.mean, std=recipe.std)
+    network = recipe.load()
     layers = list_layers(network.body, recipe.size)
     early = early_layers(layers)
     rows = [("layer", "kind", "channels", "map", "")]

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mixset.errors import InputError
+
 from .objectives import Unit, scores, similarity
 from .tapped import Tapped
 
@@ -32,8 +34,9 @@ EARLY = 3
 FLAT = 5.0
 """A picture whose colours have a smaller standard deviation, in steps of 0 to 255, shows nothing."""
 
-# lucent's ranges of rotation and scale; its shifts, of up to 11 pixels in a picture of 224, as a share of the side.
-ROTATION, SCALE, SHIFT = math.radians(10.0), 0.1, 1 / 16
+# lucent's ranges of rotation and scale. Its shifts are of whole pixels, of 8 sizes and then of 4, to the right and
+# down: 0 to 10 in all, here as a share of the side of 224.
+ROTATION, SCALE, SHIFTS, SIDE = math.radians(10.0), 0.1, (8, 4), 224
 
 _PATCHING = threading.Lock()
 
@@ -133,7 +136,7 @@ def _optimise(
     body: nn.Module, units: list[Unit], noises: list[tuple[int, int]], last: list[bool], settings: _Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """One call of lucent's `render_vis`: pictures (n, S, S, 3) uint8 and their scores (n,) float32."""
-    device = next(body.parameters()).device
+    device = next(body.parameters(), torch.empty(0)).device
     randoms = [np.random.Generator(np.random.Philox(key=np.array(noise, np.uint64))) for noise in noises]
     layers = list(dict.fromkeys(unit.layer for unit in units))
     tapped = Tapped(body, layers, settings.mean, settings.std, settings.amp)
@@ -158,6 +161,8 @@ def _optimise(
             show_image=False,
             fixed_image_size=0,  # no resizing at all; lucent would scale up to 224 pixels
         )
+        if not np.isfinite(images[0]).all():
+            raise InputError(f"network: what layer {units[0].layer} gives is not finite; choose another --network")
         pictures = np.rint(images[0] * 255.0).astype(np.uint8)
         with torch.no_grad():
             shown = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255.0
@@ -207,13 +212,14 @@ class _Wobble:
     """
 
     def __init__(self, randoms: Sequence[np.random.Generator], steps: int, device: torch.device) -> None:
-        uniform = np.stack([random.random((steps, 4), np.float32) for random in randoms], 1) * 2 - 1
-        turn, scale = uniform[..., 0] * ROTATION, 1 + uniform[..., 1] * SCALE
+        uniform = np.stack([random.random((steps, 6), np.float32) for random in randoms], 1)
+        turn, scale = (uniform[..., 0] * 2 - 1) * ROTATION, 1 + (uniform[..., 1] * 2 - 1) * SCALE
+        shifts = np.floor(uniform[..., 2:4] * SHIFTS[0]) + np.floor(uniform[..., 4:6] * SHIFTS[1])
         rows = np.empty((*turn.shape, 2, 3), np.float32)
         rows[..., 0, 0] = rows[..., 1, 1] = np.cos(turn) / scale
         rows[..., 1, 0] = np.sin(turn) / scale
         rows[..., 0, 1] = -rows[..., 1, 0]
-        rows[..., 2] = uniform[..., 2:] * (2 * SHIFT)
+        rows[..., 2] = shifts * (-2 / SIDE)  # where the grid looks moves the other way, on a side from -1 to 1
         self.rows = torch.from_numpy(rows).to(device)
         self.step = 0
 

@@ -12,7 +12,6 @@ from torch import nn
 
 from ..rng import picture_seed
 from .folding import folded
-from .networks import load_network
 from .objectives import Unit
 from .optimise import visualise
 from .recipe import FVisRecipe
@@ -43,10 +42,10 @@ def render_all(recipe: FVisRecipe, indices: range, device: str) -> Iterator[tupl
 
 
 def _render_batch(recipe: FVisRecipe, group: int, device: str) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    network = load_network(recipe.network, mean=recipe.mean, std=recipe.std)
+    network = recipe.load()
     recipe.check_weights(network.weights_hash)
     units = units_of(recipe, group)
-    body = folded(network.body, keep=[units[0].layer], size=recipe.size).to(device)
+    body = folded(network.body, keep={unit.layer for unit in units}, size=recipe.size).to(device)
     on_gpu = torch.device(device).type == "cuda"
     together = recipe.batch if on_gpu or recipe.diversity else min(recipe.batch, CPU_BATCH)
     for start in range(0, recipe.batch, together):

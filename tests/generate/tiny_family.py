@@ -38,6 +38,12 @@ class TinyRecipe:
     def resolved(self) -> TinyRecipe:
         return self
 
+    def foreign(self) -> None:
+        return None
+
+    def trusted(self) -> TinyRecipe:
+        return self
+
     def to_json(self) -> dict[str, Any]:
         return {"family": self.family, "size": self.size, "seed": self.seed}
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mixset.errors import InputError
+from mixset.generate.networks.wide_resnet import wide_resnet
 from pixmix.train import checkpoints
-from pixmix.train.networks.wide_resnet import wide_resnet
 
 
 def small(classes: int = 10) -> torch.nn.Module:

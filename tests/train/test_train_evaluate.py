@@ -20,13 +20,13 @@ from torch import nn
 import pixmix
 from mixset.console import parse
 from mixset.errors import InputError
+from mixset.generate.networks.spec import network_spec
 from pixmix.corruptions import made
 from pixmix.readers import IMAGENET
 from pixmix.train import checkpoints
 from pixmix.train.data import load_test
 from pixmix.train.evaluate import EvaluateConfig, evaluate
 from pixmix.train.models import load_model
-from pixmix.train.networks import network_spec
 from pixmix.train.run import train
 
 C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")

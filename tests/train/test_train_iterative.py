@@ -23,6 +23,7 @@ from torch import nn
 
 from mixset.errors import InputError
 from mixset.generate.fvis.objectives import Unit
+from mixset.generate.networks.spec import network_spec
 from pixmix.draws import Key
 from pixmix.methods.mixing import PixMixMethod
 from pixmix.settings import PixMixSettings
@@ -31,7 +32,6 @@ from pixmix.train import iterative as module
 from pixmix.train.config import IterativeSettings, TrainConfig, recipe
 from pixmix.train.data import load_data
 from pixmix.train.iterative import FVisPool, Iterative
-from pixmix.train.networks import network_spec
 from pixmix.train.processes import Processes
 from pixmix.train.refresh_schedule import Schedule
 from pixmix.train.run import train
@@ -340,7 +340,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(colours: Path, tmp_path: 
 def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path, tmp_path: Path) -> None:
     """The network of the first try kills its process in the third epoch; the second try goes on from the checkpoint."""
     (tmp_path / "mortal.py").write_text(
-        "import os, signal\nfrom pixmix.train.networks.wide_resnet import WideResNet\n\n\n"
+        "import os, signal\nfrom mixset.generate.networks.wide_resnet import WideResNet\n\n\n"
         "class Mortal(WideResNet):\n    calls = 0\n\n    def forward(self, x):\n"
         "        self.calls += self.training\n"
         "        if self.calls == 15 and 'MORTAL' in os.environ:\n"

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixset.errors import InputError
-from pixmix.train.networks import network_spec
-from pixmix.train.networks.wide_resnet import wide_resnet
+from mixset.generate.networks.spec import network_spec
+from mixset.generate.networks.wide_resnet import wide_resnet
 
 
 def test_names_and_shapes_are_those_of_the_papers_checkpoints() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mixset.generate.networks.spec import network_spec
+
 from ..commands import words
 from ..config import TrainConfig, recipe
-from ..networks import network_spec
 from .config import AblateConfig
 from .tables import ROWS, Row
 
