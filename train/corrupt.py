@@ -138,6 +138,7 @@ def load_source(config: CorruptConfig) -> Source:
         array=test.array,
         files=tuple(test.files),
         names=names,
+        subset=config.test_subset,
     )
 
 

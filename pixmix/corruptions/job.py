@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mixset.console import Progress
 from mixset.cores import usable_cores
-from mixset.errors import InputError
-from mixset.partials import remove_abandoned
+from mixset.errors import InputError, printable
+from mixset.partials import remove_abandoned, write_atomically
+from mixset.regular import read_regular
 from mixset.workers import run
 
 from .base import SMALL
-from .layouts import opencv, write_labels
+from .layouts import LABELS, labels_file, opencv
 from .made import begin
 from .sources import Source
 from .suites import members
@@ -38,7 +42,8 @@ def corrupt(
     """Write the corruptions of a suite for a picture set into the folder `out`, or go on with those begun there.
 
     What becomes of a picture is a function of (seed, its number, corruption, severity): the same bytes for any number
-    of workers. Whole files that are there are kept. Up to 64 pixels one file holds all pictures, `CORRUPTION.npy` of
+    of workers. Files that are there are compared with their hashes: whole ones are kept, damaged ones made again, which
+    one line on stderr says. Up to 64 pixels one file holds all pictures, `CORRUPTION.npy` of
     (severities · N, S, S, 3) uint8, severity by severity in the order of the set, beside `labels.npy`; sequences are
     (N, frames, S, S, 3). Larger pictures are files of their own, `CORRUPTION/SEVERITY/CLASS/NAME.JPEG`, and sequences
     `PERTURBATION/CLASS/NAME.mp4`. `corruptions.json` says what was made, and how.
@@ -71,14 +76,32 @@ def corrupt(
     if source.size > SMALL and suite == "p":
         opencv()
     root = Path(out).absolute()
-    begin(root, _recipe(source, suite, steps, seed))
+    labels = labels_file(source.labels, len(steps)) if source.size <= SMALL and suite != "p" else None
+    digest = None if labels is None else hashlib.sha256(labels).hexdigest()
+    made = begin(root, _recipe(source, suite, steps, seed), labels=digest, subset=source.subset, quiet=quiet)
+    damaged = []
     try:
-        if source.size <= SMALL and suite != "p":
-            write_labels(root, source.labels, len(steps))
-        _work(Plan(source, kinds, steps, seed, root), workers, "sequences" if suite == "p" else "pictures", quiet)
+        if labels is not None and _write_labels(root / LABELS, labels):
+            damaged.append(LABELS)
+        plan = Plan(source, kinds, steps, seed, made)
+        damaged += sorted(plan.damaged)
+        if damaged and not quiet:
+            more = f" and {len(damaged) - 4:,} more" if len(damaged) > 4 else ""
+            print(printable(f"{root}: damaged, made again: {', '.join(damaged[:4])}{more}"), file=sys.stderr)
+        _work(plan, workers, "sequences" if suite == "p" else "pictures", quiet)
     finally:
         remove_abandoned(root)
     return Path(out)
+
+
+def _write_labels(path: Path, content: bytes) -> bool:
+    """Write labels.npy where it is not there as it should be; whether something else was there."""
+    with contextlib.suppress(FileNotFoundError, InputError):
+        if read_regular(path) == content:
+            return False
+    found = os.path.lexists(path)
+    write_atomically(path, content)
+    return found
 
 
 def _work(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:

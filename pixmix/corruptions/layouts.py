@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mixset.errors import InputError
-from mixset.partials import create_locked, partial_of, sync_folder, write_atomically
+from mixset.arrays import map_array
+from mixset.errors import InputError, reason
+from mixset.partials import create_locked, partial_of, sync_folder
 
+from .made import file_hash, sealed
 from .p_base import Frames
 
 PICTURE, VIDEO = ".JPEG", ".mp4"
@@ -39,12 +41,19 @@ class ArrayFile:
         self.start = len(header)
         try:
             self._handle = create_locked(self.partial)
-            os.ftruncate(self._handle, 0)  # what a dead namesake left
             os.pwrite(self._handle, header, 0)
-            os.posix_fallocate(self._handle, 0, self.start + int(np.prod(shape)))
+            length = self.start + int(np.prod(shape))
+            if hasattr(os, "posix_fallocate"):  # macOS has it not, and learns of a full disk while it writes
+                os.posix_fallocate(self._handle, 0, length)
+            else:
+                os.ftruncate(self._handle, length)
         except OSError as error:
             self.discard()
-            raise InputError(f"cannot write {path}: {error.strerror}; free space or choose another folder") from error
+            raise InputError(f"cannot write {path}: {reason(error)}; free space or choose another folder") from error
+
+    def sha256(self) -> str:
+        """Of all that was written into it, in hexadecimal."""
+        return file_hash(self.partial)
 
     def finish(self) -> None:
         """Bring the file to its path, to last."""
@@ -78,38 +87,45 @@ def write_part(partial: Path, offset: int, values: np.ndarray) -> None:
         os.close(handle)
 
 
-def write_labels(root: Path, labels: np.ndarray, times: int) -> None:
-    """Write the labels of the set over and over, as its pictures come at one severity after the other: (times · N,).
+def labels_file(labels: np.ndarray, times: int) -> bytes:
+    """labels.npy: the labels of the set over and over, as its pictures come at one severity after the other.
 
-    They are uint8 as the official ones; int64 where there are more than 256 classes.
+    They are (times · N,) uint8 as the official ones; int64 where there are more than 256 classes.
     """
     kind = np.uint8 if labels.max() < 256 else np.int64
     file = io.BytesIO()
     np.save(file, np.tile(labels.astype(kind), times), allow_pickle=False)
-    write_atomically(root / LABELS, file.getvalue())
+    return file.getvalue()
 
 
 def holds_array(path: Path, shape: tuple[int, ...]) -> bool:
     """Whether a whole uint8 array of this shape lies at `path`, by its header and length."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+        array = map_array(path, path.name, "")
+    except InputError:
         return False
     return array.shape == shape and array.dtype == np.uint8
 
 
-def write_picture(root: Path, place: str, picture: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 to `place` below `root` as the official archives have it: JPEG of quality 85."""
+def write_picture(root: Path, place: str, picture: np.ndarray, stamp: bytes) -> None:
+    """Write (H, W, 3) uint8 to `place` below `root` as the official archives have it: JPEG of quality 85, and sealed.
+
+    Args:
+        stamp: of the recipe; see `made.sealed`.
+    """
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=85, optimize=True)
-    _put(root, place, file.getvalue())
+    _put(root, place, sealed(file.getvalue(), stamp))
 
 
-def write_video(root: Path, place: str, frames: Frames) -> None:
-    """Write frames to `place` below `root` as a video that OpenCV reads back bit for bit (FFV1).
+def write_video(root: Path, place: str, frames: Frames, stamp: bytes) -> None:
+    """Write frames to `place` below `root` as a video that OpenCV reads back bit for bit (FFV1), and sealed.
 
     OpenCV's wheels cannot make the official files' H.264; their lossy codecs take away much of the noise. 31 frames of
     224 px are one to three megabytes.
+
+    Args:
+        stamp: of the recipe; see `made.sealed`.
 
     Raises:
         InputError: OpenCV is not installed or cannot write such videos here.
@@ -130,7 +146,7 @@ def write_video(root: Path, place: str, frames: Frames) -> None:
                 f"cannot write {root / place}: this OpenCV makes no FFV1 video, or {folder} has no space; "
                 "install opencv-python-headless, free space or set TMPDIR"
             )
-        _put(root, place, Path(file).read_bytes())
+        _put(root, place, sealed(Path(file).read_bytes(), stamp))
 
 
 def opencv():
@@ -152,10 +168,9 @@ def _put(root: Path, place: str, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(create_locked(partial), "wb") as file:
             file.write(content)
-            file.truncate()
             os.replace(partial, path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; free space or choose another folder") from error
+        raise InputError(f"cannot write {path}: {reason(error)}; free space or choose another folder") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -1,76 +1,246 @@
-"""corruptions.json: what a folder of corrupted pictures holds, and all that its pictures are a function of."""
+"""corruptions.json: what a folder of corrupted pictures holds, all that its pictures are a function of, and hashes."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from mixset.errors import InputError
-from mixset.manifest import read_json, write_json
+from mixset.errors import DamagedPicture, InputError, reading, reason
+from mixset.manifest import write_json
 from mixset.partials import remove_abandoned
+from mixset.regular import open_regular, read_regular
+from mixset.seals import seal, unseal
+from mixset.shard_format import canonical_json
 
 NAME = "corruptions.json"
-FORMAT, FORMAT_VERSION = "pixmix corruptions", 1
+FORMAT, FORMAT_VERSION = "pixmix corruptions", 2
+"""Version 1, of pixmix 0.1.0, knows no hashes."""
+_MOST = 1 << 24
+"""Bytes; what is written has some thousands."""
+_OURS = (b'"pixmix corruptions"', b'"format_version"', b'"recipe"')
+"""Of these a damaged file of ours still has two, and another program's has not."""
+_NAMED = ("digits", "cifar10", "cifar100", "fashionmnist")
+_ALL = [1, 2, 3, 4, 5]
 
 
-def begin(out: Path, recipe: dict[str, Any]) -> None:
-    """See that `out` may take corruptions of `recipe`, and say so in it; what dead writers left is removed.
+@dataclass(frozen=True)
+class Made:
+    """What corruptions.json in a folder says, its types and its own hash checked."""
+
+    root: Path
+    recipe: dict[str, Any]
+    """suite, dataset, pictures, size, severities (None for sequences), seed, and more that they are a function of."""
+    made: dict[str, dict[str, Any]]
+    """Corruption that is whole → `parameters`, `versions`, and `sha256` of its array or `sealed` for files."""
+    labels: str | None = None
+    """SHA-256 of labels.npy; None where there is no such file or hash."""
+    subset: int | None = None
+    """How many of the data set's pictures were asked for; None for all."""
+
+    @property
+    def unhashed(self) -> list[str]:
+        """Corruptions that were made by a version without hashes."""
+        return [name for name, entry in self.made.items() if not ("sha256" in entry or entry.get("sealed"))]
+
+    @property
+    def stamp(self) -> bytes:
+        """The line behind each sealed file that says of which recipe it is."""
+        return stamp_of(self.recipe)
+
+    def command(self, names: Sequence[str] = ()) -> str:
+        """The command that makes the folder, or some of its corruptions, again."""
+        recipe = self.recipe
+        dataset = recipe["dataset"] if recipe["dataset"] in _NAMED else f"folder:.../{recipe['dataset']}"
+        words = ["pixmix", "corrupt", dataset, str(self.root), "--suite", recipe["suite"], "--size", recipe["size"]]
+        words += ["--seed", recipe["seed"]]
+        if self.subset is not None:
+            words += ["--test-subset", self.subset]
+        if recipe["severities"] not in (None, _ALL):
+            words += ["--severities", *recipe["severities"]]
+        if names:
+            words += ["--corruptions", *names]
+        return shlex.join(map(str, words))
+
+    def remedy(self, names: Sequence[str] = ()) -> str:
+        """What to do about damage."""
+        return f"`{self.command(names)}` makes it again"
+
+    def check(self, path: Path, corruption: str) -> None:
+        """See that a sealed file is as it was written; InputError, with the command that makes it again."""
+        if not self.made.get(corruption, {"sealed": True}).get("sealed"):
+            return
+        with reading(str(path), self.remedy([corruption])):
+            check_sealed(read_regular(path), self.stamp)
+
+
+def stamp_of(recipe: dict[str, Any]) -> bytes:
+    """The line that says of which recipe a file is."""
+    return b"\n#recipe:" + hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:32].encode()
+
+
+def sealed(content: bytes, stamp: bytes) -> bytes:
+    """A picture's or video's bytes with the recipe's line and the seal behind, which their readers pass over."""
+    return content + stamp + seal(content + stamp)
+
+
+def check_sealed(content: bytes, stamp: bytes) -> None:
+    """ValueError where `content` is not what `sealed` gave for a picture of this recipe."""
+    body, found = unseal(content)
+    if not found:
+        raise ValueError("it lacks its SHA-256")
+    if not body.endswith(stamp):
+        raise ValueError("it is of another recipe")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a regular file's bytes, in hexadecimal."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def begin(
+    out: Path, recipe: dict[str, Any], *, labels: str | None = None, subset: int | None = None, quiet: bool = False
+) -> Made:
+    """See that `out` may take corruptions of `recipe`, and say so in it; what dead writers left there is removed.
+
+    A damaged corruptions.json of ours is written anew, with nothing made, and one line on stderr says so.
 
     Args:
         out: the folder; made when missing.
         recipe: suite, data set, size, seed and severities, as JSON values.
+        labels, subset: as `Made` has them.
+        quiet: say nothing.
 
     Raises:
         InputError: `out` is a file, cannot be written, or holds something else.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: give a folder for the corrupted pictures")
     try:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is a file: give a folder for the corrupted pictures")
+        there = _there(out, quiet)
+        if there is None:
+            _check_empty(out)
         out.mkdir(parents=True, exist_ok=True)
         remove_abandoned(out)
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}; choose another folder") from error
-    there = read(out)
-    if there is None:
-        others = sorted(
-            path.name for path in out.iterdir() if not path.name.startswith(".") and path.suffix != ".partial"
-        )
-        if others:
-            raise InputError(f"{out} is not empty and holds no corruptions ({others[0]}); choose another folder")
-        write_json(out / NAME, {"format": FORMAT, "format_version": FORMAT_VERSION, "recipe": recipe, "made": {}})
-    elif there["recipe"] != recipe:
-        held = there["recipe"]
+        raise InputError(f"cannot write {out}: {reason(error)}; choose another folder") from error
+    if there is not None and there.recipe != recipe:
+        held = there.recipe
         names = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
         differences = ", ".join(f"{name} {held.get(name)!r} there, {recipe.get(name)!r} asked" for name in names)
         raise InputError(f"{out} holds other corruptions ({differences}); choose another folder")
+    begun = Made(out, recipe, {} if there is None else there.made, labels, subset)
+    if begun != there:
+        _write(begun)
+    return begun
 
 
-def record(out: Path, corruption: str, parameters: Any) -> None:
-    """Add a corruption that is finished, with its parameters and the versions of what made it, if it is not there."""
-    values = read(out)
-    assert values is not None
-    if corruption in values["made"]:
+def record(out: Path, corruption: str, parameters: Any, *, sha256: str | None = None) -> None:
+    """Add a corruption that is finished, with its parameters, the versions of what made it, and its hash.
+
+    Args:
+        sha256: of its array; None for files, which are sealed each. What is there under the same hash stays.
+    """
+    there = read(out)
+    assert there is not None
+    known = there.made.get(corruption)
+    if known is not None and sha256 in (None, known.get("sha256")):
         return
-    values["made"][corruption] = {"parameters": parameters, "versions": _versions()}
-    write_json(out / NAME, values)
+    entry = {"parameters": parameters, "versions": _versions()}
+    there.made[corruption] = entry | ({"sealed": True} if sha256 is None else {"sha256": sha256})
+    _write(there)
 
 
-def read(out: Path) -> dict[str, Any] | None:
-    """What corruptions.json in a folder says: `recipe`, and `made` by corruption; None where there is none.
+def read(out: Path) -> Made | None:
+    """What corruptions.json in a folder says; None where there is none.
 
     Raises:
-        InputError: it is damaged, or of a later format.
+        DamagedPicture: it is damaged.
+        InputError: it cannot be read, or is of a later format.
     """
-    values = read_json(out / NAME)
-    if values is None:
+    path = out / NAME
+    try:
+        path.lstat()
+    except FileNotFoundError:
         return None
-    if values.get("format") != FORMAT or not all(isinstance(values.get(key), dict) for key in ("recipe", "made")):
-        raise InputError(f"{out / NAME} is damaged; delete the folder {out} and run its command again")
-    if values.get("format_version", 0) > FORMAT_VERSION:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {reason(error)}") from error
+    with reading(str(path), "run the command that made it again", damage=DamagedPicture), open_regular(path) as file:
+        content = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise ValueError(f"it is larger than {_MOST:,} bytes")
+        return _checked(out, json.loads(content))
+
+
+def _checked(out: Path, values: Any) -> Made:
+    """What the JSON value says; anything is raised where that is not what this package writes."""
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ValueError("it is not of pixmix corrupt")
+    said = values.pop("sha256", None)
+    if said is not None and said != _digest(values):
+        raise ValueError("its SHA-256 does not fit")
+    if values["format_version"] > FORMAT_VERSION:
         raise InputError(f"{out / NAME} is of format version {values['format_version']}: update pixmix")
-    return values
+    if said is None and values["format_version"] != 1:
+        raise ValueError("its SHA-256 is missing")
+    recipe, made = values["recipe"], values["made"]
+    labels, subset = values.get("labels_sha256"), values.get("test_subset")
+    kinds = {
+        int: [recipe["pictures"], recipe["size"], recipe["seed"]],
+        str: [recipe["suite"], recipe["dataset"], labels or "", *(entry.get("sha256", "") for entry in made.values())],
+        dict: [recipe, made, *made.values()],
+        bool: [entry.get("sealed", True) for entry in made.values()],
+        list: [recipe["severities"] if recipe["suite"] != "p" else _ALL],
+    }
+    if any(type(value) is not kind for kind, group in kinds.items() for value in group):
+        raise ValueError("it holds values of other types")
+    steps = kinds[list][0]
+    if not steps or not {*steps} <= {*_ALL} or recipe["pictures"] < 1 or type(subset) not in (int, NoneType):
+        raise ValueError("it holds values out of range")
+    return Made(out, recipe, made, labels, subset)
+
+
+def _write(made: Made) -> None:
+    values: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "recipe": made.recipe}
+    values |= {"made": made.made, "labels_sha256": made.labels, "test_subset": made.subset}
+    write_json(made.root / NAME, {**values, "sha256": _digest(values)})
+
+
+def _digest(values: dict[str, Any]) -> str:
+    """SHA-256 of all that corruptions.json says but for itself."""
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+
+
+def _there(out: Path, quiet: bool) -> Made | None:
+    """What `out` holds; None also where it says that in a damaged file of ours."""
+    try:
+        return read(out)
+    except DamagedPicture as error:
+        with open_regular(out / NAME) as file:
+            content = file.read(_MOST)
+        if sum(mark in content for mark in _OURS) < 2:
+            raise
+        if not quiet:
+            print(f"{error.args[0].split(';')[0]}: all arrays are made again", file=sys.stderr)
+        return None
+
+
+def _check_empty(out: Path) -> None:
+    """InputError where a folder holds files of somebody else."""
+    if not out.exists() or (out / NAME).exists():
+        return
+    others = sorted(path.name for path in out.iterdir() if path.suffix != ".partial" and path.name[0] != ".")
+    if others:
+        raise InputError(f"{out} is not empty and holds no corruptions ({others[0]}); choose another folder")
 
 
 def _versions() -> dict[str, str]:

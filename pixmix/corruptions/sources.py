@@ -43,6 +43,9 @@ class Source:
     names: tuple[str, ...] = ()
     """CLASS/NAME of each picture, as its files are called; needed for large pictures."""
 
+    subset: int | None = None
+    """How many of the data set's pictures were asked for; None for all."""
+
     first: int = 0
     """The number of the first of these pictures in the whole set, by which their randomness goes."""
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from mixset.cores import usable_cores
+from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 from mixset.workers import Step
 
 from .base import SMALL, Corruption
 from .layouts import PICTURE, VIDEO, ArrayFile, holds_array, write_part, write_picture, write_video
-from .made import record
+from .made import Made, file_hash, record
 from .p_base import Perturbation
 from .sources import Source
 
@@ -36,6 +40,8 @@ class Task:
     seed: int
     root: Path
     """The folder of files, for large pictures."""
+    stamp: bytes = b""
+    """Of the recipe, for them; see `made.sealed`."""
     array: Path | None = None
     """The array in the making, for small pictures."""
     starts: tuple[int, ...] = ()
@@ -59,9 +65,9 @@ def fulfil(task: Task, step: Step) -> str:
             if task.array is not None:
                 rows[number].append(made)
             elif isinstance(task.kind, Perturbation):
-                write_video(task.root, place(task.kind, severity, task.source.names[index]), made)
+                write_video(task.root, place(task.kind, severity, task.source.names[index]), made, task.stamp)
             else:
-                write_picture(task.root, place(task.kind, severity, task.source.names[index]), made)
+                write_picture(task.root, place(task.kind, severity, task.source.names[index]), made, task.stamp)
         step(len(severities))
     if task.array is not None:
         for start, made_there in zip(task.starts, rows, strict=True):
@@ -91,24 +97,31 @@ class Plan:
         kinds: what to make of them.
         severities: of each.
         seed: of all that is drawn.
-        root: the folder.
+        made: the folder, and what it says that it holds.
 
     Raises:
         InputError: there is no space for the arrays, or the folder cannot be written.
     """
 
     def __init__(
-        self, source: Source, kinds: Sequence[Kind], severities: tuple[int, ...], seed: int, root: Path
+        self, source: Source, kinds: Sequence[Kind], severities: tuple[int, ...], seed: int, made: Made
     ) -> None:
-        self.source, self.severities, self.seed, self.root = source, severities, seed, root
+        self.source, self.severities, self.seed, self.made, self.root = source, severities, seed, made, made.root
         self.kinds = {kind.name: kind for kind in kinds}
         size = _SMALL_PART if source.size <= SMALL else _LARGE_PART
         self._parts = [source.part(start, start + size) for start in range(0, len(source), size)]
         self._arrays: dict[str, ArrayFile] = {}
         self.tasks: list[Task] = []
+        self.damaged: list[str] = []
+        """What is there below the folder, but not as it was written, and so is made again."""
         try:
-            for kind in kinds:
-                self.tasks += self._array_tasks(kind) if source.size <= SMALL else self._file_tasks(kind)
+            with ThreadPoolExecutor(usable_cores()) as threads:
+                if source.size <= SMALL:
+                    for kind, whole in zip(kinds, threads.map(self._holds_array, kinds), strict=True):
+                        self.tasks += [] if whole else self._array_tasks(kind)
+                else:
+                    for kind in kinds:
+                        self.tasks += self._file_tasks(kind, threads)
         except BaseException:
             self.close()
             raise
@@ -134,18 +147,33 @@ class Plan:
             array.discard()
 
     def _finish(self, name: str) -> None:
-        if name in self._arrays:
-            self._arrays.pop(name).finish()
-        record(self.root, name, self.kinds[name].small if self.source.size <= SMALL else self.kinds[name].large)
+        """Record a corruption before its array is at its place: one that is there without its hash would count for
+        nothing."""
+        kind, array = self.kinds[name], self._arrays.pop(name, None)
+        parameters = kind.small if self.source.size <= SMALL else kind.large
+        if array is not None:
+            record(self.root, name, parameters, sha256=array.sha256())
+            array.finish()
+        elif self.source.size > SMALL:
+            record(self.root, name, parameters)
+
+    def _shape(self, kind: Kind) -> tuple[int, ...]:
+        frames = (len(kind.small),) if isinstance(kind, Perturbation) else ()
+        return (len(self.severities) * len(self.source), *frames, self.source.size, self.source.size, 3)
+
+    def _holds_array(self, kind: Kind) -> bool:
+        """Whether a corruption's array is there as it was made; by its shape alone where that was without hashes."""
+        path, entry = self.root / f"{kind.name}.npy", self.made.made.get(kind.name)
+        whole = entry is not None and holds_array(path, self._shape(kind))
+        if whole and entry is not None and "sha256" in entry:
+            whole = file_hash(path) == entry["sha256"]
+        if not whole and os.path.lexists(path):
+            self.damaged.append(path.name)
+        return whole
 
     def _array_tasks(self, kind: Kind) -> list[Task]:
-        size, count = self.source.size, len(self.source)
-        frames = (len(kind.small),) if isinstance(kind, Perturbation) else ()
-        shape = (len(self.severities) * count, *frames, size, size, 3)
-        path = self.root / f"{kind.name}.npy"
-        if holds_array(path, shape):
-            return []
-        array = self._arrays[kind.name] = ArrayFile(path, shape)
+        shape, count = self._shape(kind), len(self.source)
+        array = self._arrays[kind.name] = ArrayFile(self.root / f"{kind.name}.npy", shape)
         each = int(np.prod(shape[1:]))
         return [
             Task(
@@ -162,24 +190,42 @@ class Plan:
             for part in self._parts
         ]
 
-    def _file_tasks(self, kind: Kind) -> list[Task]:
+    def _file_tasks(self, kind: Kind, threads: Executor) -> list[Task]:
         tasks = []
-        for part in self._parts:
-            missing = tuple(self._missing(kind, name) for name in part.names)
+        for part, missing in zip(self._parts, threads.map(partial(self._missing, kind), self._parts), strict=True):
             if any(missing):
-                tasks.append(Task(kind=kind, source=part, severities=missing, seed=self.seed, root=self.root))
+                tasks.append(
+                    Task(
+                        kind=kind,
+                        source=part,
+                        severities=missing,
+                        seed=self.seed,
+                        root=self.root,
+                        stamp=self.made.stamp,
+                    )
+                )
         return tasks
 
-    def _missing(self, kind: Kind, name: str) -> tuple[int, ...]:
-        missing = tuple(
-            severity for severity in self.severities if not _holds(f"{self.root}/{place(kind, severity, name)}")
-        )
-        return self.severities if missing == self.severities else missing  # millions of equal tuples are one
+    def _missing(self, kind: Kind, part: Source) -> tuple[tuple[int, ...], ...]:
+        """The severities of each picture that are not there, or not as they were written."""
+        missing = []
+        for name in part.names:
+            found = tuple(
+                severity for severity in self.severities if not self._holds(kind, place(kind, severity, name))
+            )
+            missing.append(self.severities if found == self.severities else found)  # millions of equal tuples are one
+        return tuple(missing)
 
-
-def _holds(path: str) -> bool:
-    """Whether a file is there; a power cut may leave empty ones."""
-    try:
-        return os.stat(path).st_size > 0
-    except OSError:
-        return False
+    def _holds(self, kind: Kind, there: str) -> bool:
+        """Whether a file is there as it was written; a power cut may leave empty ones."""
+        path = self.root / there
+        if not os.path.lexists(path):
+            return False
+        try:
+            self.made.check(path, kind.name)
+            whole = path.stat().st_size > 0
+        except (InputError, OSError):
+            whole = False
+        if not whole:
+            self.damaged.append(there)
+        return whole

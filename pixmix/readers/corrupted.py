@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mixset.errors import InputError
+from mixset.pictures import header_size
 
 from ..corruptions.base import SMALL
 from ..corruptions.cbar import CBAR
@@ -17,13 +20,14 @@ from ..corruptions.suites import SUITES, standard
 from .arrays import LABELS, open_labels, open_pictures
 from .classes import Listing, class_numbers, list_classes, list_folders, names_and_labels
 from .files import PictureFiles
-from .members import archives, check_root, find_arrays, find_folders, source_of
-from .problems import listed, settle
+from .members import archives, check_root, damaged, find_arrays, find_folders, hash_of, made_of, source_of
+from .problems import REMEDY, listed, settle
+from .sealed import SealedFiles
 from .transforms import benchmark
 
 SEVERITIES = (1, 2, 3, 4, 5)
 OFFICIAL = 224
-"""Side in pixels of the official folders' pictures."""
+"""Side in pixels of the pictures of ImageNet's official folders."""
 
 Pictures = tuple[np.ndarray, np.ndarray] | PictureFiles
 """What `pixmix.evaluate` takes: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (picture, label)."""
@@ -40,7 +44,8 @@ class CorruptedSet:
         root: the folder of the set.
         suite: "c" or "cbar".
         resize: for folders, enlarge and crop as the paper's code does; see `transforms.benchmark`.
-        size: side that is cropped from pictures in folders; by default 224, or as a made set says of itself.
+        size: side that is cropped from pictures in folders; by default 224, their own where they are smaller, or as a
+            made set says of itself.
         classes: names of class folders by class number; by default their sorted names.
         partial: leave out what is missing or wrong and list it in `problems`.
 
@@ -65,25 +70,27 @@ class CorruptedSet:
         check_root(self.root)
         self.source: dict[str, Any]
         """"source" is "official", or "generated" with all that a made set's pictures are a function of."""
-        self.source, recipe = source_of(self.root, suite)
+        self._made = made_of(self.root, suite)
+        self.source = source_of(self._made)
         self.classes: tuple[str, ...] | None = None
         """Names of the class folders by class number; None for arrays."""
         self._sets: dict[str, dict[int, Pictures]] = {}
+        self._damaged: list[str] = []
         paths, unknown = find_arrays(self.root, SUITES[suite])
         problems = [f"{name}: unknown name" for name in unknown]
         if paths:
-            side = self._read_arrays(paths, recipe, problems)
+            side = self._read_arrays(paths, problems)
         else:
             paths, unknown = find_folders(self.root, SUITES[suite])
             problems += [f"{name}: unknown name" for name in unknown]
-            crop = size or (OFFICIAL if recipe is None else recipe["size"])
-            self._read_folders(paths, recipe, benchmark(crop, resize), classes, problems)
+            self._read_folders(paths, size, resize, classes, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their pictures' size
         names = standard(suite, side)
         missing = [f"{name}: missing" for name in names if name not in paths]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
-        self.problems = settle(self.root, [*problems, *missing], partial)
+        remedy = REMEDY if self._made is None else self._made.remedy(self._damaged)
+        self.problems = settle(self.root, [*problems, *missing], partial, remedy)
         """What is left out, and why."""
         self.corruptions = tuple(name for name in names if name in self._sets)
         """Those of the benchmark, of which its mean is taken, in its order."""
@@ -109,19 +116,36 @@ class CorruptedSet:
             raise InputError(f"{self.root}: no corruption {corruption}; there are {', '.join(self._sets)}")
         return self._sets[corruption]
 
-    def _read_arrays(self, paths: Mapping[str, Path], recipe: Mapping[str, Any] | None, problems: list[str]) -> int:
-        """Cut each array into its severities; the side of the pictures."""
+    @property
+    def _steps(self) -> tuple[int, ...]:
+        """The severities that should be there, in the order of an array."""
+        return SEVERITIES if self._made is None else tuple(self._made.recipe["severities"])
+
+    def _labels(self, path: Path) -> np.ndarray:
+        """The labels of arrays, compared with their hash."""
+        made = self._made
+        if made is not None and made.labels is not None and hash_of(path) not in (None, made.labels):
+            raise InputError(f"{path} is damaged (its SHA-256 does not fit); {made.remedy()}")
+        if not path.exists():
+            raise InputError(f"{self.root}: {path.name} is missing; it belongs beside the arrays")
         try:
-            labels = open_labels(next(iter(paths.values())).parent / LABELS)
+            return open_labels(path)
         except InputError as error:
-            raise InputError(f"{self.root}: {error}; it belongs beside the arrays") from None
-        steps = SEVERITIES if recipe is None else tuple(recipe["severities"])
+            raise InputError(f"{self.root}: {error}") from None
+
+    def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:
+        """Cut each array into its severities; the side of the pictures."""
+        labels, steps = self._labels(next(iter(paths.values())).parent / LABELS), self._steps
         count, rest = divmod(len(labels), len(steps))
         if rest:
             raise InputError(f"{self.root}: {LABELS} has {len(labels):,} labels, which {len(steps)} does not divide")
-        _check_count(count, recipe, problems)
-        side = SMALL
+        self._check_count(count, problems)
+        side, bad = SMALL, damaged(self._made, paths)
+        self._damaged += bad
+        problems += bad.values()
         for name, path in paths.items():
+            if name in bad:
+                continue
             try:
                 array = open_pictures(path)
             except InputError as error:
@@ -144,13 +168,13 @@ class CorruptedSet:
     def _read_folders(
         self,
         paths: Mapping[str, Path],
-        recipe: Mapping[str, Any] | None,
-        fit: Any,
+        size: int | None,
+        resize: bool,
         classes: Sequence[str] | None,
         problems: list[str],
     ) -> None:
         """List each severity's pictures; the severity with most of them says which there should be."""
-        steps = SEVERITIES if recipe is None else tuple(recipe["severities"])
+        steps = self._steps
         listings: dict[tuple[str, int], tuple[Path, Listing]] = {}
         shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # 75 times 50,000 names would be a third of a gigabyte
         for name, path in paths.items():
@@ -164,15 +188,49 @@ class CorruptedSet:
                     listing = list_classes(path / folder)
                     listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in listing.items()}
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
-        _check_count(_count(whole), recipe, problems)
+        self._check_count(_count(whole), problems)
         numbers = class_numbers(list(whole), classes, self.root)
         names, labels = names_and_labels(whole, numbers)
         self.classes = tuple(numbers)
+        fit = benchmark(size or self._side([path / names[0] for path, each in listings.values() if each]), resize)
         for (name, step), (path, listing) in listings.items():
             if whole and listing == whole:
-                self._sets.setdefault(name, {})[step] = PictureFiles(path, names, labels, fit)
+                files = PictureFiles(path, names, labels, fit)
+                if self._made is not None:
+                    files = SealedFiles(files, partial(self._made.check, corruption=name))
+                self._sets.setdefault(name, {})[step] = files
             else:
                 problems.append(f"{path.relative_to(self.root)}: {_difference(listing, whole)}")
+
+    def _side(self, firsts: Sequence[Path]) -> int:
+        """The side that pictures in folders are cropped to: of a made set as it says, of others 224, or their own where
+        that is smaller, as in Tiny-ImageNet-C.
+
+        Args:
+            firsts: a picture of each corruption and severity, by whose headers it goes.
+
+        Raises:
+            InputError: some are smaller than 224 px, and they are of several sizes.
+        """
+        if self._made is not None:
+            return self._made.recipe["size"]
+        sides: dict[int, Path] = {}
+        for path in firsts:
+            with suppress(InputError):  # of a broken picture, which is named when it is read
+                sides.setdefault(min(header_size(path)), path)
+        if len(sides) > 1 and min(sides) < OFFICIAL:
+            few, many = min(sides), max(sides)
+            raise InputError(
+                f"{self.root}: {sides[few].relative_to(self.root)} has {few} px and "
+                f"{sides[many].relative_to(self.root)} {many}; give the folder of one set"
+            )
+        return min([OFFICIAL, *sides])
+
+    def _check_count(self, count: int, problems: list[str]) -> None:
+        """A made set has as many pictures as its recipe says, unless its job has not come to its end."""
+        if self._made is not None and count != self._made.recipe["pictures"]:
+            there = self._made.recipe["pictures"]
+            problems.append(f"{count:,} pictures, its recipe has {there:,}: run its command again to finish it")
 
 
 def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[str, int]:
@@ -194,14 +252,6 @@ def _number(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _check_count(count: int, recipe: Mapping[str, Any] | None, problems: list[str]) -> None:
-    """A made set has as many pictures as its recipe says, unless its job has not come to its end."""
-    if recipe is not None and count != recipe["pictures"]:
-        problems.append(
-            f"{count:,} pictures, its recipe has {recipe['pictures']:,}: run its command again to finish it"
-        )
 
 
 def _count(listing: Listing) -> int:

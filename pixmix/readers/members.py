@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from mixset.cores import usable_cores
 from mixset.errors import InputError
 
 from ..corruptions import made
+from ..corruptions.made import Made
 from .arrays import LABELS
 from .classes import list_folders
 
@@ -67,16 +70,48 @@ def check_root(root: Path) -> None:
         raise InputError(f"{root}: no such folder; give the one that holds the set's corruptions")
 
 
-def source_of(root: Path, suite: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Where a set is from, for results, and the recipe by which this package made it, or None.
+def made_of(root: Path, suite: str) -> Made | None:
+    """What this package wrote of a set that it made; None for others.
 
     Raises:
         InputError: it is of another suite, or what it says of itself is damaged.
     """
-    content = made.read(root)
-    if content is None:
-        return {"source": "official"}, None
-    recipe = content["recipe"]
-    if recipe.get("suite") != suite:
-        raise InputError(f"{root}: holds suite {recipe.get('suite')}, needed is suite {suite}")
-    return {"source": "generated", **recipe, "made": content["made"]}, recipe
+    found = made.read(root)
+    if found is not None and found.recipe["suite"] != suite:
+        raise InputError(f"{root}: holds suite {found.recipe['suite']}, needed is suite {suite}")
+    return found
+
+
+def source_of(found: Made | None) -> dict[str, Any]:
+    """Where a set is from, for results: official, or generated with all that its pictures are a function of."""
+    if found is None:
+        return {"source": "official"}
+    return {"source": "generated", **found.recipe, "made": found.made, "unhashed": found.unhashed}
+
+
+def damaged(found: Made | None, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Corruption → what is wrong with its array, where it has not the hash with which it was written."""
+    hashes = {} if found is None else {name: entry.get("sha256") for name, entry in found.made.items()}
+    known = [(name, path) for name, path in paths.items() if hashes.get(name)]
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        digests = list(threads.map(lambda each: hash_of(each[1]), known))
+    return {
+        name: f"{path.name} is damaged (its SHA-256 does not fit)"
+        for (name, path), digest in zip(known, digests, strict=True)
+        if digest != hashes[name]
+    }
+
+
+def hash_of(path: Path) -> str | None:
+    """SHA-256 of a file, computed once a process as long as the file is the same; None where it cannot be read."""
+    try:
+        status = path.stat()
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if key not in _hashes:
+            _hashes[key] = made.file_hash(path)
+        return _hashes[key]
+    except (OSError, InputError):
+        return None
+
+
+_hashes: dict[tuple[int, ...], str] = {}

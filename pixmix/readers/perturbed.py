@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from ..corruptions.p import P
 from ..corruptions.suites import SUITES
 from .arrays import open_array
 from .classes import Listing, list_classes
-from .members import archives, check_root, find_arrays, find_folders, source_of
-from .problems import listed, settle
+from .members import archives, check_root, damaged, find_arrays, find_folders, made_of, source_of
+from .problems import REMEDY, listed, settle
 from .videos import SUFFIXES, VideoFiles
 
 FRAMES = (31, 41, 21, 16)
@@ -47,12 +48,14 @@ class PerturbedSet:
         check_root(self.root)
         self.source: dict[str, Any]
         """"source" is "official", or "generated" with all that a made set's sequences are a function of."""
-        self.source, recipe = source_of(self.root, "p")
+        self._made = made_of(self.root, "p")
+        self.source = source_of(self._made)
         self._sets: dict[str, Sequences] = {}
+        self._damaged: list[str] = []
         paths, unknown = find_arrays(self.root, SUITES["p"])
         problems = [f"{name}: unknown name" for name in unknown]
         if paths:
-            self._read_arrays(paths, recipe, problems)
+            self._read_arrays(paths, problems)
         else:
             paths, unknown = find_folders(self.root, SUITES["p"])
             problems += [f"{name}: unknown name" for name in unknown]
@@ -60,7 +63,8 @@ class PerturbedSet:
         missing = [f"{name}: missing" for name in P if name not in paths]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
-        self.problems = settle(self.root, [*problems, *missing], partial)
+        remedy = REMEDY if self._made is None else self._made.remedy(self._damaged)
+        self.problems = settle(self.root, [*problems, *missing], partial, remedy)
         """What is left out, and why."""
         self.perturbations = tuple(name for name in P if name in self._sets)
         """Those of the benchmark's ten, snow among them."""
@@ -75,15 +79,19 @@ class PerturbedSet:
             raise InputError(f"{self.root}: no perturbation {perturbation}; there are {', '.join(self._sets)}")
         return self._sets[perturbation]
 
-    def _read_arrays(self, paths: Mapping[str, Path], recipe: Mapping[str, Any] | None, problems: list[str]) -> None:
-        arrays = {}
+    def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> None:
+        arrays, bad = {}, damaged(self._made, paths)
+        self._damaged += bad
+        problems += bad.values()
         for name, path in paths.items():
+            if name in bad:
+                continue
             try:
                 arrays[name] = frames_second(open_array(path, "(N, frames, H, W, 3)"), path.name)
             except InputError as error:
                 problems.append(str(error))
         counts = [len(array) for array in arrays.values()]
-        count = max(counts, default=0) if recipe is None else recipe["pictures"]
+        count = max(counts, default=0) if self._made is None else self._made.recipe["pictures"]
         for name, array in arrays.items():
             if len(array) == count:
                 self._sets[name] = array
@@ -96,7 +104,8 @@ class PerturbedSet:
         names = [f"{label}/{file}" for label, files in whole.items() for file in files]
         for name, listing in listings.items():
             if whole and listing == whole:
-                self._sets[name] = VideoFiles(paths[name], names)
+                check = None if self._made is None else partial(self._made.check, corruption=name)
+                self._sets[name] = VideoFiles(paths[name], names, check)
             else:
                 found = {f"{label}/{file}" for label, files in listing.items() for file in files}
                 problems.append(

@@ -8,10 +8,16 @@ from pathlib import Path
 from mixset.errors import InputError
 
 _NAMED = 6
+REMEDY = "fetch what is missing or broken again"
+"""What to do about a set that was made by others."""
 
 
-def settle(where: Path | str, problems: Sequence[str], partial: bool) -> tuple[str, ...]:
-    """The problems of what is left out, where `partial` allows it; `where` is the set's folder.
+def settle(where: Path | str, problems: Sequence[str], partial: bool, remedy: str = REMEDY) -> tuple[str, ...]:
+    """The problems of what is left out, where `partial` allows it.
+
+    Args:
+        where: the set's folder.
+        remedy: what to do about them.
 
     Raises:
         InputError: there are problems and nothing may be left out; the line names the first six.
@@ -20,8 +26,7 @@ def settle(where: Path | str, problems: Sequence[str], partial: bool) -> tuple[s
         more = len(problems) - _NAMED
         rest = f"; and {more} more" if more > 0 else ""
         raise InputError(
-            f"{where}: {'; '.join(problems[:_NAMED])}{rest}; fetch what is missing or broken again, or leave it out "
-            "with --partial (partial=True)"
+            f"{where}: {'; '.join(problems[:_NAMED])}{rest}; {remedy}, or leave it out with --partial (partial=True)"
         )
     return tuple(problems)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -23,16 +23,17 @@ class VideoFiles(Sequence[np.ndarray]):
     Args:
         root: the folder they are below.
         names: where each is below it.
+        check: raises for a file that is damaged, where that can be known; see `Made.check`.
     """
 
-    def __init__(self, root: Path, names: Sequence[str]) -> None:
-        self.root, self.names = root, names
+    def __init__(self, root: Path, names: Sequence[str], check: Callable[[Path], None] | None = None) -> None:
+        self.root, self.names, self.check = root, names, check
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index):
-        frames = read_video(self.root / self.names[index])
+        frames = self._read(index)
         if frames.shape != self.shape:
             raise InputError(
                 f"video {self.root / self.names[index]}: {_form(frames.shape)}, but {self.names[0]} has "
@@ -43,7 +44,13 @@ class VideoFiles(Sequence[np.ndarray]):
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """(frames, H, W, 3) of the first video, which all must have."""
-        return read_video(self.root / self.names[0]).shape
+        return self._read(0).shape
+
+    def _read(self, index: int) -> np.ndarray:
+        path = self.root / self.names[index]
+        if self.check is not None:
+            self.check(path)
+        return read_video(path)
 
     def fingerprint(self) -> str:
         """SHA-256 of names, lengths and times of the files; reads no video."""

@@ -21,8 +21,9 @@ from PIL import Image
 from pixmix_samples import photographs
 
 from mixset.errors import InputError
+from mixset.partials import HOST
 from mixset.pictures import scale_and_crop
-from pixmix.corruptions import layouts
+from pixmix.corruptions import layouts, made
 from pixmix.corruptions.c import C
 from pixmix.corruptions.cbar import CIFAR_CBAR, IMAGENET_CBAR
 from pixmix.corruptions.job import corrupt
@@ -133,7 +134,7 @@ def test_whole_files_are_kept_and_others_made(tmp_path: Path, capsys: pytest.Cap
     before = (out / "gaussian_noise.npy").stat()
     (out / "contrast.npy").write_bytes((out / "gaussian_noise.npy").read_bytes()[:5000])  # cut off
     process = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
-    leftover = out / f"fog.npy.{process}-{os.uname().nodename}.partial"
+    leftover = out / f"fog.npy.{process}-{HOST}-0123456789abcdef.partial"
     leftover.write_bytes(b"begun")
     corrupt(source, out, corruptions=NAMES, workers=1)
     assert not list(out.glob("*.partial"))
@@ -197,21 +198,114 @@ def test_large_pictures_become_files_as_the_official_ones(files: Path, tmp_path:
     )
     file = io.BytesIO()
     Image.fromarray(wanted).save(file, "JPEG", quality=85, optimize=True)
-    assert (out / "shot_noise" / "4" / "ant" / "one.JPEG").read_bytes() == file.getvalue()
-    recipe = json.loads((out / "corruptions.json").read_text())["recipe"]
-    assert recipe["constants"] == "ImageNet"
+    there = made.read(out)
+    assert there is not None and there.recipe["constants"] == "ImageNet"
+    found = (out / "shot_noise" / "4" / "ant" / "one.JPEG").read_bytes()
+    assert found == made.sealed(file.getvalue(), there.stamp)
+    assert (np.asarray(Image.open(io.BytesIO(found))) == np.asarray(Image.open(file))).all()
 
 
-def test_files_that_are_missing_or_empty_are_made_again_and_others_kept(files: Path, tmp_path: Path) -> None:
-    options = {"corruptions": ("contrast",), "severities": (1, 4), "workers": 1, "quiet": True}
+def test_files_that_are_missing_or_damaged_are_made_again(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"corruptions": ("contrast", "fog"), "severities": (1, 4), "workers": 1}
     out = corrupt(large(files), tmp_path / "c", **options)
+    assert "damaged" not in capsys.readouterr().err
     before = contents(out)
-    kept = out / "contrast" / "4" / "ant" / "two.JPEG"
-    kept.write_bytes(b"of the user")
-    (out / "contrast" / "1" / "ant" / "two.JPEG").unlink()
-    (out / "contrast" / "1" / "bee" / "four.bmp.JPEG").write_bytes(b"")
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.JPEG")}
+    places = ("1/ant/two.JPEG", "1/bee/four.bmp.JPEG", "4/ant/one.JPEG")
+    first, second, third = (out / "contrast" / place for place in places)
+    first.unlink()
+    second.write_bytes(b"")
+    third.write_bytes(flipped(third.read_bytes(), 400))
     corrupt(large(files), out, **options)
-    assert contents(out) == {**before, "contrast/4/ant/two.JPEG": b"of the user"}
+    said = capsys.readouterr().err
+    assert "c: damaged, made again: contrast/1/bee/four.bmp.JPEG, contrast/4/ant/one.JPEG\n" in said
+    assert contents(out) == before
+    again = {path for path in out.rglob("*.JPEG") if path.stat().st_mtime_ns != times.get(path)}
+    assert again == {first, second, third}
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 2]) + content[place + 1 :]
+
+
+def test_damaged_arrays_and_labels_are_made_again_and_whole_ones_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = corrupt(small(), tmp_path / "c", corruptions=NAMES, workers=1, quiet=True)
+    before, kept = contents(out), (out / "fog.npy").stat()
+    for name, place in (("contrast.npy", 5000), ("gaussian_noise.npy", 12), ("labels.npy", -2)):
+        (out / name).write_bytes(flipped(before[name], place % len(before[name])))
+    corrupt(small(), out, corruptions=NAMES, workers=1)
+    assert "c: damaged, made again: labels.npy, contrast.npy, gaussian_noise.npy\n" in capsys.readouterr().err
+    assert contents(out) == before
+    assert (out / "fog.npy").stat().st_ino == kept.st_ino
+
+
+def test_a_damaged_list_of_what_was_made_is_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
+    before = contents(out)
+    content = before[made.NAME]
+    for place in range(3, len(content), 41):
+        (out / made.NAME).write_bytes(flipped(content, place))
+        with pytest.raises(InputError, match=r"\.json is damaged \(.*\); run the command that made it again"):
+            made.read(out)
+    corrupt(small(3), out, corruptions=NAMES[1:2], workers=1)
+    assert "corruptions.json is damaged" in capsys.readouterr().err
+    assert contents(out) == before
+
+
+def test_a_suite_without_hashes_is_kept_and_said_to_have_none(tmp_path: Path) -> None:
+    out = corrupt(small(), tmp_path / "c", corruptions=NAMES[:1], workers=1, quiet=True)
+    old = json.loads((out / made.NAME).read_text())
+    del old["made"]["gaussian_noise"]["sha256"], old["sha256"], old["labels_sha256"], old["test_subset"]
+    (out / made.NAME).write_text(json.dumps({**old, "format_version": 1}))
+    before = (out / "gaussian_noise.npy").stat().st_ino
+    there = made.read(out)
+    assert there is not None and there.unhashed == ["gaussian_noise"] and there.labels is None
+    corrupt(small(), out, corruptions=NAMES, workers=1, quiet=True)
+    assert (out / "gaussian_noise.npy").stat().st_ino == before
+    there = made.read(out)
+    assert there is not None and there.unhashed == ["gaussian_noise"] and "sha256" in there.made["fog"]
+
+
+WRONG = {
+    "recipe": [None, [], {}, {"suite": "c"}],
+    "made": [None, [], {"fog": 3}, {"fog": {"sha256": 3}}],
+    "format_version": ["2", None, {}],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+def test_wrong_types_are_one_line(tmp_path: Path, key: str, value: object) -> None:
+    out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
+    old = json.loads((out / made.NAME).read_text())
+    del old["sha256"]
+    (out / made.NAME).write_text(json.dumps({**old, "format_version": 1, key: value}))
+    with pytest.raises(InputError, match=r"corruptions\.json is damaged"):
+        made.read(out)
+
+
+def test_nested_and_huge_lists_are_one_line(tmp_path: Path) -> None:
+    for content in ("[" * 100_000, '{"format": ' * 50_000, " " * (made._MOST + 1)):
+        (tmp_path / made.NAME).write_text(content)
+        with pytest.raises(InputError, match=r"corruptions\.json is damaged") as caught:
+            made.read(tmp_path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_somebody_else_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "movie.mp4.partial").write_text("half of it")
+    (tmp_path / "thesis.txt").write_text("mine")
+    process = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / f"set.h5.{process}-{HOST}-0123456789abcdef.partial").write_bytes(b"of another job")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="is not empty and holds no corruptions"):
+        corrupt(small(), tmp_path, corruptions=("contrast",), workers=1)
+    assert contents(tmp_path) == before
+    with pytest.raises(InputError, match=r"cannot write .*: File name too long; choose another folder"):
+        corrupt(small(), tmp_path / ("n" * 300), corruptions=("contrast",), workers=1)
 
 
 def test_sequences_of_large_pictures_are_videos_that_opencv_reads_bit_for_bit(files: Path, tmp_path: Path) -> None:
@@ -311,7 +405,9 @@ def test_a_full_disk_is_one_line_and_leaves_no_partial_files(
             corrupt(small(), tmp_path / "a", corruptions=("contrast",), workers=1, quiet=True)
     with monkeypatch.context() as patched:
         patched.setattr(layouts.os, "replace", full)
-        patched.setattr("pixmix.corruptions.job.begin", lambda root, recipe: root.mkdir())
+        patched.setattr(
+            "pixmix.corruptions.job.begin", lambda root, recipe, **_: root.mkdir() or made.Made(root, recipe, {})
+        )
         with pytest.raises(InputError, match=r"cannot write .*one\.JPEG: No space left on device; free space"):
             corrupt(large(files), tmp_path / "b", corruptions=("contrast",), workers=1, quiet=True)
     assert not list(tmp_path.rglob("*.partial"))

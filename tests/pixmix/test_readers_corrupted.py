@@ -124,6 +124,18 @@ def test_both_transforms_are_torchvisions(tmp_path, resize, side):
     np.testing.assert_array_equal(found[0][0], expected)
 
 
+def test_tiny_imagenet_c_is_read_at_its_own_size(tmp_path):
+    root = layouts.imagenet_c(tmp_path / "Tiny-ImageNet-C", per_class=1, side=64)
+    found = CorruptedSet(root, "c")
+    assert found.corruptions == layouts.C and found.classes == layouts.WNIDS
+    pictures = found.pictures("fog", 3)
+    assert pictures[2][0].shape == (64, 64, 3) and pictures.labels.tolist() == [0, 1, 2]
+    layouts.imagenet_c(root, ("fog",), per_class=1, side=48)
+    line = refused(root)
+    assert "fog/1/n01440764/ILSVRC2012_val_00000000.JPEG has 48 px and " in line
+    assert line.endswith(" 64; give the folder of one set")
+
+
 def test_labels_follow_a_list_of_classes(imagenet_c):
     classes = imagenet_wnids()
     found = CorruptedSet(imagenet_c, "c", classes=classes)
@@ -149,7 +161,40 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     assert found.pictures("fog", 2)[1].tolist() == [4, 1, 0]
     assert "holds suite c, needed is suite cbar" in refused(tmp_path / "made", "cbar")
     np.save(tmp_path / "made" / "labels.npy", np.zeros(4, np.int64))
-    assert "2 pictures, its recipe has 3" in refused(tmp_path / "made")
+    line = refused(tmp_path / "made", partial=True)
+    assert "labels.npy is damaged (its SHA-256 does not fit); `pixmix corrupt folder:.../noise " in line
+    assert "made --suite c --size 8 --seed 7 --severities 4 2` makes it again" in line
+
+
+@pytest.mark.parametrize("size", [8, 80])
+def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size):
+    names = ("ant/a", "ant/b", "bee/c")
+    source = Source(
+        name="noise", size=size, labels=np.array([0, 0, 1]), array=layouts.bytes_of(3, size, size, 3), names=names
+    )
+    root = corrupt(source, tmp_path / "made", corruptions=["fog", "contrast"], severities=[1], workers=1, quiet=True)
+
+    def read():
+        found = CorruptedSet(root, "c", partial=True)
+        return [list(PictureSet(found.pictures(name, 1)).batches(3)) for name in found.corruptions], found.problems
+
+    whole, problems = read()
+    assert len(whole) == 2 and len(problems) == 13
+    files = sorted(path for path in root.rglob("*.*") if path.is_file())
+    assert len(files) == (4 if size == 8 else 7)
+    for path in files:
+        content = path.read_bytes()
+        for place in (1, 9, len(content) // 2, len(content) - 30, len(content) - 1):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+            try:
+                there, problems = read()
+            except InputError as error:
+                assert f"{path} is damaged" in str(error) and "again" in str(error) and "\n" not in str(error)
+            else:
+                assert len(there) == 1 and f"{path.name} is damaged (its SHA-256 does not fit)" in problems
+                assert f"--corruptions {path.stem}` makes it again" in refused(root)
+        path.write_bytes(content)
+    assert len(read()[0]) == 2
 
 
 def test_large_pictures_this_package_makes_are_read_at_their_size(tmp_path):
@@ -195,10 +240,10 @@ ARRAY_FAULTS = {
         r"fogg\.npy: unknown name; fog: missing",
         (),
     ),
-    "cut short": (cut(20_000), r"fog\.npy: cut short or no array of numbers", ()),
-    "cut in the header": (cut(9), r"fog\.npy: cut short", ()),
-    "empty file": (cut(0), r"fog\.npy: cut short", ()),
-    "pickled": (replaced(np.array([{}])), r"fog\.npy: cut short or no array", ()),
+    "cut short": (cut(20_000), r"fog\.npy is damaged \(.* bytes, it holds", ()),
+    "cut in the header": (cut(9), r"fog\.npy is damaged", ()),
+    "empty file": (cut(0), r"fog\.npy is damaged", ()),
+    "pickled": (replaced(np.array([{}])), r"fog\.npy is damaged \(it holds object", ()),
     "floats": (
         replaced(np.zeros((20, 32, 32, 3))),
         r"fog\.npy: holds float64 \(20, 32, 32, 3\), needed is \(N, H, W, 3\) uint8",
@@ -298,7 +343,7 @@ def test_a_picture_cut_short_is_named_when_it_is_read(broken_folders):
 
 
 def test_pictures_smaller_than_the_crop_are_named(imagenet_c):
-    pictures = CorruptedSet(imagenet_c, "c").pictures("fog", 2)
+    pictures = CorruptedSet(imagenet_c, "c", size=224).pictures("fog", 2)
     with pytest.raises(InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, 224x224 are to be cropped"):
         pictures[0]
 
@@ -325,7 +370,7 @@ def test_labels_that_do_not_fit_are_refused(broken):
     np.save(broken / "labels.npy", np.zeros(20))
     assert "labels.npy: holds float64 (20,), needed are (N,) class numbers" in refused(broken, partial=True)
     (broken / "labels.npy").unlink()
-    assert "labels.npy: missing; it belongs beside the arrays" in refused(broken, partial=True)
+    assert "labels.npy is missing; it belongs beside the arrays" in refused(broken, partial=True)
 
 
 class Evil:
@@ -340,5 +385,5 @@ class Evil:
 
 def test_nothing_is_ever_unpickled(broken, tmp_path):
     np.save(broken / "labels.npy", np.array([Evil(tmp_path / "here")] * 20), allow_pickle=True)
-    assert "labels.npy: cut short or no array of numbers" in refused(broken, partial=True)
+    assert "labels.npy is damaged (it holds object" in refused(broken, partial=True)
     assert not (tmp_path / "here").exists()

@@ -126,9 +126,9 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     one = np.array(found.sequences("tilt")[:1])
     del found  # a file must not be cut while it is mapped
     np.save(tmp_path / "made" / "tilt.npy", one)
-    assert "tilt.npy: 1 sequences, there should be 2" in refused(tmp_path / "made")
-    np.save(tmp_path / "made" / "translate.npy", one)
-    assert "translate.npy: 1 sequences, there should be 2" in refused(tmp_path / "made")  # by its recipe
+    assert "tilt.npy is damaged (its SHA-256 does not fit)" in refused(tmp_path / "made")
+    remedy = "--suite p --size 8 --seed 7 --corruptions tilt` makes it again"
+    assert remedy in refused(tmp_path / "made")
 
 
 @needs_opencv
@@ -150,7 +150,7 @@ FAULTS = {
     ),
     "cut short": (
         lambda root: (root / "snow.npy").write_bytes((root / "snow.npy").read_bytes()[:5000]),
-        r"snow\.npy: cut short",
+        r"snow\.npy is damaged",
     ),
     "fewer": (
         lambda root: np.save(root / "snow.npy", np.zeros((4, 31, 32, 32, 3), np.uint8)),
