@@ -16,6 +16,9 @@ from .. import philox
 SMALL = 64
 """Pictures up to this side get the constants of CIFAR's benchmarks, larger ones ImageNet's."""
 
+REFERENCE, CORRECTED = "reference", "corrected"
+"""The two forms of what the original code does not do as it was meant: as it is published, and as it was meant."""
+
 Picture = np.ndarray
 """(H, W, 3) uint8."""
 
@@ -82,6 +85,9 @@ class Corruption:
 
     apply: Callable[[Picture, Any, Fields], Picture]
     """(picture, parameters, fields) → the corrupted picture; the picture given is not changed."""
+
+    form: str = ""
+    """`REFERENCE` or `CORRECTED` where there are two; made sets record it."""
 
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
         """Of severity 1 to 5 for pictures of `size` (H, W).

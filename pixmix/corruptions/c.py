@@ -12,7 +12,7 @@ from .motion import MOTION_BLUR
 from .noise import GAUSSIAN_NOISE, IMPULSE_NOISE, SHOT_NOISE, SPECKLE_NOISE
 from .plasma import FOG
 from .snow import SNOW
-from .spatter import SPATTER
+from .spatter import SPATTER, SPATTER_CORRECTED
 from .zoom import ZOOM_BLUR
 
 _BENCHMARK = (
@@ -29,3 +29,6 @@ EXTRA: dict[str, Corruption] = {
     corruption.name: corruption for corruption in (GAUSSIAN_BLUR, SATURATE, SPATTER, SPECKLE_NOISE)
 }
 """The four for tuning, which mCE leaves out."""
+
+C_CORRECTED: dict[str, Corruption] = {SPATTER_CORRECTED.name: SPATTER_CORRECTED}
+"""What the original code does otherwise than it was meant, corrected."""

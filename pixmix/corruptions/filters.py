@@ -1,4 +1,4 @@
-"""Filters of float64 pictures: Gaussians as SciPy computes them, bit for bit, and kernels with two mirror axes."""
+"""Filters of pictures: Gaussians as SciPy computes them, bit for bit, and kernels with two mirror axes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", trunc
     Equal to the bit where the kernel is no longer than the picture; else, folded, within rounding, and much faster.
 
     Args:
-        values: (H, W) or (H, W, C) float64; given back itself where sigma is too small to do anything.
+        values: (H, W) or (H, W, C) float64, or float32, which SciPy rounds between the axes and at the end; given back
+            itself where sigma is too small to do anything.
         sigma: in pixels.
         border: one of `BORDERS`.
         truncate: where the kernel ends, in sigmas.
@@ -29,15 +30,19 @@ def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", trunc
     flat = np.ascontiguousarray(values, np.float64).reshape(len(values), -1)
     between, result = np.empty_like(flat), np.empty_like(flat)
     height, width, radius = *values.shape[:2], len(weights) - 1
+    single = values.dtype == np.float32
     if radius > height:
         _multiply(folded(height, sigma, truncate, border), flat, between)
     else:
         _filter_down(flat, weights, places(height, radius, border), between)
+    if single:
+        between = between.astype(np.float32).astype(np.float64)
     if radius > width:
         _multiply_along(folded(width, sigma, truncate, border), between, result)
     else:
         _filter_along(between, weights, places(width, radius, border), result)
-    return result.reshape(values.shape)
+    result = result.reshape(values.shape)
+    return result.astype(np.float32) if single else result
 
 
 def symmetric(values: np.ndarray, quarter: np.ndarray, *, border: str = "mirror") -> np.ndarray:

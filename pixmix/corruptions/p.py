@@ -7,8 +7,11 @@ translate, 16 of CIFAR's, and 21 of CIFAR's motion blur.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 
 from . import noise, p_effects, p_spatter, p_warps
+from .base import CORRECTED, REFERENCE
 from .p_base import Perturbation, no_draw
 from .p_effects import Blur, Motion, Snow
 from .p_noises import noises
@@ -104,7 +107,12 @@ _SPATTER = Perturbation(
     small=(Spatter(0.6, 0.265, 1.75, 0.7, (0.2, 0.8)),) * len(_STEPS),
     large=(Spatter(0.65, 0.27, 3.7, 0.69, (0.05, 0.1, 0.15, 0.7)),) * len(_STEPS),
     draw=p_spatter.draw_drops,
-    apply=p_spatter.spatter,
+    apply=partial(p_spatter.spatter, REFERENCE),
+    form=REFERENCE,
+)
+
+_SPATTER_CORRECTED = replace(
+    _SPATTER, name="spatter_corrected", apply=partial(p_spatter.spatter, CORRECTED), form=CORRECTED
 )
 
 _SHEAR = Perturbation(
@@ -152,3 +160,6 @@ P_EXTRA = _by_name((_SPATTER, _SHEAR, _SPECKLE_NOISE[0], _GAUSSIAN_BLUR))
 
 HARDER = _by_name((*_GAUSSIAN_NOISE[1:], *_SHOT_NOISE[1:], *_SPECKLE_NOISE[1:]))
 """The noises at difficulties 2 and 3."""
+
+P_CORRECTED = _by_name((_SPATTER_CORRECTED,))
+"""What the original code does otherwise than it was meant, corrected: the same drops, but no black frames."""

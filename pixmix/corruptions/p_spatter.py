@@ -33,14 +33,14 @@ def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fi
     return {"liquid": stream.normal(size, size)}
 
 
-def spatter(picture: Picture, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
-    """The same liquid in each frame, further down."""
+def spatter(form: str, picture: Picture, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
+    """The same liquid in each frame, further down; `form` is that of `add_water`."""
     mean, spread, sigma, least, _ = parameters[0]
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     liquid = np.where(liquid < least, 0, liquid)
     frames = np.empty((len(parameters), size, size, 3), np.uint8)
     for frame, parameter in zip(frames, parameters, strict=True):
-        frame[:] = add_water(picture, liquid, BRIGHT)
+        frame[:] = add_water(picture, liquid, BRIGHT, form=form)
         liquid = _run_down(liquid, parameter.run)
     return frames
 

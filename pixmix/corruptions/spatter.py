@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import CORRECTED, REFERENCE, Corruption, Fields, Picture, Stream, to_bytes
 from .edges import canny, distances, equalize
 from .filters import gaussian
 
@@ -17,27 +20,36 @@ def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) 
     return {"liquid": stream.normal(*size)}
 
 
-def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
+def _apply(form: str, picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
     mean, spread, sigma, threshold, amount, mud = parameters
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     if mud:
         return _add_mud(picture, liquid > threshold, amount)
-    return add_water(picture, np.where(liquid < threshold, 0, liquid), amount)
+    return add_water(picture, np.where(liquid < threshold, 0, liquid), amount, form=form)
 
 
 def _add_mud(picture: Picture, muddy: np.ndarray, sigma: float) -> Picture:
-    cover = gaussian(muddy.astype(np.float64), sigma).astype(np.float32)[:, :, None]
+    cover = gaussian(muddy.astype(np.float32), sigma)[:, :, None]
     cover[cover < 0.8] = 0
     values = picture.astype(np.float32) / np.float32(255)
     return to_bytes((values * (1 - cover) + cover * _MUD.astype(np.float32)) * np.float32(255))
 
 
-def add_water(picture: Picture, liquid: np.ndarray, amount: float) -> Picture:
-    """Lay drops of water on the lens, bright as `amount`; `liquid` is how thick it lies, (H, W) float64, 0 for none."""
+def add_water(picture: Picture, liquid: np.ndarray, amount: float, *, form: str) -> Picture:
+    """Lay drops of water on the lens.
+
+    Args:
+        liquid: how thick it lies, (H, W) float64, 0 for none.
+        amount: the brightness of the brightest drop.
+        form: what becomes of an image without drops that shine. `REFERENCE`: black, because the original divides 0 by 0
+            there and its cast to bytes makes 0 of not-a-number. `CORRECTED`: the image as it is.
+    """
     layer = (liquid * 255.0).astype(np.int64).astype(np.uint8)  # above 1 it wraps round, as the original's cast does
     gloss = layer.astype(np.float32) * _shade(layer)
     if (brightest := gloss.max()) > 0:
-        gloss *= np.float32(amount) / brightest
+        gloss = gloss / brightest * np.float32(amount)
+    elif form == REFERENCE:
+        return np.zeros_like(picture)
     values = picture.astype(np.float32) / np.float32(255)
     return to_bytes((values + gloss[:, :, None] * _WATER.astype(np.float32)) * np.float32(255))
 
@@ -80,7 +92,11 @@ SPATTER = Corruption(
         (0.67, 0.4, 1, 0.65, 1.5, 1),
     ),
     draw=_draw,
-    apply=_apply,
+    apply=partial(_apply, REFERENCE),
+    form=REFERENCE,
 )
 """Parameters: mean, standard deviation and smoothness of the liquid, the least that is a drop, how bright water is or
 how smooth the edge of mud, and whether it is mud."""
+
+SPATTER_CORRECTED = replace(SPATTER, name="spatter_corrected", apply=partial(_apply, CORRECTED), form=CORRECTED)
+"""The same drops, and the images where the original divides by zero as they are."""

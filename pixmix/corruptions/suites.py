@@ -8,16 +8,16 @@ from pathlib import Path
 from mixset.errors import InputError
 
 from .base import SMALL, Corruption
-from .c import EXTRA, C
+from .c import C_CORRECTED, EXTRA, C
 from .cbar import CBAR, CIFAR_CBAR, IMAGENET_CBAR
 from .frost import FROST, find_frost, frost
-from .p import HARDER, P_EXTRA, P
+from .p import HARDER, P_CORRECTED, P_EXTRA, P
 from .p_base import Perturbation
 
 SUITES: dict[str, Mapping[str, Corruption | Perturbation]] = {
-    "c": {**C, **EXTRA},
+    "c": {**C, **EXTRA, **C_CORRECTED},
     "cbar": CBAR,
-    "p": {**P, **P_EXTRA, **HARDER},
+    "p": {**P, **P_EXTRA, **HARDER, **P_CORRECTED},
 }
 """All that is known of each; `members` has those of the benchmarks."""
 
@@ -31,7 +31,7 @@ def members(
         suite: one of `SUITES`.
         size: side of the pictures; C-bar has other ten corruptions for CIFAR's than for ImageNet's.
         names: these, in this order; none for the benchmark's own.
-        extra: with the benchmark's own the others of its suite, but for the harder noises of P.
+        extra: with the benchmark's own the others of its suite, but for the harder noises of P and corrected forms.
         frost_folder: where the photographs of frost are.
 
     Raises:
@@ -51,7 +51,7 @@ def members(
 
 
 def standard(suite: str, size: int, *, extra: bool = False) -> list[str]:
-    """The names of a benchmark's own corruptions; with `extra` also the suite's others but harder noises."""
+    """The names of a benchmark's own corruptions; with `extra` the suite's others, too, as the original makes them."""
     if suite == "cbar":
         own, other = (CIFAR_CBAR, IMAGENET_CBAR) if size <= SMALL else (IMAGENET_CBAR, CIFAR_CBAR)
         return [*own, *(name for name in other if extra and name not in own)]

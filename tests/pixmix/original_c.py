@@ -17,6 +17,7 @@ from skimage.filters import gaussian
 
 
 def finish(values):
+    """The scripts' cast; of NaN it makes 0 on the processors that made the official archives."""
     return np.uint8(np.clip(values, 0, 1) * 255)
 
 
@@ -216,12 +217,14 @@ def spatter(picture, parameters, fields):
     if mud:
         cover = gaussian(np.where(layer > threshold, 1, 0).astype(np.float32), sigma=amount)
         cover[cover < 0.8] = 0
-        return finish(values * (1 - cover[..., None]) + np.array([63, 42, 20]) / 255.0 * cover[..., None])
+        mud = (np.array([63, 42, 20]) / 255.0).astype(np.float32)
+        return finish(values * (1 - cover[..., None]) + mud * cover[..., None])
     layer = (layer * 255).astype(np.uint8)
     distance = cv2.distanceTransform(255 - cv2.Canny(layer, 50, 150), cv2.DIST_L2, 5)
     _, distance = cv2.threshold(distance, 20, 20, cv2.THRESH_TRUNC)
     distance = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
     distance = cv2.filter2D(distance, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
     gloss = layer * cv2.blur(distance, (3, 3)).astype(np.float32)
-    gloss = gloss / gloss.max() * amount
-    return finish(values + gloss[..., None] * (np.array([175, 238, 238], np.float32) / 255))
+    with np.errstate(invalid="ignore"):  # where nothing shines 0 is divided by 0
+        gloss = gloss / gloss.max() * amount
+        return finish(values + gloss[..., None] * (np.array([175, 238, 238], np.float32) / 255))

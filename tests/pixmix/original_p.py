@@ -107,7 +107,8 @@ def gloss(layer):
     distance = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
     distance = cv2.filter2D(distance, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
     made = layer * cv2.blur(distance, (3, 3)).astype(np.float32)
-    return made / made.max() * 0.6
+    with np.errstate(invalid="ignore"):  # where nothing shines 0 is divided by 0
+        return made / made.max() * 0.6
 
 
 def spatter(picture, size, i, cifar, fields, level):
@@ -118,7 +119,8 @@ def spatter(picture, size, i, cifar, fields, level):
     for _ in range(i):
         layer = np.apply_along_axis(lambda column: np.convolve(column, run, mode="same"), 0, layer)
     values = np.array(crop(picture, size), np.float32) / 255
-    return finish(values + gloss(layer)[..., None] * (np.array([175, 238, 238], np.float32) / 255))
+    with np.errstate(invalid="ignore"):
+        return finish(values + gloss(layer)[..., None] * (np.array([175, 238, 238], np.float32) / 255))
 
 
 def shear(picture, size, i, cifar, fields, level):

@@ -28,6 +28,14 @@ def test_gaussians_are_scipys(size, channels, sigma, border, truncate, seed):
     np.testing.assert_allclose(gaussian(values, sigma, border=border, truncate=truncate), expected, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.7])
+def test_gaussians_of_float32_are_scipys(sigma):
+    values = np.random.default_rng(0).random((31, 40)).astype(np.float32)
+    made = gaussian(values, sigma)
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made, ndimage.gaussian_filter(values, sigma, mode="nearest"))
+
+
 def test_a_gaussian_leaves_its_input_alone():
     values = np.random.default_rng(0).random((20, 20, 3))
     kept = values.copy()

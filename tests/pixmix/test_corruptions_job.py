@@ -430,6 +430,10 @@ def test_suites_have_the_benchmarks_members() -> None:
     assert sorted(standard("cbar", 32, extra=True)) == sorted(SUITES["cbar"])
     assert len(standard("p", 32)) == 10
     assert len(standard("p", 32, extra=True)) == 14
+    assert [kind.form for kind in members("p", 32, names=("spatter", "spatter_corrected"))] == [
+        "reference",
+        "corrected",
+    ]
     chosen = members("p", 32, names=("gaussian_noise_3", "tilt", "gaussian_noise_3"))
     assert [kind.name for kind in chosen] == ["gaussian_noise_3", "tilt"]
 

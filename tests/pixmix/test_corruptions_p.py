@@ -12,7 +12,7 @@ from mixset.errors import InputError
 from pixmix.corruptions.base import Stream
 from pixmix.corruptions.c import EXTRA, C
 from pixmix.corruptions.cbar import CBAR
-from pixmix.corruptions.p import HARDER, P_EXTRA, P
+from pixmix.corruptions.p import HARDER, P_CORRECTED, P_EXTRA, P
 
 ALL = {**P, **P_EXTRA, **HARDER}
 LEVELS = {
@@ -121,6 +121,22 @@ def test_what_comes_into_view_is_the_rest_of_the_picture() -> None:
         assert (frames[len(frames) // 2 - 3 : len(frames) // 2 + 3] >= 199).all()
     assert (ALL["translate"](picture, size=256, seed=0, index=0)[-1] > 0).all()
     assert (ALL["translate"](picture[:, :256], size=256, seed=0, index=0)[-1][:, :20] == 0).all()
+
+
+def test_spatter_has_the_originals_black_frames_and_its_corrected_form_has_none(photographs) -> None:
+    """Once the drops have run off, or where none has an edge, the original divides 0 by 0: 7.5 % of all frames."""
+    one, other = P_EXTRA["spatter"], P_CORRECTED["spatter_corrected"]
+    assert (one.form, other.form, other.number) == ("reference", "corrected", one.number)
+    black = []
+    for index, picture in enumerate(photographs(40, 32, 32)):
+        frames, corrected = (form(picture, size=32, seed=0, index=index) for form in (one, other))
+        black.append(~frames.any((1, 2, 3)))
+        assert (corrected[black[-1]] == picture).all()
+        assert (corrected[~black[-1]] == frames[~black[-1]]).all()
+        fields = one.draw(Stream(0, index, corruption=one.number, severity=0), 32, one.small)
+        for i in sorted({*np.flatnonzero(black[-1])[:2], 0, 30}):
+            assert (frames[i] == original_p.spatter(picture, 32, i, True, fields, None)).all()
+    assert 0.02 < np.mean(black) < 0.15
 
 
 def test_drops_run_down() -> None:
