@@ -86,9 +86,6 @@ class Corruption:
     apply: Callable[[Picture, Any, Fields], Picture]
     """(picture, parameters, fields) → the corrupted picture; the picture given is not changed."""
 
-    form: str = ""
-    """`REFERENCE` or `CORRECTED` where there are two; made sets record it."""
-
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
         """Of severity 1 to 5 for pictures of `size` (H, W).
 

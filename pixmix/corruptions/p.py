@@ -7,8 +7,6 @@ translate, 16 of CIFAR's, and 21 of CIFAR's motion blur.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from functools import partial
 
 from . import noise, p_effects, p_spatter, p_warps
 from .base import CORRECTED, REFERENCE
@@ -101,19 +99,19 @@ _SCALE = Perturbation(
     uncropped=True,
 )
 
-_SPATTER = Perturbation(
-    name="spatter",
-    number=81,
-    small=(Spatter(0.6, 0.265, 1.75, 0.7, (0.2, 0.8)),) * len(_STEPS),
-    large=(Spatter(0.65, 0.27, 3.7, 0.69, (0.05, 0.1, 0.15, 0.7)),) * len(_STEPS),
-    draw=p_spatter.draw_drops,
-    apply=partial(p_spatter.spatter, REFERENCE),
-    form=REFERENCE,
-)
 
-_SPATTER_CORRECTED = replace(
-    _SPATTER, name="spatter_corrected", apply=partial(p_spatter.spatter, CORRECTED), form=CORRECTED
-)
+def _spatter(name: str, form: str) -> Perturbation:
+    return Perturbation(
+        name=name,
+        number=81,
+        small=(Spatter(0.6, 0.265, 1.75, 0.7, (0.2, 0.8), form),) * len(_STEPS),
+        large=(Spatter(0.65, 0.27, 3.7, 0.69, (0.05, 0.1, 0.15, 0.7), form),) * len(_STEPS),
+        draw=p_spatter.draw_drops,
+        apply=p_spatter.spatter,
+    )
+
+
+_SPATTER, _SPATTER_CORRECTED = _spatter("spatter", REFERENCE), _spatter("spatter_corrected", CORRECTED)
 
 _SHEAR = Perturbation(
     name="shear",

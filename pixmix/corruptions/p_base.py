@@ -41,9 +41,6 @@ class Perturbation:
     uncropped: bool = False
     """Whether `apply` gets the whole picture, which moves into view from outside the centre, and crops each frame."""
 
-    form: str = ""
-    """`base.REFERENCE` or `base.CORRECTED` where there are two; made sets record it."""
-
     def parameters(self, size: int) -> tuple[Any, ...]:
         """Those of each frame at a side of `size` pixels; there are as many frames."""
         return self.small if size <= SMALL else self.large

@@ -26,6 +26,8 @@ class Spatter(NamedTuple):
     """That is a drop."""
     run: tuple[float, ...]
     """How the liquid is carried on from frame to frame: the weights of a convolution down the columns."""
+    form: str
+    """That of `add_water`."""
 
 
 def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fields:
@@ -33,14 +35,14 @@ def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fi
     return {"liquid": stream.normal(size, size)}
 
 
-def spatter(form: str, picture: Picture, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
-    """The same liquid in each frame, further down; `form` is that of `add_water`."""
-    mean, spread, sigma, least, _ = parameters[0]
+def spatter(picture: Picture, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
+    """The same liquid in each frame, further down."""
+    mean, spread, sigma, least, *_ = parameters[0]
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     liquid = np.where(liquid < least, 0, liquid)
     frames = np.empty((len(parameters), size, size, 3), np.uint8)
     for frame, parameter in zip(frames, parameters, strict=True):
-        frame[:] = add_water(picture, liquid, BRIGHT, form=form)
+        frame[:] = add_water(picture, liquid, BRIGHT, form=parameter.form)
         liquid = _run_down(liquid, parameter.run)
     return frames
 

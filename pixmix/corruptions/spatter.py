@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +15,12 @@ _MUD = np.array([63, 42, 20]) / 255.0
 _EMBOSS = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
 
 
-def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) -> Fields:
+def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[Any, ...]) -> Fields:
     return {"liquid": stream.normal(*size)}
 
 
-def _apply(form: str, picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
-    mean, spread, sigma, threshold, amount, mud = parameters
+def _apply(picture: Picture, parameters: tuple[Any, ...], fields: Fields) -> Picture:
+    mean, spread, sigma, threshold, amount, mud, form = parameters
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     if mud:
         return _add_mud(picture, liquid > threshold, amount)
@@ -74,29 +73,30 @@ def _sum_around(values: np.ndarray, weights: tuple[tuple[int, ...], ...]) -> np.
     return total
 
 
-SPATTER = Corruption(
-    name="spatter",
-    number=17,
-    small=(
-        (0.62, 0.1, 0.7, 0.7, 0.5, 0),
-        (0.65, 0.1, 0.8, 0.7, 0.5, 0),
-        (0.65, 0.3, 1, 0.69, 0.5, 0),
-        (0.65, 0.1, 0.7, 0.69, 0.6, 1),
-        (0.65, 0.1, 0.5, 0.68, 0.6, 1),
-    ),
-    large=(
-        (0.65, 0.3, 4, 0.69, 0.6, 0),
-        (0.65, 0.3, 3, 0.68, 0.6, 0),
-        (0.65, 0.3, 2, 0.68, 0.5, 0),
-        (0.65, 0.3, 1, 0.65, 1.5, 1),
-        (0.67, 0.4, 1, 0.65, 1.5, 1),
-    ),
-    draw=_draw,
-    apply=partial(_apply, REFERENCE),
-    form=REFERENCE,
+_SMALL = (
+    (0.62, 0.1, 0.7, 0.7, 0.5, 0),
+    (0.65, 0.1, 0.8, 0.7, 0.5, 0),
+    (0.65, 0.3, 1, 0.69, 0.5, 0),
+    (0.65, 0.1, 0.7, 0.69, 0.6, 1),
+    (0.65, 0.1, 0.5, 0.68, 0.6, 1),
 )
-"""Parameters: mean, standard deviation and smoothness of the liquid, the least that is a drop, how bright water is or
-how smooth the edge of mud, and whether it is mud."""
+_LARGE = (
+    (0.65, 0.3, 4, 0.69, 0.6, 0),
+    (0.65, 0.3, 3, 0.68, 0.6, 0),
+    (0.65, 0.3, 2, 0.68, 0.5, 0),
+    (0.65, 0.3, 1, 0.65, 1.5, 1),
+    (0.67, 0.4, 1, 0.65, 1.5, 1),
+)
+"""Mean, standard deviation and smoothness of the liquid, the least that is a drop, how bright water is or how smooth
+the edge of mud, and whether it is mud."""
 
-SPATTER_CORRECTED = replace(SPATTER, name="spatter_corrected", apply=partial(_apply, CORRECTED), form=CORRECTED)
+
+def _spatter(name: str, form: str) -> Corruption:
+    """Spatter whose parameters end with its form, so that a made set records it."""
+    small, large = (tuple((*each, form) for each in constants) for constants in (_SMALL, _LARGE))
+    return Corruption(name=name, number=17, small=small, large=large, draw=_draw, apply=_apply)
+
+
+SPATTER = _spatter("spatter", REFERENCE)
+SPATTER_CORRECTED = _spatter("spatter_corrected", CORRECTED)
 """The same drops, and the images where the original divides by zero as they are."""

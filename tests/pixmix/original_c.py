@@ -210,7 +210,7 @@ def jpeg_compression(picture, quality, fields):
 
 
 def spatter(picture, parameters, fields):
-    mean, spread, sigma, threshold, amount, mud = parameters
+    mean, spread, sigma, threshold, amount, mud, _ = parameters
     values = np.array(picture, np.float32) / 255.0
     layer = gaussian(mean + spread * fields["liquid"], sigma=sigma)
     layer[layer < threshold] = 0
