@@ -48,8 +48,8 @@ class CorruptConfig:
     test_subset: int | None = None
     """Corrupt that many pictures, the first of each class; by default all."""
     corruptions: tuple[str, ...] = ()
-    """Some by name, also those that --extra adds, harder noises such as gaussian_noise_2, and spatter_corrected, without
-    the black frames that the original makes of spatter; an unknown name gets the list."""
+    """Some by name, also those that --extra adds, harder noises such as gaussian_noise_2, and spatter_corrected, which
+    lacks the black frames of the original's spatter; an unknown name gets the list."""
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     """Some of 1 to 5. An .npy file with others than all five is shorter than the official ones."""
     extra: bool = False
