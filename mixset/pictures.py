@@ -51,13 +51,16 @@ def stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None) -> np.ndarray:
+def decode(
+    source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None, turned: bool = True
+) -> np.ndarray:
     """The picture in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
 
-    As `to_rgb` has it; EXIF rotation is applied, and of an animation the first frame is taken.
+    As `to_rgb` has it; of an animation the first frame is taken.
 
     Args:
         at_least: (h, w); a JPEG at least twice this large may be decoded at 1/2, 1/4 or 1/8 of its size.
+        turned: whether to turn it as its EXIF data say.
 
     Raises:
         InputError: with the reason in a few words and without the file's name.
@@ -66,7 +69,7 @@ def decode(source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] 
         if at_least is not None and picture.format == "JPEG":
             side = 2 * max(at_least)  # twice, for what is scaled next; the longer, for EXIF may turn the picture
             picture.draft(None, (side, side))
-        return np.require(to_rgb(picture, turned=True), requirements="W")
+        return np.require(to_rgb(picture, turned=turned), requirements="W")
 
 
 def to_rgb(image: Image.Image, *, turned: bool = False) -> np.ndarray:

@@ -75,7 +75,7 @@ class TrainConfig(MethodSettings):
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
     """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and
-    test/ of one folder a class."""
+    test/ (or val/) of one folder a class."""
     recipe: str = "cifar"
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""

@@ -35,8 +35,8 @@ class CorruptConfig:
     """
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
-    """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/: its test
-    pictures. With --show, a picture."""
+    """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/ (or
+    val/): its test pictures. With --show, a picture."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """The folder to write, made when missing. With --show, the figure to write."""
     suite: Literal["c", "cbar", "p"] = "c"
@@ -47,6 +47,9 @@ class CorruptConfig:
     has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video) each."""
     test_subset: int | None = None
     """Corrupt that many pictures, the first of each class; by default all."""
+    classes: Path | None = None
+    """A class map: a text file with a line for each class folder, FOLDER NUMBER, where labels are to be other numbers
+    than the folders' order; - leaves a folder out."""
     corruptions: tuple[str, ...] = ()
     """Some by name, also those that --extra adds, harder noises such as gaussian_noise_2, and spatter_corrected, which
     lacks the black frames of the original's spatter; an unknown name gets the list."""
@@ -122,13 +125,19 @@ def load_source(config: CorruptConfig) -> Source:
     """The test pictures of the config's data set."""
     from pixmix.corruptions.base import SMALL
     from pixmix.corruptions.sources import Source, file_names
+    from pixmix.readers import read_class_map
 
-    from .data import load_test, test_folder
+    from .data import load_test
+    from .folders import test_folder
 
-    classes, test = load_test(config.dataset, size=config.size, folder=config.data, subset=config.test_subset)
+    class_map = None if config.classes is None else read_class_map(config.classes)
+    classes, test = load_test(
+        config.dataset, size=config.size, folder=config.data, subset=config.test_subset, class_map=class_map
+    )
     names: tuple[str, ...] = ()
     if test.size > SMALL and test.array is None:
-        names = file_names(test.files, test_folder(Path(config.dataset.removeprefix("folder:"))))
+        root = test_folder(Path(config.dataset.removeprefix("folder:")))
+        names = file_names(test.files, root, [classes[label] for label in test.labels])
     elif test.size > SMALL:
         names = tuple(f"{classes[label].replace('/', '_')}/{index:05d}" for index, label in enumerate(test.labels))
     return Source(
@@ -139,6 +148,7 @@ def load_source(config: CorruptConfig) -> Source:
         files=tuple(test.files),
         names=names,
         subset=config.test_subset,
+        classes=() if class_map else classes,  # a map says by itself which numbers they are
     )
 
 

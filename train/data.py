@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import list_pictures
+from pixmix.readers.classes import list_folders, list_labelled, number_listing
+from pixmix.readers.labels import ClassMap, number_classes
 
-from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, IN_MEMORY, Pictures, TrainingData, Uint8, read, read_all
+from .folders import Network, labelled, names_by_number, read_test, read_training, test_folder, train_folder
+from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, IN_MEMORY, Pictures, TrainingData, Uint8, read_all
 
 
 def load_data(
@@ -46,31 +47,48 @@ def load_data(
 
 
 def load_test(
-    name: str, *, size: int | None = None, folder: Path = Path("data"), subset: int | None = None
+    name: str,
+    *,
+    size: int | None = None,
+    folder: Path = Path("data"),
+    subset: int | None = None,
+    network: Network | None = None,
+    class_map: ClassMap | None = None,
 ) -> tuple[tuple[str, ...], Pictures]:
-    """Classes and test pictures of the data set called `name`; arguments and errors as of `load_data`.
+    """Classes by number and test images of the data set called `name`; other arguments and errors as of `load_data`.
 
-    A folder is read without its training pictures, and needs none: it may also be one of class folders alone.
+    A folder is read without its training images, and needs none: it may also be one of class folders alone.
+
+    Args:
+        network: for labels that are the numbers of its classes. By default they are the data set's own.
+        class_map: class → number or name of the network's class, see `pixmix.readers.read_class_map`.
+
+    Raises:
+        InputError: also where labels cannot be known.
     """
-    if not name.startswith("folder:"):
-        data = _named(name, size, folder)
-        return data.classes, _first(data.test, subset, "--test-subset")
-    root = Path(name.removeprefix("folder:"))
-    part = test_folder(root)
-    classes = tuple(_subfolders(root / "train" if part != root and (root / "train").is_dir() else part))
-    files, labels = _class_folders(part, classes)
-    test = Pictures(labels, size or _own_size(files[0]), files=files)
+    if name.startswith("folder:"):
+        classes, test = read_test(Path(name.removeprefix("folder:")), size, network, class_map)
+    else:
+        classes, test = _named_test(_named(name, size, folder), network, class_map)
     return classes, _first(test, subset, "--test-subset").loaded()
 
 
+def _named_test(
+    data: TrainingData, network: Network | None, class_map: ClassMap | None
+) -> tuple[tuple[str, ...], Pictures]:
+    known = network(data.size) if network is not None else None
+    if class_map is None and (known is None or isinstance(known, int)):
+        return data.classes, data.test  # in the order in which everybody numbers them
+    numbers = number_classes(data.classes, known, class_map, where=data.name)
+    return names_by_number(numbers), data.test.numbered([numbers.get(name, -1) for name in data.classes])
+
+
 def check_name(name: str) -> None:
-    """InputError where there can be no training data of that name; reads no picture."""
+    """InputError where there can be no training data of that name; reads no image."""
     if name.startswith("folder:"):
         root = Path(name.removeprefix("folder:"))
-        for part in ("train", "test"):
-            if not (root / part).is_dir():
-                line = f"folder:{root}: has no folder {part}/; it needs train/ and test/ with a folder a class"
-                raise InputError(line)
+        train_folder(root)
+        test_folder(root, alone=False)
     elif name not in DATASETS:
         raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
 
@@ -82,15 +100,6 @@ def _named(name: str, size: int | None, folder: Path) -> TrainingData:
 
 def _first(pictures: Pictures, count: int | None, option: str) -> Pictures:
     return pictures if count is None else pictures.first(count, option)
-
-
-def test_folder(root: Path) -> Path:
-    """The folder with the class folders of a folder's test pictures: its test/ or, without one, itself."""
-    if (root / "test").is_dir():
-        return root / "test"
-    if not root.is_dir() or _subfolders(root) in ([], ["train"]):
-        raise InputError(f"folder:{root}: has no test/ with a folder a class, and no class folders itself")
-    return root
 
 
 def _digits(size: int, folder: Path) -> TrainingData:
@@ -163,24 +172,9 @@ def _resize(picture: Uint8, size: int) -> Uint8:
 
 
 def _folder(root: Path, size: int | None) -> TrainingData:
-    check_name(f"folder:{root}")
-    classes = tuple(_subfolders(root / "train"))
-    if len(classes) < 2:
-        raise InputError(f"folder:{root}: train/ has {len(classes)} class folders; it needs at least two")
-    unknown = sorted(set(_subfolders(root / "test")) - set(classes))
-    if unknown:
-        raise InputError(f"folder:{root}: test/ has the class {unknown[0]} that train/ lacks")
-    train, test = (_class_folders(root / part, classes) for part in ("train", "test"))
-    size = size or _own_size(train[0][0])
-    name = root.resolve().name
-    halves = [Pictures(labels, size, files=files) for files, labels in (train, test)]
-    mean, std = (HALF, HALF) if size <= IN_MEMORY else (IMAGENET_MEAN, IMAGENET_STD)
-    return TrainingData(name=name, classes=classes, train=halves[0], test=halves[1], mean=mean, std=std)
-
-
-def _own_size(file: Path) -> int:
-    side = min(read(file).shape[:2])
-    return side if side <= IN_MEMORY else 224
+    classes, train, test = read_training(root, size)
+    mean, std = (HALF, HALF) if train.size <= IN_MEMORY else (IMAGENET_MEAN, IMAGENET_STD)
+    return TrainingData(name=root.resolve().name, classes=classes, train=train, test=test, mean=mean, std=std)
 
 
 def with_copies(data: TrainingData, path: Path) -> TrainingData:
@@ -197,44 +191,26 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
         InputError: no such folder, a folder that is no class, no picture at all, a broken one among those that are
             kept in memory.
     """
-    labels_of = {name.replace("/", "_"): label for label, name in enumerate(data.classes)}
-    root = path / "train" if _has_train(path, labels_of) else path
+    folder_names = [name.replace("/", "_") for name in data.classes]
+    root = path / "train" if _has_train(path, folder_names) else path
     if not root.is_dir():
         raise InputError(f"--copies {path}: no such folder; it needs a folder a class with altered copies in it")
-    unknown = [name for name in _subfolders(root) if name not in labels_of]
-    if unknown:
-        known = ", ".join(list(labels_of)[:3])
-        raise InputError(f"--copies {root}: {unknown[0]} is no class of {data.name}, whose classes are {known}, ...")
-    files, labels = _class_folders(root, list(labels_of))
+    listing = list_labelled(root)
+    copies = labelled(root, listing, number_listing(listing, data.classes, where=f"--copies {root}"), data.size)
     own = data.train
-    labels = np.concatenate([own.labels, labels])
+    labels = np.concatenate([own.labels, copies.labels])
     if own.array is None:
-        train = Pictures(labels, own.size, files=[*own.files, *files])
+        train = Pictures(labels, own.size, files=[*own.files, *copies.files])
     else:
-        train = Pictures(labels, own.size, array=np.concatenate([own.array, read_all(files, own.size, data.fit)]))
+        array = np.concatenate([own.array, read_all(copies.files, own.size, data.fit)])
+        train = Pictures(labels, own.size, array=array)
     return replace(data, train=train)
 
 
 def _has_train(path: Path, classes: Collection[str]) -> bool:
     """Whether train/ in a folder of copies holds the class folders; CIFAR-100 also has a class of that name."""
     inner = path / "train"
-    return inner.is_dir() and ("train" not in classes or any(name in classes for name in _subfolders(inner)))
-
-
-def _subfolders(root: Path) -> list[str]:
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _class_folders(root: Path, classes: Sequence[str]) -> tuple[list[Path], NDArray[np.int64]]:
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = list_pictures(root / name)
-        files += found
-        labels += [label] * len(found)
-    if not files:
-        raise InputError(f"{root}: holds no pictures in its class folders")
-    return files, np.array(labels, np.int64)
+    return inner.is_dir() and ("train" not in classes or any(name in classes for name in list_folders(inner)))
 
 
 DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {

@@ -14,6 +14,8 @@ from mixset.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    from pixmix.readers.labels import ClassMap
+
     from .models import Model
     from .pictures import Pictures
 
@@ -60,7 +62,10 @@ class EvaluateConfig:
     corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), each on a set of its own."""
     data: str | None = None
     """The test pictures: digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or
-    within test/. By default those of the run."""
+    within test/ (or val/). By default those of the run."""
+    classes: Path | None = None
+    """A class map, where class folders are called otherwise than the network's classes: a text file with a line for
+    each such folder, FOLDER CLASS, with the number or name of its class; - leaves the folder out."""
     c: Path | None = None
     """CIFAR-10-C, CIFAR-100-C or ImageNet-C in its official layout, or what `pixmix corrupt --suite c` made."""
     cbar: Path | None = None
@@ -126,7 +131,7 @@ class EvaluateConfig:
             if suite not in self.suite:
                 raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
         if self.logits is not None:
-            for name in ("data", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
+            for name in ("data", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) not in (None, False):
                     raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
 
@@ -197,6 +202,7 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     from pixmix.attacks import PGDSettings
     from pixmix.evaluators import EVALUATORS
     from pixmix.evaluators.sets import open_sets
+    from pixmix.readers import read_class_map
 
     from .models import load_model
 
@@ -208,17 +214,21 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
             raise InputError(f"--suite {name}: needs the folder of its set, --{name} PATH{made}")
     if device.type == "cpu":
         keep_freed_memory()
+    class_map = None if config.classes is None else read_class_map(config.classes)
     model = load_model(
         config.model, network=config.network, mean=config.mean, std=config.std, ema=config.ema, trust=config.trust
     )
-    about = _about(config, model)
+    about = _about(config, model, class_map)
     _check_same(config, before, about)
-    test = _test_pictures(config, model)
+    test = _test_pictures(config, model, class_map)
+    if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
+        raise InputError(f"--classes {config.classes}: is for class folders of --data, --c or --cbar; leave it out")
     side = model.size or config.size if test is None else test.size
     sets = open_sets(
         config.sets,
         None if side is None else (side, side),
-        classes=None if model.classes is None else [name.replace("/", "_") for name in model.classes],
+        classes=model.classes,
+        class_map=class_map,
         resize=config.resize,
         partial=config.partial,
     )
@@ -238,7 +248,7 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     return {**about, **found}
 
 
-def _about(config: EvaluateConfig, model: Model) -> dict[str, Any]:
+def _about(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> dict[str, Any]:
     """What `metrics.json` says of network and pictures; that of a run in its own folder knows them already."""
     from pixmix.evaluators.store import network_fingerprint
 
@@ -251,7 +261,7 @@ def _about(config: EvaluateConfig, model: Model) -> dict[str, Any]:
             raise InputError(
                 f"{config.folder}: is the folder of a run, and MODEL is not this run; choose another --out"
             )
-        about = {"model": config.model, "network": network_fingerprint(model.network)}
+        about = {"model": config.model, "network": network_fingerprint(model.network), "class_map": class_map}
         if dataset is None:
             return about
         subset = _test_subset(config, model, dataset)
@@ -260,7 +270,7 @@ def _about(config: EvaluateConfig, model: Model) -> dict[str, Any]:
         raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another --out")
     own = (model.dataset, model.size, model.test_subset)
     given = (dataset, config.size, config.test_subset)
-    if any(one not in (None, other) for one, other in zip(given, own, strict=True)):
+    if class_map or any(one not in (None, other) for one, other in zip(given, own, strict=True)):
         raise InputError(
             f"MODEL {config.model}: its folder is for measures of its own test pictures; give --out FOLDER"
         )
@@ -288,10 +298,10 @@ def _test_subset(config: EvaluateConfig, model: Model, dataset: str) -> int | No
     return config.test_subset or (model.test_subset if dataset == model.dataset else None)
 
 
-def _test_pictures(config: EvaluateConfig, model: Model) -> Pictures | None:
+def _test_pictures(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> Pictures | None:
     """The labelled test pictures, or None where no suite asks for them."""
     from .data import load_test
-    from .models import own_numbers
+    from .models import classes_of
 
     dataset = config.data or (model.dataset if _needs_data(config) else None)
     if dataset is None:
@@ -301,5 +311,11 @@ def _test_pictures(config: EvaluateConfig, model: Model) -> Pictures | None:
         return None
     folder = config.data_folder or model.data_folder or Path("data")
     subset = _test_subset(config, model, dataset)
-    names, test = load_test(dataset, size=config.size or model.size, folder=folder, subset=subset)
-    return own_numbers(model, names, test, dataset)
+    return load_test(
+        dataset,
+        size=config.size or model.size,
+        folder=folder,
+        subset=subset,
+        network=lambda side: classes_of(model, side),
+        class_map=class_map,
+    )[1]

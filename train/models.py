@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from mixset.errors import InputError, reading
@@ -16,12 +15,12 @@ from mixset.generate.networks.loading import load_network
 from mixset.generate.networks.runs import Trust
 from mixset.generate.networks.spec import foreign, network_spec
 from mixset.generate.networks.weights import architecture, fitted, head, load_into, read_weights
-from pixmix.forwarding import network_errors
 from pixmix.normalized import Normalized
-from pixmix.readers import imagenet_wnids
+from pixmix.readers.labels import Known
 
-from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, Pictures
+from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD
 from .run_folder import RunFolder, read_json
+from .trials import try_network
 
 FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz", ".safetensors")
 PROBE = 7
@@ -135,34 +134,6 @@ def _normalized(body: nn.Module, mean: Sequence[float], std: Sequence[float]) ->
     return Normalized(body, mean, std)
 
 
-def own_numbers(model: Model, names: Sequence[str], test: Pictures, dataset: str) -> Pictures:
-    """Test pictures with the labels that the network has for their classes: a folder may lack some of them.
-
-    The classes of a run are known by name; those of a network of 1,000 classes are ImageNet's, where the folders are.
-
-    Args:
-        names: the pictures' classes by their label.
-        dataset: for messages.
-
-    Raises:
-        InputError: classes that are not those of the run.
-    """
-    known = model.classes
-    wnids = imagenet_wnids()
-    if known is None and len(names) < len(wnids) and {*names} <= {*wnids}:
-        known = wnids if _outputs(model, test.size) == len(wnids) else None
-    if known is None or tuple(names) == known:
-        return test
-    if not {*names} <= {*known}:
-        if len(names) == len(known):  # the same classes called otherwise
-            return test
-        other = next(name for name in names if name not in known)
-        raise InputError(f"--data {dataset}: its class {other} is none of the {len(known)} that {model.dataset} has")
-    numbers = np.array([known.index(name) for name in names])
-    return Pictures(numbers[test.labels], test.size, array=test.array, files=test.files)
-
-
-@torch.no_grad()
-def _outputs(model: Model, size: int) -> int:
-    with network_errors(f"pictures of {size}x{size} px"):
-        return model.network.eval()(torch.zeros(1, 3, size, size)).shape[1]
+def classes_of(model: Model, size: int) -> Known:
+    """The names of the network's classes by number, or else how many it tells apart in images of this side."""
+    return model.classes if model.classes is not None else try_network(model.network, size)

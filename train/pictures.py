@@ -18,8 +18,10 @@ from mixset.cache import cache_folder
 from mixset.cores import usable_cores
 from mixset.errors import InputError
 from mixset.locks import locked
-from mixset.partials import remove_abandoned, write_atomically
+from mixset.partials import remove_abandoned
 from mixset.pictures import decode, scale_and_crop, stamp
+from mixset.seals import read_sealed, write_sealed
+from pixmix.readers.files import stamped
 
 Uint8 = NDArray[np.uint8]
 HALF = (0.5, 0.5, 0.5)
@@ -75,10 +77,17 @@ class Pictures(Sequence[tuple[Uint8, int]]):
             if len(places) < count // classes:
                 raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(places)}")
             chosen.append(places[: count // classes])
-        order = np.sort(np.concatenate(chosen))
-        array = None if self.array is None else self.array[order]
-        files = [self.files[place] for place in order] if self.array is None else ()
-        return Pictures(self.labels[order], self.size, array=array, files=files)
+        return self._take(np.sort(np.concatenate(chosen)))
+
+    def numbered(self, numbers: Sequence[int]) -> Pictures:
+        """The same with the label `numbers[label]` for each label; those of −1 are left out."""
+        labels = np.asarray(numbers, np.int64)[self.labels]
+        return Pictures(labels, self.size, array=self.array, files=self.files)._take(np.flatnonzero(labels >= 0))
+
+    def _take(self, places: NDArray[np.int64]) -> Pictures:
+        array = None if self.array is None else self.array[places]
+        files = [self.files[place] for place in places.tolist()] if self.array is None else ()
+        return Pictures(self.labels[places], self.size, array=array, files=files)
 
     def loaded(self) -> Pictures:
         """The same in memory where they are small."""
@@ -96,7 +105,7 @@ class Pictures(Sequence[tuple[Uint8, int]]):
         digest = hashlib.sha256(f"{self.size}\n".encode())
         digest.update(self.labels.tobytes())
         for file in self.files:
-            digest.update("{}\0{}\0{}\n".format(file, *stamp(file)).encode())
+            digest.update(stamped(str(file), file))
         return digest.hexdigest()
 
     def __len__(self) -> int:
@@ -146,18 +155,18 @@ def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8
     digest.update(Pictures(np.zeros(0, np.int64), size, files=files).fingerprint().encode())
     kept = cache_folder() / "pictures" / f"{root}-{size}-{digest.hexdigest()[:32]}.npy"
     with locked(kept.with_name(f"{root}-{size}.lock")):  # of runs that start together one reads
-        with contextlib.suppress(OSError, ValueError):
-            pictures = np.load(kept, allow_pickle=False)
-            if pictures.shape == (len(files), size, size, 3) and pictures.dtype == np.uint8:
-                return pictures
+        with contextlib.suppress(InputError):  # absent, or not as it was written: it is made again
+            content, sealed = read_sealed(kept, f"kept images {kept}", "they are read again")
+            if sealed:
+                return np.load(io.BytesIO(content), allow_pickle=False)
         pictures = _read_files(files, size, fit)
         with contextlib.suppress(OSError, InputError):  # no room: it is read again the next time
             remove_abandoned(kept.parent)
             for older in kept.parent.glob(f"{root}-{size}-*.npy"):
                 older.unlink(missing_ok=True)
-            content = io.BytesIO()
-            np.save(content, pictures)
-            write_atomically(kept, content.getbuffer())
+            made = io.BytesIO()
+            np.save(made, pictures)
+            write_sealed(kept, made.getbuffer())
         return pictures
 
 

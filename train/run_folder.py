@@ -72,8 +72,17 @@ class RunFolder:
             )
 
     def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
-        """Make the folder with its `config.json`, or take away what a killed writer left in it."""
+        """Make the folder with its `config.json`, or take away what a killed writer left in it.
+
+        Raises:
+            InputError: the run there has other classes, or in another order, so that labels would change.
+        """
         if self.config.exists():
+            if read_json(self.config)["classes"] != list(data.classes):
+                raise InputError(
+                    f"run folder {self.path}: the data set has other classes than at its start, or in another order; "
+                    "start anew with another --out"
+                )
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
             return

@@ -132,4 +132,5 @@ def _recipe(source: Source, suite: str, severities: tuple[int, ...], seed: int) 
         "constants": "CIFAR" if source.size <= SMALL else "ImageNet",
         "severities": list(severities) if suite != "p" else None,
         "seed": seed,
+        **({"classes": list(source.classes)} if source.classes else {}),
     }

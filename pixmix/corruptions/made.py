@@ -47,6 +47,11 @@ class Made:
     """How many of the data set's pictures were asked for; None for all."""
 
     @property
+    def classes(self) -> list[str]:
+        """Names of the classes by label; none where they are not known."""
+        return self.recipe.get("classes", [])
+
+    @property
     def unhashed(self) -> list[str]:
         """Corruptions that were made by a version without hashes."""
         return [name for name, entry in self.made.items() if not ("sha256" in entry or entry.get("sealed"))]
@@ -133,10 +138,11 @@ def begin(
         remove_abandoned(out)
     except OSError as error:
         raise InputError(f"cannot write {out}: {reason(error)}; choose another folder") from error
-    if there is not None and there.recipe != recipe:
-        held = there.recipe
+    held = recipe if there is None else there.recipe
+    if held not in (recipe, {name: value for name, value in recipe.items() if name != "classes"}):  # 0.1.0 named none
         names = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
-        differences = ", ".join(f"{name} {held.get(name)!r} there, {recipe.get(name)!r} asked" for name in names)
+        sides = [(name, repr(held.get(name))[:80], repr(recipe.get(name))[:80]) for name in names]
+        differences = ", ".join(f"{name} {old} there, {new} asked" for name, old, new in sides)
         raise InputError(f"{out} holds other corruptions ({differences}); choose another folder")
     begun = Made(out, recipe, {} if there is None else there.made, labels, subset)
     if begun != there:
@@ -196,10 +202,16 @@ def _checked(out: Path, values: Any) -> Made:
     labels, subset = values.get("labels_sha256"), values.get("test_subset")
     kinds = {
         int: [recipe["pictures"], recipe["size"], recipe["seed"]],
-        str: [recipe["suite"], recipe["dataset"], labels or "", *(entry.get("sha256", "") for entry in made.values())],
+        str: [
+            recipe["suite"],
+            recipe["dataset"],
+            labels or "",
+            *recipe.get("classes", []),
+            *(entry.get("sha256", "") for entry in made.values()),
+        ],
         dict: [recipe, made, *made.values()],
         bool: [entry.get("sealed", True) for entry in made.values()],
-        list: [recipe["severities"] if recipe["suite"] != "p" else _ALL],
+        list: [recipe["severities"] if recipe["suite"] != "p" else _ALL, recipe.get("classes", [])],
     }
     if any(type(value) is not kind for kind, group in kinds.items() for value in group):
         raise ValueError("it holds values of other types")

@@ -46,6 +46,9 @@ class Source:
     subset: int | None = None
     """How many of the data set's pictures were asked for; None for all."""
 
+    classes: tuple[str, ...] = ()
+    """Names of classes by label, so that a network with another order of them is measured rightly."""
+
     first: int = 0
     """The number of the first of these pictures in the whole set, by which their randomness goes."""
 
@@ -68,6 +71,7 @@ class Source:
             array=None if self.array is None else self.array[start:stop],
             files=self.files[start:stop],
             names=self.names[start:stop],
+            classes=self.classes,
             first=self.first + start,
         )
 
@@ -90,7 +94,7 @@ class Source:
         if self.array is not None:
             digest.update(np.ascontiguousarray(self.array).data)
         for name, file in zip(self.names, self.files, strict=False):
-            digest.update(f"{name} {_length(file)}\n".encode())
+            digest.update(f"{name} {_length(file)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 
@@ -109,12 +113,21 @@ def _length(file: Path) -> int:
         raise InputError(f"picture {file}: {(error.strerror or 'not readable').lower()}") from None
 
 
-def file_names(files: Sequence[Path], root: Path) -> tuple[str, ...]:
-    """CLASS/NAME of picture files in the class folders of `root`: what lies deeper gets _ for /.
+def file_names(files: Sequence[Path], root: Path, classes: Sequence[str]) -> tuple[str, ...]:
+    """CLASS/NAME of image files below `root` in these classes: what lies deeper gets _ for /.
 
-    The suffix goes, but stays where two names would be the same without.
+    The suffix goes, but stays where two names would be the same without; where they still are, a number follows.
     """
     parts = [file.relative_to(root).parts for file in files]
-    stems = [f"{kind}/{Path('_'.join(rest)).stem}" for kind, *rest in parts]
+    inner = [rest[1:] if rest[0] == kind else rest for kind, rest in zip(classes, parts, strict=True)]
+    stems = [f"{kind}/{Path('_'.join(rest)).stem}" for kind, rest in zip(classes, inner, strict=True)]
     taken = Counter(stems)
-    return tuple(stem if taken[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True))
+    names = [stem if taken[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True)]
+    found: dict[str, None] = {}
+    for name in names:
+        unique, number = name, 1
+        while unique in found:
+            number += 1
+            unique = f"{name}_{number}"
+        found[unique] = None
+    return tuple(found)

@@ -12,7 +12,7 @@ from mixset.errors import InputError
 
 from .. import measures
 from ..measures import Answers
-from ..readers import CorruptedSet, RenditionSet, imagenet_wnids
+from ..readers import CorruptedSet, RenditionSet, number_classes
 from .evaluation import Evaluation, Metrics
 from .sets import about_set, done_to, picture_size
 from .standard import calibration_of, error_of
@@ -60,16 +60,18 @@ def _answered(evaluation: Evaluation, reader: CorruptedSet) -> tuple[dict[str, d
         what = f"{reader.suite} {name} {severity} ({number} of {len(parts)} sets)"
         pictures = reader.pictures(name, severity)
         logits, labels = evaluation.labelled(f"{reader.suite}-{name}-{severity}", pictures, what)
-        answered[name][severity] = measures.answers(logits, _numbered(labels, reader.classes, logits.shape[1]))
+        answered[name][severity] = measures.answers(logits, _numbered(labels, reader, logits.shape[1]))
     return answered, logits.shape[1]
 
 
-def _numbered(labels: np.ndarray, folders: tuple[str, ...] | None, classes: int) -> np.ndarray:
-    """Labels by ImageNet's own numbers, where the network has its classes and the set has folders of some of them."""
-    wnids = {name: number for number, name in enumerate(imagenet_wnids())}
-    if folders is None or classes != len(wnids) or len(folders) == classes or not {*folders} <= wnids.keys():
-        return labels
-    return np.array([wnids[name] for name in folders])[labels]
+def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndarray:
+    """Labels by the numbers of the network's classes, of which only how many there are may be known."""
+    if reader.classes is not None and not reader.numbered:
+        numbers = number_classes(reader.classes, classes, where=reader.root)
+        labels = np.array([numbers[name] for name in reader.classes])[labels]
+    if labels.max() >= classes:
+        raise InputError(f"{reader.root}: has labels up to {labels.max()}, the network has {classes:,} classes")
+    return labels
 
 
 def _errors(answered: Answered) -> dict[str, dict[int, float]]:

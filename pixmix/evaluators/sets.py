@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mixset.errors import InputError
 
 from ..outliers import SYNTHETIC
 from ..readers import IMAGENET, CorruptedSet, OutlierSets, PerturbedSet, PictureFiles, RenditionSet, Transform
+from ..readers.labels import ClassMap, Known
 
 KNOWN = ("c", "cbar", "p", "r", "ood")
 
@@ -20,7 +21,8 @@ def open_sets(
     sets: Mapping[str, Any],
     size: tuple[int, int] | None,
     *,
-    classes: Sequence[str] | None = None,
+    classes: Known = None,
+    class_map: ClassMap | None = None,
     resize: bool = False,
     partial: bool = False,
 ) -> dict[str, Opened]:
@@ -30,13 +32,14 @@ def open_sets(
         sets: name out of `KNOWN` → folder, or a set that is opened already, which is left as it is.
         size: (H, W) of the pictures that the network is for, where it is known. Out-of-distribution sets and ImageNet-R
             are brought to it; those that were made of pictures of another size are refused.
-        classes: names of class folders by class number, for c and cbar in folders; by default their sorted names.
+        classes, class_map: of the network, for c and cbar in folders; see `CorruptedSet`.
         resize, partial: as in `pixmix.evaluate`.
 
     Raises:
         InputError: a set that cannot be read or is of another size.
     """
     opened: dict[str, Opened] = {}
+    labels = {"classes": classes, "class_map": class_map}
     for name, given in sets.items():
         if name == "ood" and isinstance(given, str | os.PathLike | Mapping):
             if size is None or size[0] != size[1]:
@@ -49,12 +52,12 @@ def open_sets(
             fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
             opened[name] = RenditionSet(given, fit=fit, partial=partial)
         else:
-            opened[name] = _of_size(name, given, size, classes, resize, partial)
+            opened[name] = _of_size(name, given, size, resize=resize, partial=partial, **labels)
     return opened
 
 
 def _of_size(
-    suite: str, root: Any, size: tuple[int, int] | None, classes: Sequence[str] | None, resize: bool, partial: bool
+    suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **labels: Any
 ) -> CorruptedSet | PerturbedSet:
     opened: CorruptedSet | PerturbedSet
     if suite == "p":
@@ -62,7 +65,7 @@ def _of_size(
         shape = opened.sequences(opened.perturbations[0]).shape
         height, width = shape[-3:-1]
     else:
-        opened = CorruptedSet(root, suite, resize=resize, classes=classes, partial=partial)
+        opened = CorruptedSet(root, suite, resize=resize, partial=partial, **labels)
         first = opened.corruptions[0]
         height, width = picture_size(opened.pictures(first, opened.severities(first)[0]))
     if size is not None and (height, width) != size:

@@ -5,9 +5,10 @@ What they give is what `pixmix.evaluate` takes: memory-mapped (N, H, W, 3) uint8
 it, or, with `partial=True`, is left out and listed in `problems`.
 """
 
-from .classes import imagenet_wnids, read_class_folders
+from .classes import read_class_folders
 from .corrupted import CorruptedSet
 from .files import PictureFiles
+from .labels import imagenet_wnids, number_classes, read_class_map
 from .outliers import OutlierSets, open_outliers, take
 from .perturbed import PerturbedSet
 from .renditions import RenditionSet
@@ -24,7 +25,9 @@ __all__ = [
     "Transform",
     "VideoFiles",
     "imagenet_wnids",
+    "number_classes",
     "open_outliers",
     "read_class_folders",
+    "read_class_map",
     "take",
 ]

@@ -18,8 +18,9 @@ from ..corruptions.base import SMALL
 from ..corruptions.cbar import CBAR
 from ..corruptions.suites import SUITES, standard
 from .arrays import LABELS, open_labels, open_pictures
-from .classes import Listing, class_numbers, list_classes, list_folders, names_and_labels
+from .classes import Listing, list_classes, list_folders, names_and_labels
 from .files import PictureFiles
+from .labels import ClassMap, Known, applied, number_classes, renumber
 from .members import archives, check_root, damaged, find_arrays, find_folders, hash_of, made_of, source_of
 from .problems import REMEDY, listed, settle
 from .sealed import SealedFiles
@@ -46,7 +47,9 @@ class CorruptedSet:
         resize: for folders, enlarge and crop as the paper's code does; see `transforms.benchmark`.
         size: side that is cropped from pictures in folders; by default 224, their own where they are smaller, or as a
             made set says of itself.
-        classes: names of class folders by class number; by default their sorted names.
+        classes: the network's classes, see `labels.number_classes`; for folders, and arrays whose classes a made set
+            names. By default the set's own.
+        class_map: class folder → number or name of its class; it is for sets that have any of its folders.
         partial: leave out what is missing or wrong and list it in `problems`.
 
     Raises:
@@ -61,7 +64,8 @@ class CorruptedSet:
         *,
         resize: bool = False,
         size: int | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Known = None,
+        class_map: ClassMap | None = None,
         partial: bool = False,
     ) -> None:
         if suite not in ("c", "cbar"):
@@ -73,7 +77,10 @@ class CorruptedSet:
         self._made = made_of(self.root, suite)
         self.source = source_of(self._made)
         self.classes: tuple[str, ...] | None = None
-        """Names of the class folders by class number; None for arrays."""
+        """Names of the class folders; None for arrays."""
+        self.numbered = True
+        """Whether labels are numbers of the network's classes; else they are places in `classes`."""
+        self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Pictures]] = {}
         self._damaged: list[str] = []
         paths, unknown = find_arrays(self.root, SUITES[suite])
@@ -83,7 +90,7 @@ class CorruptedSet:
         else:
             paths, unknown = find_folders(self.root, SUITES[suite])
             problems += [f"{name}: unknown name" for name in unknown]
-            self._read_folders(paths, size, resize, classes, problems)
+            self._read_folders(paths, size, resize, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their pictures' size
         names = standard(suite, side)
         missing = [f"{name}: missing" for name in names if name not in paths]
@@ -129,9 +136,10 @@ class CorruptedSet:
         if not path.exists():
             raise InputError(f"{self.root}: {path.name} is missing; it belongs beside the arrays")
         try:
-            return open_labels(path)
+            labels = open_labels(path)
         except InputError as error:
             raise InputError(f"{self.root}: {error}") from None
+        return labels if made is None else renumber(labels, made.classes, *self._known, where=self.root)
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:
         """Cut each array into its severities; the side of the pictures."""
@@ -170,7 +178,6 @@ class CorruptedSet:
         paths: Mapping[str, Path],
         size: int | None,
         resize: bool,
-        classes: Sequence[str] | None,
         problems: list[str],
     ) -> None:
         """List each severity's pictures; the severity with most of them says which there should be."""
@@ -185,13 +192,14 @@ class CorruptedSet:
                 problems.append(f"{name}: severity {', '.join(absent)} missing")
             for folder, step in folders.items():
                 if step in steps:
-                    listing = list_classes(path / folder)
-                    listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in listing.items()}
+                    found = list_classes(path / folder).items()
+                    listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in found if f}
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
         self._check_count(_count(whole), problems)
-        numbers = class_numbers(list(whole), classes, self.root)
+        classes, class_map = self._known[0], applied(self._known[1], whole)
+        numbers = number_classes([*whole], classes, class_map, where=self.root) if whole else {}
         names, labels = names_and_labels(whole, numbers)
-        self.classes = tuple(numbers)
+        self.classes, self.numbered = tuple(numbers), classes is not None or class_map is not None
         fit = benchmark(size or self._side([path / names[0] for path, each in listings.values() if each]), resize)
         for (name, step), (path, listing) in listings.items():
             if whole and listing == whole:
@@ -260,7 +268,7 @@ def _count(listing: Listing) -> int:
 
 def _difference(listing: Listing, whole: Listing) -> str:
     """How a listing differs from the one it should equal."""
-    there, needed = ({f"{name}/{file}" for name, files in each.items() for file in files} for each in (listing, whole))
+    there, needed = ({file for files in each.values() for file in files} for each in (listing, whole))
     if needed - there:
         return f"{len(there):,} pictures, others have {len(needed):,} (missing: {listed(sorted(needed - there), 1)})"
     return f"{len(there):,} pictures that are not those of the others ({listed(sorted(there - needed), 1)})"

@@ -86,7 +86,8 @@ def source_of(found: Made | None) -> dict[str, Any]:
     """Where a set is from, for results: official, or generated with all that its pictures are a function of."""
     if found is None:
         return {"source": "official"}
-    return {"source": "generated", **found.recipe, "made": found.made, "unhashed": found.unhashed}
+    recipe = {name: value for name, value in found.recipe.items() if name != "classes"}  # they may be a thousand
+    return {"source": "generated", **recipe, "made": found.made, "unhashed": found.unhashed}
 
 
 def damaged(found: Made | None, paths: Mapping[str, Path]) -> dict[str, str]:

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from mixset.errors import InputError
-from mixset.pictures import list_pictures
+from mixset.pictures import is_picture
 
 from .arrays import open_pictures
+from .classes import list_folders, list_images
 from .files import PictureFiles
-from .members import check_root
-from .problems import settle
+from .labels import tell
+from .matlab import read_bytes_array
+from .members import archives, check_root
+from .problems import listed, settle
 from .transforms import Transform
 
 BENCHMARK = ("textures", "svhn", "places69")
@@ -31,7 +31,8 @@ BENCHMARK = ("textures", "svhn", "places69")
 SVHN = "test_32x32.mat"
 CIFAR = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100"}
 """Folders that torchvision unpacks, and its names for what is in them."""
-_BROKEN = (MatReadError, OSError, ValueError, TypeError, KeyError, NotImplementedError, EOFError, zlib.error)
+_NO_OUTLIERS = ("train", "labels", "annotations", "masks", "segmentations")
+"""Folders that lie in a set beside the images that are meant."""
 _NAMES = {"dtd": "textures", "cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
 
 
@@ -85,6 +86,8 @@ class OutlierSets:
         else:
             where, paths = str(sets), _entries(Path(sets))
         problems = [f"{name}: missing" for name in BENCHMARK if name not in paths]
+        if problems and not isinstance(sets, Mapping) and (packed := archives(Path(sets))):
+            problems.insert(0, f"unpack {listed(packed)} first")
         self._sets: dict[str, Outliers] = {}
         for name, path in paths.items():
             try:
@@ -128,9 +131,12 @@ def open_outliers(path: Path, size: int) -> Outliers:
         return (array, labels) if array.shape[1:3] == (size, size) else ArrayPictures(array, fit)
     if not path.is_dir():
         raise InputError(f"{path}: no folder of pictures, .npy array or .mat file")
-    names = [file.relative_to(path).as_posix() for file in list_pictures(path)]
+    names = list_images(path)
     if not names:
         raise InputError(f"{path}: holds no pictures")
+    inner = [name for name in list_folders(path) if name.lower() in _NO_OUTLIERS]
+    if found := [name for name in inner if any(file.startswith(f"{name}/") for file in names)]:
+        tell(f"{path}: the images in {listed(found)} are taken for outliers, too; take away what is none")
     return PictureFiles(path, names, np.full(len(names), -1), fit)
 
 
@@ -145,6 +151,8 @@ def take(pictures: Outliers, places: np.ndarray) -> Outliers:
 def _entries(root: Path) -> dict[str, Path]:
     """What lies in a folder of sets, by name."""
     check_root(root)
+    if loose := [path.name for path in sorted(root.iterdir()) if is_picture(path.name) and path.is_file()]:
+        tell(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
     found: dict[str, Path] = {}
     for path in sorted(root.iterdir()):
         if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".npy", ".mat")):
@@ -159,13 +167,9 @@ def _entries(root: Path) -> dict[str, Path]:
 
 def _read_svhn(path: Path) -> np.ndarray:
     """The pictures of SVHN's file, (N, 32, 32, 3) uint8; they are stored with the number last."""
-    try:
-        array = loadmat(path, variable_names=["X"])["X"]
-    except _BROKEN as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cut short or no pictures of SVHN ({reason}); fetch it again") from None
-    if array.ndim != 4 or array.shape[2] != 3 or array.dtype != np.uint8 or 0 in array.shape:
-        raise InputError(f"{path}: X holds {array.dtype} {array.shape}, needed is (H, W, 3, N) uint8")
+    array = read_bytes_array(path, "X", f"fetch SVHN's {SVHN} again")
+    if array.ndim != 4 or array.shape[2] != 3 or 0 in array.shape:
+        raise InputError(f"{path}: X holds {array.shape}, needed is (H, W, 3, N) uint8")
     return np.ascontiguousarray(array.transpose(3, 0, 1, 2))
 
 

@@ -99,15 +99,18 @@ class PerturbedSet:
                 problems.append(f"{paths[name].name}: {len(array):,} sequences, there should be {count:,}")
 
     def _read_folders(self, paths: Mapping[str, Path], problems: list[str]) -> None:
-        listings: dict[str, Listing] = {name: list_classes(path, SUFFIXES) for name, path in paths.items()}
+        listings: dict[str, Listing] = {
+            name: {kind: files for kind, files in list_classes(path, SUFFIXES).items() if files}
+            for name, path in paths.items()
+        }
         whole = max(listings.values(), key=lambda listing: sum(map(len, listing.values())), default={})
-        names = [f"{label}/{file}" for label, files in whole.items() for file in files]
+        names = [file for files in whole.values() for file in files]
         for name, listing in listings.items():
             if whole and listing == whole:
                 check = None if self._made is None else partial(self._made.check, corruption=name)
                 self._sets[name] = VideoFiles(paths[name], names, check)
             else:
-                found = {f"{label}/{file}" for label, files in listing.items() for file in files}
+                found = {file for files in listing.values() for file in files}
                 problems.append(
                     f"{paths[name].relative_to(self.root)}: {len(found):,} videos, others have {len(names):,} "
                     f"(missing or other: {listed(sorted(found ^ {*names}), 1) or 'none'})"

@@ -8,8 +8,9 @@ from pathlib import Path
 from mixset.errors import InputError
 
 from ..measures.references import constants
-from .classes import imagenet_wnids, list_classes, list_folders, names_and_labels
+from .classes import list_classes, names_and_labels
 from .files import PictureFiles
+from .labels import imagenet_wnids, number_classes
 from .problems import listed, settle
 from .transforms import IMAGENET, Transform
 
@@ -35,9 +36,9 @@ class RenditionSet:
         self.classes = tuple(wnids[place] for place in constants("imagenet_r")["indices"])
         """The 200 wnids by class number."""
         listing = list_classes(self.root)
-        kept = {name: files for name, files in listing.items() if name in self.classes}
+        kept = {name: files for name, files in listing.items() if files and name in self.classes}
         count = sum(map(len, kept.values()))
-        problems = [f"{name}/: unknown class" for name in list_folders(self.root) if name not in self.classes]
+        problems = [f"{name}/: unknown class" for name in listing if name not in self.classes]
         if missing := [name for name in self.classes if name not in kept]:
             problems.append(f"{len(missing)} of 200 classes missing: {listed(missing)}")
         if count != PICTURES:
@@ -46,7 +47,7 @@ class RenditionSet:
         """What is left out, and why."""
         if not kept:
             raise InputError(f"{self.root}: holds none of ImageNet-R's classes; give its folder imagenet-r")
-        numbers = {name: number for number, name in enumerate(self.classes)}
+        numbers = number_classes([*kept], self.classes, where=self.root)
         self.pictures = PictureFiles(self.root, *names_and_labels(kept, numbers), fit)
         """A sequence of (picture, label)."""
         self.source = {"source": "official"}

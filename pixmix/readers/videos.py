@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mixset.errors import InputError
-from mixset.pictures import stamp
 
 from ..corruptions.layouts import opencv
+from .files import stamped
 
 SUFFIXES = (".mp4",)
 
@@ -56,7 +56,7 @@ class VideoFiles(Sequence[np.ndarray]):
         """SHA-256 of names, lengths and times of the files; reads no video."""
         digest = hashlib.sha256()
         for name in self.names:
-            digest.update("{}\0{}\0{}\n".format(name, *stamp(self.root / name)).encode())
+            digest.update(stamped(name, self.root / name))
         return digest.hexdigest()
 
 

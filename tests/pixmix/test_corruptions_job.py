@@ -60,7 +60,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def large(root: Path, size: int = 80) -> Source:
     found = sorted(path for path in root.rglob("*.*") if path.is_file())
-    names = file_names(found, root)
+    names = file_names(found, root, [path.relative_to(root).parts[0] for path in found])
     labels = np.array([0 if name.startswith("ant") else 1 for name in names])
     return Source(name="large", size=size, labels=labels, files=tuple(found), names=names)
 

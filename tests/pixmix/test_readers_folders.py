@@ -117,19 +117,19 @@ def test_pictures_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_pat
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
 def test_broken_pictures_are_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.png: broken or no picture") as caught:
+    with pytest.raises(InputError, match=r"a\.png: (broken picture|no picture of a known format)") as caught:
         read_picture(tmp_path / "a.png", Transform(crop=1))
     assert "\n" not in str(caught.value)
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone\.png: broken or no picture .*No such file"):
+    with pytest.raises(InputError, match=r"gone\.png: no such file"):
         read_picture(tmp_path / "gone.png", Transform(crop=1))
 
 
 def test_folders_without_pictures_are_refused(tmp_path):
     (tmp_path / "n01").mkdir()
-    with pytest.raises(InputError, match="no picture in its class folders"):
+    with pytest.raises(InputError, match="no image in its class folders"):
         read_class_folders(tmp_path, Transform(crop=4))
 
 

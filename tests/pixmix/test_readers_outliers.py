@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from torchvision import transforms as tv
 from mixset.errors import InputError
 from pixmix import measures
 from pixmix.forwarding import PictureSet
-from pixmix.readers import OutlierSets, open_outliers, take
+from pixmix.readers import OutlierSets, labels, matlab, open_outliers, take
 
 
 def textures(root):
@@ -25,9 +27,9 @@ def textures(root):
     return root
 
 
-def svhn(path, count=7):
+def svhn(path, count=7, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    savemat(path, {"X": layouts.bytes_of(32, 32, 3, count), "y": np.ones((count, 1), np.uint8)})
+    savemat(path, {"X": layouts.bytes_of(32, 32, 3, count), "y": np.ones((count, 1), np.uint8)}, **options)
     return path
 
 
@@ -115,10 +117,10 @@ def test_missing_and_broken_sets_are_named_or_left_out(root):
     (root / "lsun.npy").write_bytes(b"")
     (root / "SVHN" / "test_32x32.mat").write_bytes(b"MATLAB 5.0")
     (root / "empty").mkdir()
-    with pytest.raises(InputError, match=r"test_32x32\.mat: cut short or no pictures of SVHN") as caught:
+    with pytest.raises(InputError, match=r"test_32x32\.mat is damaged") as caught:
         OutlierSets(root, 32)
     line = str(caught.value)
-    assert "\n" not in line and "empty: holds no pictures" in line and "lsun.npy: cut short" in line
+    assert "\n" not in line and "empty: holds no pictures" in line and "lsun.npy is damaged" in line
     found = OutlierSets(root, 32, partial=True)
     assert found.names == ("textures", "places69") and found.extra == () and len(found.problems) == 3
     with pytest.raises(InputError, match="no out-of-distribution set svhn; there are textures, places69"):
@@ -127,7 +129,7 @@ def test_missing_and_broken_sets_are_named_or_left_out(root):
 
 def test_other_variables_in_a_mat_file_are_refused(tmp_path):
     savemat(tmp_path / "a.mat", {"Y": np.zeros(3)})
-    with pytest.raises(InputError, match="no pictures of SVHN"):
+    with pytest.raises(InputError, match="has no array X"):
         open_outliers(tmp_path / "a.mat", 32)
     savemat(tmp_path / "b.mat", {"X": np.zeros((3, 32, 32, 5))})
     with pytest.raises(InputError, match="X holds float64"):
@@ -144,3 +146,62 @@ def test_what_is_no_set_gets_one_line(tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(InputError, match="dtd and textures are both textures"):
         OutlierSets(tmp_path, 32)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_damaged_file_of_svhn_is_one_line(tmp_path, compressed):
+    """Of a compressed one every flip past the header is found; the other has no sum, so only its form tells."""
+    written = svhn(tmp_path / "whole.mat", count=2, do_compression=compressed).read_bytes()
+    whole = open_outliers(tmp_path / "whole.mat", 32)[0]
+    np.testing.assert_array_equal(whole, np.moveaxis(layouts.bytes_of(32, 32, 3, 2), 3, 0))
+    stop = written.index(b"y", 128) if not compressed else 128 + 8 + int.from_bytes(written[132:136], "little")
+    for place in (*range(124, 200), *range(200, stop, 397)):
+        for bit in range(8):
+            damaged = bytearray(written)
+            damaged[place] ^= 1 << bit
+            (tmp_path / "test.mat").write_bytes(damaged)
+            try:
+                found = open_outliers(tmp_path / "test.mat", 32)
+            except InputError as error:
+                assert str(error).isprintable() and str(tmp_path) in str(error)
+            else:
+                assert len(found) == 2 and (not compressed or np.array_equal(found[0], whole)), place
+    for length in (0, 100, 128, 130, 136, 200, len(written) // 2):
+        (tmp_path / "test.mat").write_bytes(written[:length])
+        with pytest.raises(InputError, match=r"test\.mat(: has no array X| is damaged)"):
+            open_outliers(tmp_path / "test.mat", 32)
+
+
+def test_files_of_matlab_in_either_order_of_bytes(tmp_path):
+    content = b"MATLAB 5.0".ljust(124) + struct.pack(">H", 0x100) + b"MI"
+    values = layouts.bytes_of(2, 2, 3, 4)
+    body = (
+        struct.pack(">III4x", 6, 8, 9) + struct.pack(">II4i", 5, 16, *values.shape) + struct.pack(">HHc3x", 1, 1, b"X")
+    )
+    body += struct.pack(">II", 2, values.size) + values.tobytes("F")
+    (tmp_path / "a.mat").write_bytes(content + struct.pack(">II", 14, len(body)) + body)
+    found = open_outliers(tmp_path / "a.mat", 2)[0]
+    np.testing.assert_array_equal(found, np.moveaxis(values, 3, 0))
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(matlab, "_ROOM", 1000)
+    packed = zlib.compress(bytes(10**6))
+    head = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 0x100) + b"IM"
+    (tmp_path / "a.mat").write_bytes(head + struct.pack("<II", 15, len(packed)) + packed)
+    with pytest.raises(InputError, match="unpack to more than"):
+        open_outliers(tmp_path / "a.mat", 32)
+
+
+def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
+    monkeypatch.setattr(labels, "_said", set())
+    layouts.jpeg(root / "dtd" / "labels" / "1.png", layouts.bytes_of(8, 8, 3))
+    layouts.jpeg(root / "loose.jpg", layouts.bytes_of(8, 8, 3))
+    OutlierSets(root, 32)
+    said = capsys.readouterr().err
+    assert f"{root / 'dtd'}: the images in labels are taken for outliers, too" in said
+    assert "1 images beside the sets left out (loose.jpg)" in said
+    (root / "SVHN" / "test_32x32.mat").rename(root / "svhn.tar.gz")
+    (root / "SVHN").rmdir()
+    with pytest.raises(InputError, match=r"unpack svhn\.tar\.gz first"):
+        OutlierSets(root, 32)

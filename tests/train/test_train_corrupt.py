@@ -165,5 +165,5 @@ def test_folders_without_classes_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no test/ with a folder a class"):
         load_test(f"folder:{tmp_path}")
     (tmp_path / "test" / "ant").mkdir(parents=True)
-    with pytest.raises(InputError, match="holds no pictures"):
+    with pytest.raises(InputError, match="no image in its class folders"):
         load_test(f"folder:{tmp_path}")

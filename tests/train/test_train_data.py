@@ -152,11 +152,11 @@ def test_a_class_called_train_is_told_from_a_folder_of_classes(tmp_path: Path) -
 
 def test_what_is_wrong_with_copies_is_named(tmp_path: Path, colours: Path) -> None:
     data = load_data(f"folder:{colours}")
-    cases = {"no such folder": tmp_path / "none", "no pictures": tmp_path / "empty"}
-    cases["violet is no class of colours"] = tmp_path / "other"
+    cases = {"no such folder": tmp_path / "none", "no image in its class folders": tmp_path / "empty"}
+    cases["its class violet is none of the 3 classes known"] = tmp_path / "other"
     cases[r"00000\.png"] = tmp_path / "broken"
     (tmp_path / "empty").mkdir()
-    (tmp_path / "other" / "train" / "violet").mkdir(parents=True)
+    shutil.copytree(colours / "test" / "red", tmp_path / "other" / "train" / "violet")
     write_copies(tmp_path / "broken", data, [0])
     (tmp_path / "broken" / "blue" / "00000.png").write_bytes(b"no picture")
     for line, path in cases.items():

@@ -115,7 +115,7 @@ def test_a_run_is_measured_on_other_pictures_elsewhere(
     (tmp_path / "others" / "violet").mkdir()
     shutil.copy(next((tmp_path / "others" / "red").iterdir()), tmp_path / "others" / "violet")
     shutil.rmtree("others/red")
-    with pytest.raises(InputError, match="its class violet is none of the 3 that folder:"):
+    with pytest.raises(InputError, match="folder:others: its class violet is none of the 3 classes known"):
         evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "elsewhere"))
 
 
@@ -390,7 +390,7 @@ def test_bad_input_ends_the_command_with_one_line(tmp_path: Path) -> None:
 
 def test_a_network_that_takes_other_pictures_is_one_line(functions: Path, colours: Path) -> None:
     config = configure("mynets.flat:vit", "--data", f"folder:{colours}", "--suite", "clean", "--out", functions / "o")
-    with pytest.raises(InputError, match=r"fails on clean pictures .*Wrong image height.*of the size it ta") as caught:
+    with pytest.raises(InputError, match=r"the network fails on .*Wrong image height.*of the size it ta") as caught:
         evaluate(config)
     assert "\n" not in str(caught.value)
 
