@@ -12,7 +12,7 @@ from PIL import Image
 
 from mixset.errors import InputError
 from pixmix.readers.classes import list_folders, list_labelled, number_listing
-from pixmix.readers.labels import ClassMap, number_classes
+from pixmix.readers.labels import REMEDY, ClassMap, number_classes
 
 from .folders import Network, labelled, names_by_number, read_test, read_training, test_folder, train_folder
 from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD, IN_MEMORY, Pictures, TrainingData, Uint8, read_all
@@ -77,8 +77,10 @@ def _named_test(
     data: TrainingData, network: Network | None, class_map: ClassMap | None
 ) -> tuple[tuple[str, ...], Pictures]:
     known = network(data.size) if network is not None else None
-    if class_map is None and (known is None or isinstance(known, int)):
+    if class_map is None and known in (None, len(data.classes)):
         return data.classes, data.test  # in the order in which everybody numbers them
+    if class_map is None and isinstance(known, int):
+        raise InputError(f"{data.name}: has {len(data.classes)} classes, the network {known:,}; {REMEDY}")
     numbers = number_classes(data.classes, known, class_map, where=data.name)
     return names_by_number(numbers), data.test.numbered([numbers.get(name, -1) for name in data.classes])
 

@@ -25,7 +25,7 @@ ClassMap = Mapping[str, str]
 LEFT_OUT = "-"
 PARTS = ("train", "test", "val", "valid", "validation", "images")
 """Folders of these names are parts of a data set; as classes they need a witness."""
-_REMEDY = "give a class map: --classes FILE (class_map=)"
+REMEDY = "give a class map: --classes FILE (class_map=)"
 _MAP_BYTES = 1 << 24
 _said: set[str] = set()
 
@@ -126,12 +126,12 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
     if parts:
         raise InputError(
             f"{where}: {listed(parts)}/ would be a class: it is named as a part of a data set; give the folder that "
-            f"has a folder a class, such as {where}/{parts[0]}, or where it is a class {_REMEDY}"
+            f"has a folder a class, such as {where}/{parts[0]}, or where it is a class {REMEDY}"
         )
     if known is not None and len(names) != known:
         raise InputError(
             f"{where}: has {len(names):,} class folders, the network {known:,} classes without names, so labels "
-            f"cannot be known; {_REMEDY}"
+            f"cannot be known; {REMEDY}"
         )
     values = {int(name) for name in names} if _are_numbers(names) else names
     if len(values) < len(names):
@@ -162,7 +162,7 @@ def _by_name(names: Sequence[str], classes: Sequence[str], where: object) -> dic
     others = f", which has {listed(absent)} besides" if absent else ""
     raise InputError(
         f"{where}: its class {listed(unknown)} is none of the {len(classes):,} classes known{others}; rename the "
-        f"folder, take it away or {_REMEDY}"
+        f"folder, take it away or {REMEDY}"
     )
 
 
@@ -178,7 +178,7 @@ def _by_number(names: Sequence[str], count: int, where: object) -> dict[str, int
         why = f"whether they count the network's {count:,} classes from 0 or from 1 cannot be known"
         if most >= count:
             why = f"the network has {count:,} classes"
-        raise InputError(f"{where}: its class folders are numbers from {least} to {most}; {why}; {_REMEDY}")
+        raise InputError(f"{where}: its class folders are numbers from {least} to {most}; {why}; {REMEDY}")
     first, last = names[0], names[-1]
     tell(
         f"{where}: its class folders are taken for class numbers, counted from {base} (folder {first} is class "

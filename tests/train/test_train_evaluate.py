@@ -432,3 +432,31 @@ def test_a_run_on_a_subset_is_measured_on_it(colours: Path, tmp_path: Path) -> N
         evaluate(configure(out, "--suite", "clean", "--test-subset", "3"))
     elsewhere = evaluate(configure(out, "--suite", "clean", "--test-subset", "3", "--out", tmp_path / "three"))
     assert elsewhere is not None and (elsewhere["test_subset"], elsewhere["clean"]["error"]["n"]) == (3, 3)
+
+
+def test_classes_called_otherwise_are_measured_by_a_class_map(
+    own: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by their own names; never by the order of others."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(colours / "test", "others")
+    Path("others/green").rename("others/azure")  # between blue and red no more
+    words = (own, "--suite", "clean", "--data", "folder:others", "--out", "there")
+    with pytest.raises(InputError, match="its class azure is none of the 3 classes known, which has green besides"):
+        evaluate(configure(*words))
+    Path("map.txt").write_text("azure green\n")
+    with pytest.raises(InputError, match="its folder is for measures of its own test pictures"):
+        evaluate(configure(own, "--suite", "clean", "--classes", "map.txt"))
+    found = evaluate(configure(*words, "--classes", "map.txt"))
+    expected = json.loads((own / "metrics.json").read_text())
+    assert found is not None and found["class_map"] == {"azure": "green"}
+    assert found["clean"]["error"]["value"] == expected["clean"]["error"]["value"]
+    Path("map.txt").write_text("azure -\n")
+    with pytest.raises(InputError, match=r"holds measures of class_map .* choose another --out"):
+        evaluate(configure(*words, "--classes", "map.txt"))
+    for content, line in (("violet 1", "has no class folder violet"), ("azure 3", "the network's classes are 0 to 2")):
+        Path("map.txt").write_text(content)
+        with pytest.raises(InputError, match=line):
+            evaluate(configure(*words[:-1], "elsewhere", "--classes", "map.txt"))
+    with pytest.raises(InputError, match="--logits: needs no --classes"):
+        configure("--logits", "mine.npz", "--suite", "clean", "--classes", "map.txt")

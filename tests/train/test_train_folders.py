@@ -14,6 +14,7 @@ from PIL import Image
 
 from mixset.console import parse
 from mixset.errors import InputError
+from mixset.generate.networks.spec import NetworkSpec
 from pixmix.corruptions import job, made
 from pixmix.corruptions.sources import file_names
 from pixmix.readers import CorruptedSet, labels, open_outliers
@@ -21,7 +22,6 @@ from pixmix.train import pictures
 from pixmix.train.config import TrainConfig
 from pixmix.train.corrupt import CorruptConfig, load_source
 from pixmix.train.data import check_name, load_data, load_test
-from pixmix.train.networks import NetworkSpec
 from pixmix.train.run_folder import RunFolder, read_json, write_json
 
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -155,6 +155,8 @@ def test_named_data_sets_go_by_name_too() -> None:
     digits = tuple("0123456789")
     plain = load_test("digits", size=8, subset=20)[1]
     assert load_test("digits", size=8, subset=20, network=lambda size: 10)[1].labels.tolist() == plain.labels.tolist()
+    with pytest.raises(InputError, match="digits: has 10 classes, the network 100"):
+        load_test("digits", size=8, network=lambda size: 100)
     turned = load_test("digits", size=8, subset=20, network=lambda size: digits[::-1])[1]
     assert turned.labels.tolist() == (9 - plain.labels).tolist()
     with pytest.raises(InputError, match=r"digits: its class .* are numbers from 0 to 9; the network has 2 classes"):
