@@ -129,6 +129,7 @@ RULES = (
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite anomalies"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --data folder:STL10", parsed="STL-10 is not here"),
     Rule(begins="pixmix evaluate runs/flowers --suite c cbar p"),
     Rule(
         begins="pixmix evaluate checkpoint.pth.tar",

@@ -348,7 +348,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("WEIGHTS --network wrn-10-1 --suite clean", "name the test pictures: --data cifar10, folder:PATH"),
         ("WEIGHTS --network wrn-16-1 --suite clean --data digits", "does not fit the network: it lacks"),
         ("WEIGHTS --network wrn-11-1 --suite clean --data digits", "wrn-11-1"),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data digits", "labels run to 9, the network has 3 classes"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --data digits", "digits: has 10 classes, the network 3"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data nothing", "DATASET nothing: unknown"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data folder:nothing", "folder:nothing"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data digits --std 0 1 1", "those of --std above zero"),

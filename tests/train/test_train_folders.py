@@ -117,7 +117,7 @@ def test_class_folders_named_by_number_are_in_the_order_of_numbers(tmp_path: Pat
 
 def test_a_run_whose_classes_have_changed_is_not_resumed(colours: Path, tmp_path: Path) -> None:
     data = load_data(f"folder:{colours}")
-    network = NetworkSpec(factory="a:b", arguments={})
+    network = NetworkSpec(name="resnet18", arguments={"num_classes": 3})
     folder, config = RunFolder(tmp_path / "run"), TrainConfig(dataset=f"folder:{colours}")
     folder.begin(config, network, data, 1)
     folder.begin(config, network, data, 1)
