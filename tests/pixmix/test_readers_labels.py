@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import decode
+from mixset.pictures import decode, list_pictures
 from pixmix.readers import (
     CorruptedSet,
     Transform,
@@ -28,6 +30,7 @@ from pixmix.readers.classes import list_classes, list_images
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
 FIT = Transform(crop=8, resize=8)
+SOME_WNIDS = imagenet_wnids()[:3]
 
 
 @pytest.fixture(autouse=True)
@@ -332,3 +335,32 @@ def test_file_names_may_be_of_any_bytes(tmp_path: Path) -> None:
     os.rename(folder + b"/caf\xe9.png", folder + b"/caf\xe8.png")
     other = open_outliers(tmp_path / "set", 8)
     assert len(fingerprints | {other.fingerprint(), VideoFiles(tmp_path, other.names).fingerprint()}) == 4
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.sets(
+        st.sampled_from([*"012345", "00", "10", "a", "b", "c_d", "train", *imagenet_wnids()[:3]]), min_size=1
+    ),
+    known=st.none() | st.integers(1, 7) | st.just(1000) | st.lists(st.sampled_from([*"0123ab", "c/d"]), unique=True),
+)
+def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(names, known) -> None:
+    folders = labels.class_order(names)
+    try:
+        found = number_classes(folders, known or None, where="SET")
+    except InputError as error:
+        assert str(error).isprintable() and str(error).startswith("SET: ")
+        return
+    assert [*found] == folders and len({*found.values()}) == len(names)
+    count = len(names) if not known else known if isinstance(known, int) else len(known)
+    assert all(0 <= number < count for number in found.values())
+    if isinstance(known, list) and not {*names} & {"00", "10"}:
+        assert all(known[number].replace("/", "_") == name for name, number in found.items() if name in known)
+
+
+def test_images_are_listed_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    for place in ("b/2.png", "b/c/1.png", "b.d/1.png", "b c/1.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
+        image(tmp_path / place) if place.lower().endswith("png") else (tmp_path / place).touch()
+    assert list_images(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
+    listing = list_classes(tmp_path)
+    assert [*listing] == ["a", "b", "b c", "b.d"] and listing["b"] == ("b/2.png", "b/c/1.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -117,7 +118,7 @@ def test_class_folders_named_by_number_are_in_the_order_of_numbers(tmp_path: Pat
 
 def test_a_run_whose_classes_have_changed_is_not_resumed(colours: Path, tmp_path: Path) -> None:
     data = load_data(f"folder:{colours}")
-    network = NetworkSpec(name="resnet18", arguments={"num_classes": 3})
+    network = NetworkSpec(name="wrn-10-1", arguments={"num_classes": 3, "dropout": 0.0})
     folder, config = RunFolder(tmp_path / "run"), TrainConfig(dataset=f"folder:{colours}")
     folder.begin(config, network, data, 1)
     folder.begin(config, network, data, 1)
@@ -209,6 +210,9 @@ def test_names_of_any_bytes_go_all_the_way(tmp_path: Path) -> None:
     image.rename(image.with_name(os.fsdecode(b"\xe9.png")))
     _, test = load_test(f"folder:{tmp_path}", size=96)
     assert len({test.fingerprint(), load_test(f"folder:{tmp_path}", size=96, subset=2)[1].fingerprint()}) == 1
+    ordinary = pictures.Pictures(test.labels[:1], 96, files=[tmp_path / "nowhere.png"])
+    plain = b"96\n" + ordinary.labels.tobytes() + f"{tmp_path / 'nowhere.png'}\0-1\0-1\n".encode()
+    assert ordinary.fingerprint() == hashlib.sha256(plain).hexdigest()  # as ever, so that kept logits are found
     config = parse(CorruptConfig, "pixmix corrupt", [f"folder:{tmp_path}", "out", "--size", "80"])
     assert len(load_source(config).fingerprint()) == 64
     assert len(open_outliers(tmp_path, 8).fingerprint()) == 64
