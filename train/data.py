@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from os.path import isdir
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +196,7 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     """
     folder_names = [name.replace("/", "_") for name in data.classes]
     root = path / "train" if _has_train(path, folder_names) else path
-    if not root.is_dir():
+    if not isdir(root):
         raise InputError(f"--copies {path}: no such folder; it needs a folder a class with altered copies in it")
     listing = list_labelled(root)
     copies = labelled(root, listing, number_listing(listing, data.classes, where=f"--copies {root}"), data.size)
@@ -212,7 +213,7 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
 def _has_train(path: Path, classes: Collection[str]) -> bool:
     """Whether train/ in a folder of copies holds the class folders; CIFAR-100 also has a class of that name."""
     inner = path / "train"
-    return inner.is_dir() and ("train" not in classes or any(name in classes for name in list_folders(inner)))
+    return isdir(inner) and ("train" not in classes or any(name in classes for name in list_folders(inner)))
 
 
 DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os.path import isdir  # False, too, for what may not be looked at or cannot be a name
 from pathlib import Path
 
 from mixset.errors import InputError
@@ -27,7 +28,7 @@ TESTS = ("test", "val", "valid", "validation")
 
 def train_folder(root: Path) -> Path:
     """The folder with the class folders of the training images; InputError where there is none."""
-    if not (root / "train").is_dir():
+    if not isdir(root / "train"):
         raise InputError(f"folder:{root}: has no folder train/; it needs train/ and test/ with a folder a class")
     return root / "train"
 
@@ -43,7 +44,7 @@ def test_folder(root: Path, *, alone: bool = True) -> Path:
     Raises:
         InputError: there is none, or several without a test/.
     """
-    there = [name for name in TESTS if (root / name).is_dir()]
+    there = [name for name in TESTS if isdir(root / name)]
     labelled = [name for name in there if is_labelled(root / name)]
     if labelled:
         if len(labelled) > 1 and labelled[0] != TESTS[0]:
@@ -57,7 +58,7 @@ def test_folder(root: Path, *, alone: bool = True) -> Path:
         raise InputError(f"folder:{root}: has no class folders in {_listed(there)}, so their images have no labels")
     if not alone:
         raise InputError(f"folder:{root}: has no folder test/; it needs train/ and test/ with a folder a class")
-    if not root.is_dir() or (not is_labelled(root)) or list_folders(root) == ["train"]:
+    if not isdir(root) or (not is_labelled(root)) or list_folders(root) == ["train"]:
         raise InputError(f"folder:{root}: has no test/ with a folder a class, and no class folders itself")
     return root
 
@@ -94,7 +95,7 @@ def read_test(
     if isinstance(known, Sequence):
         numbers = number_listing(listing, known, class_map, where=f"folder:{part}")
         return tuple(known), labelled(part, listing, numbers, size)
-    if part != root and (root / "train").is_dir():  # the training classes are the network's, where it has no names
+    if part != root and isdir(root / "train"):  # the training classes are the network's, where it has no names
         trained = class_names(root / "train")
         places = number_listing(listing, trained, where=f"folder:{part}")
         of_trained = number_classes(trained, known, class_map, where=f"folder:{root / 'train'}", witnesses=listing)

@@ -84,7 +84,7 @@ def list_labelled(root: Path) -> Listing:
 
     Raises InputError as `list_classes`, or for damaged annotations.
     """
-    if (root / ANNOTATIONS).is_file() and (root / "images").is_dir():
+    if os.path.isfile(root / ANNOTATIONS) and os.path.isdir(root / "images"):
         return _annotated(root)
     return list_classes(root)
 
@@ -102,7 +102,7 @@ def class_names(root: Path) -> list[str]:
 
 def is_labelled(root: Path) -> bool:
     """Whether there are class folders in `root`, or what else `list_labelled` reads."""
-    return (root / ANNOTATIONS).is_file() or any(
+    return os.path.isfile(root / ANNOTATIONS) or any(
         name != "images" and name.lower() not in _NO_CLASS for name in list_folders(root)
     )
 
@@ -182,7 +182,7 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if not entry.name.startswith(".")]
-    except OSError as error:
+    except (OSError, ValueError) as error:
         remedy = "give the folder of the set" if folder == root else "make it readable or take it out of the set"
         raise InputError(f"{folder}: {reason(error).lower()}; {remedy}") from None
     for entry in entries:
@@ -223,7 +223,7 @@ def _below(folder: Path, suffixes: Collection[str], taken: Mapping[tuple[int, in
 def _identity(folder: Path) -> tuple[int, int]:
     try:
         status = os.stat(folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{folder}: {reason(error).lower()}; give the folder of the set") from None
     return status.st_dev, status.st_ino
 

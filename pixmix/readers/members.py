@@ -66,7 +66,7 @@ def archives(root: Path) -> list[str]:
 
 def check_root(root: Path) -> None:
     """InputError where `root` is no folder."""
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise InputError(f"{root}: no such folder; give the one that holds the set's corruptions")
 
 

@@ -117,19 +117,19 @@ def open_outliers(path: Path, size: int) -> Outliers:
         InputError: there is none, or it cannot be read.
     """
     fit = Transform(crop=size, resize=size)
-    if path.is_dir() and (path / SVHN).exists():
+    if os.path.exists(path / SVHN):
         path = path / SVHN
     array = None
-    if path.suffix == ".npy" and path.is_file():
+    if path.suffix == ".npy" and os.path.isfile(path):
         array = open_pictures(path)
-    elif path.suffix == ".mat" and path.is_file():
+    elif path.suffix == ".mat" and os.path.isfile(path):
         array = _read_svhn(path)
     elif (folder := _cifar_in(path)) is not None:
         array = _read_cifar(folder)
     if array is not None:
         labels = np.full(len(array), -1)
         return (array, labels) if array.shape[1:3] == (size, size) else ArrayPictures(array, fit)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise InputError(f"{path}: no folder of pictures, .npy array or .mat file")
     names = list_images(path)
     if not names:
@@ -176,7 +176,11 @@ def _read_svhn(path: Path) -> np.ndarray:
 def _cifar_in(path: Path) -> Path | None:
     """The folder that torchvision unpacked, `path` itself or in it."""
     return next(
-        (folder for folder in (path, *(path / name for name in CIFAR)) if folder.name in CIFAR and folder.is_dir()),
+        (
+            folder
+            for folder in (path, *(path / name for name in CIFAR))
+            if folder.name in CIFAR and os.path.isdir(folder)
+        ),
         None,
     )
 

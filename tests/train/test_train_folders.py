@@ -18,7 +18,7 @@ from mixset.errors import InputError
 from mixset.generate.networks.spec import NetworkSpec
 from pixmix.corruptions import job, made
 from pixmix.corruptions.sources import file_names
-from pixmix.readers import CorruptedSet, labels, open_outliers
+from pixmix.readers import CorruptedSet, Transform, labels, open_outliers, read_class_folders
 from pixmix.train import pictures
 from pixmix.train.config import TrainConfig
 from pixmix.train.corrupt import CorruptConfig, load_source
@@ -233,3 +233,15 @@ def test_a_flipped_bit_of_the_kept_images_is_found(tmp_path: Path, monkeypatch: 
         again = load_test(f"folder:{tmp_path / 'data'}")[1].array
         assert again is not None and np.array_equal(again, first), place
         assert kept.read_bytes() == written
+
+
+@pytest.mark.parametrize("place", ["none", "a\0b", "x" * 300, "file/in"])
+def test_what_cannot_be_a_folder_is_one_line(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    assert "has no test/ with a folder a class" in refused(tmp_path / place)
+    with pytest.raises(InputError, match="has no folder train/"):
+        check_name(f"folder:{tmp_path / place}")
+    for read in (lambda path: read_class_folders(path, Transform(crop=8)), lambda path: open_outliers(path, 8)):
+        with pytest.raises(InputError) as caught:
+            read(tmp_path / place)
+        assert str(caught.value).isprintable()
