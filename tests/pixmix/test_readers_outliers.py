@@ -156,7 +156,7 @@ def test_a_damaged_file_of_svhn_is_one_line(tmp_path, compressed):
     np.testing.assert_array_equal(whole, np.moveaxis(layouts.bytes_of(32, 32, 3, 2), 3, 0))
     stop = written.index(b"y", 128) if not compressed else 128 + 8 + int.from_bytes(written[132:136], "little")
     for place in (*range(124, 200), *range(200, stop, 397)):
-        for bit in range(8):
+        for bit in (0, 3, 7):
             damaged = bytearray(written)
             damaged[place] ^= 1 << bit
             (tmp_path / "test.mat").write_bytes(damaged)
