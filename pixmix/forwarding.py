@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from mixset.console import Progress
 from mixset.errors import InputError
 
+from .loaders import LoaderImages, as_batch
 from .pictures import stack
 from .ranks import gather, rank_and_count
 
@@ -29,17 +30,21 @@ class PictureSet:
     """A labelled picture set in one of the forms `pixmix.evaluate` takes, read batch by batch in its own order.
 
     Args:
-        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence; or a sequence or map-style
-            Dataset of (picture, label). A picture is what `pixmix.pictures.as_array` takes. What is no array is read
-            by `workers` processes and need not fit into memory.
+        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence; a sequence or map-style
+            Dataset of (picture, label); or a DataLoader, see `loaders.LoaderImages`. A picture is what
+            `loaders.as_batch` takes. What is no array is read by `workers` processes, or as many as the loader has,
+            and need not fit into memory.
 
     Raises:
-        InputError: no pictures, or of more than one size.
+        InputError: no pictures, no known number of them, or of more than one size.
     """
 
     def __init__(self, data: Any, *, workers: int = 0) -> None:
         self.workers = workers
         self.array: np.ndarray | None = None
+        if isinstance(data, DataLoader):
+            self.workers = workers or data.num_workers
+            data = LoaderImages(data)
         if isinstance(data, tuple) and len(data) == 2:
             pictures, labels = data
             labels = np.asarray(labels)
@@ -49,10 +54,15 @@ class PictureSet:
                     f"got {labels.dtype} {labels.shape}"
                 )
             self.labels = labels.astype(np.int64)
-            if isinstance(pictures, np.ndarray):
+            if isinstance(pictures, np.ndarray) and pictures.dtype.kind != "f":
                 self.array = pictures
             data = _Pairs(pictures, self.labels)
         self.items = data
+        if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+            raise InputError(
+                f"data: a {type(data).__name__} has no length and no indices; give (pictures, labels), a Dataset or a "
+                "DataLoader of one"
+            )
         if len(data) == 0:
             raise InputError("data: there is no picture in the set")
         first = _stack([data[0]])[0]
@@ -152,7 +162,7 @@ def _stack(items: list[Any]) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(
             "data: items must be (picture, label), the label a whole number; two arrays come as a tuple"
         ) from None
-    return stack(pictures), labels
+    return as_batch(pictures), labels
 
 
 @contextmanager
@@ -177,8 +187,10 @@ def home_device(network: nn.Module) -> torch.device:
 
 
 def to_device(pictures: np.ndarray, device: torch.device) -> Tensor:
-    """(n, H, W, 3) uint8 to (n, 3, H, W) float32 in [0, 1], channels last (a third faster under attack on a CPU)."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float().div(255)
+    """(n, H, W, 3) uint8, or float32 in [0, 1], to (n, 3, H, W) float32 in [0, 1], channels last (a third faster under
+    attack on a CPU)."""
+    given = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
+    return given if given.is_floating_point() else given.float().div(255)
 
 
 def run_batches(

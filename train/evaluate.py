@@ -102,6 +102,8 @@ class EvaluateConfig:
     logits: Path | None = None
     """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
     (M, classes) for each set."""
+    logits_are: Literal["logits", "probabilities"] = "logits"
+    """What that file holds: of probabilities, the softmax of logits, the logarithm is taken."""
     out: Path | None = None
     """The folder for metrics.json and logits/; by default the run's own, or evaluations/MODEL."""
     seed: int = 0
@@ -134,6 +136,8 @@ class EvaluateConfig:
             for name in ("data", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) not in (None, False):
                     raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
+        elif self.logits_are != "logits":
+            raise InputError(f"--logits-are {self.logits_are}: says what the file of --logits holds; name one")
 
     @property
     def sets(self) -> dict[str, Path]:
@@ -188,7 +192,9 @@ def _of_logits(config: EvaluateConfig, before: dict[str, Any]) -> dict[str, Any]
     from pixmix.evaluators import evaluate_logits
 
     assert config.logits is not None
-    found = evaluate_logits(config.logits, config.suite, seed=config.seed)
+    found = evaluate_logits(
+        config.logits, config.suite, seed=config.seed, probabilities=config.logits_are == "probabilities"
+    )
     with open(config.logits, "rb") as file:
         about = {"model": str(config.logits), "network": hashlib.file_digest(file, "sha256").hexdigest()}
     _check_same(config, before, about)

@@ -15,14 +15,14 @@ from mixset.errors import InputError
 from ..attacks import PGDSettings
 from ..forwarding import PictureSet, evaluating, home_device
 from .consistency import consistency
-from .corrupted import corrupted, renditions
+from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
 from .saved import evaluate_logits
-from .sets import KNOWN, open_sets
-from .standard import adversaries, anomalies, calibration, clean
+from .sets import KNOWN, check_set, open_sets
+from .standard import FEWEST, adversaries, anomalies, calibration, clean, without_points
 from .store import LogitsStore, network_fingerprint
 
-__all__ = ["EVALUATORS", "Evaluator", "evaluate", "evaluate_logits"]
+__all__ = ["EVALUATORS", "Evaluator", "check", "evaluate", "evaluate_logits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a classifier: `{suite: {measure: {"value": ..., "n": ...}}}`, ready for `metrics.json`.
 
+    A measure that is not defined for so few pictures has no value, and says why under `undefined`.
+
     The network is evaluated in float32 and eval mode and left as it was found; no global generator is touched.
     Batch size changes results by rounding only. Where `torch.distributed` is in use all processes call this together;
     each forwards its share of every set, and all return the same.
@@ -76,7 +78,9 @@ def evaluate(
             `pixmix.Normalized` one.
         suite: names out of `EVALUATORS`.
         data: (pictures (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (picture, label) with pictures as
-            PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays; the suites c, cbar, p and r need none.
+            PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
+            batches (pictures, labels) of such, each of whose pictures is measured once, whether it shuffles or not.
+            The suites c, cbar, p and r need none.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
             "r", and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
         resize: enlarge and crop pictures of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
@@ -90,28 +94,20 @@ def evaluate(
         progress: whether to show pictures per second and time left on stderr.
 
     Raises:
-        InputError: an unknown suite, bad data, a missing or damaged set, logits that are not finite.
+        InputError: an unknown suite, bad data, a missing or damaged set (see `check`), logits that are not finite.
     """
-    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
-    sets = dict(sets or {})
-    for name in names:
-        if name not in EVALUATORS:
-            raise InputError(f"unknown suite {name!r}; the suites are {', '.join(EVALUATORS)}")
-        if EVALUATORS[name].of_data and data is None:
-            raise InputError(f"suite {name}: needs labelled test pictures")
-        if EVALUATORS[name].of_set and name not in sets:
-            raise InputError(
-                f"suite {name}: needs the folder of its set"
-                + ("" if name == "r" else "; `pixmix corrupt` makes one of any pictures")
-            )
-    if unknown := [name for name in sets if name not in KNOWN]:
-        raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
+    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
+    _check_names(names, sets or {}, data is not None)
     pictures = None if data is None else PictureSet(data, workers=workers)
-    size = None if pictures is None else pictures.size
-    wanted = {name: at for name, at in sets.items() if ("anomalies" if name == "ood" else name) in names}
-    opened = open_sets(wanted, size, resize=resize, partial=partial)
+    opened = check(
+        names,
+        None if pictures is None else (len(pictures), *pictures.size),
+        sets=sets,
+        resize=resize,
+        partial=partial,
+    )
     folder = None if logits_folder is None else Path(logits_folder)
     evaluation = Evaluation(
         network=network,
@@ -126,4 +122,64 @@ def evaluate(
         quiet=not progress,
     )
     with evaluating(network, evaluation.device), torch.no_grad():
-        return {name: dict(EVALUATORS[name].measures(evaluation)) for name in names}
+        return {name: without_points(dict(EVALUATORS[name].measures(evaluation))) for name in names}
+
+
+def check(
+    suite: str | Sequence[str],
+    pictures: tuple[int, int, int] | None = None,
+    *,
+    sets: Mapping[str, Any] | None = None,
+    size: tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """See that an evaluation has all it will need, before a network is trained or run for it.
+
+    Args:
+        suite: names out of `EVALUATORS`.
+        pictures: (N, H, W) of the labelled test pictures; None where there will be none.
+        sets, resize, partial: as in `evaluate`.
+        size: (H, W) that the network takes, where there are no test pictures and it is known.
+        classes: names of the network's class folders by class number, where they are known.
+
+    Returns:
+        The sets opened, those that the suites ask for: what `evaluate` takes as `sets`.
+
+    Raises:
+        InputError: an unknown suite, too few pictures, a set that is missing, damaged, of another size or of classes
+            that the network has not.
+    """
+    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
+    given = dict(sets or {})
+    _check_names(names, given, pictures is not None)
+    if "anomalies" in names and pictures is not None and pictures[0] < FEWEST:
+        raise InputError(
+            f"anomalies: one outlier to five pictures is used, so {FEWEST} are needed; there are {pictures[0]}; "
+            "give more, or leave out the suite"
+        )
+    if "r" in names and classes is not None and len(classes) not in R_CLASSES:
+        raise InputError(
+            f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {len(classes)}"
+        )
+    wanted = {name: at for name, at in given.items() if ("anomalies" if name == "ood" else name) in names}
+    opened = open_sets(
+        wanted, size if pictures is None else pictures[1:], classes=classes, resize=resize, partial=partial
+    )
+    for name, reader in opened.items():
+        check_set(name, reader, None if classes is None else len(classes))
+    return opened
+
+
+def _check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> None:
+    for name in names:
+        if name not in EVALUATORS:
+            raise InputError(f"unknown suite {name!r}; the suites are {', '.join(EVALUATORS)}")
+        if EVALUATORS[name].of_data and not data:
+            raise InputError(f"suite {name}: needs labelled test pictures")
+        if EVALUATORS[name].of_set and name not in sets:
+            made = "" if name == "r" else "; `pixmix corrupt` makes one of any pictures"
+            raise InputError(f"suite {name}: needs the folder of its set{made}")
+    if unknown := [name for name in sets if name not in KNOWN]:
+        raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")

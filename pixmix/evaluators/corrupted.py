@@ -15,12 +15,14 @@ from ..measures import Answers
 from ..readers import CorruptedSet, RenditionSet, number_classes
 from .evaluation import Evaluation, Metrics
 from .sets import about_set, done_to, picture_size
-from .standard import calibration_of, error_of
+from .standard import calibration_of, error_of, undefined
 
 Answered = Mapping[str, Mapping[int, Answers]]
 """Corruption → severity → answers."""
 
 IMAGENET_CLASSES = 1000
+R_CLASSES = (IMAGENET_CLASSES, 200)
+"""How many a network may have that is measured on ImageNet-R."""
 
 
 def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
@@ -119,7 +121,12 @@ def _relative_to_alexnet(
 def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:
     """Every calibration error in both poolings, the mean over the corruptions and each one's; RMS with an interval."""
     for pooling in ("corruption", "severity"):
+        parts = [given for each in answered.values() for given in _pooled(each, pooling)]
+        fewest = min(len(given.right) for given in parts)
         for name, measure in measures.CALIBRATION.items():
+            if (why := undefined(name, fewest)) is not None:
+                yield f"{name}_by_{pooling}", {"undefined": why, **about}
+                continue
             each = measures.pooled_calibration(answered, measure, pooling=pooling)
             value = {"value": float(np.mean(list(each.values()))), "by_corruption": each, **about}
             if name.startswith("rms"):
@@ -130,17 +137,22 @@ def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metric
 def _rms_interval(answered: Answered, pooling: str, last_bin: bool, pictures: int, seed: int) -> list[float]:
     statistics = []
     for each in answered.values():
-        parts = [Answers(*map(np.concatenate, zip(*each.values(), strict=True)))]
-        parts = parts if pooling == "corruption" else list(each.values())
+        parts = _pooled(each, pooling)
         of_parts = [measures.rms_of(given, last_bin=last_bin, pictures=pictures) for given in parts]
         statistics.append(measures.average(of_parts))
     return measures.bootstrap(measures.average(statistics), pictures, seed=seed, within=(0.0, 1.0)).tolist()
 
 
+def _pooled(each: Mapping[int, Answers], pooling: str) -> list[Answers]:
+    """The answers to a corruption's severities that are binned together."""
+    together = [Answers(*map(np.concatenate, zip(*each.values(), strict=True)))]
+    return together if pooling == "corruption" else list(each.values())
+
+
 def renditions(evaluation: Evaluation) -> Metrics:
     """Error and calibration on ImageNet-R, among its 200 classes."""
     reader: RenditionSet = evaluation.sets["r"]
-    if (classes := evaluation.classes(picture_size(reader.pictures))) not in (IMAGENET_CLASSES, len(reader.classes)):
+    if (classes := evaluation.classes(picture_size(reader.pictures))) not in R_CLASSES:
         raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {classes}")
     logits, labels = evaluation.labelled("r", reader.pictures, "renditions")
     chosen = measures.imagenet_r_logits(logits)

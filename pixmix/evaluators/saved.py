@@ -3,52 +3,62 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mixset.arrays import read_archive
 from mixset.errors import InputError
 
 from ..outliers import SYNTHETIC
 from ..readers.outliers import BENCHMARK
 from .evaluation import Metrics
-from .standard import calibration_of, detections, error_of, reliability_of
+from .standard import calibration_of, detections, error_of, reliability_of, without_points
 
 SUITES = ("clean", "calibration", "anomalies")
 """The suites that logits of the test pictures suffice for."""
+_CLOSE = {2: 2e-2, 4: 1e-3, 8: 1e-3}
+"""Bytes of a number → how far the sum of a row of probabilities may be from 1."""
 
 
-def evaluate_logits(path: str | os.PathLike[str], suite: str | Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+def evaluate_logits(
+    path: str | os.PathLike[str], suite: str | Sequence[str], *, seed: int = 0, probabilities: bool = False
+) -> dict[str, Any]:
     """`{suite: {measure: {"value": ..., "n": ...}}}` of an .npz file of logits.
 
+    Log-probabilities are logits. Of probabilities the logarithm is taken; neither have an energy.
+
     Args:
-        path: holds `logits` (N, classes) and `labels` (N,); for "anomalies" also `ood_NAME` (M, classes) for each
-            out-of-distribution set, of which all pictures count.
+        path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" also `ood_NAME`
+            (M, classes) for each out-of-distribution set, of which all pictures count.
         suite: names out of `SUITES`.
         seed: of the intervals.
+        probabilities: the file holds the softmax of logits, each row at least 0 and with the sum 1.
 
     Raises:
-        InputError: no such file or arrays, or a suite that needs the network.
+        InputError: no such file or arrays, probabilities in place of logits or the other way round, or a suite that
+            needs the network.
     """
     names = [suite] if isinstance(suite, str) else list(suite)
     for name in names:
         if name not in SUITES:
             raise InputError(f"suite {name}: needs the network; of saved logits there are {', '.join(SUITES)}")
-    arrays = _read(path)
+    arrays = read_archive(Path(path), str(path), "give an .npz file with logits and labels")
     try:
-        return _measured(names, arrays, seed)
+        for part in ("logits", "labels"):
+            if part not in arrays:
+                raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
+        _check_labels(arrays["labels"], arrays["logits"])
+        given = {name: _logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
+        return {name: without_points(each) for name, each in _measured(names, given, arrays["labels"], seed).items()}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _measured(names: Sequence[str], arrays: dict[str, np.ndarray], seed: int) -> dict[str, Any]:
-    for part in ("logits", "labels"):
-        if part not in arrays:
-            raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
-    logits, labels = arrays["logits"], arrays["labels"]
+def _measured(names: Sequence[str], given: dict[str, np.ndarray], labels: np.ndarray, seed: int) -> dict[str, Any]:
+    logits = given["logits"]
     found: dict[str, Any] = {}
     for name in names:
         if name == "clean":
@@ -56,32 +66,58 @@ def _measured(names: Sequence[str], arrays: dict[str, np.ndarray], seed: int) ->
         elif name == "calibration":
             found[name] = {**calibration_of(logits, labels, seed), "reliability": reliability_of(logits, labels)}
         else:
-            found[name] = dict(_anomalies(arrays, seed))
+            found[name] = dict(_anomalies(given, seed))
     return found
 
 
-def _anomalies(arrays: dict[str, np.ndarray], seed: int) -> Metrics:
-    outliers = {name.removeprefix("ood_"): array for name, array in arrays.items() if name.startswith("ood_")}
+def _anomalies(given: dict[str, np.ndarray], seed: int) -> Metrics:
+    outliers = {name.removeprefix("ood_"): array for name, array in given.items() if name != "logits"}
     if not outliers:
         raise InputError("anomalies need arrays ood_NAME (M, classes), one for each out-of-distribution set")
-    classes = arrays["logits"].shape[1:]
+    classes = given["logits"].shape[1:]
     if other := [name for name, array in outliers.items() if array.shape[1:] != classes]:
         raise InputError(f"ood_{other[0]} holds {outliers[other[0]].shape}, needed are (M, classes) like the logits")
     absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in outliers]
-    return detections(arrays["logits"], outliers, {"sets": list(outliers), "absent": absent}, seed)
+    return detections(given["logits"], outliers, {"sets": list(outliers), "absent": absent}, seed)
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            raise InputError(f"{path}: is one array; an .npz file with logits and labels is needed")
-        with opened as file:
-            return {name: file[name] for name in file.files}
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, SyntaxError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cut short or no .npz file ({reason})") from None
+def _is_logits(name: str) -> bool:
+    return name == "logits" or name.startswith("ood_")
+
+
+def _logits(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
+    """The logits that an array holds, or that its probabilities are the softmax of."""
+    if array.ndim != 2 or array.dtype.kind != "f" or not array.shape[1]:
+        raise InputError(f"{name} holds {array.dtype} {array.shape}, needed are floats (N, classes)")
+    if not len(array):
+        raise InputError(f"{name} holds {array.shape}: no picture")
+    if array.shape[1] == 1:
+        raise InputError(f"{name} holds {array.shape}: one class; of two classes give a column each")
+    said = _are_probabilities(array)
+    if probabilities and not said:
+        raise InputError(f"{name} holds no probabilities: each row must be at least 0 and have the sum 1")
+    if said and not probabilities:
+        raise InputError(
+            f"{name} holds probabilities (each row is at least 0 and has the sum 1), needed are logits; "
+            "say so with --logits-are probabilities (probabilities=True)"
+        )
+    # A probability may be 0 by rounding; in float64 the least number changes none of the others.
+    return np.log(np.maximum(array.astype(np.float64), np.finfo(np.float64).tiny)) if probabilities else array
+
+
+def _are_probabilities(array: np.ndarray) -> bool:
+    values = array.astype(np.float64)
+    return bool(values.min() >= 0) and bool((np.abs(values.sum(axis=1) - 1) < _CLOSE[min(array.itemsize, 8)]).all())
+
+
+def _check_labels(labels: np.ndarray, logits: np.ndarray) -> None:
+    """InputError with the remedy for what people keep in place of (N,) class numbers, or beside (classes, N) logits."""
+    form = f"labels holds {labels.dtype} {labels.shape}, needed are (N,) whole numbers"
+    if labels.ndim == 2 and labels.shape == logits.shape:
+        raise InputError(f"{form}: of one-hot rows give labels.argmax(1)")
+    if labels.ndim == 2 and 1 in labels.shape:
+        raise InputError(f"{form}: give labels.ravel()")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{form}" + (": give labels.astype(int)" if labels.dtype.kind == "f" else ""))
+    if logits.ndim == 2 and len(logits) != len(labels) == logits.shape[1]:
+        raise InputError(f"logits holds {logits.shape} beside {len(labels):,} labels: give logits.T, (N, classes)")

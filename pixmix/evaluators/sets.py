@@ -76,6 +76,22 @@ def _of_size(
     return opened
 
 
+def check_set(name: str, reader: Opened, classes: int | None) -> None:
+    """InputError where a set cannot be measured: sequences of one frame, or labels beyond the network's classes."""
+    if isinstance(reader, PerturbedSet):
+        for perturbation in (*reader.perturbations, *reader.extra):
+            if (frames := reader.sequences(perturbation).shape[-4]) < 2:
+                raise InputError(f"suite {name}: {perturbation} has {frames} frame; two are needed to compare")
+    if isinstance(reader, CorruptedSet) and classes is not None:
+        first = reader.corruptions[0]
+        pictures = reader.pictures(first, reader.severities(first)[0])
+        highest = int((pictures[1] if isinstance(pictures, tuple) else pictures.labels).max())
+        if highest >= classes:
+            raise InputError(
+                f"suite {name}: labels of {reader.root} run to {highest}, the network has {classes} classes"
+            )
+
+
 def _outlier_sets(given: Any, size: int, partial: bool) -> OutlierSets:
     opened = OutlierSets(given, size, partial=partial)
     taken = sorted({*opened.extra} & {*SYNTHETIC, "mean", "set"})

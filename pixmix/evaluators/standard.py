@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from mixset.errors import InputError
-
 from .. import measures
 from ..attacks import BALLS
 from ..outliers import SYNTHETIC
 from ..readers import OutlierSets, take
 from ..readers.outliers import BENCHMARK
 from .evaluation import Evaluation, Metrics
+
+BIN = 100
+"""Pictures of a bin of the calibration errors but ECE."""
+FEWEST = 5
+"""Test pictures of the suite anomalies, which takes one outlier to five."""
 
 
 def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -23,11 +26,33 @@ def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {"value": value, "n": n, "interval": list(measures.error_interval(value, n))}
 
 
+def undefined(name: str, pictures: int) -> str | None:
+    """Why a calibration error is not defined for so few pictures; None where it is."""
+    if name.endswith("_reference") and pictures < 2 * BIN:
+        return f"it leaves out the last bin, and {pictures} pictures are one bin: {2 * BIN} are needed"
+    return None
+
+
+def without_points(found: dict[str, Any]) -> dict[str, Any]:
+    """Measures without the intervals that were resampled from a single picture, which are points."""
+    return {
+        name: without_points(entry) if isinstance(entry, dict) else entry
+        for name, entry in found.items()
+        if not (name == "interval" and found.get("n") == 1 and entry[0] == entry[1])
+    }
+
+
 def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
-    """Every calibration error of a picture set; the RMS ones with their intervals."""
+    """Every calibration error of a picture set; the RMS ones with their intervals.
+
+    One that is not defined for so few pictures has no `value`, and says why under `undefined`.
+    """
     given = measures.answers(logits, labels)
     found: dict[str, dict[str, Any]] = {}
     for name, measure in measures.CALIBRATION.items():
+        if (why := undefined(name, len(labels))) is not None:
+            found[name] = {"undefined": why, "n": len(labels)}
+            continue
         found[name] = {"value": measure(given), "n": len(labels)}
         if name.startswith("rms"):
             statistic = measures.rms_of(given, last_bin=name == "rms_all_bins")
@@ -69,8 +94,6 @@ def anomalies(evaluation: Evaluation) -> Metrics:
     "max_logit" and "energy" are those of other scores. The mean is over the paper's six sets, as far as they are given.
     """
     logits, _ = evaluation.clean()
-    if len(logits) < 5:
-        raise InputError(f"anomalies: one outlier to five pictures is used, so 5 are needed; there are {len(logits)}")
     given = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
     about: dict[str, Any] = {"sets": list(given)}
     if "ood" in evaluation.sets:
@@ -96,6 +119,10 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for score, function in measures.SCORES.items():
+        if score == "energy" and _are_log_probabilities(logits):
+            for name in (*outliers, "mean"):
+                found[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
+            continue
         known, sets = function(logits), {name: function(given) for name, given in outliers.items()}
         main = {name: sets[name] for name in about["sets"]}
         values = measures.detection(known, main)
@@ -111,3 +138,7 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
                 each |= {"interval": intervals[name][measure]} if name in intervals else {}
             found.setdefault(name, {}).update(entry if score == "msp" else {score: entry})
     yield from found.items()
+
+
+def _are_log_probabilities(logits: np.ndarray) -> bool:
+    return bool((np.abs(measures.energy(logits)) < 1e-3).all())

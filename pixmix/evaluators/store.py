@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from mixset.partials import write_atomically
+from mixset.arrays import read_archive
+from mixset.errors import InputError
+from mixset.seals import write_sealed
 
 from ..ranks import first, rank_and_count
 
@@ -20,7 +22,8 @@ from ..ranks import first, rank_and_count
 class LogitsStore:
     """Logits by name, with a folder in `NAME.npz` files that the next evaluation finds.
 
-    A file is used again only where its key is the same: the SHA-256 of network, data and protocol. Where the data have
+    A file is used again only where its key is the same, the SHA-256 of network, data and protocol, and its bytes are
+    those that were written. Where the data have
     no fingerprint (see `PictureSet.fingerprint`) files are written but not used again. Of several processes the first
     reads and writes.
     """
@@ -66,12 +69,19 @@ class LogitsStore:
         return key, self._read(name, key)
 
     def _read(self, name: str, key: str) -> dict[str, np.ndarray] | None:
+        """What is kept under the key; what is damaged is said, and made again."""
         assert self.folder is not None
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            return None
         try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
-                return {part: file[part] for part in ("logits", "labels")} if str(file["key"]) == key else None
-        except (OSError, ValueError, TypeError, SyntaxError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent, cut short or something else: computed again
+            kept = read_archive(path, str(path), "computed again")
+            return {part: kept[part] for part in ("logits", "labels")} if str(kept["key"]) == key else None
+        except InputError as error:
+            print(error, file=sys.stderr)
+        except KeyError:  # something else of this name
+            pass
+        return None
 
     def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:
         if self.folder is None:
@@ -79,7 +89,7 @@ class LogitsStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
         np.savez(content, key=np.array(key or ""), logits=arrays["logits"], labels=arrays["labels"])
-        write_atomically(self.folder / f"{name}.npz", content.getvalue())
+        write_sealed(self.folder / f"{name}.npz", content.getbuffer())
 
 
 def network_fingerprint(network: nn.Module) -> str:

@@ -239,7 +239,7 @@ PICTURES, LABELS = make_data()
         (make_network(), "clean", [], "no picture"),
         (make_network(), "clean", (PICTURES, LABELS[:5]), "230 pictures need as many"),
         (make_network(), "clean", (PICTURES, LABELS / 2), "whole numbers"),
-        (make_network(), "clean", (PICTURES / 255, LABELS), "got a float64 array"),
+        (make_network(), "clean", (PICTURES * 1.0, LABELS), r"must lie in \[0, 1\], these run from 0 to 2.*; divide"),
         (make_network(), "clean", (PICTURES[..., :2], LABELS), "1 or 3 channels is needed, got shape"),
         (make_network(), "clean", [(PICTURES[0], 0), (PICTURES[0, :4], 0)], "one size is needed"),
         (make_network(), "clean", [PICTURES, LABELS], "two arrays come as a tuple"),

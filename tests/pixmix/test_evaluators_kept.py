@@ -114,6 +114,24 @@ def test_a_killed_evaluation_goes_on_after_the_last_set(tmp_path: Path, sets: di
     assert again == whole
 
 
+def test_damaged_logits_are_said_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = samples.network()
+    first = pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path)
+    path, whole = tmp_path / "clean.npz", (tmp_path / "clean.npz").read_bytes()
+    for place in (0, 40, 200, len(whole) // 2, len(whole) - 90, len(whole) - 20, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :])
+        net.body.seen = 0
+        assert pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path) == first
+        assert net.body.seen == 57
+        assert f"{path} is damaged (" in capsys.readouterr().err
+        assert path.read_bytes() == whole
+    with np.load(path) as arrays:  # a file of 0.1.0 has no seal
+        np.savez(path, **arrays)
+    net.body.seen = 0
+    assert pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path) == first
+    assert net.body.seen == 0 and not capsys.readouterr().err
+
+
 def test_logits_of_whole_benchmarks_do_not_stay_in_memory(
     tmp_path: Path, sets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 
 import pixmix
 from mixset.errors import InputError
+from pixmix.evaluators import check
 from pixmix.readers import PictureFiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -157,8 +158,54 @@ def test_few_pictures_are_measured(tmp_path: Path, count: int) -> None:
                 low, high = entry["interval"]
                 assert math.isfinite(low) and math.isfinite(high) and low <= high
                 assert entry["n"] == count
-    assert found["c"]["rms_reference_by_severity"]["value"] == 0
+    for suite, name in (
+        ("c", "rms_reference_by_severity"),
+        ("c", "max_reference_by_corruption"),
+        ("calibration", "mad_reference"),
+    ):
+        entry = found[suite][name]
+        assert "value" not in entry and "interval" not in entry and "200 are needed" in entry["undefined"]
+        assert "value" in found[suite][name.replace("reference", "all_bins")]
+    # An interval that is resampled from one picture is a point; Wilson's is none.
+    assert ("interval" in found["c"]["mce"]) == ("interval" in found["p"]["tilt"]) == (count > 1)
+    assert "interval" in found["clean"]["error"]
     assert "5 are needed; there are" in line_of(samples.network(), "anomalies", data)
+
+
+def test_all_that_an_evaluation_needs_is_checked_before_it(tmp_path: Path) -> None:
+    sets = {"c": layouts.cifar_c(tmp_path / "c", count=3), "p": layouts.cifar_p(tmp_path / "p", count=3)}
+    (tmp_path / "ood").mkdir()
+    ood = samples.outlier_sets(tmp_path / "ood")
+    opened = check(["clean", "anomalies", "c", "p"], (57, 32, 32), sets={**sets, "ood": ood})
+    assert set(opened) == {"c", "p", "ood"}
+    found = pixmix.evaluate(samples.network(), ["clean", "c"], DATA, sets={"c": opened["c"]})
+    assert found["c"]["mce"]["n"] == 3
+    assert check("clean", (1, 32, 32), sets=sets) == {}
+    for suite, pictures, options, line in (
+        ("anomalies", (4, 32, 32), {}, "5 are needed; there are 4; give more, or leave out the suite"),
+        ("clean", None, {}, "needs labelled test pictures"),
+        ("c", None, {}, "needs the folder of its set"),
+        ("c", (9, 32, 32), {"sets": {"c": "NOWHERE"}}, "NOWHERE: no such folder"),
+        ("c", (9, 64, 64), {"sets": sets}, "has pictures of 32x32 px, the test pictures have 64x64"),
+        ("p", None, {"sets": sets, "size": (48, 48)}, "the test pictures have 48x48"),
+        ("c", None, {"sets": sets, "classes": ["a", "b", "c"]}, "run to 4, for 3 classes"),
+        ("r", None, {"sets": {"r": ood}, "classes": ["a", "b"]}, "1,000 classes"),
+        ("anomalies", (9, 32, 40), {"sets": {"ood": ood}}, "square test pictures are needed"),
+        ("speed", None, {}, "unknown suite 'speed'"),
+    ):
+        with pytest.raises(InputError, match=line) as caught:
+            check(suite, pictures, **options)
+        assert "\n" not in str(caught.value)
+
+
+def test_sequences_of_one_frame_are_refused_before_the_network_runs(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    layouts.cifar_p(root, count=40)
+    for path in root.rglob("*.npy"):
+        np.save(path, np.load(path)[:, :1])
+    net = samples.network()
+    assert line_of(net, "p", sets={"p": root}) == "suite p: gaussian_noise has 1 frame; two are needed to compare"
+    assert net.body.seen == 0
 
 
 def test_an_array_of_pictures_with_one_broken_file_is_named(tmp_path: Path) -> None:

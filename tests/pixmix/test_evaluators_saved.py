@@ -44,20 +44,72 @@ def test_all_outliers_that_are_there_count(tmp_path: Path) -> None:
     assert found["mean"]["auroc"]["absent"] == ["gaussian", "rademacher", "blobs", "svhn", "places69"]
 
 
+PROBABILITIES = measures.softmax(LOGITS)
+ONE_HOT = np.eye(10)[LABELS]
+
+
+def test_log_probabilities_are_logits_without_an_energy(tmp_path: Path) -> None:
+    right = evaluate_logits(save(tmp_path), ["clean", "calibration", "anomalies"])
+    logs = {name: np.log(measures.softmax(array)) for name, array in {"logits": LOGITS, **OTHERS}.items()}
+    found = evaluate_logits(save(tmp_path, **logs), ["clean", "calibration", "anomalies"])
+    for suite, name in (("clean", "error"), ("calibration", "rms_all_bins")):
+        assert found[suite][name]["value"] == pytest.approx(right[suite][name]["value"])
+    mean = found["anomalies"]["mean"]
+    assert mean["auroc"]["value"] == pytest.approx(right["anomalies"]["mean"]["auroc"]["value"])
+    assert mean["energy"] == {"undefined": "log-probabilities all have the energy 0", "n": 140}
+    assert "value" in right["anomalies"]["mean"]["energy"]["auroc"]
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_probabilities_are_refused_or_taken_as_such(tmp_path: Path, kind: type) -> None:
+    right = evaluate_logits(save(tmp_path), ["clean", "calibration"])
+    path = save(tmp_path, logits=PROBABILITIES.astype(kind))
+    with pytest.raises(InputError, match=r"logits holds probabilities .* --logits-are probabilities \(probab"):
+        evaluate_logits(path, "calibration")
+    found = evaluate_logits(save(tmp_path, logits=PROBABILITIES.astype(kind), ood_mine=PROBABILITIES,
+                                 ood_textures=PROBABILITIES), ["clean", "calibration"], probabilities=True)  # fmt: skip
+    near = 2e-2 if kind == np.float16 else 1e-5
+    assert found["calibration"]["rms_all_bins"]["value"] == pytest.approx(
+        right["calibration"]["rms_all_bins"]["value"], abs=near
+    )
+    with pytest.raises(InputError, match="logits holds no probabilities: each row"):
+        evaluate_logits(save(tmp_path), "clean", probabilities=True)
+    with pytest.raises(InputError, match="ood_mine holds probabilities"):
+        evaluate_logits(save(tmp_path, ood_mine=PROBABILITIES), "anomalies")
+
+
+def test_probabilities_of_0_are_taken(tmp_path: Path) -> None:
+    sure = np.where(ONE_HOT > 0, 1.0, 0.0)
+    found = evaluate_logits(save(tmp_path, logits=sure, **dict.fromkeys(OTHERS, sure)), "clean", probabilities=True)
+    assert found["clean"]["error"]["value"] == 0
+
+
 @pytest.mark.parametrize(
     ("arrays", "suite", "line"),
     [
         ({}, "c", "suite c: needs the network; of saved logits there are clean, calibration, anomalies"),
         ({"labels": LABELS[:3]}, "clean", "labels must be 140 whole numbers"),
-        ({"labels": LABELS / 2}, "clean", "whole numbers"),
+        (
+            {"labels": LABELS / 2},
+            "clean",
+            r"labels holds float64 \(140,\), needed .*: give labels.astype",
+        ),
+        ({"labels": ONE_HOT.astype(int)}, "clean", r"of one-hot rows give labels.argmax\(1\)"),
+        ({"labels": LABELS[:, None]}, "clean", r"give labels.ravel\(\)"),
+        ({"labels": LABELS.astype(str)}, "clean", r"labels holds <U.* \(140,\), needed are \(N,\) whole numbers"),
+        ({"labels": LABELS - 1}, "clean", "labels run from -1 to 8"),
+        ({"logits": LOGITS.T}, "clean", r"logits holds \(10, 140\) beside 140 labels: give logits.T, \(N, classes\)"),
+        ({"logits": (LOGITS * 9).astype(int)}, "clean", r"logits holds int64 \(140, 10\), needed are floats"),
+        ({"logits": LOGITS * np.inf}, "clean", "not finite"),
+        ({"logits": LOGITS[:, :1]}, "clean", "one class; of two classes give a column each"),
         ({"labels": LABELS + 1}, "clean", "labels run from 1 to 10, the logits have 10 classes"),
         ({"logits": LOGITS[0]}, "clean", r"\(N, classes\)"),
         ({"logits": LOGITS * np.nan}, "calibration", "not finite"),
-        ({"logits": LOGITS.astype(str)}, "clean", "must be numbers"),
+        ({"logits": LOGITS.astype(str)}, "clean", "needed are floats"),
         ({"ood_mine": LOGITS[:, :7]}, "anomalies", r"ood_mine holds \(140, 7\), needed are \(M, classes\)"),
-        ({"ood_mine": LOGITS[:0]}, "anomalies", r"got float32 \(0, 10\)"),
+        ({"ood_mine": LOGITS[:0]}, "anomalies", r"ood_mine holds \(0, 10\): no picture"),
         ({"ood_mean": LOGITS}, "anomalies", "none called mean"),
-        ({"logits": np.array([None])}, "clean", "cut short or no .npz file"),
+        ({"logits": np.array([None])}, "clean", "is damaged"),
     ],
 )
 def test_bad_arrays_are_one_line(tmp_path: Path, arrays: dict, suite: str, line: str) -> None:
@@ -80,14 +132,14 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", scores=LOGITS)
     np.savez(tmp_path / "alone.npz", logits=LOGITS, labels=LABELS)
     for name, suite, line in (
-        ("half.npz", "clean", "cut short or no .npz file"),
-        ("text.npz", "clean", "cut short or no .npz file"),
-        ("packed.npz", "clean", "cut short or no .npz file"),
+        ("half.npz", "clean", "is damaged"),
+        ("text.npz", "clean", "is damaged"),
+        ("packed.npz", "clean", "is damaged"),
         ("one.npy", "clean", "is one array"),
         ("other.npz", "clean", "holds no array 'logits'; it has scores"),
         ("alone.npz", "anomalies", "need arrays ood_NAME"),
         ("nowhere.npz", "clean", "no such file"),
-        (".", "clean", "cut short or no .npz file"),
+        (".", "clean", "no regular file"),
     ):
         with pytest.raises(InputError, match=line) as caught:
             evaluate_logits(tmp_path / name, suite)

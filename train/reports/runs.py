@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixset.arrays import read_archive
 from mixset.errors import InputError
 
 from ..run_folder import RunFolder, read_json
@@ -44,12 +43,11 @@ class Run:
     def logits(self, name: str) -> np.ndarray | str:
         """The (N, classes) logits kept as `logits/NAME.npz`, or the reason why there are none, in words."""
         path = self.folder.logits / f"{name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return np.asarray(file["logits"])
-        except FileNotFoundError:
+        if not path.exists():
             return f"logits/{path.name} is not in its folder"
-        except (OSError, ValueError, TypeError, SyntaxError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        try:
+            return read_archive(path, path.name, "")["logits"]
+        except (InputError, KeyError):
             return f"logits/{path.name} is damaged"
 
 
