@@ -206,8 +206,7 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     import pixmix
     from mixset.memory import keep_freed_memory
     from pixmix.attacks import PGDSettings
-    from pixmix.evaluators import EVALUATORS
-    from pixmix.evaluators.sets import open_sets
+    from pixmix.evaluators import EVALUATORS, check
     from pixmix.readers import read_class_map
 
     from .models import load_model
@@ -230,9 +229,11 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
         raise InputError(f"--classes {config.classes}: is for class folders of --data, --c or --cbar; leave it out")
     side = model.size or config.size if test is None else test.size
-    sets = open_sets(
-        config.sets,
-        None if side is None else (side, side),
+    sets = check(
+        config.suite,
+        None if test is None else (len(test), test.size, test.size),
+        sets=config.sets,
+        size=None if side is None else (side, side),
         classes=model.classes,
         class_map=class_map,
         resize=config.resize,

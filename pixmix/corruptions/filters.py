@@ -41,8 +41,8 @@ def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", trunc
         _multiply_along(folded(width, sigma, truncate, border), between, result)
     else:
         _filter_along(between, weights, places(width, radius, border), result)
-    result = result.reshape(values.shape)
-    return result.astype(np.float32) if single else result
+    shaped = result.reshape(values.shape)
+    return shaped.astype(np.float32) if single else shaped
 
 
 def symmetric(values: np.ndarray, quarter: np.ndarray, *, border: str = "mirror") -> np.ndarray:

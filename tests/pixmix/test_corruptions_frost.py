@@ -59,7 +59,7 @@ def test_absent_photographs_are_one_line_that_says_what_to_do(tmp_path, monkeypa
         find_frost(tmp_path)
     for name in FILES[1:]:
         Image.new("RGB", (300, 300)).save(tmp_path / name)
-    with pytest.raises(InputError, match=r"frost1.png cannot be read"):
+    with pytest.raises(InputError, match=r"frost1.png is damaged"):
         find_frost(tmp_path)
 
 

@@ -188,7 +188,7 @@ def test_all_that_an_evaluation_needs_is_checked_before_it(tmp_path: Path) -> No
         ("c", (9, 32, 32), {"sets": {"c": "NOWHERE"}}, "NOWHERE: no such folder"),
         ("c", (9, 64, 64), {"sets": sets}, "has pictures of 32x32 px, the test pictures have 64x64"),
         ("p", None, {"sets": sets, "size": (48, 48)}, "the test pictures have 48x48"),
-        ("c", None, {"sets": sets, "classes": ["a", "b", "c"]}, "run to 4, for 3 classes"),
+        ("c", None, {"sets": sets, "classes": ["a", "b", "c"]}, "run to 4, the network has 3 classes"),
         ("r", None, {"sets": {"r": ood}, "classes": ["a", "b"]}, "1,000 classes"),
         ("anomalies", (9, 32, 40), {"sets": {"ood": ood}}, "square test pictures are needed"),
         ("speed", None, {}, "unknown suite 'speed'"),
@@ -213,7 +213,8 @@ def test_an_array_of_pictures_with_one_broken_file_is_named(tmp_path: Path) -> N
     (tmp_path / "dtd" / "banded" / "03.png").write_bytes(b"no picture")
     Image.new("RGB", (32, 32)).save(tmp_path / "dtd" / "banded" / "extra.png")
     data = samples.test_pictures(200)  # a fifth is more than there are, so the broken one counts
-    assert "03.png: broken or no picture" in line_of(samples.network(), "anomalies", data, sets={"ood": tmp_path})
+    line = line_of(samples.network(), "anomalies", data, sets={"ood": tmp_path})
+    assert "03.png: no picture of a known format" in line
 
 
 def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:
@@ -222,5 +223,5 @@ def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:
     found = pixmix.evaluate(samples.network(), "anomalies", DATA, sets={"ood": tmp_path}, partial=True)["anomalies"]
     mean = found["mean"]["auroc"]
     assert mean["absent"] == ["svhn"]
-    assert len(mean["problems"]) == 1 and "test_32x32.mat: cut short" in mean["problems"][0]
+    assert len(mean["problems"]) == 1 and "test_32x32.mat is damaged" in mean["problems"][0]
     assert np.isfinite(mean["value"])

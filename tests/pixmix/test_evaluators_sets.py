@@ -78,6 +78,9 @@ def test_both_poolings_of_rms(c: Path, form: str, last_bin: bool) -> None:
         apart.append(np.mean(each))
     for pooling, values in (("corruption", pooled), ("severity", apart)):
         entry = found[f"{form}_by_{pooling}"]
+        if not last_bin and (5 * COUNT if pooling == "corruption" else COUNT) < 200:
+            assert "value" not in entry and "200 are needed" in entry["undefined"]
+            continue
         assert entry["value"] == pytest.approx(np.mean(values))
         assert list(entry["by_corruption"].values()) == pytest.approx(values)
         assert entry["interval"][0] <= entry["value"] <= entry["interval"][1]

@@ -220,6 +220,7 @@ class CutShort:
 
 def test_a_video_with_fewer_frames_than_it_says_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(videos, "opencv", lambda: CutShort)
+    (tmp_path / "a.mp4").write_bytes(b"video")
     with pytest.raises(InputError, match=r"a\.mp4: broken or cut short \(3 of 6 frames\)"):
         videos.read_video(tmp_path / "a.mp4")
 

@@ -68,7 +68,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in C:
         np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
     np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
-    made.begin(root / "p", {"suite": "p", "pictures": 3, "size": 16, "seed": 5, "severities": None})
+    made.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
     for name in P:
         np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
     return root
@@ -262,6 +262,15 @@ def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert metrics["clean"]["error"]["value"] == np.mean(logits.argmax(1) != labels)
     assert metrics["anomalies"]["mean"]["auroc"]["sets"] == ["night"]
     assert metrics["model"] == "mine.npz"
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.savez(tmp_path / "shares.npz", logits=shares, labels=labels)
+    with pytest.raises(InputError, match="--logits-are probabilities"):
+        evaluate(configure("--logits", "shares.npz", "--suite", "clean"))
+    evaluate(configure("--logits", "shares.npz", "--suite", "clean", "--logits-are", "probabilities"))
+    metrics = json.loads((tmp_path / "evaluations" / "shares" / "metrics.json").read_text())
+    assert metrics["clean"]["error"]["value"] == np.mean(logits.argmax(1) != labels)
+    with pytest.raises(InputError, match="says what the file of --logits holds"):
+        configure("mynets.flat:make", "--logits-are", "probabilities")
 
 
 def test_pictures_in_files_are_forwarded_once(functions: Path, colours: Path) -> None:
@@ -323,7 +332,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --suite clean --c SETS/c", "--c SETS/c: is for the suite c; add it to --suite"),
         ("RUN --suite clean --ood SETS/c", "is for the suite anomalies; add it to --suite"),
         ("RUN --suite p --p SETS/c", "unknown name"),
-        ("RUN --suite r --r SETS", "c/: unknown class"),
+        ("RUN --suite r --r SETS", "a network of ImageNet's 1,000 classes"),
         ("RUN --mean 0 0 0", "a run knows its network and normalisation; leave --network, --mean, --std out"),
         ("RUN --out file", "file: is no folder; choose another --out"),
         ("RUN --out damaged", "damaged/metrics.json: damaged"),
@@ -336,7 +345,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --logits x.npz", "give a MODEL, or --logits FILE without one"),
         ("--logits x.npz --suite clean", "x.npz: no such file"),
         ("--logits x.npz --suite clean --data cifar10", "--logits: needs no --data"),
-        ("--logits file --suite clean", "file: cut short or no .npz file"),
+        ("--logits file --suite clean", "file is damaged (File is not a zip file)"),
         ("emptyfolder --suite clean", "emptyfolder/config.json: no such file"),
         ("foreign --suite clean", "foreign"),
         ("nowhere.pth.tar --suite clean", "MODEL nowhere.pth.tar: no such run folder or file"),
