@@ -57,7 +57,7 @@ Row = Sequence[float | None]
 
 @dataclass(frozen=True)
 class Table:
-    """Runs by their values in the columns that at least one of them has."""
+    """Runs by their values in the columns that at least one of them has or says why it has not."""
 
     names: list[str]
     columns: list[Column]
@@ -78,7 +78,8 @@ class Table:
 def make_table(runs: Sequence[tuple[str, dict[str, Any]]]) -> Table:
     """The table of (name, content of `metrics.json`)."""
     found = {column: [_value(metrics, column) for _, metrics in runs] for column in COLUMNS}
-    kept = {column: values for column, values in found.items() if any(value is not None for value in values)}
+    told = {column for column in COLUMNS if any(why_absent(metrics, column) for _, metrics in runs)}
+    kept = {column: values for column, values in found.items() if column in told or {*values} != {None}}
     rows = [[values[place] for values in kept.values()] for place in range(len(runs))]
     return Table([name for name, _ in runs], list(kept), rows)
 
@@ -95,13 +96,14 @@ def heading(column: Column) -> str:
 
 def as_grid(folders: Sequence[Path]) -> Grid:
     """The table of some runs for printing and writing, a run a line."""
-    table = make_table(read_runs(folders))
+    runs = read_runs(folders)
+    table = make_table(runs)
     rows = [
         (name, [Cell(text, mark) for text, mark in cells])
         for name, cells in zip(table.names, table.cells(), strict=True)
     ]
     told = "in per cent but for mT5D; ↓ lower is better, ↑ higher" + ("; bold: the best" if len(folders) > 1 else "")
-    return Grid("", list(map(heading, table.columns)), rows, [told], corner="run")
+    return Grid("", list(map(heading, table.columns)), rows, [told, *_absences(runs)], corner="run")
 
 
 def print_table(folders: Sequence[Path]) -> None:
@@ -117,6 +119,20 @@ def _value(metrics: dict[str, Any], column: Column) -> float | None:
     if "value" not in part:
         return None
     return round(100 * part["value"] if column.percent else part["value"], column.decimals)
+
+
+def why_absent(metrics: dict[str, Any], column: Column) -> str:
+    """The reason why a suite that was measured gave the column no value; empty where it did or says nothing."""
+    part: Any = metrics
+    for name in column.path:
+        part = part.get(name, {})
+    return part.get("undefined", "")
+
+
+def _absences(runs: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """A line for each value that is absent with a reason."""
+    reasons = {(column.title, why_absent(metrics, column)): None for _, metrics in runs for column in COLUMNS}
+    return [f"{title} –: {why}" for title, why in reasons if why]
 
 
 def _best(column: Column, values: Row) -> float | None:

@@ -154,12 +154,13 @@ def record(out: Path, corruption: str, parameters: Any, *, sha256: str | None = 
     """Add a corruption that is finished, with its parameters, the versions of what made it, and its hash.
 
     Args:
+        parameters: as JSON values.
         sha256: of its array; None for files, which are sealed each. What is there under the same hash stays.
     """
     there = read(out)
     assert there is not None
     known = there.made.get(corruption)
-    if known is not None and sha256 in (None, known.get("sha256")):
+    if known is not None and known.get("parameters") == parameters and sha256 in (None, known.get("sha256")):
         return
     entry = {"parameters": parameters, "versions": _versions()}
     there.made[corruption] = entry | ({"sealed": True} if sha256 is None else {"sha256": sha256})

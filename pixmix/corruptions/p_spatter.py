@@ -48,9 +48,10 @@ def spatter(picture: Picture, size: int, parameters: tuple[Spatter, ...], fields
 
 
 def _run_down(liquid: np.ndarray, weights: tuple[float, ...]) -> np.ndarray:
-    """NumPy's `convolve` of each column in its mode `same`."""
+    """NumPy's `convolve` of each column in its mode `same`, terms added in its order, from above."""
     above = (len(weights) - 1) // 2
     padded = np.pad(liquid, ((len(weights) - 1 - above, above), (0, 0)))
     # Weight k takes from k rows above where the kernel's middle lies.
     rows = [padded[len(weights) - 1 - k :][: len(liquid)] for k in range(len(weights))]
-    return sum((weight * row for weight, row in zip(weights, rows, strict=True)), np.zeros_like(liquid))
+    terms = [weight * row for weight, row in zip(weights, rows, strict=True)]
+    return sum(reversed(terms), np.zeros_like(liquid))

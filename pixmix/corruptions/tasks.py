@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -150,12 +152,24 @@ class Plan:
         """Record a corruption before its array is at its place: one that is there without its hash would count for
         nothing."""
         kind, array = self.kinds[name], self._arrays.pop(name, None)
-        parameters = kind.small if self.source.size <= SMALL else kind.large
+        parameters = self._parameters(kind)
         if array is not None:
             record(self.root, name, parameters, sha256=array.sha256())
             array.finish()
         elif self.source.size > SMALL:
             record(self.root, name, parameters)
+
+    def _parameters(self, kind: Kind) -> Any:
+        """Those of all severities or frames, as corruptions.json has them."""
+        return json.loads(json.dumps(kind.small if self.source.size <= SMALL else kind.large))
+
+    def _otherwise(self, kind: Kind) -> bool:
+        """Whether what is there of a corruption was made with other parameters, by another version."""
+        entry = self.made.made.get(kind.name)
+        if entry is None or entry.get("parameters") == self._parameters(kind):
+            return False
+        self.damaged.append(f"{kind.name} (it had other parameters)")
+        return True
 
     def _shape(self, kind: Kind) -> tuple[int, ...]:
         frames = (len(kind.small),) if isinstance(kind, Perturbation) else ()
@@ -164,6 +178,8 @@ class Plan:
     def _holds_array(self, kind: Kind) -> bool:
         """Whether a corruption's array is there as it was made; by its shape alone where that was without hashes."""
         path, entry = self.root / f"{kind.name}.npy", self.made.made.get(kind.name)
+        if self._otherwise(kind):
+            return False
         whole = entry is not None and holds_array(path, self._shape(kind))
         if whole and entry is not None and "sha256" in entry:
             whole = file_hash(path) == entry["sha256"]
@@ -192,7 +208,9 @@ class Plan:
 
     def _file_tasks(self, kind: Kind, threads: Executor) -> list[Task]:
         tasks = []
-        for part, missing in zip(self._parts, threads.map(partial(self._missing, kind), self._parts), strict=True):
+        all_of = [(self.severities,) * len(part) for part in self._parts] if self._otherwise(kind) else None
+        found = all_of or threads.map(partial(self._missing, kind), self._parts)
+        for part, missing in zip(self._parts, found, strict=True):
             if any(missing):
                 tasks.append(
                     Task(

@@ -20,7 +20,7 @@ from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
 from .saved import evaluate_logits
 from .sets import KNOWN, check_set, open_sets
-from .standard import FEWEST, adversaries, anomalies, calibration, clean, without_points
+from .standard import FEWEST, adversaries, anomalies, calibration, clean
 from .store import LogitsStore, network_fingerprint
 
 __all__ = ["EVALUATORS", "Evaluator", "check", "evaluate", "evaluate_logits"]
@@ -123,7 +123,7 @@ def evaluate(
         quiet=not progress,
     )
     with evaluating(network, evaluation.device), torch.no_grad():
-        return {name: without_points(dict(EVALUATORS[name].measures(evaluation))) for name in names}
+        return {name: dict(EVALUATORS[name].measures(evaluation)) for name in names}
 
 
 def check(

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import measures
 from ..readers import PerturbedSet
+from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
 from .sets import about_set
 
@@ -40,22 +41,18 @@ def consistency(evaluation: Evaluation) -> Metrics:
         means = {perturbation: float(each[perturbation].mean()) for perturbation in reader.perturbations}
         by_sequence = np.mean([each[perturbation] for perturbation in means], axis=0)
         interval, *ends[name] = _intervals(np.stack([by_sequence, *each.values()], axis=1), evaluation.seed, highest)
-        yield name, {"value": mean_over(means), "interval": interval, **about}
+        yield name, {"value": mean_over(means), **interval, **about}
         if of_imagenet:
             reference = alexnet()
             relative = np.mean([each[perturbation] / reference[perturbation] for perturbation in means], axis=0)
-            value = {
-                "value": mean_over(means, reference),
-                "interval": _intervals(relative[:, None], evaluation.seed)[0],
-            }
+            value = {"value": mean_over(means, reference), **_intervals(relative[:, None], evaluation.seed)[0]}
             yield f"{name}_alexnet", {**value, **about, **({"provisional": True} if name == "mt5d" else {})}
     for number, name in enumerate(names):
-        fp = {"value": float(flips[name].mean()), "interval": ends["mfr"][number], **about}
-        t5d = {"value": float(distances[name].mean()), "interval": ends["mt5d"][number], **about}
+        fp = {"value": float(flips[name].mean()), **ends["mfr"][number], **about}
+        t5d = {"value": float(distances[name].mean()), **ends["mt5d"][number], **about}
         yield name, {**fp, "counted": name in reader.perturbations, "t5d": t5d}
 
 
-def _intervals(values: np.ndarray, seed: int, highest: float = math.inf) -> list[list[float]]:
-    """Of means over sequences (N, measures): [low, high] each. All perturbations are of the same pictures, which are
-    drawn together."""
-    return measures.bootstrap(measures.mean_of(values), len(values), seed=seed, within=(0.0, highest)).T.tolist()
+def _intervals(values: np.ndarray, seed: int, highest: float = math.inf) -> list[Entry]:
+    """Of means over sequences (N, measures). All perturbations are of the same images, which are drawn together."""
+    return intervals(measures.mean_of(values), len(values), seed=seed, within=(0.0, highest))

@@ -13,9 +13,10 @@ from mixset.errors import InputError
 from .. import measures
 from ..measures import Answers
 from ..readers import CorruptedSet, RenditionSet, number_classes
+from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
 from .sets import about_set, done_to, picture_size
-from .standard import calibration_of, error_of, undefined
+from .standard import calibration_of, error_of
 
 Answered = Mapping[str, Mapping[int, Answers]]
 """Corruption → severity → answers."""
@@ -39,13 +40,13 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
         yield "set", {**whole, **how, "corruptions": list(reader.corruptions), "extra": list(reader.extra)}
         errors = _errors(counted)
         mean = np.mean([wrong[name] for name in counted], axis=0)
-        interval = _interval(np.stack([mean, *wrong.values()], axis=1), evaluation.seed, 1.0)
-        yield "mce", {"value": measures.mce(errors), "interval": interval[0], **about}
+        interval = _intervals(np.stack([mean, *wrong.values()], axis=1), evaluation.seed, 1.0)
+        yield "mce", {"value": measures.mce(errors), **interval[0], **about}
         if suite == "c" and classes == IMAGENET_CLASSES:
             yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
         for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
             by_severity = _errors({name: each})
-            value = {"value": measures.corruption_errors(by_severity)[name], "interval": ends, **about}
+            value = {"value": measures.corruption_errors(by_severity)[name], **ends, **about}
             severities = {str(severity): error for severity, error in by_severity[name].items()}
             yield name, {**value, "severities": severities, "counted": name in counted}
         yield from _calibration(counted, about, evaluation.seed)
@@ -83,11 +84,9 @@ def _errors(answered: Answered) -> dict[str, dict[int, float]]:
     }
 
 
-def _interval(wrong: np.ndarray, seed: int, highest: float = math.inf) -> list[list[float]]:
-    """Of means over pictures (N, measures): [low, high] each. All corruptions show the same pictures, which are drawn
-    together."""
-    found = measures.bootstrap(measures.mean_of(wrong), len(wrong), seed=seed, within=(0.0, highest))
-    return found.T.tolist()
+def _intervals(wrong: np.ndarray, seed: int, highest: float = math.inf) -> list[Entry]:
+    """Of means over images (N, measures). All corruptions show the same images, which are drawn together."""
+    return intervals(measures.mean_of(wrong), len(wrong), seed=seed, within=(0.0, highest))
 
 
 def _relative_to_alexnet(
@@ -98,8 +97,8 @@ def _relative_to_alexnet(
     there = {name: {severity: alexnet[name][severity] for severity in each} for name, each in errors.items()}
     reference = measures.corruption_errors(there)
     mean = np.mean([wrong[name] / reference[name] for name in wrong], axis=0)
-    interval = _interval(mean[:, None], evaluation.seed)[0]
-    yield "mce_alexnet", {"value": measures.mce(errors, alexnet), "interval": interval, **about}
+    interval = _intervals(mean[:, None], evaluation.seed)[0]
+    yield "mce_alexnet", {"value": measures.mce(errors, alexnet), **interval, **about}
     if evaluation.given is None:
         return
     logits, labels = evaluation.clean()
@@ -107,40 +106,39 @@ def _relative_to_alexnet(
     rises = {name: value - measures.alexnet_clean_error() for name, value in reference.items()}
     risen = measures.mean_of(np.mean([wrong[name] / rises[name] for name in wrong], axis=0))
     from_clean = measures.mean_of(clean_wrong * np.mean([1 / rise for rise in rises.values()]))
-    found = measures.bootstrap(
+    interval = intervals(
         lambda these, clean: risen(these) - from_clean(clean),
         len(mean),
         len(clean_wrong),
         seed=evaluation.seed,
         within=(-math.inf, math.inf),
-    )
+    )[0]
     value = measures.relative_mce(errors, float(clean_wrong.mean()), alexnet)
-    yield "relative_mce_alexnet", {"value": value, "interval": found.tolist(), **about}
+    yield "relative_mce_alexnet", {"value": value, **interval, **about}
 
 
 def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:
     """Every calibration error in both poolings, the mean over the corruptions and each one's; RMS with an interval."""
     for pooling in ("corruption", "severity"):
-        parts = [given for each in answered.values() for given in _pooled(each, pooling)]
-        fewest = min(len(given.right) for given in parts)
         for name, measure in measures.CALIBRATION.items():
-            if (why := undefined(name, fewest)) is not None:
-                yield f"{name}_by_{pooling}", {"undefined": why, **about}
+            try:
+                each = measures.pooled_calibration(answered, measure, pooling=pooling)
+            except measures.Undefined as error:
+                yield f"{name}_by_{pooling}", {"undefined": str(error), **about}
                 continue
-            each = measures.pooled_calibration(answered, measure, pooling=pooling)
             value = {"value": float(np.mean(list(each.values()))), "by_corruption": each, **about}
             if name.startswith("rms"):
-                value["interval"] = _rms_interval(answered, pooling, name == "rms_all_bins", about["n"], seed)
+                value |= _rms_interval(answered, pooling, name == "rms_all_bins", about["n"], seed)
             yield f"{name}_by_{pooling}", value
 
 
-def _rms_interval(answered: Answered, pooling: str, last_bin: bool, pictures: int, seed: int) -> list[float]:
+def _rms_interval(answered: Answered, pooling: str, last_bin: bool, pictures: int, seed: int) -> Entry:
     statistics = []
     for each in answered.values():
         parts = _pooled(each, pooling)
         of_parts = [measures.rms_of(given, last_bin=last_bin, pictures=pictures) for given in parts]
         statistics.append(measures.average(of_parts))
-    return measures.bootstrap(measures.average(statistics), pictures, seed=seed, within=(0.0, 1.0)).tolist()
+    return intervals(measures.average(statistics), pictures, seed=seed, within=(0.0, 1.0))[0]
 
 
 def _pooled(each: Mapping[int, Answers], pooling: str) -> list[Answers]:

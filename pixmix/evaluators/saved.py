@@ -15,7 +15,7 @@ from mixset.errors import InputError
 from ..outliers import SYNTHETIC
 from ..readers.outliers import BENCHMARK
 from .evaluation import Metrics
-from .standard import calibration_of, detections, error_of, reliability_of, without_points
+from .standard import calibration_of, detections, error_of, reliability_of
 
 SUITES = ("clean", "calibration", "anomalies")
 """The suites that logits of the test pictures suffice for."""
@@ -52,7 +52,7 @@ def evaluate_logits(
                 raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
         _check_labels(arrays["labels"], arrays["logits"])
         given = {name: _logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
-        return {name: without_points(each) for name, each in _measured(names, given, arrays["labels"], seed).items()}
+        return _measured(names, given, arrays["labels"], seed)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,9 @@ from ..attacks import BALLS
 from ..outliers import SYNTHETIC
 from ..readers import OutlierSets, take
 from ..readers.outliers import BENCHMARK
+from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 
-BIN = 100
-"""Pictures of a bin of the calibration errors but ECE."""
 FEWEST = 5
 """Test pictures of the suite anomalies, which takes one outlier to five."""
 
@@ -26,22 +26,6 @@ def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     return {"value": value, "n": n, "interval": list(measures.error_interval(value, n))}
 
 
-def undefined(name: str, pictures: int) -> str | None:
-    """Why a calibration error is not defined for so few pictures; None where it is."""
-    if name.endswith("_reference") and pictures < 2 * BIN:
-        return f"it leaves out the last bin, and {pictures} pictures are one bin: {2 * BIN} are needed"
-    return None
-
-
-def without_points(found: dict[str, Any]) -> dict[str, Any]:
-    """Measures without the intervals that were resampled from a single picture, which are points."""
-    return {
-        name: without_points(entry) if isinstance(entry, dict) else entry
-        for name, entry in found.items()
-        if not (name == "interval" and found.get("n") == 1 and entry[0] == entry[1])
-    }
-
-
 def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
     """Every calibration error of a picture set; the RMS ones with their intervals.
 
@@ -50,14 +34,10 @@ def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
     given = measures.answers(logits, labels)
     found: dict[str, dict[str, Any]] = {}
     for name, measure in measures.CALIBRATION.items():
-        if (why := undefined(name, len(labels))) is not None:
-            found[name] = {"undefined": why, "n": len(labels)}
-            continue
-        found[name] = {"value": measure(given), "n": len(labels)}
-        if name.startswith("rms"):
+        found[name] = entry(partial(measure, given), {"n": len(labels)})
+        if name.startswith("rms") and "value" in found[name]:
             statistic = measures.rms_of(given, last_bin=name == "rms_all_bins")
-            interval = measures.bootstrap(statistic, len(labels), seed=seed, within=(0.0, 1.0))
-            found[name]["interval"] = interval.tolist()
+            found[name] |= intervals(statistic, len(labels), seed=seed, within=(0.0, 1.0))[0]
     return found
 
 
@@ -127,16 +107,16 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
         main = {name: sets[name] for name in about["sets"]}
         values = measures.detection(known, main)
         # Resampling is for the paper's score; the others stand beside it.
-        intervals = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
+        spans = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
         for name in sets.keys() - main.keys():
             values[name] = {measure: function(known, sets[name]) for measure, function in measures.DETECTION.items()}
         for name in (*sets, "mean"):
-            entry: dict[str, dict[str, Any]] = {}
+            of_set: dict[str, dict[str, Any]] = {}
             for measure, value in values[name].items():
-                each = entry[measure] = {"value": value, "n": len(logits), "seed": seed}
+                each = of_set[measure] = {"value": value, "n": len(logits), "seed": seed}
                 each |= {"n_ood": len(outliers[name])} if name in outliers else about
-                each |= {"interval": intervals[name][measure]} if name in intervals else {}
-            found.setdefault(name, {}).update(entry if score == "msp" else {score: entry})
+                each |= {"interval": spans[name][measure]} if name in spans else {}
+            found.setdefault(name, {}).update(of_set if score == "msp" else {score: of_set})
     yield from found.items()
 
 

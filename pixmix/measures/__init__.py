@@ -1,9 +1,10 @@
 """Safety measures: pure functions over logits, labels, answers, ranks and scores. NumPy and scikit-learn, no torch.
 
-An error is a fraction. Bad input (NaN logits, no pictures, one class where two are needed) raises InputError.
+An error is a fraction. Bad input (NaN logits, no images) raises InputError; a statistic that so few images do not have
+raises its subclass Undefined.
 """
 
-from .anomalies import DETECTION, SCORES, aupr, auroc, energy, fpr95, max_logit, msp
+from .anomalies import DETECTION, SCORES, aupr, auroc, energy, fpr95, fpr95_reference, max_logit, msp
 from .calibration import (
     CALIBRATION,
     Answers,
@@ -22,7 +23,7 @@ from .calibration import (
 from .consistency import flip_probability, flip_rates, is_noise, mfr, mt5d, sequence_flips, sequence_t5d, t5d
 from .corruptions import corruption_errors, mce, relative_mce
 from .errors import error
-from .inputs import softmax
+from .inputs import Undefined, softmax
 from .intervals import bootstrap, error_interval, mean_of
 from .outlier_exposure import detection, outlier_count, outlier_places
 from .ranks import top_classes
@@ -44,6 +45,7 @@ __all__ = [
     "SEVERITIES",
     "Answers",
     "Bins",
+    "Undefined",
     "alexnet_clean_error",
     "alexnet_errors",
     "alexnet_flip_probabilities",
@@ -66,6 +68,7 @@ __all__ = [
     "flip_probability",
     "flip_rates",
     "fpr95",
+    "fpr95_reference",
     "imagenet_r_classes",
     "imagenet_r_logits",
     "is_noise",

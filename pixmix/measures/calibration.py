@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from mixset.errors import InputError
 
-from .inputs import check_labels, check_logits, softmax
+from .inputs import Undefined, check_labels, check_logits, softmax
 
 
 class Answers(NamedTuple):
@@ -83,7 +83,10 @@ def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15)
 
 
 def rms_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The root mean square gap between confidence and accuracy, weighted by the bins' share of all pictures."""
+    """The root mean square gap between confidence and accuracy, weighted by the bins' share of all pictures.
+
+    Without its last bin a single bin has no gap: Undefined is raised.
+    """
     share, gaps = _gaps(bins, last_bin)
     return float(np.sqrt((share * gaps**2).sum()))
 
@@ -96,7 +99,7 @@ def mad_of_bins(bins: Bins, *, last_bin: bool) -> float:
 
 def max_of_bins(bins: Bins, *, last_bin: bool) -> float:
     """The largest gap between confidence and accuracy in any bin."""
-    return float(_gaps(bins, last_bin)[1].max(initial=0.0))
+    return float(_gaps(bins, last_bin)[1].max())
 
 
 def rms_calibration_error(logits: ArrayLike, labels: ArrayLike, *, last_bin: bool = True, bin_size: int = 100) -> float:
@@ -105,8 +108,11 @@ def rms_calibration_error(logits: ArrayLike, labels: ArrayLike, *, last_bin: boo
     Args:
         logits: (N, classes).
         labels: (N,) class numbers.
-        last_bin: False is the paper's code, which leaves the most confident bin out of the sum but not out of N
-            (so one bin alone, N < 2 bin_size, gives 0); True counts all bins.
+        last_bin: False is the paper's code, which leaves the most confident bin out of the sum but not out of N; True
+            counts all bins.
+
+    Raises:
+        Undefined: one bin alone (N < 2 bin_size), and that left out.
     """
     return rms_of_bins(reliability(logits, labels, bin_size=bin_size), last_bin=last_bin)
 
@@ -171,7 +177,16 @@ def _joined(by_severity: Mapping[int, Answers]) -> Answers:
 def _gaps(bins: Bins, last_bin: bool) -> tuple[np.ndarray, np.ndarray]:
     """Share of all pictures and absolute gap of each bin that counts."""
     share, gaps = bins.count / bins.count.sum(), np.abs(bins.confidence - bins.accuracy)
-    return (share, gaps) if last_bin else (share[:-1], gaps[:-1])
+    if last_bin:
+        return share, gaps
+    check_bins(len(bins.count), int(bins.count.sum()))
+    return share[:-1], gaps[:-1]
+
+
+def check_bins(bins: int, images: int) -> None:
+    """Raise Undefined where `images` are one bin, which the reference form leaves out."""
+    if bins < 2:
+        raise Undefined(f"the paper's code leaves the last bin out, and {images:,} images are one bin: two are needed")
 
 
 def _checked(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

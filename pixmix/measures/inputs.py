@@ -8,6 +8,10 @@ from numpy.typing import ArrayLike
 from mixset.errors import InputError
 
 
+class Undefined(InputError):
+    """So few images do not have the statistic; the message is the reason, in words that can stand below a table."""
+
+
 def check_logits(logits: ArrayLike) -> np.ndarray:
     """(N, classes) finite numbers with N and classes at least 1, or InputError that says what is wrong."""
     array = np.asarray(logits)

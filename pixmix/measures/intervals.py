@@ -12,6 +12,8 @@ from scipy.special import ndtri
 from mixset.errors import InputError
 from mixset.kernels import kernel
 
+from .inputs import Undefined
+
 Statistic = Callable[..., np.ndarray]
 """(r, n) int32 counts, one array for each sample: how often each picture is in each of r resamples; gives r values,
 (r,) or (r, measures)."""
@@ -45,10 +47,13 @@ def bootstrap(
         within: what values the statistic can have; ends beyond are cut.
 
     Raises:
+        Undefined: a sample of one image, which does not tell how images differ.
         InputError: an empty sample, no resamples, a level that is no share.
     """
     if not sizes or min(sizes) < 1:
         raise InputError(f"bootstrap: samples of at least one picture are needed, got {', '.join(map(str, sizes))}")
+    if min(sizes) < 2:
+        raise Undefined("an interval needs at least 2 images")
     if resamples < 2 or not 0 < level < 1:
         raise InputError(f"bootstrap: at least 2 resamples and a level within 0..1 are needed: {resamples}, {level}")
     value = statistic(*(np.ones((1, size), np.int32) for size in sizes))[0]

@@ -12,7 +12,7 @@ from mixset.kernels import kernel
 
 from ..engines import threads
 from .anomalies import DETECTION, labelled
-from .calibration import Answers
+from .calibration import Answers, check_bins
 from .intervals import Statistic, bootstrap
 
 
@@ -27,6 +27,8 @@ def rms_of(given: Answers, *, last_bin: bool, pictures: int | None = None, bin_s
     count = len(given.right) if pictures is None else pictures
     if count < 1 or len(given.right) % count:
         raise InputError(f"calibration: {len(given.right)} answers are no whole number of answers to {count} pictures")
+    if not last_bin:
+        check_bins(len(given.right) // bin_size, len(given.right))
     order = np.argsort(given.confidence, kind="stable")
     picture = (order % count).astype(np.int32)
     gap = given.confidence[order] - given.right[order]
@@ -68,14 +70,18 @@ def detection_intervals(
 ) -> dict[str, dict[str, list[float]]]:
     """95 % intervals of what `detection` gives: set (or "mean") → measure → [low, high]; arguments are those there.
 
-    The known pictures and each set are resampled apart, the known ones for all sets together.
+    The known pictures and each set are resampled apart, the known ones for all sets together. A set of one image has
+    no interval, and then the mean has none.
     """
+    whole, sets = len(sets), {name: values for name, values in sets.items() if len(np.asarray(values)) > 1}
+    if len(np.asarray(known)) < 2 or not sets:
+        return {}
     statistic = detection_statistic(known, sets)
     sizes = [len(np.asarray(values)) for values in (known, *sets.values())]
     found = bootstrap(statistic, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
     intervals = found.T.reshape(len(sets) + 1, len(DETECTION), 2).tolist()
-    names = [*sets, "mean"]
-    return {name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip(names, intervals, strict=True)}
+    names = [*sets, "mean"] if len(sets) == whole else [*sets]
+    return {name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip(names, intervals, strict=False)}
 
 
 @kernel
@@ -105,13 +111,14 @@ def _rms(first, last, counts, picture, gap, bin_size, last_bin, values):
 
 @kernel
 def _detect(first, last, counts, order, ends, known, values):
-    """AUROC, AUPR and FPR95 by one walk down the scores; `ends` marks the last picture of equal scores."""
+    """`DETECTION` by one walk down the scores; `ends` marks the last picture of equal scores."""
     for row in range(first, last):
         anomalous, total = 0, 0
         for place in range(counts.shape[1]):
             total += counts[row, place]
             anomalous += counts[row, place] if place >= known else 0
         found, flagged, area, precision, flagged95 = 0, 0, 0.0, 0.0, -1
+        nearest, flagged_nearest = 2.0, 0
         group_found, group_flagged = 0, 0
         for place in range(len(order)):
             if order[place] >= known:
@@ -121,13 +128,18 @@ def _detect(first, last, counts, order, ends, known, values):
             if not ends[place]:
                 continue
             area += group_flagged * (found + 0.5 * group_found)
+            incomplete = found < anomalous
             found += group_found
             flagged += group_flagged
             if group_found:
                 precision += group_found * found / (found + flagged)
             if flagged95 < 0 and found / anomalous >= 0.95:
                 flagged95 = flagged
+            distance = abs(found / anomalous - 0.95)
+            if incomplete and distance <= nearest:
+                nearest, flagged_nearest = distance, flagged
             group_found, group_flagged = 0, 0
         values[row, 0] = area / (anomalous * (total - anomalous))
         values[row, 1] = precision / anomalous
         values[row, 2] = flagged95 / (total - anomalous)
+        values[row, 3] = flagged_nearest / (total - anomalous)

@@ -66,8 +66,10 @@ class ANT(Method):
     generator, later three fifths from it and a fifth each from two generators of earlier epochs. Each epoch has a fresh
     generator, which first learns alone. Each process of a distributed run has generators of its own.
 
-    What the original (bethgelab/game-of-noise) leaves open: the two are drawn anew for each batch, with replacement,
-    and the epoch's Adam begins without the moments of the one that trained the generator alone.
+    This is what the method's paper says. The script that its authors released (bethgelab/game-of-noise) differs: its
+    classifier sees a generator that has not been trained yet, the earlier ones are kept as they are at the beginnings
+    of their epochs, and the two are drawn without replacement. Here they are drawn anew for each batch, with
+    replacement, and the epoch's Adam begins without the moments of the one that trained the generator alone.
 
     Args:
         size: (H, W) of the training pictures.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import original_c
-from original_c import finish
+from original_c import distances, finish
 from PIL import Image
 from skimage.filters import gaussian
 
@@ -102,8 +102,7 @@ def scale(picture, size, i, cifar, fields, level):
 
 def gloss(layer):
     layer = (layer * 255).astype(np.uint8)
-    distance = cv2.distanceTransform(255 - cv2.Canny(layer, 50, 150), cv2.DIST_L2, 5)
-    _, distance = cv2.threshold(distance, 20, 20, cv2.THRESH_TRUNC)
+    _, distance = cv2.threshold(distances(layer), 20, 20, cv2.THRESH_TRUNC)
     distance = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))
     distance = cv2.filter2D(distance, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
     made = layer * cv2.blur(distance, (3, 3)).astype(np.float32)

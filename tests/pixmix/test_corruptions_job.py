@@ -270,6 +270,28 @@ def test_a_suite_without_hashes_is_kept_and_said_to_have_none(tmp_path: Path) ->
     assert there is not None and there.unhashed == ["gaussian_noise"] and "sha256" in there.made["fog"]
 
 
+@pytest.mark.parametrize("kind", ["arrays", "files"])
+def test_what_other_parameters_made_is_made_again(
+    tmp_path: Path, files: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """Spatter of version 0.1.0 had no form among its parameters, and was the corrected one."""
+    given = small(3) if kind == "arrays" else large(files)
+    out = corrupt(given, tmp_path / "c", corruptions=("spatter", "contrast"), severities=(1,), workers=1, quiet=True)
+    whole, said = contents(out), json.loads((out / made.NAME).read_text())
+    for each in said["made"]["spatter"]["parameters"]:
+        assert each.pop() == "reference"
+    del said["sha256"]
+    (out / made.NAME).write_text(json.dumps({**said, "format_version": 1}))
+    corrupt(given, out, corruptions=("spatter", "contrast"), severities=(1,), workers=1)
+    told = capsys.readouterr().err
+    assert "made again: spatter (it had other parameters)" in told and "contrast" not in told
+    assert {name: content for name, content in contents(out).items() if name != made.NAME} == {
+        name: content for name, content in whole.items() if name != made.NAME
+    }
+    again = made.read(out)
+    assert again is not None and again.made["spatter"]["parameters"][0][-1] == "reference"
+
+
 WRONG = {
     "recipe": [None, [], {}, {"suite": "c"}],
     "made": [None, [], {"fog": 3}, {"fog": {"sha256": 3}}],

@@ -21,6 +21,8 @@ LEVELS = {
     "speckle_noise": ((0.05, 0.07, 0.1), (0.05, 0.1, 0.15)),
 }
 """Of CIFAR-P and ImageNet-P, at the three difficulties."""
+DIFFERING = {"zoom_blur": 0.01, "snow": 1e-3, "rotate": 0.01, "tilt": 0.02, "scale": 0.02, "shear": 0.02}
+"""What part of a frame's bytes may be a step off, from the order of floating point operations; none of others."""
 CLEAN = {
     **dict.fromkeys((name for name in ALL if "noise" in name), (0, 0)),
     **{"zoom_blur": (0, 0), "translate": (7, 20), "rotate": (15, 15), "shear": (15, 15), "scale": (15, 24)},
@@ -66,7 +68,7 @@ def test_frames_are_the_originals_within_a_step(photographs, name: str, cifar: b
         wanted = getattr(original_p, plain)(picture, size, i, cifar, fields, level).astype(int)
         distance = np.abs(frames[i] - wanted)
         assert distance.max() <= 1, f"frame {i}: {distance.max()} in {(distance > 1).mean():.2%}"
-        assert (distance > 0).mean() < 0.05  # steps come from the order of floating point operations alone
+        assert (distance > 0).mean() <= DIFFERING.get(name, 0), f"frame {i}"
 
 
 @pytest.mark.parametrize("cifar", [True, False], ids=["CIFAR-P", "ImageNet-P"])

@@ -164,7 +164,7 @@ def test_few_pictures_are_measured(tmp_path: Path, count: int) -> None:
         ("calibration", "mad_reference"),
     ):
         entry = found[suite][name]
-        assert "value" not in entry and "interval" not in entry and "200 are needed" in entry["undefined"]
+        assert "value" not in entry and "interval" not in entry and "are one bin: two are" in entry["undefined"]
         assert "value" in found[suite][name.replace("reference", "all_bins")]
     # An interval that is resampled from one picture is a point; Wilson's is none.
     assert ("interval" in found["c"]["mce"]) == ("interval" in found["p"]["tilt"]) == (count > 1)

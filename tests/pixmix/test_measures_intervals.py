@@ -30,6 +30,7 @@ def counts_of(drawn, count):
 def test_resampled_rms_is_the_rms_of_the_resample(n, multiplicity, bin_size, last_bin, seed):
     rng = np.random.default_rng(seed)
     total = n * multiplicity
+    last_bin = last_bin or total < 2 * bin_size
     confidence = rng.uniform(0, 1, total)
     given = measures.Answers(confidence, rng.random(total) < confidence)
     statistic = measures.rms_of(given, last_bin=last_bin, pictures=n, bin_size=bin_size)
@@ -51,7 +52,7 @@ def test_resampled_detection_is_the_detection_of_the_resample(known, first, seco
     known, sets = np.array(known), {"a": np.array(first), "b": np.array(second)}
     draws = [rng.integers(0, len(values), len(values)) for values in (known, *sets.values())]
     counts = [counts_of(drawn, len(drawn)) for drawn in draws]
-    values = detection_statistic(known, sets)(*counts).reshape(3, 3)
+    values = detection_statistic(known, sets)(*counts).reshape(3, 4)
     resampled = {name: scores[drawn] for (name, scores), drawn in zip(sets.items(), draws[1:], strict=True)}
     expected = measures.detection(known[draws[0]], resampled)
     for row, name in zip(values, ("a", "b", "mean"), strict=True):
@@ -62,6 +63,14 @@ def test_resampled_fpr95_counts_95_percent_as_enough():
     known, scores = np.array([0.5, 2.0, 3.0, 4.0]), np.array([0.0] + [1.0] * 19)
     values = detection_statistic(known, {"a": scores})(ones(4), ones(20))
     assert values[0, 2] == measures.fpr95(known, scores) == 0.75
+
+
+def test_one_image_has_no_interval():
+    with pytest.raises(measures.Undefined, match="an interval needs at least 2 images"):
+        measures.bootstrap(measures.mean_of([0.5]), 1, seed=0)
+    known, sets = np.arange(6.0), {"one": np.array([7.0]), "two": np.array([3.0, 7.0])}
+    assert list(measures.detection_intervals(known, sets, seed=0)) == ["two"]
+    assert measures.detection_intervals(known, {"one": sets["one"]}, seed=0) == {}
 
 
 def test_intervals_of_detection_hold_the_values_and_agree_with_delong():
@@ -163,15 +172,15 @@ def test_ends_stay_within_what_a_measure_can_be():
     ("call", "line"),
     [
         (lambda: measures.bootstrap(measures.mean_of([]), 0, seed=0), "at least one picture"),
-        (lambda: measures.bootstrap(measures.mean_of([1.0]), 1, seed=0, resamples=1), "at least 2 resamples"),
-        (lambda: measures.bootstrap(measures.mean_of([1.0]), 1, seed=0, level=1.0), "level within"),
+        (lambda: measures.bootstrap(measures.mean_of([1.0, 0.0]), 2, seed=0, resamples=1), "at least 2 resamples"),
+        (lambda: measures.bootstrap(measures.mean_of([1.0, 0.0]), 2, seed=0, level=1.0), "level within"),
         (lambda: measures.error_interval(0.5, 0), "n > 0"),
         (lambda: measures.error_interval(50.0, 10), "a fraction"),
         (
             lambda: measures.rms_of(measures.Answers(np.ones(5), np.ones(5)), last_bin=True, pictures=2),
             "5 answers are no whole number of answers to 2 pictures",
         ),
-        (lambda: measures.detection_intervals([0.0], {"svhn": [np.nan]}, seed=0), "NaN"),
+        (lambda: measures.detection_intervals([0.0, 1.0], {"svhn": [np.nan, 1.0]}, seed=0), "NaN"),
     ],
 )
 def test_bad_input_is_one_clear_line(call, line):

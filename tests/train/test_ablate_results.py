@@ -105,6 +105,25 @@ def test_notes_say_how_the_numbers_came_about(config: AblateConfig) -> None:
     assert not any("pixmix corrupt" in note for note in made(official)["notes"])
 
 
+def test_what_so_few_images_do_not_have_is_absent_with_its_reason(config: AblateConfig) -> None:
+    why = "the paper's code leaves the last bin out, and 150 images are one bin: two are needed"
+    for seed in (0, 1):
+        few = metrics(0.21, 0.4)
+        few["c"]["rms_reference_by_corruption"] = {"undefined": why, "n": 150}
+        give(config, "iterative", seed, few)
+    found = made(config)
+    cell = cells(found, "iterative")["C RMS ↓"]
+    assert (cell["values"], cell["mean"], cell["best"], cell["difference"]) == ([], None, False, None)
+    assert f"C RMS ↓ –: {why}" in found["notes"]
+    assert "–<br>12.7" in markdown(grid(found)) and "**–**" not in markdown(grid(found))
+
+
+def test_ants_form_is_said_where_it_has_a_row(tmp_path: Path) -> None:
+    for rows, told in ((("baseline", "ant"), True), (("baseline", "speckle"), False)):
+        config = AblateConfig(table="7", dataset="folder:flowers", out=tmp_path, rows=rows)
+        assert any(line.startswith("ANT as its paper describes it") for line in made(config)["notes"]) == told
+
+
 def test_rows_left_out_say_what_they_lack(tmp_path: Path) -> None:
     found = made(AblateConfig(table="3", out=tmp_path, rows=("baseline", "oe")))
     assert [row["problems"][0]["state"] for row in found["rows"]] == ["missing", "left out"]

@@ -73,6 +73,22 @@ def shown(source: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(match[1])))
 
 
+def test_what_so_few_images_do_not_have_is_a_dash_with_its_reason(tmp_path: Path) -> None:
+    few, many = made_up_run(tmp_path / "few", 0.1), made_up_run(tmp_path / "many", 0.2)
+    metrics = json.loads((few / "metrics.json").read_text())
+    why = "the paper's code leaves the last bin out, and 150 images are one bin: two are needed"
+    metrics["calibration"]["rms_reference"] = {"undefined": why, "n": 150}
+    (few / "metrics.json").write_text(json.dumps(metrics))
+    told = as_grid([few, many])
+    assert f"RMS ref. –: {why}" in told.notes
+    place = list(told.headings).index("RMS ref. ↓")
+    assert [(cells[place].text, cells[place].best) for _, cells in told.rows] == [("–", False), ("5.0", False)]
+    alone = as_grid([few])
+    assert alone.rows[0][1][list(alone.headings).index("RMS ref. ↓")].text == "–"
+    page = report(ReportConfig(runs=(few, many), out=tmp_path / "page.html")).read_text()
+    assert 'title="the paper&#x27;s code leaves the last bin out, and 150 images are one bin: two are needed">–</td>' in page
+
+
 def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
     runs = (made_up_run(tmp_path / "one", 0.25), made_up_run(tmp_path / "two <i>", 0.125))
     out = report(ReportConfig(runs=runs, out=tmp_path / "deep" / "report.html"))

@@ -49,6 +49,10 @@ class Measure:
             found = _at(metrics, self.path)
         return None if found is None else found * (100 if self.percent else 1)
 
+    def why(self, metrics: dict[str, Any]) -> str:
+        """Why there is no value though its suite was measured; empty where there is one or nothing is said."""
+        return _entry(metrics, self.path).get("undefined", "")
+
     def comparable(self, metrics: dict[str, Any]) -> bool:
         """Whether the value is relative to AlexNet's wherever the paper's is."""
         return self.relative is None or f"{'mfr' if self.suite == 'p' else 'mce'}_alexnet" in metrics.get(
@@ -57,10 +61,14 @@ class Measure:
 
 
 def _at(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
+    return _entry(metrics, path).get("value")
+
+
+def _entry(metrics: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     part: Any = metrics
     for name in path:
         part = part.get(name, {})
-    return part.get("value") if isinstance(part, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _relative(metrics: dict[str, Any], measure: Measure) -> float | None:

@@ -14,6 +14,7 @@ from .runner import is_done, log_of
 from .titles import title
 
 SCHEMA = "pixmix-table/1"
+ANT = "ANT as its paper describes it; its authors' released script trains and keeps its generators in another order"
 
 
 def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[str, Any]:
@@ -114,6 +115,10 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
         found.append(
             "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
         )
+    absences = {(column.heading, column.why(metrics)): None for metrics in measured for column in config.paper.columns}
+    found += [f"{heading} –: {why}" for heading, why in absences if why]
+    if any(row["name"] == "ant" for row in rows):
+        found.append(ANT)
     found += config.paper.notes
     troubles: dict[tuple[str, str], list[str]] = {}
     for row in rows:

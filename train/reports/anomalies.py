@@ -69,7 +69,7 @@ def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
             entry = run.entry("anomalies", name)
             more = "<br>".join(
                 f"{title} {100 * entry[key]['value']:.1f}"
-                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"))
+                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 ref."))
                 if key in entry
             )
             style = ' class="best"' if len(runs) > 1 and round(100 * value, 1) == best else ""

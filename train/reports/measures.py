@@ -45,6 +45,8 @@ def _cell(run: Run, column: Column, text: str, best: bool) -> str:
         if interval
         else ""
     )
-    pictures = f' title="{entry["n"]:,} pictures"' if "n" in entry else ""
+    about = f"{entry['n']:,} pictures" if "n" in entry else ""
+    about = escape(entry["undefined"]) if "undefined" in entry else about
+    pictures = f' title="{about}"' if about else ""
     style = ' class="best"' if best else ' class="none"' if text == "–" else ""
     return f"<td{style}{pictures}>{text}{small}</td>"
