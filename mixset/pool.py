@@ -60,7 +60,7 @@ class MixingPool:
         cache: str | os.PathLike[str] | None = None,
         quiet: bool = False,
     ) -> None:
-        self.size = _check_size(size)
+        self.size = check_size(size)
         """(H, W) of the training pictures."""
         self.counts = mixing_set.counts
         """Pictures per source; a source's pictures follow one another in `pictures`."""
@@ -96,7 +96,8 @@ class MixingPool:
         self._map()
 
 
-def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """S or (H, W) as (H, W); InputError where a side is no whole number from 8 to 4096."""
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not whole or not all(SMALLEST <= side <= LARGEST for side in sides):

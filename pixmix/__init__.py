@@ -9,16 +9,17 @@ from mixset.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .batch import PixMixBatch
-    from .dataset import EpochSampler, PixMixDataset
+    from .dataset import PixMixDataset
     from .draws import Draws, draw
     from .evaluators import evaluate
     from .normalized import Normalized
+    from .sampler import EpochSampler
     from .settings import PixMixSettings
     from .transform import PixMix
 
 _HOMES = {
     "Draws": "draws",
-    "EpochSampler": "dataset",
+    "EpochSampler": "sampler",
     "Normalized": "normalized",
     "PixMix": "transform",
     "PixMixBatch": "batch",

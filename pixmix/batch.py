@@ -59,7 +59,7 @@ class PixMixBatch(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = PixMixSettings(
-            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=tuple(mixings), partner=partner
+            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=mixings, partner=partner
         )
         self.key = Key(seed)
         self.steps = 0
@@ -80,7 +80,7 @@ class PixMixBatch(nn.Module):
         """
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             shape = tuple(images.shape)
-            raise InputError(f"images: (N, 3, H, W) uint8 are needed, got {images.dtype} of shape {shape}")
+            raise InputError(f"images: (N, 3, H, W) uint8 are needed, as before ToDtype, got {images.dtype} of {shape}")
         if not self.training:
             return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
         key, places = self._choose_key(len(images), indices, epoch)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler, get_worker_info
+from torch.utils.data import Dataset, get_worker_info
 
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
-from . import philox
 from .draws import Key, draw
 from .engines import find_engine
 from .keyed import torch_generator_kept, torch_seeds
 from .pictures import stack
 from .pools import LazyPool, Source
+from .ranks import rank_and_count
+from .sampler import ItemKey, passed_epoch
 from .settings import PixMixSettings
 
 Crop = Callable[[Sequence[Any], Key, np.ndarray], np.ndarray]
@@ -28,8 +30,13 @@ class PixMixDataset(Dataset):
     """A data set of (picture, label, ...) with PixMix done to its pictures: (3, H, W) float32 tensors in [0, 1].
 
     An item depends on (seed, epoch, index) alone. What the data set itself draws from torch's generator does so, too:
-    it runs under a seed of that item, and the generator is put back. Take items in the order of an `EpochSampler`,
-    which carries the epoch to the workers; with any other sampler call `set_epoch` before each epoch.
+    it runs under a seed of that item, and the generator is put back.
+
+    The epoch comes with the keys of an `EpochSampler`, through `Subset` and `ConcatDataset`, too. Under any other
+    sampler (`shuffle=True`, `DistributedSampler`) it is counted, for all workers together: an item that is asked for
+    by its index alone is that of epoch 0 the first time, of epoch 1 the second time, and so on. Several processes
+    count apart and take turns in the epochs, so that no picture comes again. `set_epoch` sets the count. Only where an
+    epoch is broken off while workers are ahead of it does the count depend on how far they came.
 
     Args:
         dataset: gives PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, of one size unless `crop` cuts.
@@ -57,49 +64,86 @@ class PixMixDataset(Dataset):
         crop: Crop | None = None,
         engine: str = "numba",
     ) -> None:
+        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+            raise InputError(f"dataset: one with items by number and a length is needed, got {type(dataset).__name__}")
+        if settings is not None and not isinstance(settings, PixMixSettings):
+            raise InputError(f"settings: PixMixSettings are needed, got {type(settings).__name__}")
+        if crop is not None and not callable(crop):
+            raise InputError(f"crop: a function is needed, got {type(crop).__name__}")
         self.dataset, self.crop, self.engine = dataset, crop, engine
         self.settings = settings or PixMixSettings()
         self.seed = Key(seed).seed
-        # Shared with loader workers, for those that persist would not see a plain number change.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        # Shared with loader workers: whether the epoch was set and to what, and how often each item was asked for.
+        self._set = torch.tensor([False, 0], dtype=torch.int64).share_memory_()
+        self._asked = torch.zeros(len(dataset), dtype=torch.int16).share_memory_()
+        self._processes = (0, 1)
         find_engine(engine)
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker that is not forked has no process group to ask.
+        return {**self.__dict__, "_processes": self._find_processes()}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._epoch.share_memory_()
+        self._set.share_memory_()
+        self._asked.share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch of items that are asked for by their index alone, from now on and in all workers."""
-        self._epoch.fill_(Key(self.seed, epoch).epoch)
+        """The epoch of items that are next asked for by their index alone, in all workers."""
+        self._set[:] = torch.tensor([True, Key(self.seed, epoch).epoch])
+        self._asked.zero_()
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Any, ...]:
+    def __getitem__(self, key: Any) -> tuple[Any, ...]:
         """The item of an index, or of (epoch, index)."""
         return self.__getitems__([key])[0]
 
-    def __getitems__(self, keys: Sequence[int | tuple[int, int]]) -> list[tuple[Any, ...]]:
+    def __getitems__(self, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The items of a batch, in one call of the engine for each epoch in it."""
         if get_worker_info() is not None:
             keep_freed_memory()  # pictures of some hundred pixels are decoded a third faster
-        current = int(self._epoch)
-        pairs = [(current, key) if isinstance(key, int | np.integer) else key for key in keys]
+        passed = passed_epoch()
+        pairs = [self._locate(key, passed) for key in keys]
         items: list[tuple[Any, ...]] = [()] * len(pairs)
         for epoch in sorted({epoch for epoch, _ in pairs}):
             places = [place for place, pair in enumerate(pairs) if pair[0] == epoch]
-            made = self._make(Key(self.seed, int(epoch)), [int(pairs[place][1]) for place in places])
+            made = self._make(Key(self.seed, epoch), np.array([pairs[place][1] for place in places], np.int64))
             for place, item in zip(places, made, strict=True):
                 items[place] = item
         return items
 
-    def _make(self, key: Key, numbers: list[int]) -> list[tuple[Any, ...]]:
+    def _locate(self, key: Any, passed: int | None) -> tuple[int, int]:
+        """Epoch and index, from 0 on, of a key; `passed` is the epoch of one that became an index on its way here."""
+        epoch, number = key if isinstance(key, tuple | ItemKey) and len(tuple(key)) == 2 else (passed, key)
+        try:
+            number, epoch = operator.index(number), None if epoch is None else operator.index(epoch)
+        except TypeError:
+            raise InputError(f"item: an index or (epoch, index) is needed, got {key!r}") from None
         count = len(self)
-        for number in numbers:
-            if not -count <= number < count:
-                raise IndexError(f"item {number} of a data set of {count}")
-        indices = np.array(numbers, np.int64) % count
+        if not -count <= number < count:
+            raise IndexError(f"item {number} of a data set of {count}")
+        return (self._count(number % count) if epoch is None else epoch), number % count
+
+    def _count(self, index: int) -> int:
+        """The epoch of an item that is asked for by its index alone, one more each time."""
+        if index >= len(self._asked):
+            raise InputError(f"data set: has grown from {len(self._asked)} to {len(self)} items; wrap it anew")
+        asked, (told, first) = self._asked.numpy(), self._set.tolist()
+        times = int(asked[index])
+        asked[index] = (times + 1) % 2**15
+        if told and not times:
+            return first
+        rank, world = self._find_processes()
+        return (first + times * world + rank) % 2**32
+
+    def _find_processes(self) -> tuple[int, int]:
+        found = rank_and_count()
+        return found if found[1] > 1 else self._processes
+
+    def _make(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:
         samples = self._read(key, indices)
         pictures = self._cut([sample[0] for sample in samples], key, indices)
         pool = self._pool.get((pictures.shape[1], pictures.shape[2]))
@@ -121,46 +165,3 @@ class PixMixDataset(Dataset):
 
     def _cut(self, pictures: list[Any], key: Key, indices: np.ndarray) -> np.ndarray:
         return stack(pictures) if self.crop is None else self.crop(pictures, key, indices)
-
-
-def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """A random order of `count` items, (count,) int64: a function of the arguments and nothing else."""
-    words = philox.words(Key(seed, epoch), np.arange(count), philox.SHUFFLE, 2).astype(np.uint64)
-    return np.argsort(words[:, 0] | (words[:, 1] << np.uint64(32)), kind="stable")
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """The (epoch, index) of each item of an epoch, once over all processes, in an order of (seed, epoch) alone.
-
-    The processes take turns, so their shares differ by at most one item: none is repeated or left out.
-
-    Args:
-        count: how many items the data set has.
-        seed: of the order.
-        rank, ranks: this process's number and how many there are.
-        shuffle: False for the order of the data set.
-
-    Raises:
-        InputError: a number is out of range.
-    """
-
-    def __init__(self, count: int, *, seed: int, rank: int = 0, ranks: int = 1, shuffle: bool = True) -> None:
-        if count < 1 or not 0 <= rank < ranks:
-            raise InputError(f"sampler: rank {rank} of {ranks} over {count} items")
-        self.count, self.key, self.rank, self.ranks, self.shuffle = count, Key(seed, 0), rank, ranks, shuffle
-        self.start = 0
-
-    def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """The next iteration is this epoch's, without the first `start` items of this process's share."""
-        if start < 0:
-            raise InputError(f"start: a whole number from 0 on is needed, got {start}")
-        self.key, self.start = Key(self.key.seed, epoch), start
-
-    def __len__(self) -> int:
-        return max(len(range(self.rank, self.count, self.ranks)) - self.start, 0)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        epoch = self.key.epoch
-        order = epoch_order(self.count, seed=self.key.seed, epoch=epoch) if self.shuffle else np.arange(self.count)
-        for index in order[self.rank :: self.ranks][self.start :].tolist():
-            yield epoch, index

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from mixset.errors import InputError
 from mixset.mixing_set import MixingSet
-from mixset.pool import MixingPool
+from mixset.pool import MixingPool, check_size
 
 from .draws import PoolLike
 from .settings import PixMixSettings
@@ -41,6 +41,7 @@ class LazyPool:
         self._set: MixingSet | None = None
         self._pool: PoolLike | None = None
         self._needed = settings.partner != "input"
+        sides = None if size is None else check_size(size)
         if not self._needed:
             return
         if source is None:
@@ -50,8 +51,8 @@ class LazyPool:
             self._set = opened
         else:
             self._pool = opened
-        if size is not None:
-            self.get((size, size) if isinstance(size, int) else (int(size[0]), int(size[1])))
+        if sides is not None:
+            self.get(sides)
 
     def get(self, size: tuple[int, int]) -> PoolLike | None:
         """The pool for pictures of `size` (H, W), made on the first call; None where no mixing set is needed.

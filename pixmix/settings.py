@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +59,7 @@ class PixMixSettings:
     all_ops: bool = True
     """All 13 ops; without it the 9 that do not overlap with ImageNet-C's corruptions."""
 
-    mixings: tuple[str, ...] = ("add", "multiply")
+    mixings: Sequence[str] = ("add", "multiply")
     """The mixing operations of which each round draws one uniformly."""
 
     partner: Literal["both", "input", "mixing_set"] = "both"
@@ -66,19 +67,19 @@ class PixMixSettings:
     input's copy ("input", the paper's Mix Input) or always the mixing picture ("mixing_set", its Mix Aug)."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or not 0 <= self.k <= 1000:
-            raise InputError(f"k: a whole number from 0 to 1000 is needed, got {self.k!r}")
-        _check_number("beta", self.beta, low=0.01, high=1000.0)
-        _check_number("aug_severity", self.aug_severity, low=0.1, high=10.0)
+        object.__setattr__(self, "k", check_whole("k", self.k, low=0, high=1000))
+        object.__setattr__(self, "beta", check_number("beta", self.beta, low=0.01, high=1000.0))
+        severity = check_number("aug_severity", self.aug_severity, low=0.1, high=10.0)
+        object.__setattr__(self, "aug_severity", severity)
         if not isinstance(self.all_ops, bool):
             raise InputError(f"all_ops: True or False is needed, got {self.all_ops!r}")
-        if isinstance(self.mixings, str) or not self.mixings:
+        if not isinstance(self.mixings, tuple | list) or not self.mixings:
             raise InputError(f"mixings: a list of names is needed, got {self.mixings!r}; known: {', '.join(MIXINGS)}")
         for name in self.mixings:
-            if name not in MIXINGS:
+            if not isinstance(name, str) or name not in MIXINGS:
                 raise InputError(f"mixings: no mixing named {name!r}; known: {', '.join(MIXINGS)}")
         object.__setattr__(self, "mixings", tuple(self.mixings))  # a list comes from JSON
-        if self.partner not in PARTNERS:
+        if not isinstance(self.partner, str) or self.partner not in PARTNERS:
             raise InputError(f"partner: no choice named {self.partner!r}; known: {', '.join(PARTNERS)}")
 
     @property
@@ -87,10 +88,19 @@ class PixMixSettings:
         return OPS if self.all_ops else OPS[:BASIC_OPS]
 
 
-def _check_number(field: str, value: object, *, low: float, high: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:  # type: ignore[operator, arg-type]
+def check_number(field: str, value: object, *, low: float, high: float) -> float:
+    """`value`, NumPy's as a float; InputError where it is no finite number from `low` to `high`."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # type: ignore[operator]
         raise InputError(f"{field}: a number from {low:g} to {high:g} is needed, got {value!r}")
+    return value if isinstance(value, int | float) else float(value)  # type: ignore[arg-type]
+
+
+def check_whole(field: str, value: object, *, low: int, high: int) -> int:
+    """`value` as an int, NumPy's too; InputError where it is no whole number from `low` to `high`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{field}: a whole number from {low:,} to {high:,} is needed, got {value!r}")
+    return int(value)
 
 
 CIFAR = PixMixSettings()

@@ -13,20 +13,15 @@ from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
+from . import philox
 from .draws import Key, draw
 from .engines import find_engine
-from .pictures import as_array
+from .pictures import as_array, stack
 from .pools import LazyPool, Source
-from .settings import PixMixSettings
-
-
-def _is_picture(value: object) -> bool:
-    """Whether to transform a part of a sample; labels, boxes and masks pass."""
-    if isinstance(value, Image.Image | tv_tensors.Image):
-        return True
-    return isinstance(value, Tensor | np.ndarray) and not isinstance(value, tv_tensors.TVTensor) and value.ndim >= 2
+from .settings import PixMixSettings, check_number
 
 
 class PixMix(v2.Transform):
@@ -37,20 +32,25 @@ class PixMix(v2.Transform):
     comes from one draw of torch's generator for each call; for pictures that depend on (seed, epoch, index) alone, see
     `pixmix.PixMixDataset`.
 
+    Of a sample those parts are mixed that torchvision's own transforms take for images: PIL images, `tv_tensors.Image`
+    and `tv_tensors.Video`, (T, 3, H, W) uint8, all of them by one draw and all frames of a video alike. Where it has
+    none of these, the first plain tensor of two or more dimensions is the image, or without one the first such array;
+    a uint8 one with three channels comes before any other. All else passes: masks, boxes, key points, labels.
+
     Args:
         mixing_set: a folder of pictures or shards, several folders, a `MixingSet` or a `MixingPool`; None with
             `partner="input"`.
         size: S or (H, W) of the training pictures; default: that of the first one. Given, the pool of mixing pictures
             is made now.
         weights: how often each of several folders is drawn; default: as it has pictures.
+        p: the probability that a sample is mixed; otherwise its images only become floats.
         k, beta, aug_severity, all_ops, mixings, partner: as in `PixMixSettings`.
         engine: of `pixmix.engines.ENGINES`.
 
     Raises:
-        InputError: a setting is out of range, the mixing set cannot be used, or a picture has another size or type.
+        InputError: a setting is out of range, the mixing set cannot be used, or a picture has another size or type, or
+            a sample has none.
     """
-
-    _transformed_types = (_is_picture,)
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class PixMix(v2.Transform):
         *,
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,
+        p: float = 1.0,
         k: int = 4,
         beta: float = 3.0,
         aug_severity: float = 3.0,
@@ -67,8 +68,9 @@ class PixMix(v2.Transform):
         engine: str = "numba",
     ) -> None:
         super().__init__()
+        self.p = check_number("p", p, low=0.0, high=1.0)
         self.settings = PixMixSettings(
-            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=tuple(mixings), partner=partner
+            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=mixings, partner=partner
         )
         find_engine(engine)
         self.engine = engine
@@ -76,23 +78,66 @@ class PixMix(v2.Transform):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """One 63-bit seed, which all pictures of a sample share."""
+        if not flat_inputs:
+            raise InputError("sample: there is no image in it; PIL images, tensors and arrays are mixed")
         return {"seed": int(torch.randint(2**63 - 1, ()).item())}
 
+    def _needs_transform_list(self, flat_inputs: list[Any]) -> list[bool]:
+        """Which parts of a sample are images: torchvision's rule, and arrays where there is nothing else."""
+        images = {place for place, part in enumerate(flat_inputs) if isinstance(part, _IMAGES)}
+        if not images:
+            plain = [place for place, part in enumerate(flat_inputs) if _is_plain(part)]
+            plain.sort(key=lambda place: _rank(flat_inputs[place]))
+            images = set(plain[:1])
+        return [place in images for place in range(len(flat_inputs))]
+
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
-        """One picture through PixMix: (3, H, W) float32 in [0, 1]."""
+        """One picture through PixMix: (3, H, W) float32 in [0, 1]; of a video (T, 3, H, W)."""
         if get_worker_info() is not None:
             keep_freed_memory()  # pictures of some hundred pixels are decoded a third faster
-        picture = as_array(inpt)
-        pool = self._pool.get((picture.shape[0], picture.shape[1]))
-        draws = draw(self.settings, Key(params["seed"]), np.zeros(1, np.int64), pool)
-        mixing_pictures = None if pool is None else pool.pictures
-        mixed = find_engine(self.engine)(picture[None], mixing_pictures, draws)
-        result = torch.from_numpy(mixed[0])
+        if isinstance(inpt, Tensor) and inpt.is_floating_point():
+            raise InputError(f"picture: is a {inpt.dtype} tensor; put PixMix before ToDtype, ToTensor and Normalize")
+        video = isinstance(inpt, tv_tensors.Video)
+        frames = _frames(inpt) if video else as_array(inpt)[None]
+        pool = self._pool.get((frames.shape[1], frames.shape[2]))
+        key, places = Key(params["seed"]), np.zeros(len(frames), np.int64)
+        if philox.uniforms(key.seed, 0, places[:1], philox.PIXMIX, 1, first=_APPLIED)[0, 0] < self.p:
+            mixing_pictures = None if pool is None else pool.pictures
+            mixed = find_engine(self.engine)(frames, mixing_pictures, draw(self.settings, key, places, pool))
+        else:
+            mixed = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)) / np.float32(255)
+        result = torch.from_numpy(mixed if video else mixed[0])
         return tv_tensors.wrap(result, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else result
 
     def extra_repr(self) -> str:
         s = self.settings
         return (
-            f"{self._pool!r}, k={s.k}, beta={s.beta}, aug_severity={s.aug_severity}, all_ops={s.all_ops}, "
+            f"{self._pool!r}, p={self.p}, k={s.k}, beta={s.beta}, aug_severity={s.aug_severity}, all_ops={s.all_ops}, "
             f"mixings={s.mixings}, partner={s.partner!r}, engine={self.engine!r}"
         )
+
+
+_APPLIED = 12
+"""The slot of the stream that decides whether a sample is mixed: in a block that `draw` leaves free."""
+_IMAGES = (Image.Image, tv_tensors.Image, tv_tensors.Video)
+
+
+def _is_plain(part: object) -> bool:
+    """Whether a part of a sample may be its image where none says so: labels have fewer dimensions."""
+    return isinstance(part, Tensor | np.ndarray) and not isinstance(part, tv_tensors.TVTensor) and part.ndim >= 2
+
+
+def _rank(part: Tensor | np.ndarray) -> int:
+    """0: surely an image, 1: what torchvision would take for one, 2: what it takes for none."""
+    tensor = isinstance(part, Tensor)
+    channels = part.shape[0 if tensor else 2] if part.ndim == 3 else None
+    if channels == 3 and part.dtype == (torch.uint8 if tensor else np.uint8):
+        return 0
+    return 1 if tensor else 2
+
+
+def _frames(video: Tensor) -> np.ndarray:
+    """A video as (T, H, W, 3) uint8."""
+    if video.ndim != 4 or not len(video) or video.shape[1] not in (1, 3) or video.dtype != torch.uint8:
+        raise InputError(f"video: (T, 3, H, W) uint8 is needed, got {video.dtype} of shape {tuple(video.shape)}")
+    return stack([as_array(frame) for frame in video.as_subclass(Tensor)])

@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 from pixmix.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
-from pixmix.dataset import epoch_order
 from pixmix.draws import Key
 from pixmix.methods.base import Method
 from pixmix.residents import Resident
+from pixmix.sampler import epoch_order
 
 from .pictures import Pictures, read
 

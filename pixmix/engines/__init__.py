@@ -24,6 +24,6 @@ def find_engine(name: str) -> Callable[..., np.ndarray]:
     Raises:
         InputError: there is no such engine.
     """
-    if name not in ENGINES:
+    if not isinstance(name, str) or name not in ENGINES:
         raise InputError(f"engine: no engine named {name!r}; known: {', '.join(ENGINES)}")
     return importlib.import_module(f".{ENGINES[name]}", __name__).mix

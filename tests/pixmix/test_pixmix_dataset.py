@@ -12,15 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pixmix_samples import mappings
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    RandomSampler,
+    StackDataset,
+    Subset,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    random_split,
+)
 from torchvision.transforms import v2
 
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
 from pixmix.crops import crop_and_flip, random_resized_crop
-from pixmix.dataset import EpochSampler, PixMixDataset, epoch_order
+from pixmix.dataset import PixMixDataset
 from pixmix.draws import draw
 from pixmix.philox import Key
+from pixmix.sampler import EpochSampler, epoch_order
 from pixmix.settings import PixMixSettings
 
 
@@ -132,10 +145,11 @@ def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, star
 def test_two_processes_share_the_epoch(dataset, expected):
     """What rank r of 2 makes is every second item of what one process makes."""
     for rank in range(2):
-        sampler = EpochSampler(37, seed=4, rank=rank, ranks=2)
+        sampler = EpochSampler(37, seed=4, rank=rank, num_replicas=2)
         loader = DataLoader(dataset, batch_size=4, sampler=sampler)
         images = torch.cat([image for image, _ in loader])
-        assert torch.equal(images, expected[0][:37][rank::2])
+        whole = torch.cat([expected[0][:37], expected[0][:1]])  # the first is dealt out again
+        assert torch.equal(images, whole[rank::2])
 
 
 def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
@@ -154,16 +168,17 @@ def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
 
 def test_items_by_index_epoch_and_batch_agree(dataset):
     keys = [(1, 5), (0, 5), (1, 36), 5, (1, 0)]
+    dataset = pickle.loads(pickle.dumps(dataset))
+    dataset.set_epoch(0)
     batch = dataset.__getitems__(keys)
     for key, item in zip(keys, batch, strict=True):
+        key = (0, 5) if key == 5 else key
         assert torch.equal(dataset[key][0], item[0]) and dataset[key][1] == item[1]
-    assert torch.equal(batch[3][0], batch[1][0])  # the epoch is 0 until it is set
-    assert torch.equal(dataset[-1][0], dataset[36][0])
-    try:
+    assert torch.equal(batch[3][0], batch[1][0])
+    assert torch.equal(dataset[0, -1][0], dataset[0, 36][0])
+    for number in (5, np.int64(5), torch.tensor(5), -32):
         dataset.set_epoch(1)
-        assert torch.equal(dataset[5][0], batch[0][0])
-    finally:
-        dataset.set_epoch(0)
+        assert torch.equal(dataset[number][0], batch[0][0])
 
 
 def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_pool):
@@ -176,12 +191,12 @@ def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_p
 
     data = PixMixDataset(Noise(), None, seed=1, settings=PixMixSettings(k=0, partner="input"))
     torch.manual_seed(3)
-    first = data[2][0]
+    first = data[0, 2][0]
     drawn = torch.rand(1)
     torch.manual_seed(3)
     assert torch.equal(drawn, torch.rand(1))
-    assert torch.equal(data[2][0], first)
-    assert not torch.equal(data[3][0], first) and not torch.equal(data[(1, 2)][0], first)
+    assert torch.equal(data[0, 2][0], first)
+    assert not torch.equal(data[0, 3][0], first) and not torch.equal(data[1, 2][0], first)
 
 
 @pytest.mark.parametrize("crop", [crop_and_flip, partial(random_resized_crop, size=32)])
@@ -203,30 +218,187 @@ def test_keyed_crops_come_first(photographs, array_pool, crop):
     seed=st.integers(0, 2**64 - 1),
     epoch=st.integers(0, 1000),
     shuffle=st.booleans(),
+    drop=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_ranks_cover_an_epoch_exactly(count, ranks, seed, epoch, shuffle):
+def test_ranks_have_equally_many_and_cover_an_epoch(count, ranks, seed, epoch, shuffle, drop):
+    options = {"seed": seed, "num_replicas": ranks, "shuffle": shuffle, "drop_last": drop}
+    if drop and count < ranks:
+        with pytest.raises(InputError, match="do not suffice"):
+            EpochSampler(count, rank=0, **options)
+        return
     shares = []
     for rank in range(ranks):
-        sampler = EpochSampler(count, seed=seed, rank=rank, ranks=ranks, shuffle=shuffle)
+        sampler = EpochSampler(count, rank=rank, **options)
         sampler.set_epoch(epoch)
         shares.append(list(sampler))
-        assert len(shares[-1]) == len(sampler)
-    assert sorted(index for share in shares for _, index in share) == list(range(count))
-    assert {key[0] for share in shares for key in share} == {epoch}
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        # As torch's sampler has it, to the number.
+        torchs = DistributedSampler(range(count), num_replicas=ranks, rank=rank, shuffle=False, drop_last=drop)
+        assert len(shares[-1]) == len(sampler) == len(torchs)
+        if not shuffle:
+            assert [index for _, index in shares[-1]] == list(torchs)
+    order = (epoch_order(count, seed=seed, epoch=epoch) if shuffle else np.arange(count)).tolist()
+    dealt = [index for turn in zip(*shares, strict=True) for _, index in turn]
+    assert dealt[:count] == order[: len(dealt)]
+    assert {key.epoch for share in shares for key in share} == {epoch}
+    assert len(dealt) % ranks == 0 and abs(len(dealt) - count) < ranks
+
+
+@pytest.mark.parametrize(("count", "batch", "ranks"), [(17, 4, 2), (1025, 64, 2), (8193, 128, 8), (50000, 128, 8)])
+def test_ranks_take_equally_many_steps(count, batch, ranks):
+    steps = {
+        len(DataLoader(range(count), batch, sampler=EpochSampler(count, seed=0, rank=rank, num_replicas=ranks)))
+        for rank in range(ranks)
+    }
+    assert len(steps) == 1
 
 
 @given(start=st.integers(0, 60), ranks=st.integers(1, 3))
 @settings(max_examples=30, deadline=None)
-def test_an_epoch_goes_on_where_it_was_left(start, ranks):
-    sampler = EpochSampler(50, seed=1, rank=ranks - 1, ranks=ranks)
+def test_an_epoch_resumes_where_it_was_left(start, ranks):
+    sampler = EpochSampler(50, seed=1, rank=ranks - 1, num_replicas=ranks)
     sampler.set_epoch(2)
     whole = list(sampler)
     sampler.set_epoch(2, start=start)
     assert list(sampler) == whole[start:] and len(sampler) == len(whole[start:])
     sampler.set_epoch(3)
     assert len(list(sampler)) == len(whole)
+
+
+def test_each_iteration_is_the_next_epoch():
+    """Who forgets `set_epoch` has no two equal epochs; who calls it has the one that was set."""
+    sampler = EpochSampler(20, seed=1)
+    assert [{key.epoch for key in sampler} for _ in range(3)] == [{0}, {1}, {2}]
+    sampler.set_epoch(7, start=15)
+    assert [len(sampler), *([len(list(sampler)) for _ in range(2)])] == [5, 5, 20]
+    assert {key.epoch for key in sampler} == {9}
+
+
+def test_the_process_group_says_how_many_there_are(monkeypatch):
+    monkeypatch.setattr("pixmix.sampler.rank_and_count", lambda: (1, 3))
+    assert [key.index for key in EpochSampler(7, seed=0, shuffle=False)] == [1, 4, 0]
+
+
+WRAPPERS = {
+    "Subset of a list": lambda data: (Subset(data, list(range(30, 4, -1))), range(30, 4, -1)),
+    "Subset of an array": lambda data: (Subset(data, np.arange(3, 33)), range(3, 33)),
+    "Subset of a tensor": lambda data: (Subset(data, torch.arange(3, 33)), range(3, 33)),
+    "Subset of a Subset": lambda data: (Subset(Subset(data, range(5, 35)), range(20)), range(5, 25)),
+    "ConcatDataset": lambda data: (ConcatDataset([Subset(data, range(9)), data]), [*range(9), *range(37)]),
+    "StackDataset": lambda data: (StackDataset(data), range(37)),
+}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_keys_pass_through_what_torch_puts_around_a_data_set(dataset, name, workers):
+    wrapped, numbers = WRAPPERS[name](dataset)
+    sampler = EpochSampler(len(wrapped), seed=2)
+    loader = DataLoader(wrapped, 8, sampler=sampler, num_workers=workers, collate_fn=list)
+    for epoch in (5, 2):
+        sampler.set_epoch(epoch)
+        items = [item for batch in loader for item in batch]
+        sampler.set_epoch(epoch)
+        for item, (_, place) in zip(items, sampler, strict=True):
+            image = item[0][0] if name == "StackDataset" else item[0]
+            assert torch.equal(image, dataset[epoch, numbers[place]][0])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_random_splits_and_tensors_as_indices(dataset, workers):
+    one, two = random_split(dataset, [20, 17], generator=torch.Generator().manual_seed(1))
+    for part in (one, two):
+        loader = DataLoader(part, 4, sampler=EpochSampler(len(part), seed=0), num_workers=workers)
+        images = torch.cat([images for images, _ in loader])
+        expected = {dataset[0, index][0].numpy().tobytes() for index in part.indices}
+        assert {image.numpy().tobytes() for image in images} == expected
+    for places in (torch.tensor([4, 2, 9]), np.array([4, 2, 9])):
+        dataset.set_epoch(3)
+        loader = DataLoader(dataset, 2, sampler=SubsetRandomSampler(places), num_workers=workers)
+        expected = {dataset[3, index][0].numpy().tobytes() for index in (4, 2, 9)}
+        assert {image.numpy().tobytes() for images, _ in loader for image in images} == expected
+
+
+def seen(loader, count=3):
+    """Of each epoch the images by their index, the bytes."""
+    epochs = []
+    for number in range(count):
+        if hasattr(loader.sampler, "set_epoch"):
+            loader.sampler.set_epoch(number)
+        epochs.append({index: image.numpy().tobytes() for image, index in (item for batch in loader for item in batch)})
+    return epochs
+
+
+@pytest.fixture
+def numbered(photographs, array_pool):
+    pictures = photographs(24, 32, 32)
+    return PixMixDataset([(picture, index) for index, picture in enumerate(pictures)], array_pool(), seed=4)
+
+
+@pytest.mark.parametrize("sampler", ["shuffle", "DistributedSampler", "BatchSampler"])
+@pytest.mark.parametrize("workers", [0, 1, 2, "persistent"])
+def test_under_any_other_sampler_epochs_are_counted(numbered, sampler, workers):
+    """Forgotten `set_epoch`s freeze nothing: the third epoch of a shuffling loader is epoch 2."""
+    number = workers if isinstance(workers, int) else 2
+    options = {"num_workers": number, "persistent_workers": workers == "persistent", "collate_fn": list}
+    if sampler == "BatchSampler":
+        loader = DataLoader(numbered, batch_sampler=BatchSampler(RandomSampler(numbered), 5, False), **options)
+    elif sampler == "shuffle":
+        loader = DataLoader(numbered, 5, shuffle=True, **options)
+    else:
+        loader = DataLoader(numbered, 5, sampler=DistributedSampler(numbered, num_replicas=1, rank=0), **options)
+    for epoch, images in enumerate(seen(loader)):
+        expected = {index: numbered[epoch, index][0].numpy().tobytes() for index in range(24)}
+        assert images == expected
+    numbered.set_epoch(7)  # a run that resumes
+    assert seen(loader, 2)[1] == {index: numbered[8, index][0].numpy().tobytes() for index in range(24)}
+
+
+@pytest.mark.slow
+def test_fresh_workers_count_epochs_too(numbered):
+    loader = DataLoader(numbered, 5, shuffle=True, num_workers=2, multiprocessing_context="spawn", collate_fn=list)
+    for epoch, images in enumerate(seen(loader, 2)):
+        assert images == {index: numbered[epoch, index][0].numpy().tobytes() for index in range(24)}
+
+
+def test_a_part_of_a_data_set_is_counted_too(numbered):
+    loader = DataLoader(Subset(numbered, range(6)), 4, shuffle=True, num_workers=2, drop_last=False, collate_fn=list)
+    epochs = seen(loader)
+    assert all(len({images[index] for images in epochs}) == 3 for index in range(6))
+
+
+@pytest.fixture
+def noted(photographs):
+    """A data set that notes the (epoch, index) of all that is made, and its notes."""
+    notes = []
+
+    def note(pictures, key, indices):
+        notes.extend((key.epoch, index) for index in indices.tolist())
+        return np.stack(pictures)
+
+    data = [(picture, index) for index, picture in enumerate(photographs(24, 32, 32))]
+    settings = PixMixSettings(k=0, partner="input")
+    return PixMixDataset(data, None, seed=4, settings=settings, crop=note), notes
+
+
+def test_items_drawn_with_replacement_are_all_different(noted):
+    data, notes = noted
+    list(DataLoader(data, 4, sampler=WeightedRandomSampler([1.0] * 2 + [0.0] * 22, 12)))
+    assert len(set(notes)) == 12 and {index for _, index in notes} <= {0, 1}
+
+
+def test_processes_that_count_apart_make_no_picture_twice(noted, monkeypatch):
+    """An item goes from process to process; each asks for it a first time."""
+    data, notes = noted
+    for rank in range(2):
+        monkeypatch.setattr("pixmix.dataset.rank_and_count", lambda rank=rank: (rank, 2))
+        data._asked.zero_()  # as another process has it
+        seen(DataLoader(data, 4, sampler=DistributedSampler(data, num_replicas=2, rank=rank), collate_fn=list), 6)
+        assert data.__getstate__()["_processes"] == (rank, 2)  # which a worker that is not forked needs
+    assert len(notes) == len(set(notes)) == 24 * 6
+    data.set_epoch(5)
+    data[3]
+    assert notes[-1] == (5, 3)
 
 
 def test_orders_are_random_and_keyed():
@@ -256,8 +428,13 @@ def test_orders_are_random_and_keyed():
             ).__getitems__([0, 1]),
             "pictures: one size",
         ),
-        (lambda data, pool: EpochSampler(0, seed=0), "sampler: "),
-        (lambda data, pool: EpochSampler(9, seed=0, rank=2, ranks=2), "sampler: "),
+        (lambda data, pool: PixMixDataset(data, pool, seed=0)[[1, 2]], "item: an index or"),
+        (lambda data, pool: PixMixDataset(data, pool, seed=0)[torch.tensor([1, 2])], "item: an index or"),
+        (lambda data, pool: PixMixDataset(data, pool, seed=0)[1.5], "item: an index or"),
+        (lambda data, pool: PixMixDataset(data, pool, seed=0)[2**40, 1], "epoch: "),
+        (lambda data, pool: EpochSampler(0, seed=0), "count: "),
+        (lambda data, pool: EpochSampler(9, seed=0, rank=2, num_replicas=2), "rank: "),
+        (lambda data, pool: EpochSampler(9, seed=0, rank=0, num_replicas=0), "num_replicas: "),
         (lambda data, pool: EpochSampler(9, seed=0).set_epoch(-1), "epoch: "),
         (lambda data, pool: EpochSampler(9, seed=0).set_epoch(0, start=-1), "start: "),
     ],

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from mixset.pictures import decode
 from pixmix.draws import Key, draw
 from pixmix.engines import find_engine
 from pixmix.settings import MIXINGS, PixMixSettings
@@ -57,6 +58,23 @@ def test_grey_pictures_become_rgb(folders, photographs):
         assert torch.equal(mixed(transform, form), expected)
 
 
+@pytest.mark.parametrize("kind", ["I;16", "F", "transparent palette"])
+def test_images_are_decoded_as_in_a_mixing_set(folders, tmp_path, kind):
+    """16 bits and floats are no more cut off at 255 than where a mixing set or a training folder is read."""
+    ramp = np.linspace(0, 1, 32 * 32).reshape(32, 32)
+    image = Image.fromarray((ramp * 65535).astype(np.uint16) if kind == "I;16" else ramp.astype(np.float32))
+    if kind == "transparent palette":
+        image = Image.fromarray((ramp * 255).astype(np.uint8)).convert("P")
+        image.info["transparency"] = 200
+    path = tmp_path / "0.tif" if kind == "F" else tmp_path / "0.png"
+    image.save(path)
+    made = PixMix(folders[0], k=0, p=0)(Image.open(path))
+    np.testing.assert_array_equal(np.rint(made.numpy() * 255).transpose(1, 2, 0), decode(path))
+    assert abs(made.mean() - 0.5) < 0.01
+    control = PixMix(folders[0], k=0, p=0)(Image.fromarray((ramp * 255).astype(np.uint8)))
+    assert abs(control.mean() - 0.5) < 0.01
+
+
 def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
     array = photographs(1, 32, 32)[0]
     settings = PixMixSettings(k=3, beta=4.0, aug_severity=2.0, all_ops=False, mixings=MIXINGS)
@@ -87,6 +105,72 @@ def test_it_composes_and_leaves_labels_alone(folders, photographs):
     assert torch.equal(out["boxes"], sample["boxes"])
     out = PixMix(folders)((np.zeros((32, 32, 3), np.uint8), torch.tensor(4)))
     assert out[0].dtype == torch.float32 and out[1] == 4
+
+
+MASK = np.zeros((32, 32), np.uint8)
+MASK[8:24, 8:24] = 7
+COLOUR = torch.from_numpy(np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32, 32).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "image", [Image.new("RGB", (32, 32)), tv_tensors.Image(COLOUR), COLOUR, COLOUR.permute(1, 2, 0).numpy()]
+)
+def test_arrays_and_tensors_beside_an_image_pass(folders, image):
+    """As through torchvision's own transforms; the order in a sample does not matter."""
+    beside = {
+        "mask": MASK,
+        "masks": torch.from_numpy(MASK)[None].repeat(5, 1, 1),
+        "key points": np.zeros((5, 2)),
+        "boxes": torch.ones(4, 4),
+        "heat": np.zeros((32, 32, 17), np.float32),
+        "segments": tv_tensors.Mask(torch.from_numpy(MASK)),
+        "boxes of v2": tv_tensors.BoundingBoxes(torch.ones(1, 4), format="XYXY", canvas_size=(32, 32)),
+        "label": 3,
+        "name": "a",
+    }
+    transform = PixMix(folders[0], size=32)
+    for sample in ({"image": image, **beside}, {**beside, "image": image}):
+        out = transform(sample)
+        assert out["image"].shape == (3, 32, 32) and out["image"].dtype == torch.float32
+        assert all(out[name] is beside[name] for name in beside)
+
+
+def test_the_first_plain_tensor_is_the_image(folders):
+    """torchvision's rule, where no part says that it is an image."""
+    first, second = PixMix(folders[0], size=32)((COLOUR, COLOUR))
+    assert first.dtype == torch.float32 and second is COLOUR
+    image, mask = PixMix(folders[0], size=32)((Image.new("RGB", (32, 32)), COLOUR))
+    assert image.dtype == torch.float32 and mask is COLOUR
+    one, two = PixMix(folders[0], size=32)((Image.new("RGB", (32, 32)), tv_tensors.Image(COLOUR)))
+    assert one.dtype == two.dtype == torch.float32
+
+
+def test_all_frames_of_a_video_are_mixed_alike(folders):
+    transform = PixMix(folders[0], size=32)
+    video = tv_tensors.Video(torch.stack([COLOUR, COLOUR.flip(2), COLOUR]))
+    made = mixed(transform, video)
+    assert isinstance(made, tv_tensors.Video) and made.dtype == torch.float32 and made.shape == (3, 3, 32, 32)
+    for frame, image in zip(made, (COLOUR, COLOUR.flip(2), COLOUR), strict=True):
+        assert torch.equal(frame, mixed(transform, image))
+    out = mixed(transform, {"video": video, "mask": MASK})
+    assert out["mask"] is MASK and torch.equal(out["video"], made)
+
+
+def test_p_is_the_part_of_samples_that_are_mixed(folders, photographs):
+    array = photographs(1, 32, 32)[0]
+    always, often, never = (PixMix(folders[0], size=32, p=p) for p in (1, 0.3, 0))
+    plain = torch.from_numpy(array.transpose(2, 0, 1) / np.float32(255))
+    left = 0
+    for seed in range(200):
+        images = []
+        for transform in (always, often, never):
+            torch.manual_seed(seed)
+            images.append(transform(array))
+        assert torch.equal(images[2], plain)
+        # Drawn from the number that all else is drawn from: what is mixed is mixed as ever.
+        assert torch.equal(images[1], images[0]) or torch.equal(images[1], plain)
+        left += torch.equal(images[1], plain)
+    assert 120 < left < 170  # of 140, and a tenth of the rest is mixed with nothing
 
 
 def test_several_folders_with_weights(folders):
@@ -206,8 +290,17 @@ def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, sta
         (lambda folder: PixMix(folder / "missing"), "missing"),
         (lambda folder: PixMix(folder.parent / "empty"), "empty"),
         (lambda folder: PixMix(MixingSet(folder), weights=(1.0,)), "weights: "),
-        (lambda folder: PixMix(folder)(np.zeros((32, 32, 3), np.float32)), "float32 array"),
-        (lambda folder: PixMix(folder)(torch.zeros(3, 32, 32)), r"torch\.float32 tensor"),
+        (lambda folder: PixMix(folder, p=1.5), "p: a number from 0 to 1"),
+        (lambda folder: PixMix(folder)(np.zeros((32, 32, 3), np.float32)), "float32 array; .*before ToDtype"),
+        (lambda folder: PixMix(folder)(np.zeros((32, 32), np.uint16)), "uint16 array; .*divide by 257"),
+        (lambda folder: PixMix(folder)(np.zeros((32, 32, 4), np.uint8)), "shape .*alpha"),
+        (lambda folder: PixMix(folder)(torch.zeros(3, 32, 32)), "put PixMix before ToDtype, ToTensor and Normalize"),
+        (lambda folder: PixMix(folder)(torch.zeros(3, 32, 32).bfloat16()), "put PixMix before ToDtype"),
+        (lambda folder: PixMix(folder)((tv_tensors.Image(torch.zeros(3, 9, 9)), MASK)), "put PixMix before ToDtype"),
+        (lambda folder: PixMix(folder)(tv_tensors.Video(torch.zeros(2, 3, 9, 9))), "put PixMix before ToDtype"),
+        (lambda folder: PixMix(folder)(tv_tensors.Video(COLOUR[None, None])), "video: .*T, 3, H, W"),
+        (lambda folder: PixMix(folder)({"label": 3}), "sample: there is no image in it"),
+        (lambda folder: PixMix(folder)("a.png"), "sample: there is no image in it"),
         (lambda folder: PixMix(folder)(torch.zeros(4, 32, 32, dtype=torch.uint8)), r"shape \(4, 32, 32\)"),
         (lambda folder: PixMix(folder)(np.zeros((2, 32, 32, 3), np.uint8)), r"shape \(2, 32, 32, 3\)"),
         (lambda folder: PixMix(folder, size=32)(np.zeros((32, 33, 3), np.uint8)), "32×32 pixels are needed, got 32×33"),
