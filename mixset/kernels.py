@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
 from .cache import cache_folder, unfit
 
@@ -28,13 +29,16 @@ def kernel(function: F | None = None, **options: Any) -> Any:
 
     Numba's own cache looks at the file of the function alone, though its code includes every function that it calls:
     edit one of those, or install another version, and the old code goes on running. Here the cache's folder is named
-    after all their sources.
+    after all their sources. With NUMBA_DISABLE_JIT=1 the function stays Python, with equal results.
 
     Args:
         options: further ones of `numba.njit`.
     """
     if function is None:
         return functools.partial(kernel, **options)
+    if numba.config.DISABLE_JIT:
+        # NumPy's scalars wrap and overflow as compiled ones do, but say so.
+        return np.errstate(all="ignore")(function)
     # Numba reads the setting here, as the function is wrapped; it is another one for everybody else's kernels.
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_folder())

@@ -108,7 +108,8 @@ def _darken_or_lighten(x1, x2, coin):
 @kernel
 def _swap_channel(x1, x2, channel):
     size = x1.size // 3
-    for i in range(channel * size, (channel + 1) * size):
+    first = int(channel) * size
+    for i in range(first, first + size):
         x1[i] = np.float32(x2[i]) / _255
 
 

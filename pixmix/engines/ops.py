@@ -28,6 +28,7 @@ def augment(source, op, level, sign, result):
         result: (3, H, W) uint8, written.
     """
     height, width = source.shape[1:]
+    sign = int(sign)  # uncompiled, NumPy would go on in its 8 bits
     if op == 0:
         autocontrast(source, result)
     elif op == 1:

@@ -207,6 +207,7 @@ def _choose_tables(kind, place, level, starts, tables):
 @kernel
 def _choose_affine(kind, level, sign, height, width, affine):
     """As Pillow has it: float64, cosine and sine rounded to 15 digits."""
+    sign = int(sign)  # as in `ops.augment`
     affine[:] = 0.0
     affine[0, 0] = affine[1, 1] = 1.0
     if kind == _ROTATE:
