@@ -118,22 +118,31 @@ class BatchPlan(Sampler):
     """The keys of each batch of this process, in an order that is a function of (seed, epoch) alone.
 
     A batch is `size` pictures over all processes, dealt out in turn; each picture comes once an epoch. The last batch
-    of an epoch is as large as what is left. Where it has fewer pictures than there are processes, a process without
-    one takes the batch's first with weight zero, so that all take part in the step.
+    of an epoch is as large as what is left. Where that would leave a process with a single image, which batch
+    normalisation cannot take at the size of a network's last layers, the last two batches are one. Batches that are
+    that small throughout stay: a process without an image takes the batch's first with weight zero, so that all take
+    part in the step.
     """
 
     def __init__(self, count: int, size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
         self.count, self.size, self.seed, self.rank, self.world = count, size, seed, rank, world
         self.steps = -(-count // size)
+        left = count - (self.steps - 1) * size
+        if self.steps > 1 and left < 2 * world <= size:
+            self.steps -= 1
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
         """The next iteration is this epoch's, from its batch number `start` on."""
         self.epoch, self.start = epoch, start
 
+    def images(self, step: int) -> int:
+        """How many images a batch has over all processes."""
+        return self.size if step < self.steps - 1 else self.count - step * self.size
+
     def weight(self, step: int) -> float:
         """This process's share of the batch times the number of processes: what its mean loss counts in the mean."""
-        batch = min(self.size, self.count - step * self.size)
+        batch = self.images(step)
         return len(range(self.rank, batch, self.world)) * self.world / batch
 
     def __len__(self) -> int:
@@ -142,7 +151,7 @@ class BatchPlan(Sampler):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = epoch_order(self.count, seed=self.seed, epoch=self.epoch)
         for step in range(self.start, self.steps):
-            batch = order[step * self.size : (step + 1) * self.size]
+            batch = order[step * self.size :][: self.images(step)]
             mine = batch[self.rank :: self.world]
             yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
 

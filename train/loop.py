@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import math
@@ -98,8 +99,9 @@ class Training:
             with self._autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
-            self._step(parallel, batch)
-            progress.advance(min(config.batch_size, len(self.data.train) - self.position * config.batch_size))
+            with _lone_image_refused(config):
+                self._step(parallel, batch)
+            progress.advance(self.plan.images(self.position))
             self.position += 1
             if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
                 self.seconds = time.monotonic() - start
@@ -256,6 +258,20 @@ class Training:
         if self.processes.leads:
             self.folder.cut_log(state["log_size"])
         _restore_random_states(own["random_states"], self.device)
+
+
+@contextlib.contextmanager
+def _lone_image_refused(config: TrainConfig) -> Iterator[None]:
+    """One line in place of torch's traceback where batch normalisation is left with one value a channel."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError(
+            f"network {config.network}: a process has one image in a step, too few for its batch normalisation; "
+            f"raise --batch-size {config.batch_size} to at least 2 for each process, or give more images"
+        ) from error
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mixset.errors import InputError
 from pixmix.methods import make_method
 from pixmix.methods.mixing import PixMixMethod
+from pixmix.sampler import epoch_order
 from pixmix.train.batches import BatchPlan, TrainingSet, batches, training_loader
 from pixmix.train.data import load_data
 
@@ -26,9 +27,13 @@ def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epo
     batches = [list(plan) for plan in plans]
     assert len({len(part) for part in batches}) == 1  # all take part in each step
     seen = []
+    assert sum(map(plans[0].images, range(plans[0].steps))) == count
     for step, parts in enumerate(zip(*batches, strict=True)):
         weights = [plan.weight(step) for plan in plans]
-        whole = min(size, count - step * size)
+        whole = plans[0].images(step)
+        assert whole == min(size, count - step * size) or (step + 1) * size > count - 2 * world
+        if count > size >= 2 * world:
+            assert min(map(len, parts)) >= 2  # what batch normalisation needs
         for part, weight in zip(parts, weights, strict=True):
             assert all(key[0] == epoch for key in part)
             # What a picture counts in the mean over processes of their mean losses: one of the batch's.
@@ -37,6 +42,14 @@ def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epo
                 seen += [index for _, index in part]
         assert sum(weights) == pytest.approx(world)
     assert sorted(seen) == list(range(count))
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(24, [8, 8, 8]), (26, [8, 8, 8, 2]), (25, [8, 8, 9]), (1, [1]), (9, [9])])
+def test_a_last_image_alone_goes_with_the_batch_before(count: int, sizes: list[int]) -> None:
+    plan = BatchPlan(count, 8, seed=0)
+    assert [len(batch) for batch in plan] == sizes
+    order = epoch_order(count, seed=0, epoch=0).tolist()
+    assert [index for batch in plan for _, index in batch] == order
 
 
 def test_epochs_differ_and_a_start_skips() -> None:
