@@ -63,7 +63,9 @@ class MixedPictures(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         # Lightning calls the sampler's set_epoch before each epoch.
-        return self.loader(self.train, sampler=pixmix.EpochSampler(len(self.train), seed=self.args.seed))
+        sampler = pixmix.EpochSampler(len(self.train), seed=self.args.seed)
+        lone = len(sampler) % self.args.batch_size == 1  # batch normalisation cannot train on one image
+        return self.loader(self.train, sampler=sampler, drop_last=lone)
 
     def val_dataloader(self) -> DataLoader:
         return self.loader(self.test)

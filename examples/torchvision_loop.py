@@ -58,7 +58,9 @@ def make_loaders(args: argparse.Namespace) -> tuple[DataLoader, DataLoader, int]
         sets = [datasets.ImageFolder(args.data / part, how) for part, how in (("train", train), ("test", test))]
     common = {"batch_size": args.batch_size, "num_workers": args.workers, "persistent_workers": args.workers > 0}
     # PixMix draws from torch's generator, which the loader seeds in each worker.
-    return DataLoader(sets[0], shuffle=True, **common), DataLoader(sets[1], **common), len(sets[0].classes)
+    lone = len(sets[0]) % args.batch_size == 1  # batch normalisation cannot train on one image
+    training = DataLoader(sets[0], shuffle=True, drop_last=lone, **common)
+    return training, DataLoader(sets[1], **common), len(sets[0].classes)
 
 
 def make_mixer(args: argparse.Namespace) -> nn.Module:

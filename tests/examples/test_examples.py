@@ -165,6 +165,15 @@ def test_its_pictures_are_normalised_once(example: Example, arguments: list[str]
         assert any((image - flat).abs().max() < 1e-6 for image in pictures[labels == label][:, :, 4:-4, 4:-4])
 
 
+@examples
+@pytest.mark.filterwarnings("ignore")
+def test_a_last_batch_of_one_image_kills_none(example: Example, arguments: list[str]) -> None:
+    """Of 48 images; batch normalisation cannot train on one."""
+    flags = [*arguments, *example.arguments, "--batch-size", "47"]
+    sizes = [len(labels) for _, labels in example.batches(example.load(), flags)]
+    assert sizes == [47]
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
 def test_it_uses_public_names_alone(path: Path) -> None:
     assert path.stem in {example.name for example in EXAMPLES}

@@ -17,9 +17,9 @@ def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
     return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suites": ("clean",), **changes})
 
 
-@pytest.mark.parametrize("size", [44, 45, 46])
+@pytest.mark.parametrize("size", [44, 45])
 def test_a_last_batch_of_one_kills_no_run(colours: Path, tmp_path: Path, size: int) -> None:
-    """Of 45 images; batches of 45 and 46 are the control."""
+    """Of 45 images; a batch of 45 is the control."""
     train(quick(colours, tmp_path / "run", batch_size=size))
     assert (tmp_path / "run" / "metrics.json").exists()
 
