@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from . import manifest
+from .arguments import check_list, check_numbers, check_path
 from .errors import DamagedPicture, InputError
 from .pictures import decode, list_pictures, stamp
 from .shard_format import canonical_json
@@ -147,7 +148,9 @@ class MixingSet(Sequence[np.ndarray]):
             raise InputError("a mixing set needs at least one folder; `mixset make fractals OUT` makes one")
         if isinstance(families, str):
             families = (families,)
-        self.sources = tuple(Path(source) for source in sources)
+        if families is not None and not all(isinstance(one, str) for one in check_list("families", families, "names")):
+            raise InputError(f"families: a list of names is needed, got {families!r}")
+        self.sources = tuple(check_path("mixing set", source) for source in sources)
         self.families = None if families is None else tuple(families)
         self._parts: list[_Shard | _Files] = []
         counts: list[int] = []
@@ -294,7 +297,9 @@ def _select(source: Path, parts: list[_Shard | _Files], families: Sequence[str] 
 
 
 def _check_weights(weights: Sequence[float] | None, counts: Sequence[int]) -> tuple[float, ...]:
-    given = [float(weight) for weight in (counts if weights is None else weights)]
+    given = [float(count) for count in counts]
+    if weights is not None:
+        given = check_numbers("weights", weights, low=0, high=1e300)
     if len(given) != len(counts):
         raise InputError(f"weights: {len(given)} weights for {len(counts)} mixing sets; give one for each")
     if not all(math.isfinite(weight) and weight >= 0 for weight in given) or not sum(given) > 0:

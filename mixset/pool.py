@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import PIL
 
+from .arguments import check_flag, check_path
 from .cache import cache_folder
 from .console import Progress
 from .cores import usable_cores
@@ -60,6 +61,9 @@ class MixingPool:
         cache: str | os.PathLike[str] | None = None,
         quiet: bool = False,
     ) -> None:
+        if not isinstance(mixing_set, MixingSet):
+            raise InputError(f"mixing set: an opened MixingSet is needed, got {type(mixing_set).__name__}")
+        check_flag("margin", margin)
         self.size = check_size(size)
         """(H, W) of the training pictures."""
         self.counts = mixing_set.counts
@@ -68,7 +72,7 @@ class MixingPool:
         """The share of each source in what is drawn; the sum is 1."""
         self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7) if margin else self.size
         """(h, w) of the pool's pictures."""
-        folder = Path(cache) if cache is not None else cache_folder()
+        folder = check_path("cache", cache) if cache is not None else cache_folder()
         key = canonical_json([mixing_set.content_hash(), self.shape, PIL.__version__])
         self.path = folder / f"pool-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
         with locked(self.path.with_suffix(".lock")):

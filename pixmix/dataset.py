@@ -66,6 +66,8 @@ class PixMixDataset(Dataset):
     ) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             raise InputError(f"dataset: one with items by number and a length is needed, got {type(dataset).__name__}")
+        if not len(dataset):
+            raise InputError("dataset: has no items")
         if settings is not None and not isinstance(settings, PixMixSettings):
             raise InputError(f"settings: PixMixSettings are needed, got {type(settings).__name__}")
         if crop is not None and not callable(crop):
@@ -130,7 +132,7 @@ class PixMixDataset(Dataset):
     def _count(self, index: int) -> int:
         """The epoch of an item that is asked for by its index alone, one more each time."""
         if index >= len(self._asked):
-            raise InputError(f"data set: has grown from {len(self._asked)} to {len(self)} items; wrap it anew")
+            raise InputError(f"dataset: has grown from {len(self._asked)} to {len(self)} items; wrap it anew")
         asked, (told, first) = self._asked.numpy(), self._set.tolist()
         times = int(asked[index])
         asked[index] = (times + 1) % 2**15
@@ -159,7 +161,7 @@ class PixMixDataset(Dataset):
                 torch.default_generator.manual_seed(seed)
                 sample = self.dataset[index]
                 if not isinstance(sample, tuple | list) or not sample:
-                    raise InputError(f"data set: items of (picture, label) are needed, got {type(sample).__name__}")
+                    raise InputError(f"dataset: items of (picture, label) are needed, got {type(sample).__name__}")
                 samples.append(tuple(sample))
         return samples
 

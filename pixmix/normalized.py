@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mixset.arguments import check_numbers
+from mixset.errors import InputError
+
 
 class Normalized(nn.Module):
     """`body((x - mean) / std)`, so that attacks and measures see pictures in [0, 1].
@@ -25,6 +28,12 @@ class Normalized(nn.Module):
 
     def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
+        if not isinstance(body, nn.Module):
+            raise InputError(f"body: a torch module is needed, got {type(body).__name__}")
+        mean = check_numbers("mean", mean, low=-1e6, high=1e6)
+        std = check_numbers("std", std, low=1e-6, high=1e6)
+        if not mean or len(mean) != len(std):
+            raise InputError(f"mean and std: one each for a channel is needed, got {len(mean)} and {len(std)}")
         self.body = body
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1), persistent=False)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from mixset.arguments import check_list
 from mixset.errors import InputError
 from mixset.mixing_set import MixingSet
 from mixset.pool import MixingPool, check_size
@@ -81,7 +82,7 @@ def _open(source: Source, weights: Sequence[float] | None) -> MixingSet | PoolLi
         if weights is not None:
             raise InputError("weights: they belong to a list of folders; an opened mixing set has its own")
         return source  # type: ignore[return-value]
-    paths = [source] if isinstance(source, str | os.PathLike) else list(source)  # type: ignore[arg-type]
+    paths = [source] if isinstance(source, str | os.PathLike) else check_list("mixing set", source, "folders")
     if "fractals" in paths and not os.path.exists("fractals"):
         raise InputError(
             "mixing set 'fractals': no such folder; mixset.generate.default_set(size) makes the default set"

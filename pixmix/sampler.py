@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from torch.utils.data import Sampler
 
+from mixset.arguments import check_flag, check_whole
 from mixset.errors import InputError
 
 from . import philox
 from .philox import Key
 from .ranks import rank_and_count
-from .settings import check_whole
 
 
 class ItemKey:
@@ -114,12 +114,13 @@ class EpochSampler(Sampler[ItemKey]):
         drop_last: bool = False,
     ) -> None:
         own, world = rank_and_count()
-        self.count, self.key = check_whole("count", count, low=1, high=2**32), Key(seed)
+        self.count, self.key = check_whole("count", count, low=1, high=2**31 - 1), Key(seed)
         self.num_replicas = check_whole(
             "num_replicas", world if num_replicas is None else num_replicas, low=1, high=2**20
         )
         self.rank = check_whole("rank", own if rank is None else rank, low=0, high=self.num_replicas - 1)
-        self.shuffle, self.drop_last, self.start, self._begun = shuffle, drop_last, 0, False
+        self.shuffle, self.drop_last = check_flag("shuffle", shuffle), check_flag("drop_last", drop_last)
+        self.start, self._begun = 0, False
         self.share = count // self.num_replicas if drop_last else -(-count // self.num_replicas)
         """How many items of an epoch each process has."""
         if not self.share:

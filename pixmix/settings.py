@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mixset.arguments import check_flag, check_number, check_whole
 from mixset.errors import InputError
 
 OPS = (
@@ -71,8 +71,7 @@ class PixMixSettings:
         object.__setattr__(self, "beta", check_number("beta", self.beta, low=0.01, high=1000.0))
         severity = check_number("aug_severity", self.aug_severity, low=0.1, high=10.0)
         object.__setattr__(self, "aug_severity", severity)
-        if not isinstance(self.all_ops, bool):
-            raise InputError(f"all_ops: True or False is needed, got {self.all_ops!r}")
+        check_flag("all_ops", self.all_ops)
         if not isinstance(self.mixings, tuple | list) or not self.mixings:
             raise InputError(f"mixings: a list of names is needed, got {self.mixings!r}; known: {', '.join(MIXINGS)}")
         for name in self.mixings:
@@ -86,21 +85,6 @@ class PixMixSettings:
     def ops(self) -> tuple[str, ...]:
         """The names of the ops that may be drawn."""
         return OPS if self.all_ops else OPS[:BASIC_OPS]
-
-
-def check_number(field: str, value: object, *, low: float, high: float) -> float:
-    """`value`, NumPy's as a float; InputError where it is no finite number from `low` to `high`."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # type: ignore[operator]
-        raise InputError(f"{field}: a number from {low:g} to {high:g} is needed, got {value!r}")
-    return value if isinstance(value, int | float) else float(value)  # type: ignore[arg-type]
-
-
-def check_whole(field: str, value: object, *, low: int, high: int) -> int:
-    """`value` as an int, NumPy's too; InputError where it is no whole number from `low` to `high`."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{field}: a whole number from {low:,} to {high:,} is needed, got {value!r}")
-    return int(value)
 
 
 CIFAR = PixMixSettings()

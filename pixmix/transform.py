@@ -13,6 +13,7 @@ from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from mixset.arguments import check_number
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
@@ -21,7 +22,7 @@ from .draws import Key, draw
 from .engines import find_engine
 from .pictures import as_array, stack
 from .pools import LazyPool, Source
-from .settings import PixMixSettings, check_number
+from .settings import PixMixSettings
 
 
 class PixMix(v2.Transform):

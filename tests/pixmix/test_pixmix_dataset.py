@@ -419,7 +419,7 @@ def test_orders_are_random_and_keyed():
         (lambda data, pool: PixMixDataset(data, pool, seed=-1), "seed: "),
         (lambda data, pool: PixMixDataset(data, pool, seed=0, engine="gpu"), "engine: "),
         (lambda data, pool: PixMixDataset(data, None, seed=0), "mixing set: "),
-        (lambda data, pool: PixMixDataset([np.zeros((32, 32, 3), np.uint8)], pool, seed=0)[0], "data set: "),
+        (lambda data, pool: PixMixDataset([np.zeros((32, 32, 3), np.uint8)], pool, seed=0)[0], "dataset: "),
         (lambda data, pool: PixMixDataset([("a", 0)], pool, seed=0)[0], "picture: .*str"),
         (lambda data, pool: PixMixDataset([(np.zeros((9, 9, 3), np.uint8), 0)], pool, seed=0)[0], "32×32 pixels"),
         (
