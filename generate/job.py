@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mixset import manifest
+from mixset.arguments import check_flag, check_list, check_path, check_whole
 from mixset.console import Progress
 from mixset.errors import DamagedPicture, InputError, printable, reading
 from mixset.output import begin
@@ -85,10 +86,21 @@ def make(
     Raises:
         InputError: the folder holds something else, the disk is full, arguments out of range, a device is not there.
     """
-    out, kind = Path(out), family(recipe.family)
+    if not isinstance(getattr(recipe, "family", None), str):
+        raise InputError(f"recipe: a family's recipe is needed, got {type(recipe).__name__}")
+    check_flag("quiet", quiet)
+    if workers is not None:
+        check_whole("workers", workers, low=1, high=2**16)
+    if not all(isinstance(device, str) for device in check_list("devices", devices, "names")):
+        raise InputError(f"devices: a list of names is needed, got {devices!r}")
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(f"executor: one of concurrent.futures is needed, got {type(executor).__name__}")
+    if not isinstance(compression, str):
+        raise InputError(f"compression: a name is needed, got {compression!r}")
+    out, kind = check_path("out", out), family(recipe.family)
     index, parts = _check_part(part)
     places = seats(kind, devices, workers) if executor is None else check_names(devices)
-    sheet = Preview(Path(preview), out) if preview is not None else None
+    sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
         tasks = _tasks(recipe, out, compression, places)
@@ -134,7 +146,8 @@ def remake(
 
 
 def _check_part(part: tuple[int, int]) -> tuple[int, int]:
-    index, parts = part
+    numbers = check_list("part", part, "two whole numbers")
+    index, parts = (check_whole("part", number, low=1, high=2**31) for number in [*numbers, 0, 0][:2])
     if not 1 <= index <= parts:
         raise InputError(f"part: {index}/{parts} is out of range; give i/n with i from 1 to n")
     return index, parts

@@ -58,7 +58,7 @@ class SetRecipe:
     def check_known(self, name: str, known: Sequence[str]) -> None:
         """Refuse a field that is none of the known words."""
         value = getattr(self, name)
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise InputError(f"{name}: unknown {name} {value!r}; known ones are {', '.join(known)}")
 
     def resolved(self) -> Self:

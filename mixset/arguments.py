@@ -23,7 +23,7 @@ def check_number(field: str, value: object, *, low: float, high: float) -> float
 
 def check_whole(field: str, value: object, *, low: int, high: int) -> int:
     """`value` as an int, NumPy's too; InputError where it is no whole number from `low` to `high`."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= value <= high:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= int(value) <= high:
         raise InputError(f"{field}: a whole number from {low:,} to {high:,} is needed, got {value!r}")
     return int(value)
 

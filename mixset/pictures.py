@@ -137,9 +137,10 @@ def _to_8_bits(image: Image.Image) -> np.ndarray:
         ranges: tuple[int, ...] = _RANGES[-1:]
     else:
         ranges = (1, *_RANGES) if image.mode == "F" else _RANGES
-    top = next((top for top in ranges if low >= 0 and high <= top), None)
-    if top is None:
-        values, top = values - low, max(high - low, 1e-12)
+    fitting = [float(top) for top in ranges if low >= 0 and high <= top]
+    if not fitting:
+        values = values - low
+    top = fitting[0] if fitting else max(high - low, 1e-12)
     scaled = np.rint(values * (255 / top)).astype(np.uint8)
     if "transparency" in image.info:
         scaled[grey == image.info["transparency"]] = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -47,6 +47,7 @@ class PictureSet:
             data = LoaderImages(data)
         if isinstance(data, tuple) and len(data) == 2:
             pictures, labels = data
+            _check_sequence(pictures)
             labels = np.asarray(labels)
             if len(pictures) != len(labels) or labels.ndim != 1 or labels.dtype.kind not in "iu":
                 raise InputError(
@@ -57,6 +58,7 @@ class PictureSet:
             if isinstance(pictures, np.ndarray) and pictures.dtype.kind != "f":
                 self.array = pictures
             data = _Pairs(pictures, self.labels)
+        _check_sequence(data)
         self.items = data
         if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
             raise InputError(
@@ -91,6 +93,12 @@ class PictureSet:
         if self.array is not None:
             return hashlib.sha256(f"{array_fingerprint(self.array)}{self.labels.tolist()}".encode()).hexdigest()
         return self.items.fingerprint() if hasattr(self.items, "fingerprint") else None
+
+
+def _check_sequence(data: Any) -> None:
+    numbered = hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "shape", None) != ()
+    if not numbered or isinstance(data, str | bytes | Mapping):
+        raise InputError(f"data: pictures with labels are needed, got {type(data).__name__}")
 
 
 def array_fingerprint(array: np.ndarray) -> str:

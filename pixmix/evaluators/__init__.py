@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mixset.errors import InputError
+from mixset.arguments import check_flag, check_list, check_path, check_whole
+from mixset.errors import InputError, reason
 
 from ..attacks import PGDSettings
 from ..forwarding import PictureSet, evaluating, home_device
@@ -97,9 +98,19 @@ def evaluate(
     Raises:
         InputError: an unknown suite, bad data, a missing or damaged set (see `check`), logits that are not finite.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, got {batch_size}")
-    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
+    if not isinstance(network, nn.Module):
+        raise InputError(f"network: a torch module is needed, got {type(network).__name__}")
+    names = [suite] if isinstance(suite, str) else check_list("suite", suite, "suites' names")
+    names = [name for place, name in enumerate(names) if name not in names[:place]]
+    if sets is not None and not isinstance(sets, Mapping):
+        raise InputError(f"sets: a mapping from suites to their sets is needed, got {sets!r}")
+    if attack is not None and not isinstance(attack, PGDSettings):
+        raise InputError(f"attack: PGDSettings are needed, got {attack!r}")
+    for field, flag in {"resize": resize, "partial": partial, "progress": progress}.items():
+        check_flag(field, flag)
+    check_whole("batch_size", batch_size, low=1, high=2**31 - 1)
+    check_whole("seed", seed, low=0, high=2**64 - 1)
+    check_whole("workers", workers, low=0, high=2**16)
     _check_names(names, sets or {}, data is not None)
     pictures = None if data is None else PictureSet(data, workers=workers)
     opened = check(
@@ -109,13 +120,13 @@ def evaluate(
         resize=resize,
         partial=partial,
     )
-    folder = None if logits_folder is None else Path(logits_folder)
+    folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
     evaluation = Evaluation(
         network=network,
         given=pictures,
         sets=opened,
         batch_size=batch_size,
-        device=home_device(network) if device is None else torch.device(device),
+        device=home_device(network) if device is None else _check_device(device),
         seed=seed,
         attack=attack or PGDSettings(),
         store=LogitsStore(folder, "" if folder is None else network_fingerprint(network)),
@@ -180,7 +191,7 @@ def check(
 
 def _check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> None:
     for name in names:
-        if name not in EVALUATORS:
+        if not isinstance(name, str) or name not in EVALUATORS:
             raise InputError(f"unknown suite {name!r}; the suites are {', '.join(EVALUATORS)}")
         if EVALUATORS[name].of_data and not data:
             raise InputError(f"suite {name}: needs labelled test pictures")
@@ -189,3 +200,10 @@ def _check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> N
             raise InputError(f"suite {name}: needs the folder of its set{made}")
     if unknown := [name for name in sets if name not in KNOWN]:
         raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")
+
+
+def _check_device(device: str | torch.device) -> torch.device:
+    try:
+        return torch.empty(0, device=torch.device(device)).device
+    except Exception as error:
+        raise InputError(f"device: {device!r} cannot be used ({reason(error)}); give for example cpu") from error

@@ -41,9 +41,10 @@ OTHER_WORDS = {
     "crop": r"int\(\)",  # the user's own function, which fails
     "mean": "mean and std",
     "std": "mean and std",
-    "network": "logits|module",
-    "suite": "suites?",
-    "data": "data|pictures",
+    "out": "choose another folder",
+    "preview": "picture format",
+    "network": "logits",
+    "data": "pictures",
 }
 """What else an error may call an argument."""
 
