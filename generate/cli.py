@@ -81,8 +81,7 @@ Try it:
 
 MAKE_HELP = """usage: mixset make FAMILY [flags] OUT
 
-Make a mixing set in the folder OUT, or go on with one that was interrupted: the same command resumes it, and a larger
---count extends it.
+Make a mixing set in the folder OUT; the same command resumes one that was interrupted, a larger --count extends it.
 
   mixset make fractals --count 14230 --size 256 --seed 0 OUT
   mixset make fractals --count 14230 --part 3/8 OUT       the third of eight jobs on one folder

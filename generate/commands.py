@@ -43,10 +43,10 @@ class _Making(Generic[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class MakeCommand(_Making[R]):
-    """Make a mixing set in the folder OUT, or go on with one begun there.
+    """Make a mixing set in the folder OUT, or resume one begun there.
 
     Pictures are a function of the recipe alone: the same flags give the same bytes on any number of workers. Ctrl-C or
-    a kill loses at most the shards in the making; the same command goes on, and a larger --count extends the set.
+    a kill loses at most the shards in the making; the same command resumes, and a larger --count extends the set.
     """
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
@@ -55,11 +55,11 @@ class MakeCommand(_Making[R]):
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceCommand(_Making[R]):
-    """Make a mixing set in the folder OUT, or go on with one begun there.
+    """Make a mixing set in the folder OUT, or resume one begun there.
 
     On the CPU pictures are a function of the recipe alone: the same flags give the same bytes on any number of workers.
     GPUs give the same units and seeds, and pictures that differ a little. Ctrl-C or a kill loses at most the shards in
-    the making; the same command goes on, and a larger --count extends the set.
+    the making; the same command resumes, and a larger --count extends the set.
     """
 
     out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
@@ -77,7 +77,7 @@ class ImportCommand:
     """Turn pictures from elsewhere into a mixing set; what cannot be read is named and left out.
 
     Examples: `mixset import fractals_and_fvis.tar OUT`, `mixset import 300K_random_images.npy OUT`, `mixset import
-    my-pictures/ OUT --size 128`. Interrupted, the same command goes on.
+    my-pictures/ OUT --size 128`. Interrupted, the same command resumes.
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
@@ -153,7 +153,7 @@ class ExportCommand:
     """The folder of the set."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """An empty or new folder."""
+    """An empty or new folder, or one that this export was interrupted in."""
 
 
 def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
@@ -205,7 +205,7 @@ def import_set(command: ImportCommand) -> None:
         command.source, command.out, size=command.size, workers=command.workers, compression=command.compression
     )
     for name, reason in done.left_out:
-        print(f"left out {_shown(name)}: {reason}", file=sys.stderr)
+        print(f"left out {name}: {reason}", file=sys.stderr)
     extras = [f"{len(done.left_out):,} broken left out"] if done.left_out else []
     extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
     print(f"{command.out}: {done.count:,} pictures{''.join(f', {extra}' for extra in extras)}")
@@ -221,7 +221,7 @@ def info(command: InfoCommand) -> None:
     rows = []
     for path in command.sets:
         pictures = MixingSet(path)
-        print(_shown(pictures.describe()))
+        print(pictures.describe())
         for line in pictures.details():
             print(f"  {line}")
         listed = manifest.read(path) if path.is_dir() else None
@@ -253,7 +253,7 @@ def check_set(command: CheckCommand) -> None:
         ("note", report.notes),
     ):
         for line in lines:
-            print(f"{kind}: {_shown(line)}")
+            print(f"{kind}: {line}")
     if report.damage:
         raise InputError(
             f"{command.set}: {len(report.damage)} damaged; `mixset check {command.set} --repair` makes shards again"
@@ -281,8 +281,3 @@ def export_set(command: ExportCommand) -> None:
 
     count = export_pictures(MixingSet(command.set), command.out)
     print(f"{command.out}: {count:,} PNG files")
-
-
-def _shown(text: str) -> str:
-    """File names that are no UTF-8 would stop a print."""
-    return text.encode("utf-8", "backslashreplace").decode()

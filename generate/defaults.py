@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mixset import manifest
 from mixset.cache import cache_folder
-from mixset.cores import usable_cores
+from mixset.cores import check_workers
 from mixset.errors import InputError
 from mixset.locks import locked
 
@@ -60,7 +60,7 @@ def _finished(folder: Path, recipe: Recipe) -> bool:
 
 
 def _announce(folder: Path, recipe: Recipe, workers: int | None) -> None:
-    cores = workers or usable_cores()
+    cores = check_workers(workers)
     seconds = recipe.count * _SECONDS[recipe.size] / cores
     about = f"{max(5, round(seconds / 5) * 5)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     print(

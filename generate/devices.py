@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 
-from mixset.cores import usable_cores
+from mixset.cores import check_workers
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
@@ -39,15 +39,14 @@ def seats(kind: Family, devices: Sequence[str], workers: int | None) -> list[str
     Raises:
         InputError: a name is unknown or its GPU is not there; workers out of range or no multiple of the GPUs.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: {workers} is out of range; give 1 or more")
+    asked = check_workers(workers)
     found = ["cpu"]
     if kind.on_device:
         found = _there(check_names(devices))
         if "auto" in devices:
             found = found[:workers]
     if found == ["cpu"]:
-        return found * (workers or usable_cores())
+        return found * asked
     workers = workers or len(found)
     if workers % len(found):
         raise InputError(f"workers: {workers} on {len(found)} GPUs ({', '.join(found)}); give a multiple of that")

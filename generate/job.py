@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixset import manifest
 from mixset.arguments import check_flag, check_list, check_path, check_whole
@@ -17,12 +17,16 @@ from mixset.console import Progress
 from mixset.errors import DamagedPicture, InputError, printable, reading
 from mixset.output import begin
 from mixset.partials import HOST, remove_abandoned
-from mixset.shards import ShardInfo, ShardWriter, read_info, verify
+from mixset.shard_writer import ShardWriter
+from mixset.shards import ShardInfo, read_info, verify
 from mixset.workers import Step, run, seat
 
 from .devices import at_work, check_names, seats
 from .families import Family, Recipe, family, load
 from .preview import Preview
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def make(
     compression: str = "none",
     quiet: bool = False,
 ) -> Path:
-    """Make the mixing set of `recipe` in the folder `out`, or go on with the one begun there.
+    """Make the mixing set of `recipe` in the folder `out`, or resume the one begun there.
 
     Content and bytes are a function of the recipe, whatever the workers, executors, parts and interruptions (of a
     family that works on a device: on the CPU, each worker with one torch thread). Shards already there are kept if
@@ -119,9 +123,9 @@ def make(
 
 
 def remake(
-    folder: Path, entry: manifest.Entry, recipe: dict[str, Any], path: Path, *, trust: bool = False
-) -> ShardInfo:
-    """Make the shard that `entry` of the set in `folder` describes again, at `path`.
+    folder: Path, entry: manifest.Entry, recipe: dict[str, Any], *, trust: bool = False
+) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    """The pictures of the shard that `entry` of the set in `folder` describes, with seeds and params.
 
     Args:
         trust: use code and files, too, that the recipe names.
@@ -130,6 +134,10 @@ def remake(
         InputError: its family cannot be made here, another version of the maker made it, or it needs trust.
     """
     kind = family(entry.family)
+    if not 1 <= entry.count <= kind.shard:
+        raise InputError(
+            f"shard {entry.name} cannot have {entry.count:,} pictures; {entry.family} has 1 to {kind.shard}"
+        )
     with reading(f"the recipe in {folder / manifest.NAME}", "make a new set"):
         whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
         named = whole.foreign()
@@ -141,8 +149,7 @@ def remake(
             )
         print(f"trusted: {printable(named)}, which {printable(str(folder / manifest.NAME))} names", file=sys.stderr)
         whole = whole.trusted()
-    _make_shard(Task(path, kind, whole, entry.start_index, entry.count, entry.compression), lambda start: None)
-    return read_info(path)
+    return _render(kind, whole, range(entry.start_index, whole.count))
 
 
 def _check_part(part: tuple[int, int]) -> tuple[int, int]:
@@ -253,17 +260,20 @@ def _make_shard(task: Task, step: Step) -> None:
         count=task.count,
         compression=task.compression,
     )
-    with _device(task) as device, writer:
-        for picture in load(task.kind.render)(task.recipe, range(task.start, task.start + task.count), *device):
+    drawn = _render(task.kind, task.recipe, range(task.start, task.start + task.count), task.device)
+    with writer, contextlib.closing(drawn):
+        for picture in drawn:
             writer.add(*picture)
             step(task.start)
 
 
-@contextlib.contextmanager
-def _device(task: Task) -> Iterator[tuple[str, ...]]:
-    """What `render` takes besides: a device, where the family works on one."""
-    if task.kind.on_device:
-        with at_work(seat() or task.device) as device:
-            yield (device,)
-    else:
-        yield ()
+def _render(
+    kind: Family, recipe: Recipe, indices: range, device: str = "auto"
+) -> Generator[tuple[np.ndarray, int, dict[str, Any]], None, None]:
+    """The pictures of a recipe; of a family that works on a device, on this process's own, else on that one."""
+    render = load(kind.render)
+    if not kind.on_device:
+        yield from render(recipe, indices)
+        return
+    with at_work(seat() or device) as place:
+        yield from render(recipe, indices, place)

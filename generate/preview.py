@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from mixset import MixingSet, manifest
-from mixset.errors import InputError
+from mixset.errors import InputError, reason
 from mixset.partials import write_atomically
-from mixset.sheet import sheet
+from mixset.sheet import check_page, sheet
 
 PICTURES = 48
 EVERY = 5.0
@@ -30,6 +30,8 @@ def write_sheet(pictures: MixingSet, path: Path, count: int, *, name: str, tile:
         DamagedPicture: a picture of the sheet is damaged.
     """
     count = min(count, len(pictures))
+    kind = _format(path)
+    check_page(count, tile)
     chosen = [number * len(pictures) // count for number in range(count)]
     page = sheet(
         [pictures[index] for index in chosen],
@@ -38,7 +40,10 @@ def write_sheet(pictures: MixingSet, path: Path, count: int, *, name: str, tile:
         tile=tile,
     )
     content = io.BytesIO()
-    page.save(content, _format(path))
+    try:
+        page.save(content, kind)
+    except Exception as error:  # JPEG and WebP hold 65,535 and 16,383 pixels a side, and each format says it otherwise
+        raise InputError(f"cannot write {path} as {kind}: {reason(error)}; use .png, or fewer pictures") from error
     write_atomically(path, content.getvalue())
 
 

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from .errors import DamagedPicture, InputError
     from .mixing_set import MixingSet
     from .pool import MixingPool
-    from .shards import ShardWriter
+    from .shard_writer import ShardWriter
 
 _HOMES = {
     "DamagedPicture": "errors",
     "InputError": "errors",
     "MixingPool": "pool",
     "MixingSet": "mixing_set",
-    "ShardWriter": "shards",
+    "ShardWriter": "shard_writer",
 }
 __all__ = ["DamagedPicture", "InputError", "MixingPool", "MixingSet", "ShardWriter"]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from . import manifest
 from .console import Progress
 from .errors import DamagedPicture, InputError
 from .mixing_set import MixingSet
+from .partials import is_partial
+from .shard_writer import ShardWriter
 from .shards import ShardInfo, open_images, open_shard, read_info, read_picture, verified_pictures
 from .statistics import contrast
 
 EMPTY = 4.0
 """A picture is near-empty below this contrast at 36 pixels; of 1,000 photographs none is."""
 
-Remake = Callable[[Path, manifest.Entry, dict[str, Any], Path], ShardInfo]
-"""(folder, entry, recipe, path) → the shard that `entry` describes, made again at `path`."""
+Remake = Callable[[Path, manifest.Entry, dict[str, Any]], Iterator[tuple[np.ndarray, int, dict[str, Any]]]]
+"""(folder, entry, recipe) → what `ShardWriter.add` takes for each picture of the shard that `entry` describes."""
 
 
 @dataclass
@@ -46,7 +49,7 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
 
     Args:
         folder: a folder of shards, or of picture files, which are then decoded.
-        remake: makes a damaged shard again; it replaces the damaged one if its content is equal.
+        remake: gives the pictures of a damaged shard again; they replace it if its content is equal.
         quiet: no progress on stderr.
 
     Raises:
@@ -84,7 +87,7 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
 def _check_loose(folder: Path, report: Report, looks: _Looks, quiet: bool) -> None:
     unfinished = (folder / manifest.UNFINISHED).exists()
     report.notes.append(
-        "unfinished: the command that makes it goes on" if unfinished else f"no {manifest.NAME}: file hashes unknown"
+        "unfinished: the command that makes it resumes" if unfinished else f"no {manifest.NAME}: file hashes unknown"
     )
     paths = sorted(folder.glob("*.h5"))
     with Progress(len(paths), "shards", quiet=quiet) as progress:
@@ -110,7 +113,7 @@ def _check_files(folder: Path, report: Report, looks: _Looks, quiet: bool) -> No
 def _note_strangers(folder: Path, listed: manifest.Manifest, report: Report) -> None:
     for name in sorted({path.name for path in folder.glob("*.h5")} - {one.name for one in listed.shards}):
         report.notes.append(f"{folder / name} is not listed in {manifest.NAME}: it is not used")
-    for path in sorted(folder.glob("*.partial")):
+    for path in sorted(path for path in folder.glob("*.partial") if is_partial(path.name)):
         report.notes.append(f"{path} is being written, or was left by a writer that died")
 
 
@@ -155,23 +158,29 @@ def _plain(error: InputError) -> str:
 
 
 def _repair(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], remake: Remake) -> manifest.Entry:
-    """Make a shard again beside the set and let it take its place if it has the content it should have."""
+    """Make a shard again, which takes its place if it has the content it should have."""
     path = folder / entry.name
     if "imported" in recipe:
         raise InputError(f"shard {path} was imported: run the import again, it makes what is damaged anew")
-    aside = folder / f".{entry.name}.repaired"
-    try:
-        info = remake(folder, entry, recipe, aside)
-        if info.content_hash != entry.content_hash:
+    made = remake(folder, entry, recipe)
+    first = next(made)
+    with ShardWriter(
+        path,
+        family=entry.family,
+        recipe=recipe,
+        start_index=entry.start_index,
+        shape=first[0].shape[:2],
+        count=entry.count,
+        compression=entry.compression,
+    ) as writer:
+        for picture in itertools.chain([first], made):
+            writer.add(*picture)
+        if writer.content_hash != entry.content_hash:  # then nothing is written
             raise InputError(
                 f"shard {path} made again has other content than {manifest.NAME} says: other versions of the packages "
                 "made it; install those it names, or make the set anew in another folder"
             )
-        made = manifest.entry(info)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return replace(made, name=entry.name)
+    return manifest.entry(read_info(path))
 
 
 class _Looks:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
 
 from .errors import InputError, printable
+from .platforms import check_platform
 
 T = TypeVar("T")
 
@@ -69,12 +70,13 @@ def run_command(main: Callable[[], object]) -> None:
     """
     with _shown():
         try:
+            check_platform()
             main()
             sys.stdout.flush()
         except InputError as error:
             _exit(f"error: {error}", 2)
         except KeyboardInterrupt:
-            _exit("interrupted: finished work is kept; the same command goes on from it", 130)
+            _exit("interrupted: finished work is kept; the same command resumes it", 130)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,6 +85,8 @@ def run_command(main: Callable[[], object]) -> None:
             if error.errno not in _USERS_OWN:
                 raise
             where = f" {error.filename}" if error.filename else ""
+            if error.errno == errno.ENAMETOOLONG:
+                _exit(f"error:{where}: {error.strerror}; give a shorter one", 2)
             advice = "free space or choose another place, then run it again"
             _exit(f"error: cannot write{where}: {error.strerror}; {advice}", 2)
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import os
 
+from .errors import InputError
+
+MOST_WORKERS = 1024
+
 
 def usable_cores() -> int:
     """The cores of this process's affinity; all of the machine's where the system (macOS) has no such thing."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_workers(workers: int | None) -> int:
+    """How many workers are asked for; None: one for each usable core. InputError out of 1 to 1,024."""
+    if workers is None:
+        return usable_cores()
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"workers: {workers!r} is out of range; give 1 to {MOST_WORKERS:,}")
+    return workers

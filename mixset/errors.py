@@ -44,7 +44,14 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     lines = str(error).strip().splitlines()
+    if lines and (said := _HDF5.search(lines[0])):
+        why = said[1].split(":")[0]
+        return "its checksum does not fit" if "filter returned failure" in why else why
     return lines[0] if lines else type(error).__name__
+
+
+_HDF5 = re.compile(r"(?:Unable to|Can't) [^(]*\((.+)\)")
+"""What HDF5 could not do, and in parentheses why."""
 
 
 _RESOURCES = {

@@ -1,4 +1,4 @@
-"""Foreign pictures into a mixing set: each broken one named, none fatal, and what is interrupted goes on."""
+"""Foreign pictures into a mixing set: each broken one named, none fatal, and what is interrupted resumes."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from . import manifest
 from .console import Progress
-from .cores import usable_cores
+from .cores import check_workers
 from .errors import DamagedPicture, InputError
 from .output import begin
 from .pictures import scale_and_crop
-from .shards import ShardInfo, ShardWriter, read_info, read_params, verify
+from .shard_format import COMPRESSIONS
+from .shard_writer import ShardWriter
+from .shards import ShardInfo, read_info, read_params, verify
 from .sources import Item, Source, item_size, open_item, open_source
 
 DEFAULT_SIZE = 256
 _SHARD_BYTES, _SHARD_MOST = 48 << 20, 8192
-_IN_FLIGHT = 64  # pictures being decoded ahead of the writer
+_IN_FLIGHT, _BYTES_IN_FLIGHT = 64, 256 << 20  # read and being decoded ahead of the writer
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Imported:
     count: int
     """Pictures in the set."""
     left_out: tuple[tuple[str, str], ...]
-    """(name, reason) of each picture that could not be read."""
+    """(name, reason) of each picture, or folder of some, that could not be read."""
     ignored: int
     """Files that are no pictures by their names."""
 
@@ -59,7 +60,7 @@ def import_pictures(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Imported:
-    """Import a folder, tar archive or .npy array of pictures into the mixing set `out`, or go on with an import there.
+    """Import a folder, tar archive or .npy array of pictures into the mixing set `out`, or resume an import there.
 
     Of every picture the short side is scaled to the set's size and the centre cropped. Folders named as in the paper's
     archive give the families "fractals" and "fvis", all else "pictures".
@@ -74,18 +75,20 @@ def import_pictures(
     Raises:
         InputError: nothing to import, no picture of it can be read, `out` holds something else, the disk is full.
     """
-    source, out = Path(source), Path(out)
-    if size is not None and not 8 <= size <= 4096:
-        raise InputError(f"size: {size} is out of range; give 8 to 4096 pixels")
+    source, out, workers = Path(source), Path(out), check_workers(workers)
+    if size is not None and (not isinstance(size, int) or not 8 <= size <= 4096):
+        raise InputError(f"size: {size!r} is out of range; give 8 to 4096 pixels")
+    if compression not in COMPRESSIONS:
+        raise InputError(f"compression: {compression!r} is unknown; choose from {', '.join(COMPRESSIONS)}")
     pictures = open_source(source)
     shape = (size, size) if size is not None else _common_shape(pictures)
     recipe = {**pictures.identity(), "size": list(shape)}
     begin(out, recipe, len(pictures.names))
-    left_out: list[tuple[str, str]] = []
+    left_out = list(pictures.left_out)
     entries = []
     with (
         warnings.catch_warnings(),
-        ThreadPoolExecutor(workers or usable_cores()) as threads,
+        ThreadPoolExecutor(workers) as threads,
         Progress(len(pictures.names), "pictures", quiet=quiet) as progress,
     ):
         warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks and sizes do not name the file
@@ -188,13 +191,25 @@ def _write(
         count=len(plan.indices),
         compression=compression,
     )
-    items = fetched()
     with writer:
-        while batch := list(islice(items, _IN_FLIGHT)):
+        for batch in _batches(fetched()):
             for index, picture in threads.map(opened, batch):
                 if picture is not None:
                     writer.add(picture, 0, {"file": pictures.names[index]})
                 progress.advance()
+
+
+def _batches(items: Iterator[tuple[int, Item | InputError]]) -> Iterator[list[tuple[int, Item | InputError]]]:
+    """As many at a time as threads keep busy, and as the memory bears."""
+    batch, held = [], 0
+    for item in items:
+        batch.append(item)
+        held += len(item[1]) if isinstance(item[1], bytes) else 0
+        if len(batch) == _IN_FLIGHT or held >= _BYTES_IN_FLIGHT:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def _left_out(plan: _Plan, info: ShardInfo, pictures: Source) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 
+from .platforms import check_platform
+
 
 def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """A package's `__getattr__` and `__dir__`.
@@ -18,6 +20,7 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str]
 
     def look_up(name: str) -> object:
         if name in homes:
+            check_platform()
             return getattr(importlib.import_module(f".{homes[name]}", package), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

@@ -11,21 +11,37 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .errors import DamagedPicture, InputError
+from .errors import DamagedPicture, InputError, reading
 from .partials import write_atomically
-from .shard_format import FORMAT, FORMAT_VERSION
+from .regular import open_regular, read_regular
+from .shard_format import (
+    COMPRESSIONS,
+    FORMAT,
+    FORMAT_VERSION,
+    MOST_INDEX,
+    canonical_json,
+    hash_text,
+    parse_json,
+    plain_name,
+    whole_number,
+)
 from .shards import ShardInfo
 
 NAME = "mixset.json"
 UNFINISHED = "unfinished.json"
 """Stands in the folder while a set is made: its recipe and count, so that another recipe is refused from the start."""
+_MOST = 256 << 20
+"""Bytes of a list: one of 10,000 shards has 4 MB."""
+_SEAL = "sha256"
+_KEYS = {"format", "format_version", "count", "recipe", "versions", "shards", "left_out"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A shard of a finished set."""
+    """A shard of a finished set; ValueError where a field is none."""
 
     name: str
+    """Of the file in the set's folder. It may be a link; a repair puts a file in the link's place."""
     family: str
     start_index: int
     count: int
@@ -34,6 +50,16 @@ class Entry:
     content_hash: str
     """Of pictures, seeds and params: equal for any compression and version."""
     compression: str
+
+    def __post_init__(self) -> None:
+        plain_name(self.name, most=200)
+        plain_name(self.family)
+        whole_number(self.start_index, 0, MOST_INDEX)
+        whole_number(self.count, 0, MOST_INDEX)
+        hash_text(self.sha256)
+        hash_text(self.content_hash)
+        if self.compression not in COMPRESSIONS:
+            raise ValueError(f"compression {self.compression!r:.50} is unknown")
 
 
 @dataclass(frozen=True)
@@ -64,7 +90,7 @@ def entry(info: ShardInfo) -> Entry:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -94,59 +120,79 @@ def read(folder: Path) -> Manifest | None:
     """The manifest of the set in `folder`, or None where there is none.
 
     Raises:
-        DamagedPicture: it is damaged.
+        DamagedPicture: it is damaged, or names what cannot be a shard's file.
         InputError: it is of a later format.
     """
-    values = read_json(folder / NAME)
+    path = folder / NAME
+    values = read_json(path)
     if values is None:
         return None
-    try:
+    with _reading(path):
         if values["format"] != FORMAT:
             raise ValueError("not written by mixset")
-        if values["format_version"] > FORMAT_VERSION:
+        version = whole_number(values["format_version"], 1, MOST_INDEX)
+        if version > FORMAT_VERSION:
             raise InputError(
-                f"{folder / NAME} has format version {values['format_version']}, "
-                f"this mixset reads up to {FORMAT_VERSION}: update mixset"
+                f"{path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
             )
+        if values.keys() != _KEYS:
+            raise ValueError(f"{', '.join(sorted(values.keys() ^ _KEYS)):.50}: missing or unknown")
         shards = tuple(Entry(**one) for one in values["shards"])
-        if values["count"] != sum(one.count for one in shards):
-            raise ValueError("its counts disagree")
-        left_out = tuple((str(name), str(reason)) for name, reason in values["left_out"])
-        return Manifest(dict(values["recipe"]), values["count"], shards, dict(values["versions"]), left_out)
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise DamagedPicture(
-            f"{folder / NAME} is damaged ({error}); delete it and run the set's command again"
-        ) from None
+        if values["count"] != sum(one.count for one in shards) or len({one.name for one in shards}) < len(shards):
+            raise ValueError("its counts or names disagree")
+        left_out = tuple((_text(name), _text(reason)) for name, reason in values["left_out"])
+        versions = {name: _text(version) for name, version in values["versions"].items()}
+        return Manifest(_object(values["recipe"]), values["count"], shards, versions, left_out)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` so that `path` is either the old file or the whole new one.
+    """Write `values` and their SHA-256, so that `path` is either the old file or the whole new one.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
     """
-    write_atomically(path, (json.dumps(values, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+    sealed = {**values, _SEAL: _digest(values)}
+    write_atomically(path, (json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`, or None where there is no such file; DamagedPicture when it is none."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise _damaged(path, error) from error
-    if not isinstance(values, dict):
-        raise _damaged(path, "no JSON object")
-    return values
+    """The JSON object in `path`, or None where there is no such file.
+
+    Raises:
+        DamagedPicture: it is none, or not the one that was written (those of release 0.1.0 have no hash).
+        InputError: it is larger than 256 MiB, or cannot be read.
+    """
+    with _reading(path):
+        try:
+            content = read_regular(path, _MOST)
+        except FileNotFoundError:
+            return None
+        values = _object(parse_json(content))
+        if values.pop(_SEAL, digest := _digest(values)) != digest:
+            raise ValueError("its SHA-256 does not fit")
+        return values
 
 
-def _damaged(path: Path, reason: object) -> DamagedPicture:
-    return DamagedPicture(f"{path} is damaged ({reason}); delete it and run the command that made the set again")
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(
+        canonical_json({name: value for name, value in values.items() if name != _SEAL}).encode()
+    ).hexdigest()
+
+
+def _reading(path: Path) -> contextlib.AbstractContextManager[None]:
+    return reading(str(path), "delete it and run the command that made the set again", damage=DamagedPicture)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.50} is no text")
+    return value
 
 
 def _versions() -> dict[str, str]:

@@ -8,31 +8,20 @@ import hashlib
 import itertools
 import math
 import os
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import SupportsIndex, overload
 
-import h5py
 import numpy as np
 
 from . import manifest
 from .arguments import check_list, check_numbers, check_path
-from .errors import DamagedPicture, InputError
+from .errors import DamagedPicture, InputError, printable
+from .open_shards import OpenShards
 from .pictures import decode, list_pictures, stamp
 from .shard_format import canonical_json
-from .shards import (
-    ShardInfo,
-    open_images,
-    open_shard,
-    read_info,
-    read_picture,
-    read_record,
-    verified_pictures,
-)
-
-OPEN_FILES = 64
-"""Shards kept open in a process; a set may have more than a process may open."""
+from .shards import ShardInfo, read_info, read_record, verified_pictures
 
 Reader = Callable[[], np.ndarray]
 
@@ -50,8 +39,8 @@ class _Shard:
     def __init__(self, info: ShardInfo) -> None:
         self.info, self.family, self.count = info, info.family, info.count
 
-    def read(self, index: int, files: _OpenFiles) -> np.ndarray:
-        return read_picture(files.get(self.info.path), self.info.path, index)
+    def read(self, index: int, files: OpenShards) -> np.ndarray:
+        return files.read(self.info.path, index)
 
     def readers(self) -> Iterator[Reader]:
         # HDF5 has one lock for all threads, so reading here and now loses nothing.
@@ -77,7 +66,7 @@ class _Files:
     def __init__(self, family: str, folder: Path, paths: list[Path]) -> None:
         self.family, self.folder, self.paths, self.count = family, folder, paths, len(paths)
 
-    def read(self, index: int, files: _OpenFiles | None = None) -> np.ndarray:
+    def read(self, index: int, files: OpenShards | None = None) -> np.ndarray:
         try:
             return decode(self.paths[index])
         except InputError as error:
@@ -98,28 +87,6 @@ class _Files:
 
     def caption(self, index: int) -> tuple[str, str]:
         return f"{self.family} {index}", self.paths[index].name
-
-
-class _OpenFiles:
-    """The shards that this process has open, the least used closed first; empty again in a forked process."""
-
-    def __init__(self) -> None:
-        self.process = os.getpid()
-        self.files: OrderedDict[Path, tuple[h5py.File, h5py.Dataset]] = OrderedDict()
-
-    def get(self, path: Path) -> h5py.Dataset:
-        """The pictures of the shard at `path`."""
-        if self.process != os.getpid():
-            # The parent's handles: not to be used, nor closed, here.
-            self.process, self.files = os.getpid(), OrderedDict()
-        if path in self.files:
-            self.files.move_to_end(path)
-            return self.files[path][1]
-        while len(self.files) >= OPEN_FILES:
-            self.files.popitem(last=False)[1][0].close()
-        file = open_shard(path)
-        self.files[path] = file, open_images(file, path)
-        return self.files[path][1]
 
 
 class MixingSet(Sequence[np.ndarray]):
@@ -163,7 +130,7 @@ class MixingSet(Sequence[np.ndarray]):
         self.weights = _check_weights(weights, self.counts)
         """The share of each source in what is drawn; the sum is 1."""
         self._ends = list(itertools.accumulate(part.count for part in self._parts))
-        self._files = _OpenFiles()
+        self._files = OpenShards()
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -207,7 +174,8 @@ class MixingSet(Sequence[np.ndarray]):
         The first two stand in its params as `file` and `shows`.
         """
         part, place = self._locate(index)
-        return part.caption(place)
+        first, second = part.caption(place)
+        return printable(first), printable(second)
 
     def describe(self) -> str:
         """A line for each source: its path, pictures, families and share."""
@@ -220,19 +188,16 @@ class MixingSet(Sequence[np.ndarray]):
                 families[part.family] += part.count
             held = ", ".join(f"{number:,} {family}" for family, number in sorted(families.items()))
             share = f", drawn {weight:.0%} of the time" if len(self.sources) > 1 else ""
-            lines.append(f"{source}: {held}{share}")
+            lines.append(printable(f"{source}: {held}{share}"))
         return "\n".join(lines)
 
     def details(self) -> list[str]:
         """A line for each kind of shard: size, compression and what it was made from; for files, only that."""
-        seen = Counter(part.detail() for part in self._parts)
+        seen = Counter(printable(part.detail()) for part in self._parts)
         return [f"{line} ({number} shards)" if number > 1 else line for line, number in seen.items()]
 
     def __repr__(self) -> str:
-        return f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} pictures)"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": _OpenFiles()}
+        return printable(f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} pictures)")
 
 
 def _open(source: Path) -> list[_Shard | _Files]:
@@ -264,7 +229,7 @@ def shard_infos(folder: Path) -> list[ShardInfo]:
     if listed is None:
         found = sorted(folder.glob("*.h5"))
         if (folder / manifest.UNFINISHED).exists():
-            raise InputError(f"mixing set {folder} is unfinished; run the command that makes it again, it goes on")
+            raise InputError(f"mixing set {folder} is unfinished; the command that makes it, run again, resumes")
         return [read_info(path) for path in found]
     for one in listed.shards:
         if not (folder / one.name).exists():

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import manifest
-from .errors import DamagedPicture, InputError
-from .partials import remove_abandoned
+from .errors import DamagedPicture, InputError, reason
+from .partials import is_partial, remove_abandoned
 from .shards import read_info
 
 
@@ -15,7 +15,7 @@ def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     """See that `out` may take the shards of `recipe`, and mark it as unfinished.
 
     Args:
-        out: the folder; made when missing. What dead writers left in it is removed.
+        out: the folder; made when missing. Once it is known for ours, what dead writers left in it is removed.
         recipe: all that determines the pictures, as JSON values.
         count: how many pictures are wanted; more than a finished set has extends it.
 
@@ -29,23 +29,27 @@ def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
         raise InputError(f"{out} is a file: give a folder for the mixing set")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(out)
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}; choose another folder") from error
+        raise InputError(f"cannot write {out}: {reason(error)}; choose another folder") from error
     finished, begun = manifest.read(out), manifest.read_json(out / manifest.UNFINISHED)
     if finished is not None:
         _same_recipe(out, finished.recipe, recipe)
         if finished.count >= count:
+            remove_abandoned(out)
             return finished.count
     if begun is not None:
-        _same_recipe(out, begun.get("recipe"), recipe)
-        if begun.get("count", 0) > count:
+        there = begun.get("count")
+        if begun.keys() != {"recipe", "count"} or not isinstance(there, int):
+            raise InputError(f"{out / manifest.UNFINISHED} is damaged; delete it and run the command again")
+        _same_recipe(out, begun["recipe"], recipe)
+        if there > count:
             raise InputError(
-                f"{out} is being made with {begun['count']:,} pictures, {count:,} are asked for: "
-                "go on with that count or choose another folder"
+                f"{out} is being made with {there:,} pictures, {count:,} are asked for: "
+                "give that count or choose another folder"
             )
     if finished is None and begun is None:
         _check_contents(out, recipe)
+    remove_abandoned(out)
     manifest.write_json(out / manifest.UNFINISHED, {"recipe": recipe, "count": count})
     (out / manifest.NAME).unlink(missing_ok=True)
     return 0
@@ -63,7 +67,7 @@ def _same_recipe(out: Path, held: object, asked: dict[str, Any]) -> None:
 def _check_contents(out: Path, recipe: dict[str, Any]) -> None:
     """A folder without our marks must be empty, or hold this recipe's shards alone."""
     for path in sorted(out.iterdir()):
-        if path.name.startswith(".") or path.suffix == ".partial":
+        if path.name.startswith(".") or is_partial(path.name):
             continue
         if path.suffix != ".h5":
             raise InputError(f"{out} is not empty and no mixing set (it holds {path.name}); choose another folder")

@@ -10,7 +10,9 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import InputError, reason
 
@@ -51,8 +53,8 @@ def remove_abandoned(folder: Path) -> None:
     A lock may not be seen on other hosts, so their files go only when nobody has changed them for a day.
     """
     for partial in folder.glob("*.partial"):
-        ours = _OURS.search(partial.name)
-        if ours is None or ours.end() != len(partial.name):
+        ours = _ours(partial.name)
+        if ours is None:
             continue
         here = ours["host"] == HOST
         # To be locked over NFS a file must be open for writing.
@@ -71,6 +73,16 @@ def remove_abandoned(folder: Path) -> None:
                 partial.unlink()
 
 
+def is_partial(name: str) -> bool:
+    """Whether a file of this name is one in the making, of ours."""
+    return _ours(name) is not None
+
+
+def _ours(name: str) -> re.Match[str] | None:
+    found = _OURS.search(name)
+    return found if found is not None and found.end() == len(name) else None
+
+
 def _alive(process: str) -> bool:
     try:
         os.kill(int(process), 0)
@@ -81,26 +93,37 @@ def _alive(process: str) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def replacing(path: Path, remedy: str = "free space or choose another folder") -> Iterator[BinaryIO]:
+    """A file to write and read, which takes the place of `path` when the block ends, and is gone if it fails.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written, with `remedy`; what was at `path` is still there.
+    """
+    partial = partial_of(path)
+    try:
+        with open(create_locked(partial), "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(partial, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}; {remedy}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file, the parts one after another, so that `path` is at any time the old one or the whole new one.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; what was at `path` is still there.
     """
-    partial = partial_of(path)
-    try:
-        with open(create_locked(partial), "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(partial, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {reason(error)}; free space or choose another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from .errors import InputError, reason
+from .regular import open_regular
 
 _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
 SUFFIXES = frozenset("." + name for name in _FORMATS.split())
@@ -27,11 +28,25 @@ def is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES and not os.path.basename(name).startswith(".")
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Every picture file below `folder`, at any depth, links followed once, sorted by its path."""
+def list_pictures(folder: Path, unreadable: Callable[[Path, str], object] | None = None) -> list[Path]:
+    """Every picture file below `folder`, at any depth, links followed once, sorted by its path.
+
+    Args:
+        unreadable: called with each folder that cannot be read, and why; default: that is refused.
+
+    Raises:
+        InputError: as said.
+    """
+
+    def tell(error: OSError) -> None:
+        path = Path(os.fsdecode(error.filename))
+        if unreadable is None:
+            raise InputError(f"folder {path} cannot be read: {reason(error)}; allow it, or take the folder away")
+        unreadable(path, reason(error))
+
     found: list[Path] = []
     seen: set[tuple[int, int]] = set()
-    for base, folders, names in os.walk(folder, followlinks=True):
+    for base, folders, names in os.walk(folder, followlinks=True, onerror=tell):
         status = os.stat(base)
         if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
             folders.clear()
@@ -112,7 +127,8 @@ def header_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
 def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
     """An opened picture; whatever goes wrong with it inside the block becomes an InputError."""
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
+        stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+        with stream, Image.open(stream) as picture:
             yield picture
     except InputError:
         raise

@@ -18,12 +18,12 @@ from .arguments import check_flag, check_path
 from .cache import cache_folder
 from .console import Progress
 from .cores import usable_cores
-from .errors import InputError
+from .errors import InputError, reading, reason
 from .locks import locked
-from .manifest import read_json, sha256, write_json
 from .mixing_set import MixingSet
-from .partials import sync_folder
-from .pictures import scale_and_crop
+from .partials import remove_abandoned, replacing
+from .pictures import scale_and_crop, stamp
+from .seals import seal_fits, seal_line
 from .shard_format import canonical_json
 
 SMALLEST, LARGEST = 8, 4096
@@ -34,7 +34,8 @@ class MixingPool:
     """A mixing set as one memory-mapped array, a little larger than the training pictures that are cropped from it.
 
     The array lies in a .npy file of the cache folder, made once for each content and size while other processes wait.
-    Making it compares each shard's content hash, opening it the file's SHA-256. A pool pickles as its path.
+    Making it compares each shard's content hash, opening it the file's SHA-256. A pool pickles as its path; the hash is
+    compared again where the file has changed since.
 
     Args:
         mixing_set: where the pictures come from; their short side is scaled, then the centre cropped.
@@ -45,7 +46,7 @@ class MixingPool:
 
     Raises:
         InputError: a size out of range; no space in the cache folder.
-        DamagedPicture: a damaged picture, shard or pool file.
+        DamagedPicture: a damaged picture or shard.
     """
 
     pictures: np.ndarray
@@ -78,13 +79,14 @@ class MixingPool:
         with locked(self.path.with_suffix(".lock")):
             if not _whole(self.path):
                 _build(self.path, mixing_set, self.shape, quiet)
+            self._stamp = stamp(self.path)
         self._map()
 
     def _map(self) -> None:
-        try:
+        with reading(f"pool {self.path}", "make it again from its mixing set"):
+            if stamp(self.path) != self._stamp and not seal_fits(self.path):
+                raise ValueError("its SHA-256 does not fit")
             self.pictures = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"pool {self.path} cannot be read ({error}); make it again from its mixing set") from error
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -111,40 +113,34 @@ def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 def _whole(path: Path) -> bool:
     """Whether a finished pool lies at `path`; one whose bytes have changed is told of and made again."""
-    seal = read_json(path.with_suffix(".json"))
-    if seal is None or not path.exists():
+    try:
+        whole = seal_fits(path)
+    except FileNotFoundError:
         return False
-    if sha256(path) == seal.get("sha256"):
-        return True
-    print(f"pool {path} is damaged: making it again", file=sys.stderr)
-    return False
+    except (OSError, InputError) as error:
+        raise InputError(f"pool {path} cannot be read: {reason(error)}; remove it") from error
+    if not whole:
+        print(f"pool {path} is damaged, or of an earlier release: making it again", file=sys.stderr)
+    return whole
 
 
 def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: bool) -> None:
     """Write the pool front to back. A memory map would be shorter, but a full disk kills its writer (SIGBUS)."""
-    partial = path.with_suffix(".partial")
+    remove_abandoned(path.parent)
     digest = hashlib.sha256()
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(mixing_set), *shape, 3)}
-    try:
-        with open(partial, "w+b") as file, Progress(len(mixing_set), "pictures into the pool", quiet=quiet) as progress:
-            np.lib.format.write_array_header_1_0(file, header)
-            file.seek(0)
-            digest.update(file.read())
-            for picture in _scaled(mixing_set, shape):
-                digest.update(picture.data)
-                file.write(picture.data)
-                progress.advance()
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; free space or set PIXMIX_CACHE to another folder"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    write_json(path.with_suffix(".json"), {"sha256": digest.hexdigest(), "sources": mixing_set.describe().splitlines()})
+    with (
+        replacing(path, "free space or set PIXMIX_CACHE to another folder") as file,
+        Progress(len(mixing_set), "pictures into the pool", quiet=quiet) as progress,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        file.seek(0)
+        digest.update(file.read())
+        for picture in _scaled(mixing_set, shape):
+            digest.update(picture.data)
+            file.write(picture.data)
+            progress.advance()
+        file.write(seal_line(digest.hexdigest()))
 
 
 def _scaled(mixing_set: MixingSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from .errors import reading
 from .partials import write_atomically
-from .regular import read_regular
+from .regular import open_regular, read_regular
 
 _MARK = b"\n#sha256:"
 _LENGTH = len(_MARK) + 64 + 1
+_PIECE = 1 << 20
 
 
 def write_sealed(path: Path, content: bytes | memoryview) -> None:
@@ -42,7 +44,28 @@ def read_sealed(path: Path, what: str, remedy: str) -> tuple[bytes, bool]:
 
 def seal(content: bytes | memoryview) -> bytes:
     """The line that is written behind `content`."""
-    return hashlib.sha256(content).hexdigest().join((_MARK.decode(), "\n")).encode()
+    return seal_line(hashlib.sha256(content).hexdigest())
+
+
+def seal_line(digest: str) -> bytes:
+    """The line behind content of this SHA-256, for those who write it piece by piece."""
+    return _MARK + digest.encode() + b"\n"
+
+
+def seal_fits(path: Path) -> bool:
+    """Whether a seal stands behind the content of a file and fits it; the file is read piece by piece.
+
+    Raises:
+        InputError: it is no regular file.
+        OSError: it is absent or cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        left = os.fstat(file.fileno()).st_size - _LENGTH
+        while left > 0 and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+        return file.read(_LENGTH + 1) == seal_line(digest.hexdigest())
 
 
 def unseal(content: bytes) -> tuple[bytes, bool]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -12,11 +15,43 @@ import numpy as np
 FORMAT = "mixset"
 FORMAT_VERSION = 1
 COMPRESSIONS = ("none", "gzip")
+MOST_PIXELS = 1 << 27
+"""Of an image: no file decides how much memory its reader needs."""
+MOST_INDEX = 1 << 53
+"""Of indices and counts: whole numbers that JSON readers of any language keep."""
+_DEEPEST = 64
 
 
 def canonical_json(value: object) -> str:
     """The one way this package writes JSON that is hashed or compared: sorted, without spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text from a file.
+
+    Raises:
+        ValueError: it is none, holds NaN or an infinity, or is nested more than 64 deep.
+    """
+    value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [one for held in level for one in _inside(held)]
+        if not level:
+            return value
+    raise ValueError(f"nested more than {_DEEPEST} deep")
+
+
+def _inside(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _finite(number: str) -> float:
+    return float(number) if math.isfinite(float(number)) else _refuse(number)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
 
 
 class ContentHash:
@@ -29,10 +64,11 @@ class ContentHash:
         self.pictures.update(picture.data)
 
     def finish(self, seeds: list[int], params: list[bytes]) -> str:
-        self.pictures.update(np.array(seeds, "<u8").tobytes())
+        whole = self.pictures.copy()
+        whole.update(np.array(seeds, "<u8").tobytes())
         for text in params:
-            self.pictures.update(b"%d:%s" % (len(text), text))
-        return self.pictures.hexdigest()
+            whole.update(b"%d:%s" % (len(text), text))
+        return whole.hexdigest()
 
 
 def fixed_width(text: str) -> np.ndarray:
@@ -41,6 +77,43 @@ def fixed_width(text: str) -> np.ndarray:
     return np.array(data, h5py.string_dtype("utf-8", len(data)))
 
 
-def plain_text(attribute: Any) -> str:
-    """The text of an attribute, of fixed or variable width."""
-    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
+def plain_name(name: object, *, most: int = 100) -> str:
+    """`name`, if it can be nothing but a name in the folder it is used in.
+
+    Args:
+        most: how many bytes it may have.
+
+    Raises:
+        ValueError: it is no text, empty, too long, hidden, has a separator or characters that do not print.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r:.50} is no name")
+    if not name or name.startswith(".") or not name.isprintable() or set(name) & {"/", "\\"}:
+        raise ValueError(f"{name!r:.50} is no plain name")
+    if len(name.encode()) > most:
+        raise ValueError(f"the name {name!r:.50}... has more than {most} bytes")
+    return name
+
+
+def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(H, W) of a shard's images, if they can be that; ValueError else."""
+    if len(shape) != 2:
+        raise ValueError(f"{shape} is no (height, width)")
+    height, width = (whole_number(side, 1, MOST_PIXELS) for side in shape)
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"images of {height:,} x {width:,} pixels are larger than {MOST_PIXELS:,}")
+    return height, width
+
+
+def whole_number(value: object, least: int, most: int) -> int:
+    """`value`, if it is a whole number (Python's or NumPy's) from `least` to `most`; ValueError else."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise ValueError(f"{value!r:.50} is no whole number from {least:,} to {most:,}")
+    return int(value)
+
+
+def hash_text(value: object) -> str:
+    """`value`, if it is a SHA-256 in hexadecimal; ValueError else."""
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError(f"{value!r:.50} is no SHA-256")
+    return value

@@ -1,156 +1,37 @@
-"""The shard: one HDF5 file of pictures, written so that it is either whole or absent, and read so that damage shows."""
+"""Reading a shard: what it claims is compared with its bytes, and damage is named."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from .errors import DamagedPicture, InputError
-from .partials import create_locked, partial_of, sync_folder
-from .shard_format import COMPRESSIONS, FORMAT, FORMAT_VERSION, ContentHash, canonical_json, fixed_width, plain_text
+from .errors import DamagedPicture, InputError, reading
+from .regular import check_regular
+from .shard_format import (
+    FORMAT,
+    FORMAT_VERSION,
+    MOST_INDEX,
+    ContentHash,
+    check_shape,
+    hash_text,
+    parse_json,
+    plain_name,
+    whole_number,
+)
 
-# What h5py and HDF5 raise over bytes that are not the ones written, wherever in the file they lie.
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
-
-
-class ShardWriter:
-    """Writes one shard; a context manager that leaves a whole file at `path` or, after an exception, nothing.
-
-    The bytes depend on the arguments and the pictures alone (and on the versions of HDF5 and zlib): no clock, host
-    or program version is written. Pictures lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
-    of their bytes, and some 15 times as long to write, as long as to draw them, and 10 times to read
-    (`benchmarks/shards.py`, 512 pixels).
-
-    Args:
-        path: `FOLDER/NAME-00007.h5`; the folder is made when missing.
-        family: what kind of pictures these are, for example "fractals".
-        recipe: what determines the pictures, as JSON values.
-        start_index: the index of the first picture in the recipe.
-        shape: (H, W) of every picture.
-        count: the most pictures the shard may get.
-        compression: "none" or "gzip" (level 1).
-
-    Raises:
-        InputError: the disk is full or the folder cannot be written.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        family: str,
-        recipe: dict[str, Any],
-        start_index: int,
-        shape: tuple[int, int],
-        count: int,
-        compression: str = "none",
-    ) -> None:
-        if compression not in COMPRESSIONS:
-            raise InputError(f"compression: {compression!r} is unknown; choose from {', '.join(COMPRESSIONS)}")
-        self.path = Path(path)
-        self.partial = partial_of(self.path)
-        self.shape, self.count = (int(shape[0]), int(shape[1])), int(count)
-        self.compression = compression
-        self.attributes = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "family": family,
-            "recipe": canonical_json(recipe),
-            "start_index": int(start_index),
-        }
-        self.seeds: list[int] = []
-        self.params: list[bytes] = []
-        self.content_hash = ""
-
-    def __enter__(self) -> ShardWriter:
-        with self._failures(), contextlib.ExitStack() as cleaning:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = create_locked(self.partial)
-            cleaning.callback(os.close, self._lock)
-            cleaning.callback(self.partial.unlink, missing_ok=True)
-            # HDF5 1.10's layout has checksums on all metadata; in older ones a flipped bit can be an endless loop.
-            # No chunk cache: each picture goes to the file at once, so a full disk shows in the `add` that met it.
-            self._file = h5py.File(
-                self.partial, "w", libver=("v110", "v110"), locking=False, rdcc_nbytes=0, track_times=False
-            )
-            cleaning.callback(self._close)
-            self._images = self._file.create_dataset(
-                "images",
-                shape=(self.count, *self.shape, 3),
-                maxshape=(self.count, *self.shape, 3),
-                dtype=np.uint8,
-                chunks=(1, *self.shape, 3),
-                compression=None if self.compression == "none" else self.compression,
-                compression_opts=1 if self.compression == "gzip" else None,
-                fletcher32=True,
-            )
-            self._cleaning = cleaning.pop_all()
-        self._hash = ContentHash(self.shape)
-        return self
-
-    def add(self, picture: np.ndarray, seed: int, params: dict[str, Any]) -> None:
-        """Append `picture` (H, W, 3) uint8, the `seed` it was drawn from and the `params` that make it again."""
-        if picture.shape != (*self.shape, 3) or picture.dtype != np.uint8:
-            raise ValueError(f"picture is {picture.shape} {picture.dtype}, the shard's are {(*self.shape, 3)} uint8")
-        if len(self.seeds) >= self.count:
-            raise ValueError(f"{self.path.name} is full: it was made for {self.count} pictures")
-        picture = np.ascontiguousarray(picture)
-        with self._failures():
-            self._images[len(self.seeds)] = picture
-        self._hash.add(picture)
-        self.seeds.append(int(seed))
-        self.params.append(canonical_json(params).encode())
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._cleaning:
-            if kind is None:
-                with self._failures():
-                    self._finish()
-
-    def _close(self) -> None:
-        # After a failed write HDF5 may fail to close as well; the first error is the one to tell.
-        with contextlib.suppress(Exception):
-            self._file.close()
-
-    def _finish(self) -> None:
-        if len(self.seeds) < self.count:
-            self._images.resize(len(self.seeds), axis=0)
-        self.content_hash = self._hash.finish(self.seeds, self.params)
-        width = max(map(len, self.params), default=2)
-        columns = {
-            "seed": np.array(self.seeds, np.uint64),
-            "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
-        }
-        for name, column in columns.items():
-            chunks = (max(1, len(column)),)  # also of an import whose pictures are all broken
-            self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
-        for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
-            self._file.attrs[name] = fixed_width(value) if isinstance(value, str) else value
-        self._file.close()
-        os.fsync(self._lock)
-        os.replace(self.partial, self.path)
-        sync_folder(self.path.parent)
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        """HDF5 reports a full disk as an OSError or a RuntimeError of many lines: say it in one."""
-        try:
-            yield
-        except (OSError, RuntimeError) as error:
-            number = getattr(error, "errno", None)
-            reason = os.strerror(number) if number else _first_line(error)
-            raise InputError(f"cannot write {self.path}: {reason}; free space or choose another folder") from error
+REMEDY = "`mixset check --repair` makes a generated shard again"
+_MOST_TEXT = 16 << 20
+"""Bytes of an attribute: a recipe that names a network has some hundred."""
+_DEFLATE, _FLETCHER32 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
+_INFLATED = 1032
+"""How many times larger deflate's output can be than its input."""
 
 
 @dataclass(frozen=True)
@@ -184,18 +65,15 @@ def open_shard(path: Path) -> h5py.File:
         InputError: there is no such file, it cannot be read or it is of a later format.
         DamagedPicture: it is no shard, or truncated.
     """
-    if not path.exists():
-        raise InputError(f"shard {path} does not exist")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"shard {path} cannot be read: permission denied")
     with _damage(path):
+        check_regular(path)
         # The whole chunk is wanted once, so a cache would only add a copy.
         file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
     try:
         with _damage(path):
-            if plain_text(file.attrs["format"]) != FORMAT:
+            if _text(file, "format") != FORMAT:
                 raise InputError(f"{path} is an HDF5 file but no mixset shard")
-            version = int(file.attrs["format_version"])
+            version = whole_number(_attribute(file, "format_version"), 1, MOST_INDEX)
         if version > FORMAT_VERSION:
             raise InputError(
                 f"shard {path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
@@ -210,39 +88,82 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
     """What the shard at `path` says about itself; raises as `open_shard`."""
     path = Path(path)
     with open_shard(path) as file, _damage(path):
-        images = file["images"]
+        images, seeds, params = (_own(file, name) for name in ("images", "seed", "params"))
         count, height, width, channels = images.shape
-        if images.dtype != np.uint8 or channels != 3 or file["seed"].shape != (count,):
-            raise ValueError("datasets do not fit together")
-        if file["params"].shape != (count,) or images.chunks != (1, height, width, 3):
-            raise ValueError("datasets do not fit together")
-        recipe = json.loads(plain_text(file.attrs["recipe"]))
+        check_shape((height, width))
+        if images.dtype != np.uint8 or channels != 3 or images.chunks != (1, height, width, 3):
+            raise ValueError("its images are none")
+        if seeds.dtype != np.uint64 or params.dtype.kind != "S":
+            raise ValueError("its seeds or params are none")
+        if not seeds.shape == params.shape == (count,) or not seeds.chunks == params.chunks == (max(1, count),):
+            raise ValueError("its datasets do not fit together")
+        size = os.stat(path).st_size
+        _check_claim(seeds, size, [])
+        _check_claim(params, size, [])
+        compressed = images.compression is not None
+        _check_claim(images, size, [_DEFLATE] if compressed else [])
+        recipe = parse_json(_text(file, "recipe"))
         if not isinstance(recipe, dict):
             raise ValueError("the recipe is no JSON object")
         return ShardInfo(
             path=path,
-            family=plain_text(file.attrs["family"]),
+            family=plain_name(_text(file, "family")),
             recipe=recipe,
-            start_index=int(file.attrs["start_index"]),
+            start_index=whole_number(_attribute(file, "start_index"), 0, MOST_INDEX),
             count=count,
             shape=(height, width),
-            content_hash=plain_text(file.attrs["content_hash"]),
-            compression=images.compression or "none",
+            content_hash=hash_text(_text(file, "content_hash")),
+            compression="gzip" if compressed else "none",
         )
+
+
+def _own(file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset whose bytes lie in the file itself: HDF5 would follow links and fetch bytes from any other."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is no dataset of its own")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is no dataset of its own")
+    return dataset
+
+
+def _check_claim(dataset: h5py.Dataset, size: int, compression: list[int]) -> None:
+    """Compare what a dataset claims to hold with what is stored for it; other filters could be code of others."""
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    if filters != [*compression, _FLETCHER32]:
+        raise ValueError(f"{dataset.name} has no checksum, or a filter that shards do not have")
+    stored = dataset.id.get_storage_size()
+    if stored > size or dataset.nbytes > stored * (_INFLATED if compression else 1):
+        raise ValueError(f"{dataset.name} claims {dataset.nbytes:,} bytes, stored are {min(stored, size):,}")
+
+
+def _text(file: h5py.File, name: str) -> str:
+    value = _attribute(file, name)
+    if not isinstance(value, bytes | str):
+        raise ValueError(f"{name} is no text")
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _attribute(file: h5py.File, name: str) -> Any:
+    if file.attrs.get_id(name).get_storage_size() > _MOST_TEXT:
+        raise ValueError(f"{name} is larger than {_MOST_TEXT >> 20} MiB")
+    return file.attrs[name]
 
 
 def open_images(file: h5py.File, path: Path) -> h5py.Dataset:
     """The pictures of an open shard, to look up once: a look-up takes longer than to read a small picture."""
     with _damage(path):
-        return file["images"]
+        return _own(file, "images")
 
 
 def read_picture(images: h5py.Dataset, path: Path, index: int) -> np.ndarray:
     """Picture `index` of an open shard, (H, W, 3) uint8; raises DamagedPicture with `path` and `index`."""
     try:
         return images[index]
-    except _DAMAGE as error:
-        raise _damaged(path, index, error) from error
+    except Exception:
+        with _damage(path, index):  # entered for each picture it would take a tenth of the time
+            raise
 
 
 def read_record(path: Path, index: int) -> Record:
@@ -250,13 +171,20 @@ def read_record(path: Path, index: int) -> Record:
     with open_shard(path) as file:
         picture = read_picture(open_images(file, path), path, index)
         with _damage(path, index):
-            return Record(picture, int(file["seed"][index]), json.loads(file["params"][index]))
+            return Record(picture, int(_own(file, "seed")[index]), _params(_own(file, "params")[index]))
 
 
 def read_params(path: Path) -> list[dict[str, Any]]:
     """The params of every picture of a shard, in order."""
     with open_shard(path) as file, _damage(path):
-        return [json.loads(text) for text in file["params"][:]]
+        return [_params(text) for text in _own(file, "params")[:]]
+
+
+def _params(text: bytes) -> dict[str, Any]:
+    values = parse_json(text)
+    if not isinstance(values, dict):
+        raise ValueError("its params are no JSON object")
+    return values
 
 
 def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:
@@ -273,7 +201,7 @@ def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:
             content.add(picture)
             yield picture
         with _damage(info.path):
-            seeds, params = file["seed"][:].tolist(), list(file["params"][:])
+            seeds, params = _own(file, "seed")[:].tolist(), list(_own(file, "params")[:])
     if content.finish(seeds, params) != info.content_hash:
         raise DamagedPicture(f"shard {info.path} is damaged: its content hash does not fit; {REMEDY}")
 
@@ -286,28 +214,8 @@ def verify(path: str | os.PathLike[str]) -> ShardInfo:
     return info
 
 
-REMEDY = "`mixset check --repair` makes a generated shard again"
-
-
 @contextlib.contextmanager
 def _damage(path: Path, index: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _DAMAGE as error:
-        raise _damaged(path, index, error) from error
-
-
-def _damaged(path: Path, index: int | None, error: BaseException) -> DamagedPicture:
     what = f"picture {index} of shard {path}" if index is not None else f"shard {path}"
-    reason = _first_line(error)
-    if "(" in reason:  # HDF5: what it could not do, and in parentheses why
-        reason = reason.rsplit("(", 1)[1].rstrip(")").split(":")[0]
-    if "filter returned failure" in reason:
-        reason = "its checksum does not fit"
-    return DamagedPicture(f"{what} is damaged ({reason}); {REMEDY}")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    with reading(what, REMEDY, damage=DamagedPicture):
+        yield

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .errors import InputError
+from .errors import InputError, printable
 
 PAPER, INK, FAINT = (250, 250, 248), (38, 38, 42), (120, 120, 126)
 _GAP = 10
+MOST_PIXELS = 1 << 28
+"""Of a page: 16,384 x 16,384."""
 
 
 def sheet(
@@ -35,8 +37,9 @@ def sheet(
         tile: side of the square in pixels into which each picture is fitted.
 
     Raises:
-        InputError: no pictures, or captions that do not fit in number.
+        InputError: no pictures, captions that do not fit in number, or a page of more than 2**28 pixels.
     """
+    check_page(len(pictures), tile)
     if not len(pictures):
         raise InputError("a contact sheet needs at least one picture")
     if captions is not None and len(captions) != len(pictures):
@@ -45,7 +48,8 @@ def sheet(
     images = [_fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile) for picture in pictures]
     tile = max(max(image.size) for image in images)
     font, title_font = ImageFont.load_default(max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
-    lines = [_wrap(caption, font, tile) for caption in captions or [""] * len(pictures)]
+    title = printable(title)
+    lines = [_wrap(printable(caption, keep="\n"), font, tile) for caption in captions or [""] * len(pictures)]
     line_height = _height(font)
     head = _GAP + (_height(title_font) + _GAP if title else 0)
     below = [max(map(len, row)) * line_height + _GAP for row in _rows(lines, columns)]
@@ -63,6 +67,14 @@ def sheet(
         for number, line in enumerate(lines[index]):
             draw.text((left, top + tile + 4 + number * line_height), line, FAINT if number else INK, font)
     return page
+
+
+def check_page(count: int, tile: int) -> None:
+    """Refuse a page of so many pictures of this side that it would fill the memory; InputError."""
+    if tile < 1 or count * tile * tile > MOST_PIXELS:
+        raise InputError(
+            f"a contact sheet of {count:,} pictures of {tile} pixels is too large; fewer or smaller ones fit in it"
+        )
 
 
 def _rows(items: Sequence[list[str]], columns: int) -> list[Sequence[list[str]]]:

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from . import archives
 from .arrays import map_array
 from .errors import InputError
 from .mixing_set import family_of
 from .pictures import decode, header_size, is_picture, list_pictures, stamp
+from .regular import check_regular
 from .shard_format import canonical_json
 
 Item = Path | bytes | np.ndarray
@@ -25,11 +27,13 @@ class Source(Protocol):
 
     names: Sequence[str]
     """What each picture is called in params and messages."""
+    left_out: Sequence[tuple[str, str]]
+    """(name, reason) of what cannot be reached."""
     ignored: int
     """Files that are no pictures by their names."""
 
     def identity(self) -> dict[str, Any]:
-        """What tells this source from another, as JSON values: an import goes on only with the same."""
+        """What tells this source from another, as JSON values: an import resumes only with the same."""
 
     def family(self, index: int) -> str:
         """The family of picture `index`."""
@@ -54,14 +58,14 @@ def open_source(path: Path) -> Source:
         raise InputError(f"{path} does not exist; give an image folder, a tar archive or a .npy array")
     if path.is_dir():
         source: Source = Folder(path)
-    elif path.suffix == ".npy":
-        source = Array(path)
-    elif tarfile.is_tarfile(path):
-        source = Archive(path)
     else:
-        raise InputError(f"{path} is no folder, tar archive or .npy array; unpack it into a folder first")
+        check_regular(path)
+        source = Array(path) if path.suffix == ".npy" else Archive(path)
     if not len(source.names):
-        raise InputError(f"{path} holds no pictures; these suffixes are looked for: .jpg .png .webp .gif .tif .bmp ...")
+        why = f" ({source.left_out[0][0]}: {source.left_out[0][1]})" if source.left_out else ""
+        raise InputError(
+            f"{path} holds no pictures{why}; these suffixes are looked for: .jpg .png .webp .gif .tif .bmp ..."
+        )
     return source
 
 
@@ -70,7 +74,9 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.paths = list_pictures(folder)
+        left_out: list[tuple[str, str]] = []
+        self.paths = list_pictures(folder, lambda path, why: left_out.append((str(path), why)))
+        self.left_out: Sequence[tuple[str, str]] = left_out
         self.names: Sequence[str] = [path.relative_to(folder).as_posix() for path in self.paths]
         self.ignored = sum(
             not is_picture(name) and not name.startswith(".") for _, _, files in os.walk(folder) for name in files
@@ -92,14 +98,21 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         # Open for as long as the import lasts.
-        try:
-            self.archive = tarfile.open(path)  # noqa: SIM115
-            files = [member for member in self.archive.getmembers() if member.isfile()]
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"archive {path} is damaged or cut short ({error}); fetch it again") from error
-        self.members = [member for member in files if is_picture(member.name)]
-        self.names: Sequence[str] = [member.name for member in self.members]
-        self.ignored = len(files) - len(self.members)
+        self.archive = archives.open_tar(path)
+        self.ignored = 0
+        left_out: list[tuple[str, str]] = []
+        self.members: list[tarfile.TarInfo] = []
+        names = []
+        for name, member in archives.files(self.archive, path):
+            if not is_picture(name):
+                self.ignored += 1
+            elif isinstance(member, str):
+                left_out.append((name, member))
+            else:
+                names.append(name)
+                self.members.append(member)
+        self.names: Sequence[str] = names
+        self.left_out: Sequence[tuple[str, str]] = left_out
 
     def identity(self) -> dict[str, Any]:
         return _listing("tar", self.path, self.names, [member.size for member in self.members])
@@ -108,11 +121,7 @@ class Archive:
         return family_of(self.names[index].split("/")[:-1])
 
     def fetch(self, index: int) -> Item:
-        try:
-            stream = self.archive.extractfile(self.members[index])
-            return stream.read() if stream else b""
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise InputError(f"not readable from the archive ({error})") from error
+        return archives.content(self.archive, self.members[index])
 
 
 class Array:
@@ -125,6 +134,7 @@ class Array:
             raise InputError(f"{path} holds {pictures.shape} {pictures.dtype}, needed is (N, H, W, 3) uint8")
         self.pictures = pictures
         self.names: Sequence[str] = [f"{path.name}[{index}]" for index in range(len(pictures))]
+        self.left_out: Sequence[tuple[str, str]] = ()
         self.ignored = 0
 
     def identity(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe, render
 
-from mixset import MixingSet
+from mixset import MixingSet, manifest
 from mixset.generate import cli, families, make
 
 Run = Callable[..., tuple[int, str, str]]
@@ -156,6 +156,19 @@ def later(folder: Path) -> None:
         file.attrs["format_version"] = 9
 
 
+def written(text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / "mixset.json").write_text(text)
+
+
+def renamed(name: object) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        values = manifest.read_json(folder / manifest.NAME)
+        values["shards"][0]["name"] = name
+        manifest.write_json(folder / manifest.NAME, values)
+
+    return damage
+
+
 def cut(folder: Path) -> None:
     path = folder / "tiny-00000.h5"
     path.write_bytes(path.read_bytes()[:2000])
@@ -199,7 +212,20 @@ def cut(folder: Path) -> None:
         (None, ["import", "BROKEN", "OUT"], "no picture in"),
         (None, ["import", "BROKEN", "OUT", "--size", "1"], "size: 1 is out of range"),
         (None, ["import", "BROKEN", "SET"], "holds a set of another recipe"),
-        (None, ["export", "SET", "PLACE"], "not an empty folder"),
+        (None, ["export", "SET", "PLACE"], "is not empty and no mixing set (it holds thesis.tex)"),
+        (None, ["import", "BROKEN", "OUT", "--workers", "0"], "workers: 0 is out of range; give 1 to 1,024"),
+        (None, ["import", "BROKEN", "OUT", "--workers", "-1"], "workers: -1 is out of range; give 1 to 1,024"),
+        (None, ["make", "tiny", "--workers", "1000000000", "OUT"], "workers: 1000000000 is out of range"),
+        (None, ["import", "/dev/zero", "OUT"], "/dev/zero is a device, no regular file"),
+        (None, ["make", "tiny", "x" * 300], "File name too long; give a shorter one"),
+        (None, ["info", "x" * 300], "File name too long; give a shorter one"),
+        (None, ["export", "SET", "SET"], "is a mixing set; choose another folder to export into"),
+        (None, ["sheet", "SET", "OUT.png", "--tile", "5000"], "--tile from 16 to 1024 pixels"),
+        (written("[" * 100_000), ["info", "SET"], "mixset.json is damaged"),
+        (written('{"a": 5'), ["check", "SET", "--repair"], "mixset.json is damaged"),
+        (written("{}"), ["make", "tiny", "--count", "10", "SET"], "mixset.json is damaged"),
+        (renamed(5), ["info", "SET"], "mixset.json is damaged (5 is no name)"),
+        (renamed("../FILE"), ["check", "SET", "--repair"], "mixset.json is damaged ('../FILE' is no plain name)"),
         (later, ["info", "SET"], "has format version 9, this mixset reads up to 1: update mixset"),
         (cut, ["info", "SET"], "tiny-00000.h5 is damaged (truncated file"),
         (cut, ["export", "SET", "OUT"], "tiny-00000.h5 is damaged"),

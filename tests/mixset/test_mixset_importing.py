@@ -173,7 +173,7 @@ def test_an_export_imports_to_the_same_pictures(make_set: MakeSet, tmp_path: Pat
     for family in ("fractals", "fvis"):
         before, after = MixingSet(folder, families=[family]), MixingSet(tmp_path / "back", families=[family])
         np.testing.assert_array_equal(np.stack(before[:]), np.stack(after[:]))
-    with pytest.raises(InputError, match="not an empty folder"):
+    with pytest.raises(InputError, match="is not empty and no mixing set"):
         export_pictures(MixingSet(folder), tmp_path / "png")
 
 

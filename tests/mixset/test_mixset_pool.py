@@ -119,7 +119,7 @@ def test_it_pickles_as_a_path(make_set: MakeSet, tmp_path: Path) -> None:
     assert len(data) < 1_000
     np.testing.assert_array_equal(pickle.loads(data).pictures, pool.pictures)
     pool.path.unlink()
-    with pytest.raises(InputError, match=r"pool .* cannot be read"):
+    with pytest.raises(InputError, match=r"pool .*: no such file"):
         pickle.loads(data)
 
 
@@ -138,7 +138,32 @@ def test_a_damaged_pool_is_made_again(make_set: MakeSet, tmp_path: Path, capsys:
     before = pool.pictures.copy()
     flip(pool.path, before[3].tobytes())
     np.testing.assert_array_equal(MixingPool(pictures, 16, cache=tmp_path / "cache", quiet=True).pictures, before)
-    assert "is damaged: making it again" in capsys.readouterr().err
+    assert "is damaged, or of an earlier release: making it again" in capsys.readouterr().err
+
+
+def test_what_changed_since_a_pool_was_pickled_is_found(make_set: MakeSet, tmp_path: Path) -> None:
+    pool = MixingPool(MixingSet(make_set("a", noise(8))), 16, cache=tmp_path / "cache", quiet=True)
+    data, before = pickle.dumps(pool), pool.pictures.copy()
+    os.utime(pool.path)
+    np.testing.assert_array_equal(pickle.loads(data).pictures, before)
+    flip(pool.path, before[3].tobytes())
+    with pytest.raises(InputError, match=r"pool .* is damaged \(its SHA-256 does not fit\); make it again"):
+        pickle.loads(data)
+
+
+def test_a_pool_is_written_under_a_name_that_nobody_can_take(make_set: MakeSet, tmp_path: Path) -> None:
+    pictures = MixingSet(make_set("a", noise(8)))
+    path = MixingPool(pictures, 16, cache=tmp_path / "cache", quiet=True).path
+    path.unlink()
+    victim = tmp_path / "precious"
+    victim.write_text("years of work")
+    path.with_suffix(".partial").symlink_to(victim)
+    assert MixingPool(pictures, 16, cache=tmp_path / "cache", quiet=True).path.is_file()
+    assert victim.read_text() == "years of work"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="is a device, no regular file; remove it"):
+        MixingPool(pictures, 16, cache=tmp_path / "cache", quiet=True)
 
 
 def test_a_full_disk_is_one_line(make_set: MakeSet, tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
+import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+import textwrap
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,7 @@ import pytest
 from mixset_samples import MakeSet, flip, noise
 from PIL import Image
 
-import mixset.mixing_set
-from mixset import DamagedPicture, InputError, MixingSet, manifest
+from mixset import DamagedPicture, InputError, MixingSet, manifest, open_shards
 
 
 def test_it_is_a_sequence_over_its_sources(make_set: MakeSet, tmp_path: Path) -> None:
@@ -97,27 +97,74 @@ def test_other_processes_read_the_same(make_set: MakeSet, method: str) -> None:
 inherited: MixingSet | None = None
 
 
-def read_inherited(index: int) -> tuple[bytes, bool]:
-    return inherited[index].tobytes(), inherited._files.process == os.getpid()
+def read_inherited(index: int) -> tuple[bytes, int]:
+    return inherited[index].tobytes(), len(inherited._files.files)
 
 
 def test_a_forked_process_opens_its_own_files(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
     array = noise(9)
     pictures = MixingSet(make_set("a", array))
-    assert pictures[0] is not None
+    assert [pictures[index] is not None for index in (0, 4)] == [True, True]
     monkeypatch.setattr(sys.modules[__name__], "inherited", pictures)
-    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-        found = list(pool.map(read_inherited, range(9)))
-    assert found == [(picture.tobytes(), True) for picture in array]
+    for index in range(9):
+        with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+            assert pool.submit(read_inherited, index).result() == (array[index].tobytes(), 1)
+    assert len(pictures._files.files) == 2
 
 
 def test_more_shards_than_may_be_open(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixset.mixing_set, "OPEN_FILES", 2)
+    monkeypatch.setattr(open_shards, "MOST", 2)
     array = noise(20)
     pictures = MixingSet(make_set("a", array))
     for index in np.random.default_rng(0).permutation(20):
         np.testing.assert_array_equal(pictures[index], array[index])
     assert len(pictures._files.files) == 2
+
+
+def test_threads_read_more_shards_than_may_be_open(make_set: MakeSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_shards, "MOST", 2)
+    array = noise(48)
+    pictures = MixingSet(make_set("a", array[:24]), make_set("b", array[24:]))
+    order = np.random.default_rng(0).integers(0, 48, 800)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(pictures.__getitem__, order))
+    assert all((one == array[index]).all() for index, one in zip(order, found, strict=True))
+
+
+def test_the_limit_of_open_files_is_kept_and_said(make_set: MakeSet) -> None:
+    """Twelve sets of shards, where forty files may be open, and nothing is; then where none may be opened at all."""
+    code = """
+        import resource, sys
+        from mixset import InputError, MixingSet
+        sets = [MixingSet(sys.argv[1]) for _ in range(12)]
+        sets[0][0]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        for pictures in sets:
+            for index in range(0, 48, 4):
+                pictures[index]
+        blocked = []
+        def fill():
+            while True:
+                try:
+                    blocked.append(open(sys.argv[1] + "/mixset.json"))
+                except OSError:
+                    return
+        fill()
+        sets[0][0], sets[1][0]  # those of ours make room
+        for pictures in sets:
+            pictures._files.files.clear()
+        fill()
+        try:
+            sets[2][0]
+        except InputError as error:
+            print(type(error).__name__, error)
+    """
+    folder = make_set("a", noise(48))
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        f"InputError shard {folder}/noise-00000.h5 cannot be read: too many open files (raise the limit: ulimit -n)\n"
+    )
 
 
 def test_a_damaged_picture_is_named_by_shard_and_index(make_set: MakeSet) -> None:
@@ -166,6 +213,6 @@ def test_a_shard_of_another_set_is_not_taken(make_set: MakeSet) -> None:
 
 def test_a_later_manifest_is_refused(make_set: MakeSet) -> None:
     path = make_set("a", noise(4)) / manifest.NAME
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+    manifest.write_json(path, {**manifest.read_json(path), "format_version": 2})
     with pytest.raises(InputError, match=r"format version 2.*update mixset"):
         MixingSet(path.parent)

@@ -45,6 +45,12 @@ def test_captions_and_title_are_drawn_within_the_page() -> None:
     assert long.width == bare.width, "words that do not fit are broken"
 
 
+def test_any_caption_can_be_drawn() -> None:
+    odd = "\udcff \x1b[31m \x00 \u202e \U0001f600\nsecond"
+    page = sheet([np.zeros((40, 40, 3), np.uint8)], [odd], title=odd, tile=200)
+    assert page.height > 240
+
+
 def test_sizes_may_differ_and_grey_is_accepted() -> None:
     page = sheet([np.zeros((300, 100, 3), np.uint8), np.zeros((10, 12), np.uint8)], tile=60)
     assert page.mode == "RGB"
@@ -53,5 +59,7 @@ def test_sizes_may_differ_and_grey_is_accepted() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="at least one picture"):
         sheet([])
+    with pytest.raises(InputError, match="a contact sheet of 1 pictures of 100000 pixels is too large"):
+        sheet([np.zeros((4, 4, 3), np.uint8)], tile=100_000)
     with pytest.raises(InputError, match="captions: 2 for 1"):
         sheet([np.zeros((4, 4, 3), np.uint8)], ["a", "b"])

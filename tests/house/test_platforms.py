@@ -1,0 +1,126 @@
+"""Linux and macOS are supported: without affinities, homes and entries in the list of users; Windows gets one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixset import InputError, MixingPool, MixingSet
+from mixset.cores import check_workers, usable_cores
+from mixset.exporting import export_pictures
+from mixset.generate import FractalRecipe, defaults, make
+from mixset.generate.devices import seats
+from mixset.generate.families import family
+from mixset.importing import import_pictures
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        picture = np.random.default_rng(index).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{index}.png")
+    return tmp_path / "photos"
+
+
+def test_without_affinities_all_cores_are_used(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on macOS. That nothing but `usable_cores` asks for them is a law of the house."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert usable_cores() == check_workers(None) == 3
+    assert seats(family("fractals"), ["auto"], None) == ["cpu"] * 3
+    assert import_pictures(photos, tmp_path / "set", quiet=True).count == 3
+    pictures = MixingSet(tmp_path / "set")
+    assert export_pictures(pictures, tmp_path / "png", quiet=True) == 3
+    assert len(MixingPool(pictures, 32, cache=tmp_path / "cache", quiet=True)) == 3
+    make(FractalRecipe(count=1, size=32), tmp_path / "made", quiet=True)
+    assert len(MixingSet(tmp_path / "made")) == 1
+    defaults._announce(tmp_path, FractalRecipe(count=1, size=64), None)
+    assert "on 3 cores" in capsys.readouterr().err
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1
+
+
+@pytest.mark.slow
+def test_suites_and_plans_without_affinities(tmp_path: Path) -> None:
+    """Corruptions are made and an ablation is planned in a process that has none."""
+    code = """
+import os, sys
+del os.sched_getaffinity
+from pixmix.train import cli
+sys.argv = ["pixmix", *sys.argv[1:]]
+cli.main()
+"""
+    environment = {**os.environ, "PIXMIX_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    for arguments in (
+        ["corrupt", "digits", tmp_path / "c", "--corruptions", "brightness", "--test-subset", "10"],
+        ["ablate", "10", "--dataset", "digits", "--out", tmp_path / "a", "--plan"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_without_home_and_entry_a_cache_is_found(tmp_path: Path) -> None:
+    code = """
+import pwd, os
+def nobody(*_): raise KeyError("getpwuid(): uid not found")
+pwd.getpwuid = pwd.getpwnam = nobody
+from mixset.cache import cache_folder
+from mixset.kernels import _folder
+print(cache_folder()); print(_folder())
+"""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("HOME", "PIXMIX_CACHE", "XDG_CACHE_HOME")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == str(tmp_path / f"pixmix-{os.getuid()}")
+    assert done.stderr == (
+        f"no cache folder: there is no home folder: using {tmp_path}/pixmix-{os.getuid()}; set PIXMIX_CACHE to choose\n"
+    )
+
+
+@pytest.mark.parametrize("pretend", ["sys.modules['fcntl'] = None", "sys.platform = 'win32'"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "from mixset.generate.cli import main; sys.argv = ['mixset', 'info', 'x']; main()",
+        "from pixmix.train.cli import main; sys.argv = ['pixmix', 'show', 'x']; main()",
+        "import mixset; mixset.MixingSet",
+        "from mixset.generate import make",
+        "import pixmix; pixmix.PixMix",
+    ],
+)
+def test_other_systems_get_one_line(call: str, pretend: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {pretend}; {call}"], capture_output=True, text=True, check=False
+    )
+    line = "pixmix runs on Linux and macOS; on Windows use it in WSL (wsl --install)"
+    if "main()" in call:
+        assert (done.returncode, done.stderr) == (2, f"error: {line}\n")
+    else:
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == f"mixset.platforms.UnsupportedPlatform: {line}"
+
+
+def test_the_systems_are_said() -> None:
+    assert "Operating System :: MacOS" in (ROOT / "pyproject.toml").read_text()
+    assert "Linux and macOS are supported" in (ROOT / "README.md").read_text()
+    assert issubclass(InputError, ValueError)

@@ -1,0 +1,102 @@
+"""Compiled kernels: never older than their sources, never anybody else's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mixset import kernels
+
+ROOT = Path(__file__).parents[2]
+
+LEAF = """
+from mixset.kernels import kernel
+
+@kernel
+def brightness(value):
+    return value * 2
+"""
+TOP = """
+from mixset.kernels import kernel
+from .leaf import brightness
+
+@kernel
+def enhance(value):
+    return brightness(value) + 1
+
+if __name__ == "__main__":
+    print(enhance(20), sum(enhance.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The store as it is, beside a package with a kernel that calls one of another file."""
+    shutil.copytree(ROOT / "mixset", tmp_path / "mixset", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pixmix").mkdir()
+    (tmp_path / "pixmix" / "__init__.py").touch()
+    (tmp_path / "pixmix" / "leaf.py").write_text(LEAF)
+    (tmp_path / "pixmix" / "top.py").write_text(TOP)
+    return tmp_path
+
+
+def run(copy: Path) -> tuple[int, int]:
+    """(result, kernels taken from the cache) of a new process."""
+    environment = {**os.environ, "PIXMIX_CACHE": str(copy / "cache")}
+    command = [sys.executable, "-m", "pixmix.top"]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True)
+    result, hits = done.stdout.split()
+    return int(result), int(hits)
+
+
+def test_an_edited_leaf_is_compiled_again(copy: Path) -> None:
+    assert run(copy) == (41, 0)
+    assert run(copy) == (41, 1)
+    leaf = copy / "pixmix" / "leaf.py"
+    status = leaf.stat()
+    leaf.write_text(LEAF.replace("* 2", "* 3"))
+    os.utime(leaf, ns=(status.st_atime_ns, status.st_mtime_ns))  # as an unpacked release may have it
+    assert run(copy) == (61, 0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
+    """The folder that a new process would keep kernels in."""
+    (tmp_path / "kept").mkdir(mode=0o700)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    return kernels._folder.__wrapped__
+
+
+def test_a_cache_that_others_may_write_is_not_used(folder: Callable[[], Path], tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first = folder()
+    assert first.parent == kept
+    first.chmod(0o777)
+    assert folder() == tmp_path / "cache" / first.name
+    first.chmod(0o700)
+    kept.chmod(0o777)
+    assert folder() == tmp_path / "cache" / first.name
+    kept.chmod(0o700)
+    first.rename(tmp_path / "planted")
+    first.symlink_to(tmp_path / "planted")
+    assert folder() == tmp_path / "cache" / first.name
+    first.unlink()
+    assert folder() == first
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
+@pytest.mark.parametrize("which", ["kept", "kernels"])
+def test_a_cache_of_another_user_is_not_used(folder: Callable[[], Path], tmp_path: Path, which: str) -> None:
+    first = folder()
+    taken = first if which == "kernels" else first.parent
+    os.chown(taken, 64998, 64998)
+    assert folder() == tmp_path / "cache" / first.name
+    os.chown(taken, 0, 0)
+    assert folder() == first
