@@ -49,5 +49,5 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 def _regular(status: os.stat_result, path: str | os.PathLike[str]) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         kind = next((word for holds, word in _KINDS if holds(status.st_mode)), "a device")
-        raise InputError(f"{os.fspath(path)} is {kind}, no regular file")
+        raise InputError(f"{os.fspath(path)} is no regular file but {kind}")
     return status

@@ -216,7 +216,7 @@ def cut(folder: Path) -> None:
         (None, ["import", "BROKEN", "OUT", "--workers", "0"], "workers: 0 is out of range; give 1 to 1,024"),
         (None, ["import", "BROKEN", "OUT", "--workers", "-1"], "workers: -1 is out of range; give 1 to 1,024"),
         (None, ["make", "tiny", "--workers", "1000000000", "OUT"], "workers: 1000000000 is out of range"),
-        (None, ["import", "/dev/zero", "OUT"], "/dev/zero is a device, no regular file"),
+        (None, ["import", "/dev/zero", "OUT"], "/dev/zero is no regular file but a device"),
         (None, ["make", "tiny", "x" * 300], "File name too long; give a shorter one"),
         (None, ["info", "x" * 300], "File name too long; give a shorter one"),
         (None, ["export", "SET", "SET"], "is a mixing set; choose another folder to export into"),

@@ -123,7 +123,7 @@ def test_a_pipe_among_the_pictures_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "in" / "b.png")
     done = import_pictures(tmp_path / "in", tmp_path / "out", quiet=True)
     assert done.count == 1
-    assert done.left_out == (("b.png", f"{tmp_path / 'in' / 'b.png'} is a pipe, no regular file"),)
+    assert done.left_out == (("b.png", f"{tmp_path / 'in' / 'b.png'} is no regular file but a pipe"),)
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])

@@ -246,7 +246,7 @@ def special(folder: Path, kind: str, name: str) -> Path:
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
 def test_only_regular_files_are_opened(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes
-    words = f"is a {kind}, no regular file"
+    words = f"is no regular file but a {kind}"
     for name in ("a.h5", "a.npy", "a.tar", "a.png", "mixset.json"):
         special(Path(), kind, name)
         for open_one in (check_regular, open_regular):

@@ -162,7 +162,7 @@ def test_a_pool_is_written_under_a_name_that_nobody_can_take(make_set: MakeSet, 
     assert victim.read_text() == "years of work"
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(InputError, match="is a device, no regular file; remove it"):
+    with pytest.raises(InputError, match="is no regular file but a device; remove it"):
         MixingPool(pictures, 16, cache=tmp_path / "cache", quiet=True)
 
 
