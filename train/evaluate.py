@@ -210,6 +210,7 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     from pixmix.readers import read_class_map
 
     from .models import load_model
+    from .trials import try_network
 
     for name in config.suite:
         if name not in EVALUATORS:
@@ -229,6 +230,8 @@ def _measure(config: EvaluateConfig, before: dict[str, Any], device: torch.devic
     if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
         raise InputError(f"--classes {config.classes}: is for class folders of --data, --c or --cbar; leave it out")
     side = model.size or config.size if test is None else test.size
+    if side is not None:
+        try_network(model.network, side, None if model.classes is None else len(model.classes))
     sets = check(
         config.suite,
         None if test is None else (len(test), test.size, test.size),

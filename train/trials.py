@@ -55,9 +55,7 @@ def _checked(logits: object, classes: int | None, *, finite: bool) -> int:
         shape = tuple(logits.shape)
         raise InputError(f"the network makes {shape} of 2 images, not logits (2, classes); choose another")
     if classes is not None and logits.shape[1] != classes:
-        raise InputError(
-            f"the network gives {logits.shape[1]} logits, but there are {classes} classes; choose another, or other data"
-        )
+        raise InputError(f"the network gives {logits.shape[1]} logits, but there are {classes} classes; choose another")
     if finite and not torch.isfinite(logits).all():
         raise InputError("the network gives logits that are not finite (its training diverged); choose other weights")
     return logits.shape[1]

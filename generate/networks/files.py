@@ -8,6 +8,7 @@ import pathlib
 import pickle
 import re
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from mixset.seals import read_sealed, write_sealed
 
 AGAIN = "fetch or make it again"
 FORMAT = 2
-"""Of a checkpoint's content; raised whenever what a run needs to resume is kept in another way. From 2 on it is sealed."""
+"""Of a checkpoint's content; raised whenever what a run needs to resume is kept in another way; sealed since 2."""
 
 NUMBERS = "?bhilqBHILQefdgFDUS"
 """NumPy's types of plain values, which files may name."""
@@ -71,14 +72,21 @@ def _read(content: bytes, sealed: bool) -> Content:
                 return Content({name: torch.from_numpy(arrays[name]) for name in arrays.files}, sealed, {})
     elif content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content):
         return _read_safetensors(content, sealed)
-    with torch.serialization.safe_globals(_allowed()):
+    with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what torch finds odd in a file before it refuses it
         return Content(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), sealed, {})
 
 
 def _check_members(content: bytes) -> list[str]:
-    """The names in a zip archive; each member is read and compared with its CRC-32, which torch does not do."""
+    """The names in a zip archive; each member is read and compared with its CRC-32, which torch does not do.
+
+    A list of members whose lengths are wrong may skip some, so their number is compared with the one at its end.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for member in archive.infolist():
+        members, end = archive.infolist(), content.rindex(b"PK\5\6")
+        if (count := int.from_bytes(content[end + 10 : end + 12], "little")) not in (len(members), 0xFFFF):
+            raise zipfile.BadZipFile(f"lists {len(members)} of {count} members")
+        for member in members:
             with archive.open(member) as stream:
                 while stream.read(2**20):
                     pass
@@ -110,13 +118,12 @@ def _allowed() -> list[Any]:
 
 def _refusal(what: str, path: Path, error: Exception) -> str:
     """Why torch does not read a file, and the two lines that make a plain one of it."""
-    named = re.search(
-        r"(?:GLOBAL|[Cc]lass|function) ([A-Za-z_][\w.]*\.[\w.]+)", str(error).split("WeightsUnpickler")[-1]
-    )
-    held = f" ({named[1]})" if named else ""
+    named = re.search(r"(?:GLOBAL |<class ')([A-Za-z_][\w.]*)", str(error))
+    if named is None:
+        return f"{what} is damaged or no file of weights; {AGAIN}"
     return (
-        f"{what}: holds more than tensors and plain values{held}, or is no checkpoint; it is not read, since reading "
-        f"could run its code. If you trust it, Python makes a plain file of it: content = torch.load({str(path)!r}, "
+        f"{what}: holds more than tensors and plain values ({named[1]}); it is not read, since reading could run its "
+        f"code. If you trust it, Python makes a plain file of it: content = torch.load({str(path)!r}, "
         'weights_only=False); torch.save(content["state_dict"], "plain.pt")'
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,7 +46,7 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict[str, Tensor]:
-    """The weights in a file of ours, torchvision's, timm's, Lightning's, or one that a paper released, as it names them.
+    """The weights in a file of ours, torchvision's, timm's, Lightning's or a paper's, by the names in it.
 
     Takes safetensors, NumPy's archives and torch's files: bare names or those under one of `CONTAINERS`.
 
@@ -74,7 +75,7 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
     odd = next((name for name, value in weights.items() if value is None), None)
     if odd is not None:
         raise InputError(f"{what}: holds no weights, or more: {odd} is no tensor (looked for {', '.join(places)})")
-    return weights  # type: ignore[return-value]
+    return weights
 
 
 def _within(content: Any, places: tuple[str, ...]) -> Any:
@@ -86,9 +87,10 @@ def _within(content: Any, places: tuple[str, ...]) -> Any:
 
 def _plain(value: Any) -> Tensor | None:
     """An ordinary tensor in memory, of an array, too; None for anything else."""
-    tensor = value if isinstance(value, Tensor) else torch.from_numpy(value) if hasattr(value, "dtype") else None
-    usual = tensor is not None and tensor.layout is torch.strided and tensor.device.type == "cpu"
-    return tensor if usual and not tensor.is_quantized else None
+    tensor = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+    if not isinstance(tensor, Tensor) or tensor.layout is not torch.strided or tensor.is_quantized:
+        return None
+    return tensor if tensor.device.type == "cpu" else None  # `meta` has no values
 
 
 def architecture(path: Path) -> str | None:

@@ -215,20 +215,25 @@ class TestTransformations:
         def random(self, shape, dtype):
             return np.full(shape, self.value, dtype)
 
-    def test_the_middle_of_the_ranges_changes_nothing(self):
-        pictures = torch.rand(2, 3, 40, 40)
+    def test_the_middle_of_the_ranges_shifts_right_and_down_alone(self):
+        pictures = torch.rand(2, 3, 224, 224)
         wobble = optimise._Wobble([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))
-        assert torch.allclose(wobble(pictures), pictures, atol=1e-5)
+        moved = wobble(pictures)  # by 4 of 0 to 7 pixels, and 2 of 0 to 3
+        assert torch.allclose(moved[..., 6:, 6:], pictures[..., :-6, :-6], atol=1e-3)
 
     def test_pictures_move_within_lucents_ranges_and_each_by_itself(self):
         randoms = [np.random.default_rng(seed) for seed in range(50)]
         wobble = optimise._Wobble(randoms, 40, torch.device("cpu"))
         turns = torch.atan2(wobble.rows[..., 1, 0], wobble.rows[..., 0, 0]).rad2deg()
         scales = 1 / wobble.rows[..., :2].det().sqrt()
-        shifts = wobble.rows[..., 2] / 2  # of the side
-        for values, low, high in ((turns, -10, 10), (scales, 0.9, 1.1), (shifts, -1 / 16, 1 / 16)):
+        for values, low, high in ((turns, -10, 10), (scales, 0.9, 1.1)):
             assert low <= values.min() < low + 0.05 * (high - low)
             assert high >= values.max() > high - 0.05 * (high - low)
+        shifts = -wobble.rows[..., 2] / 2 * 224  # in pixels of such a picture
+        found, counts = shifts.round(decimals=3).unique(return_counts=True)
+        assert found.tolist() == list(range(11))
+        # Of 8 sizes and then of 4, each alike: 0 and 10 in one way, 3 to 7 in four.
+        assert torch.allclose(counts / 4000, torch.tensor([1, 2, 3, 4, 4, 4, 4, 4, 3, 2, 1]) / 32, atol=0.02)
         first = wobble(torch.rand(1, 3, 32, 32).expand(50, -1, -1, -1))
         assert len({picture.numpy().tobytes() for picture in first}) == 50
 

@@ -109,14 +109,21 @@ class TestUnits:
     def test_layers_and_channels_take_fair_turns(self, channels, batch, groups):
         recipe = made_of(channels, batch)
         shown = [units_of(recipe, group) for group in range(groups)]
-        assert all(len(units) == batch and len({unit.layer for unit in units}) == 1 for units in shown)
-        turns = Counter(units[0].layer for units in shown)
+        assert all(len(units) == batch for units in shown)
+        assert all(len({unit.layer for unit in units}) == 1 for units in shown[1:])
+        turns = Counter(units[0].layer for units in shown[1:])
+        first = Counter(unit.layer for unit in shown[0])
         for layer, count in zip(recipe.layers, channels, strict=True):
-            assert abs(turns[layer] - groups * count / sum(channels)) < len(channels)
+            assert abs(turns[layer] - (groups - 1) * count / sum(channels)) < len(channels)
+            assert abs(first[layer] - batch * count / sum(channels)) < len(channels)
             times = Counter(unit.channel for units in shown for unit in units if unit.layer == layer)
             assert set(times) <= set(range(count))
-            seen = turns[layer] * batch
+            seen = first[layer] + turns[layer] * batch
             assert set(times.values()) <= {seen // count, seen // count + 1}
+
+    def test_a_small_set_shows_many_layers(self):
+        recipe = made_of((64, 256, 128, 64, 512, 256, 256, 128), 32)
+        assert {unit.layer for unit in units_of(recipe, 0)[:16]} == set(recipe.layers)
 
     def test_orders_are_random_and_each_times_its_own(self):
         recipe = made_of((32,), 16)

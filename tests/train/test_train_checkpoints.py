@@ -153,7 +153,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, cut: int) -> None:
 @pytest.mark.parametrize("content", [b"root:x:0:0:root:/root:/bin/bash\n", b"", b"\x80\x02K\x01.", b"(lp0\nI1\na."])
 def test_a_file_of_something_else_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "other").write_bytes(content)
-    with pytest.raises(InputError, match=r"other: .*no checkpoint"):
+    with pytest.raises(InputError, match=r"other(:| is damaged).*(no checkpoint|is it a file of weights)"):
         checkpoints.load(tmp_path / "other")
 
 
@@ -179,7 +179,10 @@ def test_missing_files_folders_and_weightless_files_are_named(tmp_path: Path) ->
 def test_a_head_of_another_number_of_classes_starts_anew() -> None:
     network, source = small(5), small(10)
     head = network.fc.weight.clone()
-    assert set(checkpoints.load_into(network, source.state_dict(), "test")) == {"fc.weight", "fc.bias"}
+    with pytest.raises(InputError, match=r"has another shape of fc\.bias"):
+        checkpoints.load_into(network, source.state_dict(), "to be measured")
+    left = checkpoints.load_into(network, source.state_dict(), "to begin with", classes=5)
+    assert set(left) == {"fc.weight", "fc.bias"}
     assert torch.equal(network.fc.weight, head)
     assert torch.equal(network.conv1.weight, source.conv1.weight)
 
@@ -201,5 +204,5 @@ def test_saving_replaces_whole_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(InputError, match=r"c\.pt: No space"):
         checkpoints.save({"epoch": 2}, path)
-    assert checkpoints.load(path) == {"epoch": 1}
+    assert checkpoints.load(path) == {"epoch": 1, "format": checkpoints.FORMAT}
     assert [entry.name for entry in tmp_path.iterdir()] == ["c.pt"]

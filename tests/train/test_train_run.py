@@ -78,7 +78,7 @@ def test_a_run_leaves_everything_in_its_folder(
     assert metrics["clean"]["error"]["n"] == 30
     assert {"clean", "calibration", "adversaries", "anomalies"} <= metrics.keys()
     config = json.loads((out / "config.json").read_text())
-    assert config["network"]["factory"] == "mixset.generate.networks.wide_resnet:wide_resnet"
+    assert config["network"]["name"] == "wrn-10-1"
     # A second call with --resume finds the run ended and leaves it alone; without, it is refused.
     before = (out / "metrics.json").stat().st_mtime_ns
     arguments = command(colours, out, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1")[3:]

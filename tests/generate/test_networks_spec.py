@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mixset.errors import InputError
-from mixset.generate.networks.spec import network_spec
+from mixset.generate.networks.spec import foreign, network_spec, recorded
 from mixset.generate.networks.wide_resnet import wide_resnet
 
 
@@ -78,10 +78,61 @@ def test_dropout_acts_in_training_only() -> None:
 def test_a_factory_is_found_by_name() -> None:
     spec = network_spec("torchvision.models:mobilenet_v2", classes=5)
     assert spec.build().eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
-    assert network_spec("resnet18", classes=3).factory == "torchvision.models:resnet18"
+    assert network_spec("resnet18", classes=3).to_json() == {"name": "resnet18", "arguments": {"num_classes": 3}}
+    wide = network_spec("wrn-16-2", classes=3, dropout=0.3)
+    assert recorded(wide.to_json()) == ("wrn-16-2", {"num_classes": 3, "dropout": 0.3})
+    built = sum(weight.numel() for name, weight in wide.build().named_parameters() if weight.ndim > 1)
+    assert wide.parameters() == built
 
 
-@pytest.mark.parametrize("name", ["wrn-41-4", "wrn-4-1", "resnet7", "no.such:thing", "math:nothing"])
+def test_those_of_timm_and_of_the_wheel_are_built_with_their_classes() -> None:
+    for name, package in (("timm:test_resnet", "timm"), ("efficientnet_lite0", "efficientnet_lite_pytorch")):
+        pytest.importorskip(package)
+        assert network_spec(name, classes=5).build().eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 5)
+    assert network_spec("test_resnet", classes=5).name == "timm:test_resnet"
+    with pytest.raises(InputError, match="timm does not make it"):
+        network_spec("timm:nothing_like_it", classes=5).build()
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        (("pixmix.train.networks.wide_resnet:wide_resnet", {"depth": 40, "width": 4, "num_classes": 7}), "wrn-40-4"),
+        (("torchvision.models:resnet18", {"num_classes": 7}), "resnet18"),
+        (("torchvision.models:vgg", {"num_classes": 7}), "torchvision.models:vgg"),
+        (("my_net:small", {"num_classes": 7}), "my_net:small"),
+    ],
+)
+def test_runs_of_0_1_0_are_read(entry, name: str) -> None:
+    assert recorded({"factory": entry[0], "arguments": entry[1]}) == (name, {"num_classes": 7})
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("wrn-40-4", False), ("resnet18", False), ("timm:resnet50.a1_in1k", False), ("efficientnet_lite0", False),
+        ("timm:hf-hub:a/b", True), ("timm:local-dir:/x", True), ("run:x", True), ("os:system", True), (":", True),
+    ],
+)  # fmt: skip
+def test_what_files_may_not_name(name: str, others: bool) -> None:
+    assert foreign(name) is others
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wrn-41-4",
+        "wrn-4-1",
+        "resnet7",
+        "no.such:thing",
+        "math:nothing",
+        ":",
+        ".x:y",
+        "a:",
+        "wrn-10-99999999999",
+        "wrn-10-20000",
+    ],
+)
 def test_an_unknown_network_is_named(name: str) -> None:
     with pytest.raises(InputError, match=name):
         network_spec(name, classes=10).build()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,13 @@ import torch
 from torch import nn
 
 from mixset import InputError
-from mixset.generate.fvis import networks
+from mixset.generate.networks import code
+from mixset.generate.networks import loading as networks
+from mixset.generate.networks.files import save
 from mixset.generate.networks.loading import load_network, weights_hash
+from mixset.generate.networks.runs import Trust
+from mixset.generate.networks.weights import write_weights
+from mixset.generate.networks.wide_resnet import wide_resnet
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE_HASH = "97426157864f84aa806c8c491e5dd390fb0d9e4628002828b706bcfa15dbea20"
@@ -33,14 +39,18 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
     write_config(folder)
-    torch.save(tiny_networks.drawn(tiny_networks.plain()).state_dict(), folder / "weights.pt")
+    write_weights(small().state_dict(), folder / "weights.safetensors")
     return folder
+
+
+def small(seed: int = 0) -> nn.Module:
+    return tiny_networks.drawn(wide_resnet(depth=10, width=1, num_classes=4), seed=seed)
 
 
 def write_config(folder: Path, **changes) -> None:
     content = {
         "config": {},
-        "network": {"factory": "tiny_networks:plain", "arguments": {}},
+        "network": {"name": "wrn-10-1", "arguments": {"num_classes": 4, "dropout": 0.3}},
         "pictures": {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]},
     }
     (folder / "config.json").write_text(json.dumps(content | changes))
@@ -76,10 +86,15 @@ class TestFunctions:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("tiny_networks:nothing", "cannot be imported .*no attribute 'nothing'.*; use a torchvision name"),
+            ("tiny_networks:nothing", "cannot be imported .*no attribute 'nothing'.*; use module:function"),
             ("no_such_module:make", "cannot be imported .*No module named 'no_such_module'"),
-            (":make", "cannot be imported"),
-            ("tiny_networks:failing", r"tiny_networks:failing fails \(ZeroDivisionError: no luck\)$"),
+            (":make", "not of the form module:function"),
+            (":", "not of the form module:function"),
+            (".x:y", "not of the form module:function"),
+            ("a:", "not of the form module:function"),
+            ("tiny_networks:drawn.x", "not of the form module:function"),
+            ("tiny_networks:leaving", r"fails \(SystemExit: 3\)"),
+            ("tiny_networks:failing", r"tiny_networks:failing: fails \(ZeroDivisionError: no luck\)$"),
             ("tiny_networks:drawn", "fails .*missing 1 required positional argument: 'body'"),
             ("tiny_networks:cases", r"returns a dict, not a torch\.nn\.Module"),
         ],
@@ -92,81 +107,155 @@ class TestFunctions:
         refused("tiny_networks:random", "std .* must be three finite numbers above zero", std=values)
 
 
+class TestWorkingFolder:
+    def test_a_module_there_is_found_after_all_others(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "network_of_mine.py").write_text(
+            "from torch import nn\n\ndef small():\n    return nn.Conv2d(3, 2, 1)\n"
+        )
+        (tmp_path / "tiny_networks.py").write_text("raise AssertionError('hides the other')\n")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delitem(sys.modules, "tiny_networks")
+        before = [*sys.path]
+        assert load_network("network_of_mine:small").body.out_channels == 2
+        load_network("tiny_networks:random")
+        assert sys.path == before
+        refused("network_of_yours:small", "No module named 'network_of_yours'")
+
+
 class TestRuns:
     def test_weights_and_normalisation(self, run: Path) -> None:
         network = load_network(f"run:{run}")
         assert (network.mean, network.std) == ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
         picture = torch.ones(1, 3, 8, 8)
-        expected = tiny_networks.drawn(tiny_networks.plain())(picture)
+        expected = small()(picture)
         assert torch.equal(network.body(picture), expected)
 
     def test_a_run_that_has_not_ended(self, run: Path) -> None:
         ended = load_network(f"run:{run}").weights_hash
-        weights = torch.load(run / "weights.pt", weights_only=True)
-        (run / "weights.pt").unlink()
-        torch.save(
-            {"model": weights, "epoch": 3, "random_states": [{"cpu": torch.get_rng_state()}]}, run / "checkpoint.pt"
-        )
+        (run / "weights.safetensors").unlink()
+        random_states = [{"cpu": torch.get_rng_state()}]
+        save({"model": small().state_dict(), "epoch": 3, "random_states": random_states}, run / "checkpoint.pt")
         assert load_network(f"run:{run}").weights_hash == ended
 
     def test_a_run_that_went_on_is_read_again(self, run: Path) -> None:
         first = load_network(f"run:{run}")
         assert load_network(f"run:{run}").body is first.body
-        torch.save(tiny_networks.drawn(tiny_networks.plain(), seed=1).state_dict(), run / "weights.pt")
+        write_weights(small(seed=1).state_dict(), run / "weights.safetensors")
         again = load_network(f"run:{run}")
         assert again.weights_hash != first.weights_hash
 
     def test_a_real_checkpoint_of_ours(self, run: Path) -> None:
-        """Written by the trainer's own function; that `generate` may not import it does not hold for a test."""
-        from pixmix.train import checkpoints
-
-        (run / "weights.pt").unlink()
-        body = tiny_networks.drawn(tiny_networks.plain(), seed=2)
+        (run / "weights.safetensors").unlink()
+        body = small(seed=2)
         optimizer = torch.optim.SGD(body.parameters(), lr=0.1, momentum=0.9)
-        checkpoints.save({"model": body.state_dict(), "optimizer": optimizer.state_dict()}, run / "checkpoint.pt")
+        save({"model": body.state_dict(), "optimizer": optimizer.state_dict()}, run / "checkpoint.pt")
         assert load_network(f"run:{run}").weights_hash == weights_hash(body)
 
     def test_no_normalisation_in_it(self, run: Path) -> None:
         config = json.loads((run / "config.json").read_text())
         del config["pictures"]
         (run / "config.json").write_text(json.dumps(config))
-        refused(f"run:{run}", "does not say how its pictures are normalised; give --mean and --std")
+        refused(f"run:{run}", "does not say how its images are normalised; give --mean and --std")
         assert load_network(f"run:{run}", mean=(0, 0, 0), std=(1, 1, 1)).std == (1, 1, 1)
 
+    def test_what_its_config_names_is_not_run_unasked(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Unless the user names the same, or trusts it; then a line says what is run."""
+        write_weights(tiny_networks.classes(num_classes=4).state_dict(), run / "weights.safetensors")
+        for network in (
+            {"factory": "tiny_networks:classes", "arguments": {"num_classes": 4}},
+            {"name": "tiny_networks:classes", "arguments": {"num_classes": 4}},
+        ):
+            write_config(run, network=network)
+            refused(f"run:{run}", r"names tiny_networks:classes, and what files name is not run; .*--trust")
+            refused(f"run:{run}", "names tiny_networks:classes, not os:system", trust=Trust("os:system"))
+            for trust in (Trust("tiny_networks:classes"), Trust(everything=True)):
+                assert load_network(f"run:{run}", trust=trust).body[-1].out_features == 4
+        capsys.readouterr()
+        code._say.cache_clear()
+        networks._load.cache_clear()
+        load_network(f"run:{run}", trust=trust)
+        assert re.fullmatch(r"network tiny_networks:classes: made by the code in .*\.py\n", capsys.readouterr().err)
+
+    @pytest.mark.parametrize(
+        ("network", "message"),
+        [
+            ({"factory": "os:system", "arguments": {"command": "true"}}, "names os:system"),
+            ({"factory": "torchvision.models:nothing", "arguments": {"num_classes": 4}}, "names torchvision.models:no"),
+            ({"factory": "torchvision.models:get_model", "arguments": {"name": "x"}}, "names torchvision.models:get"),
+            ({"name": "run:elsewhere", "arguments": {"num_classes": 4}}, "names run:elsewhere"),
+            ({"name": "timm:hf-hub:a/b", "arguments": {"num_classes": 4}}, "names timm:hf-hub:a/b"),
+            ({"name": "timm:local-dir:/tmp", "arguments": {"num_classes": 4}}, "names timm:local-dir:/tmp"),
+            ({"name": "wrn-10-99999999999", "arguments": {"num_classes": 4}}, "has more than 1,000,000,000 param"),
+            ({"name": f"wrn-{'9' * 5000}-1", "arguments": {"num_classes": 4}}, "depths are|more than"),
+            ({"name": "wrn-16-8", "arguments": {"num_classes": 4}}, "claims .* parameters of wrn-16-8"),
+            ({"name": "wrn-10-1", "arguments": {"num_classes": 10**9}}, "num_classes 1000000000 must be"),
+            ({"name": "wrn-10-1", "arguments": {"num_classes": True}}, "num_classes True must be"),
+            ({"name": "wrn-10-1", "arguments": {"num_classes": 4, "dropout": "a"}}, "dropout 'a' must be"),
+            ({"name": "wrn-10-1", "arguments": {"num_classes": 4, "x": 1}}, "takes no argument 'x'"),
+            (
+                {"name": "resnet18", "arguments": {"num_classes": 4, "weights": "DEFAULT"}},
+                "takes no argument 'weights'",
+            ),
+            ({"name": "nothing", "arguments": {"num_classes": 4}}, "unknown"),
+            ({"name": 5, "arguments": {}}, "is damaged .*of a run"),
+            ({"name": "wrn-10-1", "arguments": [1]}, "is damaged .*of a run"),
+        ],
+    )
+    def test_only_what_we_make_is_built_with_checked_arguments(self, run: Path, network, message: str) -> None:
+        write_config(run, network=network)
+        refused(f"run:{run}", message)
+
+    @pytest.mark.parametrize("images", [{"mean": 3, "std": [1, 1, 1]}, {"mean": ["a"] * 3, "std": "abc"}])
+    def test_a_normalisation_of_other_types(self, run: Path, images) -> None:
+        write_config(run, pictures=images)
+        refused(f"run:{run}", "three finite numbers")
+
+    def test_weights_that_are_not_finite(self, run: Path) -> None:
+        body = small()
+        with torch.no_grad():
+            body.fc.bias[1] = float("nan")
+        write_weights(body.state_dict(), run / "weights.safetensors")
+        refused(f"run:{run}", r"fc\.bias is not finite \(its training diverged\)")
+
     def test_no_run(self, tmp_path: Path) -> None:
-        refused(f"run:{tmp_path / 'nowhere'}", "config.json: No such file or directory; name a run folder")
+        refused(f"run:{tmp_path / 'nowhere'}", r"config\.json: no such file; name a run folder")
         refused("run:", "name a run folder")
 
     def test_not_trained_yet(self, run: Path) -> None:
-        (run / "weights.pt").unlink()
-        refused(f"run:{run}", r"has no weights\.pt and no checkpoint\.pt; train it first")
+        (run / "weights.safetensors").unlink()
+        refused(f"run:{run}", r"has no weights\.safetensors and no checkpoint\.pt; train it first")
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"network": {}}', b'{"network": 3}'])
     def test_damaged_config(self, run: Path, content: bytes) -> None:
         (run / "config.json").write_bytes(content)
-        refused(f"run:{run}", r"config\.json is (damaged|not of a run)")
+        refused(f"run:{run}", r"config\.json is damaged .*run")
 
     def test_code_in_weights_is_not_run(self, run: Path, tmp_path: Path) -> None:
         class Trap:
             def __reduce__(self):
                 return Path.mkdir, (tmp_path / "sprung",)
 
+        (run / "weights.safetensors").unlink()
         torch.save({"model": Trap()}, run / "weights.pt")
-        refused(f"run:{run}", r"weights\.pt is damaged or not of this run")
+        refused(f"run:{run}", r"weights\.pt: holds more than tensors")
         assert not (tmp_path / "sprung").exists()
 
     @pytest.mark.parametrize("damage", ["empty", "cut", "text", "other network", "list", "folder"])
     def test_damaged_weights(self, run: Path, damage: str) -> None:
-        path = run / "weights.pt"
+        path = run / "weights.safetensors"
         content = path.read_bytes()
         path.unlink()
         if damage in ("empty", "cut", "text"):
             path.write_bytes({"empty": b"", "cut": content[:-400], "text": b"weights"}[damage])
         elif damage == "folder":
             path.mkdir()
+        elif damage == "list":
+            torch.save([1], path)
         else:
-            torch.save([1] if damage == "list" else nn.Linear(2, 2).state_dict(), path)
-        refused(f"run:{run}", r"weights\.pt is damaged or not of this run")
+            write_weights(small().state_dict() | {"projection.weight": torch.ones(2)}, path)
+            refused(f"run:{run}", r"weights\.safetensors: .* it has the unknown projection\.weight")
+            return
+        refused(f"run:{run}", r"weights\.safetensors(:| is damaged).*(make it again|is a folder)")
 
 
 class TestTorchvision:

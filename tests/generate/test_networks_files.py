@@ -1,0 +1,192 @@
+"""Files of tensors: a flipped bit is found, code is not run, and whatever else a file is, the line is one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from flips import outcomes
+from torch import nn
+
+from mixset.errors import InputError
+from mixset.generate.networks.files import FORMAT, load, read_file, save
+from mixset.generate.networks.weights import read_weights, write_weights
+
+KEPT = Path(__file__).parents[1] / "train" / "run-0.1.0"
+"""A run of release 0.1.0."""
+
+
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)).state_dict()
+
+
+def ours(path: Path) -> None:
+    write_weights(state(), path)
+
+
+def checkpoint(path: Path) -> None:
+    save({"model": state(), "epoch": 3, "names": ["a"], "rate": 0.5}, path)
+
+
+def others(path: Path) -> None:
+    torch.save({"state_dict": state(), "epoch": 3}, path)
+
+
+def archive(path: Path) -> None:
+    np.savez(path, **{name: tensor.numpy() for name, tensor in state().items()})
+
+
+def hashed(path: Path) -> Any:
+    return read_weights(path, hashed=True)
+
+
+def content(path: Path) -> Any:
+    return read_file(path, "weights").value
+
+
+FILES: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
+    "weights.safetensors": (ours, hashed),
+    "checkpoint.pt": (checkpoint, load),
+    "others.pth": (others, content),
+    "others.npz": (archive, read_weights),
+}
+"""What writes it, and what reads it."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_refused_or_harmless(tmp_path: Path, name: str) -> None:
+    write, read = FILES[name]
+    write(tmp_path / name)
+    found = outcomes(tmp_path / name, read, 150)
+    assert found["refused"] > 75  # zip archives are half names, dates and padding
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_many_flipped_bits_are_refused_or_harmless(tmp_path: Path, name: str) -> None:
+    write, read = FILES[name]
+    write(tmp_path / name)
+    found = outcomes(tmp_path / name, read, 3000, seed=2)
+    print(name, dict(found))
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["weights.pt", "checkpoint.pt"])
+def test_flipped_bits_in_a_run_of_0_1_0(tmp_path: Path, name: str, count: int) -> None:
+    (tmp_path / name).write_bytes((KEPT / name).read_bytes())
+    found = outcomes(tmp_path / name, load if name == "checkpoint.pt" else read_weights, count, seed=1)
+    assert found["refused"] > 0.9 * count
+
+
+def test_a_checkpoint_of_now_needs_its_seal(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "checkpoint.pt")
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    assert load(tmp_path / "checkpoint.pt")["format"] == FORMAT
+    (tmp_path / "checkpoint.pt").write_bytes(whole[: whole.rindex(b"\n#sha256:")])
+    with pytest.raises(InputError, match=r"checkpoint\.pt is damaged \(its SHA-256 is missing\)"):
+        load(tmp_path / "checkpoint.pt")
+    torch.save({"format": FORMAT + 1}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match="by a later release"):
+        load(tmp_path / "checkpoint.pt")
+    torch.save([1], tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match="is not of a run"):
+        load(tmp_path / "checkpoint.pt")
+
+
+def test_weights_of_a_run_need_their_hash(tmp_path: Path) -> None:
+    import safetensors.torch
+
+    safetensors.torch.save_file(state(), tmp_path / "weights.safetensors")
+    assert read_weights(tmp_path / "weights.safetensors").keys() == state().keys()  # timm's have none
+    with pytest.raises(InputError, match="its SHA-256 is missing"):
+        read_weights(tmp_path / "weights.safetensors", hashed=True)
+
+
+def test_arguments_and_arrays_are_read_and_code_is_not(tmp_path: Path) -> None:
+    values = {
+        "args": argparse.Namespace(lr=0.1, out=pathlib.Path("runs"), milestones=[1, 2]),
+        "curve": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "best": np.float64(0.5),
+        "names": np.array(["a", "b"]),
+    }
+    torch.save(values, tmp_path / "w.pth")
+    found = content(tmp_path / "w.pth")
+    assert found["args"].lr == 0.1 and str(found["args"].out) == "runs"
+    assert np.array_equal(found["curve"], values["curve"]) and found["names"].tolist() == ["a", "b"]
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    for value in (Trap(), argparse.Namespace(x=Trap()), np.array([Trap()], dtype=object), nn.Linear(2, 2)):
+        torch.save({"state_dict": {}, "extra": value}, tmp_path / "w.pth")
+        with pytest.raises(InputError, match=r"more than tensors and plain values \([\w.]+\).*weights_only=False\)"):
+            content(tmp_path / "w.pth")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["html", "empty", "cut", "pickle", "zeros", "zip of nothing", "safetensors of claims", "npz of claims", "text"],
+)
+def test_whatever_a_file_is_the_line_is_one(tmp_path: Path, damage: str) -> None:
+    import io
+    import pickle
+    import zipfile
+
+    path = tmp_path / "weights.pt"
+    others(path)
+    whole, inside = path.read_bytes(), io.BytesIO()
+    with zipfile.ZipFile(inside, "w") as file:
+        if damage == "npz of claims":
+            header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"
+            file.writestr("a.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    claims = b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4000000000000]}}'
+    path.write_bytes(
+        {
+            "html": b"<!DOCTYPE html><html><body>404</body></html>",
+            "empty": b"",
+            "cut": whole[: len(whole) // 2],
+            "pickle": pickle.dumps({"a": os.system}),
+            "zeros": bytes(5000),
+            "zip of nothing": inside.getvalue(),
+            "npz of claims": inside.getvalue(),
+            "safetensors of claims": len(claims).to_bytes(8, "little") + claims,
+            "text": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
+        }[damage]
+    )
+    with pytest.raises(InputError, match=r"weights\.pt") as caught:
+        read_weights(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero")):
+        with pytest.raises(InputError, match="is no regular file"):
+            read_weights(path)
+    with pytest.raises(InputError, match="is a folder"):
+        read_weights(tmp_path)
+    with pytest.raises(InputError, match="no such file"):
+        read_weights(tmp_path / "nothing.pt")
+
+
+@pytest.mark.parametrize("odd", ["sparse", "meta", "text", "nothing"])
+def test_what_is_no_ordinary_tensor_is_named(tmp_path: Path, odd: str) -> None:
+    value = {
+        "sparse": torch.eye(3).to_sparse(),
+        "meta": torch.empty(3, device="meta"),
+        "text": "x",
+        "nothing": None,
+    }[odd]
+    torch.save({"conv.weight": torch.ones(2), "fc.weight": value}, tmp_path / "w.pt")
+    with pytest.raises(InputError, match=r"fc\.weight is no tensor"):
+        read_weights(tmp_path / "w.pt")
