@@ -66,7 +66,7 @@ def read_file(path: Path, what: str) -> Content:
 
 def _read(content: bytes, sealed: bool) -> Content:
     if content.startswith(b"PK\3\4"):
-        names = _check_members(content)
+        content, names = _checked_archive(content)
         if any(name.endswith(".npy") for name in names):
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return Content({name: torch.from_numpy(arrays[name]) for name in arrays.files}, sealed, {})
@@ -77,20 +77,22 @@ def _read(content: bytes, sealed: bool) -> Content:
         return Content(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), sealed, {})
 
 
-def _check_members(content: bytes) -> list[str]:
-    """The names in a zip archive; each member is read and compared with its CRC-32, which torch does not do.
+def _checked_archive(content: bytes) -> tuple[bytes, list[str]]:
+    """A zip archive made anew of the members of another, each compared with its CRC-32, and their names.
 
-    A list of members whose lengths are wrong may skip some, so their number is compared with the one at its end.
+    torch compares no checksums, and takes what the archive says besides (a member marked as a folder) for true: so it
+    is given nothing but what was read here. A list of members whose lengths are wrong may skip some, so their number
+    is compared with the one at its end.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    plain = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(plain, "w") as made:
         members, end = archive.infolist(), content.rindex(b"PK\5\6")
-        if (count := int.from_bytes(content[end + 10 : end + 12], "little")) not in (len(members), 0xFFFF):
-            raise zipfile.BadZipFile(f"lists {len(members)} of {count} members")
+        count = int.from_bytes(content[end + 10 : end + 12], "little")
+        if count not in (len(members), 0xFFFF) or len({member.filename for member in members}) < len(members):
+            raise zipfile.BadZipFile(f"lists {len(members)} of {count} members, or one twice")
         for member in members:
-            with archive.open(member) as stream:
-                while stream.read(2**20):
-                    pass
-        return archive.namelist()
+            made.writestr(zipfile.ZipInfo(member.filename), archive.read(member))
+    return plain.getvalue(), [member.filename for member in members]
 
 
 def _read_safetensors(content: bytes, sealed: bool) -> Content:
@@ -147,8 +149,8 @@ def load(path: Path) -> dict[str, Any]:
     found = state.get("format") if isinstance(state, dict) else None
     if type(found) is not int:
         raise InputError(f"{what}: is not of a run of `pixmix train`")
-    if found > FORMAT:
-        raise InputError(f"{what}: was written by a later release; resume with that one, or choose another --out")
+    if found not in (1, FORMAT):
+        raise InputError(f"{what}: was written by another release; resume with that one, or choose another --out")
     if found >= 2 and not sealed:
         raise InputError(f"{what} is damaged (its SHA-256 is missing); {AGAIN}")
     return state

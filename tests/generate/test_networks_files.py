@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from flips import outcomes
+from flips import outcomes, same
 from torch import nn
 
 from mixset.errors import InputError
@@ -86,6 +86,15 @@ def test_flipped_bits_in_a_run_of_0_1_0(tmp_path: Path, name: str, count: int) -
     assert found["refused"] > 0.9 * count
 
 
+def test_a_member_marked_as_a_folder_is_read_all_the_same(tmp_path: Path) -> None:
+    """torch would take what lies in memory for its values: one bit among the attributes of the member."""
+    others(tmp_path / "others.pth")
+    whole, changed = content(tmp_path / "others.pth"), bytearray((tmp_path / "others.pth").read_bytes())
+    changed[changed.rindex(b"others/data/7") - 8] ^= 16
+    (tmp_path / "others.pth").write_bytes(changed)
+    assert same(content(tmp_path / "others.pth"), whole)
+
+
 def test_a_checkpoint_of_now_needs_its_seal(tmp_path: Path) -> None:
     checkpoint(tmp_path / "checkpoint.pt")
     whole = (tmp_path / "checkpoint.pt").read_bytes()
@@ -94,7 +103,7 @@ def test_a_checkpoint_of_now_needs_its_seal(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"checkpoint\.pt is damaged \(its SHA-256 is missing\)"):
         load(tmp_path / "checkpoint.pt")
     torch.save({"format": FORMAT + 1}, tmp_path / "checkpoint.pt")
-    with pytest.raises(InputError, match="by a later release"):
+    with pytest.raises(InputError, match="by another release"):
         load(tmp_path / "checkpoint.pt")
     torch.save([1], tmp_path / "checkpoint.pt")
     with pytest.raises(InputError, match="is not of a run"):

@@ -130,7 +130,7 @@ def test_a_run_needs_no_test_pictures_for_sets_of_their_own(own: Path, sets: Pat
 def test_an_unfinished_run_is_not_ended_by_measuring_it(own: Path, colours: Path, tmp_path: Path) -> None:
     """Its metrics.json would say that it has ended."""
     ended = json.loads((own / "metrics.json").read_text())
-    for name in ("metrics.json", "weights.pt"):
+    for name in ("metrics.json", "weights.safetensors"):
         (own / name).unlink()
     with pytest.raises(InputError, match="has not ended"):
         evaluate(configure(own, "--suite", "clean"))
@@ -142,15 +142,15 @@ def test_an_unfinished_run_is_not_ended_by_measuring_it(own: Path, colours: Path
 
 
 def test_measures_of_two_networks_do_not_mix(own: Path, colours: Path, tmp_path: Path) -> None:
-    out, file = tmp_path / "out", tmp_path / "weights.pt"
-    shutil.copy(own / "weights.pt", file)
+    out, file = tmp_path / "out", tmp_path / "weights.safetensors"
+    shutil.copy(own / "weights.safetensors", file)
     options = ("--network", "wrn-10-1", "--data", f"folder:{colours}", "--size", "16", "--out", out)
     first = evaluate(configure(file, "--suite", "clean", *options))
     second = evaluate(configure(file, "--suite", "calibration", *options))
     assert first is not None and second == {**first, "calibration": second["calibration"]}
-    weights = checkpoints.load(file)
+    weights = checkpoints.read_weights(file)
     weights["fc.bias"] += 0.5
-    checkpoints.save(weights, file)
+    checkpoints.write_weights(weights, file)
     with pytest.raises(InputError, match=r"holds measures of network .*weights\.pt, not .* as it is now; choose ano"):
         evaluate(configure(file, "--suite", "calibration", *options))
     with pytest.raises(InputError, match="is the folder of a run, and MODEL is not this run"):
@@ -161,7 +161,7 @@ def test_measures_of_two_networks_do_not_mix(own: Path, colours: Path, tmp_path:
 
 def test_files_of_the_papers_form(run: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `pixmix train` trained, saved as the paper's code saves it, measures as itself."""
-    state = {f"module.{name}": value for name, value in checkpoints.load(run / "weights.pt").items()}
+    state = {f"module.{name}": value for name, value in checkpoints.read_weights(run / "weights.safetensors").items()}
     content = {"epoch": 99, "dataset": "cifar10", "model": "wrn", "state_dict": state, "best_acc": np.float64(0.9)}
     torch.save({**content, "optimizer": {"state": {}}}, tmp_path / "checkpoint.pth.tar")
     monkeypatch.chdir(tmp_path)
@@ -285,7 +285,7 @@ def test_pictures_in_files_are_forwarded_once(functions: Path, colours: Path) ->
 
 @pytest.mark.slow
 def test_a_run_of_two_processes_ends_with_the_metrics_of_one(colours: Path, tmp_path: Path) -> None:
-    """Batch statistics of both processes are those of the first, in `weights.pt` and when both measure."""
+    """Batch statistics of both processes are those of the first, in `weights.safetensors` and when both measure."""
     words = [f"folder:{colours}", *QUICK, "--epochs", "1", "--out", str(tmp_path / "two"), "--workers", "0"]
     words += ["--suites", "clean", "calibration", "anomalies"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -304,11 +304,11 @@ def test_a_run_of_two_processes_ends_with_the_metrics_of_one(colours: Path, tmp_
 
 def test_killed_between_weights_and_metrics_a_run_goes_on(own: Path, colours: Path) -> None:
     ended = json.loads((own / "metrics.json").read_text())
-    before = checkpoints.load(own / "weights.pt")
+    before = checkpoints.read_weights(own / "weights.safetensors")
     (own / "metrics.json").unlink()
     shutil.rmtree(own / "logits")
     assert json.loads(json.dumps(train(quick(colours, own, resume=True)))) == ended
-    after = checkpoints.load(own / "weights.pt")
+    after = checkpoints.read_weights(own / "weights.safetensors")
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
@@ -333,7 +333,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --suite clean --ood SETS/c", "is for the suite anomalies; add it to --suite"),
         ("RUN --suite p --p SETS/c", "unknown name"),
         ("RUN --suite r --r SETS", "a network of ImageNet's 1,000 classes"),
-        ("RUN --mean 0 0 0", "a run knows its network and normalisation; leave --network, --mean, --std out"),
+        ("RUN --mean 0 0 0", "a run knows its normalisation; leave --mean and --std out"),
         ("RUN --out file", "file: is no folder; choose another --out"),
         ("RUN --out damaged", "damaged/metrics.json: damaged"),
         ("RUN --out list", "list/metrics.json: is not of `pixmix evaluate`"),
@@ -363,6 +363,11 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("WEIGHTS --network wrn-10-1 --suite clean --data digits --std 0 1 1", "those of --std above zero"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data digits --mean nan 1 1", "three numbers each"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data digits --mean 0 1", "--mean"),
+        ("RUN --ema --suite clean", "a run keeps no averaged weights"),
+        ("resnet18 --ema --suite clean", "--ema: belongs to a file of weights"),
+        ("WEIGHTS --network wrn-10-1 --ema --suite clean --data digits", "holds no averaged weights"),
+        ("RUN --network wrn-16-1 --suite clean", "has the network wrn-10-1, not wrn-16-1"),
+        ("foreign --trust --suite clean", "foreign"),
         ("resnet18 --network wrn-10-1 --suite clean", "--network wrn-10-1: belongs to a file of weights"),
     ],
 )
@@ -383,7 +388,9 @@ def test_bad_input_is_one_line(
     if "large" in words:
         broken_c(sets, tmp_path / "large", **{name: np.zeros((35, 32, 32, 3), np.uint8) for name in C})
     before = (tmp_path / "run" / "metrics.json").read_text()
-    arguments = words.replace("RUN", "run").replace("WEIGHTS", "run/weights.pt").replace("SETS", str(sets)).split()
+    arguments = (
+        words.replace("RUN", "run").replace("WEIGHTS", "run/weights.safetensors").replace("SETS", str(sets)).split()
+    )
     with pytest.raises(InputError) as caught:
         evaluate(parse(EvaluateConfig, "pixmix evaluate", arguments))
     assert line.replace("SETS", str(sets)) in str(caught.value)
@@ -422,8 +429,8 @@ def test_names_of_networks_with_points_are_names(monkeypatch: pytest.MonkeyPatch
 
 def test_weights_of_another_number_of_classes_say_so_themselves(tmp_path: Path) -> None:
     spec = network_spec("wrn-10-1", classes=7)
-    checkpoints.save(spec.build().state_dict(), tmp_path / "seven.pt")
-    model = load_model(str(tmp_path / "seven.pt"), network="wrn-10-1", mean=(0.1, 0.2, 0.3))
+    checkpoints.write_weights(spec.build().state_dict(), tmp_path / "seven.safetensors")
+    model = load_model(str(tmp_path / "seven.safetensors"), network="wrn-10-1", mean=(0.1, 0.2, 0.3))
     assert model.network(torch.zeros(1, 3, 16, 16)).shape == (1, 7)
     assert model.network.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert model.network.std.flatten().tolist() == [0.5] * 3

@@ -63,7 +63,7 @@ def method_of(data: Path, out: Path, network: nn.Module, *, rank: int = 0, **cha
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    return checkpoints.load(run / "weights.pt")
+    return checkpoints.read_weights(run / "weights.safetensors")
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

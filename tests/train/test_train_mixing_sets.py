@@ -10,6 +10,7 @@ import torch
 
 from mixset import MixingSet
 from mixset.generate import FractalRecipe, FVisRecipe, make
+from mixset.generate.networks.weights import read_weights
 from pixmix.train.config import TrainConfig, recipe
 from pixmix.train.run import train
 
@@ -41,7 +42,7 @@ def test_a_network_trains_on_visualisations_of_its_like(colours: Path, tmp_path:
         assert 0 <= metrics["clean"]["error"]["value"] <= 1  # type: ignore[index]
         config = json.loads((tmp_path / name / "config.json").read_text())["config"]
         assert (config["mixing_set"], config["weights"]) == ([str(one) for one in sets], list(shares))
-        weights.append(torch.load(tmp_path / name / "weights.pt", weights_only=True)["conv1.weight"])
+        weights.append(read_weights(tmp_path / name / "weights.safetensors")["conv1.weight"])
     assert not torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
     assert not torch.equal(weights[1], weights[2])
