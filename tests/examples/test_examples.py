@@ -132,6 +132,20 @@ def test_it_trains(example: Example, arguments: list[str], capsys: pytest.Captur
     assert max(float(line[2]) for line in lines) > 60
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_lightnings_own_checkpoint_is_measured(arguments: list[str], tmp_path: Path) -> None:
+    """The file that it leaves by itself, whose names begin with the example's and the normaliser's."""
+    from pixmix.train.models import load_model
+
+    example = next(example for example in EXAMPLES if example.needs == "lightning")
+    module = example.load()
+    module.main([*arguments, "--epochs", "1"])
+    (path,) = tmp_path.rglob("*.ckpt")
+    state = torch.load(path, weights_only=False)["state_dict"]
+    body = load_model(str(path), network="resnet18").network.body
+    assert all(torch.equal(value, state[f"network.body.{name}"]) for name, value in body.state_dict().items())
+
+
 def epoch(batches: Any) -> tuple[Tensor, Tensor]:
     images, labels = zip(*batches, strict=True)
     return torch.cat(images), torch.cat(labels)

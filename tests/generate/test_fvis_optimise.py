@@ -84,7 +84,9 @@ class TestObjectives:
         units = [Unit("fc", 8), Unit("fc", 0)]
         for name in ("channel", "neuron"):
             assert torch.equal(scores(name, {"fc": logits}, units), logits[[0, 1], [8, 0]])
-        assert torch.allclose(similarity({"fc": logits}, units), torch.cosine_similarity(*logits, dim=0) ** 2)
+        assert torch.allclose(
+            similarity({"fc": logits}, units), torch.cosine_similarity(*logits, dim=0) ** 2, atol=1e-6
+        )
 
     @pytest.mark.parametrize("name", OBJECTIVES)
     def test_optimising_makes_each_score_larger(self, name):

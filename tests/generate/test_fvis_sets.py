@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mixset import MixingSet
+from mixset import MixingSet, manifest
 from mixset.errors import InputError
 from mixset.generate import FVisRecipe, make
 from mixset.generate.families import FAMILIES
@@ -22,6 +22,7 @@ from mixset.generate.fvis import recipe as recipes
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.pictures import render_all
 from mixset.generate.fvis.units import another_unit, units_of
+from mixset.generate.job import remake
 from mixset.shards import read_record, verify
 
 NETWORK = "test_fvis_sets:network"
@@ -142,6 +143,87 @@ class TestUnits:
         assert {unit.layer for unit in found} == {"b"}
         assert len(set(found)) == 3
         assert found[0] == another_unit(recipe, Unit("b", 9), 7, 1)
+
+
+def nan() -> nn.Module:
+    body = network()
+    nn.init.constant_(body[0].weight, float("nan"))
+    return body
+
+
+class Root(nn.Module):
+    """Gives what is not a number, whatever its weights are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(torch.sqrt(-x.square() - 1))
+
+
+class Pair(nn.Module):
+    """Gives a tuple, which is nothing to a layer in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.conv(x), x
+
+
+def scripted() -> nn.Module:
+    return torch.jit.script(network())
+
+
+def flat() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2))
+
+
+class TestNetworksThatCannotBeShown:
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("nan", r"0\.weight is not finite \(its training diverged\)"),
+            ("Root", "what layer conv gives is not finite"),
+            ("scripted", "is compiled"),
+            ("flat", "all means convolutions, but the network has none"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+    def test_one_line_says_so(self, name: str, message: str) -> None:
+        with pytest.raises(InputError, match=message) as raised:
+            list(render_all(small(network=f"test_fvis_sets:{name}").resolved(), range(1), "cpu"))
+        assert "\n" not in str(raised.value)
+
+    def test_a_tuple_is_no_matter(self) -> None:
+        recipe = small(network="test_fvis_sets:Pair").resolved()
+        assert recipe.layers == ("conv",)
+        assert len(list(render_all(recipe, range(1), "cpu"))) == 1
+
+
+class TestRepair:
+    def test_what_a_set_names_is_not_used_unasked(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        out = make(small(count=2, steps=1), tmp_path / "set", workers=1, quiet=True)
+        entry, again = manifest.read(out).shards[0], tmp_path / "again.h5"
+        values = manifest.read(out).recipe
+        capsys.readouterr()
+        for name in (NETWORK, "run:elsewhere", "timm:hf-hub:a/b"):
+            with pytest.raises(InputError, match=f"mixset.json: names the network {name}, and .*--trust"):
+                remake(out, entry, values | {"network": name}, again)
+        assert remake(out, entry, values, again, trust=True).content_hash == entry.content_hash
+        assert f"trusted: the network {NETWORK}, which {out / 'mixset.json'} names" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"network": 5}, {"layers": 5}, {"channels": [10**9, 6]}, {"lr": "x"}, {"channels": [1]}, {"mean": "abc"}],
+    )
+    def test_recipes_of_other_types(self, tmp_path: Path, changes) -> None:
+        values = small().resolved().to_json() | changes
+        entry = manifest.Entry("fvis-00000.h5", "fvis", 0, 2, "", "", "none")
+        with pytest.raises(InputError, match=r"^(the recipe in|channels)"):
+            remake(tmp_path, entry, values, tmp_path / "again.h5", trust=True)
 
 
 class TestPictures:

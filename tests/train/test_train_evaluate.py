@@ -151,7 +151,7 @@ def test_measures_of_two_networks_do_not_mix(own: Path, colours: Path, tmp_path:
     weights = checkpoints.read_weights(file)
     weights["fc.bias"] += 0.5
     checkpoints.write_weights(weights, file)
-    with pytest.raises(InputError, match=r"holds measures of network .*weights\.pt, not .* as it is now; choose ano"):
+    with pytest.raises(InputError, match=r"holds measures of network .*weights\.safetensors, not .* as it is now"):
         evaluate(configure(file, "--suite", "calibration", *options))
     with pytest.raises(InputError, match="is the folder of a run, and MODEL is not this run"):
         evaluate(configure(file, "--suite", "clean", *options[:-1], own))
@@ -347,12 +347,12 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("--logits x.npz --suite clean --data cifar10", "--logits: needs no --data"),
         ("--logits file --suite clean", "file is damaged (File is not a zip file)"),
         ("emptyfolder --suite clean", "emptyfolder/config.json: no such file"),
-        ("foreign --suite clean", "foreign"),
+        ("foreign --suite clean", "foreign/config.json: names torch.nn:Identity, and what files name is not run"),
         ("nowhere.pth.tar --suite clean", "MODEL nowhere.pth.tar: no such run folder or file"),
         ("runs/nowhere --suite clean", "MODEL runs/nowhere: no such run folder or file"),
         ("resnet5000 --suite clean --data digits", "resnet5000"),
         ("nets.deep:make --suite clean --data digits", "nets.deep:make: cannot be imported"),
-        ("file --network wrn-10-1 --suite clean", "file: "),
+        ("file --network wrn-10-1 --suite clean", "weights file is damaged or no file of weights"),
         ("WEIGHTS --suite clean", "does not say which network it is of; name it: --network wrn-40-4"),
         ("WEIGHTS --network wrn-10-1 --suite clean", "name the test pictures: --data cifar10, folder:PATH"),
         ("WEIGHTS --network wrn-16-1 --suite clean --data digits", "does not fit the network: it lacks"),
@@ -367,7 +367,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("resnet18 --ema --suite clean", "--ema: belongs to a file of weights"),
         ("WEIGHTS --network wrn-10-1 --ema --suite clean --data digits", "holds no averaged weights"),
         ("RUN --network wrn-16-1 --suite clean", "has the network wrn-10-1, not wrn-16-1"),
-        ("foreign --trust --suite clean", "foreign"),
+        ("foreign --trust --suite clean", "torch.nn:Identity: num_classes None must be"),
         ("resnet18 --network wrn-10-1 --suite clean", "--network wrn-10-1: belongs to a file of weights"),
     ],
 )
@@ -417,7 +417,7 @@ def test_names_of_networks_with_points_are_names(monkeypatch: pytest.MonkeyPatch
 
     asked = []
 
-    def load(name: str) -> object:
+    def load(name: str, **options: object) -> object:
         asked.append(name)
         return type("Loaded", (), {"body": nn.Identity(), "mean": (0, 0, 0), "std": (1, 1, 1)})
 
