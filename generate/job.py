@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mixset import manifest
 from mixset.arguments import check_flag, check_list, check_path, check_whole
 from mixset.console import Progress
+from mixset.cores import check_workers
 from mixset.errors import DamagedPicture, InputError, printable, reading
 from mixset.output import begin
 from mixset.partials import HOST, remove_abandoned
@@ -93,8 +94,7 @@ def make(
     if not isinstance(getattr(recipe, "family", None), str):
         raise InputError(f"recipe: a family's recipe is needed, got {type(recipe).__name__}")
     check_flag("quiet", quiet)
-    if workers is not None:
-        check_whole("workers", workers, low=1, high=2**16)
+    check_workers(workers)
     if not all(isinstance(device, str) for device in check_list("devices", devices, "names")):
         raise InputError(f"devices: a list of names is needed, got {devices!r}")
     if executor is not None and not isinstance(executor, Executor):

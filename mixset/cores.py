@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .errors import InputError
+from .arguments import check_whole
 
 MOST_WORKERS = 1024
 
@@ -18,8 +18,4 @@ def usable_cores() -> int:
 
 def check_workers(workers: int | None) -> int:
     """How many workers are asked for; None: one for each usable core. InputError out of 1 to 1,024."""
-    if workers is None:
-        return usable_cores()
-    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= MOST_WORKERS:
-        raise InputError(f"workers: {workers!r} is out of range; give 1 to {MOST_WORKERS:,}")
-    return workers
+    return usable_cores() if workers is None else check_whole("workers", workers, low=1, high=MOST_WORKERS)

@@ -60,11 +60,6 @@ class PictureSet:
             data = _Pairs(pictures, self.labels)
         _check_sequence(data)
         self.items = data
-        if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
-            raise InputError(
-                f"data: a {type(data).__name__} has no length and no indices; give (pictures, labels), a Dataset or a "
-                "DataLoader of one"
-            )
         if len(data) == 0:
             raise InputError("data: there is no picture in the set")
         first = _stack([data[0]])[0]
@@ -98,7 +93,10 @@ class PictureSet:
 def _check_sequence(data: Any) -> None:
     numbered = hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "shape", None) != ()
     if not numbered or isinstance(data, str | bytes | Mapping):
-        raise InputError(f"data: pictures with labels are needed, got {type(data).__name__}")
+        raise InputError(
+            f"data: a {type(data).__name__} has no length and no indices; give (pictures, labels), a Dataset or a "
+            "DataLoader of one"
+        )
 
 
 def array_fingerprint(array: np.ndarray) -> str:

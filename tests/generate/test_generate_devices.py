@@ -67,7 +67,7 @@ def test_which_worker_has_which_device(
         (2, ["cuda:1", "cuda:2", "cuda:3"], None, "cuda:2, cuda:3 is not there, torch sees cuda:0, cuda:1"),
         (0, ["cuda"], None, "cuda:0 is not there, torch sees no GPU; give --device auto or cpu"),
         (2, ["auto"], 3, r"workers: 3 on 2 GPUs \(cuda:0, cuda:1\); give a multiple of that"),
-        (0, ["auto"], 0, "workers: 0 is out of range"),
+        (0, ["auto"], 0, "workers: a whole number from 1 to 1,024 is needed, got 0"),
     ],
 )
 def test_what_is_not_there_is_said_before_the_work(

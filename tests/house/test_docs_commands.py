@@ -23,6 +23,7 @@ from torch import nn
 
 import pixmix
 from mixset.generate import cli as mixset_cli
+from mixset.generate.networks.weights import read_weights
 from pixmix.train import cli as pixmix_cli
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
@@ -115,7 +116,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     train(TrainConfig(**{**vars(recipe("quick")), **small, "dataset": f"folder:{root / 'tiny'}", "out": run}))
     for copy in ("runs/cifar10-baseline-0", "runs/flowers", "ablations/cifar10/runs/baseline-s0", "sets/runs/own-s0"):
         shutil.copytree(run, root / copy)
-    state = torch.load(run / "weights.pt", weights_only=True)
+    state = read_weights(run / "weights.safetensors")
     torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, root / "checkpoint.pth.tar")
     for suite, name in {"c": "CIFAR-10-C", "cbar": "CIFAR-10-C-Bar", "p": "CIFAR-10-P"}.items():
         source, frost = f"folder:{root / 'tiny'}", root / "frost"

@@ -86,7 +86,10 @@ def test_what_so_few_images_do_not_have_is_a_dash_with_its_reason(tmp_path: Path
     alone = as_grid([few])
     assert alone.rows[0][1][list(alone.headings).index("RMS ref. ↓")].text == "–"
     page = report(ReportConfig(runs=(few, many), out=tmp_path / "page.html")).read_text()
-    assert 'title="the paper&#x27;s code leaves the last bin out, and 150 images are one bin: two are needed">–</td>' in page
+    assert (
+        'title="the paper&#x27;s code leaves the last bin out, and 150 images are one bin: two are needed">–</td>'
+        in page
+    )
 
 
 def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
