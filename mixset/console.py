@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
@@ -49,13 +52,44 @@ def plain_stream(stream: TextIO) -> TextIO:
     return stream.stream if isinstance(stream, _Shown) else stream
 
 
+PLAINER = {
+    **dict.fromkeys("\u00a0\u2009\u202f", " "),
+    **dict.fromkeys("–—−─━", "-"),
+    **dict.fromkeys("│┃", "|"),
+    **dict.fromkeys("’‘", "'"),
+    **dict.fromkeys("“”", '"'),
+    **{"±": "+/-", "×": "x", "·": ".", "…": "...", "↓": "v", "↑": "^", "→": "->", "∞": "inf", "²": "^2"},
+    **{"β": "beta", "α": "alpha", "ε": "eps", "σ": "sigma", "ℓ": "l", "\u0304": "-bar"},
+}
+"""What stands for a character of ours where a terminal's encoding lacks it."""
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    shown = (PLAINER.get(char, char.encode("ascii", "backslashreplace").decode()) for char in lacking)
+    return "".join(shown), error.end
+
+
+PLAIN = "pixmix-plain"
+"""The name of the handler for what an encoding lacks: readable where we know how, else escaped."""
+codecs.register_error(PLAIN, _plainer)
+
+
+def displayable(text: str, stream: TextIO) -> str:
+    """`text` as the stream's encoding can show it, for who must know how wide it will be."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, PLAIN).decode(encoding)
+
+
 @contextlib.contextmanager
 def _shown() -> Iterator[None]:
     """Show on stdout and stderr what prints, and the rest escaped, whatever the terminal's encoding."""
     before = sys.stdout, sys.stderr
     for stream in before:
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=PLAIN)
     sys.stdout, sys.stderr = (_Shown(plain_stream(stream)) for stream in before)
     try:
         yield
@@ -64,11 +98,11 @@ def _shown() -> Iterator[None]:
 
 
 def run_command(main: Callable[[], object]) -> None:
-    """Run a command to its exit code: 0, 2 for what the user can put right, 130 for Ctrl-C.
+    """Run a command to its exit code: 0, 2 for what the user can put right, 130 for Ctrl-C, 143 for SIGTERM.
 
     A full disk counts as bad input: the line says which file could not be written.
     """
-    with _shown():
+    with _shown(), _ended_by_sigterm():
         try:
             check_platform()
             main()
@@ -76,7 +110,9 @@ def run_command(main: Callable[[], object]) -> None:
         except InputError as error:
             _exit(f"error: {error}", 2)
         except KeyboardInterrupt:
-            _exit("interrupted: finished work is kept; the same command resumes it", 130)
+            _exit(f"interrupted: {_KEPT}", 130)
+        except _Terminated:
+            _exit(f"terminated: {_KEPT}", 143)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,6 +125,35 @@ def run_command(main: Callable[[], object]) -> None:
                 _exit(f"error:{where}: {error.strerror}; give a shorter one", 2)
             advice = "free space or choose another place, then run it again"
             _exit(f"error: cannot write{where}: {error.strerror}; {advice}", 2)
+
+
+_KEPT = "finished work is kept; the same command (of `pixmix train`, with --resume) resumes it"
+
+
+class _Terminated(BaseException):
+    """SIGTERM, which ends a command as Ctrl-C does: its workers and the commands it runs end with it."""
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raise `_Terminated` at SIGTERM, where that would end the process at once and leave what it started behind.
+
+    A rank of several is ended at once: the others are waiting for it where Python gets no signal.
+    """
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut short what ends the workers
+        raise _Terminated
+
+    alone = os.environ.get("WORLD_SIZE", "1") == "1" and threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 _USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG}

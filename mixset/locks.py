@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import InputError, printable
+from .errors import InputError
 from .partials import HOST
 
 _held: set[str] = set()
@@ -28,7 +28,8 @@ def sole(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file `path` (made when missing), or refuse at once where another process does.
 
     It is a record lock, which children do not inherit: workers that outlive a killed process for a moment do not keep
-    its successor out. A file system without locks grants it to everybody.
+    its successor out. A file system without locks grants it to everybody. The file goes with the holder, unless that
+    is killed.
 
     Args:
         what: for the line, for example "run folder runs/a".
@@ -39,15 +40,7 @@ def sole(path: Path, what: str) -> Iterator[None]:
     name = os.path.realpath(path)
     if name in _held:
         raise InputError(f"{what} is in use by another call in this process; wait for it, or choose another folder")
-    with open(_open(path), "r+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            holder = printable(file.read(200).strip()) or "another process"
-            raise InputError(f"{what} is in use by {holder}; wait for it, stop it, or choose another folder") from None
-        except OSError:
-            pass
-        file.truncate()
+    with open(_taken(path, what), "w") as file:
         file.write(f"process {os.getpid()} on {HOST}\n")
         file.flush()
         _held.add(name)
@@ -55,6 +48,27 @@ def sole(path: Path, what: str) -> Iterator[None]:
             yield
         finally:
             _held.discard(name)
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _taken(path: Path, what: str) -> int:
+    """The lock file, open and held."""
+    while True:
+        handle = _open(path)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise InputError(f"{what} is in use by {holder}; wait for it, stop it, or choose another folder") from None
+        except OSError:
+            pass
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(path), os.fstat(handle)):
+                os.truncate(handle, 0)
+                return handle
+        os.close(handle)  # its holder ended and took it away between the two calls
 
 
 def _open(path: Path) -> int:

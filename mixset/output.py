@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import manifest
-from .errors import DamagedPicture, InputError, reason
+from .errors import DamagedPicture, InputError
+from .files import made_folder
 from .partials import is_partial, remove_abandoned
 from .shards import read_info
 
@@ -27,10 +28,11 @@ def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: give a folder for the mixing set")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {reason(error)}; choose another folder") from error
+    with made_folder(out, "mixing set"):
+        return _begin(out, recipe, count)
+
+
+def _begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     finished, begun = manifest.read(out), manifest.read_json(out / manifest.UNFINISHED)
     if finished is not None:
         _same_recipe(out, finished.recipe, recipe)

@@ -21,14 +21,14 @@ _OURS = re.compile(r"\.(?P<process>\d+)-(?P<host>[A-Za-z0-9_-]*)-[0-9a-f]{16}\.p
 """The end of every name that `partial_of` gives; another program's *.partial files do not end so."""
 _FOREIGN_AGE = 24 * 3600
 """Seconds without a change after which another host's partial file is taken for abandoned."""
-_NAME_BYTES = 255
+NAME_BYTES = 255
 """The longest name that Linux and macOS allow."""
 
 
 def partial_of(path: Path) -> Path:
     """A new name beside `path` to make it under, which nobody can foresee."""
     end = f".{os.getpid()}-{HOST}-{secrets.token_hex(8)}.partial"
-    start = os.fsencode(path.name)[: _NAME_BYTES - len(end)]
+    start = os.fsencode(path.name)[: NAME_BYTES - len(end)]
     return path.with_name(os.fsdecode(start) + end)
 
 

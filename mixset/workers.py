@@ -9,6 +9,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -121,6 +122,26 @@ def _begin(leashed: Connection, mouth: Connection, free: SimpleQueue[str]) -> No
     global _mouth
     _mouth = mouth
     take_seat(free.get())
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """End this process within a second of its parent's end, however that came; its own workers follow it.
+
+    Args:
+        parent: the process that started this one, where it is known: it may have ended before this call.
+    """
+    expected = os.getppid() if parent is None else parent
+
+    def heed() -> None:
+        while os.getppid() == expected:
+            time.sleep(LOOK)
+        os._exit(1)
+
+    threading.Thread(target=heed, daemon=True).start()
+
+
+LOOK = 0.5
+"""Seconds from one look at the parent to the next; Linux alone would tell of its death."""
 
 
 def _listen(ear: Connection, events: queue.SimpleQueue[Any]) -> None:

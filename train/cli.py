@@ -38,9 +38,9 @@ def _report(arguments: list[str]) -> None:
     from .table import as_grid, print_table
 
     runs = list(config.runs)
-    print_table(runs)
     # The table alone, or the page.
     written = grids.write(as_grid(runs), config.out) if config.out.suffix in grids.FORMATS else report(config)
+    print_table(runs)
     print(f"wrote {written}")
 
 
@@ -101,10 +101,11 @@ def main(command: str | None = None) -> None:
 
 
 def _option(arguments: list[str], name: str) -> str | None:
-    """The value of an option that has to be known before the others can be parsed."""
+    """The value of an option that has to be known before the others can be parsed; given twice, the last one."""
+    found = None
     for place, argument in enumerate(arguments):
         if argument == name and place + 1 < len(arguments):
-            return arguments[place + 1]
-        if argument.startswith(f"{name}="):
-            return argument.partition("=")[2]
-    return None
+            found = arguments[place + 1]
+        elif argument.startswith(f"{name}="):
+            found = argument.partition("=")[2]
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from mixset.errors import InputError
+from mixset.ranges import BATCH, COUNT, PROCESSES, RATE, SEED, SIDE, SMALLEST, WEIGHT, Range, check_range, check_ranges
 from pixmix.methods.settings import (
     AugMixSettings,
     AutoAugmentSettings,
@@ -44,16 +44,40 @@ class IterativeSettings:
     then depends on the machine."""
 
     def __post_init__(self) -> None:
-        for name in ("size", "every", "batch", "steps", "lr"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or value <= 0:
-                raise InputError(f"--iterative.{name} {value}: must be a number above zero")
+        check_ranges(self, ITERATIVE, "iterative.")
         if self.batch > self.size:
             raise InputError(
                 f"--iterative.batch {self.batch}: the pool holds --iterative.size {self.size} pictures; give no more"
             )
-        if self.budget is not None and not 0 < self.budget < 1:
-            raise InputError(f"--iterative.budget {self.budget}: must be a share of the time, above 0 and below 1")
+        if self.budget == 1:
+            raise InputError("--iterative.budget 1: leaves no time for training; give less")
+
+
+ITERATIVE: dict[str, Range] = {
+    "size": BATCH,
+    "every": COUNT,
+    "batch": BATCH,
+    "steps": BATCH,
+    "lr": RATE,
+    "budget": (SMALLEST, 1.0),
+}
+TRAINING: dict[str, Range] = {
+    "epochs": (1, 10**6),
+    "batch_size": BATCH,
+    "lr": RATE,
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, 1000.0),
+    "dropout": (0.0, 1.0),
+    "size": SIDE,
+    "subset": COUNT,
+    "test_subset": COUNT,
+    "seed": SEED,
+    "workers": PROCESSES,
+    "threads": (1, 1000),
+    "checkpoint_every": COUNT,
+    "eval_batch_size": BATCH,
+}
+"""The numbers of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,22 +172,12 @@ class TrainConfig(MethodSettings):
     """Pictures a forward pass of the measures."""
 
     def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "lr", "checkpoint_every", "eval_batch_size")
-        for name in (*positive, "momentum", "weight_decay", "dropout", "workers", "seed"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
-                raise InputError(
-                    f"--{name.replace('_', '-')} {value}: must be a number above zero"
-                    + ("" if name in positive else ", or zero")
-                )
-        if self.dropout >= 1 or self.momentum >= 1:
-            raise InputError(f"--dropout {self.dropout} and --momentum {self.momentum}: must be below 1")
-        if self.size is not None and not 8 <= self.size <= 1024:
-            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
-        for name in ("threads", "subset", "test_subset"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 1")
+        check_ranges(self, TRAINING)
+        for name in ("dropout", "momentum"):
+            if getattr(self, name) == 1:
+                raise InputError(f"--{name} 1: must be below 1")
+        for weight in self.weights:
+            check_range("--weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(
                 f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} folders of --mixing-set; "

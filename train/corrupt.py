@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from mixset.errors import InputError
+from mixset.ranges import COUNT, SEED, SIDE, check_ranges
 
 if TYPE_CHECKING:
     from pixmix.corruptions.sources import Source
@@ -71,16 +72,9 @@ class CorruptConfig:
     frames)."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and not 8 <= self.size <= 1024:
-            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
+        check_ranges(self, {"size": SIDE, "test_subset": COUNT, "seed": SEED, "workers": (1, 1000)})
         if not self.severities or sorted(set(self.severities) & set(range(1, 6))) != sorted(self.severities):
             raise InputError(f"--severities {' '.join(map(str, self.severities))}: some of 1 2 3 4 5, each once")
-        if self.test_subset is not None and self.test_subset < 1:
-            raise InputError(f"--test-subset {self.test_subset}: must be at least 1")
-        if not 0 <= self.seed < 2**64:
-            raise InputError(f"--seed {self.seed}: a whole number from 0 to 2**64 - 1 is needed")
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"--workers {self.workers}: at least 1 is needed")
         if self.show and self.out.suffix.lower() not in FIGURES:
             raise InputError(f"pixmix corrupt --show: the figure {self.out} must end in .png, .jpg or .webp")
 
@@ -88,8 +82,11 @@ class CorruptConfig:
 def corrupt(config: CorruptConfig) -> Path:
     """Write what `config` says and return the folder, or with `show` the figure."""
     if config.show:
+        from mixset.files import check_file, save_image
+
         from .corruption_figure import draw
 
+        check_file(config.out)
         figure = draw(
             Path(config.dataset),
             suite=config.suite,
@@ -100,8 +97,7 @@ def corrupt(config: CorruptConfig) -> Path:
             seed=config.seed,
             frost_folder=config.frost,
         )
-        config.out.parent.mkdir(parents=True, exist_ok=True)
-        figure.save(config.out)
+        save_image(figure, config.out)
         return config.out
     from pixmix.corruptions.job import corrupt as write
     from pixmix.corruptions.suites import members

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from mixset.errors import InputError
+from mixset.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,20 @@ class AttackSettings:
     """Gradient steps."""
     norm: Literal["linf", "l2"] = "linf"
     """In which radius and steps are measured."""
+
+    def __post_init__(self) -> None:
+        radius = (0.0, 1.0 if self.norm == "linf" else 1000.0)
+        check_ranges(self, {"epsilon": radius, "step_size": radius, "steps": (0, 10**6)}, "attack.")
+
+
+MEASURING: dict[str, Range] = {
+    "batch_size": BATCH,
+    "workers": PROCESSES,
+    "seed": SEED,
+    "size": SIDE,
+    "test_subset": COUNT,
+}
+"""The numbers of an evaluation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,12 +138,10 @@ class EvaluateConfig:
             raise InputError("pixmix evaluate: give a MODEL, or --logits FILE without one")
         if not self.suite:
             raise InputError("--suite: name at least one")
-        if self.batch_size < 1 or self.workers < 0 or not 0 <= self.seed < 2**64:
-            raise InputError("--batch-size must be at least 1, --workers and --seed at least 0")
-        if self.size is not None and not 8 <= self.size <= 1024:
-            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
-        if self.test_subset is not None and self.test_subset < 1:
-            raise InputError(f"--test-subset {self.test_subset}: must be at least 1")
+        check_ranges(self, MEASURING)
+        for name in ("mean", "std"):
+            for value in getattr(self, name) or ():
+                check_range(f"--{name}", value, (-1000.0, 1000.0) if name == "mean" else (SMALLEST, 1000.0))
         for name, path in self.sets.items():
             suite = "anomalies" if name == "ood" else name
             if suite not in self.suite:
@@ -171,19 +185,18 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any] | None:
         InputError: anything in the config that cannot be; a folder that holds measures of something else.
     """
     from .processes import processes
-    from .run_folder import check_writable, read_json, write_json
+    from .records import read_metrics
+    from .run_folder import owned, write_json
 
     path = config.folder / "metrics.json"
-    check_writable(config.folder)
-    before = read_json(path) if path.exists() else {}
-    if not isinstance(before, dict):
-        raise InputError(f"{path}: is not of `pixmix evaluate`; choose another --out")
-    with processes(config.device) as mine:
+    with processes(config.device) as mine, contextlib.ExitStack() as stack:
+        if mine.leads:
+            stack.enter_context(owned(config.folder, "folder"))
+        before = read_metrics(path) if path.exists() else {}
         found = _of_logits(config, before) if config.logits is not None else _measure(config, before, mine.device)
         if not mine.leads:
             return None
         metrics = {**before, **found}
-        config.folder.mkdir(parents=True, exist_ok=True)
         write_json(path, metrics)
         return metrics
 

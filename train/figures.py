@@ -15,6 +15,7 @@ from torch import nn
 
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from mixset.files import check_file, save_image
 from mixset.pictures import scale_and_crop
 from mixset.sheet import PAPER, sheet
 from pixmix.draws import Draws, Key, draw
@@ -39,6 +40,7 @@ COLUMNS = 6
 def show(config: ShowConfig) -> Path:
     """Draw what `config` says and return the figure's path."""
     *files, out = config.paths
+    check_file(out)
     pictures = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
     if config.steps:
@@ -54,8 +56,7 @@ def show(config: ShowConfig) -> Path:
             ),
             _methods(pictures, pool, config),
         ]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _stacked(figures).save(out)
+    save_image(_stacked(figures), out)
     return out
 
 
@@ -181,7 +182,7 @@ def draw_training(training: Training, pictures: MixingSet | None, folder: Path) 
         images = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
         rows.append(_uint8(images.clamp(0, 1).cpu().numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
-    sheet(list(np.concatenate(rows)), captions, columns=8, tile=128).save(folder / "pictures.png")
+    save_image(sheet(list(np.concatenate(rows)), captions, columns=8, tile=128), folder / "pictures.png")
     if pictures is not None:
         sample = np.linspace(0, len(pictures) - 1, min(24, len(pictures))).astype(int)
-        sheet([pictures[index] for index in sample], columns=8, tile=128).save(folder / "mixing_set.png")
+        save_image(sheet([pictures[index] for index in sample], columns=8, tile=128), folder / "mixing_set.png")

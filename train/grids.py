@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
 
-from mixset.console import plain_stream
+from mixset.console import displayable, plain_stream
 from mixset.errors import InputError, printable
-from mixset.partials import write_atomically
+from mixset.files import write_file
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,28 @@ class Grid:
         rows = list(zip(self.headings, columns, strict=True))
         return Grid(self.title, [label for label, _ in self.rows], rows, self.notes)
 
+    def mapped(self, change: Callable[[str], str]) -> Grid:
+        """With every text changed, as what it is written to needs it."""
+        rows = [
+            (change(label), [Cell(change(cell.text), cell.best, change(cell.below)) for cell in cells])
+            for label, cells in self.rows
+        ]
+        title, *headings, corner = map(change, (self.title, *self.headings, self.corner))
+        return Grid(title, headings, rows, list(map(change, self.notes)), corner)
+
 
 def show(grid: Grid) -> None:
     """Print to the terminal; a table that is too wide for it is turned if that helps, and nothing is cut off."""
     from rich.console import Console
 
     stream = plain_stream(sys.stdout)
+    grid = grid.mapped(lambda text: displayable(printable(text), stream))
     console = Console(file=stream)
     if _least(grid) > console.width:
         grid = min(grid, grid.transposed(), key=_least)
-    Console(file=stream, width=max(console.width, _least(grid))).print(_rich(grid))
+    Console(file=stream, width=max(console.width, _least(grid))).print(_rich(grid, displayable("\u00a0", stream)))
     for note in grid.notes:
-        console.print(printable(note), style="dim", markup=False, highlight=False)
+        console.print(note, style="dim", markup=False, highlight=False)
 
 
 def _least(grid: Grid) -> int:
@@ -72,49 +83,52 @@ def _widths(grid: Grid) -> list[int]:
     ]
 
 
-def _rich(grid: Grid) -> Any:
+def _rich(grid: Grid, space: str) -> Any:
+    """The table as rich prints it; `space` joins what must stay in a line."""
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape as markup
+    from rich.markup import escape as plain
     from rich.table import Table
 
-    def escape(text: str) -> str:
-        return markup(printable(text))
-
-    table = Table(title=escape(grid.title) or None, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=plain(grid.title) or None, title_justify="left", box=SIMPLE_HEAD)
     table.add_column(no_wrap=True)
     for heading, width in zip(grid.headings, _widths(grid), strict=True):
-        table.add_column(escape(heading), justify="right", overflow="fold", min_width=width)
+        table.add_column(plain(heading), justify="right", overflow="fold", min_width=width)
     for label, cells in grid.rows:
         shown = []
         for cell in cells:
-            text = f"[bold]{escape(cell.text)}[/bold]" if cell.best else escape(cell.text)
-            shown.append(text.replace(" ", "\u00a0") + (f"\n[dim]{escape(cell.below)}[/dim]" if cell.below else ""))
-        table.add_row(escape(label), *shown)
+            text = f"[bold]{plain(cell.text)}[/bold]" if cell.best else plain(cell.text)
+            shown.append(text.replace(" ", space) + (f"\n[dim]{plain(cell.below)}[/dim]" if cell.below else ""))
+        table.add_row(plain(label), *shown)
     return table
 
 
 def markdown(grid: Grid) -> str:
     """A pipe table, best in bold; a second line follows a <br>."""
-    lines = [f"**{_pipes(grid.title)}**", ""] if grid.title else []
-    lines.append(f"| {grid.corner} | " + " | ".join(map(_pipes, grid.headings)) + " |")
+    grid = grid.mapped(_mark)
+    lines = [f"**{grid.title}**", ""] if grid.title else []
+    lines.append(f"| {grid.corner} | " + " | ".join(grid.headings) + " |")
     lines.append("|---" + "|---:" * len(grid.headings) + "|")
     for label, cells in grid.rows:
         shown = []
         for cell in cells:
-            text = f"**{_pipes(cell.text)}**" if cell.best else _pipes(cell.text)
-            shown.append(text + (f"<br>{_pipes(cell.below)}" if cell.below else ""))
-        lines.append(f"| {_pipes(label)} | " + " | ".join(shown) + " |")
+            text = f"**{cell.text}**" if cell.best else cell.text
+            shown.append(text + (f"<br>{cell.below}" if cell.below else ""))
+        lines.append(f"| {label} | " + " | ".join(shown) + " |")
     notes = [f"- {note}" for note in grid.notes]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 
-def _pipes(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _mark(text: str) -> str:
+    """Text as Markdown shows it: no mark-up, HTML or link of its own; code between backticks stays code."""
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", printable(text)).replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\|*\[\]])", r"\\\1", text)
 
 
 _LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
+    **{char: f"{{{char}}}" for char in "[]"},  # after the end of a row a bracket is its height
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
     **{"±": r"$\pm$", "β": r"$\beta$", "ℓ": r"$\ell$", "∞": r"$\infty$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
     **{"−": "$-$", "–": "--", "C̄": r"$\bar{C}$"},
 }
@@ -122,41 +136,50 @@ _LATEX = {
 
 def latex(grid: Grid) -> str:
     """A table for a paper; needs the packages booktabs and makecell."""
+    grid = grid.mapped(_tex)
     lines = [
         r"% \usepackage{booktabs,makecell}",
         r"\begin{table}",
-        *([rf"\caption{{{_tex(grid.title)}}}"] if grid.title else []),
+        *([rf"\caption{{{grid.title}}}"] if grid.title else []),
         r"\begin{tabular}{l" + "r" * len(grid.headings) + "}",
         r"\toprule",
-        f"{_tex(grid.corner)} & "
-        + " & ".join(rf"\makecell[r]{{{_tex(heading)}}}" for heading in grid.headings)
-        + r" \\",
+        f"{grid.corner} & " + " & ".join(rf"\makecell[r]{{{heading}}}" for heading in grid.headings) + r" \\",
         r"\midrule",
     ]
     for label, cells in grid.rows:
         shown = []
         for cell in cells:
-            text = rf"\textbf{{{_tex(cell.text)}}}" if cell.best else _tex(cell.text)
-            below = rf"\\ \scriptsize {_tex(cell.below)}" if cell.below else ""
+            text = rf"\textbf{{{cell.text}}}" if cell.best else cell.text
+            below = rf"\\ \scriptsize {cell.below}" if cell.below else ""
             shown.append(rf"\makecell[r]{{{text}{below}}}" if below else text)
-        lines.append(f"{_tex(label)} & " + " & ".join(shown) + r" \\")
-    notes = [rf"\\ \footnotesize {_tex(note)}" for note in grid.notes]
+        lines.append(f"{label} & " + " & ".join(shown) + r" \\")
+    notes = [rf"\\ \footnotesize {note}" for note in grid.notes]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *notes, r"\end{table}"]) + "\n"
 
 
 def _tex(text: str) -> str:
-    text = text.replace("C̄", "\ue000").replace("\n", " ")
+    text = printable(text).replace("C̄", "\ue000")
     return "".join(_LATEX["C̄"] if char == "\ue000" else _LATEX.get(char, char) for char in text)
 
 
 def comma_separated(grid: Grid) -> str:
     """A line for each row, the first lines of the cells alone."""
+    grid = grid.mapped(as_text)
+    rows = [(label, *(cell.text for cell in cells)) for label, cells in grid.rows]
+    return csv_lines([(grid.corner, *grid.headings), *rows])
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([grid.corner, *grid.headings])
-    for label, cells in grid.rows:
-        writer.writerow([label, *(cell.text for cell in cells)])
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
+
+
+def as_text(text: str) -> str:
+    """What a spreadsheet would take for a formula, with an apostrophe before it; what does not print is escaped."""
+    number = re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", text)
+    return f"'{printable(text)}" if text.startswith(tuple("=+-@\t\r")) and not number else printable(text)
 
 
 FORMATS = {".md": markdown, ".tex": latex, ".csv": comma_separated}
@@ -166,6 +189,5 @@ def write(grid: Grid, path: Path) -> Path:
     """Write in the format that the file's name ends in; InputError where it is none of FORMATS."""
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: must end in {', '.join(FORMATS)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, FORMATS[path.suffix](grid).encode())
+    write_file(path, FORMATS[path.suffix](grid).encode())
     return path

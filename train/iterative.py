@@ -6,7 +6,6 @@ random convolution for each picture, and the oldest make way. Each process has a
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +15,11 @@ import torch
 from torch import nn
 
 from mixset.errors import InputError
+from mixset.files import save_image
 from mixset.generate.fvis.folding import folded
 from mixset.generate.fvis.layers import CONVOLUTION, Layer, list_layers
 from mixset.generate.fvis.objectives import Unit
 from mixset.generate.fvis.optimise import ATTEMPTS, visualise
-from mixset.partials import write_atomically
 from mixset.sheet import sheet
 from pixmix import philox
 from pixmix.draws import Key
@@ -210,10 +209,7 @@ class Iterative(Method):
             columns=8,
             tile=128,
         )
-        content = io.BytesIO()
-        page.save(content, "PNG")
-        self.folder.fvis.mkdir(exist_ok=True)
-        write_atomically(self.folder.sheet(epoch), content.getvalue())
+        save_image(page, self.folder.sheet(epoch))
 
     def state_dict(self) -> dict[str, Any]:
         return {"pool": self.pool.state_dict(), "schedule": self.schedule.state_dict()}

@@ -19,7 +19,8 @@ from pixmix.normalized import Normalized
 from pixmix.readers.labels import Known
 
 from .pictures import HALF, IMAGENET_MEAN, IMAGENET_STD
-from .run_folder import RunFolder, read_json
+from .records import read_config
+from .run_folder import RunFolder
 from .trials import try_network
 
 FILES = (".pt", ".pth", ".tar", ".ckpt", ".bin", ".npz", ".safetensors")
@@ -94,8 +95,8 @@ def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequenc
     if mean or std:
         raise InputError(f"MODEL {path}: a run knows its normalisation; leave --mean and --std out")
     folder = RunFolder(path)
-    described: dict[str, Any] = read_json(folder.config)
     loaded = load_network(f"run:{path}", trust=trust)
+    described: dict[str, Any] = read_config(folder.config)
     with reading(str(folder.config), "it is not of a run of `pixmix train`"):
         config, size, classes = described["config"], described["pictures"]["size"], described["classes"]
         if type(size) is not int or not all(isinstance(name, str) for name in classes):

@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import nn
 
 from mixset.errors import InputError
+from mixset.workers import end_with_parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +55,12 @@ class Processes:
 @contextlib.contextmanager
 def processes(device: str) -> Iterator[Processes]:
     """Join the processes that `torchrun` started, or be the only one; `device` is as `--device` says."""
-    world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
-    place = choose_device(device, int(os.environ.get("LOCAL_RANK", 0)))
+    world, rank = _told("WORLD_SIZE", 1), _told("RANK", 0)
+    place = choose_device(device, _told("LOCAL_RANK", 0))
     if world == 1:
         yield Processes(device=place)
         return
+    end_with_parent()  # a launcher that is killed ends no rank
     if place.type == "cuda":
         torch.cuda.set_device(place)
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
@@ -68,14 +70,26 @@ def processes(device: str) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
+def _told(name: str, otherwise: int) -> int:
+    """A number that `torchrun` gives its processes."""
+    value = os.environ.get(name, str(otherwise))
+    if not (value.isascii() and value.isdigit()):
+        raise InputError(f"the environment variable {name} is {value!r}, no number; unset it, or start with torchrun")
+    return int(value)
+
+
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
     """The device called `auto`, `cpu`, `cuda` or `cuda:N`; `auto` and `cuda` give each local rank a GPU of its own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"--device {name}: unknown; use auto, cpu, cuda or cuda:N") from None
+    except (RuntimeError, ValueError, OverflowError):
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps") or (device.type != "cuda" and device.index):
+        raise InputError(f"--device {name}: unknown; use auto, cpu, cuda or cuda:N")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"--device {name}: no such GPU can be used here; use --device cpu")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise InputError(f"--device {name}: no GPU can be used here; use --device cpu")

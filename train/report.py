@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mixset.errors import InputError
+from mixset.errors import InputError, printable
 
 if TYPE_CHECKING:
     from .reports.runs import Run
@@ -38,17 +38,12 @@ def report(config: ReportConfig) -> Path:
     Raises:
         InputError: no runs, a run that has not ended, a damaged file, or a path that cannot be written.
     """
-    from mixset.partials import write_atomically
+    from mixset.files import check_file, write_file
 
     from .reports import anomalies, corruptions, measures, page, pictures, profile, repeat, training
     from .reports.runs import names_for, read_run
 
-    if config.out.is_dir():
-        raise InputError(f"--out {config.out}: is a folder; name a file, for example {config.out / 'report.html'}")
-    try:
-        config.out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {config.out}: cannot be written ({error.strerror}); choose another") from None
+    check_file(config.out)
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
     sections = [
         measures.measures(runs),
@@ -66,7 +61,8 @@ def report(config: ReportConfig) -> Path:
     these = "are these classifiers" if len(runs) > 1 else "is this classifier"
     title = f"How safe {these} of {data or 'pictures'}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
-    write_atomically(config.out, html.encode())
+    # What does not print, and halves of characters, which a folder's name may hold, are shown escaped.
+    write_file(config.out, printable(html, keep="\n").encode())
     return config.out
 
 

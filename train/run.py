@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
 from mixset.generate.networks.spec import NetworkSpec, network_spec, torchvision_names
 from mixset.memory import keep_freed_memory
-from pixmix.evaluators import EVALUATORS
+from pixmix.evaluators import EVALUATORS, check
 from pixmix.methods import METHODS, MethodRow, compose, find_parts, make_part
 from pixmix.methods.base import Method, Setting
 from pixmix.normalized import Normalized
@@ -29,7 +30,8 @@ from .figures import draw_training
 from .loop import Training
 from .pictures import TrainingData
 from .processes import Processes, precision, processes
-from .run_folder import RunFolder, read_json, write_json
+from .records import read_metrics
+from .run_folder import RunFolder, owned, write_json
 from .sources import mixing_set
 from .trials import try_network
 
@@ -48,7 +50,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     folder = RunFolder(config.folder)
     if config.resume and folder.metrics.exists():
         folder.check(config)
-        return read_json(folder.metrics)
+        return read_metrics(folder.metrics)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     parts = [METHODS[part] for part in find_parts(config.method)]
@@ -57,30 +59,37 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if name not in known:
             other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
             raise InputError(f"--suites {name}: at the end of a training there are {', '.join(known)}{other}")
-    with processes(config.device) as mine:
+    with processes(config.device) as mine, contextlib.ExitStack() as stack:
         if mine.device.type == "cpu":
             keep_freed_memory()
         if mine.leads:
+            stack.enter_context(owned(folder.path, "run folder"))
             folder.check(config)
-        precision(config.amp, mine.device)  # refuses what cannot be, before a folder is made
-        data = _data(config, parts)
-        spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
-        pictures, outliers = _mixing_set(config, parts, data), _outliers(config, parts, data)
-        torch.manual_seed(config.seed)
-        network = _network(config, spec, data, mine)
-        try_network(network, data.size, len(data.classes), training=True)
-        method = _method(config, data, pictures, outliers, network, folder, mine)
-        # After the weights, which are the same everywhere, each process draws its own dropout.
-        torch.manual_seed(config.seed + 1_000_003 * (1 + mine.rank))
-        training = Training(config, data, network, method, folder, mine)
-        if mine.leads:
-            folder.begin(config, spec, data, mine.world)
-            draw_training(training, pictures, folder.path)
-        mine.gather(None)  # none goes on before the folder is there
-        if config.resume:
-            training.load()
-        training.run()
-        return _finish(config, folder, training, mine)
+        return _finish(config, folder, _trained(config, parts, folder, mine), mine)
+
+
+def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder, mine: Processes) -> Training:
+    """Look at everything that the run needs, what takes longest last, then train it to the end."""
+    precision(config.amp, mine.device)
+    data = _data(config, parts)
+    check(config.suites, (len(data.test), data.size, data.size))
+    spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
+    outliers = _outliers(config, parts, data)
+    torch.manual_seed(config.seed)
+    network = start_network(config, spec, data, quiet=not mine.leads)
+    pictures = _mixing_set(config, parts, data)
+    method = _method(config, data, pictures, outliers, network, folder, mine)
+    # After the weights, which are the same everywhere, each process draws its own dropout.
+    torch.manual_seed((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64)
+    training = Training(config, data, network, method, folder, mine)
+    if mine.leads:
+        folder.begin(config, spec, data, mine.world)
+        draw_training(training, pictures, folder.path)
+    mine.gather(None)  # none goes on before the folder is there
+    if config.resume:
+        training.load()
+    training.run()
+    return training
 
 
 def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
@@ -154,16 +163,19 @@ def _method(
     return compose(config.method, made)
 
 
-def _network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, mine: Processes) -> nn.Module:
+def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool = False) -> nn.Module:
+    """The network as training begins with it, tried on noise; `quiet` says nothing of a head that starts anew."""
     body = spec.build()
     if config.init is not None:
         weights = (
             _torchvision_weights(spec) if config.init == "torchvision" else checkpoints.read_weights(Path(config.init))
         )
         left = checkpoints.load_into(body, weights, f"--init {config.init}", classes=len(data.classes))
-        if left and mine.leads:
+        if left and not quiet:
             print(f"--init {config.init}: is of other classes, so {', '.join(left)} start anew", file=sys.stderr)
-    return Normalized(body, data.mean, data.std)
+    network = Normalized(body, data.mean, data.std)
+    try_network(network, data.size, len(data.classes), training=True)
+    return network
 
 
 def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:

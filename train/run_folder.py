@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixset.errors import InputError, reading
+from mixset.errors import InputError, reason
+from mixset.files import made_folder
 from mixset.generate.networks.spec import CHECKPOINT, CONFIG, WEIGHTS, NetworkSpec
+from mixset.locks import sole
 from mixset.partials import remove_abandoned, write_atomically
 
 from .config import TrainConfig, recipe
+from .records import read_config
 
 if TYPE_CHECKING:
     from .pictures import TrainingData
@@ -32,6 +37,8 @@ FREE = {
     "threads",
     "suites",
 }
+LOCK = ".lock"
+"""The name of a folder's lock."""
 
 
 class RunFolder:
@@ -53,16 +60,14 @@ class RunFolder:
             InputError: the folder holds a run and `--resume` is not given, holds another run, or is something else.
         """
         if not self.config.exists():
-            rests = [] if not self.path.is_dir() else [e for e in self.path.iterdir() if e.suffix != ".partial"]
-            if rests or (self.path.exists() and not self.path.is_dir()):
+            if self.path.is_dir() and any(e.suffix != ".partial" and e.name != LOCK for e in self.path.iterdir()):
                 raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
             return
         if not config.resume:
-            raise InputError(f"run folder {self.path}: holds a run; --resume goes on with it, --out names another")
+            raise InputError(f"run folder {self.path}: holds a run; --resume resumes it, --out names another")
         # What an older release did not ask for was as it is by default.
         described = _plain(config.to_json())
-        with reading(str(self.config), "choose another --out"):
-            before = _plain(recipe(config.recipe).to_json()) | read_json(self.config)["config"]
+        before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
         changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
         if changed:
             name = changed[0]
@@ -78,7 +83,7 @@ class RunFolder:
             InputError: the run there has other classes, or in another order, so that labels would change.
         """
         if self.config.exists():
-            if read_json(self.config)["classes"] != list(data.classes):
+            if read_config(self.config).get("classes") != list(data.classes):
                 raise InputError(
                     f"run folder {self.path}: the data set has other classes than at its start, or in another order; "
                     "start anew with another --out"
@@ -86,7 +91,6 @@ class RunFolder:
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
             return
-        self.path.mkdir(parents=True, exist_ok=True)
         write_json(
             self.config,
             {
@@ -105,7 +109,8 @@ class RunFolder:
 
     def sheets(self) -> list[Path]:
         """The contact sheets there are, in the order of epochs."""
-        return sorted(self.fvis.glob("epoch-*.png"), key=lambda path: int(path.stem.partition("-")[2]))
+        found = [path for path in self.fvis.glob("epoch-*.png") if re.fullmatch(r"epoch-[0-9]{3,9}", path.stem)]
+        return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line to the log."""
@@ -121,33 +126,30 @@ class RunFolder:
         if self.log.exists():
             os.truncate(self.log, min(size, self.log_size()))
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """The lines of the log."""
-        if self.log.exists():
-            for line in self.log.read_text().splitlines():
-                yield json.loads(line)
 
+@contextlib.contextmanager
+def owned(folder: Path, what: str, *, lock: str = LOCK) -> Iterator[None]:
+    """Hold a folder (made when missing) for this process alone; one in which nothing came to lie goes again.
 
-def check_writable(folder: Path) -> None:
-    """InputError where `folder` is something else than a folder, so that hours of work would end in nothing."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; choose another --out")
+    Args:
+        what: is in the folder, for the line, for example "run folder".
+        lock: the lock's name.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written: before work that would end in nothing.
+    """
+    with made_folder(folder, what), contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(sole(folder / lock, f"{what} {folder}"))
+        except OSError as error:
+            raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another --out") from error
+        yield
 
 
 def versions() -> dict[str, str]:
     """Versions of what decides a run's numbers."""
     names = ("pixmix", "torch", "torchvision", "numpy", "numba", "pillow", "h5py", "scikit-learn")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's content; a missing or damaged one raises InputError that names it."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; is {path.parent} a run folder of a run that ended?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: damaged ({error})") from None
 
 
 def write_json(path: Path, content: Any) -> None:

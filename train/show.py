@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from mixset.errors import InputError
+from mixset.ranges import SEED, SIDE, WEIGHT, check_range, check_ranges
 from pixmix.settings import PixMixSettings
 
 
@@ -45,9 +45,14 @@ class ShowConfig:
             raise InputError("pixmix show: give at least one picture and, last, the figure to write")
         if self.paths[-1].suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise InputError(f"pixmix show: the figure {self.paths[-1]} must end in .png, .jpg or .webp")
-        if not 8 <= self.size <= 1024:
-            raise InputError(f"--size {self.size}: the side of a picture must be 8 to 1024 pixels")
-        if not self.betas or not all(math.isfinite(beta) and 0.01 <= beta <= 1000 for beta in self.betas):
-            raise InputError("--betas: numbers from 0.01 to 1000 are needed")
+        check_ranges(self, {"size": SIDE, "seed": SEED})
+        if not self.betas:
+            raise InputError("--betas: give at least one")
+        for beta in self.betas:
+            check_range("--betas", beta, (0.01, 1000.0))
+        for weight in self.weights:
+            check_range("--weights", weight, WEIGHT)
+        if self.weights and len(self.weights) != len(self.mixing_set):
+            raise InputError(f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
         if self.mix.k < 1:
             raise InputError("--mix.k: at least 1 is needed, since k 0 mixes nothing")

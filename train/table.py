@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .grids import Cell, Grid, show
-from .run_folder import RunFolder, read_json
+from .records import read_metrics
+from .run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def make_table(runs: Sequence[tuple[str, dict[str, Any]]]) -> Table:
 
 def read_runs(folders: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
     """Name and `metrics.json` of each run; one that has not ended raises InputError."""
-    return [(folder.resolve().name, read_json(RunFolder(folder).metrics)) for folder in folders]
+    return [(folder.resolve().name, read_metrics(RunFolder(folder).metrics)) for folder in folders]
 
 
 def heading(column: Column) -> str:
@@ -116,9 +118,8 @@ def _value(metrics: dict[str, Any], column: Column) -> float | None:
     part: Any = metrics
     for name in column.path:
         part = part.get(name, {})
-    if "value" not in part:
-        return None
-    return round(100 * part["value"] if column.percent else part["value"], column.decimals)
+    value = part.get("value", math.nan)
+    return round(100 * value if column.percent else value, column.decimals) if math.isfinite(value) else None
 
 
 def why_absent(metrics: dict[str, Any], column: Column) -> str:

@@ -241,7 +241,6 @@ def _share(name: str, value: float) -> None:
     _within(name, value, 0, 1)
 
 
-def _whole(name: str, value: int, least: int, most: float = math.inf) -> None:
+def _whole(name: str, value: int, least: int, most: int = 1_000_000) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        upper = "on" if most == math.inf else f"to {most}"
-        raise InputError(f"{name}: a whole number from {least} {upper} is needed, got {value!r}")
+        raise InputError(f"{name}: a whole number from {least} to {most} is needed, got {value!r}")

@@ -124,7 +124,7 @@ def test_ended_from_outside_it_leaves_nobody_and_goes_on(
     if number == signal.SIGINT:
         assert (process.returncode, error) == (
             130,
-            "interrupted: finished work is kept; the same command resumes it\n",
+            "interrupted: finished work is kept; the same command (of `pixmix train`, with --resume) resumes it\n",
         )
     assert 1 <= len(list(folder.glob("*.h5"))) < 13
     assert files(make(TinyRecipe(count=COUNT), folder, workers=1, quiet=True)) == reference

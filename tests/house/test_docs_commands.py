@@ -87,6 +87,7 @@ class TinyCIFAR10(torch.utils.data.Dataset):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a reader has: data, photographs, archives, networks he trained, each in small."""
+    from pixmix.train.checkpoints import read_weights
     from pixmix.train.config import TrainConfig, recipe
     from pixmix.train.corrupt import CorruptConfig, corrupt
     from pixmix.train.run import train

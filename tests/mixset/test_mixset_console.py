@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,52 @@ def test_what_a_user_can_mend_is_one_line_and_a_code(
     told = capsys.readouterr().err
     assert line in told
     assert told.count("\n") == 1
+
+
+TERMINATED = """
+import os, signal, time
+from mixset.console import run_command
+def work():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("workers ended", flush=True)
+run_command(work)
+"""
+
+
+@pytest.mark.parametrize(("world", "code", "out"), [("1", 143, "workers ended\n"), ("2", -signal.SIGTERM, "")])
+def test_sigterm_ends_a_command_as_ctrl_c_does(world: str, code: int, out: str) -> None:
+    """What was begun is ended, and a second signal does not cut that short; a rank of several is ended at once."""
+    done = subprocess.run(
+        [sys.executable, "-c", TERMINATED],
+        env={**os.environ, "WORLD_SIZE": world},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, out)
+    assert done.stderr.startswith("terminated: finished work is kept" if world == "1" else "")
+    assert done.stderr.count("\n") == (1 if world == "1" else 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "1 ± 2 × 3\u00a0… C̄ 漢 \\x1b[31m"),
+        ("latin-1", "1 ± 2 × 3\u00a0... C-bar \\u6f22 \\x1b[31m"),
+        ("ascii", "1 +/- 2 x 3 ... C-bar \\u6f22 \\x1b[31m"),
+    ],
+)
+def test_streams_of_any_encoding_show_everything(encoding: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding, write_through=True)
+    monkeypatch.setattr("sys.stderr", stream)
+    with pytest.raises(SystemExit):
+        run_command(fail(InputError("1 ± 2 × 3\u00a0… C̄ 漢 \x1b[31m")))
+    assert written.getvalue().decode(encoding) == f"error: {shown}\n"
 
 
 def test_our_own_mistakes_keep_their_traceback() -> None:

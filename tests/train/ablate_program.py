@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ def main() -> None:
     if what == "fail":
         sys.exit("error: this cannot be")
     if what == "wait":
-        Path(f"{result}.begun").touch()
+        Path(f"{result}.begun").write_text(str(os.getpid()))
         while not Path(f"{result}.go").exists():
             time.sleep(0.02)
     with open(result, "a") as file:

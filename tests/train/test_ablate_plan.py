@@ -12,9 +12,9 @@ from mixset.errors import InputError
 from pixmix.train.ablations.config import AblateConfig
 from pixmix.train.ablations.plan import Plan, make_plan
 from pixmix.train.ablations.tables import TABLES
-from pixmix.train.ablations.titles import scaled
+from pixmix.train.ablations.titles import changed, scaled, title
 from pixmix.train.cli import _option
-from pixmix.train.config import TrainConfig, recipe
+from pixmix.train.config import IterativeSettings, TrainConfig, recipe
 
 FOLDER = {"dataset": "folder:flowers"}
 GIVEN = {"outliers": Path("outliers"), "copies": Path("copies")}
@@ -176,6 +176,34 @@ def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
     assert scaled(small) == [*told, "48 px", "64 fractals", "1 visualisation"]
 
 
+METHODS = ("mix", "mixup", "cutmix", "autoaugment", "augmix")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"table": "1"}, []),
+        ({"table": "6", "init": "torchvision", **FOLDER}, []),
+        ({"table": "6", **FOLDER}, ["from random weights"]),
+        ({"table": "1", "init": "here/a.pt"}, ["from a.pt's weights"]),
+        ({"table": "1", "mixing_set": ("sets/mine", "b/")}, ["mixing set mine + b"]),
+        ({"table": "1", "mixing_set": ("a", "b"), "weights": (3.0, 1.0)}, ["mixing set 3 a + 1 b"]),
+        ({"table": "mixing-sets", "mixing_set": ("a", "b")}, []),
+        ({"table": "1", "lr": 0.2, "dropout": 0.0}, ["learning rate 0.2", "dropout 0"]),
+        ({"table": "1", "iterative": IterativeSettings(every=1)}, ["iterative every 1"]),
+        ({"table": "3", "iterative": IterativeSettings(every=1)}, []),
+        (
+            {"table": "1", "recipe": "imagenet", "lr": 0.1, "dropout": 0.3},
+            [f"{name} as in the recipe imagenet" for name in METHODS],
+        ),
+    ],
+)
+def test_titles_say_what_else_is_not_the_papers(options: dict[str, Any], told: list[str]) -> None:
+    config = AblateConfig(**options)
+    assert changed(config) == told
+    assert title(config).endswith(f"; changed: {', '.join(told)}") or not told
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -188,8 +216,8 @@ def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
         ({"table": "6", "mixing_set": ("mine",), **FOLDER}, "--mixing-set: table 6 compares sets that are made"),
         ({"table": "1", "mixing_set": ("a",), "weights": (1.0, 2.0)}, "--weights has 2 numbers for 1 mixing sets"),
         ({"table": "mixing-sets", "mixing_set": ("a/x", "b/x")}, "--mixing-set: two of the folders have the same name"),
-        ({"table": "1", "fvis": 0}, "--fvis 0: must be at least 1"),
-        ({"table": "1", "epochs": 0}, "--epochs 0: must be at least 1"),
+        ({"table": "1", "fvis": 0}, "--fvis 0: must be a whole number from 1 to"),
+        ({"table": "1", "epochs": 0}, "--epochs 0: must be a whole number from 1 to"),
         ({"table": "1", "devices": ()}, "--devices: name at least one"),
         ({"table": "1", "part": "3/2"}, "--part 3/2: must be i/n with i from 1 to n"),
         ({"table": "1", "part": "half"}, "--part half: must be i/n"),

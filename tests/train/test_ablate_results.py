@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mixset.console import run_command
 from pixmix.train.ablations.config import AblateConfig
 from pixmix.train.ablations.plan import make_plan
 from pixmix.train.ablations.render import grid, numbers
 from pixmix.train.ablations.results import results
-from pixmix.train.grids import Cell, Grid, latex, markdown, show, write
+from pixmix.train.grids import Cell, Grid, as_text, comma_separated, latex, markdown, show, write
 
 
 def give(config: AblateConfig, row: str, seed: int, metrics: dict[str, Any]) -> None:
@@ -134,7 +136,7 @@ def test_ours_and_imagenets_relative_numbers_have_no_difference(tmp_path: Path) 
     config = AblateConfig(table="6", dataset="folder:flowers", out=tmp_path, rows=("baseline",))
     give(config, "baseline", 0, metrics(0.2, 0.3))
     found = made(config)
-    assert found["title"] == "Table 6: Mixing sets on flowers in place of ImageNet"
+    assert found["title"] == "Table 6: Mixing sets on flowers in place of ImageNet; changed: from random weights"
     mce = cells(found, "baseline")["C mCE ↓"]
     assert (mce["mean"], mce["paper"], mce["difference"]) == (pytest.approx(30), 78.2, None)
     assert cells(found, "baseline")["Clean error ↓"]["difference"] == pytest.approx(20 - 23.9)
@@ -199,6 +201,25 @@ def test_markdown_and_latex_escape_what_they_must() -> None:
     assert text.count(r"\begin") == text.count(r"\end") == 2
 
 
+def test_what_a_name_says_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    """In Markdown, LaTeX and CSV, as for names of runs and messages of logs."""
+    name = "=cmd|' /C calc'!A0 <b>x</b> [y](z) *w* \\input{q} &lt; \x1b[31m\nnext \udcff"
+    odd = Grid(name, [name], [(name, [Cell(name, True, name)])], [name, "as `code`"], corner=name)
+    shown = markdown(odd)
+    assert "<b>" not in shown and "&lt;b&gt;" in shown and "&amp;lt;" in shown and r"\[y\](z)" in shown
+    assert len(shown.splitlines()) == 8 and shown.splitlines()[4].count("|") == 3 + 3 * 1
+    assert "as `code`" in shown
+    written = latex(odd)
+    assert r"\input" not in written and r"\textbackslash{}input\{q\}" in written
+    assert written.count("\n") == latex(WIDE).count("\n") + 1
+    cells = list(csv.reader(comma_separated(odd).splitlines()))
+    assert len(cells) == 2 and all(cell.startswith("'=cmd") for row in cells for cell in row)
+    assert as_text("-1.5") == "-1.5" and as_text("@x") == "'@x" and as_text("-x") == "'-x"
+    for suffix in (".md", ".tex", ".csv"):
+        text = write(odd, tmp_path / f"t{suffix}").read_text()
+        assert not [char for char in text if not char.isprintable() and char != "\n"]
+
+
 def test_files_are_written_in_the_format_of_their_name(tmp_path: Path) -> None:
     assert write(WIDE, tmp_path / "a" / "t.csv").read_text().splitlines()[1] == "a & b,1.0 ± 0.5,–"
     assert write(WIDE, tmp_path / "t.md").read_text() == markdown(WIDE)
@@ -217,3 +238,26 @@ def test_a_terminal_of_any_width_shows_every_number(
             assert cell["mean"] is None or f"{cell['mean']:.1f} ± {cell['std']:.1f}" in shown
             assert f"{cell['paper']:.1f}" in shown
     assert "Baseline: the paper's Table 3" in shown
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("utf-8", "a & b   1.0\u00a0±\u00a00.5         –"),
+        ("latin-1", "a & b"),
+        ("ascii", "| a & b | 1.0 +/- 0.5 |           - |"),
+    ],
+)
+def test_a_terminal_of_any_encoding_shows_the_table(encoding: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the encoding lacks is written in other characters, and the columns stay even."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    monkeypatch.setenv("COLUMNS", "100")
+    stdout = sys.stdout
+    run_command(lambda: show(WIDE))
+    stdout.flush()
+    shown = written.getvalue().decode(encoding)
+    assert line in shown and "\\" not in shown
+    assert "C̄ mCE ↓" in shown if encoding == "utf-8" else "C-bar mCE v" in shown
+    widths = {len(row.rstrip("\n")) for row in shown.splitlines() if row.startswith(("|", "+"))}
+    assert len(widths) == (0 if encoding == "utf-8" else 1)

@@ -10,9 +10,11 @@ import pytest
 from mixset.console import parse
 from mixset.errors import InputError
 from pixmix.settings import PixMixSettings
+from pixmix.train.cli import _option
 from pixmix.train.commands import command
 from pixmix.train.config import RECIPES, TrainConfig, recipe
 from pixmix.train.loop import learning_rate
+from pixmix.train.processes import choose_device, processes
 
 
 def test_the_default_is_the_papers_cifar_recipe() -> None:
@@ -41,11 +43,54 @@ def test_the_imagenet_recipe_is_the_papers() -> None:
         ("workers", -1),
         ("size", 4),
         ("threads", 0),
+        ("seed", -1),
+        ("seed", 2**64),
+        ("seed", 2**70),
+        ("seed", 1.5),
+        ("epochs", 10**30),
+        ("epochs", True),
+        ("batch_size", 10**12),
+        ("lr", 1e300),
+        ("weight_decay", float("inf")),
+        ("workers", 10**9),
+        ("checkpoint_every", 0),
+        ("eval_batch_size", 0),
+        ("subset", 0),
+        ("test_subset", -5),
+        ("weights", (float("nan"),)),
     ],
 )
 def test_a_bad_value_is_named(field: str, value: float) -> None:
     with pytest.raises(InputError, match=f"--{field.replace('_', '-')}"):
         TrainConfig(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("seed", 0), ("seed", 2**64 - 1), ("lr", 1e-9), ("dropout", 0), ("epochs", 1)]
+)
+def test_a_value_at_its_bound_is_taken(field: str, value: float) -> None:
+    assert getattr(TrainConfig(**{field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    "device", ["meta", "tpu", "cpu:3", "cuda:-1", "cuda:99999999999999999999", "", "\x1b[31m", "mps:7"]
+)
+def test_a_device_that_is_none_is_named(device: str) -> None:
+    with pytest.raises(InputError, match="--device "):
+        choose_device(device)
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK"])
+def test_a_launchers_number_that_is_none_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "two")
+    with pytest.raises(InputError, match=f"the environment variable {name} is 'two', no number"), processes("cpu"):
+        pass
+
+
+def test_of_a_recipe_given_twice_the_last_one_counts() -> None:
+    """As of every other flag."""
+    assert _option(["--recipe", "quick", "--recipe=slow"], "--recipe") == "slow"
+    assert _option(["--recipe"], "--recipe") is None
 
 
 def test_weights_need_a_folder_each() -> None:

@@ -255,21 +255,33 @@ def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r"base64,[^\"]+", "", html).lower()
 
 
-@pytest.mark.parametrize(
-    ("file", "content", "message"),
-    [
-        ("log.jsonl", "{", "log.jsonl: damaged"),
-        ("metrics.json", "[]", "metrics.json: is not what pixmix writes"),
-        ("metrics.json", "{", "metrics.json: damaged"),
-        ("pictures.png", "x", "pictures.png: damaged"),
-    ],
-)
-def test_damaged_files_are_named(tmp_path: Path, file: str, content: str, message: str) -> None:
-    run = write_run(tmp_path / "a", 0.1)
-    (run / file).write_text(content)
-    with pytest.raises(InputError, match=message) as raised:
-        report(ReportConfig(runs=(run,), out=tmp_path / "report.html"))
-    assert "\n" not in str(raised.value)
+HOSTILE = "<script>alert(1)</script>&\"'|`*[a](javascript:b)\\input{c}$%#_~^\x1b[31m\u202e\x00"
+
+
+def test_what_files_say_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    """Names of runs, methods, data sets, outlier sets, corruptions and packages are whatever anybody wrote."""
+    run = write_run(tmp_path / HOSTILE.replace("/", "").replace("\x00", ""), 0.1)
+    metrics = json.loads((run / "metrics.json").read_text())
+    metrics |= {"dataset": HOSTILE, "method": HOSTILE, "model": HOSTILE}
+    metrics["anomalies"][HOSTILE] = metrics["anomalies"]["gaussian"]
+    metrics["c"] |= {HOSTILE: metrics["c"]["fog"]}
+    metrics["c"]["set"] |= {"source": HOSTILE, "problems": [HOSTILE]}
+    metrics["p"] |= {HOSTILE: metrics["p"]["snow"]}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    described = json.loads((run / "config.json").read_text())
+    described["versions"] = {HOSTILE: HOSTILE}
+    described["config"] |= {"dataset": HOSTILE, "method": HOSTILE, "mixing_set": [HOSTILE], "init": HOSTILE, HOSTILE: 1}
+    (run / "config.json").write_text(json.dumps(described))
+    other = write_run(tmp_path / "b\udcff\nc", 0.2)
+    html = report(ReportConfig(runs=(run, other), out=tmp_path / "report.html")).read_text()
+    assert "<script" not in html and "alert(1)&lt;/script&gt;" in html
+    assert not [char for char in html if not char.isprintable() and char not in "\n\u00a0"]
+    assert "b\\udcff\\nc" in html
+    seen = HTMLParser()
+    attributes = []
+    seen.handle_starttag = lambda _, found: attributes.extend(name for name, _ in found)  # type: ignore[method-assign]
+    seen.feed(html)
+    assert not [name for name in attributes if name.startswith("on")] and len(attributes) > 100
 
 
 def test_a_page_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:

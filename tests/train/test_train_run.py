@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ import pytest
 import torch
 
 from mixset.errors import InputError
+from mixset.partials import HOST
+from mixset.seals import write_sealed
 from pixmix.methods import METHODS, find_parts
 from pixmix.methods.settings import ANTSettings, AugMixSettings
 from pixmix.train import checkpoints, loop
@@ -208,7 +211,7 @@ def test_killed_before_its_first_checkpoint_it_begins_anew(colours: Path, tmp_pa
     run = tmp_path / "run"
     for name in ("metrics.json", "weights.safetensors", "checkpoint.pt"):
         (run / name).unlink()
-    (run / "checkpoint.pt.4194305.partial").write_bytes(b"half a checkpoint")
+    (run / f"checkpoint.pt.4194305-{HOST}-{'0' * 16}.partial").write_bytes(b"half a checkpoint")
     train(quick(colours, run, epochs=2, resume=True))
     assert equal(weights(tmp_path / "whole"), weights(run))
     assert len((run / "log.jsonl").read_text().splitlines()) == 2
@@ -288,7 +291,7 @@ def test_weights_start_another_run(colours: Path, tmp_path: Path) -> None:
         ({"mixing_set": ("somewhere",)}, "leave --mixing-set out"),
         ({"method": "pixmix", "mixing_set": ("no/such/folder",)}, "no/such/folder"),
         ({"init": "no.pt"}, "no.pt"),
-        ({"init": "torchvision"}, "resnet18"),
+        ({"init": "torchvision"}, "--init torchvision"),
         ({"device": "cuda:9"}, "cuda:9"),
         ({"device": "tpu"}, "tpu"),
         ({"amp": "fp16"}, "fp16"),
@@ -330,17 +333,17 @@ def test_a_run_of_an_older_release_had_what_is_now_the_default(colours: Path, tm
         train(quick(colours, tmp_path / "run", resume=True, augmix=AugMixSettings(width=2)))
 
 
-def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "message"), [(99, "was written by a later release"), ("x", "is not of a run of")])
+def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path, number: object, message: str) -> None:
     train(quick(colours, tmp_path / "run"))
     (tmp_path / "run" / "metrics.json").unlink()
-    path = tmp_path / "run" / "checkpoint.pt"
-    state = checkpoints.load(path)
-    for other in ({**state, "format": 0}, {name: value for name, value in state.items() if name != "format"}):
-        torch.save(other, path)
-        with pytest.raises(InputError, match=r"checkpoint\.pt: (was written by another release|is not of a run)"):
-            train(quick(colours, tmp_path / "run", resume=True))
+    path, content = tmp_path / "run" / "checkpoint.pt", io.BytesIO()
+    torch.save({**checkpoints.load(path), "format": number}, content)
+    write_sealed(path, content.getvalue())
+    with pytest.raises(InputError, match=rf"checkpoint\.pt: {message}"):
+        train(quick(colours, tmp_path / "run", resume=True))
 
 
 def test_a_loss_that_explodes_is_said(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lower --lr"):
-        train(quick(colours, tmp_path / "run", lr=1e20, epochs=2))
+        train(quick(colours, tmp_path / "run", lr=1000.0, epochs=20))

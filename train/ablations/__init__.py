@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .config import AblateConfig
-
-if TYPE_CHECKING:
-    from .plan import Plan
 
 __all__ = ["AblateConfig", "ablate"]
 
@@ -25,49 +22,44 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     Raises:
         InputError: something in the config that cannot be, or a folder that holds runs with other settings.
     """
+    from .inputs import check_inputs
     from .plan import make_plan
 
     plan = make_plan(config)
     number, count = config.share
     mine = [cell.task for cell in plan.cells[number - 1 :: count]]
+    tasks = list({task.name: task for name in mine for task in plan.needed(name)}.values())
+    check_inputs(config, plan, tasks)
     if config.plan:
-        tasks = {task.name: task for name in mine for task in plan.needed(name)}
-        for task in tasks.values():
+        for task in tasks:
             print(shlex.join(task.command))
         return None
 
-    from mixset.partials import write_atomically
-
-    from .. import grids
-    from ..data import check_name
     from ..processes import choose_device
-    from ..run_folder import check_writable, write_json
-    from .render import grid, numbers
+    from ..run_folder import owned
     from .results import results
     from .runner import carry_out
 
-    check_name(config.dataset or config.paper.dataset or "")
-    check_writable(config.folder)
     devices = [str(choose_device(device)) for device in config.devices]
-    _check_frost(config, plan)
-    failed = carry_out(plan, mine, config.folder, devices)
-    found = results(config, plan, failed)
+    # Calls of other tables and other parts share the folder: each of their tasks has a lock of its own.
+    with owned(
+        config.folder, f"part {config.part} of table {config.table} in", lock=f".lock-{config.table}-{number}-{count}"
+    ):
+        return _write(config, results(config, plan, carry_out(plan, mine, config.folder, devices)))
+
+
+def _write(config: AblateConfig, found: dict[str, Any]) -> dict[str, Any]:
+    """Write the table in every form, then print it."""
+    from mixset.files import write_file
+
+    from .. import grids
+    from ..run_folder import write_json
+    from .render import grid, numbers
+
     path = config.folder / f"table-{config.table}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, found)
     for suffix in (".md", ".tex"):
         grids.write(grid(found), path.with_suffix(suffix))
-    write_atomically(path.with_suffix(".csv"), numbers(found).encode())
+    write_file(path.with_suffix(".csv"), numbers(found).encode())
     grids.show(grid(found))
     return found
-
-
-def _check_frost(config: AblateConfig, plan: Plan) -> None:
-    """C has frost, whose photographs the user brings: that they lack is said before hours of training."""
-    from pixmix.corruptions.frost import find_frost
-
-    from .runner import is_done
-
-    task = plan.tasks.get("suites/c")
-    if task is not None and not is_done(task, config.folder):
-        find_frost(config.frost)

@@ -10,8 +10,9 @@ from typing import Annotated
 import tyro
 
 from mixset.errors import InputError
+from mixset.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 
-from ..config import RECIPES, IterativeSettings
+from ..config import RECIPES, TRAINING, IterativeSettings
 from .tables import ROWS, Table, find_table
 
 
@@ -132,10 +133,22 @@ class AblateConfig:
             raise InputError("--mixing-set: two of the folders have the same name, and rows are named by it")
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
-        for name, least in (("fractals", 1), ("fvis", 1), ("eval_batch_size", 1), ("epochs", 1), ("workers", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+        numbers = (
+            "lr",
+            "dropout",
+            "epochs",
+            "batch_size",
+            "size",
+            "subset",
+            "test_subset",
+            "workers",
+            "eval_batch_size",
+        )
+        check_ranges(self, {**{name: TRAINING[name] for name in numbers}, "fractals": COUNT, "fvis": COUNT})
+        for seed in self.seeds:
+            check_range("--seeds", seed, SEED)
+        for weight in self.weights:
+            check_range("--weights", weight, WEIGHT)
         if not self.devices:
             raise InputError("--devices: name at least one")
         number, count = self.share
@@ -153,6 +166,11 @@ class AblateConfig:
         return find_table(self.table)
 
     @property
+    def data_name(self) -> str:
+        """What the runs are trained on, as `pixmix train` names it."""
+        return self.dataset or self.paper.dataset or ""
+
+    @property
     def own_sets(self) -> dict[str, str]:
         """For mixing-sets, the user's folders by the names of their rows."""
         if self.table != "mixing-sets":
@@ -168,7 +186,7 @@ class AblateConfig:
     @property
     def folder_name(self) -> str:
         """The data set without its path."""
-        return (self.dataset or self.paper.dataset or "").removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
+        return self.data_name.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def folder(self) -> Path:

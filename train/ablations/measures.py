@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -61,13 +62,14 @@ class Measure:
 
 
 def _at(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
-    return _entry(metrics, path).get("value")
+    value = _entry(metrics, path).get("value", math.nan)
+    return value if math.isfinite(value) else None
 
 
 def _entry(metrics: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     part: Any = metrics
     for name in path:
-        part = part.get(name, {})
+        part = part.get(name, {}) if isinstance(part, dict) else {}
     return part if isinstance(part, dict) else {}
 
 

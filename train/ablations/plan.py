@@ -74,10 +74,38 @@ def make_plan(config: AblateConfig) -> Plan:
     return _Planner(config).plan()
 
 
+def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
+    """The config of a row's run; its mixing set is added with the tasks that make it."""
+    start = recipe(config.trained_by)
+    network = config.network or (config.paper.network if config.recipe is None else start.network)
+    network_spec(network, classes=2)  # an unknown one is told before anything runs
+    same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
+    chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
+    mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
+    parts = row.method.split("+")
+    if "iterative" in parts:
+        chosen["iterative"] = config.iterative
+    return replace(
+        start,
+        **chosen,
+        dataset=config.data_name,
+        network=network,
+        method=row.method,
+        mix=replace(start.mix, **mix),
+        outliers=config.outliers if "oe" in parts else None,
+        copies=config.copies if {"sin", "edsr"} & set(parts) else None,
+        seed=seed,
+        compile=config.compile,
+        eval_batch_size=config.eval_batch_size,
+        data=config.data,
+        suites=("clean",),
+        resume=True,
+    )
+
+
 class _Planner:
     def __init__(self, config: AblateConfig) -> None:
         self.config, self.root = config, config.folder
-        self.dataset = config.dataset or config.paper.dataset or ""
         self.made = Plan()
         given = {name: getattr(config, name) for name in (*GENERATED, "r", "ood")}
         self.given = {name: path for name, path in given.items() if path is not None}
@@ -110,38 +138,9 @@ class _Planner:
         self.made.tasks.setdefault(task.name, replace(task, parts=parts))
         return task.name
 
-    def _training(self, row: Row, seed: int) -> TrainConfig:
-        """The run's config; its mixing set is added with the tasks that make it."""
-        config = self.config
-        start = recipe(config.trained_by)
-        network = config.network or (config.paper.network if config.recipe is None else start.network)
-        network_spec(network, classes=2)  # an unknown one is told before anything runs
-        same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
-        chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
-        mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
-        parts = row.method.split("+")
-        if "iterative" in parts:
-            chosen["iterative"] = config.iterative
-        return replace(
-            start,
-            **chosen,
-            dataset=self.dataset,
-            network=network,
-            method=row.method,
-            mix=replace(start.mix, **mix),
-            outliers=config.outliers if "oe" in parts else None,
-            copies=config.copies if {"sin", "edsr"} & set(parts) else None,
-            seed=seed,
-            compile=config.compile,
-            eval_batch_size=config.eval_batch_size,
-            data=config.data,
-            suites=("clean",),
-            resume=True,
-        )
-
     def _run(self, row: Row, seed: int) -> str:
         """The task that trains a row; rows of other tables that are the same have the same."""
-        config = self._training(row, seed)
+        config = training(self.config, row, seed)
         needs: list[str] = []
         name = row.method
         if {"pixmix", "mix-aug"} & set(row.method.split("+")):
@@ -204,7 +203,7 @@ class _Planner:
     def _suite(self, suite: str) -> str:
         config = self.config
         folder = self.root / "suites" / suite
-        command = ["pixmix", "corrupt", self.dataset, str(folder), "--suite", suite]
+        command = ["pixmix", "corrupt", self.config.data_name, str(folder), "--suite", suite]
         for name in ("size", "test_subset", "frost"):
             if getattr(config, name) is not None and (name != "frost" or suite == "c"):
                 command += [f"--{name.replace('_', '-')}", str(getattr(config, name))]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..grids import Cell, Grid
+from ..grids import Cell, Grid, as_text, csv_lines
 from .measures import OUTLIERS
 from .tables import GRID
 
@@ -83,12 +81,10 @@ def _cell(row: dict[str, Any], place: int) -> Cell:
 
 def numbers(results: Results) -> str:
     """CSV with a line for each number of the table, at full precision."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["table", "row", "measure", "ours", "std", "seeds", "paper", "difference"])
+    lines: list[Sequence[object]] = [("table", "row", "measure", "ours", "std", "seeds", "paper", "difference")]
     for row in results["rows"]:
         for column, cell in zip(results["columns"], row["cells"], strict=True):
             found = [cell["mean"], cell["std"], len(cell["values"]), cell["paper"], cell["difference"]]
             shown = ["" if value is None else value for value in found]
-            writer.writerow([results["table"], row["name"], ".".join(column["measure"]), *shown])
-    return out.getvalue()
+            lines.append((results["table"], as_text(row["name"]), ".".join(column["measure"]), *shown))
+    return csv_lines(lines)

@@ -6,7 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from ..run_folder import read_json, versions
+from ..records import read_metrics
+from ..run_folder import versions
 from .config import AblateConfig
 from .measures import Measure
 from .plan import Plan, rows_of
@@ -73,7 +74,7 @@ def _row(config: AblateConfig, plan: Plan, name: str, failed: dict[str, str]) ->
             runs.append(cell.run)
     if name in plan.left_out:
         problems.append({"seed": None, "state": "left out", "why": plan.left_out[name]})
-    measured = [read_json(run / "metrics.json") for run in runs]
+    measured = [read_metrics(run / "metrics.json") for run in runs]
     return {
         "name": name,
         "label": row.label,
@@ -110,7 +111,7 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
         found.append(f"{', '.join(made)} made of the test pictures by `pixmix corrupt`, not the official pictures")
     if "anomalies" in suites:
         found.append(f"anomalies: {_outliers(rows, config.paper.columns)}")
-    measured = [read_json(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
+    measured = [read_metrics(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
         found.append(
             "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
@@ -134,7 +135,7 @@ def _outliers(rows: list[dict[str, Any]], columns: tuple[Measure, ...]) -> str:
     named = next((column.over for column in columns if column.over), ())
     for row in rows:
         for run in row["runs"]:
-            found = read_json(Path(run) / "metrics.json").get("anomalies", {})
+            found = read_metrics(Path(run) / "metrics.json").get("anomalies", {})
             if mean := found.get("mean", {}).get("auroc"):
                 sets = [name for name in named if name in found] or mean["sets"]
                 missing = [name for name in named if name not in found] if named else mean.get("absent", [])

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from mixset.console import Progress
 from mixset.cores import usable_cores
-from mixset.errors import InputError
-from mixset.partials import write_atomically
+from mixset.errors import InputError, reading
+from mixset.files import write_file
 
+from ..records import TEXTS, check, read_json
 from .plan import Plan, Task
 
 PROGRAMS = {"pixmix": "pixmix.train.cli", "mixset": "mixset.generate.cli"}
@@ -35,13 +36,7 @@ def is_done(task: Task, root: Path) -> bool:
     Raises:
         InputError: the folder holds it, made with other settings.
     """
-    stamp = _state(task, root, "json")
-    try:
-        found = json.loads(stamp.read_text())
-    except FileNotFoundError:
-        return False
-    except ValueError:
-        raise InputError(f"{stamp}: damaged; take it away, and its work is looked at again") from None
+    found = _marked(task, root)
     for part, settings in task.parts.items():
         if part in found and found[part] != list(settings):
             before, now = shlex.join(found[part]), shlex.join(settings)
@@ -60,7 +55,7 @@ def carry_out(plan: Plan, wanted: Sequence[str], root: Path, devices: Sequence[s
     """Do the tasks called `wanted` and all that they need; return what failed, and why.
 
     Another process that works in the same folder does each task at most once, too: a task is locked while it runs, and
-    the lock is its process's, so that it outlives a killed caller.
+    the lock is its process's, which ends when this one does, killed or not.
     """
     tasks: dict[str, Task] = {}
     for name in wanted:
@@ -151,7 +146,8 @@ class _Runner:
         command, device = self._command(task, self.slots[slot]), self.slots[slot].device
         log = log_of(task.name, self.root)
         log.parent.mkdir(parents=True, exist_ok=True)
-        program = f"from {PROGRAMS[command[0]]} import main; main()"
+        leash = f"from mixset.workers import end_with_parent; end_with_parent({os.getpid()})"
+        program = f"{leash}; from {PROGRAMS[command[0]]} import main; main()"
         with open(log, "ab") as output:
             output.write(f"$ {shlex.join(command)}\n".encode())
             output.flush()
@@ -236,13 +232,23 @@ def _state(task: Task, root: Path, kind: str) -> Path:
     return root / "state" / f"{task.name.replace('/', '-')}.{kind}"
 
 
+def _marked(task: Task, root: Path) -> dict[str, list[str]]:
+    """What was done under the task's name, and with which settings; empty where nothing was."""
+    stamp = _state(task, root, "json")
+    if not stamp.exists():
+        return {}
+    remedy = "take it away, and its work is looked at again"
+    found = read_json(stamp, remedy)
+    with reading(str(stamp), remedy):
+        for part, settings in found.items():
+            check(settings, TEXTS, part)
+    return found
+
+
 def _mark(task: Task, root: Path) -> None:
     """Write down that the task is done, beside what was done before under its name."""
-    stamp = _state(task, root, "json")
-    before = json.loads(stamp.read_text()) if stamp.exists() else {}
-    stamp.parent.mkdir(parents=True, exist_ok=True)
     made = {part: list(settings) for part, settings in task.parts.items()}
-    write_atomically(stamp, (json.dumps(before | made, indent=1) + "\n").encode())
+    write_file(_state(task, root, "json"), (json.dumps(_marked(task, root) | made, indent=1) + "\n").encode())
 
 
 def _last_line(log: Path) -> str:

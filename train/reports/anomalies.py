@@ -53,7 +53,7 @@ def anomalies(runs: Sequence[Run]) -> Section:
 
 
 def _sets(run: Run) -> list[str]:
-    return [name for name, entry in run.entry("anomalies").items() if name != "mean" and "auroc" in (entry or {})]
+    return [name for name, entry in run.entry("anomalies").items() if name != "mean" and "auroc" in entry]
 
 
 def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
@@ -66,11 +66,10 @@ def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
             if value is None:
                 cells.append('<td class="none">–</td>')
                 continue
-            entry = run.entry("anomalies", name)
             more = "<br>".join(
-                f"{title} {100 * entry[key]['value']:.1f}"
+                f"{title} {100 * other:.1f}"
                 for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 ref."))
-                if key in entry
+                if (other := run.value("anomalies", name, key)) is not None
             )
             style = ' class="best"' if len(runs) > 1 and round(100 * value, 1) == best else ""
             cells.append(f"<td{style}>{100 * value:.1f}<small>{more}</small></td>")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from mixset.errors import InputError
+from mixset.errors import reading
 
 from .page import Section, picture
 from .runs import Run
@@ -29,7 +29,8 @@ def _mixing_sets(runs: Sequence[Run]) -> Iterable[str]:
     for run in runs:
         file = run.folder.path / "mixing_set.png"
         if file.exists():
-            sheets.setdefault(file.read_bytes(), []).append(run)
+            with reading(str(file), "delete it, and the page goes without"):
+                sheets.setdefault(file.read_bytes(), []).append(run)
     for some in sheets.values():
         names = ", ".join(run.name for run in some)
         caption = f"<b>Mixing set</b> of {escape(names)}, a sample."
@@ -53,11 +54,8 @@ def _methods(runs: Sequence[Run]) -> Iterable[str]:
 
 def _sheet(file: Path, caption: str, words: str) -> str:
     """A sheet as WebP, a fifth of its PNG: ten runs are to fit on a page of a few megabytes."""
-    try:
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{file}: damaged ({error}); delete it, and the page goes without") from None
+    with reading(str(file), "delete it, and the page goes without"), Image.open(file) as opened:
+        image = opened.convert("RGB")
     image.thumbnail((WIDEST, 10 * WIDEST))
     out = io.BytesIO()
     image.save(out, "WebP", quality=82, method=4)

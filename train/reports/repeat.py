@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset import manifest
-from mixset.errors import InputError
+from mixset.errors import InputError, printable
 from mixset.generate.families import FAMILIES, load
 
 from ..commands import command
@@ -33,7 +33,7 @@ def repeat(runs: Sequence[Run]) -> Section:
         dict.fromkeys(line for run in runs for line in _commands(run)),
         key=lambda line: next(place for place, start in enumerate(TURNS) if line.startswith(start)),
     )
-    body = f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>\n' if lines else ""
+    body = f'<pre tabindex="0">{escape(chr(10).join(map(printable, lines)))}</pre>\n' if lines else ""
     if any(line.startswith("pixmix evaluate") for line in lines):
         body += paragraph(
             "Name the folders of sets as you like. A model's --network, --mean and --std, and --resize, are not kept "

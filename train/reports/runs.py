@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from mixset.arrays import read_archive
-from mixset.errors import InputError
+from mixset.errors import InputError, printable
 
-from ..run_folder import RunFolder, read_json
+from ..records import read_config, read_log, read_metrics
+from ..run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,8 @@ class Run:
 
     def value(self, *path: str) -> float | None:
         """The value that lies under these names in `metrics.json`; None where it was not measured."""
-        part = self.entry(*path)
-        value = part.get("value")
-        return float(value) if isinstance(value, int | float) else None
+        value = self.entry(*path).get("value", math.nan)
+        return float(value) if math.isfinite(value) else None
 
     def entry(self, *path: str) -> dict[str, Any]:
         """What lies under these names in `metrics.json`; empty where it was not measured."""
@@ -60,16 +61,9 @@ def read_run(path: Path, name: str) -> Run:
     folder = RunFolder(path)
     described: dict[str, Any] = {}
     if folder.config.exists() or not folder.metrics.exists():
-        described = read_json(folder.config)
-    metrics = read_json(folder.metrics)
-    for file, content in ((folder.config, described), (folder.metrics, metrics)):
-        if not isinstance(content, dict):
-            raise InputError(f"{file}: is not what pixmix writes; name a run folder")
-    try:
-        log = list(folder.entries())
-    except ValueError as error:
-        raise InputError(f"{folder.log}: damaged ({error})") from None
-    return Run(name, described.get("config"), described.get("versions", {}), metrics, log, folder)
+        described = read_config(folder.config)
+    metrics, log = read_metrics(folder.metrics), read_log(folder.log)
+    return Run(printable(name), described.get("config"), described.get("versions", {}), metrics, log, folder)
 
 
 def names_for(paths: Sequence[Path]) -> list[str]:

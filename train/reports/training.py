@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -24,7 +25,7 @@ def learning(runs: Sequence[Run]) -> Section:
         ("Test error", "per cent", "test_error", 100),
     ):
         lines = {place: _line(run.log, key, scale) for place, run in logged}
-        values = [value for line in lines.values() for _, value in line if value < float("inf")]
+        values = [value for line in lines.values() for _, value in line if math.isfinite(value)]
         last = max(epoch for line in lines.values() for epoch, _ in line)
         panel = Panel(title, _epochs(last), axis(label, 0, max(values, default=1)))
         for place, run in logged:

@@ -1,0 +1,228 @@
+"""A folder belongs to one process; who is ended ends what it started, and nobody is left running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from test_train_run import quick
+
+from mixset.errors import InputError
+from pixmix.train.ablations import AblateConfig, ablate
+from pixmix.train.config import TrainConfig
+from pixmix.train.evaluate import EvaluateConfig, evaluate
+from pixmix.train.run import train
+from pixmix.train.run_folder import LOCK, owned
+
+HOLD = "import sys; from pathlib import Path; from mixset.locks import sole\nwith sole(Path(sys.argv[1]), ''): input()"
+HERE = Path(__file__).parent
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The folder's lock held by another process."""
+    with subprocess.Popen([sys.executable, "-c", HOLD, folder / LOCK], stdin=subprocess.PIPE) as holder:
+        until(lambda: (folder / LOCK).exists() and (folder / LOCK).read_text())
+        yield holder
+        holder.kill()
+
+
+def is_free(folder: Path) -> bool:
+    with contextlib.suppress(InputError), owned(folder, "run folder"):
+        return True
+    return False
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != LOCK}
+
+
+def test_a_run_folder_belongs_to_one_process(colours: Path, tmp_path: Path) -> None:
+    """Also with --resume, and for what measures the run; a holder that is killed lets go at once."""
+    out = tmp_path / "run"
+    train(quick(colours, out))
+    assert not (out / LOCK).exists()
+    (out / "metrics.json").unlink()
+    before = contents(out)
+    with held(out) as holder:
+        line = rf"run folder {out} is in use by process {holder.pid} on .*; wait for it, stop it, or choose another"
+        with pytest.raises(InputError, match=line):
+            train(quick(colours, out, resume=True))
+        with pytest.raises(InputError, match=f"is in use by process {holder.pid} on"):
+            evaluate(EvaluateConfig(model=str(out), suite=("clean",), workers=0))
+        assert contents(out) == before
+        holder.kill()
+        holder.wait()
+        assert (out / LOCK).exists()
+        assert train(quick(colours, out, resume=True)) is not None
+    assert not (out / LOCK).exists()
+
+
+def test_a_lock_that_a_killed_process_left_makes_no_run_of_a_folder(colours: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / LOCK).write_text("process 1 on nowhere\n")
+    assert train(quick(colours, out)) is not None
+
+
+def test_a_folder_in_which_nothing_came_to_lie_goes_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with owned(tmp_path / "a" / "b", "run folder"):
+            assert (tmp_path / "a" / "b" / LOCK).exists()
+        assert not list(tmp_path.iterdir())
+    with owned(tmp_path / "a" / "b", "run folder"):
+        (tmp_path / "a" / "b" / "kept").touch()
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["kept"]
+    with owned(tmp_path / "a" / "b", "run folder"):
+        pass
+    assert (tmp_path / "a" / "b" / "kept").exists()
+
+
+@pytest.mark.parametrize("name", ["z" * 300, "file/run", "file"])
+def test_a_folder_that_cannot_be_is_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"run folder .* cannot be written"), owned(tmp_path / name, "run folder"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_part_of_a_table_belongs_to_one_process(tmp_path: Path) -> None:
+    """Other parts and other tables share the folder: each of their tasks has a lock of its own."""
+    config = AblateConfig(
+        table="10",
+        dataset="digits",
+        rows=("mix-input",),
+        network="wrn-10-1",
+        c=tmp_path,
+        partial=True,
+        devices=("cpu",),
+        part="1/2",
+        out=tmp_path / "out",
+    )
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        owned(config.folder, "x", lock=".lock-10-1-2"),
+        pytest.raises(InputError, match=r"part 1/2 of table 10 in .*out is in use by another call in this process"),
+    ):
+        patch.setattr("pixmix.train.ablations.inputs.check_inputs", lambda *_: None)
+        ablate(config)
+
+
+PARENT = """
+import subprocess, sys
+code = "import os; from mixset.workers import end_with_parent as end; end(); print(os.getpid(), flush=True); input()"
+child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+child.wait()
+"""
+
+
+def test_a_process_ends_with_its_killed_parent() -> None:
+    """As ranks do with torchrun, and cells of a table with `pixmix ablate`."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(0.7)
+        assert alive(child)  # the control: it does not end by itself
+        parent.kill()
+        parent.wait()
+        until(lambda: not alive(child), 10)
+
+
+TABLE = """
+import sys
+from pathlib import Path
+from mixset.console import run_command
+from pixmix.train.ablations import runner
+from test_ablate_runner import carry_out, plan_of, task
+root = Path(sys.argv[1])
+runner.PROGRAMS = {"program": "ablate_program"}
+one = task(root, "runs/a", what="wait")
+run_command(lambda: carry_out(plan_of(one), ["runs/a"], root, ["cpu"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_table_that_is_ended_ends_its_cells(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    caller = subprocess.Popen(
+        [sys.executable, "-c", TABLE, tmp_path], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    begun = tmp_path / "runs-a.begun"
+    until(lambda: begun.exists() and begun.read_text())
+    cell = int(begun.read_text())
+    assert alive(cell)
+    caller.send_signal(number)
+    said = caller.communicate(timeout=30)[1]
+    assert caller.returncode == code
+    assert ("terminated: finished work is kept" in said) == (number == signal.SIGTERM)
+    assert "Traceback" not in said
+    until(lambda: not alive(cell), 10)
+    assert not (tmp_path / "runs-a").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_training_that_is_ended_leaves_no_loader(colours: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """At once by SIGTERM; after `kill -9` within the five seconds in which torch's workers look for their parent."""
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"]
+    words += ["--batch-size", "8", "--epochs", "500", "--workers", "2", "--suites", "clean", "--out", str(out)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
+        until(lambda: (out / "checkpoint.pt").exists(), 120)
+        until(lambda: len(session(process.pid)) >= 3)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == (143 if number == signal.SIGTERM else -number), said
+    until(lambda: not session(process.pid), 1 if number == signal.SIGTERM else 15)
+    assert ("terminated: finished work is kept" in said) == (number == signal.SIGTERM)
+
+
+def session(number: int) -> list[int]:
+    """The processes of a session, zombies left out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, its_session = path.read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == number and state != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.slow
+def test_ranks_end_with_a_killed_torchrun(colours: Path, tmp_path: Path) -> None:
+    """And the run is resumed by another one."""
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    words += ["pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1", "--batch-size", "8"]
+    words += ["--workers", "0", "--suites", "clean", "--checkpoint-every", "1", "--resume", "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:  # type: ignore[call-overload]
+        until(lambda: (out / "checkpoint.pt").exists(), 120)
+        leader = int((out / LOCK).read_text().split()[1])
+        assert alive(leader)
+        launcher.kill()
+    until(lambda: is_free(out), 10)
+    assert not alive(leader)
+    with pytest.raises(InputError, match="trained by 2 processes, not 1"):
+        train(TrainConfig(**{**vars(quick(colours, out, epochs=200, resume=True)), "checkpoint_every": 1}))
