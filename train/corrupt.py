@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from mixset.errors import InputError
+from mixset.files import made_folder
 from mixset.ranges import COUNT, SEED, SIDE, check_ranges
 
 if TYPE_CHECKING:
@@ -104,17 +105,18 @@ def corrupt(config: CorruptConfig) -> Path:
 
     # A wrong name is told before all pictures are read.
     members(config.suite, config.size or 0, names=config.corruptions, extra=config.extra, frost_folder=config.frost)
-    return write(
-        load_source(config),
-        config.out,
-        suite=config.suite,
-        corruptions=config.corruptions,
-        severities=config.severities,
-        extra=config.extra,
-        frost=config.frost,
-        seed=config.seed,
-        workers=config.workers,
-    )
+    with made_folder(config.out, "folder"):
+        return write(
+            load_source(config),
+            config.out,
+            suite=config.suite,
+            corruptions=config.corruptions,
+            severities=config.severities,
+            extra=config.extra,
+            frost=config.frost,
+            seed=config.seed,
+            workers=config.workers,
+        )
 
 
 def load_source(config: CorruptConfig) -> Source:

@@ -139,7 +139,7 @@ RULES = (
     Rule(begins="pixmix evaluate resnet50", parsed=IMAGENET),
     Rule(begins="pixmix evaluate --logits logits.npz"),
     # pixmix ablate: tests/train runs one; of these the commands are planned, and each of them is understood
-    Rule(begins="pixmix ablate", more="--plan"),
+    Rule(begins="pixmix ablate"),
     Rule(begins="pixmix report"),
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
     Rule(begins="python examples/", parsed="is run in tests/examples"),

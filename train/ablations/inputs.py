@@ -79,9 +79,10 @@ def _check_with(config: AblateConfig, plan: Plan, data: TrainingData) -> None:
         else:
             load_outliers(config.outliers, data.size)
     given = {name: path for name in ("c", "cbar", "p", "r", "ood") if (path := getattr(config, name)) is not None}
-    suites = dict.fromkeys(column.suite for column in config.paper.columns)
+    # A set that no column of this table asks for is looked at, too; outlier sets go with the suite anomalies.
+    suites = {column.suite for column in config.paper.columns} | ({"anomalies"} if "ood" in given else set())
     check(
-        [suite for suite in suites if suite in given or not EVALUATORS[suite].of_set],
+        [name for name in EVALUATORS if name in given or (name in suites and not EVALUATORS[name].of_set)],
         (len(data.test), data.size, data.size),
         sets=given,
         classes=data.classes,
