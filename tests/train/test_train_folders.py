@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from pixmix.train import pictures
 from pixmix.train.config import TrainConfig
 from pixmix.train.corrupt import CorruptConfig, load_source
 from pixmix.train.data import check_name, load_data, load_test
-from pixmix.train.run_folder import RunFolder, read_json, write_json
+from pixmix.train.run_folder import RunFolder, write_json
 
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
@@ -120,6 +121,7 @@ def test_a_run_whose_classes_have_changed_is_not_resumed(colours: Path, tmp_path
     data = load_data(f"folder:{colours}")
     network = NetworkSpec(name="wrn-10-1", arguments={"num_classes": 3, "dropout": 0.0})
     folder, config = RunFolder(tmp_path / "run"), TrainConfig(dataset=f"folder:{colours}")
+    folder.path.mkdir()
     folder.begin(config, network, data, 1)
     folder.begin(config, network, data, 1)
     with pytest.raises(InputError, match="other classes than at its start, or in another order"):
@@ -181,7 +183,7 @@ def test_a_suite_of_arrays_says_what_its_labels_are(tmp_path: Path, monkeypatch:
     assert mapped.pictures("contrast", 1)[1].tolist() == [0, 1, 1]
     with pytest.raises(InputError, match="its class cow is none of the 3"):
         CorruptedSet(out, "c", classes=("ant", "bee", "dog"), partial=True)
-    content = read_json(out / made.NAME)
+    content = json.loads((out / made.NAME).read_text())
     del content["sha256"]
     few = "has the label 2 and names 1 classes"
     for wrong, line in ((["ant"], few), ("abc", "is damaged"), ([1, 2, 3], "is damaged")):

@@ -375,7 +375,7 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
     ("changes", "message"),
     [
         ({"mixing_set": ("fractals",)}, "makes its own pictures; leave --mixing-set out"),
-        ({"network": "torchvision.ops:MLP"}, "MLP: cannot be called with"),
+        ({"network": "torchvision.ops:MLP"}, "MLP: fails called with num_classes"),
         ({"mix": PixMixSettings(partner="input")}, r"--mix\.partner input: --method iterative mixes both"),
     ],
 )

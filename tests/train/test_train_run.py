@@ -333,7 +333,7 @@ def test_a_run_of_an_older_release_had_what_is_now_the_default(colours: Path, tm
         train(quick(colours, tmp_path / "run", resume=True, augmix=AugMixSettings(width=2)))
 
 
-@pytest.mark.parametrize(("number", "message"), [(99, "was written by a later release"), ("x", "is not of a run of")])
+@pytest.mark.parametrize(("number", "message"), [(99, "was written by another release"), ("x", "is not of a run of")])
 def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path, number: object, message: str) -> None:
     train(quick(colours, tmp_path / "run"))
     (tmp_path / "run" / "metrics.json").unlink()

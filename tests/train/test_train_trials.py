@@ -54,7 +54,7 @@ def test_a_good_one_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (network(4), "gives 4 logits, there are 3 classes"),
+        (network(4), "gives 4 logits, but there are 3 classes"),
         (network()[:-3], r"makes \(2, 4, 14, 14\) of 2 images"),
         (Aux(), "gives a tuple, not a tensor"),
         (broken(), "logits that are not finite"),
