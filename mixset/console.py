@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, TextIO, TypeVar
 
 from .errors import InputError, printable
@@ -165,9 +166,12 @@ Commands = Mapping[str, tuple[str, Callable[[list[str]], None]]]
 
 
 def dispatch(program: str, help_text: str, commands: Commands, arguments: list[str]) -> None:
-    """Run the command that `arguments` begins with, or print the help, with the commands' list for `{commands}`."""
+    """Run the command that `arguments` begins with, or print the version or the help, with the commands' list for
+    `{commands}`."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(help_text.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in commands.items())))
+    elif arguments[0] in ("--version", "-V"):
+        print(f"{program} {version('pixmix')}")
     elif arguments[0] not in commands:
         raise InputError(f"{program} {arguments[0]}: no such command; the commands are {', '.join(commands)}")
     else:

@@ -15,6 +15,7 @@ from torch import nn
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset.errors import InputError
+from mixset.generate.fvis import need_lucent
 from mixset.generate.networks.spec import NetworkSpec, network_spec, torchvision_names
 from mixset.memory import keep_freed_memory
 from pixmix.evaluators import EVALUATORS, check
@@ -71,6 +72,8 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
 def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder, mine: Processes) -> Training:
     """Look at everything that the run needs, what takes longest last, then train it to the end."""
     precision(config.amp, mine.device)
+    if "iterative" in find_parts(config.method):
+        need_lucent()
     data = _data(config, parts)
     check(config.suites, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)

@@ -12,6 +12,7 @@ import tyro
 from mixset.errors import InputError
 
 from ..recipe import SetRecipe
+from . import need_lucent
 
 if TYPE_CHECKING:
     from ..networks.loading import LoadedNetwork
@@ -108,10 +109,12 @@ class FVisRecipe(SetRecipe):
         """With the layers by name, their channels, the normalisation and the hash of the weights.
 
         Raises:
-            InputError: the network or a layer cannot be found, or its weights are not those the recipe names.
+            InputError: lucent is not installed, the network or a layer cannot be found, or its weights are not those
+                the recipe names.
         """
         from .layers import choose_layers, list_layers
 
+        need_lucent()
         network = self.load()
         if self.weights:
             self.check_weights(network.weights_hash)

@@ -203,6 +203,13 @@ class TestNetworksThatCannotBeShown:
         assert len(list(render_all(recipe, range(1), "cpu"))) == 1
 
 
+def test_without_lucent_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'need lucent, .* pip install "pixmix\[fvis\]"'):
+        make(small(), tmp_path / "set", workers=1, quiet=True)
+    assert not (tmp_path / "set").exists()
+
+
 class TestRepair:
     def test_what_a_set_names_is_not_used_unasked(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         out = make(small(count=2, steps=1), tmp_path / "set", workers=1, quiet=True)

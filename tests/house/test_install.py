@@ -56,6 +56,16 @@ def test_holds_the_four_folders(site: Path) -> None:
     assert (site / "pixmix" / "py.typed").exists()
 
 
+def test_the_core_asks_for_nothing_that_rules_an_environment(site: Path) -> None:
+    (metadata,) = site.glob("pixmix-*.dist-info/METADATA")
+    head = "Requires-Dist: "
+    wanted = [line.removeprefix(head) for line in metadata.read_text().splitlines() if line.startswith(head)]
+    pinned = [line for line in wanted if ";" not in line and "==" in line]
+    lucent = [line for line in wanted if line.startswith(("torch-lucent", "kornia"))]
+    assert wanted and not pinned
+    assert [line.partition(";")[2].strip() for line in lucent] == ['extra == "fvis"']
+
+
 @pytest.mark.parametrize("command", ["mixset.generate", "pixmix.train"])
 def test_commands_start(site: Path, command: str) -> None:
     done = run(site, "-m", command, "--help")

@@ -9,6 +9,7 @@ from pathlib import Path
 from mixset import MixingSet
 from mixset.errors import InputError, reading
 from mixset.files import check_file
+from mixset.generate.fvis import need_lucent
 from mixset.generate.networks.spec import network_spec
 from pixmix.corruptions.frost import find_frost
 from pixmix.evaluators import EVALUATORS, check
@@ -33,9 +34,11 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
     check_name(config.data_name)
     for device in config.devices:
         choose_device(device)
-    left = {task.name for task in tasks if not is_done(task, config.folder)}
+    left = {task.name: task for task in tasks if not is_done(task, config.folder)}
     if not left:
         return
+    if "sets/fvis" in left or any("iterative" in task.command for task in left.values()):
+        need_lucent()
     if "suites/c" in left:
         find_frost(config.frost)
     for name in config.mixing_set:
