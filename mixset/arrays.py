@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import struct
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,13 @@ import numpy as np
 from .errors import InputError, reading
 from .regular import open_regular
 from .seals import read_sealed
+from .zips import zip_members
 
 _NPY = b"\x93NUMPY"
 _HEADER = 1 << 16
 """Bytes within which a header must end; NumPy's own limit is 10,000."""
 _NUMBERS, _TEXT = "biuf", "U"
 """Kinds of dtypes."""
-_END = b"PK\5\6"
-"""Begins the last record of a zip archive; ten bytes on stands how many members there are."""
-_RATIO, _ROOM = 100, 1 << 26
-"""An archive may unpack to so many times its size, and so many bytes more; logits shrink to half at best."""
 
 
 def map_array(path: Path, what: str, remedy: str) -> np.ndarray:
@@ -56,17 +52,15 @@ def read_archive(path: Path, what: str, remedy: str) -> dict[str, np.ndarray]:
     with reading(what, remedy):
         if content.startswith(_NPY):
             raise InputError(f"{what} is one array, and no .npz archive of arrays by name")
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
-            # A damaged length in its list hides a member from zipfile.
-            (count,) = struct.unpack_from("<H", content, content.rindex(_END) + 10)
-            if not len({*names}) == len(names) == count:
-                raise ValueError(f"{len({*names})} members are found where {count} should be")
-            claimed = sum(member.file_size for member in archive.infolist())
-            if claimed > _RATIO * len(content) + _ROOM:
-                raise ValueError(f"{len(content):,} bytes claim to unpack to {claimed:,}, the limit is {_RATIO} times")
-            members = {name.removesuffix(".npy"): archive.read(name) for name in names}
-        return {name: _array(np.frombuffer(member, np.uint8), _NUMBERS + _TEXT) for name, member in members.items()}
+        return unpack_arrays(zip_members(content))
+
+
+def unpack_arrays(members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
+    """The arrays of numbers or text in the members of an `.npz` archive. What is wrong with one raises anything."""
+    return {
+        name.removesuffix(".npy"): _array(np.frombuffer(member, np.uint8), _NUMBERS + _TEXT)
+        for name, member in members.items()
+    }
 
 
 def _array(raw: np.ndarray, kinds: str) -> np.ndarray:

@@ -119,7 +119,7 @@ def _of_file(path: Path, network: str | None, ema: bool) -> tuple[nn.Module, Seq
         if network is None or foreign(network):
             raise InputError(f"MODEL {path}: does not say which network it is of; name it: --network wrn-40-4")
     body = network_spec(network, classes=PROBE).build()
-    classes, _ = head(fitted(weights, body.state_dict()), body.state_dict(), PROBE)
+    classes, _ = head(fitted(weights, body.state_dict(), f"MODEL {path}"), body.state_dict(), PROBE)
     if classes != PROBE:
         body = network_spec(network, classes=classes).build()
     load_into(body, weights, f"MODEL {path}")

@@ -10,14 +10,17 @@ import re
 import stat
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from mixset.arrays import unpack_arrays
 from mixset.errors import InputError, reading
 from mixset.seals import read_sealed, write_sealed
+from mixset.zips import zip_members
 
 AGAIN = "fetch or make it again"
 FORMAT = 2
@@ -25,6 +28,10 @@ FORMAT = 2
 
 NUMBERS = "?bhilqBHILQefdgFDUS"
 """NumPy's types of plain values, which files may name."""
+
+
+_COMPILED = "torch.jit.ScriptModule"
+"""What a file of torch.jit is: code with its weights."""
 
 
 class Content(NamedTuple):
@@ -66,10 +73,13 @@ def read_file(path: Path, what: str) -> Content:
 
 def _read(content: bytes, sealed: bool) -> Content:
     if content.startswith(b"PK\3\4"):
-        content, names = _checked_archive(content)
-        if any(name.endswith(".npy") for name in names):
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return Content({name: torch.from_numpy(arrays[name]) for name in arrays.files}, sealed, {})
+        members = zip_members(content)
+        if any(name.endswith(".npy") for name in members):
+            arrays = unpack_arrays(members).items()
+            # torch has the machine's order of bytes alone.
+            plain = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in arrays}
+            return Content({name: torch.from_numpy(array) for name, array in plain.items()}, sealed, {})
+        content = _plain_archive(members)
     elif content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content):
         return _read_safetensors(content, sealed)
     with torch.serialization.safe_globals(_allowed()), warnings.catch_warnings():
@@ -77,22 +87,19 @@ def _read(content: bytes, sealed: bool) -> Content:
         return Content(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), sealed, {})
 
 
-def _checked_archive(content: bytes) -> tuple[bytes, list[str]]:
-    """A zip archive made anew of the members of another, each compared with its CRC-32, and their names.
+def _plain_archive(members: Mapping[str, bytes]) -> bytes:
+    """A zip archive made anew of another's members.
 
     torch compares no checksums, and takes what the archive says besides (a member marked as a folder) for true: so it
-    is given nothing but what was read here. A list of members whose lengths are wrong may skip some, so their number
-    is compared with the one at its end.
+    is given nothing but what was read here.
     """
+    if any(name.endswith("/constants.pkl") for name in members):
+        raise pickle.UnpicklingError(f"<class '{_COMPILED}'>")
     plain = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(plain, "w") as made:
-        members, end = archive.infolist(), content.rindex(b"PK\5\6")
-        count = int.from_bytes(content[end + 10 : end + 12], "little")
-        if count not in (len(members), 0xFFFF) or len({member.filename for member in members}) < len(members):
-            raise zipfile.BadZipFile(f"lists {len(members)} of {count} members, or one twice")
-        for member in members:
-            made.writestr(zipfile.ZipInfo(member.filename), archive.read(member))
-    return plain.getvalue(), [member.filename for member in members]
+    with zipfile.ZipFile(plain, "w") as made:
+        for name, content in members.items():
+            made.writestr(zipfile.ZipInfo(name), content)
+    return plain.getvalue()
 
 
 def _read_safetensors(content: bytes, sealed: bool) -> Content:
@@ -123,10 +130,16 @@ def _refusal(what: str, path: Path, error: Exception) -> str:
     named = re.search(r"(?:GLOBAL |<class ')([A-Za-z_][\w.]*)", str(error))
     if named is None:
         return f"{what} is damaged or no file of weights; {AGAIN}"
+    if named[1] == _COMPILED:
+        lines = f'content = torch.jit.load({str(path)!r}); torch.save(content.state_dict(), "plain.pt")'
+    else:
+        lines = (
+            f"content = torch.load({str(path)!r}, weights_only=False); "
+            'torch.save(content["state_dict"], "plain.pt"), of a whole network content.state_dict()'
+        )
     return (
         f"{what}: holds more than tensors and plain values ({named[1]}); it is not read, since reading could run its "
-        f"code. If you trust it, Python makes a plain file of it: content = torch.load({str(path)!r}, "
-        'weights_only=False); torch.save(content["state_dict"], "plain.pt")'
+        f"code. If you trust it, Python makes a plain file of it: {lines}"
     )
 
 

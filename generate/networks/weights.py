@@ -100,18 +100,27 @@ def architecture(path: Path) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def fitted(weights: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, Tensor]:
+def fitted(weights: Mapping[str, Tensor], own: Mapping[str, Any], source: str) -> dict[str, Tensor]:
     """Weights by the names that the network has: without what other modules around it have put before and between.
 
     `own` is the network's state dict. Of a network that was saved with its normaliser and its attacker, the network
     alone stays; so it does of one that lies in a larger module (Lightning's), beside whose other tensors stay, too.
+
+    Args:
+        source: for messages.
+
+    Raises:
+        InputError: two tensors have the same place in the network, and other values.
     """
     known = {part for name in own for part in name.split(".")}
     found: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         plain = ".".join(part for part in name.split(".") if part in known or part not in WRAPPERS)
         # The original Wide ResNet code, which outlier exposure's files come from, has this one name spelt otherwise.
-        found[plain.replace("convShortcut", "conv_shortcut") if "conv_shortcut" in known else plain] = tensor
+        plain = plain.replace("convShortcut", "conv_shortcut") if "conv_shortcut" in known else plain
+        if plain in found and tensors_hash({plain: found[plain]}) != tensors_hash({plain: tensor}):
+            raise InputError(f"{source}: holds two networks, {name} is one of both; save the one that is wanted alone")
+        found[plain] = tensor
     if "n_averaged" not in known:
         found.pop("n_averaged", None)
     parts = {name.partition(".")[0] for name in found}
@@ -167,7 +176,7 @@ def load_into(
         InputError: a missing, an unexpected or a differently shaped tensor, or a value that is not finite.
     """
     own = network.state_dict()
-    weights = fitted(weights, own)
+    weights = fitted(weights, own, source)
     left = [] if classes is None else head(weights, own, classes)[1]
     counts = {name: torch.zeros_like(own[name]) for name in own if name.endswith("num_batches_tracked")}
     weights = {**counts, **weights}
@@ -179,6 +188,10 @@ def load_into(
         first = (missing or unexpected or wrong)[0]
         kind = "lacks" if missing else "has the unknown" if unexpected else "has another shape of"
         raise InputError(f"{source}: does not fit the network: it {kind} {first}; choose its own --network")
+    for name in own:
+        if own[name].is_floating_point() and not weights[name].is_floating_point():
+            kind = f"{weights[name].dtype}".removeprefix("torch.")
+            raise InputError(f"{source}: {name} holds {kind}, no floats (is it quantised?); choose plain weights")
     with reading(source, AGAIN):
         network.load_state_dict({**weights, **{name: own[name] for name in left}})
     check_finite(network, source)

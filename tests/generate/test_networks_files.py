@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,25 @@ def test_what_is_no_ordinary_tensor_is_named(tmp_path: Path, odd: str) -> None:
     torch.save({"conv.weight": torch.ones(2), "fc.weight": value}, tmp_path / "w.pt")
     with pytest.raises(InputError, match=r"fc\.weight is no tensor"):
         read_weights(tmp_path / "w.pt")
+
+
+def test_an_archive_that_claims_to_unpack_to_far_more_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("w/data/0", "w") as member:
+        for _ in range(100):
+            member.write(bytes(1 << 20))
+    with pytest.raises(InputError, match="claim to unpack to 104,857,600, the limit is 100 times"):
+        read_file(path, "w")
+
+
+def test_arrays_of_the_other_order_of_bytes_are_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", a=np.arange(3.0, dtype=">f4"))
+    assert read_file(tmp_path / "w.npz", "w").value["a"].tolist() == [0, 1, 2]
+
+
+def test_code_of_torch_jit_is_not_run_and_the_lines_that_help_are_given(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
+        for name in ("w/data.pkl", "w/constants.pkl", "w/code/__torch__.py"):
+            archive.writestr(name, b"")
+    with pytest.raises(InputError, match=r"torch\.jit\.ScriptModule.*content = torch\.jit\.load\("):
+        read_file(tmp_path / "w.pt", "w")

@@ -80,7 +80,25 @@ def test_a_part_of_the_network_that_is_compiled(tmp_path: Path) -> None:
 
 def test_names_that_the_network_has_stay() -> None:
     network = nn.ModuleDict({"module": nn.Linear(2, 2), "net": nn.Linear(2, 2)})
-    assert fitted(network.state_dict(), network.state_dict()).keys() == network.state_dict().keys()
+    assert fitted(network.state_dict(), network.state_dict(), "w").keys() == network.state_dict().keys()
+
+
+def test_two_networks_in_one_place_are_refused_and_one_under_two_names_is_not() -> None:
+    network, other = small(), small(seed=1)
+    of_both = {**network.state_dict(), **Compiled(other).state_dict()}
+    with pytest.raises(InputError, match=r"w: holds two networks, _orig_mod\.features\.0\.weight is one of both; save"):
+        load_into(small(seed=2), of_both, "w")
+    read = small(seed=2)
+    load_into(read, {**network.state_dict(), **Compiled(network).state_dict()}, "w")
+    assert tensors_hash(read.state_dict()) == tensors_hash(network.state_dict())
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [(torch.int8, "int8"), (torch.bool, "bool"), (torch.complex64, "complex")])
+def test_numbers_that_are_no_floats_are_refused_and_halves_are_not(dtype: torch.dtype, kind: str) -> None:
+    weights = small().state_dict()
+    load_into(small(), {name: value.half() for name, value in weights.items()}, "w")
+    with pytest.raises(InputError, match=f"w: fc.weight holds {kind}.*, no floats"):
+        load_into(small(), {**weights, "fc.weight": weights["fc.weight"].to(dtype)}, "w")
 
 
 def test_averages_are_taken_when_asked_for(tmp_path: Path) -> None:
