@@ -12,7 +12,7 @@ from PIL import Image
 
 from .console import Progress
 from .cores import usable_cores
-from .errors import InputError
+from .errors import InputError, reason
 from .manifest import NAME, UNFINISHED
 from .mixing_set import MixingSet, Reader
 from .output import begin
@@ -50,7 +50,10 @@ def export_pictures(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet
 
     families = mixing_set.picture_families()
     for family in set(families):
-        (out / family).mkdir(exist_ok=True)
+        try:
+            (out / family).mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {out / family}: {reason(error)}; choose another folder") from error
         remove_abandoned(out / family)
     jobs = zip(mixing_set.readers(), families, range(len(mixing_set)), strict=True)
     with (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from .errors import InputError
 from .partials import HOST
 
 _held: set[str] = set()
+_OURS = re.compile(rb"(process [0-9]+ on [A-Za-z0-9_-]*\n)?")
+"""What stands in a lock file that `sole` made."""
 
 
 @contextlib.contextmanager
@@ -35,7 +39,7 @@ def sole(path: Path, what: str) -> Iterator[None]:
         what: for the line, for example "run folder runs/a".
 
     Raises:
-        InputError: another process, or another call in this one, holds it.
+        InputError: another process, or another call in this one, holds it; or another program's file is there.
     """
     name = os.path.realpath(path)
     if name in _held:
@@ -56,10 +60,15 @@ def _taken(path: Path, what: str) -> int:
     """The lock file, open and held."""
     while True:
         handle = _open(path)
+        if not _is_ours(handle):
+            os.close(handle)
+            raise InputError(
+                f"{what} holds {path.name}, which is no lock of ours; take it away, or choose another folder"
+            )
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
             os.close(handle)
             raise InputError(f"{what} is in use by {holder}; wait for it, stop it, or choose another folder") from None
         except OSError:
@@ -69,6 +78,13 @@ def _taken(path: Path, what: str) -> int:
                 os.truncate(handle, 0)
                 return handle
         os.close(handle)  # its holder ended and took it away between the two calls
+
+
+def _is_ours(handle: int) -> bool:
+    """Whether a file may be written and taken away as a lock: not what another program has put there, or linked."""
+    status = os.fstat(handle)
+    alone = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    return alone and _OURS.fullmatch(os.pread(handle, 200, 0)) is not None
 
 
 def _open(path: Path) -> int:

@@ -55,6 +55,7 @@ def load_test(
     subset: int | None = None,
     network: Network | None = None,
     class_map: ClassMap | None = None,
+    download: bool = True,
 ) -> tuple[tuple[str, ...], Pictures]:
     """Classes by number and test images of the data set called `name`; other arguments and errors as of `load_data`.
 
@@ -63,6 +64,7 @@ def load_test(
     Args:
         network: for labels that are the numbers of its classes. By default they are the data set's own.
         class_map: class → number or name of the network's class, see `pixmix.readers.read_class_map`.
+        download: into `folder`, what is not there; False where a file named it, which is no leave to write there.
 
     Raises:
         InputError: also where labels cannot be known.
@@ -70,7 +72,7 @@ def load_test(
     if name.startswith("folder:"):
         classes, test = read_test(Path(name.removeprefix("folder:")), size, network, class_map)
     else:
-        classes, test = _named_test(_named(name, size, folder), network, class_map)
+        classes, test = _named_test(_named(name, size, folder, download), network, class_map)
     return classes, _first(test, subset, "--test-subset").loaded()
 
 
@@ -96,16 +98,16 @@ def check_name(name: str) -> None:
         raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
 
 
-def _named(name: str, size: int | None, folder: Path) -> TrainingData:
+def _named(name: str, size: int | None, folder: Path, download: bool = True) -> TrainingData:
     check_name(name)
-    return DATASETS[name](size or 32, folder)
+    return DATASETS[name](size or 32, folder, download)
 
 
 def _first(pictures: Pictures, count: int | None, option: str) -> Pictures:
     return pictures if count is None else pictures.first(count, option)
 
 
-def _digits(size: int, folder: Path) -> TrainingData:
+def _digits(size: int, folder: Path, download: bool) -> TrainingData:
     """scikit-learn's 1,797 handwritten digits of 8 x 8, half of each class for testing."""
     from sklearn.datasets import load_digits
 
@@ -125,8 +127,8 @@ def _digits(size: int, folder: Path) -> TrainingData:
     )
 
 
-def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData]:
-    def load(size: int, folder: Path) -> TrainingData:
+def _torchvision(dataset: str, title: str) -> Callable[[int, Path, bool], TrainingData]:
+    def load(size: int, folder: Path, download: bool) -> TrainingData:
         import torchvision.datasets
 
         kind = getattr(torchvision.datasets, dataset)
@@ -135,6 +137,11 @@ def _torchvision(dataset: str, title: str) -> Callable[[int, Path], TrainingData
             try:
                 part = kind(folder, train=train, download=False)
             except RuntimeError:
+                if not download:
+                    raise InputError(
+                        f"{title} is not in {folder}, the folder that the run's config.json names; name one to have it "
+                        f"downloaded: --data-folder {folder}"
+                    ) from None
                 part = _download(kind, folder, train, title)
             pictures = np.asarray(part.data)
             labels = np.asarray(part.targets, np.int64)
@@ -216,7 +223,7 @@ def _has_train(path: Path, classes: Collection[str]) -> bool:
     return isdir(inner) and ("train" not in classes or any(name in classes for name in list_folders(inner)))
 
 
-DATASETS: dict[str, Callable[[int, Path], TrainingData]] = {
+DATASETS: dict[str, Callable[[int, Path, bool], TrainingData]] = {
     "digits": _digits,
     "cifar10": _torchvision("CIFAR10", "CIFAR-10"),
     "cifar100": _torchvision("CIFAR100", "CIFAR-100"),

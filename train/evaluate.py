@@ -323,6 +323,8 @@ def _test_subset(config: EvaluateConfig, model: Model, dataset: str) -> int | No
 
 def _test_pictures(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> Pictures | None:
     """The labelled test pictures, or None where no suite asks for them."""
+    from pixmix.readers.labels import tell
+
     from .data import load_test
     from .models import classes_of
 
@@ -332,7 +334,10 @@ def _test_pictures(config: EvaluateConfig, model: Model, class_map: ClassMap | N
             line = f"MODEL {config.model}: is no run, so name the test pictures: --data cifar10, folder:PATH, ..."
             raise InputError(line)
         return None
-    folder = config.data_folder or model.data_folder or Path("data")
+    usual = Path("data")
+    folder = config.data_folder or model.data_folder or usual
+    if config.data is None and dataset.startswith("folder:"):
+        tell(f"MODEL {config.model}: its config.json names the test pictures {dataset}; --data names others")
     subset = _test_subset(config, model, dataset)
     return load_test(
         dataset,
@@ -341,4 +346,5 @@ def _test_pictures(config: EvaluateConfig, model: Model, class_map: ClassMap | N
         subset=subset,
         network=lambda side: classes_of(model, side),
         class_map=class_map,
+        download=config.data_folder is not None or folder == usual,
     )[1]

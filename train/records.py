@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset.errors import InputError, reading
+from mixset.regular import read_regular
 
 from .config import RECIPES
 
@@ -16,6 +17,8 @@ Kind = tuple[str, Callable[[Any], bool]]
 """What a value must be, in words, and whether it is."""
 
 
+MOST_BYTES = 256 << 20
+"""Of a file; a log of a million epochs has a third of it."""
 MOST = 1e100
 """No measure is larger; what is computed from a larger number may be infinite."""
 
@@ -110,7 +113,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"{path}: no such file; is {path.parent} a run folder of a run that ended?")
     with reading(str(path), remedy):
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, MOST_BYTES))
         check(content, OBJECT, "it")
         return content
 
@@ -175,7 +178,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         return []
     entries: list[dict[str, Any]] = []
     with reading(str(path), "take it away, and the page goes without learning curves"):
-        *lines, _ = path.read_bytes().split(b"\n")
+        *lines, _ = read_regular(path, MOST_BYTES).split(b"\n")
         for number, line in enumerate(lines, 1):
             entry = json.loads(line)
             check(entry, OBJECT, f"line {number}")

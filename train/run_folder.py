@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from mixset.errors import InputError, reason
 from mixset.files import made_folder
@@ -114,8 +114,8 @@ class RunFolder:
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line to the log."""
-        with open(self.log, "a") as handle:
-            handle.write(json.dumps(entry) + "\n")
+        with self._opened_log("ab") as handle:
+            handle.write((json.dumps(entry) + "\n").encode())
 
     def log_size(self) -> int:
         """Bytes of the log; a checkpoint keeps it, and `cut_log` takes away what a killed run wrote after it."""
@@ -124,7 +124,16 @@ class RunFolder:
     def cut_log(self, size: int) -> None:
         """Take away what was logged after the checkpoint."""
         if self.log.exists():
-            os.truncate(self.log, min(size, self.log_size()))
+            with self._opened_log("r+b") as handle:
+                handle.truncate(min(size, self.log_size()))
+
+    @contextlib.contextmanager
+    def _opened_log(self, mode: str) -> Iterator[BinaryIO]:
+        try:
+            with open(self.log, mode, opener=_no_link) as handle:
+                yield cast(BinaryIO, handle)
+        except OSError as error:
+            raise InputError(f"cannot write {self.log}: {reason(error)}; mend that, and --resume the run") from error
 
 
 @contextlib.contextmanager
@@ -155,6 +164,11 @@ def versions() -> dict[str, str]:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
     write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Whoever made the folder could have put a link there, to a file elsewhere."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def _plain(value: Any) -> Any:

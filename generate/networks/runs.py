@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from mixset.errors import InputError, reading
+from mixset.regular import read_regular
 
 from .files import load
 from .spec import CHECKPOINT, CONFIG, OLD_WEIGHTS, WEIGHTS, NetworkSpec, foreign, recorded
 from .weights import load_into, read_weights
+
+MOST_BYTES = 256 << 20
+"""Of a run's config.json."""
 
 
 class Trust(NamedTuple):
@@ -78,7 +82,7 @@ def _read_config(path: Path) -> tuple[tuple[str, dict[str, Any]], Sequence[float
     with reading(str(path), "name a run folder of `pixmix train`"):
         if not path.exists():
             raise InputError(f"{path}: no such file; name a run folder of `pixmix train`")
-        described = json.loads(path.read_bytes())
+        described = json.loads(read_regular(path, MOST_BYTES))
     with reading(str(path), "it is not of a run of `pixmix train`"):
         images = described.get("pictures", {"mean": (), "std": ()})
         return recorded(described["network"]), images["mean"], images["std"]

@@ -20,6 +20,7 @@ from mixset.check import check
 from mixset.exporting import export_pictures
 from mixset.generate import cli
 from mixset.importing import import_pictures
+from mixset.shard_writer import ShardWriter
 from mixset.sources import open_source
 
 
@@ -222,3 +223,12 @@ def test_workers_out_of_range(tmp_path: Path, workers: object) -> None:
     with pytest.raises(InputError, match=r"workers: a whole number from 1 to 1,024 is needed"):
         import_pictures(tmp_path / "in", tmp_path / "out", workers=workers)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_family_called_as_our_own_file_ends_an_export_in_one_line(tmp_path: Path) -> None:
+    with ShardWriter(
+        tmp_path / "in" / "a.h5", family="unfinished.json", recipe={}, start_index=0, shape=(8, 8), count=1
+    ) as writer:
+        writer.add(np.zeros((8, 8, 3), np.uint8), 0, {})
+    with pytest.raises(InputError, match=r"cannot write .*unfinished\.json: .*; choose another folder"):
+        export_pictures(MixingSet(tmp_path / "in"), tmp_path / "out", quiet=True)

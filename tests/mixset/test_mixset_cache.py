@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -114,3 +115,21 @@ def test_one_process_holds_a_folder_alone(tmp_path: Path) -> None:
         pass
     with sole(tmp_path / "lock", "folder x"):
         pass
+
+
+@pytest.mark.parametrize("kind", ["text", "hard link", "pipe"])
+def test_a_file_of_another_program_is_not_taken_for_a_lock(tmp_path: Path, kind: str) -> None:
+    lock, text = tmp_path / ".lock", tmp_path / "text"
+    text.write_text("process 1 on host\n" if kind == "hard link" else "kept")
+    if kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        os.link(text, lock) if kind == "hard link" else shutil.copy(text, lock)
+    before = text.read_bytes()
+    with pytest.raises(InputError, match=r"folder x holds \.lock, which is no lock of ours"), sole(lock, "folder x"):
+        pass
+    assert os.path.lexists(lock) and text.read_bytes() == before
+    lock.unlink()
+    lock.write_text("process 1 on a-host\n")  # of a process that was killed
+    with sole(lock, "folder x"):
+        assert lock.read_text().startswith(f"process {os.getpid()} on ")

@@ -91,7 +91,8 @@ def test_a_run_is_measured_further(own: Path, sets: Path, capsys: pytest.Capture
     assert (found["p"]["mfr"]["source"], found["p"]["mfr"]["seed"]) == ("generated", 5)
     capsys.readouterr()
     assert evaluate(configure(own, "--suite", "clean", "c", "p", "--c", sets / "c", "--p", sets / "p")) == found
-    assert capsys.readouterr().err == ""  # no progress, so no picture went through the network
+    (line,) = capsys.readouterr().err.splitlines()  # no progress, so no picture went through the network
+    assert "its config.json names the test pictures folder:" in line
 
 
 def test_a_run_is_measured_on_other_pictures_elsewhere(
@@ -125,6 +126,30 @@ def test_a_run_needs_no_test_pictures_for_sets_of_their_own(own: Path, sets: Pat
     (own / "config.json").write_text(json.dumps(config))
     found = evaluate(configure(own, "--suite", "c", "--c", sets / "c"))
     assert found is not None and "mce" in found["c"]
+
+
+def test_pictures_that_a_run_names_are_said_and_nothing_is_written_where_it_names(
+    own: Path, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(configure(own, "--suite", "clean"))
+    config = json.loads((own / "config.json").read_text())
+    said = f"MODEL {own}: its config.json names the test pictures {config['config']['dataset']}; --data names others"
+    assert said in capsys.readouterr().err
+    config["config"] |= {"dataset": "cifar10", "data": str(tmp_path / "named")}
+    (own / "config.json").write_text(json.dumps(config))
+    asked: list[Path] = []
+
+    def download(kind: object, folder: Path, train: bool, title: str) -> None:
+        asked.append(folder)
+        raise InputError("no network")
+
+    monkeypatch.setattr("pixmix.train.data._download", download)
+    with pytest.raises(InputError, match=r"CIFAR-10 is not in .*named, the folder that the run's config.json names"):
+        evaluate(configure(own, "--suite", "clean"))
+    assert not asked and not (tmp_path / "named").exists()
+    with pytest.raises(InputError, match="no network"):
+        evaluate(configure(own, "--suite", "clean", "--data-folder", tmp_path / "given"))
+    assert asked == [tmp_path / "given"]
 
 
 def test_an_unfinished_run_is_not_ended_by_measuring_it(own: Path, colours: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from report_samples import write_run
 from test_train_run import quick
 
 from mixset.errors import InputError
+from mixset.generate.networks.runs import Trust, open_run
 from pixmix.train.records import read_config, read_json, read_log, read_metrics
 from pixmix.train.report import ReportConfig, report
 from pixmix.train.run import train
+from pixmix.train.run_folder import RunFolder
 from pixmix.train.table import as_grid
 
 WORDS = ["x", "", -1, 2**80, 1e300, float("nan"), None, True, [], [1], ["a", 1], {}, {"value": "x"}, {"a": {"b": []}}]
@@ -166,6 +169,30 @@ def test_run_folders_spoiled_in_one_place_are_shown_or_refused(sample: Path, tmp
 def test_many_run_folders_spoiled_in_one_place(sample: Path, tmp_path: Path) -> None:
     ends = spoiled(sample, shutil.copytree(sample, tmp_path / "run"), 1000, 1)
     assert min(ends.values()) > 100
+
+
+@pytest.mark.parametrize("file", ["config.json", "metrics.json", "log.jsonl", "mixing_set.png", "pictures.png"])
+def test_what_is_no_regular_file_is_not_opened(sample: Path, tmp_path: Path, file: str) -> None:
+    """A pipe would block its reader, a device never end."""
+    shutil.copytree(sample, tmp_path / "run")
+    path = tmp_path / "run" / file
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=f"{file} is no regular file but a pipe"):
+        report(ReportConfig(runs=(tmp_path / "run",), out=tmp_path / "report.html"))
+    if file == "config.json":
+        with pytest.raises(InputError, match=f"{file} is no regular file but a pipe"):
+            open_run(tmp_path / "run", Trust())
+
+
+def test_a_log_that_is_a_link_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("kept")
+    folder = RunFolder(tmp_path)
+    folder.log.symlink_to(tmp_path / "kept")
+    for write in (lambda: folder.append({"epoch": 1}), lambda: folder.cut_log(0)):
+        with pytest.raises(InputError, match=r"cannot write .*log\.jsonl: .*symbolic links"):
+            write()
+    assert (tmp_path / "kept").read_text() == "kept"
 
 
 @pytest.mark.parametrize("reader", [read_config, read_metrics, lambda path: read_json(path, "")])

@@ -10,10 +10,13 @@ from pathlib import Path
 from PIL import Image
 
 from mixset.errors import reading
+from mixset.regular import read_regular
 
 from .page import Section, picture
 from .runs import Run
 
+MOST_BYTES = 256 << 20
+"""Of a sheet's file."""
 WIDEST = 1280
 """Pixels; a sheet is not shown any wider."""
 
@@ -30,7 +33,7 @@ def _mixing_sets(runs: Sequence[Run]) -> Iterable[str]:
         file = run.folder.path / "mixing_set.png"
         if file.exists():
             with reading(str(file), "delete it, and the page goes without"):
-                sheets.setdefault(file.read_bytes(), []).append(run)
+                sheets.setdefault(read_regular(file, MOST_BYTES), []).append(run)
     for some in sheets.values():
         names = ", ".join(run.name for run in some)
         caption = f"<b>Mixing set</b> of {escape(names)}, a sample."
@@ -54,7 +57,10 @@ def _methods(runs: Sequence[Run]) -> Iterable[str]:
 
 def _sheet(file: Path, caption: str, words: str) -> str:
     """A sheet as WebP, a fifth of its PNG: ten runs are to fit on a page of a few megabytes."""
-    with reading(str(file), "delete it, and the page goes without"), Image.open(file) as opened:
+    with (
+        reading(str(file), "delete it, and the page goes without"),
+        Image.open(io.BytesIO(read_regular(file, MOST_BYTES))) as opened,
+    ):
         image = opened.convert("RGB")
     image.thumbnail((WIDEST, 10 * WIDEST))
     out = io.BytesIO()
