@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -48,6 +49,10 @@ def kernel(function: F | None = None, **options: Any) -> Any:
         numba.config.CACHE_DIR = before
 
 
+_OURS = re.compile("kernels-[0-9a-f]{24}")
+"""The name of every folder of kernels; `$NUMBA_CACHE_DIR` may have others that are not ours."""
+
+
 @functools.cache
 def _folder() -> Path:
     """Beside the sources where these are this user's, else in `$NUMBA_CACHE_DIR` or the cache."""
@@ -62,7 +67,7 @@ def _folder() -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.utime(folder)
     for other in base.glob("kernels-*"):
-        if other != folder and other.stat().st_mtime < time.time() - _KEPT:
+        if other != folder and _OURS.fullmatch(other.name) and other.stat().st_mtime < time.time() - _KEPT:
             shutil.rmtree(other, ignore_errors=True)
     return folder
 

@@ -44,11 +44,10 @@ def sole(path: Path, what: str) -> Iterator[None]:
     name = os.path.realpath(path)
     if name in _held:
         raise InputError(f"{what} is in use by another call in this process; wait for it, or choose another folder")
-    with open(_taken(path, what), "w") as file:
-        file.write(f"process {os.getpid()} on {HOST}\n")
-        file.flush()
+    with open(_taken(path, what), "wb", buffering=0) as file:
         _held.add(name)
         try:
+            file.write(f"process {os.getpid()} on {HOST}\n".encode())
             yield
         finally:
             _held.discard(name)

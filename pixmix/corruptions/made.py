@@ -30,6 +30,8 @@ _OURS = (b'"pixmix corruptions"', b'"format_version"', b'"recipe"')
 """Of these a damaged file of ours still has two, and another program's has not."""
 _NAMED = ("digits", "cifar10", "cifar100", "fashionmnist")
 _ALL = [1, 2, 3, 4, 5]
+_LARGEST = 1 << 14
+"""Side in pixels."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,10 @@ def _checked(out: Path, values: Any) -> Made:
     if any(type(value) is not kind for kind, group in kinds.items() for value in group):
         raise ValueError("it holds values of other types")
     steps = kinds[list][0]
-    if not steps or not {*steps} <= {*_ALL} or recipe["pictures"] < 1 or type(subset) not in (int, NoneType):
+    classes = recipe.get("classes", [])
+    if not steps or not {*steps} <= {*_ALL} or len({*steps}) < len(steps) or type(subset) not in (int, NoneType):
+        raise ValueError("it holds values out of range")
+    if recipe["pictures"] < 1 or not 1 <= recipe["size"] <= _LARGEST or len({*classes}) < len(classes):
         raise ValueError("it holds values out of range")
     return Made(out, recipe, made, labels, subset)
 

@@ -69,7 +69,7 @@ class LogitsStore:
         return key, self._read(name, key)
 
     def _read(self, name: str, key: str) -> dict[str, np.ndarray] | None:
-        """What is kept under the key; what is damaged is said, and made again."""
+        """What is kept under the key; what is damaged is said, and made again; what is not ours is refused."""
         assert self.folder is not None
         path = self.folder / f"{name}.npz"
         if not path.exists():
@@ -79,8 +79,8 @@ class LogitsStore:
             return {part: kept[part] for part in ("logits", "labels")} if str(kept["key"]) == key else None
         except InputError as error:
             print(error, file=sys.stderr)
-        except KeyError:  # something else of this name
-            pass
+        except KeyError:
+            raise InputError(f"{path}: is of something else; move it, or have the measures elsewhere") from None
         return None
 
     def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:

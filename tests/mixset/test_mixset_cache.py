@@ -133,3 +133,15 @@ def test_a_file_of_another_program_is_not_taken_for_a_lock(tmp_path: Path, kind:
     lock.write_text("process 1 on a-host\n")  # of a process that was killed
     with sole(lock, "folder x"):
         assert lock.read_text().startswith(f"process {os.getpid()} on ")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full to stand for a full disk")
+def test_a_full_disk_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, what: str) -> int:
+        path.touch()
+        return os.open("/dev/full", os.O_WRONLY)
+
+    monkeypatch.setattr("mixset.locks._taken", full)
+    with pytest.raises(OSError, match="No space left"), sole(tmp_path / "lock", "folder x"):
+        pass
+    assert not list(tmp_path.iterdir())

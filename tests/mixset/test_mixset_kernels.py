@@ -91,6 +91,15 @@ def test_a_cache_that_others_may_write_is_not_used(folder: Callable[[], Path], t
     assert folder() == first
 
 
+def test_old_kernels_go_and_folders_of_others_stay(folder: Callable[[], Path], tmp_path: Path) -> None:
+    ours, other = tmp_path / "kept" / f"kernels-{'0' * 24}", tmp_path / "kept" / "kernels-of-mine"
+    for path in (ours, other):
+        path.mkdir()
+        os.utime(path, (0, 0))
+    folder()
+    assert other.exists() and not ours.exists()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
 @pytest.mark.parametrize("which", ["kept", "kernels"])
 def test_a_cache_of_another_user_is_not_used(folder: Callable[[], Path], tmp_path: Path, which: str) -> None:

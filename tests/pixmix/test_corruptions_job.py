@@ -309,6 +309,19 @@ def test_wrong_types_are_one_line(tmp_path: Path, key: str, value: object) -> No
         made.read(out)
 
 
+@pytest.mark.parametrize(
+    "change", [{"size": 0}, {"size": -3}, {"size": 10**9}, {"severities": [1, 1]}, {"classes": ["a", "a"]}]
+)
+def test_values_out_of_range_are_one_line(tmp_path: Path, change: dict[str, object]) -> None:
+    out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
+    whole = made.read(out)
+    assert whole is not None
+    whole.recipe.update(change)
+    made._write(whole)
+    with pytest.raises(InputError, match=r"corruptions\.json is damaged \(it holds values out of range\)"):
+        made.read(out)
+
+
 def test_nested_and_huge_lists_are_one_line(tmp_path: Path) -> None:
     for content in ("[" * 100_000, '{"format": ' * 50_000, " " * (made._MOST + 1)):
         (tmp_path / made.NAME).write_text(content)

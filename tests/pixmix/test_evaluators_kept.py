@@ -11,6 +11,7 @@ import reader_layouts as layouts
 import torch
 
 import pixmix
+from mixset.errors import InputError
 from pixmix.readers import CorruptedSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -130,6 +131,15 @@ def test_damaged_logits_are_said_and_made_again(tmp_path: Path, capsys: pytest.C
     net.body.seen = 0
     assert pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path) == first
     assert net.body.seen == 0 and not capsys.readouterr().err
+
+
+def test_logits_of_somebody_else_are_refused_and_stay(tmp_path: Path) -> None:
+    path = tmp_path / "clean.npz"
+    np.savez(path, logits=np.zeros((57, 3)), labels=np.zeros(57, int))
+    whole = path.read_bytes()
+    with pytest.raises(InputError, match=f"{path}: is of something else; move it"):
+        pixmix.evaluate(samples.network(), "clean", DATA, logits_folder=tmp_path)
+    assert path.read_bytes() == whole
 
 
 def test_logits_of_whole_benchmarks_do_not_stay_in_memory(
