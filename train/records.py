@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mixset import ranges
 from mixset.errors import InputError, reading
 from mixset.regular import read_regular
 
@@ -50,6 +51,12 @@ def _numbers(value: Any) -> bool:
 NUMBER: Kind = ("a number", _number)
 """NaN and the infinities are some: a loss can be one."""
 WHOLE: Kind = ("a whole number from 0 on", _whole)
+COUNTED: Kind = ("a whole number from 1 on", lambda value: _whole(value) and value > 0)
+SIDE: Kind = (
+    f"a side from 1 to {ranges.SIDE[1]:,} pixels",
+    lambda value: _whole(value) and 1 <= value <= ranges.SIDE[1],
+)
+"""The data set's own images may be smaller than any that can be asked for."""
 TEXT: Kind = ("text", lambda value: isinstance(value, str))
 TEXTS: Kind = ("a list of texts", _texts)
 OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
@@ -94,7 +101,8 @@ CONFIG: dict[str, Kind] = {
     "recipe": (f"one of {', '.join(RECIPES)}", lambda value: isinstance(value, str) and value in RECIPES),
     "seed": WHOLE,
     "mixing_set": TEXTS,
-    **dict.fromkeys(("size", "test_subset"), _or_null(WHOLE)),
+    "size": _or_null(SIDE),
+    "test_subset": _or_null(COUNTED),
 }
 RELIABILITY: Kind = ("bins of equal number", _reliability)
 SEVERITIES: Kind = ("errors by severity", _severities)
@@ -135,7 +143,7 @@ def read_config(path: Path) -> dict[str, Any]:
             check(content.get(name, {}), OBJECT, name)
         for name, version in content.get("versions", {}).items():
             check(version, TEXT, f"versions.{name}")
-        pictures = {"size": WHOLE, "mean": THREE, "std": THREE}
+        pictures = {"size": SIDE, "mean": THREE, "std": THREE}
         _check_all(content.get("pictures", {}), pictures, "pictures.")
     return content
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,7 @@ def shown(run: Path) -> None:
         ("log.jsonl", '{"epoch": 1, "loss": 1}\n', "log.jsonl is damaged (line 1: test_error is not a number)"),
         ("pictures.png", "x", "pictures.png is damaged (cannot identify image file"),
         ("mixing_set.png", "", "mixing_set.png is damaged ("),
-        ("metrics.json", Path.mkdir, "metrics.json cannot be read: Is a directory"),
+        ("metrics.json", Path.mkdir, "metrics.json is no regular file but a folder"),
     ],
 )
 def test_what_is_damaged_is_named(sample: Path, tmp_path: Path, file: str, content: Any, message: str) -> None:
@@ -183,6 +184,26 @@ def test_what_is_no_regular_file_is_not_opened(sample: Path, tmp_path: Path, fil
     if file == "config.json":
         with pytest.raises(InputError, match=f"{file} is no regular file but a pipe"):
             open_run(tmp_path / "run", Trust())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("pictures.size", 20_000, "pictures.size is not a side from 1 to 1,024 pixels"),
+        ("config.size", 0, "config.size is not a side from 1 to 1,024 pixels, or null"),
+        ("config.test_subset", 0, "config.test_subset is not a whole number from 1 on, or null"),
+    ],
+)
+def test_numbers_of_a_config_are_within_their_ranges(
+    sample: Path, tmp_path: Path, name: str, value: int, message: str
+) -> None:
+    """A size decides how much memory is taken."""
+    content = json.loads((sample / "config.json").read_text())
+    part, _, field = name.partition(".")
+    content.setdefault(part, {})[field] = value
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_config(tmp_path / "config.json")
 
 
 def test_a_log_that_is_a_link_is_not_written(tmp_path: Path) -> None:
