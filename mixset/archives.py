@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import posixpath
 import tarfile
@@ -16,6 +17,7 @@ from .regular import open_regular
 
 MOST_BYTES = 512 << 20
 """Of a picture's file: as many as Pillow's limit of pixels can fill."""
+_PIECE = 1 << 20
 _LINKS = 40
 """How many links may lead from one to the next."""
 _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
@@ -36,6 +38,12 @@ class _Bounded:
         if not 0 <= size <= MOST_BYTES:
             raise ValueError(f"a header claims {size:,} bytes")
         return self.stream.read(size)
+
+    def finish(self) -> None:
+        """Read what is compressed to its end, where its checksum stands and is compared."""
+        if not isinstance(self.stream, io.BufferedReader):
+            while self.stream.read(_PIECE):
+                pass
 
 
 def open_tar(path: Path) -> tarfile.TarFile:
@@ -74,6 +82,8 @@ def files(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.T
                 raise ValueError("a header claims a negative size")
             end = archive.offset
             members.append(member)
+        if isinstance(archive.fileobj, _Bounded):
+            archive.fileobj.finish()
     by_name = {posixpath.normpath(member.name): member for member in members}
     for member in members:
         if not member.isdir():

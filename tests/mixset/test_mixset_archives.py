@@ -232,3 +232,18 @@ def test_a_family_called_as_our_own_file_ends_an_export_in_one_line(tmp_path: Pa
         writer.add(np.zeros((8, 8, 3), np.uint8), 0, {})
     with pytest.raises(InputError, match=r"cannot write .*unfinished\.json: .*; choose another folder"):
         export_pictures(MixingSet(tmp_path / "in"), tmp_path / "out", quiet=True)
+
+
+def test_the_checksum_of_a_compressed_archive_is_compared(tmp_path: Path) -> None:
+    image, plain = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (16, 16)).save(image, "PNG")
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        member = tarfile.TarInfo("a.png")
+        member.size = len(image.getvalue())
+        archive.addfile(member, io.BytesIO(image.getvalue()))
+    whole = gzip.compress(plain.getvalue())
+    for name, content in (("whole", whole), ("damaged", whole[:-6] + bytes([whole[-6] ^ 1]) + whole[-5:])):
+        (tmp_path / f"{name}.tar.gz").write_bytes(content)
+    assert import_pictures(tmp_path / "whole.tar.gz", tmp_path / "out", quiet=True).count == 1
+    with pytest.raises(InputError, match=r"damaged\.tar\.gz is damaged \(CRC check failed"):
+        import_pictures(tmp_path / "damaged.tar.gz", tmp_path / "other", quiet=True)
