@@ -131,7 +131,8 @@ class EvaluateConfig:
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1."""
     data_folder: Path | None = None
-    """Where downloaded data sets are kept; by default data, or where the run has its own."""
+    """Where downloaded data sets are kept; by default data, or where the run has its own; nothing is
+    downloaded to the latter."""
 
     def __post_init__(self) -> None:
         if bool(self.model) == (self.logits is not None):
