@@ -50,8 +50,8 @@ def test_folder(root: Path, *, alone: bool = True) -> Path:
         if len(labelled) > 1 and labelled[0] != TESTS[0]:
             one = f"folder:{root / labelled[0]}"
             raise InputError(f"folder:{root}: has {_listed(labelled)}; give the one to test on, such as {one}")
-        if there != labelled[:1]:
-            others = [name for name in there if name != labelled[0]]
+        others = [name for name in _visible(root) if name not in ("train", labelled[0])]
+        if others:
             tell(f"folder:{root}: {labelled[0]}/ is tested on, {_listed(others)} left out")
         return root / labelled[0]
     if there:
@@ -61,6 +61,11 @@ def test_folder(root: Path, *, alone: bool = True) -> Path:
     if not isdir(root) or (not is_labelled(root)) or list_folders(root) == ["train"]:
         raise InputError(f"folder:{root}: has no test/ with a folder a class, and no class folders itself")
     return root
+
+
+def _visible(root: Path) -> list[str]:
+    """The folders in `root`, those that may be parts first."""
+    return sorted(list_folders(root), key=lambda name: (name not in TESTS, name))
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,7 +15,7 @@ from mixset.errors import InputError, reading, reason
 from mixset.pictures import SUFFIXES
 
 from .files import Fit, PictureFiles
-from .labels import ClassMap, Known, class_order, number_classes, tell
+from .labels import PARTS, ClassMap, Known, class_order, composed, number_classes, part_as_class, tell
 from .problems import listed
 
 Listing = Mapping[str, tuple[str, ...]]
@@ -23,9 +24,9 @@ ANNOTATIONS = "val_annotations.txt"
 """Tiny ImageNet's val/ has this file beside images/: in each line a file's name, a tab and its class."""
 _NO_CLASS = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
 """Folders that operating systems leave in others."""
-_OTHER = "heic heif jxl cr2 cr3 nef arw dng orf raf psd exr hdr svg"
-_UNREAD = frozenset("." + name for name in _OTHER.split())
-"""Suffixes of images that are not read."""
+_NAMES = "txt csv tsv json jsonl xml yaml yml md mat db ini lock html"
+_COMPANIONS = frozenset("." + name for name in _NAMES.split())
+"""Suffixes of files that lie beside images and are none."""
 
 
 def list_folders(root: Path) -> list[str]:
@@ -124,14 +125,34 @@ def number_listing(
         raise InputError(f"{where}: no image in its class folders; it needs a folder for each class")
     expected = {*(class_map or ())}
     if isinstance(known, Sequence):
-        expected |= {*known, *(name.replace("/", "_") for name in known)}
-    if empty := [name for name, files in listing.items() if not files and name not in expected]:
+        expected |= {*map(composed, known), *(composed(name.replace("/", "_")) for name in known)}
+    if empty := [name for name, files in listing.items() if not files and not {name, composed(name)} & expected]:
         raise InputError(
             f"{where}: its class {listed(empty)} has no image that can be read; convert what is there, or take the "
             "folder away"
         )
     names = [name for name, files in listing.items() if files or name in (class_map or ())]
+    if not isinstance(known, Sequence) and not class_map:
+        _tell_nested(listing, where)
     return number_classes(names, known, class_map, where=where, witnesses=witnesses)
+
+
+def _tell_nested(listing: Listing, where: object) -> None:
+    """Say that class folders hold folders of images, which may be the classes that are meant.
+
+    Raises:
+        InputError: one of them is called after a part of a data set, such as `seg_train` or `test_set`.
+    """
+    inner = {name: sorted({file.rpartition("/")[0] for file in files}) for name, files in listing.items()}
+    nested = [name for name, folders in inner.items() if len(folders) > 1 and name not in folders]
+    if not nested:
+        return
+    if parts := [name for name in nested if {*re.findall("[a-z]+", name.lower())} & {*PARTS}]:
+        raise part_as_class(parts, where)
+    tell(
+        f"{where}: {len(nested):,} of {len(listing):,} class folders hold folders of images, which are taken for that "
+        f"class ({listed(inner[nested[0]], 2)}); where those are the classes, move them up"
+    )
 
 
 def names_and_labels(listing: Listing, numbers: Mapping[str, int]) -> tuple[list[str], np.ndarray]:
@@ -213,11 +234,11 @@ def _below(folder: Path, suffixes: Collection[str], taken: Mapping[tuple[int, in
                 if not entry.is_file():
                     raise InputError(f"{entry.path}: is no file, but a pipe or device; take it out of the set")
                 yield prefix + entry.name
-            elif _has_suffix(entry.name, _UNREAD):
-                unread[os.path.splitext(entry.name)[1].lower()] += 1
+            elif not _has_suffix(entry.name, _COMPANIONS):
+                unread[os.path.splitext(entry.name)[1].lower() or "without a suffix"] += 1
     if unread:
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unread.items()))
-        tell(f"{folder}: {kinds} files left out: no format that is read; convert them")
+        tell(f"{folder}: files left out whose suffix says no image that is read ({kinds}); convert images among them")
 
 
 def _identity(folder: Path) -> tuple[int, int]:

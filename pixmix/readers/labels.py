@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -23,7 +24,7 @@ Known = Sequence[str] | int | None
 ClassMap = Mapping[str, str]
 """Class folder → number or name of its class, or `LEFT_OUT`."""
 LEFT_OUT = "-"
-PARTS = ("train", "test", "val", "valid", "validation", "images")
+PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "images")
 """Folders of these names are parts of a data set; as classes they need a witness."""
 REMEDY = "give a class map: --classes FILE (class_map=)"
 _MAP_BYTES = 1 << 24
@@ -78,6 +79,7 @@ def number_classes(
     Raises:
         InputError: the labels cannot be known, or the class map does not fit.
     """
+    _tell_alike(folders, where)
     found = _by_map(folders, known, class_map, where) if class_map else {}
     rest = [name for name in folders if name not in found]
     if rest:
@@ -124,10 +126,7 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
         return _by_name(names, imagenet_wnids(), where)
     parts = [name for name in names if name.lower() in PARTS and name not in witnesses]
     if parts:
-        raise InputError(
-            f"{where}: {listed(parts)}/ would be a class: it is named as a part of a data set; give the folder that "
-            f"has a folder a class, such as {where}/{parts[0]}, or where it is a class {REMEDY}"
-        )
+        raise part_as_class(parts, where)
     if known is not None and len(names) != known:
         raise InputError(
             f"{where}: has {len(names):,} class folders, the network {known:,} classes without names, so labels "
@@ -146,12 +145,20 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
     return {name: number for number, name in enumerate(names)}
 
 
+def part_as_class(parts: Sequence[str], where: object) -> InputError:
+    """The error that class folders are named as parts of a data set."""
+    return InputError(
+        f"{where}: {listed(parts)}/ would be a class: it is named as a part of a data set; give the folder that has a "
+        f"folder a class, such as {where}/{parts[0]}, or where it is a class {REMEDY}"
+    )
+
+
 def _by_name(names: Sequence[str], classes: Sequence[str], where: object) -> dict[str, int]:
-    places = {name.replace("/", "_"): number for number, name in enumerate(classes)}
-    places |= {name: number for number, name in enumerate(classes)}
-    unknown = [name for name in names if name not in places]
+    places = {composed(name.replace("/", "_")): number for number, name in enumerate(classes)}
+    places |= {composed(name): number for number, name in enumerate(classes)}
+    unknown = [name for name in names if composed(name) not in places]
     if not unknown:
-        return {name: places[name] for name in names}
+        return {name: places[composed(name)] for name in names}
     if _are_numbers(names):
         if not _are_numbers(classes):
             return _by_number(names, len(classes), where)
@@ -202,6 +209,22 @@ def _tell_absent(numbers: Mapping[str, int], known: Known, where: object) -> Non
     if absent:
         names = [str(number) if isinstance(known, int) else known[number] for number in absent]
         tell(f"{where}: has no image of {len(absent):,} of the {count:,} classes ({listed(names)})")
+
+
+def composed(name: str) -> str:
+    """A name in the one of Unicode's forms in which é is one character: file systems and archives change it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _tell_alike(names: Sequence[str], where: object) -> None:
+    """Refuse names that are one in two Unicode forms; tell those that differ by capitals and spaces alone."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(" ".join(composed(name).casefold().split()), name)
+        if other != name and composed(other) == composed(name):
+            raise InputError(f"{where}: two class folders are called {name}, in two Unicode forms; merge them")
+        if other != name:
+            tell(f"{where}: {other}/ and {name}/ are two classes")
 
 
 def _are_numbers(names: Collection[str]) -> bool:

@@ -178,12 +178,17 @@ def test_what_is_no_class_is_left_out_and_said(tmp_path: Path, capsys: pytest.Ca
     image(tmp_path / ".hidden" / "1.png")
     image(tmp_path / "loose.png")
     (tmp_path / "ant" / "2.heic").touch()
+    (tmp_path / "bee" / "photo").touch()
+    (tmp_path / "bee" / "notes.txt").touch()
     again = read_class_folders(tmp_path, FIT)
     assert (again.names, again.labels.tolist()) == (alone.names, [0, 1])
     assert capsys.readouterr().err.splitlines() == [
         f"{tmp_path}: 1 images beside the class folders left out (loose.png)",
         f"{tmp_path}: @eaDir, __MACOSX left out: no class",
-        f"{tmp_path / 'ant'}: 1 .heic files left out: no format that is read; convert them",
+        f"{tmp_path / 'ant'}: files left out whose suffix says no image that is read (1 .heic); convert images among "
+        "them",
+        f"{tmp_path / 'bee'}: files left out whose suffix says no image that is read (1 without a suffix); convert "
+        "images among them",
     ]
 
 
@@ -364,3 +369,31 @@ def test_images_are_listed_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert list_images(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
     listing = list_classes(tmp_path)
     assert [*listing] == ["a", "b", "b c", "b.d"] and listing["b"] == ("b/2.png", "b/c/1.png")
+
+
+def test_a_name_is_one_in_each_of_unicodes_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = "caf\u00e9", "cafe\u0301"
+    for known in ((one, "tea"), (two, "tea")):
+        assert number_classes((one, "tea"), known, where="SET") == {one: 0, "tea": 1}
+        assert number_classes((two, "tea"), known, where="SET") == {two: 0, "tea": 1}
+    assert "two class folders are called" in refused((one, two, "tea"))
+    assert capsys.readouterr().err == ""
+    assert number_classes(("Tea", "tea"), where="SET") == {"Tea": 0, "tea": 1}
+    assert capsys.readouterr().err == "SET: Tea/ and tea/ are two classes\n"
+
+
+def test_folders_in_class_folders_are_said_or_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a/abbey", "a/airfield", "b/bar"):
+        image(tmp_path / "places" / name / "1.png")
+    assert read_class_folders(tmp_path / "places", FIT).labels.tolist() == [0, 0, 1]
+    said = f"{tmp_path / 'places'}: 1 of 2 class folders hold folders of images, which are taken for that class"
+    assert capsys.readouterr().err.startswith(f"{said} (a/abbey, a/airfield); ")
+    read_class_folders(tmp_path / "places", FIT, classes=("a", "b"))
+    assert capsys.readouterr().err == ""
+    for first, second in (("Training", "Testing"), ("train_set", "test_set"), ("seg_train/x", "seg_test/x")):
+        root = tmp_path / first.split("/")[0]
+        for name in (f"{first}/ant", f"{first}/bee", f"{second}/ant", f"{second}/bee"):
+            image(root / name / "1.png")
+        with pytest.raises(InputError, match="would be a class: it is named as a part of a data set"):
+            read_class_folders(root, FIT, classes=2)
+        read_class_folders(root / first, FIT)
