@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mixset.console import Progress
-from mixset.errors import InputError
+from mixset.errors import InputError, reason
 
 from .loaders import LoaderImages, as_batch
+from .measures.inputs import row_sum
 from .pictures import stack
 from .ranks import gather, rank_and_count
 
@@ -241,12 +242,23 @@ def _checked(
     """Logits (n, classes) float32, labels and places of a batch, or InputError where they do not fit together."""
     with network_errors(what):
         logits, labels, places = forward(batch)
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(labels):
-        found = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise InputError(f"the network must give logits ({len(labels)}, classes) for {what}, got {found}")
+        array = as_logits(logits, len(labels), what)
+    if labels.min() >= 0 and row_sum(array) == 1:
+        raise InputError(
+            f"the network gives probabilities for {what} (each row is at least 0 and has the sum 1), needed are "
+            "logits; leave its softmax out"
+        )
     if labels.max() >= logits.shape[1]:
         raise InputError(f"{what}: labels run to {labels.max()}, the network has {logits.shape[1]} classes")
-    return logits.detach().float().cpu().numpy(), labels, places
+    return array, labels, places
+
+
+def as_logits(given: Any, count: int, what: str) -> np.ndarray:
+    """What a network gave for `count` pictures as (count, classes) float32; InputError where it is something else."""
+    if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != count or not given.is_floating_point():
+        found = f"{given.dtype} of shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+        raise InputError(f"the network must give logits ({count}, classes) for {what}, floats; got {found}")
+    return given.detach().float().cpu().numpy()
 
 
 @contextmanager
@@ -258,8 +270,7 @@ def network_errors(what: str) -> Iterator[None]:
         raise
     except torch.OutOfMemoryError:
         raise InputError(f"{what}: a batch does not fit into the memory of the device; lower the batch size") from None
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:  # networks have many ways
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(
-            f"the network fails on {what} ({type(error).__name__}: {reason}); are they of the size it takes?"
-        ) from error
+    except Exception as error:  # networks have many ways
+        kind = type(error).__name__
+        why = kind if reason(error) == kind else f"{kind}: {reason(error)}"
+        raise InputError(f"the network fails on {what} ({why}); are they of the size it takes?") from error

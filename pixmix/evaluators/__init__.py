@@ -15,6 +15,7 @@ from mixset.errors import InputError, reason
 
 from ..attacks import PGDSettings
 from ..forwarding import PictureSet, evaluating, home_device
+from ..keyed import torch_generator_kept
 from ..readers.labels import ClassMap, Known
 from .consistency import consistency
 from .corrupted import R_CLASSES, corrupted, renditions
@@ -51,6 +52,7 @@ EVALUATORS: dict[str, Evaluator] = {
 """Every suite by the name that `--suite` takes."""
 
 
+@torch_generator_kept()
 def evaluate(
     network: nn.Module,
     suite: str | Sequence[str],

@@ -15,7 +15,16 @@ from mixset.errors import InputError
 
 from .. import measures
 from ..attacks import Ball, PGDSettings, pgd
-from ..forwarding import Batch, PictureSet, array_fingerprint, network_errors, read_ahead, run_batches, to_device
+from ..forwarding import (
+    Batch,
+    PictureSet,
+    array_fingerprint,
+    as_logits,
+    network_errors,
+    read_ahead,
+    run_batches,
+    to_device,
+)
 from ..normalized import Normalized
 from ..outliers import SYNTHETIC
 from ..ranks import rank_and_count
@@ -133,8 +142,8 @@ class Evaluation:
 
         def forward(batch: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, np.ndarray, np.ndarray]:
             places, some = batch
-            logits = self.network(to_device(some.reshape(-1, *some.shape[2:]), self.device))
-            top = torch.from_numpy(measures.top_classes(logits.float().cpu().numpy()))
+            given = self.network(to_device(some.reshape(-1, *some.shape[2:]), self.device))
+            top = torch.from_numpy(measures.top_classes(as_logits(given, len(some) * frames, what))).float()
             return top.view(len(places), -1), np.full(len(places), -1), places
 
         def fingerprint() -> str | None:

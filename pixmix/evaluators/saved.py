@@ -12,15 +12,15 @@ import numpy as np
 from mixset.arrays import read_archive
 from mixset.errors import InputError
 
+from ..measures.inputs import row_sum
 from ..outliers import SYNTHETIC
+from ..readers.labels import tell
 from ..readers.outliers import BENCHMARK
 from .evaluation import Metrics
-from .standard import calibration_of, detections, error_of, reliability_of
+from .standard import are_log_probabilities, calibration_of, detections, error_of, reliability_of
 
 SUITES = ("clean", "calibration", "anomalies")
 """The suites that logits of the test pictures suffice for."""
-_CLOSE = {2: 2e-2, 4: 1e-3, 8: 1e-3}
-"""Bytes of a number → how far the sum of a row of probabilities may be from 1."""
 
 
 def evaluate_logits(
@@ -77,6 +77,9 @@ def _anomalies(given: dict[str, np.ndarray], seed: int) -> Metrics:
     classes = given["logits"].shape[1:]
     if other := [name for name, array in outliers.items() if array.shape[1:] != classes]:
         raise InputError(f"ood_{other[0]} holds {outliers[other[0]].shape}, needed are (M, classes) like the logits")
+    of_logs = [name for name, array in given.items() if are_log_probabilities(array)]
+    if other := [name for name in given if of_logs and name not in of_logs]:
+        raise InputError(f"{of_logs[0]} holds log-probabilities, {other[0]} logits; give all arrays in one form")
     absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in outliers]
     return detections(given["logits"], outliers, {"sets": list(outliers), "absent": absent}, seed)
 
@@ -93,21 +96,20 @@ def _logits(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
         raise InputError(f"{name} holds {array.shape}: no picture")
     if array.shape[1] == 1:
         raise InputError(f"{name} holds {array.shape}: one class; of two classes give a column each")
-    said = _are_probabilities(array)
-    if probabilities and not said:
+    total = row_sum(array)
+    if total == 100:
+        raise InputError(f"{name} holds probabilities in per cent (each row has the sum 100); divide it by 100")
+    if probabilities and total is None:
         raise InputError(f"{name} holds no probabilities: each row must be at least 0 and have the sum 1")
-    if said and not probabilities:
+    if total is not None and not probabilities:
         raise InputError(
             f"{name} holds probabilities (each row is at least 0 and has the sum 1), needed are logits; "
             "say so with --logits-are probabilities (probabilities=True)"
         )
+    if not probabilities and 0 <= array.min() <= array.max() <= 1:
+        tell(f"{name}: all values lie in [0, 1], as those of a sigmoid do; they are measured as logits")
     # A probability may be 0 by rounding; in float64 the least number changes none of the others.
     return np.log(np.maximum(array.astype(np.float64), np.finfo(np.float64).tiny)) if probabilities else array
-
-
-def _are_probabilities(array: np.ndarray) -> bool:
-    values = array.astype(np.float64)
-    return bool(values.min() >= 0) and bool((np.abs(values.sum(axis=1) - 1) < _CLOSE[min(array.itemsize, 8)]).all())
 
 
 def _check_labels(labels: np.ndarray, logits: np.ndarray) -> None:

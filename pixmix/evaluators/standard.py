@@ -99,7 +99,7 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for score, function in measures.SCORES.items():
-        if score == "energy" and _are_log_probabilities(logits):
+        if score == "energy" and are_log_probabilities(logits):
             for name in (*outliers, "mean"):
                 found[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
             continue
@@ -120,5 +120,6 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
     yield from found.items()
 
 
-def _are_log_probabilities(logits: np.ndarray) -> bool:
+def are_log_probabilities(logits: np.ndarray) -> bool:
+    """Whether the energies of (N, classes) logits are all 0, as those of log-probabilities are."""
     return bool((np.abs(measures.energy(logits)) < 1e-3).all())

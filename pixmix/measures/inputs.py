@@ -36,6 +36,21 @@ def check_labels(labels: ArrayLike, logits: np.ndarray) -> np.ndarray:
     return array.astype(np.int64)
 
 
+def row_sum(array: np.ndarray) -> int | None:
+    """1 where each row of (N, classes) holds probabilities, 100 where it holds them in per cent, else None.
+
+    They may be rounded: a row's sum may be off by a tenth, the mean of all by a fiftieth.
+    """
+    values = array.astype(np.float64)
+    if not values.min() >= 0:
+        return None
+    for total in (1, 100):
+        off = values.sum(axis=1) / total - 1
+        if values.max() <= 1.001 * total and np.abs(off).max() <= 0.1 and abs(off.mean()) <= 0.02:
+            return total
+    return None
+
+
 def softmax(logits: ArrayLike) -> np.ndarray:
     """(N, classes) float64 probabilities; float64 keeps apart confidences that are all 1 in float32."""
     array = check_logits(logits).astype(np.float64)

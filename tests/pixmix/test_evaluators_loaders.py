@@ -116,3 +116,15 @@ def test_what_cannot_be_measured_is_one_line(data: Any, line: str) -> None:
     with pytest.raises(InputError, match=line) as caught:
         pixmix.evaluate(samples.network(), "clean", data)
     assert "\n" not in str(caught.value)
+
+
+def test_torchs_generator_is_left_as_it_was() -> None:
+    class Drawing(Items):
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            torch.rand(1)
+            return super().__getitem__(index)
+
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    pixmix.evaluate(samples.network(), "clean", DataLoader(Drawing(functional.to_tensor), 7, shuffle=True))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class Picky(nn.Module):
             "AssertionError: Wrong image height! Expected",
         ),
         (RuntimeError("mat1 and mat2\nshapes"), "RuntimeError: mat1 and mat2)"),
-        (ValueError(), "ValueError: )"),
+        (ValueError(), "(ValueError)"),
+        (KeyError("head"), "(KeyError: 'head')"),
     ],
 )
 @pytest.mark.parametrize("suite", ["clean", "c", "p"])
@@ -225,3 +227,25 @@ def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:
     assert mean["absent"] == ["svhn"]
     assert len(mean["problems"]) == 1 and "test_32x32.mat is damaged" in mean["problems"][0]
     assert np.isfinite(mean["value"])
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        (lambda logits: logits.softmax(1), "gives probabilities for clean pictures .* leave its softmax out"),
+        (lambda logits: logits > 0, r"must give logits \(57, classes\) for clean pictures, floats; got torch.bool"),
+        (lambda logits: logits + 0j, "floats; got torch.complex128"),
+        (lambda logits: logits.long(), "floats; got torch.int64"),
+        (lambda logits: logits.to_sparse(), "the network fails on clean pictures"),
+    ],
+)
+def test_what_is_no_logits_is_not_measured(form: Callable[[torch.Tensor], torch.Tensor], line: str) -> None:
+    class Answers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = samples.network()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return form(self.body(x))
+
+    assert re.search(line, line_of(Answers(), "clean", DATA))

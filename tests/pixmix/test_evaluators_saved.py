@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import evaluation_samples as samples
@@ -144,3 +145,29 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=line) as caught:
             evaluate_logits(tmp_path / name, suite)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", [lambda p: p.round(2), lambda p: p.round(3).astype(np.float32)])
+def test_rounded_probabilities_are_told_from_logits(tmp_path: Path, form: Callable[[np.ndarray], np.ndarray]) -> None:
+    right = evaluate_logits(save(tmp_path), "calibration")["calibration"]["rms_all_bins"]["value"]
+    others = {"ood_mine": PROBABILITIES, "ood_textures": PROBABILITIES}
+    path = save(tmp_path, logits=form(PROBABILITIES), **others)
+    with pytest.raises(InputError, match="logits holds probabilities"):
+        evaluate_logits(path, "calibration")
+    found = evaluate_logits(path, "calibration", probabilities=True)["calibration"]
+    assert found["rms_all_bins"]["value"] == pytest.approx(right, abs=2e-2)
+    with pytest.raises(InputError, match=r"in per cent \(each row has the sum 100\); divide it by 100"):
+        evaluate_logits(save(tmp_path, logits=100 * form(PROBABILITIES), **others), "calibration", probabilities=True)
+
+
+def test_values_of_a_sigmoid_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate_logits(save(tmp_path), "clean")
+    assert capsys.readouterr().err == ""
+    evaluate_logits(save(tmp_path, logits=1 / (1 + np.exp(-LOGITS))), "clean")
+    assert capsys.readouterr().err.startswith("logits: all values lie in [0, 1], as those of a sigmoid do")
+
+
+def test_log_probabilities_beside_logits_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ood_mine holds log-probabilities, logits logits"):
+        evaluate_logits(save(tmp_path, ood_mine=np.log(PROBABILITIES)), "anomalies")
+    evaluate_logits(save(tmp_path, ood_mine=np.log(PROBABILITIES)), "clean")
