@@ -13,6 +13,7 @@ from mixset.errors import InputError
 from .. import measures
 from ..measures import Answers
 from ..readers import CorruptedSet, RenditionSet, number_classes
+from ..readers.labels import tell_absent
 from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
 from .sets import about_set, done_to, picture_size
@@ -74,6 +75,8 @@ def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndar
         labels = np.array([numbers[name] for name in reader.classes])[labels]
     if labels.max() >= classes:
         raise InputError(f"{reader.root}: has labels up to {labels.max()}, the network has {classes:,} classes")
+    if reader.classes is None and reader.source["source"] == "official":
+        tell_absent(np.unique(labels).tolist(), classes, reader.root)
     return labels
 
 

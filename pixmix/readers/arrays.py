@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,14 @@ def open_labels(path: Path) -> np.ndarray:
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
         raise InputError(f"{path.name}: holds {labels.dtype} {labels.shape}, needed are (N,) class numbers")
     return labels.astype(np.int64)
+
+
+def of_one_size(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The (..., H, W, 3) arrays that have the size of most, and what is wrong with the others."""
+    sizes = {name: f"{array.shape[-2]}x{array.shape[-3]}" for name, array in arrays.items()}
+    most = max(sizes.values(), key=[*sizes.values()].count, default="")
+    wrong = [f"{name}.npy: pictures of {size} px, others have {most}" for name, size in sizes.items() if size != most]
+    return {name: array for name, array in arrays.items() if sizes[name] == most}, wrong
 
 
 def _load(path: Path) -> np.ndarray:

@@ -17,10 +17,10 @@ from mixset.pictures import header_size
 from ..corruptions.base import SMALL
 from ..corruptions.cbar import CBAR
 from ..corruptions.suites import SUITES, standard
-from .arrays import LABELS, open_labels, open_pictures
-from .classes import Listing, list_classes, list_folders, names_and_labels
+from .arrays import LABELS, of_one_size, open_labels, open_pictures
+from .classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from .files import PictureFiles
-from .labels import ClassMap, Known, applied, number_classes, renumber
+from .labels import ClassMap, Known, applied, renumber
 from .members import archives, check_root, damaged, find_arrays, find_folders, hash_of, made_of, source_of
 from .problems import REMEDY, listed, settle
 from .sealed import SealedFiles
@@ -147,18 +147,25 @@ class CorruptedSet:
         count, rest = divmod(len(labels), len(steps))
         if rest:
             raise InputError(f"{self.root}: {LABELS} has {len(labels):,} labels, which {len(steps)} does not divide")
+        if (labels.reshape(len(steps), count) != labels[:count]).any():
+            raise InputError(
+                f"{self.root}: {LABELS} differs from severity to severity; each must have the same pictures in order"
+            )
         self._check_count(count, problems)
-        side, bad = SMALL, damaged(self._made, paths)
+        arrays, bad = {}, damaged(self._made, paths)
         self._damaged += bad
         problems += bad.values()
         for name, path in paths.items():
             if name in bad:
                 continue
             try:
-                array = open_pictures(path)
+                arrays[name] = open_pictures(path)
             except InputError as error:
                 problems.append(str(error))
-                continue
+        arrays, others = of_one_size(arrays)
+        problems += others
+        for name, array in arrays.items():
+            path = paths[name]
             whole, rest = divmod(len(array), count)
             if rest or whole > len(steps):
                 problems.append(f"{path.name}: {len(array):,} pictures, {LABELS} has {len(labels):,}")
@@ -166,12 +173,11 @@ class CorruptedSet:
             if whole < len(steps):
                 absent = ", ".join(str(step) for step in steps[whole:])
                 problems.append(f"{path.name}: severity {absent} missing ({len(array):,} of {len(labels):,} pictures)")
-            side = array.shape[1]
             rows = [slice(number * count, (number + 1) * count) for number in range(whole)]
             parts = {step: (array[part], labels[part]) for step, part in zip(steps, rows, strict=False)}
             if parts:
                 self._sets[name] = dict(parts)
-        return side
+        return next((array.shape[1] for array in arrays.values()), SMALL)
 
     def _read_folders(
         self,
@@ -183,6 +189,7 @@ class CorruptedSet:
         """List each severity's pictures; the severity with most of them says which there should be."""
         steps = self._steps
         listings: dict[tuple[str, int], tuple[Path, Listing]] = {}
+        empty: dict[str, tuple[str, ...]] = {}
         shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # 75 times 50,000 names would be a third of a gigabyte
         for name, path in paths.items():
             folders = severity_folders(self.suite, name, list_folders(path))
@@ -194,10 +201,12 @@ class CorruptedSet:
                 if step in steps:
                     found = list_classes(path / folder).items()
                     listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in found if f}
+                    if self._made is None:  # of a made one it is known how many there must be
+                        empty |= {kind: () for kind, files in found if not files}
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
         self._check_count(_count(whole), problems)
         classes, class_map = self._known[0], applied(self._known[1], whole)
-        numbers = number_classes([*whole], classes, class_map, where=self.root) if whole else {}
+        numbers = number_listing(empty | whole, classes, class_map, where=self.root) if whole else {}
         names, labels = names_and_labels(whole, numbers)
         self.classes, self.numbered = tuple(numbers), classes is not None or class_map is not None
         fit = benchmark(size or self._side([path / names[0] for path, each in listings.values() if each]), resize)

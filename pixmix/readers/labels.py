@@ -89,7 +89,7 @@ def number_classes(
     numbers = {name: found[name] for name in folders if found[name] >= 0}
     if not numbers:
         raise InputError(f"{where}: the class map leaves every class folder out")
-    _tell_absent(numbers, known, where)
+    tell_absent(numbers.values(), known, where)
     return numbers
 
 
@@ -200,12 +200,12 @@ def _distinct(numbers: dict[str, int], where: object) -> dict[str, int]:
     return numbers
 
 
-def _tell_absent(numbers: Mapping[str, int], known: Known, where: object) -> None:
-    """Name the classes of the network that the set has no folder of."""
+def tell_absent(numbers: Collection[int], known: Known, where: object) -> None:
+    """Name the classes of the network that are not among a set's class numbers."""
     if known is None:
         return
     count = known if isinstance(known, int) else len(known)
-    absent = sorted({*range(count)} - {*numbers.values()})
+    absent = sorted({*range(count)} - {*numbers})
     if absent:
         names = [str(number) if isinstance(known, int) else known[number] for number in absent]
         tell(f"{where}: has no image of {len(absent):,} of the {count:,} classes ({listed(names)})")

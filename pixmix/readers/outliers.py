@@ -120,9 +120,9 @@ def open_outliers(path: Path, size: int) -> Outliers:
     if os.path.exists(path / SVHN):
         path = path / SVHN
     array = None
-    if path.suffix == ".npy" and os.path.isfile(path):
+    if path.suffix.lower() == ".npy" and os.path.isfile(path):
         array = open_pictures(path)
-    elif path.suffix == ".mat" and os.path.isfile(path):
+    elif path.suffix.lower() == ".mat" and os.path.isfile(path):
         array = _read_svhn(path)
     elif (folder := _cifar_in(path)) is not None:
         array = _read_cifar(folder)
@@ -153,9 +153,11 @@ def _entries(root: Path) -> dict[str, Path]:
     check_root(root)
     if loose := [path.name for path in sorted(root.iterdir()) if is_picture(path.name) and path.is_file()]:
         tell(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
+    if packed := archives(root):
+        tell(f"{root}: {listed(packed)} left out; unpack it")
     found: dict[str, Path] = {}
     for path in sorted(root.iterdir()):
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix in (".npy", ".mat")):
+        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in (".npy", ".mat")):
             continue
         stem = (path.name if path.is_dir() else path.stem).lower()
         name = _NAMES.get(stem, stem)

@@ -14,7 +14,7 @@ from mixset.errors import InputError
 
 from ..corruptions.p import P
 from ..corruptions.suites import SUITES
-from .arrays import open_array
+from .arrays import of_one_size, open_array
 from .classes import Listing, list_classes
 from .members import archives, check_root, damaged, find_arrays, find_folders, made_of, source_of
 from .problems import REMEDY, listed, settle
@@ -90,6 +90,8 @@ class PerturbedSet:
                 arrays[name] = frames_second(open_array(path, "(N, frames, H, W, 3)"), path.name)
             except InputError as error:
                 problems.append(str(error))
+        arrays, others = of_one_size(arrays)
+        problems += others
         counts = [len(array) for array in arrays.values()]
         count = max(counts, default=0) if self._made is None else self._made.recipe["pictures"]
         for name, array in arrays.items():

@@ -249,3 +249,10 @@ def test_what_is_no_logits_is_not_measured(form: Callable[[torch.Tensor], torch.
             return form(self.body(x))
 
     assert re.search(line, line_of(Answers(), "clean", DATA))
+
+
+def test_classes_that_no_label_of_arrays_has_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = layouts.cifar_c(tmp_path / "c", count=5)
+    pixmix.evaluate(samples.network(), "c", sets={"c": root})
+    line = f"{root}: has no image of 5 of the 10 classes (1, 3, 5, 7 and 1 more)"
+    assert [one for one in capsys.readouterr().err.splitlines() if "no image of" in one] == [line]

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from mixset.errors import InputError
 from pixmix.corruptions.job import corrupt
 from pixmix.corruptions.sources import Source
 from pixmix.forwarding import PictureSet
-from pixmix.readers import CorruptedSet, imagenet_wnids
+from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
 from pixmix.readers.corrupted import severity_folders
 
 
@@ -391,3 +393,35 @@ def test_nothing_is_ever_unpickled(broken, tmp_path):
     np.save(broken / "labels.npy", np.array([Evil(tmp_path / "here")] * 20), allow_pickle=True)
     assert "labels.npy is damaged (it holds object" in refused(broken, partial=True)
     assert not (tmp_path / "here").exists()
+
+
+def test_labels_of_arrays_are_those_of_each_severity(tmp_path: Path) -> None:
+    root = layouts.cifar_c(tmp_path / "c")
+    labels = np.load(root / "labels.npy")
+    np.save(root / "labels.npy", np.sort(labels))
+    with pytest.raises(InputError, match=r"labels.npy differs from severity to severity; each must have the same"):
+        CorruptedSet(root, "c")
+    np.save(root / "labels.npy", labels)
+    CorruptedSet(root, "c")
+
+
+def test_arrays_of_another_size_than_most_are_named(tmp_path: Path) -> None:
+    for root, suite in ((layouts.cifar_c(tmp_path / "c"), "c"), (layouts.cifar_p(tmp_path / "p"), "p")):
+        array = np.load(root / "snow.npy")
+        np.save(root / "snow.npy", array[..., ::2, ::2, :])
+        opened = PerturbedSet if suite == "p" else partial(CorruptedSet, suite="c")
+        with pytest.raises(InputError, match=f"{root}: snow.npy: pictures of 16x16 px, others have 32x32; fetch"):
+            opened(root)
+        assert opened(root, partial=True).problems == ("snow.npy: pictures of 16x16 px, others have 32x32",)
+
+
+def test_a_class_of_folders_without_an_image_is_not_left_out(tmp_path: Path) -> None:
+    root = layouts.imagenet_c(tmp_path / "c", per_class=1, side=8)
+    for name in layouts.C:
+        for step in "12345":
+            (root / name / step / "n01491361").mkdir()
+    with pytest.raises(InputError, match="its class n01491361 has no image that can be read"):
+        CorruptedSet(root, "c")
+    with pytest.raises(InputError, match="its class n01491361 has no image that can be read"):
+        CorruptedSet(root, "c", classes=3)
+    CorruptedSet(root, "c", classes=(*layouts.WNIDS, "n01491361"))
