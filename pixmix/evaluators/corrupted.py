@@ -75,7 +75,7 @@ def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndar
         labels = np.array([numbers[name] for name in reader.classes])[labels]
     if labels.max() >= classes:
         raise InputError(f"{reader.root}: has labels up to {labels.max()}, the network has {classes:,} classes")
-    if reader.classes is None and reader.source["source"] == "official":
+    if reader.classes is None and not reader.named:
         tell_absent(np.unique(labels).tolist(), classes, reader.root)
     return labels
 

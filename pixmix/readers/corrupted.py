@@ -80,6 +80,8 @@ class CorruptedSet:
         """Names of the class folders; None for arrays."""
         self.numbered = True
         """Whether labels are numbers of the network's classes; else they are places in `classes`."""
+        self.named = False
+        """Whether labels went by the names of the network's classes."""
         self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Pictures]] = {}
         self._damaged: list[str] = []
@@ -139,6 +141,7 @@ class CorruptedSet:
             labels = open_labels(path)
         except InputError as error:
             raise InputError(f"{self.root}: {error}") from None
+        self.named = made is not None and bool(made.classes) and isinstance(self._known[0], Sequence)
         return labels if made is None else renumber(labels, made.classes, *self._known, where=self.root)
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:

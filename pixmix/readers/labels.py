@@ -96,17 +96,19 @@ def number_classes(
 def renumber(
     labels: np.ndarray, names: Sequence[str], known: Known, class_map: ClassMap | None, *, where: object
 ) -> np.ndarray:
-    """(N,) labels of classes with these names by the numbers of the network's classes, where it names them, too.
+    """(N,) labels of classes with these names by the numbers of the network's classes, or as they are.
 
     Raises:
         InputError: as `number_classes`; or some labels have no name, or the class map leaves some out.
     """
-    if not names or not isinstance(known, Sequence):
+    class_map = applied(class_map, names)
+    if not names or (known is None and not class_map):
         return labels
     if labels.max() >= len(names):
         raise InputError(f"{where}: has the label {labels.max()} and names {len(names):,} classes; make the set again")
-    there = [names[label] for label in np.unique(labels)]
-    numbers = number_classes(there, known, applied(class_map, there), where=where)
+    by_rank = isinstance(known, int) and not class_map
+    there = [*names] if by_rank else [names[label] for label in np.unique(labels)]
+    numbers = number_classes(there, known, applied(class_map, there), where=where, witnesses=names)
     if left := [name for name in there if name not in numbers]:
         raise InputError(f"{where}: arrays keep {listed(left)}; leave it out with `pixmix corrupt --classes`")
     return np.array([numbers.get(name, 0) for name in names])[labels]

@@ -247,3 +247,22 @@ def test_what_cannot_be_a_folder_is_one_line(tmp_path: Path, place: str) -> None
         with pytest.raises(InputError) as caught:
             read(tmp_path / place)
         assert str(caught.value).isprintable()
+
+
+def test_named_labels_of_arrays_are_not_taken_for_those_of_any_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "set", "ant", "bee", "cow")
+    source = load_source(CorruptConfig(dataset=f"folder:{tmp_path / 'set'}", out=tmp_path / "c"))
+    job.corrupt(source, tmp_path / "c", suite="c", corruptions=["brightness"], severities=[1], workers=1)
+
+    def of(classes: object, class_map: dict[str, str] | None = None) -> list[int]:
+        read = CorruptedSet(tmp_path / "c", "c", classes=classes, class_map=class_map, partial=True)  # type: ignore[arg-type]
+        return read.pictures("brightness", 1)[1].tolist()  # type: ignore[index]
+
+    capsys.readouterr()
+    assert of(None) == of(3) == [0, 1, 2]
+    assert "the network does not name its classes" in capsys.readouterr().err
+    with pytest.raises(InputError, match="has 3 class folders, the network 10 classes without names"):
+        of(10)
+    assert of(10, {"ant": "7", "bee": "3", "cow": "5"}) == [7, 3, 5]
