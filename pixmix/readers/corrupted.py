@@ -209,7 +209,7 @@ class CorruptedSet:
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
         self._check_count(_count(whole), problems)
         classes, class_map = self._known[0], applied(self._known[1], whole)
-        numbers = number_listing(empty | whole, classes, class_map, where=self.root) if whole else {}
+        numbers = number_listing({**empty, **whole}, classes, class_map, where=self.root) if whole else {}
         names, labels = names_and_labels(whole, numbers)
         self.classes, self.numbered = tuple(numbers), classes is not None or class_map is not None
         fit = benchmark(size or self._side([path / names[0] for path, each in listings.values() if each]), resize)

@@ -205,3 +205,12 @@ def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
     (root / "SVHN").rmdir()
     with pytest.raises(InputError, match=r"unpack svhn\.tar\.gz first"):
         OutlierSets(root, 32)
+
+
+def test_files_count_whatever_the_case_of_their_suffix_and_archives_are_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(labels, "_said", set())
+    np.save(tmp_path / "lsun.npy", np.zeros((2, 32, 32, 3), np.uint8))
+    (tmp_path / "lsun.npy").rename(tmp_path / "LSUN.NPY")
+    (tmp_path / "isun.tar").touch()
+    assert OutlierSets(tmp_path, 32, partial=True).extra == ("lsun",)
+    assert capsys.readouterr().err == f"{tmp_path}: isun.tar left out; unpack it\n"

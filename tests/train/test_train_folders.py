@@ -83,6 +83,9 @@ def test_a_part_that_is_not_tested_on_is_said(tmp_path: Path, capsys: pytest.Cap
     write(tmp_path, "test")
     assert load_test(f"folder:{tmp_path}")[1].labels.tolist() == [0, 1]
     assert f"folder:{tmp_path}: val/ is tested on, test/ left out" in capsys.readouterr().err
+    write(tmp_path / "more", "ant", "bee")
+    load_test(f"folder:{tmp_path}")
+    assert f"folder:{tmp_path}: val/ is tested on, test/ and more/ left out" in capsys.readouterr().err
 
 
 def test_tiny_imagenet_as_it_unpacks(tmp_path: Path) -> None:
