@@ -50,19 +50,21 @@ def made_folder(folder: Path, what: str) -> Iterator[None]:
     Raises:
         InputError: it cannot be made.
     """
-    with contextlib.ExitStack() as stack:
+    made: list[Path] = []
+    try:
         try:
-            for each in [each for each in (folder, *folder.parents) if not each.exists()][::-1]:
-                stack.callback(_remove_empty, each)
+            # Of what stands before a "..", only the folder itself is one to be made.
+            made += [each for each in (folder, *folder.parents) if each.name != ".." and not each.exists()]
             folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another folder") from error
         yield
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    finally:
+        for each in made:
+            with contextlib.suppress(OSError, ValueError):
+                each.rmdir()
+            if os.path.exists(each):  # what holds something needs those before it, also where these are empty (a/../b)
+                break
 
 
 def save_image(image: Image.Image, path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from mixset.console import Progress, dispatch, duration, run_command
 from mixset.errors import DamagedPicture, InputError
+from mixset.files import made_folder
 from mixset.partials import write_atomically
 
 
@@ -163,3 +164,17 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(InputError, match="cannot write"):
         write_atomically(tmp_path / "missing" / "b.json", b"new")
+
+
+def test_a_folder_behind_two_dots_keeps_what_leads_to_it(tmp_path: Path) -> None:
+    with made_folder(tmp_path / "a" / ".." / "b", "folder"):
+        (tmp_path / "b" / "file").write_text("x")
+    assert (tmp_path / "a" / ".." / "b" / "file").is_file()
+    with (
+        pytest.raises(InputError, match="File name too long"),
+        made_folder(tmp_path / "c" / ("n" * 256), "folder"),
+    ):
+        raise AssertionError
+    with made_folder(tmp_path / "e" / ".." / "f", "folder"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
