@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +56,9 @@ def check_list(field: str, value: Any, kind: str) -> list[Any]:
 def check_numbers(field: str, value: object, *, low: float, high: float) -> list[float]:
     """`value` as a list of floats; InputError where it is no list of finite numbers from `low` to `high`."""
     return [float(check_number(field, each, low=low, high=high)) for each in check_list(field, value, "numbers")]
+
+
+def is_numbered(value: object) -> bool:
+    """Whether `value` has a length and items by number, as a data set has; texts and mappings have none."""
+    able = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "shape", None) != ()
+    return able and not isinstance(value, str | bytes | Mapping)

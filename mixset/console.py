@@ -189,13 +189,15 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
     """
     import tyro
 
-    said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(plain_stream(sys.stdout)):
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(plain_stream(sys.stdout)):
             return tyro.cli(what, prog=prog, args=arguments, **options)
     except SystemExit as stop:
         if not stop.code:
             raise
+        said = io.StringIO()
+        with _wide(), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+            tyro.cli(what, prog=prog, args=arguments, **options)
         # A heading in a frame of lines; where stdout is not UTF-8, a heading above a rule. Then text, a rule, advice.
         lines = [line.strip("│ ") for line in said.getvalue().splitlines() if not line.startswith(("╭", "╰"))]
         inside = lines if "╭" in said.getvalue() else lines[2:]
@@ -213,6 +215,19 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
             unknown = [flag for flag in flags if flag not in known.getvalue()]
             text = f"unknown option {unknown[0]}" if unknown else text
         raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
+
+
+@contextlib.contextmanager
+def _wide() -> Iterator[None]:
+    """Let tyro write without breaks: it breaks at the width of the terminal, in words and numbers, too."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "20000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _exit(line: str, code: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
+from mixset.arguments import is_numbered
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
 
@@ -64,7 +65,7 @@ class PixMixDataset(Dataset):
         crop: Crop | None = None,
         engine: str = "numba",
     ) -> None:
-        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        if not is_numbered(dataset):
             raise InputError(f"dataset: one with items by number and a length is needed, got {type(dataset).__name__}")
         if not len(dataset):
             raise InputError("dataset: has no items")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mixset.arguments import is_numbered
 from mixset.console import Progress
 from mixset.errors import InputError, reason
 
@@ -92,8 +93,7 @@ class PictureSet:
 
 
 def _check_sequence(data: Any) -> None:
-    numbered = hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "shape", None) != ()
-    if not numbered or isinstance(data, str | bytes | Mapping):
+    if not is_numbered(data):
         raise InputError(
             f"data: a {type(data).__name__} has no length and no indices; give (pictures, labels), a Dataset or a "
             "DataLoader of one"

@@ -190,4 +190,4 @@ def read(file: Path) -> Uint8:
     try:
         return decode(file)
     except InputError as error:
-        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
+        raise InputError(f"picture {file}: {error}; repair it or leave it out") from None

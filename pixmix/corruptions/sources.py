@@ -103,7 +103,7 @@ def _read(file: Path) -> Picture:
     try:
         return decode(file)
     except InputError as error:
-        raise InputError(f"picture {file}: {error}; mend it or take it out of the data set") from None
+        raise InputError(f"picture {file}: {error}; repair it or leave it out") from None
 
 
 def _length(file: Path) -> int:

@@ -18,6 +18,7 @@ from mixset.generate import FractalRecipe, defaults, make
 from mixset.generate.devices import seats
 from mixset.generate.families import family
 from mixset.importing import import_pictures
+from pixmix.corruptions.frost import FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,9 +63,11 @@ sys.argv = ["pixmix", *sys.argv[1:]]
 cli.main()
 """
     environment = {**os.environ, "PIXMIX_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    for name in FILES:
+        Image.new("RGB", (640, 480)).save(tmp_path / name)
     for arguments in (
         ["corrupt", "digits", tmp_path / "c", "--corruptions", "brightness", "--test-subset", "10"],
-        ["ablate", "10", "--dataset", "digits", "--out", tmp_path / "a", "--plan"],
+        ["ablate", "mixing-sets", "--dataset", "digits", "--out", tmp_path / "a", "--plan", "--frost", tmp_path],
     ):
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=environment
