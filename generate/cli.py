@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mixset.console import Commands, dispatch, parse, run_command
+from mixset.console import run_command
 from mixset.errors import InputError
+from mixset.parsing import Commands, dispatch, parse
 
 
 def _make(arguments: list[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from mixset.console import Commands, dispatch, parse, run_command
+from mixset.console import run_command
+from mixset.parsing import Commands, dispatch, parse
 
 
 def _train(arguments: list[str]) -> None:

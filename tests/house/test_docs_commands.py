@@ -22,8 +22,8 @@ from PIL import Image
 from torch import nn
 
 import pixmix
-from mixset.console import parse
 from mixset.generate import cli as mixset_cli
+from mixset.parsing import parse
 from pixmix.train import cli as pixmix_cli
 from pixmix.train.ablations.config import AblateConfig
 from pixmix.train.ablations.plan import make_plan

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mixset.console import Progress, dispatch, duration, run_command
+from mixset.console import Progress, duration, run_command
 from mixset.errors import DamagedPicture, InputError
 from mixset.files import made_folder
+from mixset.parsing import dispatch
 from mixset.partials import write_atomically
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixset.console import parse
 from mixset.errors import InputError
+from mixset.parsing import parse
 from pixmix.train.ablations import AblateConfig, ablate
 from pixmix.train.cli import main
 

@@ -28,7 +28,7 @@ def plan_of(table: str, **options: Any) -> Plan:
 
 def training(plan: Plan, name: str) -> TrainConfig:
     """The run's config as `pixmix train` understands the command."""
-    from mixset.console import parse
+    from mixset.parsing import parse
 
     arguments = list(plan.tasks[name].command[2:])
     return parse(TrainConfig, "pixmix train", arguments, default=recipe(_option(arguments, "--recipe") or "cifar"))

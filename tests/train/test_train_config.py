@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from mixset.console import parse
 from mixset.errors import InputError
+from mixset.parsing import parse
 from pixmix.settings import PixMixSettings
 from pixmix.train.cli import _option
 from pixmix.train.commands import command

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from torchvision import transforms
 
-from mixset.console import parse
 from mixset.errors import InputError
+from mixset.parsing import parse
 from pixmix.corruptions.c import C
 from pixmix.corruptions.p import P
 from pixmix.train.corrupt import CorruptConfig, corrupt, load_source

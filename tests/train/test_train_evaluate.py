@@ -18,9 +18,9 @@ from test_train_run import QUICK, quick
 from torch import nn
 
 import pixmix
-from mixset.console import parse
 from mixset.errors import InputError
 from mixset.generate.networks.spec import network_spec
+from mixset.parsing import parse
 from pixmix.corruptions import made
 from pixmix.readers import IMAGENET
 from pixmix.train import checkpoints

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixset.console import parse
 from mixset.errors import InputError
 from mixset.generate.networks.spec import NetworkSpec
+from mixset.parsing import parse
 from pixmix.corruptions import job, made
 from pixmix.corruptions.sources import file_names
 from pixmix.readers import CorruptedSet, Transform, labels, open_outliers, read_class_folders

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from test_train_run import quick
 
-from mixset.console import parse
 from mixset.errors import InputError
+from mixset.parsing import parse
 from pixmix.train import sources
 from pixmix.train.ablations import AblateConfig, ablate, runner
 from pixmix.train.loop import Training
