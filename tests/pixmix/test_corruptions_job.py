@@ -453,7 +453,7 @@ def test_a_broken_picture_is_named(files: Path, tmp_path: Path) -> None:
     shutil.copytree(files, root)
     (root / "bee" / "four.png").write_bytes(b"no picture")
     for workers in (1, 2):
-        with pytest.raises(InputError, match=r"picture .*four\.png: no picture of a known format; mend it"):
+        with pytest.raises(InputError, match=r"picture .*four\.png: no picture of a known format; repair it"):
             corrupt(large(root), tmp_path / "out", corruptions=("contrast", "fog"), workers=workers, quiet=True)
 
 
