@@ -85,14 +85,17 @@ def displayable(text: str, stream: TextIO) -> str:
 def _shown() -> Iterator[None]:
     """Show on stdout and stderr what prints, and the rest escaped, whatever the terminal's encoding."""
     before = sys.stdout, sys.stderr
-    for stream in before:
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=PLAIN)
-    sys.stdout, sys.stderr = (_Shown(plain_stream(stream)) for stream in before)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
+    with contextlib.ExitStack() as stack:
+        # Where the caller closed one (>&-), what is opened next would get its number, and be written to as a terminal.
+        streams = [stream or stack.enter_context(open(os.devnull, "w")) for stream in before]
+        for stream in streams:
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors=PLAIN)
+        sys.stdout, sys.stderr = (_Shown(plain_stream(stream)) for stream in streams)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
 
 
 def run_command(main: Callable[[], object]) -> None:
@@ -103,6 +106,7 @@ def run_command(main: Callable[[], object]) -> None:
     with _shown(), _ended_by_sigterm():
         try:
             check_platform()
+            _check_working_folder()
             main()
             sys.stdout.flush()
         except InputError as error:
@@ -152,6 +156,14 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _check_working_folder() -> None:
+    """InputError where it was removed: relative paths mean nothing there, and torch's libraries abort."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise InputError("the working folder has been removed; change to one that exists") from None
 
 
 _USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -179,3 +180,30 @@ def test_a_folder_behind_two_dots_keeps_what_leads_to_it(tmp_path: Path) -> None
     with made_folder(tmp_path / "e" / ".." / "f", "folder"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("stream", "code"), [("stdout", 0), ("stderr", 0), ("stdout", 2), ("stderr", 2)])
+def test_a_closed_stream_is_no_fault(monkeypatch: pytest.MonkeyPatch, stream: str, code: int) -> None:
+    def main() -> None:
+        print("a line")
+        print("another", file=sys.stderr)
+        if code:
+            raise InputError("a fault")
+
+    monkeypatch.setattr(sys, stream, None)
+    if code:
+        with pytest.raises(SystemExit, match="2"):
+            run_command(main)
+    else:
+        run_command(main)
+    assert getattr(sys, stream) is None
+
+
+def test_a_removed_working_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gone").mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir("gone")
+        (tmp_path / "gone").rmdir()
+        with pytest.raises(SystemExit, match="2"):
+            run_command(lambda: None)
+    assert capsys.readouterr().err == "error: the working folder has been removed; change to one that exists\n"
