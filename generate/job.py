@@ -125,7 +125,7 @@ def make(
 def remake(
     folder: Path, entry: manifest.Entry, recipe: dict[str, Any], *, trust: bool = False
 ) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """The pictures of the shard that `entry` of the set in `folder` describes, with seeds and params.
+    """The images of the shard that `entry` of the set in `folder` describes, with seeds and params.
 
     Args:
         trust: use code and files, too, that the recipe names.
@@ -270,7 +270,7 @@ def _make_shard(task: Task, step: Step) -> None:
 def _render(
     kind: Family, recipe: Recipe, indices: range, device: str = "auto"
 ) -> Generator[tuple[np.ndarray, int, dict[str, Any]], None, None]:
-    """The pictures of a recipe; of a family that works on a device, on this process's own, else on that one."""
+    """The images of a recipe; of a family that works on a device, on this process's own, else on that one."""
     render = load(kind.render)
     if not kind.on_device:
         yield from render(recipe, indices)

@@ -38,7 +38,7 @@ class SetRecipe:
     """Raised whenever the same recipe would give other pixels."""
 
     free: ClassVar[frozenset[str]] = frozenset({"count"})
-    """Fields that the content of picture i is no function of."""
+    """Fields that the content of image i is no function of."""
 
     def __post_init__(self) -> None:
         for name, low, high in (("count", 1, 2**40), ("size", SMALLEST, LARGEST), ("seed", 0, 2**64 - 1)):
@@ -74,7 +74,7 @@ class SetRecipe:
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that determines the content of picture i: all fields but the `free` ones."""
+        """Everything that determines the content of image i: all fields but the `free` ones."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
         fields = {name: value for name, value in fields.items() if name not in self.free}
         return {"family": self.family, "content_version": self.content_version, **fields}

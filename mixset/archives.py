@@ -16,7 +16,7 @@ from .errors import InputError, reading
 from .regular import open_regular
 
 MOST_BYTES = 512 << 20
-"""Of a picture's file: as many as Pillow's limit of pixels can fill."""
+"""Of an image's file: as many as Pillow's limit of pixels can fill."""
 _PIECE = 1 << 20
 _LINKS = 40
 """How many links may lead from one to the next."""
@@ -28,7 +28,7 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 
 
 class _Bounded:
-    """A stream of which no more is read at once than a picture may have: `tarfile` asks for what a header claims."""
+    """A stream of which no more is read at once than an image may have: `tarfile` asks for what a header claims."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream

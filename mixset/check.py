@@ -25,7 +25,7 @@ EMPTY = 4.0
 """A picture is near-empty below this contrast at 36 pixels; of 1,000 photographs none is."""
 
 Remake = Callable[[Path, manifest.Entry, dict[str, Any]], Iterator[tuple[np.ndarray, int, dict[str, Any]]]]
-"""(folder, entry, recipe) → what `ShardWriter.add` takes for each picture of the shard that `entry` describes."""
+"""(folder, entry, recipe) → what `ShardWriter.add` takes for each image of the shard that `entry` describes."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
 
     Args:
         folder: a folder of shards, or of picture files, which are then decoded.
-        remake: gives the pictures of a damaged shard again; they replace it if its content is equal.
+        remake: gives the images of a damaged shard again; they replace it if its content is equal.
         quiet: no progress on stderr.
 
     Raises:

@@ -22,13 +22,13 @@ _IN_FLIGHT = 64
 
 
 def export_pictures(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet: bool = False) -> int:
-    """Write every picture to `out`/FAMILY/NUMBER.png, losslessly, or resume an export begun there.
+    """Write every image to `out`/FAMILY/NUMBER.png, losslessly, or resume an export begun there.
 
-    Shards are verified on the way. An export can be imported again: pictures, order and families are the same. Until
+    Shards are verified on the way. An export can be imported again: images, order and families are the same. Until
     it is finished, `unfinished.json` stands in the folder.
 
     Returns:
-        How many pictures the folder has.
+        How many images the folder has.
 
     Raises:
         InputError: `out` holds something else or cannot be written.

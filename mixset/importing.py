@@ -1,4 +1,4 @@
-"""Foreign pictures into a mixing set: each broken one named, none fatal, and what is interrupted resumes."""
+"""Foreign images into a mixing set: each broken one named, none fatal, and what is interrupted resumes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Imported:
     count: int
     """Pictures in the set."""
     left_out: tuple[tuple[str, str], ...]
-    """(name, reason) of each picture, or folder of some, that could not be read."""
+    """(name, reason) of each image, or folder of some, that could not be read."""
     ignored: int
     """Files that are no pictures by their names."""
 
@@ -60,7 +60,7 @@ def import_pictures(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Imported:
-    """Import a folder, tar archive or .npy array of pictures into the mixing set `out`, or resume an import there.
+    """Import a folder, tar archive or .npy array of images into the mixing set `out`, or resume an import there.
 
     Of every picture the short side is scaled to the set's size and the centre cropped. Folders named as in the paper's
     archive give the families "fractals" and "fvis", all else "pictures".

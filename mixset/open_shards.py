@@ -31,7 +31,7 @@ class OpenShards:
         return OpenShards, ()
 
     def read(self, path: Path, index: int) -> np.ndarray:
-        """Picture `index` of the shard at `path`, (H, W, 3) uint8; threads may call.
+        """Image `index` of the shard at `path`, (H, W, 3) uint8; threads may call.
 
         Raises:
             InputError: as `open_shard` and `read_picture`.

@@ -29,7 +29,7 @@ def is_picture(name: str) -> bool:
 
 
 def list_pictures(folder: Path, unreadable: Callable[[Path, str], object] | None = None) -> list[Path]:
-    """Every picture file below `folder`, at any depth, links followed once, sorted by its path.
+    """Every image file below `folder`, at any depth, links followed once, sorted by its path.
 
     Args:
         unreadable: called with each folder that cannot be read, and why; default: that is refused.

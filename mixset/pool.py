@@ -46,7 +46,7 @@ class MixingPool:
 
     Raises:
         InputError: a size out of range; no space in the cache folder.
-        DamagedPicture: a damaged picture or shard.
+        DamagedPicture: a damaged image or shard.
     """
 
     pictures: np.ndarray

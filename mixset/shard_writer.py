@@ -1,4 +1,4 @@
-"""The writer of a shard: one HDF5 file of pictures, which is either whole or absent."""
+"""The writer of a shard: one HDF5 file of images, which is either whole or absent."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from .shard_format import (
 class ShardWriter:
     """Writes one shard; a context manager that leaves a whole file at `path` or, after an exception, nothing.
 
-    The bytes depend on the arguments and the pictures alone (and on the versions of HDF5 and zlib): no clock, host
-    or program version is written. Pictures lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
+    The bytes depend on the arguments and the images alone (and on the versions of HDF5 and zlib): no clock, host
+    or program version is written. Images lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
     of their bytes, and some 15 times as long to write, as long as to draw them, and 10 times to read
     (`benchmarks/shards.py`, 512 pixels).
 
     Args:
         path: `FOLDER/NAME-00007.h5`; the folder is made when missing.
-        family: what kind of pictures these are, for example "fractals": a name that a folder could have.
-        recipe: what determines the pictures, as JSON values.
-        start_index: the index of the first picture in the recipe.
-        shape: (H, W) of every picture.
-        count: the most pictures the shard may get.
+        family: what kind of images these are, for example "fractals": a name that a folder could have.
+        recipe: what determines the images, as JSON values.
+        start_index: the index of the first image in the recipe.
+        shape: (H, W) of every image.
+        count: the most images the shard may get.
         compression: "none" or "gzip" (level 1).
 
     Raises:
@@ -90,7 +90,7 @@ class ShardWriter:
             cleaning.callback(os.close, self._lock)
             cleaning.callback(self.partial.unlink, missing_ok=True)
             # HDF5 1.10's layout has checksums on all metadata; in older ones a flipped bit can be an endless loop.
-            # No chunk cache: each picture goes to the file at once, so a full disk shows in the `add` that met it.
+            # No chunk cache: each image goes to the file at once, so a full disk shows in the `add` that met it.
             self._file = h5py.File(
                 self.partial, "w", libver=("v110", "v110"), locking=False, rdcc_nbytes=0, track_times=False
             )
@@ -150,7 +150,7 @@ class ShardWriter:
             "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
         }
         for name, column in columns.items():
-            chunks = (max(1, len(column)),)  # also of an import whose pictures are all broken
+            chunks = (max(1, len(column)),)  # also of an import whose images are all broken
             self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
         for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
             self._file.attrs[name] = fixed_width(value) if isinstance(value, str) else value

@@ -162,7 +162,7 @@ def read_picture(images: h5py.Dataset, path: Path, index: int) -> np.ndarray:
     try:
         return images[index]
     except Exception:
-        with _damage(path, index):  # entered for each picture it would take a tenth of the time
+        with _damage(path, index):  # entered for each image it would take a tenth of the time
             raise
 
 

@@ -37,7 +37,7 @@ def sheet(
         tile: side of the square in pixels into which each picture is fitted.
 
     Raises:
-        InputError: no pictures, captions that do not fit in number, or a page of more than 2**28 pixels.
+        InputError: no images, captions that do not fit in number, or a page of more than 2**28 pixels.
     """
     check_page(len(pictures), tile)
     if not len(pictures):
@@ -70,7 +70,7 @@ def sheet(
 
 
 def check_page(count: int, tile: int) -> None:
-    """Refuse a page of so many pictures of this side that it would fill the memory; InputError."""
+    """Refuse a page of so many images of this side that it would fill the memory; InputError."""
     if tile < 1 or count * tile * tile > MOST_PIXELS:
         raise InputError(
             f"a contact sheet of {count:,} pictures of {tile} pixels is too large; fewer or smaller ones fit in it"

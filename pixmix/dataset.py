@@ -36,7 +36,7 @@ class PixMixDataset(Dataset):
     The epoch comes with the keys of an `EpochSampler`, through `Subset` and `ConcatDataset`, too. Under any other
     sampler (`shuffle=True`, `DistributedSampler`) it is counted, for all workers together: an item that is asked for
     by its index alone is that of epoch 0 the first time, of epoch 1 the second time, and so on. Several processes
-    count apart and take turns in the epochs, so that no picture comes again. `set_epoch` sets the count. Only where an
+    count apart and take turns in the epochs, so that no image comes again. `set_epoch` sets the count. Only where an
     epoch is broken off while workers are ahead of it does the count depend on how far they came.
 
     Args:

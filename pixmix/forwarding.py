@@ -32,13 +32,13 @@ class PictureSet:
     """A labelled picture set in one of the forms `pixmix.evaluate` takes, read batch by batch in its own order.
 
     Args:
-        data: (pictures, labels), the pictures an (N, H, W, 3) uint8 array or a sequence; a sequence or map-style
-            Dataset of (picture, label); or a DataLoader, see `loaders.LoaderImages`. A picture is what
+        data: (images, labels), the images an (N, H, W, 3) uint8 array or a sequence; a sequence or map-style
+            Dataset of (image, label); or a DataLoader, see `loaders.LoaderImages`. An image is what
             `loaders.as_batch` takes. What is no array is read by `workers` processes, or as many as the loader has,
             and need not fit into memory.
 
     Raises:
-        InputError: no pictures, no known number of them, or of more than one size.
+        InputError: no images, no known number of them, or of more than one size.
     """
 
     def __init__(self, data: Any, *, workers: int = 0) -> None:
@@ -254,7 +254,7 @@ def _checked(
 
 
 def as_logits(given: Any, count: int, what: str) -> np.ndarray:
-    """What a network gave for `count` pictures as (count, classes) float32; InputError where it is something else."""
+    """What a network gave for `count` images as (count, classes) float32; InputError where it is something else."""
     if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != count or not given.is_floating_point():
         found = f"{given.dtype} of shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
         raise InputError(f"the network must give logits ({count}, classes) for {what}, floats; got {found}")

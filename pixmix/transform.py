@@ -49,7 +49,7 @@ class PixMix(v2.Transform):
         engine: of `pixmix.engines.ENGINES`.
 
     Raises:
-        InputError: a setting is out of range, the mixing set cannot be used, or a picture has another size or type, or
+        InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or type, or
             a sample has none.
     """
 
@@ -93,7 +93,7 @@ class PixMix(v2.Transform):
         return [place in images for place in range(len(flat_inputs))]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
-        """One picture through PixMix: (3, H, W) float32 in [0, 1]; of a video (T, 3, H, W)."""
+        """One image through PixMix: (3, H, W) float32 in [0, 1]; of a video (T, 3, H, W)."""
         if get_worker_info() is not None:
             keep_freed_memory()  # pictures of some hundred pixels are decoded a third faster
         if isinstance(inpt, Tensor) and inpt.is_floating_point():

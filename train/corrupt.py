@@ -38,7 +38,7 @@ class CorruptConfig:
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
     """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/ (or
-    val/): its test pictures. With --show, a picture."""
+    val/): its test images. With --show, an image."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """The folder to write, made when missing. With --show, the figure to write."""
     suite: Literal["c", "cbar", "p"] = "c"

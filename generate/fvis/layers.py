@@ -41,7 +41,7 @@ def dry_run(body: nn.Module, size: int, seen: Seen) -> Any:
         What the network returns.
 
     Raises:
-        InputError: it cannot take such a picture, or it is compiled (TorchScript), so that its modules cannot be seen.
+        InputError: it cannot take such an image, or it is compiled (TorchScript), so that its modules cannot be seen.
     """
     if any(isinstance(module, torch.jit.ScriptModule) for module in body.modules()):
         raise InputError(

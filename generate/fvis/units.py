@@ -11,11 +11,11 @@ from .recipe import FVisRecipe
 
 
 def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
-    """The units of pictures `group * batch` up to, not including, `(group + 1) * batch`.
+    """The units of images `group * batch` up to, not including, `(group + 1) * batch`.
 
     A function of the recipe (but its count): layers take turns by their numbers of channels, and within a layer its
-    channels come in random order, in another one for each time round. In the first batch they take turns picture by
-    picture, so that a small set shows many layers; each later one is of one layer, which costs less.
+    channels come in random order, in another one for each time round. In the first batch they take turns image by
+    image, so that a small set shows many layers; each later one is of one layer, which costs less.
     """
     first = _turns(recipe.channels, recipe.batch)
     if group == 0:

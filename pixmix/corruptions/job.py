@@ -43,7 +43,7 @@ def corrupt(
 
     What becomes of a picture is a function of (seed, its number, corruption, severity): the same bytes for any number
     of workers. Files that are there are compared with their hashes: whole ones are kept, damaged ones made again, which
-    one line on stderr says. Up to 64 pixels one file holds all pictures, `CORRUPTION.npy` of
+    one line on stderr says. Up to 64 pixels one file holds all images, `CORRUPTION.npy` of
     (severities · N, S, S, 3) uint8, severity by severity in the order of the set, beside `labels.npy`; sequences are
     (N, frames, S, S, 3). Larger pictures are files of their own, `CORRUPTION/SEVERITY/CLASS/NAME.JPEG`, and sequences
     `PERTURBATION/CLASS/NAME.mp4`. `corruptions.json` says what was made, and how.

@@ -88,7 +88,7 @@ def write_part(partial: Path, offset: int, values: np.ndarray) -> None:
 
 
 def labels_file(labels: np.ndarray, times: int) -> bytes:
-    """labels.npy: the labels of the set over and over, as its pictures come at one severity after the other.
+    """labels.npy: the labels of the set over and over, as its images come at one severity after the other.
 
     They are (times · N,) uint8 as the official ones; int64 where there are more than 256 classes.
     """

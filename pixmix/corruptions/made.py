@@ -1,4 +1,4 @@
-"""corruptions.json: what a folder of corrupted pictures holds, all that its pictures are a function of, and hashes."""
+"""corruptions.json: what a folder of corrupted images holds, all that its images are a function of, and hashes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Made:
     labels: str | None = None
     """SHA-256 of labels.npy; None where there is no such file or hash."""
     subset: int | None = None
-    """How many of the data set's pictures were asked for; None for all."""
+    """How many of the data set's images were asked for; None for all."""
 
     @property
     def classes(self) -> list[str]:
@@ -95,12 +95,12 @@ def stamp_of(recipe: dict[str, Any]) -> bytes:
 
 
 def sealed(content: bytes, stamp: bytes) -> bytes:
-    """A picture's or video's bytes with the recipe's line and the seal behind, which their readers pass over."""
+    """An image's or video's bytes with the recipe's line and the seal behind, which their readers pass over."""
     return content + stamp + seal(content + stamp)
 
 
 def check_sealed(content: bytes, stamp: bytes) -> None:
-    """ValueError where `content` is not what `sealed` gave for a picture of this recipe."""
+    """ValueError where `content` is not what `sealed` gave for an image of this recipe."""
     body, found = unseal(content)
     if not found:
         raise ValueError("it lacks its SHA-256")

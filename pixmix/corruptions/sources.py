@@ -44,7 +44,7 @@ class Source:
     """CLASS/NAME of each picture, as its files are called; needed for large pictures."""
 
     subset: int | None = None
-    """How many of the data set's pictures were asked for; None for all."""
+    """How many of the data set's images were asked for; None for all."""
 
     classes: tuple[str, ...] = ()
     """Names of classes by label, so that a network with another order of them is measured rightly."""

@@ -225,7 +225,7 @@ class Plan:
         return tasks
 
     def _missing(self, kind: Kind, part: Source) -> tuple[tuple[int, ...], ...]:
-        """The severities of each picture that are not there, or not as they were written."""
+        """The severities of each image that are not there, or not as they were written."""
         missing = []
         for name in part.names:
             found = tuple(

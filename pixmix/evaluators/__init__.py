@@ -71,7 +71,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a classifier: `{suite: {measure: {"value": ..., "n": ...}}}`, ready for `metrics.json`.
 
-    A measure that is not defined for so few pictures has no value, and says why under `undefined`.
+    A measure that is not defined for so few images has no value, and says why under `undefined`.
 
     The network is evaluated in float32 and eval mode and left as it was found; no global generator is touched.
     Batch size changes results by rounding only. Where `torch.distributed` is in use all processes call this together;
@@ -83,7 +83,7 @@ def evaluate(
         suite: names out of `EVALUATORS`.
         data: (pictures (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (picture, label) with pictures as
             PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
-            batches (pictures, labels) of such, each of whose pictures is measured once, whether it shuffles or not.
+            batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
             The suites c, cbar, p and r need none.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
             "r", and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
@@ -154,16 +154,16 @@ def check(
 
     Args:
         suite: names out of `EVALUATORS`.
-        pictures: (N, H, W) of the labelled test pictures; None where there will be none.
+        pictures: (N, H, W) of the labelled test images; None where there will be none.
         sets, resize, partial: as in `evaluate`.
-        size: (H, W) that the network takes, where there are no test pictures and it is known.
+        size: (H, W) that the network takes, where there are no test images and it is known.
         classes, class_map: of the network, where they are known; as `readers.CorruptedSet` has them.
 
     Returns:
         The sets opened, those that the suites ask for: what `evaluate` takes as `sets`.
 
     Raises:
-        InputError: an unknown suite, too few pictures, a set that is missing, damaged, of another size or of classes
+        InputError: an unknown suite, too few images, a set that is missing, damaged, of another size or of classes
             that the network has not.
     """
     names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))

@@ -32,7 +32,7 @@ def evaluate_logits(
 
     Args:
         path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" also `ood_NAME`
-            (M, classes) for each out-of-distribution set, of which all pictures count.
+            (M, classes) for each out-of-distribution set, of which all images count.
         suite: names out of `SUITES`.
         seed: of the intervals.
         probabilities: the file holds the softmax of logits, each row at least 0 and with the sum 1.

@@ -17,7 +17,7 @@ from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 
 FEWEST = 5
-"""Test pictures of the suite anomalies, which takes one outlier to five."""
+"""Test images of the suite anomalies, which takes one outlier to five."""
 
 
 def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -27,9 +27,9 @@ def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 
 def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
-    """Every calibration error of a picture set; the RMS ones with their intervals.
+    """Every calibration error of an image set; the RMS ones with their intervals.
 
-    One that is not defined for so few pictures has no `value`, and says why under `undefined`.
+    One that is not defined for so few images has no `value`, and says why under `undefined`.
     """
     given = measures.answers(logits, labels)
     found: dict[str, dict[str, Any]] = {}

@@ -83,7 +83,7 @@ def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15)
 
 
 def rms_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The root mean square gap between confidence and accuracy, weighted by the bins' share of all pictures.
+    """The root mean square gap between confidence and accuracy, weighted by the bins' share of all images.
 
     Without its last bin a single bin has no gap: Undefined is raised.
     """

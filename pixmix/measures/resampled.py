@@ -70,7 +70,7 @@ def detection_intervals(
 ) -> dict[str, dict[str, list[float]]]:
     """95 % intervals of what `detection` gives: set (or "mean") → measure → [low, high]; arguments are those there.
 
-    The known pictures and each set are resampled apart, the known ones for all sets together. A set of one image has
+    The known images and each set are resampled apart, the known ones for all sets together. A set of one image has
     no interval, and then the mean has none.
     """
     whole, sets = len(sets), {name: values for name, values in sets.items() if len(np.asarray(values)) > 1}
@@ -111,7 +111,7 @@ def _rms(first, last, counts, picture, gap, bin_size, last_bin, values):
 
 @kernel
 def _detect(first, last, counts, order, ends, known, values):
-    """`DETECTION` by one walk down the scores; `ends` marks the last picture of equal scores."""
+    """`DETECTION` by one walk down the scores; `ends` marks the last image of equal scores."""
     for row in range(first, last):
         anomalous, total = 0, 0
         for place in range(counts.shape[1]):

@@ -28,7 +28,7 @@ from .transforms import benchmark
 
 SEVERITIES = (1, 2, 3, 4, 5)
 OFFICIAL = 224
-"""Side in pixels of the pictures of ImageNet's official folders."""
+"""Side in pixels of the images of ImageNet's official folders."""
 
 Pictures = tuple[np.ndarray, np.ndarray] | PictureFiles
 """What `pixmix.evaluate` takes: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (picture, label)."""
@@ -45,7 +45,7 @@ class CorruptedSet:
         root: the folder of the set.
         suite: "c" or "cbar".
         resize: for folders, enlarge and crop as the paper's code does; see `transforms.benchmark`.
-        size: side that is cropped from pictures in folders; by default 224, their own where they are smaller, or as a
+        size: side that is cropped from images in folders; by default 224, their own where they are smaller, or as a
             made set says of itself.
         classes: the network's classes, see `labels.number_classes`; for folders, and arrays whose classes a made set
             names. By default the set's own.
@@ -145,7 +145,7 @@ class CorruptedSet:
         return labels if made is None else renumber(labels, made.classes, *self._known, where=self.root)
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:
-        """Cut each array into its severities; the side of the pictures."""
+        """Cut each array into its severities; the side of the images."""
         labels, steps = self._labels(next(iter(paths.values())).parent / LABELS), self._steps
         count, rest = divmod(len(labels), len(steps))
         if rest:
@@ -223,11 +223,11 @@ class CorruptedSet:
                 problems.append(f"{path.relative_to(self.root)}: {_difference(listing, whole)}")
 
     def _side(self, firsts: Sequence[Path]) -> int:
-        """The side that pictures in folders are cropped to: of a made set as it says, of others 224, or their own where
+        """The side that images in folders are cropped to: of a made set as it says, of others 224, or their own where
         that is smaller, as in Tiny-ImageNet-C.
 
         Args:
-            firsts: a picture of each corruption and severity, by whose headers it goes.
+            firsts: an image of each corruption and severity, by whose headers it goes.
 
         Raises:
             InputError: some are smaller than 224 px, and they are of several sizes.
@@ -236,7 +236,7 @@ class CorruptedSet:
             return self._made.recipe["size"]
         sides: dict[int, Path] = {}
         for path in firsts:
-            with suppress(InputError):  # of a broken picture, which is named when it is read
+            with suppress(InputError):  # of a broken image, which is named when it is read
                 sides.setdefault(min(header_size(path)), path)
         if len(sides) > 1 and min(sides) < OFFICIAL:
             few, many = min(sides), max(sides)
@@ -247,7 +247,7 @@ class CorruptedSet:
         return min([OFFICIAL, *sides])
 
     def _check_count(self, count: int, problems: list[str]) -> None:
-        """A made set has as many pictures as its recipe says, unless its job has not come to its end."""
+        """A made set has as many images as its recipe says, unless its job has not come to its end."""
         if self._made is not None and count != self._made.recipe["pictures"]:
             there = self._made.recipe["pictures"]
             problems.append(f"{count:,} pictures, its recipe has {there:,}: run its command again to finish it")

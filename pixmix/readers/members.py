@@ -83,7 +83,7 @@ def made_of(root: Path, suite: str) -> Made | None:
 
 
 def source_of(found: Made | None) -> dict[str, Any]:
-    """Where a set is from, for results: official, or generated with all that its pictures are a function of."""
+    """Where a set is from, for results: official, or generated with all that its images are a function of."""
     if found is None:
         return {"source": "official"}
     recipe = {name: value for name, value in found.recipe.items() if name != "classes"}  # they may be a thousand

@@ -1,4 +1,4 @@
-"""Pictures in files that this package wrote: each is compared with the hash behind it before it is read."""
+"""Images in files that this package wrote: each is compared with the hash behind it before it is read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .files import PictureFiles
 
 
 class SealedFiles(PictureFiles):
-    """Labelled pictures in files as `PictureFiles` has them; a file that is not as it was written is an InputError.
+    """Labelled images in files as `PictureFiles` has them; a file that is not as it was written is an InputError.
 
     Args:
-        files: the pictures.
+        files: the images.
         check: raises for a file that is damaged; see `Made.check`.
     """
 

@@ -231,7 +231,7 @@ class TestTransformations:
         for values, low, high in ((turns, -10, 10), (scales, 0.9, 1.1)):
             assert low <= values.min() < low + 0.05 * (high - low)
             assert high >= values.max() > high - 0.05 * (high - low)
-        shifts = -wobble.rows[..., 2] / 2 * 224  # in pixels of such a picture
+        shifts = -wobble.rows[..., 2] / 2 * 224  # in pixels of such an image
         found, counts = shifts.round(decimals=3).unique(return_counts=True)
         assert found.tolist() == list(range(11))
         # Of 8 sizes and then of 4, each alike: 0 and 10 in one way, 3 to 7 in four.

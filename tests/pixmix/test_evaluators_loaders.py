@@ -1,4 +1,4 @@
-"""Labelled pictures as users have them: DataLoaders and data sets of bytes, and of floats in [0, 1]."""
+"""Labelled images as users have them: DataLoaders and data sets of bytes, and of floats in [0, 1]."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SUITES = ["clean", "calibration", "adversaries"]
 
 
 class Items(Dataset):
-    """A data set of pictures in some form."""
+    """A data set of images in some form."""
 
     def __init__(self, form: Any) -> None:
         self.form = form

@@ -168,7 +168,7 @@ def test_few_pictures_are_measured(tmp_path: Path, count: int) -> None:
         entry = found[suite][name]
         assert "value" not in entry and "interval" not in entry and "are one bin: two are" in entry["undefined"]
         assert "value" in found[suite][name.replace("reference", "all_bins")]
-    # An interval that is resampled from one picture is a point; Wilson's is none.
+    # An interval that is resampled from one image is a point; Wilson's is none.
     assert ("interval" in found["c"]["mce"]) == ("interval" in found["p"]["tilt"]) == (count > 1)
     assert "interval" in found["clean"]["error"]
     assert "5 are needed; there are" in line_of(samples.network(), "anomalies", data)

@@ -91,7 +91,7 @@ def test_a_run_is_measured_further(own: Path, sets: Path, capsys: pytest.Capture
     assert (found["p"]["mfr"]["source"], found["p"]["mfr"]["seed"]) == ("generated", 5)
     capsys.readouterr()
     assert evaluate(configure(own, "--suite", "clean", "c", "p", "--c", sets / "c", "--p", sets / "p")) == found
-    (line,) = capsys.readouterr().err.splitlines()  # no progress, so no picture went through the network
+    (line,) = capsys.readouterr().err.splitlines()  # no progress, so no image went through the network
     assert "its config.json names the test pictures folder:" in line
 
 
