@@ -10,6 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 import tyro
 
+from mixset.console import say
 from mixset.errors import InputError
 
 from .families import Recipe, family, load
@@ -191,10 +192,10 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
         )
     listed = manifest.read(out)
     if listed is None:
-        print(f"part {command.part} of {out} is done; other parts are still to be made")
+        say(f"part {command.part} of {out} is done; other parts are still to be made")
     else:
         shards = f"{len(listed.shards)} shard{'s' if len(listed.shards) > 1 else ''}"
-        print(f"{out}: {listed.count:,} pictures in {shards}, all there")
+        say(f"{out}: {listed.count:,} pictures in {shards}, all there")
 
 
 def import_set(command: ImportCommand) -> None:
@@ -208,7 +209,7 @@ def import_set(command: ImportCommand) -> None:
         print(f"left out {name}: {reason}", file=sys.stderr)
     extras = [f"{len(done.left_out):,} broken left out"] if done.left_out else []
     extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
-    print(f"{command.out}: {done.count:,} pictures{''.join(f', {extra}' for extra in extras)}")
+    say(f"{command.out}: {done.count:,} pictures{''.join(f', {extra}' for extra in extras)}")
 
 
 def info(command: InfoCommand) -> None:
@@ -253,25 +254,27 @@ def check_set(command: CheckCommand) -> None:
         ("note", report.notes),
     ):
         for line in lines:
-            print(f"{kind}: {line}")
+            say(f"{kind}: {line}")
     if report.damage:
         raise InputError(
             f"{command.set}: {len(report.damage)} damaged; `mixset check {command.set} --repair` makes shards again"
         )
-    print(f"{command.set}: {report.pictures:,} pictures, all as they were written")
+    say(f"{command.set}: {report.pictures:,} pictures, all as they were written")
 
 
 def contact_sheet(command: SheetCommand) -> None:
     """Write a contact sheet."""
     from mixset import MixingSet
+    from mixset.files import check_file
 
     from .preview import write_sheet
 
     if command.count < 1 or not 16 <= command.tile <= 1024:
         raise InputError("sheet: --count must be at least 1 and --tile from 16 to 1024 pixels")
+    check_file(command.out)
     pictures = MixingSet(command.set, families=command.families or None)
     write_sheet(pictures, command.out, command.count, name=command.set.resolve().name, tile=command.tile)
-    print(f"wrote {command.out}")
+    say(f"wrote {command.out}")
 
 
 def export_set(command: ExportCommand) -> None:
@@ -280,4 +283,4 @@ def export_set(command: ExportCommand) -> None:
     from mixset.exporting import export_pictures
 
     count = export_pictures(MixingSet(command.set), command.out)
-    print(f"{command.out}: {count:,} PNG files")
+    say(f"{command.out}: {count:,} PNG files")

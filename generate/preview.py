@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import time
 from pathlib import Path
 
-from PIL import Image
-
 from mixset import MixingSet, manifest
-from mixset.errors import InputError, reason
-from mixset.partials import write_atomically
+from mixset.errors import InputError
+from mixset.files import check_file, format_of, save_image
 from mixset.sheet import check_page, sheet
 
 PICTURES = 48
@@ -23,14 +19,14 @@ _SHARE = 0.05
 
 
 def write_sheet(pictures: MixingSet, path: Path, count: int, *, name: str, tile: int = 160) -> None:
-    """Write a contact sheet of `count` pictures, evenly spread over a set, with its `name`; atomically.
+    """Write a contact sheet of `count` pictures, evenly spread over a set, with its `name`, as `save_image` does.
 
     Raises:
         InputError: `path` cannot be written, or has the suffix of no picture format.
         DamagedPicture: a picture of the sheet is damaged.
     """
     count = min(count, len(pictures))
-    kind = _format(path)
+    format_of(path)
     check_page(count, tile)
     chosen = [number * len(pictures) // count for number in range(count)]
     page = sheet(
@@ -39,20 +35,7 @@ def write_sheet(pictures: MixingSet, path: Path, count: int, *, name: str, tile:
         title=f"{name}: {count} of {len(pictures):,} pictures",
         tile=tile,
     )
-    content = io.BytesIO()
-    try:
-        page.save(content, kind)
-    except Exception as error:  # JPEG and WebP hold 65,535 and 16,383 pixels a side, and each format says it otherwise
-        raise InputError(f"cannot write {path} as {kind}: {reason(error)}; use .png, or fewer pictures") from error
-    write_atomically(path, content.getvalue())
-
-
-def _format(path: Path) -> str:
-    """Pillow's name for what the suffix says; InputError where it can write none."""
-    name = Image.registered_extensions().get(path.suffix.lower(), "")
-    if name not in Image.SAVE:
-        raise InputError(f"{path}: no picture format has this suffix; use .png or .jpg")
-    return name
+    save_image(page, path)
 
 
 class Preview:
@@ -67,14 +50,8 @@ class Preview:
     """
 
     def __init__(self, path: Path, out: Path) -> None:
-        _format(path)
-        folder = path.parent
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder; give a file, for example {path / 'sheet.png'}")
-        if not folder.is_dir() and folder.absolute() != out.absolute():
-            raise InputError(f"cannot write {path}: there is no folder {folder}; make it or choose another one")
-        if folder.is_dir() and not os.access(folder, os.W_OK):
-            raise InputError(f"cannot write {path}: permission denied; choose another folder")
+        format_of(path)
+        check_file(path)
         self.path, self.out = path, out
         self.shards: list[Path] = []
         self.due = 0.0

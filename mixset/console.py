@@ -75,6 +75,11 @@ PLAIN = "pixmix-plain"
 codecs.register_error(PLAIN, _plainer)
 
 
+def say(line: str) -> None:
+    """Print a line that stays one: a path in it may hold line breaks, which are escaped."""
+    print(printable(line))
+
+
 def displayable(text: str, stream: TextIO) -> str:
     """`text` as the stream's encoding can show it, for who must know how wide it will be."""
     encoding = getattr(stream, "encoding", None) or "utf-8"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mixset.console import run_command
+from mixset.console import run_command, say
 from mixset.parsing import Commands, dispatch, parse
 
 
@@ -18,7 +18,7 @@ def _train(arguments: list[str]) -> None:
 
     if train(config) is not None:
         print_table([config.folder])
-        print(f"run folder: {config.folder}")
+        say(f"run folder: {config.folder}")
 
 
 def _show(arguments: list[str]) -> None:
@@ -27,7 +27,7 @@ def _show(arguments: list[str]) -> None:
     config = parse(ShowConfig, "pixmix show", arguments)
     from .figures import show
 
-    print(f"wrote {show(config)}")
+    say(f"wrote {show(config)}")
 
 
 def _report(arguments: list[str]) -> None:
@@ -42,14 +42,14 @@ def _report(arguments: list[str]) -> None:
     # The table alone, or the page.
     written = grids.write(as_grid(runs), config.out) if config.out.suffix in grids.FORMATS else report(config)
     print_table(runs)
-    print(f"wrote {written}")
+    say(f"wrote {written}")
 
 
 def _corrupt(arguments: list[str]) -> None:
     from .corrupt import CorruptConfig, corrupt
 
     config = parse(CorruptConfig, "pixmix corrupt", arguments)
-    print(f"wrote {corrupt(config)}")
+    say(f"wrote {corrupt(config)}")
 
 
 def _evaluate(arguments: list[str]) -> None:
@@ -60,7 +60,7 @@ def _evaluate(arguments: list[str]) -> None:
         from .table import print_table
 
         print_table([config.folder])
-        print(f"wrote {config.folder / 'metrics.json'}")
+        say(f"wrote {config.folder / 'metrics.json'}")
 
 
 def _ablate(arguments: list[str]) -> None:
@@ -71,8 +71,8 @@ def _ablate(arguments: list[str]) -> None:
 
     found = ablate(config)
     if found is not None:
-        print(f"wrote {config.folder / f'table-{config.table}'}.json, .md, .tex and .csv")
-        print(f"a page about the runs: pixmix report {config.folder / 'runs'}/* --out {config.folder / 'report.html'}")
+        say(f"wrote {config.folder / f'table-{config.table}'}.json, .md, .tex and .csv")
+        say(f"a page about the runs: pixmix report {config.folder / 'runs'}/* --out {config.folder / 'report.html'}")
         if any(problem["state"] == "failed" for row in found["rows"] for problem in row["problems"]):
             sys.exit(1)
 

@@ -189,7 +189,11 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", "--device", "cpu", "OUT"], "unknown option --device"),
         (None, ["make", "tiny", "--engine", "ray", "OUT"], "engine: 'ray' is unknown; give processes, dask or dask://"),
         (None, ["make", "tiny", "--preview", "OUT.xyz", "OUT"], "no picture format has this suffix"),
-        (None, ["make", "tiny", "--preview", "NONE/sheet.png", "OUT"], "there is no folder"),
+        (None, ["make", "tiny", "--preview", "FILE/sheet.png", "OUT"], "sheet.png cannot be written (Not a directory)"),
+        (None, ["make", "tiny", ""], "an argument: the value is empty"),
+        (None, ["make", "tiny", "--preview", "", "OUT"], "--preview: the value is empty"),
+        (None, ["make", "tiny", "--preview=", "OUT"], "--preview: the value is empty"),
+        (None, ["check", ""], "an argument: the value is empty"),
         (None, ["make", "placed"], "Missing from mixset make placed: OUT; see mixset make placed --help"),
         (None, ["make", "placed", "--device", "gpu", "OUT"], "device: 'gpu' is unknown; give auto, cpu, cuda:N"),
         (None, ["make", "placed", "--devices", "cpu,cuda:0", "OUT"], "device: cpu,cuda:0 do not go together"),
@@ -203,7 +207,7 @@ def cut(folder: Path) -> None:
         (None, ["check", "NONE"], "is no folder"),
         (None, ["check", "EMPTY"], "holds no shards"),
         (None, ["sheet", "SET", "OUT.xyz"], "no picture format has this suffix"),
-        (None, ["sheet", "SET", "NONE/sheet.png"], "cannot write"),
+        (None, ["sheet", "SET", "FILE/sheet.png"], "sheet.png cannot be written (Not a directory)"),
         (None, ["sheet", "SET", "OUT.png", "--families", "fvis"], "holds no pictures of fvis; it has tiny (10)"),
         (None, ["sheet", "SET", "OUT.png", "--count", "0"], "--count must be at least 1"),
         (None, ["import", "NONE", "OUT"], "does not exist"),
@@ -259,13 +263,21 @@ def test_bad_input_is_one_line_and_exit_code_2(
     before = digests(folder)
     places = {"SET": folder, **{name: tmp_path / name for name in ("EMPTY", "FILE", "PLACE", "BROKEN", "NONE", "OUT")}}
     places |= {"OUT.png": tmp_path / "OUT.png", "OUT.xyz": tmp_path / "OUT.xyz"}
-    places["NONE/sheet.png"] = tmp_path / "NONE" / "sheet.png"
+    places["FILE/sheet.png"] = tmp_path / "FILE" / "sheet.png"
     code, _, error = mixset(*[places.get(argument, argument) for argument in arguments])
     assert code == 2, error
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
     assert words in error
     assert digests(folder) == before, "nothing is lost"
+
+
+def test_a_sheets_folder_is_made_and_a_line_break_in_its_name_makes_no_second_line(
+    mixset: Run, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new\nfolder" / "sheet.png"
+    assert mixset("sheet", folder, out) == (0, f"wrote {tmp_path}/new\\nfolder/sheet.png\n", "")
+    assert out.is_file()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
