@@ -33,8 +33,7 @@ class Trust(NamedTuple):
         if not self.everything and self.named != name:
             other = f", not {self.named}" if self.named else ""
             raise InputError(
-                f"{where}: names {name}{other}, and what files name is not run; if you know it, name it yourself "
-                f"(--network {name}), or trust the file (--trust)"
+                f"{where}: names {name}{other}, and what files name is not run; if you know it, say --trust"
             )
 
 

@@ -49,6 +49,17 @@ def test_every_row_is_planned_and_every_need_is_met(name: str) -> None:
                 assert (config.seed, config.resume, config.folder) == (0, True, Path("out") / task.name)
 
 
+def test_a_users_network_is_trusted_where_its_run_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\ndef net(num_classes):\n    return torch.nn.Linear(3, num_classes)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plan = plan_of("1", network="mine:net")
+    assert "--trust" in plan.tasks["sets/fvis"].command
+    assert "--network mine:net" in " ".join(plan.tasks["measures/pixmix-s0"].command)
+    assert "--trust" not in plan_of("1", network="wrn-16-1").tasks["sets/fvis"].command
+
+
 def test_the_sets_are_made_on_the_way() -> None:
     plan = plan_of("1", seeds=(3, 4))
     fvis = plan.tasks["sets/fvis"]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from report_samples import OUTLIERS, PICTURES, write_run
 
+from mixset import manifest
 from mixset.errors import InputError
-from mixset.generate import FractalRecipe, make
+from mixset.generate import FractalRecipe, FVisRecipe, make
 from pixmix.train.report import ReportConfig, report
 from pixmix.train.reports.repeat import make_command
 from pixmix.train.reports.runs import names_for
@@ -209,6 +210,24 @@ def test_commands_seeds_and_versions(tmp_path: Path) -> None:
     assert "torch 2" in text and "This page was written with python" in text
     seeds = re.sub(r"\s+", " ", text[text.index("Seeds") :])
     assert "training11–" in seeds and "attack55" in seeds and "outliers77" in seeds and "pictures of c33" in seeds
+
+
+def test_commands_can_be_given_in_their_order(tmp_path: Path) -> None:
+    """A set that shows a run's units stands between that run and the one that is trained on it."""
+    shown, made, trained = tmp_path / "shown", tmp_path / "set", tmp_path / "trained"
+    for path, set_of in ((trained, [str(made)]), (shown, [])):
+        config = json.loads((write_run(path, 0.1) / "config.json").read_text())
+        config["config"] |= {"mixing_set": set_of, "out": str(path), "suites": ["clean"]}
+        (path / "config.json").write_text(json.dumps(config))
+    made.mkdir()
+    shard = manifest.Entry("fvis-00000.h5", "fvis", 0, 4, sha256="0" * 64, content_hash="0" * 64, compression="none")
+    manifest.write(made, FVisRecipe(network=f"run:{shown}", channels=(3,), weights="0" * 64).to_json(), [shard])
+    text = written(tmp_path, trained, shown).sections["repeat"]
+    order = [f"--out {shown} --suites clean", f"mixset make fvis {made}", f"--out {trained} --suites clean"]
+    places = [text.index(line) for line in order]
+    assert places == sorted(places)
+    assert "--channels" not in text and "--weights" not in text, "found by the command itself"
+    assert f"pixmix evaluate {shown} --suite calibration adversaries anomalies c" in text, "what the run left out"
 
 
 def test_other_versions_are_told_by_run(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mixset.generate.networks.spec import network_spec
+from mixset.generate.networks.spec import foreign, network_spec
 
 from ..commands import words
 from ..config import TrainConfig, recipe
@@ -185,6 +185,8 @@ class _Planner:
         # A seventh larger than the training pictures, so that each use crops another part of it.
         side = 256 if large else max(32, (size or 32) * 8 // 7)
         flags = ["--network", f"run:{self.root / baseline}", "--count", self.config.fvis, "--size", side]
+        if self.config.network and foreign(self.config.network):
+            flags.append("--trust")
         return self._make(name, folder, flags, needs=(baseline,))
 
     def _make(self, name: str, folder: Path, flags: list[object], needs: tuple[str, ...]) -> str:
@@ -233,6 +235,8 @@ class _Planner:
             folders["ood"] = self.given["ood"]
         of = {suite: "ood" if suite == "anomalies" else suite for suite in self.suites}
         command = ["pixmix", "evaluate", str(self.root / run), "--suite", *self.suites]
+        if self.config.network and foreign(self.config.network):
+            command += ["--network", self.config.network]
         for name, path in folders.items():
             command += [f"--{name}", str(path)]
         # As the paper's code for ImageNet does, so that like stands beside like; by the recipe and not by the table,

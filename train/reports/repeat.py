@@ -20,19 +20,14 @@ from .page import Section, paragraph, table
 from .runs import Run
 
 OWN = ("clean", "calibration", "adversaries", "anomalies")
-"""The suites that a run measures at its end."""
+"""The suites that a run measures at its end by default."""
 MADE = ("c", "cbar", "p")
 """The suites whose sets `pixmix corrupt` makes."""
-TURNS = ("mixset make", "pixmix corrupt", "pixmix train", "pixmix evaluate")
-"""The order in which commands are given."""
 
 
 def repeat(runs: Sequence[Run]) -> Section:
     """The commands in the order to give them, the seeds, and the versions of what decides the numbers."""
-    lines = sorted(
-        dict.fromkeys(line for run in runs for line in _commands(run)),
-        key=lambda line: next(place for place, start in enumerate(TURNS) if line.startswith(start)),
-    )
+    lines = _in_order(dict.fromkeys(line for run in runs for line in _commands(run)))
     body = f'<pre tabindex="0">{escape(chr(10).join(map(printable, lines)))}</pre>\n' if lines else ""
     if any(line.startswith("pixmix evaluate") for line in lines):
         body += paragraph(
@@ -42,6 +37,24 @@ def repeat(runs: Sequence[Run]) -> Section:
     seeds = [(label, [_text(seed(run)) for run in runs]) for label, seed in SEEDS]
     body += "<h3>Seeds</h3>\n" + _words(runs, [row for row in seeds if set(row[1]) != {"–"}])
     return Section("repeat", "To repeat it", body + "<h3>Versions</h3>\n" + _versions(runs))
+
+
+def _in_order(lines: Iterable[str]) -> list[str]:
+    """Commands as they can be given: sets before the runs that use them, runs before the sets that show their units."""
+    words = {line: shlex.split(line) for line in lines}
+    shown = {word.removeprefix("run:") for each in words.values() for word in each if word.startswith("run:")}
+
+    def turn(line: str) -> int:
+        match words[line][1]:
+            case "make":
+                return 3 if any(word.startswith("run:") for word in words[line]) else 0
+            case "corrupt":
+                return 1
+            case "train":
+                return 2 if shown.intersection(words[line]) else 4
+        return 5
+
+    return sorted(words, key=turn)
 
 
 def _commands(run: Run) -> Iterable[str]:
@@ -55,7 +68,8 @@ def _commands(run: Run) -> Iterable[str]:
         about = run.entry(suite, "set")
         if about.get("source") == "generated" and dataset:
             yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
-    asked = [name for name in (*OWN, *MADE, "r") if name in run.metrics and (run.config is None or name not in OWN)]
+    own = () if run.config is None else run.config.get("suites", OWN)
+    asked = [name for name in (*OWN, *MADE, "r") if name in run.metrics and name not in own]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
     if real and "anomalies" not in asked:
         asked.append("anomalies")
@@ -123,7 +137,7 @@ def make_command(name: str) -> str | None:
     made = ["mixset", "make", family, name, "--count", str(listed.count)]
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
-        if field.name in ("count", "weights") or value == field.default:
+        if field.name in ("count", "weights", "channels") or value == field.default:
             continue
         flag = field.name.replace("_", "-")
         if isinstance(value, bool):
