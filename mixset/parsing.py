@@ -41,10 +41,9 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
         arguments: what follows it.
         options: for `tyro.cli`, for example `default`.
     """
+    # Path("") would be the working folder.
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        if not argument or (
-            argument.startswith("--") and argument.endswith("=")
-        ):  # Path("") would be the working folder
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
             where = argument.rstrip("=") or (before if before.startswith("--") else "an argument")
             raise InputError(f"{where}: the value is empty; write . for the working folder, or see {prog} --help")
     import tyro
