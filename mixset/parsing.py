@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -62,6 +63,8 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
         inside = lines if "╭" in said.getvalue() else lines[2:]
         rules = [place for place, line in enumerate(inside) if line and not line.strip("─-")]
         text = " ".join(inside[: rules[0]] if rules else inside)
+        for theirs, ours in _PYTHONS:
+            text = re.sub(theirs, ours, text)
         if text.startswith("Error parsing "):
             where, _, message = text.removeprefix("Error parsing ").partition(": ")
             # A check of ours names its field itself; tyro's own need the flag they are about.
@@ -74,6 +77,14 @@ def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str],
             unknown = [flag for flag in flags if flag not in known.getvalue()]
             text = f"unknown option {unknown[0]}" if unknown else text
         raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
+
+
+_PYTHONS = (
+    (r"no type matching \{None\}\|\{?(.*?)\}? could be instantiated from \[(.*?)\]\..*", r"\1 is needed, got \2"),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"INT is needed, got \1"),
+    (r"could not convert string to float: (.*)", r"FLOAT is needed, got \1"),
+)
+"""What tyro says of a value in the words of Python's types, and how it is said here."""
 
 
 @contextlib.contextmanager

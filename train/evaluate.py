@@ -324,7 +324,7 @@ def _test_subset(config: EvaluateConfig, model: Model, dataset: str) -> int | No
 
 def _test_pictures(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> Pictures | None:
     """The labelled test pictures, or None where no suite asks for them."""
-    from pixmix.readers.labels import tell
+    from pixmix.readers.problems import tell
 
     from .data import load_test
     from .models import classes_of

@@ -16,7 +16,8 @@ from pixmix.readers.classes import (
     names_and_labels,
     number_listing,
 )
-from pixmix.readers.labels import ClassMap, Known, number_classes, tell
+from pixmix.readers.labels import ClassMap, Known, number_classes
+from pixmix.readers.problems import tell
 
 from .pictures import IN_MEMORY, Pictures, read
 

@@ -14,8 +14,8 @@ from mixset.errors import InputError
 
 from ..measures.inputs import row_sum
 from ..outliers import SYNTHETIC
-from ..readers.labels import tell
 from ..readers.outliers import BENCHMARK
+from ..readers.problems import tell
 from .evaluation import Metrics
 from .standard import are_log_probabilities, calibration_of, detections, error_of, reliability_of
 

@@ -15,8 +15,8 @@ from mixset.errors import InputError, reading, reason
 from mixset.pictures import SUFFIXES
 
 from .files import Fit, PictureFiles
-from .labels import PARTS, ClassMap, Known, class_order, composed, number_classes, part_as_class, tell
-from .problems import listed
+from .labels import PARTS, ClassMap, Known, class_order, composed, number_classes, part_as_class
+from .problems import listed, tell
 
 Listing = Mapping[str, tuple[str, ...]]
 """Class → names of its files below the folder of the set; both in their order."""

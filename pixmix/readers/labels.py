@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -14,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mixset.errors import InputError, printable, reading
+from mixset.errors import InputError, reading
 from mixset.regular import open_regular
 
-from .problems import listed
+from .problems import listed, tell
 
 Known = Sequence[str] | int | None
 """What is known of a network's classes: their names by number, how many there are, or nothing."""
@@ -28,20 +27,12 @@ PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "
 """Folders of these names are parts of a data set; as classes they need a witness."""
 REMEDY = "give a class map: --classes FILE (class_map=)"
 _MAP_BYTES = 1 << 24
-_said: set[str] = set()
 
 
 @cache
 def imagenet_wnids() -> tuple[str, ...]:
     """The folder names of ImageNet's 1,000 classes, sorted: the place is the class number."""
     return tuple(json.loads((resources.files(__package__) / "imagenet_classes.json").read_text("utf-8"))["wnids"])
-
-
-def tell(line: str) -> None:
-    """Say on stderr, once and by one process, what does not stop the work but should be known."""
-    if line not in _said and os.environ.get("RANK", "0") == "0":
-        _said.add(line)
-        print(printable(line), file=sys.stderr)
 
 
 def class_order(names: Collection[str]) -> list[str]:

@@ -19,10 +19,9 @@ from mixset.pictures import is_picture
 from .arrays import open_pictures
 from .classes import list_folders, list_images
 from .files import PictureFiles
-from .labels import tell
 from .matlab import read_bytes_array
 from .members import archives, check_root
-from .problems import listed, settle
+from .problems import listed, settle, tell
 from .transforms import Transform
 
 BENCHMARK = ("textures", "svhn", "places69")

@@ -193,6 +193,8 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", ""], "an argument: the value is empty"),
         (None, ["make", "tiny", "--preview", "", "OUT"], "--preview: the value is empty"),
         (None, ["make", "tiny", "--preview=", "OUT"], "--preview: the value is empty"),
+        (None, ["make", "tiny", "--workers", "many", "OUT"], "error: --workers: INT is needed, got 'many'; see mixset"),
+        (None, ["make", "tiny", "--seed", "1.5", "OUT"], "error: --seed: INT is needed, got '1.5'; see mixset"),
         (None, ["check", ""], "an argument: the value is empty"),
         (None, ["make", "placed"], "Missing from mixset make placed: OUT; see mixset make placed --help"),
         (None, ["make", "placed", "--device", "gpu", "OUT"], "device: 'gpu' is unknown; give auto, cpu, cuda:N"),

@@ -268,7 +268,7 @@ ARRAY_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", ARRAY_FAULTS)
-def test_a_fault_of_arrays_is_named_or_left_out(broken, fault):
+def test_a_fault_of_arrays_is_named_or_left_out(broken, fault, capsys):
     cause, line, left = ARRAY_FAULTS[fault]
     cause(broken)
     message = refused(broken)
@@ -276,6 +276,7 @@ def test_a_fault_of_arrays_is_named_or_left_out(broken, fault):
     assert str(broken) in message and "--partial" in message
     found = CorruptedSet(broken, "c", partial=True)
     assert re.search(line, "; ".join(found.problems))
+    assert re.search(f"{broken}: left out: .*{line}", capsys.readouterr().err)
     if left:
         assert found.severities("fog") == left
     assert ("fog" in found.corruptions) == bool(left) and len(found.corruptions) == 14 + bool(left)

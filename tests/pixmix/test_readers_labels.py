@@ -22,6 +22,7 @@ from pixmix.readers import (
     labels,
     number_classes,
     open_outliers,
+    problems,
     read_class_folders,
     read_class_map,
 )
@@ -35,7 +36,7 @@ SOME_WNIDS = imagenet_wnids()[:3]
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels, "_said", set())
+    monkeypatch.setattr(problems, "_said", set())
 
 
 def image(path: Path, shade: int = 0, side: int = 8) -> None:

@@ -19,7 +19,7 @@ from mixset.generate.networks.spec import NetworkSpec
 from mixset.parsing import parse
 from pixmix.corruptions import job, made
 from pixmix.corruptions.sources import file_names
-from pixmix.readers import CorruptedSet, Transform, labels, open_outliers, read_class_folders
+from pixmix.readers import CorruptedSet, Transform, open_outliers, problems, read_class_folders
 from pixmix.train import pictures
 from pixmix.train.config import TrainConfig
 from pixmix.train.corrupt import CorruptConfig, load_source
@@ -32,7 +32,7 @@ STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey",
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels, "_said", set())
+    monkeypatch.setattr(problems, "_said", set())
 
 
 def write(root: Path, *classes: str, count: int = 1, suffix: str = "png") -> None:
