@@ -17,6 +17,7 @@ from .console import Progress
 from .errors import DamagedPicture, InputError
 from .mixing_set import MixingSet
 from .partials import is_partial
+from .seals import file_hash
 from .shard_writer import ShardWriter
 from .shards import ShardInfo, open_images, open_shard, read_info, read_picture, verified_pictures
 from .statistics import contrast
@@ -131,7 +132,7 @@ def _shard_damage(path: Path, entry: manifest.Entry | None) -> list[str]:
         return []
     if info.content_hash != entry.content_hash or (info.start_index, info.count) != (entry.start_index, entry.count):
         return [f"shard {path} is not the one {manifest.NAME} lists: its content hash differs"]
-    if manifest.sha256(path) != entry.sha256:
+    if file_hash(path) != entry.sha256:
         return [f"shard {path} differs from what was written, though not in its pictures (SHA-256)"]
     return []
 

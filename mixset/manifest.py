@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -12,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DamagedPicture, InputError, reading
-from .partials import write_atomically
-from .regular import open_regular, read_regular
+from .jsons import unseal_json, write_sealed_json
+from .regular import read_regular
+from .seals import file_hash
 from .shard_format import (
     COMPRESSIONS,
     FORMAT,
     FORMAT_VERSION,
     MOST_INDEX,
-    canonical_json,
     hash_text,
-    parse_json,
     plain_name,
     whole_number,
 )
@@ -32,7 +29,6 @@ UNFINISHED = "unfinished.json"
 """Stands in the folder while a set is made: its recipe and count, so that another recipe is refused from the start."""
 _MOST = 256 << 20
 """Bytes of a list: one of 10,000 shards has 4 MB."""
-_SEAL = "sha256"
 _KEYS = {"format", "format_version", "count", "recipe", "versions", "shards", "left_out"}
 
 
@@ -82,16 +78,10 @@ def entry(info: ShardInfo) -> Entry:
         family=info.family,
         start_index=info.start_index,
         count=info.count,
-        sha256=sha256(info.path),
+        sha256=file_hash(info.path),
         content_hash=info.content_hash,
         compression=info.compression,
     )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(
@@ -100,7 +90,7 @@ def write(
     """Write `folder`/mixset.json, by which the set is finished."""
     shards = tuple(sorted(entries, key=lambda one: one.name))
     manifest = Manifest(recipe, sum(one.count for one in shards), shards, _versions(), tuple(left_out))
-    write_json(
+    write_sealed_json(
         folder / NAME,
         {
             "format": FORMAT,
@@ -145,16 +135,6 @@ def read(folder: Path) -> Manifest | None:
         return Manifest(_object(values["recipe"]), values["count"], shards, versions, left_out)
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` and their SHA-256, so that `path` is either the old file or the whole new one.
-
-    Raises:
-        InputError: the disk is full or the folder cannot be written.
-    """
-    sealed = {**values, _SEAL: _digest(values)}
-    write_atomically(path, (json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
-
-
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in `path`, or None where there is no such file.
 
@@ -167,16 +147,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
             content = read_regular(path, _MOST)
         except FileNotFoundError:
             return None
-        values = _object(parse_json(content))
-        if values.pop(_SEAL, digest := _digest(values)) != digest:
-            raise ValueError("its SHA-256 does not fit")
-        return values
-
-
-def _digest(values: dict[str, Any]) -> str:
-    return hashlib.sha256(
-        canonical_json({name: value for name, value in values.items() if name != _SEAL}).encode()
-    ).hexdigest()
+        return unseal_json(content)[0]
 
 
 def _reading(path: Path) -> contextlib.AbstractContextManager[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import functools
-import hashlib
 import itertools
 import math
 import os
@@ -18,9 +17,9 @@ import numpy as np
 from . import manifest
 from .arguments import check_list, check_numbers, check_path
 from .errors import DamagedPicture, InputError, printable
+from .jsons import json_hash
 from .open_shards import OpenShards
 from .pictures import decode, list_pictures, stamp
-from .shard_format import canonical_json
 from .shards import ShardInfo, read_info, read_record, verified_pictures
 
 Reader = Callable[[], np.ndarray]
@@ -79,8 +78,7 @@ class _Files:
 
     def content(self) -> str:
         """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
-        lines = [(str(path.relative_to(self.folder)), *stamp(path)) for path in self.paths]
-        return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
+        return json_hash([(str(path.relative_to(self.folder)), *stamp(path)) for path in self.paths])
 
     def detail(self) -> str:
         return "picture files"
@@ -162,7 +160,7 @@ class MixingSet(Sequence[np.ndarray]):
 
     def content_hash(self) -> str:
         """One hash for which pictures these are: of the shards' content hashes, or of names, sizes and times."""
-        return hashlib.sha256(canonical_json([part.content() for part in self._parts]).encode()).hexdigest()
+        return json_hash([part.content() for part in self._parts])
 
     def picture_families(self) -> list[str]:
         """The family of each picture, in order."""

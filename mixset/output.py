@@ -8,6 +8,7 @@ from typing import Any
 from . import manifest
 from .errors import DamagedPicture, InputError
 from .files import made_folder
+from .jsons import write_sealed_json
 from .partials import is_partial, remove_abandoned
 from .shards import read_info
 
@@ -52,7 +53,7 @@ def _begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     if finished is None and begun is None:
         _check_contents(out, recipe)
     remove_abandoned(out)
-    manifest.write_json(out / manifest.UNFINISHED, {"recipe": recipe, "count": count})
+    write_sealed_json(out / manifest.UNFINISHED, {"recipe": recipe, "count": count})
     (out / manifest.NAME).unlink(missing_ok=True)
     return 0
 

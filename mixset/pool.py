@@ -19,12 +19,12 @@ from .cache import cache_folder
 from .console import Progress
 from .cores import usable_cores
 from .errors import InputError, reading, reason
+from .jsons import json_hash
 from .locks import locked
 from .mixing_set import MixingSet
 from .partials import remove_abandoned, replacing
 from .pictures import scale_and_crop, stamp
 from .seals import seal_fits, seal_line
-from .shard_format import canonical_json
 
 SMALLEST, LARGEST = 8, 4096
 _IN_FLIGHT = 64  # pictures between reading and writing
@@ -74,8 +74,8 @@ class MixingPool:
         self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7) if margin else self.size
         """(h, w) of the pool's pictures."""
         folder = check_path("cache", cache) if cache is not None else cache_folder()
-        key = canonical_json([mixing_set.content_hash(), self.shape, PIL.__version__])
-        self.path = folder / f"pool-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+        key = json_hash([mixing_set.content_hash(), self.shape, PIL.__version__])
+        self.path = folder / f"pool-{key[:24]}.npy"
         with locked(self.path.with_suffix(".lock")):
             if not _whole(self.path):
                 _build(self.path, mixing_set, self.shape, quiet)

@@ -52,6 +52,12 @@ def seal_line(digest: str) -> bytes:
     return _MARK + digest.encode() + b"\n"
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal; raises as `open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def seal_fits(path: Path) -> bool:
     """Whether a seal stands behind the content of a file and fits it; the file is read piece by piece.
 

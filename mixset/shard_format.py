@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
-from collections.abc import Iterable
-from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -19,39 +15,6 @@ MOST_PIXELS = 1 << 27
 """Of an image: no file decides how much memory its reader needs."""
 MOST_INDEX = 1 << 53
 """Of indices and counts: whole numbers that JSON readers of any language keep."""
-_DEEPEST = 64
-
-
-def canonical_json(value: object) -> str:
-    """The one way this package writes JSON that is hashed or compared: sorted, without spaces, ASCII, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text from a file.
-
-    Raises:
-        ValueError: it is none, holds NaN or an infinity, or is nested more than 64 deep.
-    """
-    value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [one for held in level for one in _inside(held)]
-        if not level:
-            return value
-    raise ValueError(f"nested more than {_DEEPEST} deep")
-
-
-def _inside(value: object) -> Iterable[object]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-
-
-def _finite(number: str) -> float:
-    return float(number) if math.isfinite(float(number)) else _refuse(number)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
 
 
 class ContentHash:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from .errors import InputError, reason
+from .jsons import canonical_json
 from .partials import create_locked, partial_of, sync_folder
 from .shard_format import (
     COMPRESSIONS,
@@ -20,7 +21,6 @@ from .shard_format import (
     FORMAT_VERSION,
     MOST_INDEX,
     ContentHash,
-    canonical_json,
     check_shape,
     fixed_width,
     plain_name,

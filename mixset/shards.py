@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from .errors import DamagedPicture, InputError, reading
+from .jsons import parse_object
 from .regular import check_regular
 from .shard_format import (
     FORMAT,
@@ -21,7 +22,6 @@ from .shard_format import (
     ContentHash,
     check_shape,
     hash_text,
-    parse_json,
     plain_name,
     whole_number,
 )
@@ -102,13 +102,10 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
         _check_claim(params, size, [])
         compressed = images.compression is not None
         _check_claim(images, size, [_DEFLATE] if compressed else [])
-        recipe = parse_json(_text(file, "recipe"))
-        if not isinstance(recipe, dict):
-            raise ValueError("the recipe is no JSON object")
         return ShardInfo(
             path=path,
             family=plain_name(_text(file, "family")),
-            recipe=recipe,
+            recipe=parse_object(_text(file, "recipe")),
             start_index=whole_number(_attribute(file, "start_index"), 0, MOST_INDEX),
             count=count,
             shape=(height, width),
@@ -171,20 +168,13 @@ def read_record(path: Path, index: int) -> Record:
     with open_shard(path) as file:
         picture = read_picture(open_images(file, path), path, index)
         with _damage(path, index):
-            return Record(picture, int(_own(file, "seed")[index]), _params(_own(file, "params")[index]))
+            return Record(picture, int(_own(file, "seed")[index]), parse_object(_own(file, "params")[index]))
 
 
 def read_params(path: Path) -> list[dict[str, Any]]:
     """The params of every picture of a shard, in order."""
     with open_shard(path) as file, _damage(path):
-        return [_params(text) for text in _own(file, "params")[:]]
-
-
-def _params(text: bytes) -> dict[str, Any]:
-    values = parse_json(text)
-    if not isinstance(values, dict):
-        raise ValueError("its params are no JSON object")
-    return values
+        return [parse_object(text) for text in _own(file, "params")[:]]
 
 
 def verified_pictures(info: ShardInfo) -> Iterator[np.ndarray]:

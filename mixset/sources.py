@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tarfile
 from collections.abc import Sequence
@@ -14,10 +13,10 @@ import numpy as np
 from . import archives
 from .arrays import map_array
 from .errors import InputError
+from .jsons import json_hash
 from .mixing_set import family_of
 from .pictures import decode, header_size, is_picture, list_pictures, stamp
 from .regular import check_regular
-from .shard_format import canonical_json
 
 Item = Path | bytes | np.ndarray
 
@@ -149,5 +148,4 @@ class Array:
 
 def _listing(kind: str, path: Path, names: Sequence[str], sizes: Sequence[int]) -> dict[str, Any]:
     """By names and sizes of the files; to hash their bytes would read everything twice."""
-    digest = hashlib.sha256(canonical_json([list(names), list(sizes)]).encode()).hexdigest()
-    return {"imported": kind, "name": path.name, "files": len(names), "listing": digest}
+    return {"imported": kind, "name": path.name, "files": len(names), "listing": json_hash([list(names), list(sizes)])}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -203,14 +202,14 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any] | None:
 
 
 def _of_logits(config: EvaluateConfig, before: dict[str, Any]) -> dict[str, Any]:
+    from mixset.seals import file_hash
     from pixmix.evaluators import evaluate_logits
 
     assert config.logits is not None
     found = evaluate_logits(
         config.logits, config.suite, seed=config.seed, probabilities=config.logits_are == "probabilities"
     )
-    with open(config.logits, "rb") as file:
-        about = {"model": str(config.logits), "network": hashlib.file_digest(file, "sha256").hexdigest()}
+    about = {"model": str(config.logits), "network": file_hash(config.logits)}
     _check_same(config, before, about)
     return {**about, **found}
 

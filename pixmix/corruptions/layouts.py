@@ -14,8 +14,9 @@ from PIL import Image
 from mixset.arrays import map_array
 from mixset.errors import InputError, reason
 from mixset.partials import create_locked, partial_of, sync_folder
+from mixset.seals import file_hash
 
-from .made import file_hash, sealed
+from .made import sealed
 from .p_base import Frames
 
 PICTURE, VIDEO = ".JPEG", ".mp4"

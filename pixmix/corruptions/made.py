@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,11 +13,10 @@ from types import NoneType
 from typing import Any
 
 from mixset.errors import DamagedPicture, InputError, reading, reason
-from mixset.manifest import write_json
+from mixset.jsons import json_hash, unseal_json, write_sealed_json
 from mixset.partials import remove_abandoned
 from mixset.regular import open_regular, read_regular
 from mixset.seals import seal, unseal
-from mixset.shard_format import canonical_json
 
 NAME = "corruptions.json"
 FORMAT, FORMAT_VERSION = "pixmix corruptions", 2
@@ -91,7 +88,7 @@ class Made:
 
 def stamp_of(recipe: dict[str, Any]) -> bytes:
     """The line that says of which recipe a file is."""
-    return b"\n#recipe:" + hashlib.sha256(canonical_json(recipe).encode()).hexdigest()[:32].encode()
+    return b"\n#recipe:" + json_hash(recipe)[:32].encode()
 
 
 def sealed(content: bytes, stamp: bytes) -> bytes:
@@ -106,12 +103,6 @@ def check_sealed(content: bytes, stamp: bytes) -> None:
         raise ValueError("it lacks its SHA-256")
     if not body.endswith(stamp):
         raise ValueError("it is of another recipe")
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a regular file's bytes, in hexadecimal."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def begin(
@@ -183,23 +174,17 @@ def read(out: Path) -> Made | None:
         return None
     except OSError as error:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
-    with reading(str(path), "run the command that made it again", damage=DamagedPicture), open_regular(path) as file:
-        content = file.read(_MOST + 1)
-        if len(content) > _MOST:
-            raise ValueError(f"it is larger than {_MOST:,} bytes")
-        return _checked(out, json.loads(content))
+    with reading(str(path), "run the command that made it again", damage=DamagedPicture):
+        return _checked(out, *unseal_json(read_regular(path, _MOST)))
 
 
-def _checked(out: Path, values: Any) -> Made:
+def _checked(out: Path, values: dict[str, Any], hashed: bool) -> Made:
     """What the JSON value says; anything is raised where that is not what this package writes."""
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
+    if values.get("format") != FORMAT:
         raise ValueError("it is not of pixmix corrupt")
-    said = values.pop("sha256", None)
-    if said is not None and said != _digest(values):
-        raise ValueError("its SHA-256 does not fit")
     if values["format_version"] > FORMAT_VERSION:
         raise InputError(f"{out / NAME} is of format version {values['format_version']}: update pixmix")
-    if said is None and values["format_version"] != 1:
+    if not hashed and values["format_version"] != 1:
         raise ValueError("its SHA-256 is missing")
     recipe, made = values["recipe"], values["made"]
     labels, subset = values.get("labels_sha256"), values.get("test_subset")
@@ -230,12 +215,7 @@ def _checked(out: Path, values: Any) -> Made:
 def _write(made: Made) -> None:
     values: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "recipe": made.recipe}
     values |= {"made": made.made, "labels_sha256": made.labels, "test_subset": made.subset}
-    write_json(made.root / NAME, {**values, "sha256": _digest(values)})
-
-
-def _digest(values: dict[str, Any]) -> str:
-    """SHA-256 of all that corruptions.json says but for itself."""
-    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+    write_sealed_json(made.root / NAME, values)
 
 
 def _there(out: Path, quiet: bool) -> Made | None:

@@ -16,11 +16,12 @@ import numpy as np
 from mixset.cores import usable_cores
 from mixset.errors import InputError
 from mixset.memory import keep_freed_memory
+from mixset.seals import file_hash
 from mixset.workers import Step
 
 from .base import SMALL, Corruption
 from .layouts import PICTURE, VIDEO, ArrayFile, holds_array, write_part, write_picture, write_video
-from .made import Made, file_hash, record
+from .made import Made, record
 from .p_base import Perturbation
 from .sources import Source
 

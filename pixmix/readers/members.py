@@ -10,6 +10,7 @@ from typing import Any
 
 from mixset.cores import usable_cores
 from mixset.errors import InputError
+from mixset.seals import file_hash
 
 from ..corruptions import made
 from ..corruptions.made import Made
@@ -109,7 +110,7 @@ def hash_of(path: Path) -> str | None:
         status = path.stat()
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         if key not in _hashes:
-            _hashes[key] = made.file_hash(path)
+            _hashes[key] = file_hash(path)
         return _hashes[key]
     except (OSError, InputError):
         return None

@@ -19,6 +19,7 @@ from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe, render
 
 from mixset import MixingSet, manifest
 from mixset.generate import cli, families, make
+from mixset.jsons import write_sealed_json
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -164,7 +165,7 @@ def renamed(name: object) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         values = manifest.read_json(folder / manifest.NAME)
         values["shards"][0]["name"] = name
-        manifest.write_json(folder / manifest.NAME, values)
+        write_sealed_json(folder / manifest.NAME, values)
 
     return damage
 

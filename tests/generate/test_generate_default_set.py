@@ -10,6 +10,7 @@ import pytest
 
 from mixset import InputError, MixingSet, manifest
 from mixset.generate import default_set, defaults
+from mixset.jsons import write_sealed_json
 
 
 @pytest.fixture(autouse=True)
@@ -68,5 +69,5 @@ def test_an_interrupted_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = defaults.default_recipe(32)
     folder = default_set(32, workers=1, quiet=True)
     (folder / manifest.NAME).unlink()
-    manifest.write_json(folder / manifest.UNFINISHED, {"recipe": recipe.to_json(), "count": 6})
+    write_sealed_json(folder / manifest.UNFINISHED, {"recipe": recipe.to_json(), "count": 6})
     assert manifest.read(default_set(32, workers=1, quiet=True)).count == 6

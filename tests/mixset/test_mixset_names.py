@@ -17,9 +17,10 @@ from mixset_samples import MakeSet, noise
 from mixset import DamagedPicture, InputError, MixingSet, ShardWriter, manifest
 from mixset.check import check
 from mixset.exporting import export_pictures
+from mixset.jsons import parse_json
 from mixset.pictures import decode
 from mixset.regular import check_regular, open_regular
-from mixset.shard_format import parse_json, plain_name
+from mixset.shard_format import plain_name
 from mixset.shards import read_info
 from mixset.sources import open_source
 

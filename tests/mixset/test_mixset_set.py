@@ -16,6 +16,7 @@ from mixset_samples import MakeSet, flip, noise
 from PIL import Image
 
 from mixset import DamagedPicture, InputError, MixingSet, manifest, open_shards
+from mixset.jsons import write_sealed_json
 
 
 def test_it_is_a_sequence_over_its_sources(make_set: MakeSet, tmp_path: Path) -> None:
@@ -213,6 +214,6 @@ def test_a_shard_of_another_set_is_not_taken(make_set: MakeSet) -> None:
 
 def test_a_later_manifest_is_refused(make_set: MakeSet) -> None:
     path = make_set("a", noise(4)) / manifest.NAME
-    manifest.write_json(path, {**manifest.read_json(path), "format_version": 2})
+    write_sealed_json(path, {**manifest.read_json(path), "format_version": 2})
     with pytest.raises(InputError, match=r"format version 2.*update mixset"):
         MixingSet(path.parent)
