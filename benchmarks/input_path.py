@@ -173,11 +173,11 @@ def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
     keep_freed_memory()  # as in the workers
     decoded = [read(file) for file in files]
     cut = random_resized_crop(decoded, key, indices, size=ours.pictures.size)
-    mixed = torch.from_numpy(ours.method.pictures(cut, key, indices))
+    mixed = torch.from_numpy(ours.method.augment_array(cut, key, indices))
     steps: dict[str, Callable[[], object]] = {
         "decode": lambda: [read(file) for file in files],
         "cut": lambda: random_resized_crop(decoded, key, indices, size=ours.pictures.size),
-        "mix": lambda: ours.method.pictures(cut, key, indices),
+        "mix": lambda: ours.method.augment_array(cut, key, indices),
         "share": lambda: mixed.clone().share_memory_(),
     }
     spent: dict[str, list[float]] = {name: [] for name in steps}
@@ -200,9 +200,9 @@ def share_of_a_step(folder: Path, repeats: int) -> tuple[float, float]:
     labels, times = torch.arange(128) % 10, []
     for step in range(repeats + 1):
         start = time.process_time()
-        images = torch.from_numpy(method.pictures(pictures, Key(0, step), np.arange(128)))
+        mixed_images = torch.from_numpy(method.augment_array(pictures, Key(0, step), np.arange(128)))
         mixed = time.process_time()
-        loss = torch.nn.functional.cross_entropy(network(images.to(memory_format=torch.channels_last)), labels)
+        loss = torch.nn.functional.cross_entropy(network(mixed_images.to(memory_format=torch.channels_last)), labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

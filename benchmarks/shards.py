@@ -50,11 +50,11 @@ def shard_writer(compression: str) -> Callable[[Path, np.ndarray], None]:
 def write_lzf(folder: Path, pictures: np.ndarray) -> None:
     """As a shard is written, with the compression that shards do not offer."""
     with h5py.File(folder / "fractals.h5", "w", rdcc_nbytes=0) as file:
-        images = file.create_dataset(
+        stored = file.create_dataset(
             "images", pictures.shape, np.uint8, chunks=(1, *pictures.shape[1:]), compression="lzf", fletcher32=True
         )
         for index, picture in enumerate(pictures):
-            images[index] = picture
+            stored[index] = picture
 
 
 def read_lzf(folder: Path, order: np.ndarray) -> None:

@@ -19,7 +19,7 @@ from .arguments import check_list, check_numbers, check_path
 from .errors import DamagedPicture, InputError, printable
 from .jsons import json_hash
 from .open_shards import OpenShards
-from .pictures import decode, list_pictures, stamp
+from .pictures import decode, list_image_files, stamp
 from .shards import ShardInfo, read_info, read_record, verified_pictures
 
 Reader = Callable[[], np.ndarray]
@@ -209,7 +209,7 @@ def _open(source: Path) -> list[_Shard | _Files]:
     if shards:
         return [_Shard(info) for info in shards]
     by_family: dict[str, list[Path]] = {}
-    for path in list_pictures(source):
+    for path in list_image_files(source):
         parts = (source.name, *path.relative_to(source).parts[:-1])
         by_family.setdefault(family_of(parts), []).append(path)
     if not by_family:

@@ -28,7 +28,7 @@ def is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES and not os.path.basename(name).startswith(".")
 
 
-def list_pictures(folder: Path, unreadable: Callable[[Path, str], object] | None = None) -> list[Path]:
+def list_image_files(folder: Path, unreadable: Callable[[Path, str], object] | None = None) -> list[Path]:
     """Every image file below `folder`, at any depth, links followed once, sorted by its path.
 
     Args:

@@ -45,8 +45,8 @@ def sheet(
     if captions is not None and len(captions) != len(pictures):
         raise InputError(f"captions: {len(captions)} for {len(pictures)} pictures; give one for each")
     columns = columns or min(len(pictures), math.ceil(math.sqrt(1.4 * len(pictures))))
-    images = [_fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile) for picture in pictures]
-    tile = max(max(image.size) for image in images)
+    tiles = [_fit(Image.fromarray(np.ascontiguousarray(picture)).convert("RGB"), tile) for picture in pictures]
+    tile = max(max(fitted.size) for fitted in tiles)
     font, title_font = ImageFont.load_default(max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
     title = printable(title)
     lines = [_wrap(printable(caption, keep="\n"), font, tile) for caption in captions or [""] * len(pictures)]
@@ -60,10 +60,10 @@ def sheet(
     draw = ImageDraw.Draw(page)
     if title:
         draw.text((_GAP, _GAP), title, INK, title_font)
-    for index, image in enumerate(images):
+    for index, fitted in enumerate(tiles):
         row, column = divmod(index, columns)
         left, top = _GAP + column * (tile + _GAP), tops[row]
-        page.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
+        page.paste(fitted, (left + (tile - fitted.width) // 2, top + (tile - fitted.height) // 2))
         for number, line in enumerate(lines[index]):
             draw.text((left, top + tile + 4 + number * line_height), line, FAINT if number else INK, font)
     return page

@@ -15,7 +15,7 @@ from .arrays import map_array
 from .errors import InputError
 from .jsons import json_hash
 from .mixing_set import family_of
-from .pictures import decode, header_size, is_picture, list_pictures, stamp
+from .pictures import decode, header_size, is_picture, list_image_files, stamp
 from .regular import check_regular
 
 Item = Path | bytes | np.ndarray
@@ -74,7 +74,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         left_out: list[tuple[str, str]] = []
-        self.paths = list_pictures(folder, lambda path, why: left_out.append((str(path), why)))
+        self.paths = list_image_files(folder, lambda path, why: left_out.append((str(path), why)))
         self.left_out: Sequence[tuple[str, str]] = left_out
         self.names: Sequence[str] = [path.relative_to(folder).as_posix() for path in self.paths]
         self.ignored = sum(

@@ -76,27 +76,27 @@ class TrainingSet(Dataset):
         key = Key(seed=self.seed, epoch=epoch)
         pictures = self._cut(key, indices)
         if not self.at_step:
-            pictures = self.method.pictures(pictures, key, indices)
+            pictures = self.method.augment_array(pictures, key, indices)
         return Batch(torch.from_numpy(pictures), labels, numbers)
 
-    def images(self, epoch: int, batch: Batch) -> Tensor:
+    def inputs(self, epoch: int, batch: Batch) -> Tensor:
         """The network's pictures of a batch, (V · N, 3, H, W) float32 in [0, 1] on the device, channels last.
 
         Does what is left to do at their step; nothing waits for the device.
         """
-        key, indices, images = Key(seed=self.seed, epoch=epoch), batch.indices.numpy(), batch.pictures
+        key, indices, inputs = Key(seed=self.seed, epoch=epoch), batch.indices.numpy(), batch.pictures
         if self.resident is not None:
             pictures = self.resident.take(indices)
             cut = crop_and_flip_tensor(pictures, key, indices, padding=PADDING, flip=self.flip)
-            images = self.method.images(cut, key, indices)
+            inputs = self.method.augment_tensor(cut, key, indices)
         elif self.tensors:
             assert batch.pictures is not None
-            images = self.method.images(batch.pictures.to(self.device, non_blocking=True), key, indices)
+            inputs = self.method.augment_tensor(batch.pictures.to(self.device, non_blocking=True), key, indices)
         elif self.at_step:
             assert batch.pictures is not None
-            images = torch.from_numpy(self.method.pictures(batch.pictures.numpy(), key, indices))
-        assert images is not None
-        return images.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+            inputs = torch.from_numpy(self.method.augment_array(batch.pictures.numpy(), key, indices))
+        assert inputs is not None
+        return inputs.to(self.device, non_blocking=True, memory_format=torch.channels_last)
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
         """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
@@ -136,13 +136,13 @@ class BatchPlan(Sampler):
         """The next iteration is this epoch's, from its batch number `start` on."""
         self.epoch, self.start = epoch, start
 
-    def images(self, step: int) -> int:
+    def count(self, step: int) -> int:
         """How many images a batch has over all processes."""
         return self.size if step < self.steps - 1 else self.count - step * self.size
 
     def weight(self, step: int) -> float:
         """This process's share of the batch times the number of processes: what its mean loss counts in the mean."""
-        batch = self.images(step)
+        batch = self.count(step)
         return len(range(self.rank, batch, self.world)) * self.world / batch
 
     def __len__(self) -> int:
@@ -151,7 +151,7 @@ class BatchPlan(Sampler):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = epoch_order(self.count, seed=self.seed, epoch=self.epoch)
         for step in range(self.start, self.steps):
-            batch = order[step * self.size :][: self.images(step)]
+            batch = order[step * self.size :][: self.count(step)]
             mine = batch[self.rank :: self.world]
             yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
 

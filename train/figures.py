@@ -107,7 +107,7 @@ def _fresh_network(seed: int) -> nn.Module:
 def _made(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np.ndarray:
     """A batch (N, H, W, 3) uint8 through a method's picture and batch transforms: (views, N, H, W, 3) uint8."""
     count, labels = len(batch), torch.arange(len(batch))
-    images = torch.from_numpy(method.pictures(batch, key, np.arange(count)))
+    images = torch.from_numpy(method.augment_array(batch, key, np.arange(count)))
     # CutMix leaves half of all batches alone, and a permutation may leave a picture with itself; others leave half of a
     # batch alone. A figure shows a first picture that is changed.
     for step in range(64):
@@ -170,7 +170,7 @@ def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
     return page
 
 
-def draw_training(training: Training, pictures: MixingSet | None, folder: Path) -> None:
+def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path) -> None:
     """Draw what a run trains on into its folder: `pictures.png` and, if it has a mixing set, `mixing_set.png`.
 
     Where the network sees several pictures for each, a row shows the first of them, the next the second, ....
@@ -179,10 +179,10 @@ def draw_training(training: Training, pictures: MixingSet | None, folder: Path) 
     spread = np.linspace(0, len(data.train) - 1, 8).astype(int)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
-        images = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
-        rows.append(_uint8(images.clamp(0, 1).cpu().numpy()))
+        inputs = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
+        rows.append(_uint8(inputs.clamp(0, 1).cpu().numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
     save_image(sheet(list(np.concatenate(rows)), captions, columns=8, tile=128), folder / "pictures.png")
-    if pictures is not None:
-        sample = np.linspace(0, len(pictures) - 1, min(24, len(pictures))).astype(int)
-        save_image(sheet([pictures[index] for index in sample], columns=8, tile=128), folder / "mixing_set.png")
+    if mixing_set is not None:
+        sample = np.linspace(0, len(mixing_set) - 1, min(24, len(mixing_set))).astype(int)
+        save_image(sheet([mixing_set[index] for index in sample], columns=8, tile=128), folder / "mixing_set.png")

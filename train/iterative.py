@@ -119,11 +119,11 @@ class Iterative(Method):
         self.schedule = Schedule(self.settings.every, self.settings.budget, agree=self._most)
         self._stepped: float | None = None
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        return (self.mixing if len(self.pool) else self.alone).pictures(batch, key, indices)
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        return (self.mixing if len(self.pool) else self.alone).augment_array(batch, key, indices)
 
-    def images(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
-        return (self.mixing if len(self.pool) else self.alone).images(batch, key, indices)
+    def augment_tensor(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
+        return (self.mixing if len(self.pool) else self.alone).augment_tensor(batch, key, indices)
 
     def on_step(self, network: nn.Module) -> None:
         """Refresh the pool if it is time."""

@@ -68,7 +68,7 @@ class Training:
         self.plan = BatchPlan(
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
-        self.pictures = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
         self.epoch = self.position = 0
         self.seconds = 0.0
         """What the epoch took up to the last checkpoint in it."""
@@ -84,7 +84,7 @@ class Training:
             parallel = DistributedDataParallel(self.network, device_ids=ids)
         if self.config.compile:
             parallel = torch.compile(parallel)
-        loader = training_loader(self.pictures, self.plan, workers=self.config.workers)
+        loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with Progress(self.config.epochs * count, "pictures", done=done, quiet=not self.processes.leads) as progress:
@@ -101,7 +101,7 @@ class Training:
         for batch in batches(loader):
             with _lone_image_refused(config):
                 self._step(parallel, batch)
-            progress.advance(self.plan.images(self.position))
+            progress.advance(self.plan.count(self.position))
             self.position += 1
             if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
                 self.seconds = time.monotonic() - start
@@ -133,21 +133,21 @@ class Training:
 
     def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """So many batches of training pictures, cropped and flipped alone, in orders that no epoch of training has."""
-        pictures = TrainingSet(
+        training_set = TrainingSet(
             self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
         )
         plan = copy.copy(self.plan)
-        loader = training_loader(pictures, plan, workers=self.config.workers)
+        loader = training_loader(training_set, plan, workers=self.config.workers)
         for number in range(math.ceil(steps / plan.steps)):
             epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
             plan.set_epoch(epoch)
             for batch in itertools.islice(batches(loader), steps - number * plan.steps):
-                yield pictures.images(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+                yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
 
     def _step(self, parallel: nn.Module, batch: Batch) -> None:
         self.method.on_step(self.body)
         parallel.train()
-        images = self.pictures.images(self.epoch, batch)
+        images = self.training_set.inputs(self.epoch, batch)
         labels = batch.labels.to(self.device, non_blocking=True)
         for group in self.optimizer.param_groups:
             group["lr"] = self._lr()
@@ -169,11 +169,11 @@ class Training:
     def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
         """What the network would see of some pictures, (V · N, 3, H, W); the method is as it was afterwards."""
         before = copy.deepcopy(self.method.state_dict())
-        batch = self.pictures.batch(epoch, indices)
+        batch = self.training_set.batch(epoch, indices)
         key = StepKey(seed=self.config.seed, epoch=epoch, step=0)
         self.network.train()
         images, _ = self.method.batch(
-            self.pictures.images(epoch, batch),
+            self.training_set.inputs(epoch, batch),
             batch.labels.to(self.device),
             network=self.network,
             key=key,

@@ -149,7 +149,7 @@ def _optimise(
         return wanted
 
     with _as_it_was(body, device):
-        images = render.render_vis(
+        rendered = render.render_vis(
             tapped,
             lucent_objectives.Objective(loss, settings.objective, settings.objective),
             param_f=lambda: _picture_parameters(randoms, settings.size, device),
@@ -161,9 +161,9 @@ def _optimise(
             show_image=False,
             fixed_image_size=0,  # no resizing at all; lucent would scale up to 224 pixels
         )
-        if not np.isfinite(images[0]).all():
+        if not np.isfinite(rendered[0]).all():
             raise InputError(f"network: what layer {units[0].layer} gives is not finite; choose another --network")
-        pictures = np.rint(images[0] * 255.0).astype(np.uint8)
+        pictures = np.rint(rendered[0] * 255.0).astype(np.uint8)
         with torch.no_grad():
             shown = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255.0
             features = tapped.features(shown)

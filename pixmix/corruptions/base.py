@@ -19,7 +19,7 @@ SMALL = 64
 REFERENCE, CORRECTED = "reference", "corrected"
 """The two forms of what the original code does not do as it was meant: as it is published, and as it was meant."""
 
-Picture = np.ndarray
+ImageArray = np.ndarray
 """(H, W, 3) uint8."""
 
 Fields = dict[str, Any]
@@ -83,7 +83,7 @@ class Corruption:
     draw: Callable[[Stream, tuple[int, int], Any], Fields]
     """(stream, (H, W), parameters) → fields; what draws nothing gives an empty dict."""
 
-    apply: Callable[[Picture, Any, Fields], Picture]
+    apply: Callable[[ImageArray, Any, Fields], ImageArray]
     """(picture, parameters, fields) → the corrupted picture; the picture given is not changed."""
 
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
@@ -96,7 +96,7 @@ class Corruption:
             raise InputError(f"severity: 1, 2, 3, 4 or 5 is needed, got {severity!r}")
         return (self.small if max(size) <= SMALL else self.large)[severity - 1]
 
-    def __call__(self, picture: Picture, *, severity: int, seed: int, index: int) -> Picture:
+    def __call__(self, picture: ImageArray, *, severity: int, seed: int, index: int) -> ImageArray:
         """The picture, number `index` of its set, corrupted: (H, W, 3) uint8.
 
         Raises:
@@ -115,6 +115,6 @@ def draws_nothing(stream: Stream, size: tuple[int, int], parameters: Any) -> Fie
     return {}
 
 
-def to_bytes(values: np.ndarray) -> Picture:
+def to_bytes(values: np.ndarray) -> ImageArray:
     """Values of a 0 to 255 scale as uint8: cut to that range, then truncated, as the original scripts cast."""
     return np.clip(values, 0, 255).astype(np.uint8)

@@ -9,15 +9,15 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, Stream, draws_nothing, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, draws_nothing, to_bytes
 from .filters import gaussian, symmetric
 
 
-def _blur(picture: Picture, sigma: float, fields: Fields) -> Picture:
+def _blur(picture: ImageArray, sigma: float, fields: Fields) -> ImageArray:
     return to_bytes(gaussian(picture / 255.0, sigma) * 255.0)
 
 
-def _defocus(picture: Picture, parameters: tuple[float, float], fields: Fields) -> Picture:
+def _defocus(picture: ImageArray, parameters: tuple[float, float], fields: Fields) -> ImageArray:
     return to_bytes(symmetric(picture / 255.0, disk(*parameters)) * 255.0)
 
 
@@ -56,7 +56,7 @@ def _draw_glass(stream: Stream, size: tuple[int, int], parameters: tuple[float, 
     return {"steps": stream.integers(-reach, reach, rounds, height, width, 2)}
 
 
-def _look_through_glass(picture: Picture, parameters: tuple[float, int, int], fields: Fields) -> Picture:
+def _look_through_glass(picture: ImageArray, parameters: tuple[float, int, int], fields: Fields) -> ImageArray:
     sigma, reach, _ = parameters
     values = to_bytes(gaussian(picture / 255.0, sigma) * 255.0)
     _shuffle(values, fields["steps"], reach)

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from mixset.kernels import kernel
 
-from .base import Fields, Picture, Stream
+from .base import Fields, ImageArray, Stream
 from .sampling import bilinear, to_byte
 
 _REFRACTION = 4.0
@@ -23,7 +23,7 @@ def draw_caustics(stream: Stream, size: tuple[int, int], severity: float) -> Fie
     return {"time": 0.5 + 1.5 * time, "side": (0.75 + 0.5 * side) * min(size)}
 
 
-def caustic_refraction(picture: Picture, severity: float, fields: Fields) -> Picture:
+def caustic_refraction(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """The picture refracted by, and lit on, the slopes of softened caustics."""
     caustics = np.empty(picture.shape[:2])
     _caustics(fields["time"], fields["side"], caustics)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import caustics, cbar_noise, cbar_occlusion, cbar_optics, cbar_warps, cbar_waves, perlin, sparkles
-from .base import Corruption, Fields, Picture, Stream, draws_nothing
+from .base import Corruption, Fields, ImageArray, Stream, draws_nothing
 
 Severities = tuple[float, float, float, float, float]
 
@@ -18,7 +18,7 @@ Severities = tuple[float, float, float, float, float]
 def _cbar(
     number: int,
     draw: Callable[[Stream, tuple[int, int], float], Fields],
-    apply: Callable[[Picture, float, Fields], Picture],
+    apply: Callable[[ImageArray, float, Fields], ImageArray],
     *,
     cifar: Severities | None = None,
     imagenet: Severities | None = None,

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from .base import Fields, Picture, Stream, to_bytes
+from .base import Fields, ImageArray, Stream, to_bytes
 
 
 def draw_blue_noise(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
@@ -21,7 +21,7 @@ def draw_blue_noise(stream: Stream, size: tuple[int, int], severity: float) -> F
     return {"phases": _draw_phases(stream, size, 1)}
 
 
-def blue_noise_sample(picture: Picture, severity: float, fields: Fields) -> Picture:
+def blue_noise_sample(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Pixels stay where blue noise of deviation 1 is above a threshold; the others become black."""
     power = _frequencies(picture.shape[:2])
     kept = noise_of(fields["phases"], power, picture.shape[1])[0] > 3.0 * severity / 10 - 2.5
@@ -33,7 +33,7 @@ def draw_brownish_noise(stream: Stream, size: tuple[int, int], severity: float) 
     return {"phases": _draw_phases(stream, size, 3)}
 
 
-def brownish_noise(picture: Picture, severity: float, fields: Fields) -> Picture:
+def brownish_noise(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Noise whose power falls as 1/(r² + 1) is added, other noise in each channel."""
     power = 1 / (_frequencies(picture.shape[:2]) ** 2 + 1)
     noise = noise_of(fields["phases"], power, picture.shape[1])

@@ -9,7 +9,7 @@ import numpy as np
 from mixset.kernels import kernel
 
 from ..engines.threads import read_only
-from .base import Fields, Picture, Stream
+from .base import Fields, ImageArray, Stream
 
 _GREY = 128
 
@@ -22,7 +22,7 @@ def draw_checkerboard(stream: Stream, size: tuple[int, int], severity: float) ->
     return {"angle": 2 * math.pi * angle, "side": side, "hidden": stream.uniform(count, count) < severity / 10}
 
 
-def checkerboard_cutout(picture: Picture, severity: float, fields: Fields) -> Picture:
+def checkerboard_cutout(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Of the black squares of a turned chessboard the hidden ones become grey; the white ones all stay."""
     result = np.array(picture, order="C")
     _hide_squares(fields["angle"], fields["side"], fields["hidden"], result)
@@ -41,7 +41,7 @@ def draw_lines(stream: Stream, size: tuple[int, int], severity: float) -> Fields
     return {"points": numbers[:, :2] * size, "angles": 2 * math.pi * angle + spread * (numbers[:, 2] - 0.5)}
 
 
-def lines(picture: Picture, severity: float, fields: Fields) -> Picture:
+def lines(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Grey lines, twice the shorter side long, are drawn one upon the other, each pixel in uint8 after each."""
     result = np.array(picture, order="C")
     ways = np.stack([np.cos(fields["angles"]), np.sin(fields["angles"])], axis=1) * min(picture.shape[:2])

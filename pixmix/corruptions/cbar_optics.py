@@ -10,7 +10,7 @@ from scipy.special import cosdg, sindg
 
 from mixset.kernels import kernel
 
-from .base import Fields, Picture, Stream
+from .base import Fields, ImageArray, Stream
 
 _TURNS = 2 * np.arange(21) / 20 - 1
 """From −1 to 1: the angles that make up the blur, as shares of the largest."""
@@ -18,7 +18,7 @@ _TURNS = 2 * np.arange(21) / 20 - 1
 _WEIGHTS = np.exp(-2 * _TURNS**2)
 
 
-def circular_motion_blur(picture: Picture, severity: float, fields: Fields) -> Picture:
+def circular_motion_blur(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """The weighted mean of 21 cubic rotations, black where they show what is outside.
 
     Each rotation is `scipy.ndimage.rotate`'s. The mean is taken in float32, as the original's NumPy did.
@@ -40,7 +40,7 @@ def draw_chromatic_aberration(stream: Stream, size: tuple[int, int], severity: f
     return {"scales": np.array([1.0, 1.0 + scale / 2, 1.0 + scale])[stream.permutation(3)]}
 
 
-def transverse_chromatic_abberation(picture: Picture, severity: float, fields: Fields) -> Picture:
+def transverse_chromatic_abberation(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Each channel is magnified about the middle.
 
     As in the original, splines are used without their filter, so that all channels are blurred, that of scale 1, too.

@@ -9,7 +9,7 @@ import numpy as np
 from mixset.kernels import kernel
 
 from ..engines.threads import read_only
-from .base import SMALL, Fields, Picture, Stream
+from .base import SMALL, Fields, ImageArray, Stream
 from .sampling import bilinear, to_byte
 
 
@@ -19,7 +19,7 @@ def draw_pinch_and_twirl(stream: Stream, size: tuple[int, int], severity: float)
     return {"signs": 1 - 2 * stream.integers(0, 2, across, down)}
 
 
-def pinch_and_twirl(picture: Picture, severity: float, fields: Fields) -> Picture:
+def pinch_and_twirl(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """In each of a grid of round cells the picture is pulled to the middle and turned about it."""
     side = min(picture.shape[:2]) // _cells(picture.shape[:2])
     angles = fields["signs"] * (severity * (math.pi / 2) / 10)
@@ -34,7 +34,7 @@ def draw_ripple(stream: Stream, size: tuple[int, int], severity: float) -> Field
     return {"wavelengths": (0.1 + 0.2 * numbers[0]) * min(size), "phases": 2 * math.pi * numbers[1]}
 
 
-def ripple(picture: Picture, severity: float, fields: Fields) -> Picture:
+def ripple(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Rows and columns are shifted by a sine of their own place."""
     amplitude = severity * 0.025 / 10 * min(picture.shape[:2])
     y, x = (

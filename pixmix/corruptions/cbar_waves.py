@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .base import Fields, Picture, Stream, to_bytes
+from .base import Fields, ImageArray, Stream, to_bytes
 
 
 def draw_single_frequency(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
@@ -16,7 +16,7 @@ def draw_single_frequency(stream: Stream, size: tuple[int, int], severity: float
     return {"frequencies": frequencies, "phase": math.pi * (phase + 1)}
 
 
-def single_frequency_greyscale(picture: Picture, severity: float, fields: Fields) -> Picture:
+def single_frequency_greyscale(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """A plane wave is added to all channels."""
     y, x = _places(picture)
     across, down = fields["frequencies"]
@@ -36,7 +36,7 @@ def draw_concentric_waves(stream: Stream, size: tuple[int, int], severity: float
     }
 
 
-def cocentric_sine_waves(picture: Picture, severity: float, fields: Fields) -> Picture:
+def cocentric_sine_waves(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Rings about a centre, each a ramp, their radius waving with the angle, are added to all channels."""
     y, x = _places(picture)
     x, y = x - fields["centre"][0], y - fields["centre"][1]
@@ -57,7 +57,7 @@ def draw_plasma(stream: Stream, size: tuple[int, int], severity: float) -> Field
     }
 
 
-def plasma_noise(picture: Picture, severity: float, fields: Fields) -> Picture:
+def plasma_noise(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """The picture gives way in part to a colour of three sines at places that rounds of sines have pushed about."""
     time, share = fields["time"], 64 * severity / 10
     y, x = _places(picture)
@@ -72,7 +72,7 @@ def plasma_noise(picture: Picture, severity: float, fields: Fields) -> Picture:
     return to_bytes((1 - share / 255) * picture + share * colour)
 
 
-def _places(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+def _places(picture: ImageArray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (H, 1) and columns (1, W) of all pixels, float64."""
     y, x = np.ogrid[: float(picture.shape[0]), : float(picture.shape[1])]
     return y, x

@@ -6,7 +6,7 @@ import math
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, draws_nothing, to_bytes
+from .base import Corruption, Fields, ImageArray, draws_nothing, to_bytes
 
 
 @kernel
@@ -59,13 +59,13 @@ def _alter(values, saturation, factor, amount):
         values[i, 0], values[i, 1], values[i, 2] = to_rgb(h, s, v)
 
 
-def _brighten(picture: Picture, amount: float, fields: Fields) -> Picture:
+def _brighten(picture: ImageArray, amount: float, fields: Fields) -> ImageArray:
     values = picture / 255.0
     _alter(values.reshape(-1, 3), False, 1.0, float(amount))
     return to_bytes(values * 255.0)
 
 
-def _saturate(picture: Picture, parameters: tuple[float, float], fields: Fields) -> Picture:
+def _saturate(picture: ImageArray, parameters: tuple[float, float], fields: Fields) -> ImageArray:
     values = picture / 255.0
     _alter(values.reshape(-1, 3), True, float(parameters[0]), float(parameters[1]))
     return to_bytes(values * 255.0)

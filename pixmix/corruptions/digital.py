@@ -7,23 +7,23 @@ import io
 import numpy as np
 from PIL import Image
 
-from .base import Corruption, Fields, Picture, draws_nothing, to_bytes
+from .base import Corruption, Fields, ImageArray, draws_nothing, to_bytes
 
 
-def _reduce_contrast(picture: Picture, factor: float, fields: Fields) -> Picture:
+def _reduce_contrast(picture: ImageArray, factor: float, fields: Fields) -> ImageArray:
     values = picture / 255.0
     means = values.mean(axis=(0, 1), keepdims=True)
     return to_bytes(((values - means) * factor + means) * 255.0)
 
 
-def _pixelate(picture: Picture, scale: float, fields: Fields) -> Picture:
+def _pixelate(picture: ImageArray, scale: float, fields: Fields) -> ImageArray:
     height, width = picture.shape[:2]
     small = (max(1, int(width * scale)), max(1, int(height * scale)))
-    image = Image.fromarray(picture).resize(small, Image.Resampling.BOX)
-    return np.array(image.resize((width, height), Image.Resampling.BOX))
+    shrunk = Image.fromarray(picture).resize(small, Image.Resampling.BOX)
+    return np.array(shrunk.resize((width, height), Image.Resampling.BOX))
 
 
-def _compress(picture: Picture, quality: int, fields: Fields) -> Picture:
+def _compress(picture: ImageArray, quality: int, fields: Fields) -> ImageArray:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file))

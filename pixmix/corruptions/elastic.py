@@ -8,7 +8,7 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, to_bytes
 from .filters import gaussian
 
 _PART = 32
@@ -99,7 +99,7 @@ def bend(size: tuple[int, int], shifts: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.column_stack([after, np.ones(3)]), before.astype(np.float64)).T
 
 
-def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
+def _apply(picture: ImageArray, parameters: tuple[float, ...], fields: Fields) -> ImageArray:
     alpha, sigma, shift, scale = parameters
     height, width = picture.shape[:2]
     side = min(height, width) * scale

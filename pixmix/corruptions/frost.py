@@ -13,7 +13,7 @@ from PIL import Image
 
 from mixset.errors import InputError, reading
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
 """The originals' names; their sixth picture, `frost6.jpg`, is never drawn."""
@@ -57,7 +57,7 @@ class _Frosting:
 
     folder: Path | None
 
-    def __call__(self, picture: Picture, parameters: tuple[float, float, int], fields: Fields) -> Picture:
+    def __call__(self, picture: ImageArray, parameters: tuple[float, float, int], fields: Fields) -> ImageArray:
         share, frost_share, every = parameters
         height, width = picture.shape[:2]
         frost = fit(find_frost(self.folder)[fields["photograph"]], (height, width), every)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, Stream
+from .base import Corruption, Fields, ImageArray, Stream
 
 
 def motion_blur(picture: np.ndarray, radius: float, sigma: float, angle: float) -> np.ndarray:
@@ -81,7 +81,7 @@ def _draw_angle(stream: Stream, size: tuple[int, int], parameters: tuple[float, 
     return {"angle": float(stream.uniform()) * 90 - 45}
 
 
-def _apply(picture: Picture, parameters: tuple[float, float], fields: Fields) -> Picture:
+def _apply(picture: ImageArray, parameters: tuple[float, float], fields: Fields) -> ImageArray:
     return motion_blur(picture, *parameters, fields["angle"])
 
 

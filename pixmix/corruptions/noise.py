@@ -9,7 +9,7 @@ from scipy.special import pdtr
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 _SURE = 1 - 2.0**-33
 """Above it lies no number of a stream, so counts beyond this probability never come up."""
@@ -27,17 +27,17 @@ def _draw_impulses(stream: Stream, size: tuple[int, int], parameters: float) -> 
     return {"hit": stream.uniform(*size, 3), "salt": stream.uniform(*size, 3)}
 
 
-def _add_normal(picture: Picture, sigma: float, fields: Fields) -> Picture:
+def _add_normal(picture: ImageArray, sigma: float, fields: Fields) -> ImageArray:
     return to_bytes((picture / 255.0 + sigma * fields["noise"]) * 255.0)
 
 
-def _add_speckles(picture: Picture, sigma: float, fields: Fields) -> Picture:
+def _add_speckles(picture: ImageArray, sigma: float, fields: Fields) -> ImageArray:
     values = picture / 255.0
     values += values * (sigma * fields["noise"])
     return to_bytes(values * 255.0)
 
 
-def _count_photons(picture: Picture, photons: float, fields: Fields) -> Picture:
+def _count_photons(picture: ImageArray, photons: float, fields: Fields) -> ImageArray:
     counts = np.empty(picture.shape, np.int32)
     _count(
         np.ascontiguousarray(picture).reshape(-1), fields["chance"].reshape(-1), _poisson(photons), counts.reshape(-1)
@@ -45,7 +45,7 @@ def _count_photons(picture: Picture, photons: float, fields: Fields) -> Picture:
     return to_bytes(counts / float(photons) * 255.0)
 
 
-def _hit(picture: Picture, amount: float, fields: Fields) -> Picture:
+def _hit(picture: ImageArray, amount: float, fields: Fields) -> ImageArray:
     impulses = np.where(fields["salt"] <= 0.5, np.uint8(255), np.uint8(0))
     return np.where(fields["hit"] <= amount, impulses, picture)
 

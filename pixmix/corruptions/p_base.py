@@ -10,7 +10,7 @@ import numpy as np
 
 from mixset.errors import InputError
 
-from .base import SMALL, Fields, Picture, Stream
+from .base import SMALL, Fields, ImageArray, Stream
 
 Frames = np.ndarray
 """(frames, S, S, 3) uint8."""
@@ -35,7 +35,7 @@ class Perturbation:
     draw: Callable[[Stream, int, tuple[Any, ...]], Fields]
     """(stream, size, parameters) → fields of the whole sequence."""
 
-    apply: Callable[[Picture, int, tuple[Any, ...], Fields], Frames]
+    apply: Callable[[ImageArray, int, tuple[Any, ...], Fields], Frames]
     """(picture, size, parameters, fields) → the frames; the picture given is not changed."""
 
     uncropped: bool = False
@@ -45,7 +45,7 @@ class Perturbation:
         """Those of each frame at a side of `size` pixels; there are as many frames."""
         return self.small if size <= SMALL else self.large
 
-    def __call__(self, picture: Picture, *, size: int, seed: int, index: int) -> Frames:
+    def __call__(self, picture: ImageArray, *, size: int, seed: int, index: int) -> Frames:
         """The frames of the picture, number `index` of its set: (frames, size, size, 3) uint8.
 
         Args:
@@ -71,12 +71,12 @@ def no_draw(stream: Stream, size: int, parameters: tuple[Any, ...]) -> Fields:
     return {}
 
 
-def corner(picture: Picture, size: int) -> tuple[int, int]:
+def corner(picture: ImageArray, size: int) -> tuple[int, int]:
     """(top, left) of the central square of `size` pixels, rounded as torchvision's CenterCrop rounds."""
     return round((picture.shape[0] - size) / 2), round((picture.shape[1] - size) / 2)
 
 
-def centre(picture: Picture, size: int) -> Picture:
+def centre(picture: ImageArray, size: int) -> ImageArray:
     """The central square of `size` pixels, a view."""
     top, left = corner(picture, size)
     return picture[top : top + size, left : left + size]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Fields, Picture, Stream, to_bytes
+from .base import Fields, ImageArray, Stream, to_bytes
 from .colors import BRIGHTNESS
 from .filters import gaussian
 from .motion import motion_blur
@@ -43,7 +43,7 @@ class Blur(NamedTuple):
 FLAKES_MEAN, FLAKES_SPREAD, LEAST_SNOW, NOT_PALED = 0.05, 0.3, 0.5, 0.85
 
 
-def blur_along(picture: Picture, size: int, parameters: tuple[Motion, ...], fields: Fields) -> Frames:
+def blur_along(picture: ImageArray, size: int, parameters: tuple[Motion, ...], fields: Fields) -> Frames:
     """A frame for each direction."""
     return np.stack([motion_blur(picture, *motion) for motion in parameters])
 
@@ -53,7 +53,7 @@ def draw_flakes(stream: Stream, size: int, parameters: tuple[Snow, ...]) -> Fiel
     return {"flakes": stream.normal(size, size)}
 
 
-def snow(picture: Picture, size: int, parameters: tuple[Snow, ...], fields: Fields) -> Frames:
+def snow(picture: ImageArray, size: int, parameters: tuple[Snow, ...], fields: Fields) -> Frames:
     """The same flakes over the paled picture, falling in another direction in each frame."""
     paled = whiten(picture, NOT_PALED)
     layer = FLAKES_MEAN + FLAKES_SPREAD * fields["flakes"]
@@ -66,12 +66,12 @@ def snow(picture: Picture, size: int, parameters: tuple[Snow, ...], fields: Fiel
     return frames
 
 
-def brightness(picture: Picture, size: int, parameters: tuple[float, ...], fields: Fields) -> Frames:
+def brightness(picture: ImageArray, size: int, parameters: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each amount added to the value of hue, saturation and value."""
     return np.stack([BRIGHTNESS.apply(picture, amount, {}) for amount in parameters])
 
 
-def blur_around(picture: Picture, size: int, parameters: tuple[Blur, ...], fields: Fields) -> Frames:
+def blur_around(picture: ImageArray, size: int, parameters: tuple[Blur, ...], fields: Fields) -> Frames:
     """A frame for each Gaussian."""
     values = picture / 255.0
     return np.stack([to_bytes(gaussian(values, blur.sigma, truncate=blur.truncate) * 255.0) for blur in parameters])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Corruption, Fields, Picture, Stream
+from .base import Corruption, Fields, ImageArray, Stream
 from .p_base import Frames, Perturbation
 
 DRAWS = 30
@@ -23,7 +23,7 @@ class Draws:
         noisy = [parameter for parameter in parameters if parameter is not None]
         return {"frames": [self.corruption.draw(stream, (size, size), parameter) for parameter in noisy]}
 
-    def apply(self, picture: Picture, size: int, parameters: tuple[float | None, ...], fields: Fields) -> Frames:
+    def apply(self, picture: ImageArray, size: int, parameters: tuple[float | None, ...], fields: Fields) -> Frames:
         """The frames."""
         frames, drawn = np.empty((len(parameters), *picture.shape), np.uint8), iter(fields["frames"])
         for frame, parameter in zip(frames, parameters, strict=True):

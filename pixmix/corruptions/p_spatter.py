@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Fields, Picture, Stream
+from .base import Fields, ImageArray, Stream
 from .filters import gaussian
 from .p_base import Frames
 from .spatter import add_water
@@ -35,7 +35,7 @@ def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fi
     return {"liquid": stream.normal(size, size)}
 
 
-def spatter(picture: Picture, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
+def spatter(picture: ImageArray, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
     """The same liquid in each frame, further down."""
     mean, spread, sigma, least, *_ = parameters[0]
     liquid = gaussian(mean + spread * fields["liquid"], sigma)

@@ -14,11 +14,11 @@ from PIL import Image
 
 from mixset.kernels import kernel
 
-from .base import Fields, Picture
+from .base import Fields, ImageArray
 from .p_base import Frames, corner
 
 
-def translate(picture: Picture, size: int, shifts: tuple[int, ...], fields: Fields) -> Frames:
+def translate(picture: ImageArray, size: int, shifts: tuple[int, ...], fields: Fields) -> Frames:
     """A frame for each shift to the right, in whole pixels; what comes from outside is black."""
     top, left = corner(picture, size)
     margin = max(map(abs, shifts))
@@ -26,22 +26,22 @@ def translate(picture: Picture, size: int, shifts: tuple[int, ...], fields: Fiel
     return np.stack([padded[:, margin + left - shift :][:, :size] for shift in shifts])
 
 
-def rotate(picture: Picture, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
+def rotate(picture: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each angle in degrees, clockwise."""
     return np.stack(list(_affine(picture, size, [_turned(math.radians(angle)) for angle in angles])))
 
 
-def scale(picture: Picture, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
+def scale(picture: ImageArray, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each factor; below 1 the picture stands in black."""
     return np.stack(list(_affine(picture, size, [_scaled(factor) for factor in factors])))
 
 
-def shear(picture: Picture, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
+def shear(picture: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each angle in degrees by which columns are slanted."""
     return np.stack(list(_affine(picture, size, [_slanted(math.radians(angle)) for angle in angles])))
 
 
-def zoom_blur(picture: Picture, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
+def zoom_blur(picture: ImageArray, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
     """Frame i is the mean of the picture at the first i + 1 factors."""
     total = np.zeros((size, size, 3), np.float32)
     frames = np.empty((len(factors), size, size, 3), np.uint8)
@@ -64,18 +64,18 @@ def _slanted(angle: float) -> tuple[float, float, float, float]:
     return 1.0, math.tan(angle), 0.0, 1 / math.cos(angle)
 
 
-def _affine(picture: Picture, size: int, inverses: list[tuple[float, float, float, float]]) -> Iterator[Picture]:
+def _affine(picture: ImageArray, size: int, inverses: list[tuple[float, float, float, float]]) -> Iterator[ImageArray]:
     """The centre of the picture under each map of the plane around its centre, given by the inverse's rows."""
-    image = Image.fromarray(picture)
+    whole = Image.fromarray(picture)
     top, left = corner(picture, size)
-    x, y = image.width / 2 + 0.5, image.height / 2 + 0.5
+    x, y = whole.width / 2 + 0.5, whole.height / 2 + 0.5
     for a, b, c, d in inverses:
         u, v = left - x, top - y
         matrix = (a, b, a * u + b * v + x, c, d, c * u + d * v + y)
-        yield np.asarray(image.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+        yield np.asarray(whole.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
 
 
-def tilt(picture: Picture, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
+def tilt(picture: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each angle in degrees by which the picture's plane turns around both its axes at once.
 
     It is seen from as far as its diagonal is long and, as the original has it, one pixel more, so that no frame is the

@@ -6,7 +6,7 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Fields, Picture, Stream, to_bytes
+from .base import Fields, ImageArray, Stream, to_bytes
 
 _TABLE = 256
 _OFFSET = 16 * _TABLE
@@ -27,7 +27,7 @@ def draw_perlin_noise(stream: Stream, size: tuple[int, int], severity: float) ->
     return {"gradients": gradients / np.where(lengths > 0, lengths, 1), "permutation": np.array(table)}
 
 
-def perlin_noise(picture: Picture, severity: float, fields: Fields) -> Picture:
+def perlin_noise(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """The picture gives way in part to grey turbulence, whose coarsest cells are a seventh of the shorter side."""
     share = 0.5 * severity / 10
     noise = np.empty(picture.shape[:2])

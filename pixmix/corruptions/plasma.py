@@ -6,7 +6,7 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 
 def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
@@ -59,7 +59,7 @@ def _draw_plasma(stream: Stream, size: tuple[int, int], parameters: tuple[float,
     return {"chances": stream.uniform(side * side - 1)}
 
 
-def _add_fog(picture: Picture, parameters: tuple[float, float], fields: Fields) -> Picture:
+def _add_fog(picture: ImageArray, parameters: tuple[float, float], fields: Fields) -> ImageArray:
     strength, decay = parameters
     values = picture / 255.0
     brightest = values.max()

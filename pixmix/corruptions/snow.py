@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Corruption, Fields, Picture, Stream, to_bytes
+from .base import Corruption, Fields, ImageArray, Stream, to_bytes
 from .motion import motion_blur
 from .zoom import clipped_zoom
 
@@ -15,7 +15,7 @@ def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) 
     return {"flakes": stream.normal(*size), "angle": float(stream.uniform()) * 90 - 135}
 
 
-def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> Picture:
+def _apply(picture: ImageArray, parameters: tuple[float, ...], fields: Fields) -> ImageArray:
     mean, spread, factor, threshold, radius, sigma, share = parameters
     layer = clipped_zoom((mean + spread * fields["flakes"])[:, :, None], factor)[:, :, 0]
     flakes = to_bytes(np.where(layer < threshold, 0, layer) * 255.0)
@@ -23,7 +23,7 @@ def _apply(picture: Picture, parameters: tuple[float, ...], fields: Fields) -> P
     return to_bytes((whiten(picture, share) + snow + np.rot90(snow, 2)) * 255.0)
 
 
-def whiten(picture: Picture, share: float) -> np.ndarray:
+def whiten(picture: ImageArray, share: float) -> np.ndarray:
     """Part of the picture with part of it paled: (H, W, 3) float32, 1 for white.
 
     Args:

@@ -1,4 +1,4 @@
-"""Picture sets to corrupt: in memory, or read from files as the scripts of the benchmarks read ImageNet's."""
+"""ImageArray sets to corrupt: in memory, or read from files as the scripts of the benchmarks read ImageNet's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mixset.errors import InputError
 from mixset.pictures import decode, scale_and_crop
 
-from .base import SMALL, Picture
+from .base import SMALL, ImageArray
 from .p_base import centre
 
 
@@ -75,7 +75,7 @@ class Source:
             first=self.first + start,
         )
 
-    def uncropped(self, index: int) -> Picture:
+    def uncropped(self, index: int) -> ImageArray:
         """A picture as large as there is of it: what is in memory as it is, a file's before its centre is cropped."""
         if self.array is not None:
             return self.array[index]
@@ -84,7 +84,7 @@ class Source:
         shape = (short, short * width // height) if height <= width else (short * height // width, short)
         return scale_and_crop(picture, shape)
 
-    def cropped(self, index: int) -> Picture:
+    def cropped(self, index: int) -> ImageArray:
         """A picture, (size, size, 3) uint8."""
         return np.ascontiguousarray(centre(self.uncropped(index), self.size))
 
@@ -98,7 +98,7 @@ class Source:
         return digest.hexdigest()
 
 
-def _read(file: Path) -> Picture:
+def _read(file: Path) -> ImageArray:
     """The picture in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
     try:
         return decode(file)

@@ -9,7 +9,7 @@ import numpy as np
 from mixset.kernels import kernel
 
 from ..engines.threads import read_only
-from .base import Fields, Picture, Stream
+from .base import Fields, ImageArray, Stream
 from .sampling import to_byte
 
 _STARS = 5
@@ -29,7 +29,7 @@ def draw_sparkles(stream: Stream, size: tuple[int, int], severity: float) -> Fie
     }
 
 
-def sparkles(picture: Picture, severity: float, fields: Fields) -> Picture:
+def sparkles(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """Five white stars, one after the other; between them values are rounded to float32, as in the original."""
     result = np.empty(picture.shape, np.uint8)
     _add_stars(read_only(picture), fields["centres"], fields["rays"], fields["lengths"], result)
@@ -44,7 +44,7 @@ def draw_inverse_sparkles(stream: Stream, size: tuple[int, int], severity: float
     return {"centre": centre, "lengths": radius + 25 / 100 * radius * stream.normal(rays)}
 
 
-def inverse_sparkles(picture: Picture, severity: float, fields: Fields) -> Picture:
+def inverse_sparkles(picture: ImageArray, severity: float, fields: Fields) -> ImageArray:
     """White but for a star in which the picture shows."""
     power = (100 - (100 - 65 * severity / 10)) / 50  # the original's rounding
     result = np.empty(picture.shape, np.uint8)

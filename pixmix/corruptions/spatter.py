@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import CORRECTED, REFERENCE, Corruption, Fields, Picture, Stream, to_bytes
+from .base import CORRECTED, REFERENCE, Corruption, Fields, ImageArray, Stream, to_bytes
 from .edges import canny, distances, equalize
 from .filters import gaussian
 
@@ -19,7 +19,7 @@ def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[Any, ...]) ->
     return {"liquid": stream.normal(*size)}
 
 
-def _apply(picture: Picture, parameters: tuple[Any, ...], fields: Fields) -> Picture:
+def _apply(picture: ImageArray, parameters: tuple[Any, ...], fields: Fields) -> ImageArray:
     mean, spread, sigma, threshold, amount, mud, form = parameters
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
     if mud:
@@ -27,14 +27,14 @@ def _apply(picture: Picture, parameters: tuple[Any, ...], fields: Fields) -> Pic
     return add_water(picture, np.where(liquid < threshold, 0, liquid), amount, form=form)
 
 
-def _add_mud(picture: Picture, muddy: np.ndarray, sigma: float) -> Picture:
+def _add_mud(picture: ImageArray, muddy: np.ndarray, sigma: float) -> ImageArray:
     cover = gaussian(muddy.astype(np.float32), sigma)[:, :, None]
     cover[cover < 0.8] = 0
     values = picture.astype(np.float32) / np.float32(255)
     return to_bytes((values * (1 - cover) + cover * _MUD.astype(np.float32)) * np.float32(255))
 
 
-def add_water(picture: Picture, liquid: np.ndarray, amount: float, *, form: str) -> Picture:
+def add_water(picture: ImageArray, liquid: np.ndarray, amount: float, *, form: str) -> ImageArray:
     """Lay drops of water on the lens.
 
     Args:

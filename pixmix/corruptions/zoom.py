@@ -9,7 +9,7 @@ import numpy as np
 
 from mixset.kernels import kernel
 
-from .base import Corruption, Fields, Picture, draws_nothing, to_bytes
+from .base import Corruption, Fields, ImageArray, draws_nothing, to_bytes
 
 
 def clipped_zoom(values: np.ndarray, factor: float) -> np.ndarray:
@@ -57,7 +57,7 @@ def _add_zoomed(values, above, down, left, along, result):
                 line[x, channel] += line.dtype.type(value)
 
 
-def _blur(picture: Picture, factors: tuple[float, ...], fields: Fields) -> Picture:
+def _blur(picture: ImageArray, factors: tuple[float, ...], fields: Fields) -> ImageArray:
     """The mean of the picture and its enlargements, summed in float32."""
     values = picture.astype(np.float32) / np.float32(255)
     total = np.zeros_like(values)

@@ -16,15 +16,13 @@ from ..draws import Draws
 from ..settings import MIXINGS, OPS, SIGNED_OPS
 from .inputs import check_pictures
 
-Picture = Image.Image
-
 
 def _whole(level: float, most: float) -> int:
     """A level from 0 to 10 as a whole number from 0 to `most`."""
     return int(level * most / 10)
 
 
-def _affine(picture: Picture, *coefficients: float) -> Picture:
+def _affine(picture: Image.Image, *coefficients: float) -> Image.Image:
     return picture.transform(picture.size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
 
 
@@ -33,7 +31,7 @@ def _factor(level: float) -> float:
     return level * 1.8 / 10 + 0.1
 
 
-OP_FUNCTIONS: dict[str, Callable[[Picture, float, int], Picture]] = {
+OP_FUNCTIONS: dict[str, Callable[[Image.Image, float, int], Image.Image]] = {
     "autocontrast": lambda picture, level, sign: ImageOps.autocontrast(picture),
     "equalize": lambda picture, level, sign: ImageOps.equalize(picture),
     "posterize": lambda picture, level, sign: ImageOps.posterize(picture, 4 - _whole(level, 4)),
@@ -140,11 +138,11 @@ def steps(picture: np.ndarray, mixing_pictures: np.ndarray | None, draws: Draws,
         draws: what to do.
         n: which of the draws is this picture's.
     """
-    image = Image.fromarray(picture)
+    opened = Image.fromarray(picture)
     height, width = picture.shape[:2]
 
     def augmented(op: int, level: float, sign: int) -> np.ndarray:
-        return np.asarray(OP_FUNCTIONS[OPS[op]](image, level, sign)) if op >= 0 else picture
+        return np.asarray(OP_FUNCTIONS[OPS[op]](opened, level, sign)) if op >= 0 else picture
 
     partner = augmented(draws.start_op[n], float(draws.start_level[n]), int(draws.start_sign[n]))
     result = _to_float(partner)

@@ -48,7 +48,7 @@ class AugMix(Method):
         self.copies = 2 if settings.jsd > 0 else 1
         self.views = 3 if settings.jsd > 0 else 1
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         draws = draw(self.settings, key, indices, copies=self.copies)
         count, height, width = batch.shape[:3]
         result = np.empty((self.views, count, 3, height, width), np.float32)
@@ -56,7 +56,7 @@ class AugMix(Method):
         run(_mix_range, count, arguments, values=result.size)
         return result.reshape(-1, 3, height, width)
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         draws = draw(self.settings, key, indices, copies=self.copies)
         count, height, width = batch.shape[:3]
         result = torch.empty((self.views, *batch.shape), dtype=torch.float32, device=batch.device)

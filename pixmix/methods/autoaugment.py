@@ -33,7 +33,7 @@ class AutoAugment(Method):
         # Of torchvision's two, v2 takes 60 % of the other's time at 32 px: it makes no table of strengths a picture.
         self.transform = v2.AutoAugment(v2.AutoAugmentPolicy(policy))
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         augmented = np.empty(batch.shape, np.uint8)
         with torch_generator_kept():
             for n, seed in enumerate(torch_seeds(key, indices)):

@@ -63,21 +63,21 @@ class Method:
     """Baseline: the pictures as they are and cross entropy; crop and flip are the loader's.
 
     The other methods override what they change. A method is made once and pickled into the loader's workers. Its
-    picture transform has two forms that do the same: `pictures` for arrays, which loader workers run, and `images` for
+    augmentation has two forms that do the same: `augment_array`, which loader workers call, and `augment_tensor` for
     tensors on a device, which training on a GPU calls at the picture's step.
     """
 
     name = "baseline"
     in_loader = True
-    """Whether `pictures` is a function of its arguments alone, so that loader workers can run ahead of the training;
-    else the training process calls it, at the picture's step."""
+    """Whether `augment_array` is a function of its arguments alone, so that loader workers can run ahead of training;
+    otherwise the training process calls it, at the picture's step."""
     on_device = True
-    """Whether there is `images`; without it a GPU's pictures come from loader workers, too."""
+    """Whether there is `augment_tensor`; without it a GPU's pictures come from loader workers, too."""
     views = 1
     """Network pictures for each training picture. Of V · N pictures the first N show the training pictures in their
     order; `loss` is given the logits of all."""
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         """Turn cropped pictures into the network's.
 
         Args:
@@ -90,8 +90,8 @@ class Method:
         """
         return as_float(batch)
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
-        """As `pictures`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        """As `augment_array`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
         return as_images(batch)
 
     def batch(

@@ -21,31 +21,31 @@ class Composed(Method):
 
     Args:
         name: what the user called it.
-        pictures: changes pictures, and shows the network one for each.
-        batch: changes batches.
+        first: changes pictures, and shows the network one for each.
+        second: changes batches.
 
     Raises:
         InputError: the first shows the network more than one picture for each training picture.
     """
 
-    def __init__(self, name: str, pictures: Method, batch: Method) -> None:
-        if pictures.views > 1:
+    def __init__(self, name: str, first: Method, second: Method) -> None:
+        if first.views > 1:
             raise InputError(
-                f"method {name}: {pictures.name} shows the network {pictures.views} pictures for each, which "
-                f"{batch.name} cannot take" + ("; --augmix.jsd 0 leaves the copies out" * (pictures.name == "augmix"))
+                f"method {name}: {first.name} shows the network {first.views} pictures for each, which "
+                f"{second.name} cannot take" + ("; --augmix.jsd 0 leaves the copies out" * (first.name == "augmix"))
             )
-        self.name, self.first, self.second = name, pictures, batch
-        self.in_loader, self.on_device = pictures.in_loader, pictures.on_device
+        self.name, self.first, self.second = name, first, second
+        self.in_loader, self.on_device = first.in_loader, first.on_device
 
     @property
     def _both(self) -> Sequence[Method]:
         return (self.first, self.second)
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        return self.first.pictures(batch, key, indices)
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        return self.first.augment_array(batch, key, indices)
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
-        return self.first.images(batch, key, indices)
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        return self.first.augment_tensor(batch, key, indices)
 
     def batch(
         self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int

@@ -38,14 +38,14 @@ class Cutout(Method):
         self.length = length
         self.mean = np.asarray(mean, np.float32)
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         pictures = as_float(batch)
         boxes = self._draw_boxes(batch.shape[1:3], key, indices)
         for picture, (top, left, bottom, right) in zip(pictures, boxes, strict=True):
             picture[:, top:bottom, left:right] = self.mean[:, None, None]
         return pictures
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         boxes = self._draw_boxes(batch.shape[1:3], key, indices)
         sent = carry(batch.device, boxes=boxes, mean=self.mean)
         top, left, bottom, right = sent["boxes"][..., None].unbind(1)

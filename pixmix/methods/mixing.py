@@ -59,12 +59,12 @@ class PixMixMethod(Method):
         find_engine(engine)
         self._residents = Residents()
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         draws = draw(self.settings, key, indices, self.pool)
         mixing_pictures = None if self.pool is None else self.pool.pictures
         return find_engine(self.engine)(batch, mixing_pictures, draws)
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         draws = draw(self.settings, key, indices, self.pool)
         mixing_pictures = None if self.pool is None else self._residents.get(self.pool.pictures, batch.device)
         return mix_tensors(batch, mixing_pictures, draws)

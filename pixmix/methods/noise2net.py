@@ -68,11 +68,11 @@ class Noise2Net(Method):
         epsilon = low + (high - low) * torch.rand((), generator=random, device=images.device)
         mean, std = (tensor.to(images.device, non_blocking=True) for tensor in (self.mean, self.std))
         with torch.autocast(images.device.type, enabled=False):
-            pictures = ((images[:count] - mean) / std).contiguous()
+            normalised = ((images[:count] - mean) / std).contiguous()
             for shapes in epoch_shapes(self.settings, key):
                 block = draw_block(count, shapes, self.settings, random)
-                pictures += epsilon * run_block(block, pictures)
-            changed[:count] = pictures * std + mean
+                normalised += epsilon * run_block(block, normalised)
+            changed[:count] = normalised * std + mean
         return changed, labels
 
 

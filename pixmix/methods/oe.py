@@ -58,13 +58,13 @@ class OE(Method):
         self.views = 1 + settings.outliers
         self.padding = PADDING if max(size) <= LARGEST_PADDED else 0
 
-    def pictures(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         numbers = self._numbers(indices)
         shown = self.outliers[self._places(key, numbers)]
         shown = crop_and_flip(shown, key, numbers, padding=self.padding, stream=philox.EXPOSURE)
         return as_float(np.concatenate([batch, shown]))
 
-    def images(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         numbers = self._numbers(indices)
         if self.resident is None or self.resident.device != batch.device:
             self.resident = Resident(self.outliers, batch.device)

@@ -162,8 +162,8 @@ def test_its_pictures_are_mixed_anew_each_epoch(example: Example, arguments: lis
         colours = [len(torch.unique(image.flatten(1), dim=1).T) for image in images]
         # Of the rounds, 61 % mix a picture in; a flat one and its border have two colours.
         assert sum(count > 20 for count in colours) > 20
-    pictures = [{image.numpy().tobytes() for image in images} for images in (first, second)]
-    assert len(pictures[0] - pictures[1]) > 30
+    contents = [{image.numpy().tobytes() for image in images} for images in (first, second)]
+    assert len(contents[0] - contents[1]) > 30
 
 
 @examples
@@ -171,12 +171,12 @@ def test_its_pictures_are_normalised_once(example: Example, arguments: list[str]
     torch.manual_seed(0)
     images, labels = epoch(example.batches(example.load(), [*arguments, *example.arguments]))
     mean, std = (torch.tensor(values)[None, :, None, None] for values in (example.mean, example.std))
-    pictures = images * std + mean
-    assert -1e-6 <= pictures.min() <= 0.01 and 0.99 <= pictures.max() <= 1 + 1e-6
+    restored = images * std + mean
+    assert -1e-6 <= restored.min() <= 0.01 and 0.99 <= restored.max() <= 1 + 1e-6
     # About every tenth picture is not changed at all: it has its class's colour exactly.
     for label, colour in enumerate(CLASSES.values()):
         flat = torch.tensor(colour)[:, None, None] / 255
-        assert any((image - flat).abs().max() < 1e-6 for image in pictures[labels == label][:, :, 4:-4, 4:-4])
+        assert any((image - flat).abs().max() < 1e-6 for image in restored[labels == label][:, :, 4:-4, 4:-4])
 
 
 @examples

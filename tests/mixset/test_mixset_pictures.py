@@ -13,7 +13,7 @@ from mixset_samples import noise
 from PIL import Image
 
 from mixset import InputError
-from mixset.pictures import decode, header_size, is_picture, list_pictures, to_rgb
+from mixset.pictures import decode, header_size, is_picture, list_image_files, to_rgb
 
 COLOUR = noise(1, (6, 9))[0]
 
@@ -238,7 +238,7 @@ def test_listing_follows_links_once_and_sorts(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "b" / "loop").symlink_to(tmp_path)
-    names = [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
+    names = [path.relative_to(tmp_path).as_posix() for path in list_image_files(tmp_path)]
     assert names == ["a/x.tif", "b/1.jpeg", "b/2.JPG", "c.webp"]
     assert not is_picture("a.txt")
     assert not is_picture("._a.png")

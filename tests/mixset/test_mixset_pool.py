@@ -32,8 +32,8 @@ def smooth(height: int, width: int) -> np.ndarray:
 def test_scaling_is_torchvisions_resize_and_centre_crop(height: int, width: int, side: int) -> None:
     transforms = pytest.importorskip("torchvision.transforms")
     picture = smooth(height, width)
-    image = transforms.CenterCrop(side)(transforms.Resize(side)(Image.fromarray(picture)))
-    np.testing.assert_array_equal(scale_and_crop(picture, (side, side)), np.asarray(image))
+    expected = transforms.CenterCrop(side)(transforms.Resize(side)(Image.fromarray(picture)))
+    np.testing.assert_array_equal(scale_and_crop(picture, (side, side)), np.asarray(expected))
 
 
 @settings(max_examples=60, deadline=None)

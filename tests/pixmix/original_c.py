@@ -199,8 +199,8 @@ def elastic_transform(picture, parameters, fields):
 
 def pixelate(picture, scale, fields):
     height, width = picture.shape[:2]
-    image = Image.fromarray(picture).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
-    return np.asarray(image.resize((width, height), Image.Resampling.BOX))
+    small = Image.fromarray(picture).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
+    return np.asarray(small.resize((width, height), Image.Resampling.BOX))
 
 
 def jpeg_compression(picture, quality, fields):

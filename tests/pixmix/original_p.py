@@ -37,8 +37,8 @@ def affine(picture, size, *, angle=0.0, shift=0, scale=1.0, shear=0.0, resample=
     there = np.array([[1, 0, x + shift], [0, 1, y], [0, 0, 1]])
     back = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]])
     inverse = np.linalg.inv(there @ turn @ back)[:2].reshape(-1)
-    image = Image.fromarray(picture)
-    return crop(np.asarray(image.transform(image.size, Image.Transform.AFFINE, inverse, resample)), size)
+    whole = Image.fromarray(picture)
+    return crop(np.asarray(whole.transform(whole.size, Image.Transform.AFFINE, inverse, resample)), size)
 
 
 def noisy(function):

@@ -325,7 +325,7 @@ def test_values_out_of_range_are_one_line(tmp_path: Path, change: dict[str, obje
 def test_nested_and_huge_lists_are_one_line(tmp_path: Path) -> None:
     for content in ("[" * 100_000, '{"format": ' * 50_000, " " * (made._MOST + 1)):
         (tmp_path / made.NAME).write_text(content)
-        with pytest.raises(InputError, match=r"corruptions\.json is damaged") as caught:
+        with pytest.raises(InputError, match=r"corruptions\.json (is damaged|has more than the 16 MiB)") as caught:
             made.read(tmp_path)
         assert "\n" not in str(caught.value)
 

@@ -66,7 +66,7 @@ def play(method, network, steps, *, epoch=0, images=None):
 # The norm.
 
 
-def pictures_of(kind, size):
+def edge_images(kind, size):
     """A picture each in which noise has all room, room in one direction, or none for half of the values."""
     random = torch.rand(2, 3, *size, generator=seeded(5))
     half = torch.where(torch.rand(random.shape, generator=seeded(6)) < 0.5, random, random.round())
@@ -93,7 +93,7 @@ def by_bisection(images, noise, epsilon):
 @pytest.mark.parametrize("kind", ["random", "black", "white", "half", "borders", "grey"])
 @pytest.mark.parametrize("part", [0.3, 1.0, 1.4])
 def test_norm_is_exact_after_clipping(side, kind, part):
-    images = pictures_of(kind, (side, side))
+    images = edge_images(kind, (side, side))
     noise = torch.randn(images.shape, generator=seeded(1))
     epsilon = part * default_epsilon((side, side))
     changed = perturb(images, noise, epsilon)
@@ -124,7 +124,7 @@ def test_norm_is_epsilon_or_the_largest_there_is(levels, noise, epsilon):
 
 
 def test_each_picture_has_a_scale_of_its_own():
-    images = torch.cat([pictures_of(kind, (8, 8)) for kind in ("random", "black", "white", "half")])
+    images = torch.cat([edge_images(kind, (8, 8)) for kind in ("random", "black", "white", "half")])
     noise = torch.randn(images.shape, generator=seeded(1)) * torch.logspace(-3, 3, 8).view(-1, 1, 1, 1)
     together = perturb(images, noise, 3.0)
     alone = [perturb(images[n : n + 1], noise[n : n + 1], 3.0) for n in range(8)]
@@ -133,7 +133,7 @@ def test_each_picture_has_a_scale_of_its_own():
 
 
 def test_the_gradient_is_that_of_finite_differences():
-    images = torch.cat([pictures_of(kind, (2, 2)) for kind in ("random", "black", "half")]).double()
+    images = torch.cat([edge_images(kind, (2, 2)) for kind in ("random", "black", "half")]).double()
     noise = torch.randn(images.shape, generator=seeded(2)).double().requires_grad_()
     assert (perturb(images, noise, 1.2) == 0).any() and (norms(perturb(images, noise, 1.2), images) > 1.19).all()
     assert torch.autograd.gradcheck(lambda given: perturb(images, given, 1.2), noise)

@@ -34,19 +34,19 @@ CASES = {
 def augmixed(picture, draws, n, c):
     """The original's: (1 - m) x + m sum of w_i chain_i(x), on pictures normalised to [-1, 1], and back: (3, H, W)."""
 
-    def normalised(image):
-        return (np.asarray(image).transpose(2, 0, 1) / 255 - 0.5) / 0.5
+    def normalised(pixels):
+        return (np.asarray(pixels).transpose(2, 0, 1) / 255 - 0.5) / 0.5
 
-    image = Image.fromarray(picture)
+    start = Image.fromarray(picture)
     mixture = np.zeros((3, *picture.shape[:2]))
     for w in range(draws.op.shape[2]):
-        chain = image
+        chain = start
         for op, level, sign in zip(draws.op[n, c, w], draws.level[n, c, w], draws.sign[n, c, w], strict=True):
             if op >= 0:
                 chain = OP_FUNCTIONS[OPS[op]](chain, float(level), int(sign))
         mixture += float(draws.weights[n, c, w]) * normalised(chain)
     m = float(draws.share[n, c])
-    return ((1 - m) * normalised(image) + m * mixture) * 0.5 + 0.5
+    return ((1 - m) * normalised(start) + m * mixture) * 0.5 + 0.5
 
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 24)])
@@ -56,7 +56,7 @@ def test_pictures_are_the_originals(case, size, photographs):
     pictures, indices = photographs(count, *size), np.arange(count) * 11
     method = AugMix(CASES[case])
     draws = draw(method.settings, key, indices, copies=method.copies)
-    made = method.pictures(pictures, key, indices)
+    made = method.augment_array(pictures, key, indices)
     assert made.dtype == np.float32
     assert made.min() >= 0 and made.max() <= 1
     views = list(made.reshape(method.views, count, 3, *size))
@@ -156,7 +156,7 @@ def test_draws_are_independent_of_each_other():
 def test_white_stays_within_the_range(case):
     """In float32 weights may sum to a little more than 1: one copy in 2,000 would be brighter than white."""
     method, white = AugMix(CASES[case]), np.full((8000, 4, 4, 3), 255, np.uint8)
-    for form, batch in ((method.pictures, white), (method.images, torch.from_numpy(white))):
+    for form, batch in ((method.augment_array, white), (method.augment_tensor, torch.from_numpy(white))):
         made = form(batch, Key(1), np.arange(8000))
         assert made.max() <= 1
         assert made.min() >= 0
@@ -172,7 +172,7 @@ def test_white_stays_within_the_range(case):
 def test_any_settings_give_pictures(seed, epoch, alpha, severity):
     method = AugMix(AugMixSettings(alpha=alpha, severity=severity, all_ops=True))
     ramp = np.arange(20 * 8 * 8 * 3, dtype=np.uint8).reshape(20, 8, 8, 3)
-    made = method.pictures(ramp, Key(seed, epoch), np.arange(20))
+    made = method.augment_array(ramp, Key(seed, epoch), np.arange(20))
     assert np.isfinite(made).all()
     assert made.min() >= 0 and made.max() <= 1
 
@@ -181,7 +181,7 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     pictures, method, indices = photographs(60, 32, 32), AugMix(AugMixSettings()), np.arange(60) + 7
 
     def views(of, key):
-        return method.pictures(pictures[of], key, indices[of]).reshape(3, -1, 3, 32, 32)
+        return method.augment_array(pictures[of], key, indices[of]).reshape(3, -1, 3, 32, 32)
 
     made = views(np.arange(60), Key(1, 2))
     order = np.random.default_rng(0).permutation(60)[:25]
@@ -189,7 +189,9 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     np.testing.assert_array_equal(views([4], Key(1, 2)), made[:, 4:5])
     for other in (Key(1, 3), Key(2, 2)):
         assert not np.array_equal(views(np.arange(60), other)[1:], made[1:])
-    assert not np.array_equal(method.pictures(pictures, Key(1, 2), indices + 1)[60:], made[1:].reshape(120, 3, 32, 32))
+    assert not np.array_equal(
+        method.augment_array(pictures, Key(1, 2), indices + 1)[60:], made[1:].reshape(120, 3, 32, 32)
+    )
 
 
 def test_any_number_of_threads_makes_the_same(photographs, monkeypatch):
@@ -197,14 +199,14 @@ def test_any_number_of_threads_makes_the_same(photographs, monkeypatch):
     made = []
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        made.append(method.pictures(pictures, Key(1), np.arange(150)))
+        made.append(method.augment_array(pictures, Key(1), np.arange(150)))
     np.testing.assert_array_equal(*made)
 
 
 def test_input_is_left_alone(photographs):
     pictures = photographs(20, 16, 16)
     before = pictures.copy()
-    AugMix(AugMixSettings()).pictures(pictures, Key(0), np.arange(20))
+    AugMix(AugMixSettings()).augment_array(pictures, Key(0), np.arange(20))
     np.testing.assert_array_equal(pictures, before)
     assert pictures.flags.writeable
 
@@ -278,8 +280,8 @@ def test_tensors_are_the_arrays(case, size, photographs):
     count, key, method = 60, Key(5, 3), AugMix(CASES[case])
     pictures, indices = photographs(count, *size), np.arange(count) * 11
     tensor = torch.from_numpy(pictures.copy())
-    made = method.images(tensor, key, indices)
-    expected = method.pictures(pictures, key, indices)
+    made = method.augment_tensor(tensor, key, indices)
+    expected = method.augment_array(pictures, key, indices)
     assert made.shape == expected.shape
     assert made.dtype == torch.float32
     assert made.is_contiguous(memory_format=torch.channels_last)
@@ -292,7 +294,7 @@ def test_tensors_are_the_arrays(case, size, photographs):
 
 def test_tensors_are_the_same_in_parts(photographs, monkeypatch):
     pictures, method = torch.from_numpy(photographs(20, 16, 16)), AugMix(AugMixSettings())
-    whole = method.images(pictures, Key(1), np.arange(20))
+    whole = method.augment_tensor(pictures, Key(1), np.arange(20))
     monkeypatch.setattr("pixmix.methods.augmix._BYTES", 7 * 6 * 16 * 16 * 3)
-    torch.testing.assert_close(method.images(pictures, Key(1), np.arange(20)), whole, atol=1e-6, rtol=0)
-    assert method.images(pictures[:0], Key(1), np.arange(0)).shape == (0, 3, 16, 16)
+    torch.testing.assert_close(method.augment_tensor(pictures, Key(1), np.arange(20)), whole, atol=1e-6, rtol=0)
+    assert method.augment_tensor(pictures[:0], Key(1), np.arange(0)).shape == (0, 3, 16, 16)

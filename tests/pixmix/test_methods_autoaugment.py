@@ -85,17 +85,17 @@ def augmented(image, op, value):
 def by_hand(picture, policy, seed):
     """The picture, and which pair and which of its ops were drawn: choice, then a chance and a sign for each op."""
     generator = torch.Generator().manual_seed(seed)
-    image, done = Image.fromarray(picture), []
+    changed, done = Image.fromarray(picture), []
     number = int(torch.randint(len(policy), (), generator=generator))
     for op, chance, level in policy[number]:
         if torch.rand((), generator=generator) > chance:
             continue
-        value = 0.0 if level is None else strength(op, level, image.width, image.height)
+        value = 0.0 if level is None else strength(op, level, changed.width, changed.height)
         if op in SIGNED and torch.rand((), generator=generator) <= 0.5:
             value = -value
-        image = augmented(image, op, value)
+        changed = augmented(changed, op, value)
         done.append(op)
-    return np.asarray(image), number, done
+    return np.asarray(changed), number, done
 
 
 @pytest.mark.parametrize(("name", "text"), [("cifar10", CIFAR10), ("imagenet", IMAGENET)])
@@ -109,7 +109,7 @@ def test_the_policies_are_the_published_ones(name, text):
 def test_pictures_are_those_of_the_ops_by_hand(name, size, photographs):
     count = 400
     pictures, indices, key = photographs(count, *size), np.arange(count) * 5, Key(11, 4)
-    made = AutoAugment(policy=name).pictures(pictures, key, indices)
+    made = AutoAugment(policy=name).augment_array(pictures, key, indices)
     policy = AutoAugment(policy=name).transform._policies
     seen = set()
     for n, seed in enumerate(torch_seeds(key, indices)):
@@ -133,19 +133,19 @@ def test_each_pair_is_drawn_evenly_and_each_op_by_its_chance():
 
 def test_is_a_function_of_seed_epoch_and_index(photographs):
     pictures, method, indices = photographs(40, 16, 16), AutoAugment(policy="cifar10"), np.arange(40) + 7
-    made = method.pictures(pictures, Key(1, 2), indices)
+    made = method.augment_array(pictures, Key(1, 2), indices)
     order = np.random.default_rng(0).permutation(40)[:15]
-    np.testing.assert_array_equal(method.pictures(pictures[order], Key(1, 2), indices[order]), made[order])
-    np.testing.assert_array_equal(method.pictures(pictures[3:4], Key(1, 2), indices[3:4]), made[3:4])
+    np.testing.assert_array_equal(method.augment_array(pictures[order], Key(1, 2), indices[order]), made[order])
+    np.testing.assert_array_equal(method.augment_array(pictures[3:4], Key(1, 2), indices[3:4]), made[3:4])
     for other in (Key(1, 3), Key(2, 2)):
-        assert not np.array_equal(method.pictures(pictures, other, indices), made)
-    assert not np.array_equal(method.pictures(pictures, Key(1, 2), indices + 1), made)
+        assert not np.array_equal(method.augment_array(pictures, other, indices), made)
+    assert not np.array_equal(method.augment_array(pictures, Key(1, 2), indices + 1), made)
 
 
 def test_input_and_global_generator_are_left_alone(photographs):
     pictures = photographs(20, 16, 16)
     before, state = pictures.copy(), torch.get_rng_state()
-    AutoAugment(policy="cifar10").pictures(pictures, Key(0), np.arange(20))
+    AutoAugment(policy="cifar10").augment_array(pictures, Key(0), np.arange(20))
     np.testing.assert_array_equal(pictures, before)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -163,4 +163,4 @@ def test_the_method_has_the_policy_of_the_settings(policy):
 
 def test_no_picture_is_a_picture_too():
     none = np.empty((0, 32, 32, 3), np.uint8)
-    assert AutoAugment(policy="svhn").pictures(none, Key(0), np.arange(0)).shape == (0, 3, 32, 32)
+    assert AutoAugment(policy="svhn").augment_array(none, Key(0), np.arange(0)).shape == (0, 3, 32, 32)

@@ -66,10 +66,10 @@ def test_each_part_does_its_own(make, photographs):
     assert type(both) is Composed
     both = pickle.loads(pickle.dumps(both))
     assert (both.name, both.views) == ("cutmix+cutout", 1)
-    pictures, key, indices = photographs(24, *SIZE), Key(3, 1), np.arange(24) * 2
-    made = both.pictures(pictures, key, indices)
-    np.testing.assert_array_equal(made, cutout.pictures(pictures, key, indices))
-    assert not np.array_equal(made, as_float(pictures))
+    batch_of_images, key, indices = photographs(24, *SIZE), Key(3, 1), np.arange(24) * 2
+    made = both.augment_array(batch_of_images, key, indices)
+    np.testing.assert_array_equal(made, cutout.augment_array(batch_of_images, key, indices))
+    assert not np.array_equal(made, as_float(batch_of_images))
     images, labels, network = torch.from_numpy(made), torch.arange(24) % 10, nn.Identity()
     mixed, targets = both.batch(images, labels, network=network, key=STEP, classes=10)
     expected, soft = cutmix.batch(images, labels, network=network, key=STEP, classes=10)
@@ -117,7 +117,7 @@ class Watcher(Method):
     def loss(self, logits, targets):
         return self.name
 
-    def images(self, batch, key, indices):
+    def augment_tensor(self, batch, key, indices):
         self.calls.append((self.name, "images"))
         return batch
 
@@ -161,7 +161,7 @@ def test_both_parts_see_the_training():
 def test_pictures_are_the_first_parts_and_the_loss_the_seconds():
     both, first, second, calls = watched()
     batch = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
-    assert both.images(batch, Key(0), np.arange(2)) is batch
+    assert both.augment_tensor(batch, Key(0), np.arange(2)) is batch
     assert calls == [("cutout", "images")]
     assert both.loss(batch, batch) == "cutmix"
     assert (both.in_loader, both.on_device) == (True, True)

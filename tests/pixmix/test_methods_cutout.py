@@ -21,7 +21,7 @@ def batch(count=50, size=(32, 32), seed=0):
 def test_equals_a_plain_mask(size, length):
     pictures = batch(size=size)
     indices = np.arange(50) * 3 + 1
-    made = Cutout(length=length, mean=MEAN).pictures(pictures, Key(7, 2), indices)
+    made = Cutout(length=length, mean=MEAN).augment_array(pictures, Key(7, 2), indices)
     draws = philox.uniforms(7, 2, indices, philox.CUTOUT, 2)
     for picture, source, (u, v) in zip(made, pictures, draws, strict=True):
         row, column = int(u * size[0]), int(v * size[1])
@@ -35,14 +35,14 @@ def test_equals_a_plain_mask(size, length):
 @pytest.mark.parametrize(("size", "length"), [((32, 32), 16), ((20, 48), 10), ((9, 7), 5), ((8, 8), 100)])
 def test_tensors_are_cut_as_arrays_are(size, length):
     pictures, method, indices = batch(size=size), Cutout(length=length, mean=MEAN), np.arange(50)
-    images = method.images(torch.from_numpy(pictures), Key(7, 2), indices)
-    assert images.dtype == torch.float32 and images.is_contiguous(memory_format=torch.channels_last)
-    np.testing.assert_array_equal(images.numpy(), method.pictures(pictures, Key(7, 2), indices))
+    tensors = method.augment_tensor(torch.from_numpy(pictures), Key(7, 2), indices)
+    assert tensors.dtype == torch.float32 and tensors.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_array_equal(tensors.numpy(), method.augment_array(pictures, Key(7, 2), indices))
 
 
 def test_centres_are_uniform_over_all_pixels():
     pictures = np.zeros((20000, 8, 8, 3), np.uint8)
-    made = Cutout(length=2, mean=(1, 1, 1)).pictures(pictures, Key(0), np.arange(20000))
+    made = Cutout(length=2, mean=(1, 1, 1)).augment_array(pictures, Key(0), np.arange(20000))
     # A hole of side 2 covers a pixel for the centres on it and one step down or right, cut off at the last row.
     ways = np.array([2, 2, 2, 2, 2, 2, 2, 1]) / 8
     np.testing.assert_allclose(made[:, 0].mean(0), np.outer(ways, ways), atol=0.006)
@@ -50,17 +50,17 @@ def test_centres_are_uniform_over_all_pixels():
 
 def test_is_a_function_of_seed_epoch_and_index():
     pictures, method, indices = batch(), Cutout(length=16, mean=MEAN), np.arange(50)
-    made = method.pictures(pictures, Key(1, 2), indices)
+    made = method.augment_array(pictures, Key(1, 2), indices)
     order = np.random.default_rng(0).permutation(50)[:20]
-    np.testing.assert_array_equal(method.pictures(pictures[order], Key(1, 2), indices[order]), made[order])
+    np.testing.assert_array_equal(method.augment_array(pictures[order], Key(1, 2), indices[order]), made[order])
     for other in (Key(1, 3), Key(2, 2)):
-        assert not np.array_equal(method.pictures(pictures, other, indices), made)
+        assert not np.array_equal(method.augment_array(pictures, other, indices), made)
 
 
 def test_input_is_left_alone():
     pictures = batch()
     before = pictures.copy()
-    Cutout(length=16, mean=MEAN).pictures(pictures, Key(0), np.arange(50))
+    Cutout(length=16, mean=MEAN).augment_array(pictures, Key(0), np.arange(50))
     np.testing.assert_array_equal(pictures, before)
 
 

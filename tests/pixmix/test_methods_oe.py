@@ -48,7 +48,7 @@ def exposure(outliers, count=2, weight=0.5):
 
 def shown(method, key, indices):
     """The numbers of the outliers that come with the pictures, (outliers, N)."""
-    made = method.pictures(np.zeros((len(indices), 16, 16, 3), np.uint8), key, indices)
+    made = method.augment_array(np.zeros((len(indices), 16, 16, 3), np.uint8), key, indices)
     return numbers_of(made[len(indices) :]).reshape(method.views - 1, len(indices))
 
 
@@ -87,7 +87,7 @@ def test_pictures_are_cropped_training_pictures_and_outliers(side, padding, phot
         Key(5, 2),
         np.arange(6),
     )
-    made = exposure(outliers).pictures(batch, key, indices)
+    made = exposure(outliers).augment_array(batch, key, indices)
     assert made.shape == (18, 3, side, side)
     assert made.dtype == np.float32
     np.testing.assert_array_equal(made[:6], as_float(batch))
@@ -107,7 +107,7 @@ def test_pictures_are_cropped_training_pictures_and_outliers(side, padding, phot
 def test_crops_of_outliers_are_not_those_of_the_pictures(photographs):
     same = photographs(1, 16, 16)
     outliers, indices, key = np.repeat(same, 300, axis=0), np.arange(100), Key(0)
-    made = exposure(outliers, 1).pictures(outliers[:100], key, indices)[100:]
+    made = exposure(outliers, 1).augment_array(outliers[:100], key, indices)[100:]
     cropped = as_float(crop_and_flip(outliers[:100], key, indices))
     equal = (made == cropped).all(axis=(1, 2, 3)).sum()
     assert equal < 6  # one in 162 by chance
@@ -118,7 +118,7 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     method = exposure(outliers)
 
     def views(of, key):
-        return method.pictures(batch[of], key, indices[of]).reshape(3, -1, 3, 16, 16)
+        return method.augment_array(batch[of], key, indices[of]).reshape(3, -1, 3, 16, 16)
 
     made = views(np.arange(30), Key(1, 2))
     order = np.random.default_rng(0).permutation(30)[:11]
@@ -132,9 +132,9 @@ def test_tensors_are_the_arrays(side, photographs):
     batch, outliers, indices = photographs(12, side, side), photographs(20, side, side, seed=1), np.arange(12) * 5
     method = exposure(outliers)
     for key in (Key(1, 2), Key(1, 3)):
-        made = method.images(torch.from_numpy(batch.copy()), key, indices)
+        made = method.augment_tensor(torch.from_numpy(batch.copy()), key, indices)
         assert made.dtype == torch.float32
-        np.testing.assert_array_equal(made.numpy(), method.pictures(batch, key, indices))
+        np.testing.assert_array_equal(made.numpy(), method.augment_array(batch, key, indices))
     assert method.resident.array is outliers
     assert pickle.loads(pickle.dumps(method)).resident is None
     assert method.resident is not None

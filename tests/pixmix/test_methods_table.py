@@ -63,16 +63,16 @@ def test_every_method_turns_pictures_into_a_loss(name, pool, batch, network):
     method = pickle.loads(pickle.dumps(make(name, pool=pool, outliers=pool.pictures[:, :32, :32], engine="pillow")))
     assert method.name == name
     views, before = method.views, batch.copy()
-    pictures = method.pictures(batch, Key(0), np.arange(64))
-    assert pictures.shape == (views * 64, 3, 32, 32)
-    assert pictures.dtype == np.float32
-    assert pictures.min() >= 0 and pictures.max() <= 1
+    arrays = method.augment_array(batch, Key(0), np.arange(64))
+    assert arrays.shape == (views * 64, 3, 32, 32)
+    assert arrays.dtype == np.float32
+    assert arrays.min() >= 0 and arrays.max() <= 1
     np.testing.assert_array_equal(batch, before)
-    given, labels = torch.from_numpy(pictures), torch.arange(64) % 10
+    given, labels = torch.from_numpy(arrays), torch.arange(64) % 10
     images, targets = method.batch(given, labels, network=network, key=STEP, classes=10)
     assert images.shape == (views * 64, 3, 32, 32) and images.dtype == torch.float32
     assert network.training
-    np.testing.assert_array_equal(pictures, given.numpy())
+    np.testing.assert_array_equal(arrays, given.numpy())
     logits = images.mean(dim=(1, 2, 3))[:, None] * torch.arange(10.0)
     loss = method.loss(logits, targets)
     assert loss.ndim == 0 and loss.isfinite()
@@ -81,7 +81,7 @@ def test_every_method_turns_pictures_into_a_loss(name, pool, batch, network):
     assert method.on_epoch(1, 2.0) == ({}, "")
     changes = {METHODS[part].changes for part in find_parts(name)}
     unchanged = "pictures" not in changes or name == "oe" or (name == "augmix" and views > 1)
-    assert np.array_equal(pictures[:64], as_float(batch)) == unchanged
+    assert np.array_equal(arrays[:64], as_float(batch)) == unchanged
     if "batch" in changes and "cutmix" not in name:  # which leaves half of all batches alone
         assert not torch.equal(images, given)
 
@@ -93,8 +93,8 @@ def test_both_forms_of_a_picture_transform_do_the_same(name, pool, batch):
     if not method.on_device:
         pytest.skip(f"{name} works in loader workers alone")
     key, indices = Key(5, 2), np.arange(64) * 3
-    arrays = method.pictures(batch, key, indices)
-    tensors = method.images(torch.from_numpy(batch), key, indices)
+    arrays = method.augment_array(batch, key, indices)
+    tensors = method.augment_tensor(torch.from_numpy(batch), key, indices)
     assert tensors.dtype == torch.float32
     assert tensors.is_contiguous(memory_format=torch.channels_last)
     assert np.mean(np.abs(tensors.numpy() - arrays) > 1.001 / 255) <= 1e-4
@@ -104,7 +104,7 @@ def test_the_baseline_changes_nothing(batch):
     method = make("baseline")
     assert type(method) is Method
     assert (method.views, method.in_loader, method.on_device) == (1, True, True)
-    np.testing.assert_array_equal(method.pictures(batch, Key(0), np.arange(64)), as_float(batch))
+    np.testing.assert_array_equal(method.augment_array(batch, Key(0), np.arange(64)), as_float(batch))
     images, labels = torch.rand(4, 3, 8, 8), torch.arange(4)
     assert method.batch(images, labels, network=torch.nn.Identity(), key=STEP, classes=10) == (images, labels)
     logits = torch.randn(4, 10)
@@ -118,14 +118,14 @@ def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, 
     key, indices = Key(5, 3), np.arange(64) * 2
     expected = find_engine(engine)(batch, pool.pictures, draw(settings, key, indices, pool))
     method = make(name, pool=pool, settings=MethodSettings(mix=PixMixSettings(k=2, beta=4.0)), engine=engine)
-    np.testing.assert_array_equal(method.pictures(batch, key, indices), expected)
+    np.testing.assert_array_equal(method.augment_array(batch, key, indices), expected)
 
 
 def test_mix_input_needs_no_mixing_set_and_mix_aug_uses_it(batch, pool):
     black = Pool(np.zeros((5, 36, 36, 3), np.uint8))
 
     def made(name, given):
-        return make(name, pool=given, engine="pillow").pictures(batch, Key(0), np.arange(64))
+        return make(name, pool=given, engine="pillow").augment_array(batch, Key(0), np.arange(64))
 
     np.testing.assert_array_equal(made("mix-input", None), made("mix-input", pool))
     assert not np.array_equal(made("mix-aug", black), made("mix-aug", pool))

@@ -41,10 +41,10 @@ def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool)
     settings = {"mixings": MIXINGS, "k": 3, "aug_severity": 5.0}
     mixed = PixMixBatch(pool, seed=9, **settings)(images, indices, epoch=2)
     places = np.asarray(indices)
-    pictures = np.zeros((places.max() + 1, 32, 32, 3), np.uint8)
-    pictures[places] = images.permute(0, 2, 3, 1)
+    stored = np.zeros((places.max() + 1, 32, 32, 3), np.uint8)
+    stored[places] = images.permute(0, 2, 3, 1)
     dataset = PixMixDataset(
-        [(picture, 0) for picture in pictures], pool, seed=9, settings=PixMixSettings(**settings), engine="torch"
+        [(picture, 0) for picture in stored], pool, seed=9, settings=PixMixSettings(**settings), engine="torch"
     )
     items = dataset.__getitems__([(2, int(place)) for place in places])
     assert torch.equal(mixed, torch.stack([picture for picture, _ in items]))
@@ -59,10 +59,10 @@ def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool)
 def test_methods_mix_tensors_as_arrays(name, images, array_pool):
     pool = array_pool()
     method = pickle.loads(pickle.dumps(PixMixMethod(name, pool=pool)))
-    pictures = images.permute(0, 2, 3, 1).contiguous()
+    batch = images.permute(0, 2, 3, 1).contiguous()
     for _ in range(2):
-        mixed = method.images(pictures, Key(3, 1), np.arange(40))
-        expected = method.pictures(pictures.numpy(), Key(3, 1), np.arange(40))
+        mixed = method.augment_tensor(batch, Key(3, 1), np.arange(40))
+        expected = method.augment_array(batch.numpy(), Key(3, 1), np.arange(40))
         assert mixed.is_contiguous(memory_format=torch.channels_last)
         np.testing.assert_allclose(mixed, expected, atol=1e-4)
         if method.pool is not None:  # other pictures from now on

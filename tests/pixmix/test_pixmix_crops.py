@@ -38,8 +38,8 @@ def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
     assert not np.array_equal(crop_and_flip(pictures, Key(3, 2), indices), together)
     unflipped = crop_and_flip(pictures, KEY, indices, padding=0, flip=False)
     np.testing.assert_array_equal(unflipped, pictures)
-    images = [Image.fromarray(picture) for picture in pictures]
-    np.testing.assert_array_equal(crop_and_flip(images, KEY, indices), together)
+    opened = [Image.fromarray(picture) for picture in pictures]
+    np.testing.assert_array_equal(crop_and_flip(opened, KEY, indices), together)
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (9, 14), (1, 1)])

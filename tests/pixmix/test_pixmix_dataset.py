@@ -137,7 +137,7 @@ def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, star
         dataset.set_epoch(epoch)
         items = [item for batch in loader for item in batch]
         assert sorted(index for _, index, _ in items) == list(range(9))
-        assert all(torch.equal(image, dataset[(epoch, index)][0]) for image, index, _ in items)
+        assert all(torch.equal(mixed, dataset[(epoch, index)][0]) for mixed, index, _ in items)
         assert all(set(found) == {f"{pool.path} shared"} for *_, found in items)
     assert not torch.equal(dataset[(0, 0)][0], dataset[(3, 0)][0])
 

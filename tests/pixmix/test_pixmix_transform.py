@@ -95,8 +95,8 @@ def test_it_composes_and_leaves_labels_alone(folders, photographs):
     chain = v2.Compose(
         [v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4), PixMix(folders), v2.Normalize([0.5] * 3, [0.5] * 3)]
     )
-    picture = Image.fromarray(photographs(1, 32, 32)[0])
-    image, label = chain(picture, 3)
+    photograph = Image.fromarray(photographs(1, 32, 32)[0])
+    image, label = chain(photograph, 3)
     assert image.shape == (3, 32, 32) and label == 3 and image.min() < 0
     sample = {"image": tv_tensors.Image(torch.zeros(3, 32, 32, dtype=torch.uint8)), "label": torch.tensor(2)}
     sample["boxes"] = tv_tensors.BoundingBoxes(torch.ones(1, 4), format="XYXY", canvas_size=(32, 32))

@@ -34,7 +34,7 @@ def mixed() -> dict[str, str]:
         for engine in ENGINES:
             made[f"{engine}, severity {severity}"] = find_engine(engine)(images, pool.pictures, draws)
     method = make_method("augmix", classes=2, size=(12, 14), mean=(0.5,) * 3, std=(0.5,) * 3)
-    made["augmix"] = method.pictures(images, key, places)
+    made["augmix"] = method.augment_array(images, key, places)
     return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in made.items()}
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mixset.errors import InputError
-from mixset.pictures import decode, list_pictures
+from mixset.pictures import decode, list_image_files
 from pixmix.readers import (
     CorruptedSet,
     Transform,
@@ -367,7 +367,7 @@ def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(names, k
 def test_images_are_listed_in_the_order_of_their_paths(tmp_path: Path) -> None:
     for place in ("b/2.png", "b/c/1.png", "b.d/1.png", "b c/1.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
         image(tmp_path / place) if place.lower().endswith("png") else (tmp_path / place).touch()
-    assert list_images(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in list_pictures(tmp_path)]
+    assert list_images(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in list_image_files(tmp_path)]
     listing = list_classes(tmp_path)
     assert [*listing] == ["a", "b", "b c", "b.d"] and listing["b"] == ("b/2.png", "b/c/1.png")
 

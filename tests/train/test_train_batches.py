@@ -27,10 +27,10 @@ def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epo
     batches = [list(plan) for plan in plans]
     assert len({len(part) for part in batches}) == 1  # all take part in each step
     seen = []
-    assert sum(map(plans[0].images, range(plans[0].steps))) == count
+    assert sum(map(plans[0].count, range(plans[0].steps))) == count
     for step, parts in enumerate(zip(*batches, strict=True)):
         weights = [plan.weight(step) for plan in plans]
-        whole = plans[0].images(step)
+        whole = plans[0].count(step)
         assert whole == min(size, count - step * size) or (step + 1) * size > count - 2 * world
         if count > size >= 2 * world:
             assert min(map(len, parts)) >= 2  # what batch normalisation needs
@@ -67,15 +67,15 @@ def test_epochs_differ_and_a_start_skips() -> None:
 def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
     data = load_data(f"folder:{colours}")
     made = make_method(method, classes=3, size=(16, 16), mean=data.mean, std=data.std)
-    pictures = TrainingSet(data.train, made, seed=3, flip=True)
+    training_set = TrainingSet(data.train, made, seed=3, flip=True)
     runs = []
     for workers in (0, 2):
-        plan = BatchPlan(len(pictures), 16, seed=3)
-        loader = training_loader(pictures, plan, workers=workers)
+        plan = BatchPlan(len(training_set), 16, seed=3)
+        loader = training_loader(training_set, plan, workers=workers)
         before = torch.get_rng_state()
         for epoch in range(2):
             plan.set_epoch(epoch)
-            runs += [(workers, epoch, pictures.images(epoch, batch), batch) for batch in batches(loader)]
+            runs += [(workers, epoch, training_set.inputs(epoch, batch), batch) for batch in batches(loader)]
         assert torch.equal(before, torch.get_rng_state())
     alone, shared = ([run for run in runs if run[0] == workers] for workers in (0, 2))
     assert len(alone) == 6
@@ -97,7 +97,7 @@ def test_tensors_are_made_as_arrays_are(colours: Path, method: str, size: int) -
     for tensors in (False, True):
         pictures = TrainingSet(data.train, made, seed=3, flip=True, tensors=tensors)
         batch = pictures.batch(5, indices)
-        both.append(pictures.images(5, batch).numpy())
+        both.append(pictures.inputs(5, batch).numpy())
         assert batch.labels.tolist() == data.train.labels[indices].tolist()
         if tensors and made.on_device:
             assert (batch.pictures is None) == (size == 16)
@@ -123,7 +123,7 @@ def test_pictures_made_at_their_step_are_those_made_in_the_loader(colours: Path,
         loader = training_loader(pictures, plan, workers=workers)
         batch = next(iter(batches(loader)))
         assert batch.pictures.dtype == (torch.float32 if method.in_loader else torch.uint8)
-        made.append(pictures.images(2, batch))
+        made.append(pictures.inputs(2, batch))
     assert torch.equal(*made)
 
 

@@ -221,18 +221,18 @@ def test_without_a_pool_inputs_are_mixed_alone(colours: Path, tmp_path: Path) ->
     method = method_of(colours, tmp_path, network := network_of(), mix=PixMixSettings(k=3))
     batch = np.random.default_rng(0).integers(0, 256, (32, 16, 16, 3), dtype=np.uint8)
     key, indices = Key(3, 1), np.arange(32)
-    alone = PixMixMethod("mix-input", settings=PixMixSettings(k=3)).pictures(batch, key, indices)
-    np.testing.assert_array_equal(method.pictures(batch, key, indices), alone)
+    alone = PixMixMethod("mix-input", settings=PixMixSettings(k=3)).augment_array(batch, key, indices)
+    np.testing.assert_array_equal(method.augment_array(batch, key, indices), alone)
     method.on_step(network)
     method.on_step(network)
     assert not len(method.pool)
     method.on_step(network)
     assert len(method.pool) == 4
-    mixed = PixMixMethod("pixmix", settings=PixMixSettings(k=3), pool=method.pool).pictures(batch, key, indices)
-    np.testing.assert_array_equal(method.pictures(batch, key, indices), mixed)
+    mixed = PixMixMethod("pixmix", settings=PixMixSettings(k=3), pool=method.pool).augment_array(batch, key, indices)
+    np.testing.assert_array_equal(method.augment_array(batch, key, indices), mixed)
     assert not np.array_equal(mixed, alone)
     sent = pickle.loads(pickle.dumps(method))  # into loader workers, where they are not forked
-    np.testing.assert_array_equal(sent.pictures(batch, key, indices), mixed)
+    np.testing.assert_array_equal(sent.augment_array(batch, key, indices), mixed)
 
 
 def test_a_compiled_network_is_looked_at_as_it_is_written(colours: Path, tmp_path: Path) -> None:

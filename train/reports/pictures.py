@@ -61,8 +61,8 @@ def _sheet(file: Path, caption: str, words: str) -> str:
         reading(str(file), "delete it, and the page goes without"),
         Image.open(io.BytesIO(read_regular(file, MOST_BYTES))) as opened,
     ):
-        image = opened.convert("RGB")
-    image.thumbnail((WIDEST, 10 * WIDEST))
+        page = opened.convert("RGB")
+    page.thumbnail((WIDEST, 10 * WIDEST))
     out = io.BytesIO()
-    image.save(out, "WebP", quality=82, method=4)
-    return picture("image/webp", out.getvalue(), image.size, caption, words)
+    page.save(out, "WebP", quality=82, method=4)
+    return picture("image/webp", out.getvalue(), page.size, caption, words)
