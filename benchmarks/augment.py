@@ -1,11 +1,11 @@
-"""PixMix pictures per second on one core: the numba engine beside the paper's way, and draws per second.
+"""PixMix images per second on one core: the numba engine beside the paper's way, and draws per second.
 
     python benchmarks/augment.py [--repeats 5]
 
 The paper's way is restated in benchmarks/paper.py. Both get the same settings (k = 4, all 13 ops; β and severity of
 CIFAR at 32 px and of ImageNet at 224 px) and one thread; they take turns, and medians of CPU time are shown. "in
-memory": crops are given and the mixing pictures lie in memory at training size. "input path": crop and flip of the
-training picture too, and the paper's way decodes, scales and crops a 512-px JPEG for each picture, as its code does;
+memory": crops are given and the mixing images lie in memory at training size. "input path": crop and flip of the
+training image too, and the paper's way decodes, scales and crops a 512-px JPEG for each image, as its code does;
 ours takes crops of the pool. benchmarks/input_path.py has both in a DataLoader with workers.
 """
 
@@ -25,12 +25,12 @@ from paper import BILINEAR, PaperPixMix, Pool, photographs
 from PIL import Image
 from torchvision import transforms
 
-from pixmix.crops import crop_and_flip, random_resized_crop
-from pixmix.draws import Key, draw
-from pixmix.engines import numba as engine
-from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
+from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.draws import Key, draw
+from pixmix._augment.settings import CIFAR, IMAGENET, PixMixSettings
+from pixmix._engines import numba as engine
 
-MIXING_PICTURES = 64
+MIXING_IMAGES = 64
 
 
 def median_rates(ways: dict[str, tuple[Callable[[], None], int]], repeats: int) -> dict[str, float]:
@@ -46,36 +46,36 @@ def median_rates(ways: dict[str, tuple[Callable[[], None], int]], repeats: int) 
 
 
 def in_memory(size: int, settings: PixMixSettings, count: int, repeats: int) -> dict[str, float]:
-    """Pictures a second of both ways, crops and mixing pictures given."""
-    pictures = photographs("china.jpg", count, size)
-    mixing = photographs("flower.jpg", MIXING_PICTURES, size * 8 // 7)
-    pool = Pool(np.stack([np.asarray(picture) for picture in mixing]), (size, size), (len(mixing),))
-    batch, indices = np.stack([np.asarray(picture) for picture in pictures]), np.arange(count)
+    """Images a second of both ways, crops and mixing images given."""
+    images = photographs("china.jpg", count, size)
+    mixing = photographs("flower.jpg", MIXING_IMAGES, size * 8 // 7)
+    pool = Pool(np.stack([np.asarray(image) for image in mixing]), (size, size), (len(mixing),))
+    batch, indices = np.stack([np.asarray(image) for image in images]), np.arange(count)
     paper = PaperPixMix(settings, size)
     crop = transforms.RandomCrop(size)
 
     def theirs() -> None:
-        for picture in pictures:
-            paper(picture, crop(mixing[np.random.choice(len(mixing))]))  # noqa: NPY002
+        for image in images:
+            paper(image, crop(mixing[np.random.choice(len(mixing))]))  # noqa: NPY002
 
     def ours() -> None:
         draws = draw(settings, Key(0), indices, pool)
-        engine.mix(batch, pool.pictures, draws, threads=1)
+        engine.mix(batch, pool.images, draws, threads=1)
 
     return median_rates({"paper": (theirs, count), "ours": (ours, count)}, repeats)
 
 
 def input_path(size: int, settings: PixMixSettings, count: int, repeats: int) -> dict[str, float]:
-    """Pictures a second of both ways from uncropped training pictures, the paper's from 512-px JPEGs to mix in."""
+    """Images a second of both ways from uncropped training images, the paper's from 512-px JPEGs to mix in."""
     small = size == 32
-    pictures = photographs("china.jpg", count, 32 if small else 320)
-    mixing, files = photographs("flower.jpg", MIXING_PICTURES, 512), []
-    for picture in mixing:
+    images = photographs("china.jpg", count, 32 if small else 320)
+    mixing, files = photographs("flower.jpg", MIXING_IMAGES, 512), []
+    for image in mixing:
         files.append(io.BytesIO())
-        picture.save(files[-1], "JPEG", quality=90)
-    scaled = [picture.resize((size * 8 // 7, size * 8 // 7), BILINEAR) for picture in mixing]
-    pool = Pool(np.stack([np.asarray(picture) for picture in scaled]), (size, size), (len(mixing),))
-    arrays, indices = [np.asarray(picture) for picture in pictures], np.arange(count)
+        image.save(files[-1], "JPEG", quality=90)
+    scaled = [image.resize((size * 8 // 7, size * 8 // 7), BILINEAR) for image in mixing]
+    pool = Pool(np.stack([np.asarray(image) for image in scaled]), (size, size), (len(mixing),))
+    arrays, indices = [np.asarray(image) for image in images], np.arange(count)
     batch = np.stack(arrays)
     flip = transforms.RandomHorizontalFlip()
     crop = transforms.RandomCrop(size, padding=4) if small else transforms.RandomResizedCrop(size)
@@ -84,13 +84,13 @@ def input_path(size: int, settings: PixMixSettings, count: int, repeats: int) ->
 
     def theirs() -> None:
         for array in arrays:
-            mixing_picture = load(Image.open(files[np.random.choice(len(files))]).convert("RGB"))  # noqa: NPY002
-            paper(crop(flip(Image.fromarray(array))), mixing_picture)
+            mixing_image = load(Image.open(files[np.random.choice(len(files))]).convert("RGB"))  # noqa: NPY002
+            paper(crop(flip(Image.fromarray(array))), mixing_image)
 
     def ours() -> None:
         key = Key(0)
         cut = crop_and_flip(batch, key, indices) if small else random_resized_crop(batch, key, indices, size=size)
-        engine.mix(cut, pool.pictures, draw(settings, key, indices, pool), threads=1)
+        engine.mix(cut, pool.images, draw(settings, key, indices, pool), threads=1)
 
     return median_rates({"paper": (theirs, count), "ours": (ours, count)}, repeats)
 
@@ -105,7 +105,7 @@ def main() -> None:
     print(
         f"{platform.processor() or platform.machine()}, Pillow {PIL.__version__}, torch {torch.__version__}, one core"
     )
-    print(f"{'pictures/s':24}{'paper':>10}{'numba':>10}{'ratio':>8}")
+    print(f"{'images/s':24}{'paper':>10}{'numba':>10}{'ratio':>8}")
     for what, measure, counts in (("in memory", in_memory, (500, 24)), ("input path", input_path, (200, 24))):
         for size, settings, count in ((32, CIFAR, counts[0]), (224, IMAGENET, counts[1])):
             rates = measure(size, settings, count, repeats)

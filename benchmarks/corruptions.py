@@ -1,13 +1,13 @@
-"""Corruptions: pictures per second beside their originals restated; how long a whole suite of CIFAR's test set takes.
+"""Corruptions: images per second beside their originals restated; how long a whole suite of CIFAR's test set takes.
 
     python benchmarks/corruptions.py [--suites c cbar p] [--repeats 3] [--full FOLDER]
 
-The originals are those that the tests compare bytes with: one picture at a time in NumPy, SciPy, OpenCV and
+The originals are those that the tests compare bytes with: one image at a time in NumPy, SciPy, OpenCV and
 scikit-image, C-bar's pixel by pixel, as the scripts of the benchmarks have them (ImageMagick's motion blur is restated
 in NumPy). They draw as many random numbers by NumPy's generator. Both have one thread and take turns; medians of CPU
 time over severities 1 to 5 at 32 px, and of severity 3 at 224 px. Of sequences ours alone are shown: the scripts make
 them from the same operations, a frame at a time. Whole suites are estimated from that for two cores, and with --full
-measured: 10,000 pictures, two processes, all files written.
+measured: 10,000 images, two processes, all files written.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from pixmix.corruptions.base import Corruption, Stream
-from pixmix.corruptions.frost import FILES, find_frost
-from pixmix.corruptions.job import corrupt
-from pixmix.corruptions.p_base import Perturbation
-from pixmix.corruptions.sources import Source
-from pixmix.corruptions.suites import members
+from pixmix.corruptions._c.frost import FILES, find_frost
+from pixmix.corruptions._making.job import corrupt
+from pixmix.corruptions._making.sources import Source
+from pixmix.corruptions._making.suites import members
+from pixmix.corruptions._p.base import Perturbation
+from pixmix.corruptions._shared.base import Corruption, Stream
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "pixmix"))
 
@@ -43,7 +43,7 @@ import original_cbar
 
 TEST_SET, CORES = 10_000, 2
 FROST_SIZES = ((600, 900), (315, 560), (315, 560), (350, 527), (495, 660))
-"""Height and width of the original photographs of frost, in whose stead parts of others are laid over pictures."""
+"""Height and width of the original photographs of frost, in whose stead parts of others are laid over images."""
 
 
 def photographs(count: int, size: int) -> np.ndarray:
@@ -66,30 +66,30 @@ def frost_photographs(folder: Path) -> Path:
 
 
 def original(kind: Corruption, frost: Path) -> Callable[[np.ndarray, int], object]:
-    """The restated script of a corruption, with draws of its own: called with a picture and a severity."""
+    """The restated script of a corruption, with draws of its own: called with an image and a severity."""
     rng = np.random.default_rng(0)
     module = original_cbar if hasattr(original_cbar, kind.name) else original_c
-    function, places = getattr(module, kind.name), {}
+    function, indices = getattr(module, kind.name), {}
 
     def draw(fields: dict) -> None:
         for value in fields.values():
             if isinstance(value, np.ndarray) and kind.name != "shot_noise":
                 rng.standard_normal(value.shape)
 
-    def work(picture: np.ndarray, severity: int) -> object:
-        size = picture.shape[:2]
+    def work(image: np.ndarray, severity: int) -> object:
+        size = image.shape[:2]
         parameters = kind.parameters(severity, size)
         if kind.name == "shot_noise":  # the tests' takes quantiles of given chances, which is slow
-            return original_c.finish(rng.poisson(picture / 255.0 * parameters) / float(parameters))
+            return original_c.finish(rng.poisson(image / 255.0 * parameters) / float(parameters))
         fields = templates.setdefault(
             (size, severity), kind.draw(Stream(0, 0, corruption=kind.number, severity=severity), size, parameters)
         )
         draw(fields)
         if module is original_c:
-            return function(picture, parameters, fields, *((find_frost(frost),) if kind.name == "frost" else ()))
-        if size not in places:
-            places[size] = [(y, x) for y in range(size[0]) for x in range(size[1])]
-        return function(picture, parameters, fields, places[size])
+            return function(image, parameters, fields, *((find_frost(frost),) if kind.name == "frost" else ()))
+        if size not in indices:
+            indices[size] = [(y, x) for y in range(size[0]) for x in range(size[1])]
+        return function(image, parameters, fields, indices[size])
 
     templates: dict = {}
     return work
@@ -110,19 +110,19 @@ def in_turns(ours: Callable[[], object], theirs: Callable[[], object], repeats: 
 
 
 def compare(kind: Corruption, frost: Path, size: int, count: int, few: int, repeats: int) -> tuple[float, float]:
-    """Corrupted pictures a second of ours and of the original, which gets fewer pictures."""
-    pictures, theirs = photographs(count, size), original(kind, frost)
+    """Corrupted images a second of ours and of the original, which gets fewer images."""
+    images, theirs = photographs(count, size), original(kind, frost)
     severities = (1, 2, 3, 4, 5) if size == 32 else (3,)
 
     def ours() -> None:
-        for index, picture in enumerate(pictures):
+        for index, image in enumerate(images):
             for severity in severities:
-                kind(picture, severity=severity, seed=0, index=index)
+                kind(image, severity=severity, seed=0, index=index)
 
     def plainly() -> None:
-        for picture in pictures[:few]:
+        for image in images[:few]:
             for severity in severities:
-                theirs(picture, severity)
+                theirs(image, severity)
 
     seconds = in_turns(ours, plainly, repeats)
     return count * len(severities) / seconds[0], few * len(severities) / seconds[1]
@@ -152,11 +152,11 @@ def show_sequences(repeats: int) -> None:
         assert isinstance(kind, Perturbation)
         line = f"{kind.name:33}"
         for size, whole, count in ((32, 32, 20), (224, 256, 2)):
-            pictures = photographs(count, whole)
+            images = photographs(count, whole)
 
-            def ours(pictures: np.ndarray = pictures, size: int = size, kind: Perturbation = kind) -> None:
-                for index, picture in enumerate(pictures):
-                    kind(picture, size=size, seed=0, index=index)
+            def ours(images: np.ndarray = images, size: int = size, kind: Perturbation = kind) -> None:
+                for index, image in enumerate(images):
+                    kind(image, size=size, seed=0, index=index)
 
             ours()
             rate = count / statistics.median(spent(ours) for _ in range(repeats))
@@ -167,7 +167,7 @@ def show_sequences(repeats: int) -> None:
 
 
 def show_whole(suite: str, frost: Path, folder: Path) -> None:
-    """Write a whole suite of as many pictures as CIFAR's test set has, and say how long it took."""
+    """Write a whole suite of as many images as CIFAR's test set has, and say how long it took."""
     source = Source(name="parts", size=32, labels=np.arange(TEST_SET) % 10, array=photographs(TEST_SET, 32))
     with tempfile.TemporaryDirectory(dir=folder) as out:
         start = time.perf_counter()

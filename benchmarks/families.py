@@ -1,9 +1,9 @@
-"""Procedural families: finished pictures per second, and dead leaves beside the usual way. One core, CPU time, medians.
+"""Procedural families: finished images per second, and dead leaves beside the usual way. One core, CPU time, medians.
 
     python benchmarks/families.py [--quick]
 
-The rival of dead leaves is how the peers paint them, restated plainly: for each leaf a NumPy mask of the whole picture,
-and after each a test of the whole picture for pixels that are left. It draws the same squares from the same law.
+The rival of dead leaves is how the peers paint them, restated plainly: for each leaf a NumPy mask of the whole image,
+and after each a test of the whole image for pixels that are left. It draws the same squares from the same law.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from mixset.generate.families import FAMILIES, load
-from mixset.generate.procedural import recipes
-from mixset.generate.procedural.fourier import inverse
-from mixset.generate.procedural.leaves import cover, radius
+from mixset.generate._job.families import FAMILIES, load
+from mixset.generate._procedural import recipes
+from mixset.generate._procedural.fourier import inverse
+from mixset.generate._procedural.leaves import cover, radius
 
 SIZES = (64, 256, 512)
 SMALL, LARGE = 0.03, 0.4
@@ -34,7 +34,7 @@ STYLES = {
 
 
 def seconds(work: Callable[[int], object], repeats: int) -> float:
-    """The median CPU time of a call over different pictures, after one that warms up."""
+    """The median CPU time of a call over different images, after one that warms up."""
     work(0)
     times = []
     for number in range(repeats):
@@ -45,10 +45,10 @@ def seconds(work: Callable[[int], object], repeats: int) -> float:
 
 
 def rival_leaves(side: int, seed: int) -> np.ndarray:
-    """(side, side) owners: masks of the whole picture, one after another, until a test finds none uncovered."""
+    """(side, side) owners: masks of the whole image, one after another, until a test finds none uncovered."""
     state, draws = np.array([seed], np.uint64), np.random.default_rng(seed)
-    places = (np.arange(side) + 0.5) / side
-    x, y = np.meshgrid(places, places)
+    indices = (np.arange(side) + 0.5) / side
+    x, y = np.meshgrid(indices, indices)
     owner, number = np.full((side, side), -1), 0
     while (owner < 0).any():
         r = radius(state, SMALL, LARGE)
@@ -59,8 +59,8 @@ def rival_leaves(side: int, seed: int) -> np.ndarray:
 
 
 def leaves(repeats: int) -> None:
-    """Print pictures covered per second, ours and the rival's."""
-    print("\ncovered by upright squares, pictures/s    ours     rival   × rival")
+    """Print images covered per second, ours and the rival's."""
+    print("\ncovered by upright squares, images/s    ours     rival   × rival")
     for side in (256, 512):
         owner = np.empty((side, side), np.int32)
 
@@ -85,9 +85,9 @@ def transforms(repeats: int) -> None:
         print(f"  {side} px {'':24} {1e3 * ours:10.2f} {1e3 * theirs:9.2f}")
 
 
-def pictures(repeats: int) -> None:
-    """Print finished pictures per second of each family, style and size, filters and redraws included."""
-    print(f"\nfinished pictures/s, {repeats} of each    " + "".join(f"{size:>8} px" for size in SIZES))
+def images(repeats: int) -> None:
+    """Print finished images per second of each family, style and size, filters and redraws included."""
+    print(f"\nfinished images/s, {repeats} of each    " + "".join(f"{size:>8} px" for size in SIZES))
     for family, styles in STYLES.items():
         render_all, recipe_of = load(FAMILIES[family].render), load(FAMILIES[family].recipe)
         for style in styles:
@@ -100,11 +100,11 @@ def pictures(repeats: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer pictures")
+    parser.add_argument("--quick", action="store_true", help="fewer images")
     repeats = 12 if parser.parse_args().quick else 40
     leaves(repeats)
     transforms(repeats)
-    pictures(repeats)
+    images(repeats)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fractals: points per second beside the usual way, and finished pictures per second. One core, CPU time, medians.
+"""Fractals: points per second beside the usual way, and finished images per second. One core, CPU time, medians.
 
     python benchmarks/fractals.py [--quick]
 
@@ -22,12 +22,12 @@ import numpy as np
 from numba import njit
 
 from mixset import ShardWriter
-from mixset.generate.fractals.flames import POPULATION, play
-from mixset.generate.fractals.pictures import render
-from mixset.generate.fractals.recipe import STYLES, FractalRecipe
-from mixset.generate.fractals.systems import System, sample_system
-from mixset.generate.fractals.views import Base, paint_view
-from mixset.generate.rng import Draws
+from mixset.generate._drawing.rng import Draws
+from mixset.generate._fractals.flames import POPULATION, play
+from mixset.generate._fractals.recipe import STYLES, FractalRecipe
+from mixset.generate._fractals.rendering import render
+from mixset.generate._fractals.systems import System, sample_system
+from mixset.generate._fractals.views import Base, paint_view
 
 SIDE, POINTS = 512, 1_000_000
 
@@ -135,11 +135,11 @@ def kernels(systems: list[System], repeats: int) -> None:
         print(f"  {label:46} {rate / 1e6:14.1f} {rate / rival_rate:9.1f}")
 
 
-def pictures(quick: bool) -> None:
-    """Print finished pictures per second of each style and size, filters and redraws included."""
+def images(quick: bool) -> None:
+    """Print finished images per second of each style and size, filters and redraws included."""
     sizes = (64, 256, 512)
     count = 16 if quick else 48
-    print(f"\nfinished pictures/s, {count} of each  " + "".join(f"{size:>8} px" for size in sizes))
+    print(f"\nfinished images/s, {count} of each  " + "".join(f"{size:>8} px" for size in sizes))
     for style in STYLES:
         for index in range(24):
             render(FractalRecipe(count=24, size=32, style=style), index)  # Compiles whatever this style may use.
@@ -153,7 +153,7 @@ def pictures(quick: bool) -> None:
 
 
 def seconds_mean(work: Callable[[], object], repeats: int) -> float:
-    """The mean CPU time of a call over different pictures, after one that warms up."""
+    """The mean CPU time of a call over different images, after one that warms up."""
     work()
     start = time.process_time()
     for _ in range(repeats):
@@ -162,7 +162,7 @@ def seconds_mean(work: Callable[[], object], repeats: int) -> float:
 
 
 def written(count: int) -> float:
-    """CPU seconds a layered 512-pixel picture takes, drawn and written."""
+    """CPU seconds a layered 512-pixel image takes, drawn and written."""
     recipe = FractalRecipe(count=count, size=512, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
@@ -178,12 +178,12 @@ def written(count: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer systems, pictures and repeats")
+    parser.add_argument("--quick", action="store_true", help="fewer systems, images and repeats")
     quick = parser.parse_args().quick
     draws = Draws(1, 0)
     systems = [sample_system(draws, draws.whole(2, 4)) for _ in range(6 if quick else 20)]
     kernels(systems, 3 if quick else 7)
-    pictures(quick)
+    images(quick)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@
 
 The network is efficientnet_lite0 with its ImageNet weights, one torch thread. Three ways make the same units at the
 same size in the same number of steps: lucent's `render_vis` with its defaults, one channel at a time (it scales small
-pictures up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as the maker calls it: 32 channels
+images up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as the maker calls it: 32 channels
 of a layer, 8 at a time, the folding of batch norms included, in a process set up like the maker's workers. Lucent has a
 process of its own; the ways take turns, and CPU time is what counts. Lucent's hooks are taken away after each of its
 calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished picture at its own size. At the end stands the peak
+channel's mean for the finished image at its own size. At the end stands the peak
 of memory, which needs Linux.
 """
 
@@ -28,12 +28,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.objectives import Unit
-from mixset.generate.fvis.optimise import visualise
-from mixset.generate.fvis.pictures import CPU_BATCH
-from mixset.generate.networks.loading import load_network
-from mixset.memory import keep_freed_memory
+from mixset._common.memory import keep_freed_memory
+from mixset.generate._fvis.folding import folded
+from mixset.generate._fvis.objectives import Unit
+from mixset.generate._fvis.optimise import visualise
+from mixset.generate._fvis.rendering import CPU_BATCH
+from mixset.generate._networks.loading import load_network
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -45,7 +45,7 @@ SIZE, BATCH = 96, 32
 
 
 def ours(layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> tuple[float, np.ndarray]:
-    """CPU seconds, and pictures (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
+    """CPU seconds, and images (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
     network = load_network(NETWORK)
     start, made = time.process_time(), []
     body = folded(network.body, keep=[layer], size=size)
@@ -53,19 +53,19 @@ def ours(layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> t
         units = [Unit(layer, channel) for channel in channels[first : first + CPU_BATCH]]
         done = visualise(
             body,
-            lambda place, attempt, units=units: units[place],
+            lambda index, attempt, units=units: units[index],
             range(len(units)),
             mean=network.mean,
             std=network.std,
             size=size,
             steps=steps,
         )
-        made.append(done.pictures)
+        made.append(done.images)
     return time.process_time() - start, np.concatenate(made)
 
 
 def plain(layer: str, channel: int, steps: int, fixed: int | None, clean: bool = True) -> tuple[float, np.ndarray]:
-    """CPU seconds, and one picture (1, S, S, 3) uint8, by lucent as it comes."""
+    """CPU seconds, and one image (1, S, S, 3) uint8, by lucent as it comes."""
     network = load_network(NETWORK)
     start = time.process_time()
     images = render.render_vis(
@@ -90,7 +90,7 @@ def hooks() -> int:
 
 
 def peak(layer: str, channels: Sequence[int], size: int) -> float:
-    """MB that the process held at most while it made the channels' pictures, above what it held before."""
+    """MB that the process held at most while it made the channels' images, above what it held before."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = resident("VmRSS")
     ours(layer, channels, 2, size)
@@ -102,13 +102,13 @@ def resident(name: str) -> float:
     return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) / 1024
 
 
-def activations(layer: str, pictures: np.ndarray) -> Tensor:
-    """The mean of each channel for each picture (n, S, S, 3) uint8: (n, C)."""
+def activations(layer: str, images: np.ndarray) -> Tensor:
+    """The mean of each channel for each image (n, S, S, 3) uint8: (n, C)."""
     network, found = load_network(NETWORK), []
     handle = network.body.get_submodule(layer).register_forward_hook(lambda _, __, output: found.append(output))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
     with torch.no_grad():
-        network.body((torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std)
+        network.body((torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std)
     handle.remove()
     return found[0].mean((2, 3))
 
@@ -117,11 +117,11 @@ def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str,
     """Rows of the first table for one layer."""
     layer = LAYERS[depth]
     seconds: dict[str, list[float]] = {"lucent": [], "lucent, fixed size": [], "ours": []}
-    pictures: dict[str, list[np.ndarray]] = {way: [] for way in seconds}
+    images: dict[str, list[np.ndarray]] = {way: [] for way in seconds}
 
     def note(way: str, spent: float, made: np.ndarray) -> None:
         seconds[way].append(spent / len(made))
-        pictures[way].append(made)
+        images[way].append(made)
 
     count = activations(layer, np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape[1]
     shown = [number % count for number in range(units)]
@@ -133,8 +133,7 @@ def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str,
             note("lucent, fixed size", *lucents.submit(plain, layer, channel, steps, SIZE).result())
     median = {way: statistics.median(spent) for way, spent in seconds.items()}
     value = {
-        way: float(activations(layer, np.concatenate(made))[range(units), shown].mean())
-        for way, made in pictures.items()
+        way: float(activations(layer, np.concatenate(made))[range(units), shown].mean()) for way, made in images.items()
     }
     for way in seconds:
         print(
@@ -147,7 +146,7 @@ def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str,
 def growth(
     process: ProcessPoolExecutor, name: str, calls: int, call: Callable[..., object], *arguments: object
 ) -> None:
-    """CPU time of the last 20 calls beside the first 20: calls of 4 steps, one picture each."""
+    """CPU time of the last 20 calls beside the first 20: calls of 4 steps, one image each."""
     times = [process.submit(call, LAYERS["early"], *arguments).result()[0] for _ in range(calls + 1)][1:]  # type: ignore[index]
     first, last = statistics.median(times[:20]), statistics.median(times[-20:])
     told = f"{name:<8} {calls:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s, {last / first:.2f}x"
@@ -181,7 +180,7 @@ def main() -> None:
         options.units, options.steps, options.calls = 8, 8, 50
     print(f"{platform.machine()}, torch {torch.__version__}, one thread; {SIZE} px, {options.steps} steps\n")
     with process(True) as mine, process(False) as lucents:
-        print("CPU time per picture, medians; ratio to ours; mean activation, ours as a multiple of it")
+        print("CPU time per image, medians; ratio to ours; mean activation, ours as a multiple of it")
         for depth in options.layers:
             compare(mine, lucents, depth, options.units, options.steps)
         print("\nOver many calls")
@@ -189,7 +188,7 @@ def main() -> None:
         growth(lucents, "lucent", min(240, options.calls), plain, 0, 4, SIZE, False)
     with process(True) as fresh:
         taken = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), 224).result() / CPU_BATCH
-    print(f"\nMemory of a picture of 224 px at its peak (middle layer): {taken:.0f} MB")
+    print(f"\nMemory of an image of 224 px at its peak (middle layer): {taken:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Every check and benchmark that wants a GPU, as one short table: `python benchmarks/gpu.py [PART ...]`.
 
 The parts, all by default: `networks`: a Wide ResNet gives the same logits on the GPU as on the CPU, and how many
-pictures a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow,
-and whether it ever waits. `rates`: its pictures a second beside the numba engine's, and its share of what the memory's
+images a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow,
+and whether it ever waits. `rates`: its images a second beside the numba engine's, and its share of what the memory's
 bandwidth allows. `training`: how much longer an epoch takes with PixMix than without, through the training program's
 own loop, compiled. `fvis`: feature visualisations of a ResNet-50 with random weights, the first batch of a set on GPU
 and CPU beside each other, and whole sets at 224 px of early layers and of all, through the job as `mixset make fvis`
@@ -30,22 +30,22 @@ import torch.nn.functional as F
 import torchvision
 
 from mixset.generate import FVisRecipe, make
-from mixset.generate.fvis.pictures import render_all
-from mixset.generate.networks.spec import network_spec
-from pixmix.methods.base import Method
-from pixmix.methods.mixing import PixMixMethod
-from pixmix.normalized import Normalized
-from pixmix.train.config import TrainConfig, recipe
-from pixmix.train.loop import Training
-from pixmix.train.pictures import HALF, Pictures, TrainingData
-from pixmix.train.processes import Processes, precision
-from pixmix.train.run_folder import RunFolder
+from mixset.generate._fvis.rendering import render_all
+from mixset.generate._networks.spec import network_spec
+from pixmix._common.normalized import Normalized
+from pixmix.methods._base import Method
+from pixmix.methods._mixing import PixMixMethod
+from pixmix.train._data.labelled import HALF, LabelledImages, TrainingData
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.processes import Processes, precision
+from pixmix.train._runs.run_folder import RunFolder
+from pixmix.train._training.loop import Training
 
 BATCH, STEPS, ROUNDS = 128, 50, 5
 
 
 def rate(step: Callable[[], None]) -> float:
-    """Pictures a second over some steps, the median of several rounds."""
+    """Images a second over some steps, the median of several rounds."""
     for _ in range(10):
         step()
     rates = []
@@ -60,7 +60,7 @@ def rate(step: Callable[[], None]) -> float:
 
 
 def training_step(amp: torch.dtype | None) -> Callable[[], None]:
-    """A step of the paper's CIFAR recipe on random pictures."""
+    """A step of the paper's CIFAR recipe on random images."""
     device = torch.device("cuda")
     network = network_spec("wrn-40-4", classes=10, dropout=0.3).build().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
@@ -90,11 +90,11 @@ def largest_difference() -> float:
 
 
 def random_data(side: int, count: int) -> TrainingData:
-    """Pictures of nothing in memory, and a handful to test on."""
-    pictures = gpu_engine.random_pictures(64, side, side)
+    """Images of nothing in memory, and a handful to test on."""
+    images = gpu_engine.random_images(64, side, side)
     labels = np.arange(count) % 10
-    train = Pictures(labels, side, array=pictures[np.arange(count) % 64])
-    test = Pictures(labels[:10], side, array=pictures[:10])
+    train = LabelledImages(labels, side, array=images[np.arange(count) % 64])
+    test = LabelledImages(labels[:10], side, array=images[:10])
     return TrainingData(name="random", classes=tuple("0123456789"), train=train, test=test, mean=HALF, std=HALF)
 
 
@@ -117,7 +117,7 @@ def report_training(device: str, *, counts: tuple[int, int] = (25_600, 5_120), *
         options = {"epochs": 4, "workers": 0, "compile": True, "device": device} | changes
         config = dataclasses.replace(recipe(name), **options)
         plain, mixed = (epoch_seconds(config, side, count, mixed=mixed) for mixed in (False, True))
-        what = f"{config.network}, {count:,} pictures of {side} px"
+        what = f"{config.network}, {count:,} images of {side} px"
         print(f"{what:44}{plain:10.2f} s, with PixMix {mixed:.2f} s   {mixed / plain - 1:+.1%}", flush=True)
 
 
@@ -133,17 +133,17 @@ def fvis_recipe(count: int, layers: str) -> FVisRecipe:
 
 
 def fvis_beside_cpu(device: str) -> tuple[float, float]:
-    """Of 8 pictures of 64 px: the mean difference of a byte from the CPU's, and the mean score as its multiple."""
+    """Of 8 images of 64 px: the mean difference of a byte from the CPU's, and the mean score as its multiple."""
     recipe = dataclasses.replace(fvis_recipe(8, "early"), size=64, batch=8).resolved()
     (mine, _, my_params), (theirs, _, their_params) = (
-        zip(*render_all(recipe, range(8), place), strict=True) for place in (device, "cpu")
+        zip(*render_all(recipe, range(8), index), strict=True) for index in (device, "cpu")
     )
     scores = [statistics.mean(one["score"] for one in params) for params in (my_params, their_params)]
     return float(np.abs(np.subtract(mine, theirs, dtype=np.int16)).mean()), scores[0] / scores[1]
 
 
 def fvis_rate(count: int, layers: str, device: str) -> float:
-    """Pictures a second of 224 px, the start of the job included."""
+    """Images a second of 224 px, the start of the job included."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         make(fvis_recipe(count, layers), Path(folder) / "set", devices=[device], quiet=True)
@@ -155,8 +155,8 @@ def report_networks() -> None:
     amp = precision("auto", torch.device("cuda"))
     full, mixed = rate(training_step(None)), rate(training_step(amp))
     print(f"logits of CPU and GPU differ by at most     {largest_difference():.1e} of their size")
-    print(f"WRN-40-4 training, full precision           {full:10,.0f} pictures/s")
-    print(f"WRN-40-4 training, {str(amp).removeprefix('torch.'):25}{mixed:10,.0f} pictures/s   {mixed / full:.1f}x")
+    print(f"WRN-40-4 training, full precision           {full:10,.0f} images/s")
+    print(f"WRN-40-4 training, {str(amp).removeprefix('torch.'):25}{mixed:10,.0f} images/s   {mixed / full:.1f}x")
 
 
 def report_fvis() -> None:
@@ -165,7 +165,7 @@ def report_fvis() -> None:
     print(f"visualisations beside the CPU's: bytes differ by {difference:.1f}, scores are {score:.2f}x as large")
     for layers, count in (("early", 1024), ("all", 256)):
         made = fvis_rate(count, layers, "cuda")
-        print(f"{count:,} visualisations of 224 px, {layers:<6}             {made:10,.1f} pictures/s")
+        print(f"{count:,} visualisations of 224 px, {layers:<6}             {made:10,.1f} images/s")
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -11,16 +11,16 @@ import torch
 from paper import Pool
 from PIL import Image
 
-from pixmix.crops import crop_and_flip_tensor
-from pixmix.draws import Key, draw
-from pixmix.engines import numba as numba_engine
-from pixmix.engines import pillow as pillow_engine
-from pixmix.engines.torch import augment, mix_tensors
-from pixmix.residents import Resident
-from pixmix.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
+from pixmix._augment.crops import crop_and_flip_tensor
+from pixmix._augment.draws import Key, draw
+from pixmix._augment.residents import Resident
+from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
+from pixmix._engines import numba as numba_engine
+from pixmix._engines import pillow as pillow_engine
+from pixmix._engines.torch import augment, mix_tensors
 
 CASES = {(32, 1024): CIFAR, (224, 256): IMAGENET}
-"""(side of the pictures, batch) → PixMix's settings."""
+"""(side of the images, batch) → PixMix's settings."""
 
 
 def wait(device: torch.device) -> None:
@@ -44,32 +44,32 @@ def seconds(step: Callable[[int], object], device: torch.device, *, steps: int =
     return statistics.median(taken)
 
 
-def random_pictures(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+def random_images(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     """(count, height, width, 3) uint8 with shades and noise in them."""
     rng = np.random.default_rng(seed)
     made = np.empty((count, height, width, 3), np.uint8)
-    for picture in made:
+    for image in made:
         coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
         shades = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
-        picture[...] = np.clip(shades * 1.2 - 20 + rng.integers(-9, 10, shades.shape), 0, 255)
+        image[...] = np.clip(shades * 1.2 - 20 + rng.integers(-9, 10, shades.shape), 0, 255)
     return made
 
 
 def make_pool(size: tuple[int, int], count: int = 64) -> Pool:
-    """Mixing pictures a little larger than what is trained on."""
-    return Pool(random_pictures(count, size[0] * 8 // 7, size[1] * 8 // 7, seed=1), size, (count,))
+    """Mixing images a little larger than what is trained on."""
+    return Pool(random_images(count, size[0] * 8 // 7, size[1] * 8 // 7, seed=1), size, (count,))
 
 
 def engine_seconds(side: int, batch: int, device: torch.device, *, crop: bool = False, **effort: int) -> float:
     """Of a batch that lies on the device: draws, plan and PixMix; with `crop` crop and flip before."""
     settings, pool = CASES.get((side, batch), CIFAR), make_pool((side, side))
-    pictures = torch.from_numpy(random_pictures(64, side, side)[np.arange(batch) % 64]).to(device)
-    resident = Resident(pool.pictures, device, whole=True)
+    images = torch.from_numpy(random_images(64, side, side)[np.arange(batch) % 64]).to(device)
+    resident = Resident(pool.images, device, whole=True)
     indices = np.arange(batch)
 
     def step(number: int) -> torch.Tensor:
         key = Key(0, number)
-        cut = crop_and_flip_tensor(pictures, key, indices) if crop else pictures
+        cut = crop_and_flip_tensor(images, key, indices) if crop else images
         return mix_tensors(cut, resident, draw(settings, key, indices, pool))
 
     return seconds(step, device, **effort)
@@ -78,10 +78,10 @@ def engine_seconds(side: int, batch: int, device: torch.device, *, crop: bool = 
 def numba_seconds(side: int, batch: int, **effort: int) -> float:
     """The same by the numba engine on all cores."""
     settings, pool = CASES.get((side, batch), CIFAR), make_pool((side, side))
-    pictures, indices = random_pictures(64, side, side)[np.arange(batch) % 64], np.arange(batch)
+    images, indices = random_images(64, side, side)[np.arange(batch) % 64], np.arange(batch)
 
     def step(number: int) -> np.ndarray:
-        return numba_engine.mix(pictures, pool.pictures, draw(settings, Key(0, number), indices, pool))
+        return numba_engine.mix(images, pool.images, draw(settings, Key(0, number), indices, pool))
 
     return seconds(step, torch.device("cpu"), **effort)
 
@@ -94,20 +94,20 @@ def copy_bandwidth(device: torch.device, size: int = 1 << 30, **effort: int) -> 
 
 
 def needed_bytes(side: int, batch: int) -> float:
-    """What has to be read and written: the pictures, the mixing pictures that are used (61 %), the float32 result."""
+    """What has to be read and written: the images, the mixing images that are used (61 %), the float32 result."""
     return batch * side * side * 3 * (1 + 0.6125 + 4)
 
 
 def ops_off(size: tuple[int, int], device: torch.device, count: int = 260) -> float:
     """The share of bytes in which an op differs from Pillow's."""
     rng = np.random.default_rng(0)
-    pictures = random_pictures(count, *size)
+    images = random_images(count, *size)
     op, sign = np.arange(count).astype(np.int8) % len(OPS), rng.choice(np.array([-1, 1], np.int8), count)
     level = rng.uniform(0.1, 9.99, count)
-    got = augment(torch.from_numpy(pictures).to(device), op, level, sign).cpu().numpy()
+    got = augment(torch.from_numpy(images).to(device), op, level, sign).cpu().numpy()
     off = 0
-    for n, picture in enumerate(pictures):
-        expected = pillow_engine.OP_FUNCTIONS[OPS[op[n]]](Image.fromarray(picture), float(level[n]), int(sign[n]))
+    for n, image in enumerate(images):
+        expected = pillow_engine.OP_FUNCTIONS[OPS[op[n]]](Image.fromarray(image), float(level[n]), int(sign[n]))
         off += int(np.count_nonzero(got[n] != np.asarray(expected)))
     return off / got.size
 
@@ -115,21 +115,21 @@ def ops_off(size: tuple[int, int], device: torch.device, count: int = 260) -> fl
 def mixing_off(size: tuple[int, int], device: torch.device, count: int = 260) -> float:
     """The share of values that lie more than 1/255 from the `pillow` engine's, with all mixings."""
     settings = PixMixSettings(mixings=MIXINGS)
-    pictures, pool = random_pictures(count, *size), make_pool(size)
+    images, pool = random_images(count, *size), make_pool(size)
     draws = draw(settings, Key(0), np.arange(count), pool)
-    resident = Resident(pool.pictures, device, whole=True)
-    got = mix_tensors(torch.from_numpy(pictures).to(device), resident, draws).cpu().numpy()
-    return float(np.mean(np.abs(got - pillow_engine.mix(pictures, pool.pictures, draws)) > 1 / 255))
+    resident = Resident(pool.images, device, whole=True)
+    got = mix_tensors(torch.from_numpy(images).to(device), resident, draws).cpu().numpy()
+    return float(np.mean(np.abs(got - pillow_engine.mix(images, pool.images, draws)) > 1 / 255))
 
 
 def waits(device: torch.device) -> str:
     """What in a step, crop and flip included, makes the host wait for the GPU: nothing, or the error that says so."""
     pool, indices = make_pool((32, 32)), np.arange(64)
-    pictures = torch.from_numpy(random_pictures(64, 32, 32)).to(device)
-    resident = Resident(pool.pictures, device, whole=True)
+    images = torch.from_numpy(random_images(64, 32, 32)).to(device)
+    resident = Resident(pool.images, device, whole=True)
 
     def step() -> torch.Tensor:
-        cut = crop_and_flip_tensor(pictures, Key(0), indices)
+        cut = crop_and_flip_tensor(images, Key(0), indices)
         return mix_tensors(cut, resident, draw(CIFAR, Key(0), indices, pool))
 
     step()
@@ -146,7 +146,7 @@ def waits(device: torch.device) -> str:
 
 
 def report_checks(device: torch.device, *, count: int = 260) -> None:
-    """Print how the engine's pictures differ from Pillow's, and whether a step waits."""
+    """Print how the engine's images differ from Pillow's, and whether a step waits."""
     for size in ((32, 32), (33, 47), (224, 224)):
         fewer = count if size[0] < 200 else max(count // 5, 13)
         ops, mixed = ops_off(size, device, fewer), mixing_off(size, device, count=fewer)
@@ -156,7 +156,7 @@ def report_checks(device: torch.device, *, count: int = 260) -> None:
 
 
 def report_rates(device: torch.device, **effort: int) -> None:
-    """Print how many pictures a second the engine mixes."""
+    """Print how many images a second the engine mixes."""
     bandwidth = copy_bandwidth(device, 1 << 30 if device.type == "cuda" else 1 << 24, **effort)
     print(f"a copy in the device's memory               {bandwidth / 1e9:10,.0f} GB/s", flush=True)
     for side, batch in CASES:
@@ -164,8 +164,8 @@ def report_rates(device: torch.device, **effort: int) -> None:
         ours = engine_seconds(side, batch, device, **effort)
         share = needed_bytes(side, batch) / bandwidth / ours
         what = f"PixMix, {side} px, batch {batch:,}"
-        print(f"{what:44}{batch / ours:10,.0f} pictures/s   {share:.0%} of what its bytes allow", flush=True)
+        print(f"{what:44}{batch / ours:10,.0f} images/s   {share:.0%} of what its bytes allow", flush=True)
         cropped = engine_seconds(side, batch, device, crop=True, **effort)
-        print(f"  with crop and flip before                 {batch / cropped:10,.0f} pictures/s", flush=True)
+        print(f"  with crop and flip before                 {batch / cropped:10,.0f} images/s", flush=True)
         theirs = numba_seconds(side, batch, **effort)
-        print(f"  the numba engine on all cores             {batch / theirs:10,.0f} pictures/s   {theirs / ours:.1f}x")
+        print(f"  the numba engine on all cores             {batch / theirs:10,.0f} images/s   {theirs / ours:.1f}x")

@@ -1,17 +1,17 @@
-"""Training pictures a second through a DataLoader with two workers, beside the paper's way; PixMix's share of a step.
+"""Training images a second through a DataLoader with two workers, beside the paper's way; PixMix's share of a step.
 
     python benchmarks/input_path.py [--repeats 5]
 
-The whole way of a picture to the network: crop, flip, PixMix, batch. At 32 px the training pictures lie in memory, as
+The whole way of an image to the network: crop, flip, PixMix, batch. At 32 px the training images lie in memory, as
 CIFAR's do, and are cropped with a padding of 4, in batches of 128; at 224 px they are JPEG files of 500 x 375, of which
 a part of random size is cut out, in batches of 64. The paper's way is restated in benchmarks/paper.py: it reads a
-mixing picture from a folder of 512-px JPEG files for each training picture. Of ours there are three: the loader of
+mixing image from a folder of 512-px JPEG files for each training image. Of ours there are three: the loader of
 `pixmix train`, `PixMixDataset` and the `PixMix` transform with torch's own collation. All take turns, an epoch each,
-with workers that persist; shown are medians of pictures a second by the clock, and of CPU time of the workers.
+with workers that persist; shown are medians of images a second by the clock, and of CPU time of the workers.
 
 Behind 224 px stands where the loader's time goes, in one process: decoding, cutting, mixing, and a copy to memory that
 processes share. The share at the end is that of drawing and mixing in a training step of a WRN-16-2 on the CPU, 128
-pictures of 32 px, one thread.
+images of 32 px, one thread.
 """
 
 from __future__ import annotations
@@ -37,83 +37,83 @@ from torchvision import transforms
 
 import pixmix
 from mixset import MixingPool, MixingSet
-from mixset.generate.networks.spec import network_spec
-from mixset.memory import keep_freed_memory
-from pixmix.crops import crop_and_flip, random_resized_crop
-from pixmix.draws import Key
-from pixmix.methods.mixing import PixMixMethod
-from pixmix.settings import CIFAR, IMAGENET, PixMixSettings
-from pixmix.train.batches import BatchPlan, TrainingSet, training_loader
-from pixmix.train.pictures import Pictures, read
+from mixset._common.memory import keep_freed_memory
+from mixset.generate._networks.spec import network_spec
+from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.draws import Key
+from pixmix._augment.settings import CIFAR, IMAGENET, PixMixSettings
+from pixmix.methods._mixing import PixMixMethod
+from pixmix.train._data.labelled import LabelledImages, read
+from pixmix.train._training.batches import BatchPlan, TrainingSet, training_loader
 
 WORKERS = 2
-MIXING_PICTURES = 128
+MIXING_IMAGES = 128
 
 
 class PaperSet(Dataset):
-    """Training pictures the paper's way: a mixing picture is opened, scaled and cropped for each."""
+    """Training images the paper's way: a mixing image is opened, scaled and cropped for each."""
 
-    def __init__(self, pictures: Pictures, mixing: list[Path], settings: PixMixSettings) -> None:
-        self.pictures, self.mixing, size = pictures, mixing, pictures.size
-        small = pictures.array is not None
+    def __init__(self, images: LabelledImages, mixing: list[Path], settings: PixMixSettings) -> None:
+        self.images, self.mixing, size = images, mixing, images.size
+        small = images.array is not None
         crop = transforms.RandomCrop(size, padding=4) if small else transforms.RandomResizedCrop(size)
         self.crop = transforms.Compose([crop, transforms.RandomHorizontalFlip()])
         self.load = transforms.Compose([transforms.Resize(size * 8 // 7), transforms.RandomCrop(size)])
         self.mix = PaperPixMix(settings, size)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        mixing_picture = Image.open(self.mixing[np.random.choice(len(self.mixing))]).convert("RGB")  # noqa: NPY002
-        mixed = self.mix(self.crop(opened(self.pictures, index)), self.load(mixing_picture))
-        return mixed, int(self.pictures.labels[index])
+        mixing_image = Image.open(self.mixing[np.random.choice(len(self.mixing))]).convert("RGB")  # noqa: NPY002
+        mixed = self.mix(self.crop(opened(self.images, index)), self.load(mixing_image))
+        return mixed, int(self.images.labels[index])
 
 
 class Plain(Dataset):
-    """Training pictures as torchvision's data sets give them, through a transform if there is one."""
+    """Training images as torchvision's data sets give them, through a transform if there is one."""
 
-    def __init__(self, pictures: Pictures, transform: Callable[[Image.Image], Any] = lambda picture: picture) -> None:
-        self.pictures, self.transform = pictures, transform
+    def __init__(self, images: LabelledImages, transform: Callable[[Image.Image], Any] = lambda image: image) -> None:
+        self.images, self.transform = images, transform
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.transform(opened(self.pictures, index)), int(self.pictures.labels[index])
+        return self.transform(opened(self.images, index)), int(self.images.labels[index])
 
 
-def opened(pictures: Pictures, index: int) -> Image.Image:
-    if pictures.array is not None:
-        return Image.fromarray(pictures.array[index])
-    return Image.open(pictures.files[index]).convert("RGB")
+def opened(images: LabelledImages, index: int) -> Image.Image:
+    if images.array is not None:
+        return Image.fromarray(images.array[index])
+    return Image.open(images.files[index]).convert("RGB")
 
 
-def training_pictures(size: int, count: int, folder: Path) -> Pictures:
+def training_images(size: int, count: int, folder: Path) -> LabelledImages:
     """Parts of a photograph, in memory at 32 px and in JPEG files of 500 x 375 above; repeated up to `count`."""
     labels = np.zeros(count, np.int64)
     if size == 32:
-        some = np.stack([np.asarray(picture) for picture in photographs("china.jpg", 500, size)])
-        return Pictures(labels, size, array=some[np.arange(count) % len(some)])
+        some = np.stack([np.asarray(image) for image in photographs("china.jpg", 500, size)])
+        return LabelledImages(labels, size, array=some[np.arange(count) % len(some)])
     files = []
-    for number, picture in enumerate(photographs("china.jpg", 128, 500)):
+    for number, image in enumerate(photographs("china.jpg", 128, 500)):
         files.append(folder / f"training-{number}.jpg")
-        picture.resize((500, 375), BILINEAR).save(files[-1], quality=90)
-    return Pictures(labels, size, files=[files[number % len(files)] for number in range(count)])
+        image.resize((500, 375), BILINEAR).save(files[-1], quality=90)
+    return LabelledImages(labels, size, files=[files[number % len(files)] for number in range(count)])
 
 
 def loaders(size: int, folder: Path, batch: int, counts: tuple[int, int]) -> dict[str, DataLoader]:
-    """The paper's way over the first of `counts` pictures, ours over the second."""
+    """The paper's way over the first of `counts` images, ours over the second."""
     settings, mixing = (CIFAR if size == 32 else IMAGENET), []
     (folder / "mixing").mkdir()
-    for number, picture in enumerate(photographs("flower.jpg", MIXING_PICTURES, 512)):
+    for number, image in enumerate(photographs("flower.jpg", MIXING_IMAGES, 512)):
         mixing.append(folder / "mixing" / f"{number}.jpg")
-        picture.save(mixing[-1], quality=90)
+        image.save(mixing[-1], quality=90)
     start = time.perf_counter()
     pool = MixingPool(MixingSet(folder / "mixing"), size, cache=folder / "cache", quiet=True)
-    print(f"{size} px: the pool of {len(pool)} mixing pictures was made in {time.perf_counter() - start:.1f} s")
+    print(f"{size} px: the pool of {len(pool)} mixing images was made in {time.perf_counter() - start:.1f} s")
     small = size == 32
-    few, many = (training_pictures(size, count, folder) for count in counts)
+    few, many = (training_images(size, count, folder) for count in counts)
     cut = transforms.Compose(
         [
             transforms.RandomCrop(size, padding=4) if small else transforms.RandomResizedCrop(size),
@@ -152,7 +152,7 @@ def processor_seconds(loader: DataLoader) -> float:
 
 
 def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, float]]:
-    """Pictures of each way a second of the clock, and a second of its workers' CPU time."""
+    """Images of each way a second of the clock, and a second of its workers' CPU time."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, loader in ways.items():
@@ -167,16 +167,16 @@ def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, f
 
 
 def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
-    """CPU milliseconds a picture of the steps on its way through the loader of `pixmix train`, files read from disk."""
+    """CPU milliseconds an image of the steps on its way through the loader of `pixmix train`, files read from disk."""
     ours: TrainingSet = loader.dataset  # type: ignore[assignment]
-    key, indices, files = Key(0), np.arange(count), ours.pictures.files[:count]
+    key, indices, files = Key(0), np.arange(count), ours.images.files[:count]
     keep_freed_memory()  # as in the workers
     decoded = [read(file) for file in files]
-    cut = random_resized_crop(decoded, key, indices, size=ours.pictures.size)
+    cut = random_resized_crop(decoded, key, indices, size=ours.images.size)
     mixed = torch.from_numpy(ours.method.augment_array(cut, key, indices))
     steps: dict[str, Callable[[], object]] = {
         "decode": lambda: [read(file) for file in files],
-        "cut": lambda: random_resized_crop(decoded, key, indices, size=ours.pictures.size),
+        "cut": lambda: random_resized_crop(decoded, key, indices, size=ours.images.size),
         "mix": lambda: ours.method.augment_array(cut, key, indices),
         "share": lambda: mixed.clone().share_memory_(),
     }
@@ -190,17 +190,17 @@ def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
 
 
 def share_of_a_step(folder: Path, repeats: int) -> tuple[float, float]:
-    """Seconds of drawing and mixing for a batch of 128 pictures of 32 px, and of the rest of a WRN-16-2's step."""
+    """Seconds of drawing and mixing for a batch of 128 images of 32 px, and of the rest of a WRN-16-2's step."""
     pool = MixingPool(MixingSet(folder / "mixing"), 32, cache=folder / "cache", quiet=True)
     method = PixMixMethod("pixmix", settings=CIFAR, pool=pool)
     network = network_spec("wrn-16-2", classes=10).build().to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, nesterov=True)
-    pictures = training_pictures(32, 128, folder).array
-    assert pictures is not None
+    images = training_images(32, 128, folder).array
+    assert images is not None
     labels, times = torch.arange(128) % 10, []
     for step in range(repeats + 1):
         start = time.process_time()
-        mixed_images = torch.from_numpy(method.augment_array(pictures, Key(0, step), np.arange(128)))
+        mixed_images = torch.from_numpy(method.augment_array(images, Key(0, step), np.arange(128)))
         mixed = time.process_time()
         loss = torch.nn.functional.cross_entropy(network(mixed_images.to(memory_format=torch.channels_last)), labels)
         optimizer.zero_grad(set_to_none=True)
@@ -224,16 +224,16 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         for size, batch, counts in ((32, 128, (1_280, 51_200)), (224, 64, (256, 1_024))):
-            place = Path(folder) / str(size)
-            place.mkdir()
-            ways = loaders(size, place, batch, counts)
+            index = Path(folder) / str(size)
+            index.mkdir()
+            ways = loaders(size, index, batch, counts)
             found = rates(ways, repeats)
-            print(f"{f'pictures/s, {size} px':24}{'clock':>10}{'ratio':>8}{'CPU':>10}{'ratio':>8}")
+            print(f"{f'images/s, {size} px':24}{'clock':>10}{'ratio':>8}{'CPU':>10}{'ratio':>8}")
             for name, (clock, processor) in found.items():
                 ratios = clock / found["paper"][0], processor / found["paper"][1]
                 print(f"{name:24}{clock:>10,.0f}{ratios[0]:>7.1f}x{processor:>10,.0f}{ratios[1]:>7.1f}x", flush=True)
         took = parts(ways["pixmix train"], batch, 2 * repeats)
-        print("CPU ms a picture:", ", ".join(f"{name} {each:.2f}" for name, each in took.items()))
+        print("CPU ms an image:", ", ".join(f"{name} {each:.2f}" for name, each in took.items()))
         mixing, rest = share_of_a_step(Path(folder) / "32", 2 * repeats)
     print(f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", ")
     print(f"{mixing / (mixing + rest):.2%}")

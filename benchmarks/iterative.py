@@ -1,9 +1,9 @@
 """What the method iterative costs beside a baseline epoch: `python benchmarks/iterative.py [--device cuda]`.
 
-Trains an epoch of a network on random pictures without and with PixMix at the step, and refreshes a pool of feature
+Trains an epoch of a network on random images without and with PixMix at the step, and refreshes a pool of feature
 visualisations of the same network in between; medians of several turns. On a CPU it is CPU time of one torch thread,
 on a GPU wall time in the precision that `--amp auto` chooses. What a refresh takes, and so the shares, depend on the
-network and on where its channels are, not on the pictures.
+network and on where its channels are, not on the images.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mixset.generate.networks.spec import network_spec
+from mixset.generate._networks.spec import network_spec
+from pixmix._common.normalized import Normalized
 from pixmix.methods import make_method
-from pixmix.normalized import Normalized
-from pixmix.train.config import IterativeSettings, TrainConfig, recipe
-from pixmix.train.iterative import Iterative
-from pixmix.train.loop import Training
-from pixmix.train.pictures import Pictures, TrainingData
-from pixmix.train.processes import Processes
-from pixmix.train.run_folder import RunFolder
+from pixmix.train._data.labelled import LabelledImages, TrainingData
+from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._runs.processes import Processes
+from pixmix.train._runs.run_folder import RunFolder
+from pixmix.train._training.iterative import Iterative
+from pixmix.train._training.loop import Training
 
 DEFAULT = IterativeSettings()
 
 
-def random_pictures(count: int) -> TrainingData:
-    """A data set of random pictures of 32 px in ten classes, next to none of them for testing."""
+def random_images(count: int) -> TrainingData:
+    """A data set of random images of 32 px in ten classes, next to none of them for testing."""
     rng = np.random.default_rng(0)
     halves = [
-        Pictures(rng.integers(0, 10, n), 32, array=rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8))
+        LabelledImages(rng.integers(0, 10, n), 32, array=rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8))
         for n in (count, 2)
     ]
     return TrainingData(name="random", classes=tuple("0123456789"), train=halves[0], test=halves[1])
@@ -100,14 +100,14 @@ def main() -> None:
         iterative=dataclasses.replace(DEFAULT, every=10**9),  # refreshes are made, and measured, by themselves
     )
     with tempfile.TemporaryDirectory() as scratch:
-        data = random_pictures(options.count)
+        data = random_images(options.count)
         epoch, mixed, refresh = measure(config, data, options.repeats, Path(scratch))
     steps = -(-options.count // options.batch_size)
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else "one CPU thread"
     print(f"{where}, torch {torch.__version__}; {options.network}, 32 px, batch {options.batch_size}")
     print(f"a step of the baseline                     {1000 * epoch / steps:10,.1f} ms")
     print(f"a step with PixMix made in the step        {1000 * mixed / steps:10,.1f} ms")
-    print(f"a refresh, {DEFAULT.batch} pictures in {DEFAULT.steps} steps        {1000 * refresh:10,.1f} ms")
+    print(f"a refresh, {DEFAULT.batch} images in {DEFAULT.steps} steps        {1000 * refresh:10,.1f} ms")
     for every in (DEFAULT.every, 10, 1):
         whole = mixed / steps + refresh / every
         print(f"an epoch with a refresh every {every:2} steps: {whole * steps / epoch:6.2f} baseline epochs, ", end="")

@@ -26,7 +26,7 @@ from pixmix import measures
 
 FRAMES, CLASSES = 31, 1000
 BLOCK = 32
-"""Sequences that are ranked at a time: a batch of 992 pictures."""
+"""Sequences that are ranked at a time: a batch of 992 images."""
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
@@ -99,7 +99,7 @@ def intervals(repeats: int) -> None:
     statistic = measures.rms_of(answers, last_bin=True)
     corruptions = measures.average([statistic] * 75)
     work = {
-        "RMS of 50,000 pictures": lambda: measures.bootstrap(statistic, 50_000, seed=0),
+        "RMS of 50,000 images": lambda: measures.bootstrap(statistic, 50_000, seed=0),
         "mean RMS of 75 sets of 50,000": lambda: measures.bootstrap(corruptions, 50_000, seed=0),
         "AUROC, AUPR, FPR95 of 6 sets": lambda: measures.detection_intervals(known, sets, seed=0),
     }

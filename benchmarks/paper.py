@@ -1,7 +1,7 @@
-"""The paper's way restated plainly, and pictures to try it on: what benchmarks have beside ours.
+"""The paper's way restated plainly, and images to try it on: what benchmarks have beside ours.
 
-PixMix of one picture at a time, with Pillow's ops, small float tensors and draws of `np.random`, as the paper's code
-does it. The pictures are parts of the photographs that come with scikit-learn.
+PixMix of one image at a time, with Pillow's ops, small float tensors and draws of `np.random`, as the paper's code
+does it. The images are parts of the photographs that come with scikit-learn.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 from torchvision.transforms import functional
 
-from pixmix.settings import PixMixSettings
+from pixmix._augment.settings import PixMixSettings
 
 BILINEAR = Image.Resampling.BILINEAR
 
 
 class PaperPixMix:
-    """PixMix of one picture as the paper's code does it."""
+    """PixMix of one image as the paper's code does it."""
 
     def __init__(self, settings: PixMixSettings, size: int) -> None:
         self.settings, self.size = settings, size
         self.ops: list[Callable[[Image.Image], Image.Image]] = [
             ImageOps.autocontrast,
             ImageOps.equalize,
-            lambda picture: ImageOps.posterize(picture, 4 - self.whole(4)),
-            lambda picture: picture.rotate(self.signed(self.whole(30)), resample=BILINEAR),
-            lambda picture: ImageOps.solarize(picture, 256 - self.whole(256)),
-            lambda picture: self.affine(picture, 1, self.signed(self.level() * 0.03), 0, 0, 1, 0),
-            lambda picture: self.affine(picture, 1, 0, 0, self.signed(self.level() * 0.03), 1, 0),
-            lambda picture: self.affine(picture, 1, 0, self.signed(self.whole(size / 3)), 0, 1, 0),
-            lambda picture: self.affine(picture, 1, 0, 0, 0, 1, self.signed(self.whole(size / 3))),
-            lambda picture: ImageEnhance.Color(picture).enhance(self.level() * 0.18 + 0.1),
-            lambda picture: ImageEnhance.Contrast(picture).enhance(self.level() * 0.18 + 0.1),
-            lambda picture: ImageEnhance.Brightness(picture).enhance(self.level() * 0.18 + 0.1),
-            lambda picture: ImageEnhance.Sharpness(picture).enhance(self.level() * 0.18 + 0.1),
+            lambda image: ImageOps.posterize(image, 4 - self.whole(4)),
+            lambda image: image.rotate(self.signed(self.whole(30)), resample=BILINEAR),
+            lambda image: ImageOps.solarize(image, 256 - self.whole(256)),
+            lambda image: self.affine(image, 1, self.signed(self.level() * 0.03), 0, 0, 1, 0),
+            lambda image: self.affine(image, 1, 0, 0, self.signed(self.level() * 0.03), 1, 0),
+            lambda image: self.affine(image, 1, 0, self.signed(self.whole(size / 3)), 0, 1, 0),
+            lambda image: self.affine(image, 1, 0, 0, 0, 1, self.signed(self.whole(size / 3))),
+            lambda image: ImageEnhance.Color(image).enhance(self.level() * 0.18 + 0.1),
+            lambda image: ImageEnhance.Contrast(image).enhance(self.level() * 0.18 + 0.1),
+            lambda image: ImageEnhance.Brightness(image).enhance(self.level() * 0.18 + 0.1),
+            lambda image: ImageEnhance.Sharpness(image).enhance(self.level() * 0.18 + 0.1),
         ]
 
     def level(self) -> float:
@@ -51,8 +51,8 @@ class PaperPixMix:
     def signed(self, value: float) -> float:
         return -value if np.random.uniform() > 0.5 else value  # noqa: NPY002
 
-    def affine(self, picture: Image.Image, *coefficients: float) -> Image.Image:
-        return picture.transform((self.size, self.size), Image.Transform.AFFINE, coefficients, BILINEAR)
+    def affine(self, image: Image.Image, *coefficients: float) -> Image.Image:
+        return image.transform((self.size, self.size), Image.Transform.AFFINE, coefficients, BILINEAR)
 
     def weights(self) -> tuple[float, float]:
         beta = self.settings.beta
@@ -68,16 +68,16 @@ class PaperPixMix:
         a, b = self.weights()
         return (one * 2) ** a * (two * 2).clip(1e-37) ** b / 2
 
-    def augment(self, picture: Image.Image) -> Image.Image:
-        return np.random.choice(self.ops)(picture.copy())  # noqa: NPY002
+    def augment(self, image: Image.Image) -> Image.Image:
+        return np.random.choice(self.ops)(image.copy())  # noqa: NPY002
 
-    def __call__(self, picture: Image.Image, mixing_picture: Image.Image) -> Tensor:
+    def __call__(self, image: Image.Image, mixing_image: Image.Image) -> Tensor:
         def copy() -> Tensor:
-            return functional.to_tensor(self.augment(picture))
+            return functional.to_tensor(self.augment(image))
 
-        mixed = copy() if np.random.random() < 0.5 else functional.to_tensor(picture)  # noqa: NPY002
+        mixed = copy() if np.random.random() < 0.5 else functional.to_tensor(image)  # noqa: NPY002
         for _ in range(np.random.randint(self.settings.k + 1)):  # noqa: NPY002
-            other = copy() if np.random.random() < 0.5 else functional.to_tensor(mixing_picture)  # noqa: NPY002
+            other = copy() if np.random.random() < 0.5 else functional.to_tensor(mixing_image)  # noqa: NPY002
             mixing = np.random.choice([self.add, self.multiply])  # noqa: NPY002
             mixed = torch.clip(mixing(mixed, other), 0, 1)
         return mixed
@@ -85,9 +85,9 @@ class PaperPixMix:
 
 @dataclass
 class Pool:
-    """Mixing pictures in memory, as `mixset.MixingPool` has them in a file."""
+    """Mixing images in memory, as `mixset.MixingPool` has them in a file."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     size: tuple[int, int]
     counts: tuple[int, ...]
     weights: tuple[float, ...] = (1.0,)

@@ -2,7 +2,7 @@
 
     python benchmarks/shards.py [SIZE [COUNT]]
 
-Real fractals (layered, seed 0) are made once, then written and read back as shuffled single pictures by one thread, in
+Real fractals (layered, seed 0) are made once, then written and read back as shuffled single images by one thread, in
 turns over several rounds; medians of processor time are printed, as ratios to the uncompressed shard. The default
 compression of `ShardWriter` was chosen by this table.
 """
@@ -23,38 +23,38 @@ import numpy as np
 from PIL import Image
 
 from mixset import MixingSet, ShardWriter
-from mixset.generate.fractals.pictures import render
-from mixset.generate.fractals.recipe import FractalRecipe
-from mixset.pictures import decode
+from mixset._common.decoding import decode
+from mixset.generate._fractals.recipe import FractalRecipe
+from mixset.generate._fractals.rendering import render
 
 ROUNDS = 3
 
 
 def shard_writer(compression: str) -> Callable[[Path, np.ndarray], None]:
-    def write(folder: Path, pictures: np.ndarray) -> None:
+    def write(folder: Path, images: np.ndarray) -> None:
         with ShardWriter(
             folder / "fractals-00000.h5",
             family="fractals",
             recipe={},
             start_index=0,
-            shape=pictures.shape[1:3],
-            count=len(pictures),
+            shape=images.shape[1:3],
+            count=len(images),
             compression=compression,
         ) as writer:
-            for index, picture in enumerate(pictures):
-                writer.add(picture, index, {"index": index})
+            for index, image in enumerate(images):
+                writer.add(image, index, {"index": index})
 
     return write
 
 
-def write_lzf(folder: Path, pictures: np.ndarray) -> None:
+def write_lzf(folder: Path, images: np.ndarray) -> None:
     """As a shard is written, with the compression that shards do not offer."""
     with h5py.File(folder / "fractals.h5", "w", rdcc_nbytes=0) as file:
         stored = file.create_dataset(
-            "images", pictures.shape, np.uint8, chunks=(1, *pictures.shape[1:]), compression="lzf", fletcher32=True
+            "images", images.shape, np.uint8, chunks=(1, *images.shape[1:]), compression="lzf", fletcher32=True
         )
-        for index, picture in enumerate(pictures):
-            stored[index] = picture
+        for index, image in enumerate(images):
+            stored[index] = image
 
 
 def read_lzf(folder: Path, order: np.ndarray) -> None:
@@ -65,16 +65,16 @@ def read_lzf(folder: Path, order: np.ndarray) -> None:
 
 
 def read_shard(folder: Path, order: np.ndarray) -> None:
-    pictures = MixingSet(folder)
+    images = MixingSet(folder)
     for index in order:
-        pictures[index]
+        images[index]
 
 
 def file_writer(suffix: str, **options: object) -> Callable[[Path, np.ndarray], None]:
-    def write(folder: Path, pictures: np.ndarray) -> None:
-        for index, picture in enumerate(pictures):
+    def write(folder: Path, images: np.ndarray) -> None:
+        for index, image in enumerate(images):
             stream = io.BytesIO()
-            Image.fromarray(picture).save(stream, suffix, **options)
+            Image.fromarray(image).save(stream, suffix, **options)
             (folder / f"{index:05d}.{suffix}").write_bytes(stream.getvalue())
 
     return write
@@ -100,7 +100,7 @@ def measure(size: int, count: int) -> None:
     recipe = FractalRecipe(count=count, size=size)
     render(recipe, 0)
     start = time.process_time()
-    pictures = np.stack([render(recipe, index)[0] for index in range(count)])
+    images = np.stack([render(recipe, index)[0] for index in range(count)])
     drawing = (time.process_time() - start) / count
     order = np.random.default_rng(0).permutation(count)
     writes: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -109,8 +109,8 @@ def measure(size: int, count: int) -> None:
     for _ in range(ROUNDS):
         for name, (write, read) in WAYS.items():
             with tempfile.TemporaryDirectory() as place:
-                writes[name].append(processor_time(write, Path(place), pictures) / count)
-                sizes[name] = sum(path.stat().st_size for path in Path(place).iterdir()) / pictures.nbytes
+                writes[name].append(processor_time(write, Path(place), images) / count)
+                sizes[name] = sum(path.stat().st_size for path in Path(place).iterdir()) / images.nbytes
                 reads[name].append(processor_time(read, Path(place), order) / count)
 
     raw_write, raw_read = (statistics.median(times["shard, none"]) for times in (writes, reads))

@@ -1,4 +1,4 @@
-"""PixMix in Lightning: a data module whose pictures are a function of (seed, epoch, index) for any number of workers.
+"""PixMix in Lightning: a data module whose images are a function of (seed, epoch, index) for any number of workers.
 
     python examples/lightning_module.py --data FOLDER --size 64 --mixing-set MY-SET --epochs 30
 
@@ -28,9 +28,9 @@ except ImportError:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--mixing-set", nargs="+", help="folders of pictures, or sets that `mixset make` made")
+    parser.add_argument("--mixing-set", nargs="+", help="folders of images, or sets that `mixset make` made")
     parser.add_argument("--network", default="resnet18", help="a classifier of torchvision")
-    parser.add_argument("--size", type=int, default=64, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=64, help="side of the images in pixels")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=0.1)
@@ -42,8 +42,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-class MixedPictures(lightning.LightningDataModule):
-    """An image folder, with PixMix done to its training pictures; all pictures are float tensors in [0, 1]."""
+class MixedImages(lightning.LightningDataModule):
+    """An image folder, with PixMix done to its training images; all images are float tensors in [0, 1]."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__()
@@ -51,9 +51,9 @@ class MixedPictures(lightning.LightningDataModule):
         fit = [v2.Resize(args.size), v2.CenterCrop(args.size)]
         # These draw from torch's generator; PixMixDataset keys them by (seed, epoch, index), too.
         cut = v2.Compose([*fit, v2.RandomCrop(args.size, padding=args.size // 8), v2.RandomHorizontalFlip()])
-        pictures = datasets.ImageFolder(args.data / "train", cut)
-        self.classes = len(pictures.classes)
-        self.train = pixmix.PixMixDataset(pictures, args.mixing_set, seed=args.seed, size=args.size)
+        images = datasets.ImageFolder(args.data / "train", cut)
+        self.classes = len(images.classes)
+        self.train = pixmix.PixMixDataset(images, args.mixing_set, seed=args.seed, size=args.size)
         whole = v2.Compose([*fit, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
         self.test = datasets.ImageFolder(args.data / "test", whole)
 
@@ -72,7 +72,7 @@ class MixedPictures(lightning.LightningDataModule):
 
 
 class Classifier(lightning.LightningModule):
-    """A network of torchvision that takes pictures in [0, 1]: the normaliser is its first layer."""
+    """A network of torchvision that takes images in [0, 1]: the normaliser is its first layer."""
 
     def __init__(self, args: argparse.Namespace, classes: int) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Classifier(lightning.LightningModule):
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     lightning.seed_everything(args.seed)
-    data = MixedPictures(args)
+    data = MixedImages(args)
     trainer = lightning.Trainer(max_epochs=args.epochs, accelerator=args.device, devices=1)
     trainer.fit(Classifier(args, data.classes), data)
 

@@ -27,10 +27,10 @@ except ImportError:
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--mixing-set", nargs="+", help="folders of pictures, or sets that `mixset make` made")
+    parser.add_argument("--mixing-set", nargs="+", help="folders of images, or sets that `mixset make` made")
     parser.add_argument("--model", default="resnet50", help="a classifier of timm")
     parser.add_argument("--pretrained", action="store_true", help="begin with its released weights")
-    parser.add_argument("--size", type=int, default=224, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=224, help="side of the images in pixels")
     parser.add_argument("--epochs", type=int, default=90)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--lr", type=float, default=0.1)
@@ -48,7 +48,7 @@ def make_model(args: argparse.Namespace) -> nn.Module:
 
 
 def make_loaders(args: argparse.Namespace, model: nn.Module) -> tuple[DataLoader, DataLoader]:
-    """timm's loaders of training and validation pictures, with PixMix in the first."""
+    """timm's loaders of training and validation images, with PixMix in the first."""
     config = resolve_model_data_config(model)
     common = {
         "input_size": (3, args.size, args.size),

@@ -26,15 +26,15 @@ MEAN = STD = (0.5, 0.5, 0.5)
 def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--mixing-set", nargs="+", help="folders of pictures, or sets that `mixset make` made")
+    parser.add_argument("--mixing-set", nargs="+", help="folders of images, or sets that `mixset make` made")
     parser.add_argument("--network", default="resnet18", help="a classifier of torchvision")
-    parser.add_argument("--size", type=int, default=32, help="side of the pictures in pixels")
+    parser.add_argument("--size", type=int, default=32, help="side of the images in pixels")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--on-device", action="store_true", help="mix batches there, not pictures in the workers")
+    parser.add_argument("--on-device", action="store_true", help="mix batches there, not images in the workers")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     args.mixing_set = args.mixing_set or mixset.generate.default_set(args.size)
@@ -42,7 +42,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def make_loaders(args: argparse.Namespace) -> tuple[DataLoader, DataLoader, int]:
-    """Loaders of training and test pictures, and how many classes there are."""
+    """Loaders of training and test images, and how many classes there are."""
     fit = [v2.Resize(args.size), v2.CenterCrop(args.size)]
     cut = [v2.RandomCrop(args.size, padding=args.size // 8), v2.RandomHorizontalFlip()]
     if args.on_device:

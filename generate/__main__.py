@@ -1,6 +1,6 @@
 """`python -m mixset.generate` is the `mixset` command."""
 
-from .cli import main
+from ._command.cli import main
 
 if __name__ == "__main__":
     main()

@@ -1,25 +1,5 @@
-"""mixset: make, store and read mixing sets, the structurally complex pictures that PixMix mixes into others."""
+"""mixset: make, store and read mixing sets, the structurally complex images that PixMix mixes into others."""
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING
-
-from .lazy import lazy_exports
-
-if TYPE_CHECKING:
-    from .errors import DamagedPicture, InputError
-    from .mixing_set import MixingSet
-    from .pool import MixingPool
-    from .shard_writer import ShardWriter
-
-_HOMES = {
-    "DamagedPicture": "errors",
-    "InputError": "errors",
-    "MixingPool": "pool",
-    "MixingSet": "mixing_set",
-    "ShardWriter": "shard_writer",
-}
-__all__ = ["DamagedPicture", "InputError", "MixingPool", "MixingSet", "ShardWriter"]
-
-
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,1 +1,1 @@
-"""The programs: train, evaluate, ablate, report, corrupt, show; each a function, too: `pixmix.train.run.train`."""
+"""The programs: train, evaluate, ablate, report, corrupt, show; each a function, too."""

@@ -4,7 +4,7 @@ import sys
 
 import pixmix
 
-from .cli import main
+from ._command.cli import main
 
 if __name__ == "__main__":
     if pixmix.__file__ is None:  # of an editable install, what lies in the working folder comes first

@@ -1,4 +1,4 @@
-"""The examples: each trains as it stands, and what it feeds its network is PixMix's pictures, normalised once."""
+"""The examples: each trains as it stands, and what it feeds its network is PixMix's images, normalised once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 FOLDER = Path(__file__).parents[2] / "examples"
 CLASSES = {"blue": (0, 60, 255), "brown": (200, 120, 0)}
-"""Flat colours: whatever else is in a training picture is the border of its crop or was mixed in."""
+"""Flat colours: whatever else is in a training image is the border of its crop or was mixed in."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,8 +40,8 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two classes of flat pictures, six coarse random mixing pictures, and the flags for a short run on them."""
-    root = tmp_path_factory.mktemp("pictures")
+    """Two classes of flat images, six coarse random mixing images, and the flags for a short run on them."""
+    root = tmp_path_factory.mktemp("images")
     for part, count in {"train": 24, "test": 8, "val": 8}.items():
         for name, colour in CLASSES.items():
             (root / part / name).mkdir(parents=True)
@@ -59,7 +59,7 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @dataclass(frozen=True)
 class Example:
-    """A program of examples/ and how to get at its training pictures."""
+    """A program of examples/ and how to get at its training images."""
 
     name: str
     needs: str
@@ -67,7 +67,7 @@ class Example:
     """Its loader of training batches, from its module and its arguments."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """What its pictures are normalised with before they come to the network."""
+    """What its images are normalised with before they come to the network."""
     arguments: tuple[str, ...] = ()
 
     def load(self) -> ModuleType:
@@ -101,7 +101,7 @@ class Lightnings:
     """The loader as Lightning reads it, which tells the sampler each epoch."""
 
     def __init__(self, module: ModuleType, arguments: list[str]) -> None:
-        self.loader, self.epoch = module.MixedPictures(module.parse(arguments)).train_dataloader(), 0
+        self.loader, self.epoch = module.MixedImages(module.parse(arguments)).train_dataloader(), 0
 
     def __iter__(self) -> Iterator[Any]:
         self.loader.sampler.set_epoch(self.epoch)
@@ -135,7 +135,7 @@ def test_it_trains(example: Example, arguments: list[str], capsys: pytest.Captur
 @pytest.mark.filterwarnings("ignore")
 def test_lightnings_own_checkpoint_is_measured(arguments: list[str], tmp_path: Path) -> None:
     """The file that it leaves by itself, whose names begin with the example's and the normaliser's."""
-    from pixmix.train.models import load_model
+    from pixmix.train._evaluation.models import load_model
 
     example = next(example for example in EXAMPLES if example.needs == "lightning")
     module = example.load()
@@ -152,7 +152,7 @@ def epoch(batches: Any) -> tuple[Tensor, Tensor]:
 
 
 @examples
-def test_its_pictures_are_mixed_anew_each_epoch(example: Example, arguments: list[str]) -> None:
+def test_its_images_are_mixed_anew_each_epoch(example: Example, arguments: list[str]) -> None:
     torch.manual_seed(0)
     batches = example.batches(example.load(), [*arguments, *example.arguments])
     (first, labels), (second, _) = epoch(batches), epoch(batches)
@@ -160,20 +160,20 @@ def test_its_pictures_are_mixed_anew_each_epoch(example: Example, arguments: lis
     assert torch.bincount(labels).tolist() == [24, 24]
     for images in (first, second):
         colours = [len(torch.unique(image.flatten(1), dim=1).T) for image in images]
-        # Of the rounds, 61 % mix a picture in; a flat one and its border have two colours.
+        # Of the rounds, 61 % mix an image in; a flat one and its border have two colours.
         assert sum(count > 20 for count in colours) > 20
     contents = [{image.numpy().tobytes() for image in images} for images in (first, second)]
     assert len(contents[0] - contents[1]) > 30
 
 
 @examples
-def test_its_pictures_are_normalised_once(example: Example, arguments: list[str]) -> None:
+def test_its_images_are_normalised_once(example: Example, arguments: list[str]) -> None:
     torch.manual_seed(0)
     images, labels = epoch(example.batches(example.load(), [*arguments, *example.arguments]))
     mean, std = (torch.tensor(values)[None, :, None, None] for values in (example.mean, example.std))
     restored = images * std + mean
     assert -1e-6 <= restored.min() <= 0.01 and 0.99 <= restored.max() <= 1 + 1e-6
-    # About every tenth picture is not changed at all: it has its class's colour exactly.
+    # About every tenth image is not changed at all: it has its class's colour exactly.
     for label, colour in enumerate(CLASSES.values()):
         flat = torch.tensor(colour)[:, None, None] / 255
         assert any((image - flat).abs().max() < 1e-6 for image in restored[labels == label][:, :, 4:-4, 4:-4])

@@ -10,22 +10,22 @@ from typing import Any
 
 from torch import Tensor
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 
 
 def flipped(content: bytes, count: int, seed: int) -> Iterator[tuple[int, bytes]]:
     """Copies of the bytes with one bit turned over, at `count` drawn places."""
-    for place in random.Random(seed).choices(range(8 * len(content)), k=count):
+    for index in random.Random(seed).choices(range(8 * len(content)), k=count):
         changed = bytearray(content)
-        changed[place // 8] ^= 1 << place % 8
-        yield place, bytes(changed)
+        changed[index // 8] ^= 1 << index % 8
+        yield index, bytes(changed)
 
 
 def outcomes(path: Path, read: Callable[[Path], Any], count: int, seed: int = 0) -> Counter[str]:
     """How many flips of the file are refused and how many harmless; any other outcome is an AssertionError."""
     content, found = path.read_bytes(), Counter[str]()
     whole = read(path)
-    for place, changed in flipped(content, count, seed):
+    for index, changed in flipped(content, count, seed):
         path.write_bytes(changed)
         try:
             now = read(path)
@@ -33,7 +33,7 @@ def outcomes(path: Path, read: Callable[[Path], Any], count: int, seed: int = 0)
             assert "\n" not in str(error)
             found["refused"] += 1
         else:
-            assert same(now, whole), f"bit {place % 8} of byte {place // 8} of {path.name} is used"
+            assert same(now, whole), f"bit {index % 8} of byte {index // 8} of {path.name} is used"
             found["harmless"] += 1
     path.write_bytes(content)
     return found

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from mixset.generate.fractals import flames, kernels, views
-from mixset.generate.fractals.systems import System, sample_system
-from mixset.generate.rng import Draws
+from mixset.generate._drawing.rng import Draws
+from mixset.generate._fractals import flames, kernels, views
+from mixset.generate._fractals.systems import System, sample_system
 
 COLOUR_BITS = (1 << 40) - 1
 MASK = (1 << 64) - 1
@@ -216,8 +216,8 @@ def test_the_base_sample_is_the_measure_in_random_order():
     x, y, _, box = sample(system)
     root = whole_root(box, 8, 1.0)[0]
     truth, _ = chaos_game(system, root, 8, 500_000)
-    places = np.floor(root[2] * x + root[3] * y + root[5]) * 8 + np.floor(root[0] * x + root[1] * y + root[4])
-    ours = np.bincount(places.astype(int), minlength=64) / len(x)
+    indices = np.floor(root[2] * x + root[3] * y + root[5]) * 8 + np.floor(root[0] * x + root[1] * y + root[4])
+    ours = np.bincount(indices.astype(int), minlength=64) / len(x)
     assert np.abs(ours - truth.ravel() / truth.sum()).sum() < 0.07
     halves = x[:2048].mean(), x[2048:].mean()
     assert abs(halves[0] - halves[1]) < 6 * x.std() / math.sqrt(2048)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.generate import elementary
-from mixset.generate.fractals.systems import FLOOR, STEEPEST, sample_system, singular_values
-from mixset.generate.rng import Draws, next_word, picture_seed
+from mixset.generate._drawing import elementary
+from mixset.generate._drawing.rng import Draws, image_seed, next_word
+from mixset.generate._fractals.systems import FLOOR, STEEPEST, sample_system, singular_values
 
 seeds = st.integers(0, 2**64 - 1)
 
@@ -53,10 +53,10 @@ def test_angle_of_nothing_and_power_of_zero():
 
 @given(seeds, st.integers(0, 2**40))
 @settings(deadline=None)
-def test_picture_seeds_are_64_bit_and_distinct(seed, index):
-    first = picture_seed(seed, index)
+def test_image_seeds_are_64_bit_and_distinct(seed, index):
+    first = image_seed(seed, index)
     assert 0 <= first < 2**64
-    assert len({first, picture_seed(seed, index + 1), picture_seed(seed ^ 1, index)}) == 3
+    assert len({first, image_seed(seed, index + 1), image_seed(seed ^ 1, index)}) == 3
 
 
 def test_draws_are_keyed_by_seed_and_attempt():

@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from mixset.errors import InputError
-from mixset.generate.fractals.recipe import STYLES, FractalRecipe
+from mixset._common.errors import InputError
+from mixset.generate._fractals.recipe import STYLES, FractalRecipe
 
 
 @pytest.mark.parametrize(

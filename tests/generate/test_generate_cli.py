@@ -17,9 +17,12 @@ import pytest
 from PIL import Image
 from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe, render
 
-from mixset import MixingSet, manifest
-from mixset.generate import cli, families, make
-from mixset.jsons import write_sealed_json
+from mixset import MixingSet
+from mixset._common.jsons import write_sealed_json
+from mixset._store import manifest
+from mixset.generate import make
+from mixset.generate._command import cli
+from mixset.generate._job import families
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -45,7 +48,7 @@ def mixset(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A set of ten pictures in three shards."""
+    """A set of ten images in three shards."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.FAMILIES, "tiny", TINY)
         return make(TinyRecipe(count=10), tmp_path / "set", workers=1, quiet=True)
@@ -64,12 +67,12 @@ def digests(folder: Path) -> dict[str, str]:
 def test_making_extending_and_saying_so(mixset: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new"
     code, told, progress = mixset("make", "tiny", "--count", 6, "--workers", 1, out)
-    assert (code, told) == (0, f"{out}: 6 pictures in 2 shards, all there\n")
-    assert progress.startswith("6/6 pictures, ")
+    assert (code, told) == (0, f"{out}: 6 images in 2 shards, all there\n")
+    assert progress.startswith("6/6 images, ")
     assert mixset("make", "tiny", "--count", 10, "--workers", 1, out)[0] == 0
     assert digests(out) == digests(folder)
     code, told, _ = mixset("make", "tiny", "--count", 3, "--workers", 1, out)
-    assert (code, told) == (0, f"{out}: 10 pictures in 3 shards, all there\n")
+    assert (code, told) == (0, f"{out}: 10 images in 3 shards, all there\n")
 
 
 def test_parts(mixset: Run, folder: Path, tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def test_parts(mixset: Run, folder: Path, tmp_path: Path) -> None:
     code, told, _ = mixset("make", "tiny", "--count", 10, "--part", "2/2", "--workers", 1, out)
     assert (code, told) == (0, f"part 2/2 of {out} is done; other parts are still to be made\n")
     code, told, _ = mixset("make", "tiny", "--count", 10, "--part", "1/2", "--workers", 1, out)
-    assert told == f"{out}: 10 pictures in 3 shards, all there\n"
+    assert told == f"{out}: 10 images in 3 shards, all there\n"
     assert digests(out) == digests(folder)
 
 
@@ -85,12 +88,12 @@ def test_devices_a_preview_and_layers(mixset: Run, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TINY_LOG", str(tmp_path / "log"))
     out, sheet = tmp_path / "new", tmp_path / "sheet.png"
     arguments = ("make", "placed", "--count", 6, "--device", "cpu", "--workers", 1, "--preview", sheet, out)
-    assert mixset(*arguments)[:2] == (0, f"{out}: 6 pictures in 2 shards, all there\n")
+    assert mixset(*arguments)[:2] == (0, f"{out}: 6 images in 2 shards, all there\n")
     assert [line.split()[1:] for line in (tmp_path / "log").read_text().splitlines()] == [["cpu", "1"]] * 2
     with Image.open(sheet) as page:
         assert page.width > 300
     asked: list[PlacedRecipe] = []
-    monkeypatch.setattr("mixset.generate.fvis.listing.print_layers", asked.append)
+    monkeypatch.setattr("mixset.generate._fvis.listing.print_layers", asked.append)
     assert mixset("make", "placed", "--list-layers", "--seed", 5)[0] == 0
     assert asked == [PlacedRecipe(seed=5)]
 
@@ -118,12 +121,12 @@ def test_info_and_statistics(mixset: Run, folder: Path) -> None:
 
 def test_check_and_repair(mixset: Run, folder: Path) -> None:
     whole = digests(folder)
-    assert mixset("check", folder)[:2] == (0, f"{folder}: 10 pictures, all as they were written\n")
+    assert mixset("check", folder)[:2] == (0, f"{folder}: 10 images, all as they were written\n")
     flip(folder / "tiny-00001.h5", 6)
     (folder / "tiny-00002.h5").unlink()
     code, told, error = mixset("check", folder)
     assert code == 2
-    assert told.splitlines()[0].startswith(f"damaged: picture 2 of shard {folder / 'tiny-00001.h5'} is damaged")
+    assert told.splitlines()[0].startswith(f"damaged: image 2 of shard {folder / 'tiny-00001.h5'} is damaged")
     assert told.splitlines()[1] == f"damaged: shard {folder / 'tiny-00002.h5'} is missing"
     assert error.splitlines()[-1].startswith(f"error: {folder}: 2 damaged; `mixset check {folder} --repair`")
     code, told, _ = mixset("check", folder, "--repair")
@@ -137,18 +140,18 @@ def test_sheet_and_export(mixset: Run, folder: Path, tmp_path: Path) -> None:
     with Image.open(tmp_path / "sheet.png") as page:
         assert page.width > 300
     assert mixset("export", folder, tmp_path / "png")[0] == 0
-    with Image.open(tmp_path / "png" / "tiny" / "0000007.png") as picture:
-        np.testing.assert_array_equal(np.asarray(picture), render(TinyRecipe(), 7)[0])
+    with Image.open(tmp_path / "png" / "tiny" / "0000007.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), render(TinyRecipe(), 7)[0])
 
 
 def test_import_names_what_it_leaves_out(mixset: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     Image.fromarray(render(TinyRecipe(), 0)[0]).save(tmp_path / "in" / "ä.png")
-    (tmp_path / "in" / "no picture.jpg").write_text("x")
+    (tmp_path / "in" / "no image.jpg").write_text("x")
     (tmp_path / "in" / "notes.txt").write_text("x")
     code, told, error = mixset("import", tmp_path / "in", tmp_path / "out")
-    assert (code, told) == (0, f"{tmp_path / 'out'}: 1 pictures, 1 broken left out, 1 other files ignored\n")
-    assert "left out no picture.jpg: no picture of a known format\n" in error
+    assert (code, told) == (0, f"{tmp_path / 'out'}: 1 images, 1 broken left out, 1 other files ignored\n")
+    assert "left out no image.jpg: no image of a known format\n" in error
     np.testing.assert_array_equal(MixingSet(tmp_path / "out")[0], render(TinyRecipe(), 0)[0])
 
 
@@ -189,7 +192,7 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", "--workers", "0", "OUT"], "workers: a whole number from 1 to 1,024 is needed, got 0"),
         (None, ["make", "tiny", "--device", "cpu", "OUT"], "unknown option --device"),
         (None, ["make", "tiny", "--engine", "ray", "OUT"], "engine: 'ray' is unknown; give processes, dask or dask://"),
-        (None, ["make", "tiny", "--preview", "OUT.xyz", "OUT"], "no picture format has this suffix"),
+        (None, ["make", "tiny", "--preview", "OUT.xyz", "OUT"], "no image format has this suffix"),
         (None, ["make", "tiny", "--preview", "FILE/sheet.png", "OUT"], "sheet.png cannot be written (Not a directory)"),
         (None, ["make", "tiny", ""], "an argument: the value is empty"),
         (None, ["make", "tiny", "--preview", "", "OUT"], "--preview: the value is empty"),
@@ -209,14 +212,14 @@ def cut(folder: Path) -> None:
         (None, ["info", "EMPTY"], "holds no shards"),
         (None, ["check", "NONE"], "is no folder"),
         (None, ["check", "EMPTY"], "holds no shards"),
-        (None, ["sheet", "SET", "OUT.xyz"], "no picture format has this suffix"),
+        (None, ["sheet", "SET", "OUT.xyz"], "no image format has this suffix"),
         (None, ["sheet", "SET", "FILE/sheet.png"], "sheet.png cannot be written (Not a directory)"),
-        (None, ["sheet", "SET", "OUT.png", "--families", "fvis"], "holds no pictures of fvis; it has tiny (10)"),
+        (None, ["sheet", "SET", "OUT.png", "--families", "fvis"], "holds no images of fvis; it has tiny (10)"),
         (None, ["sheet", "SET", "OUT.png", "--count", "0"], "--count must be at least 1"),
         (None, ["import", "NONE", "OUT"], "does not exist"),
-        (None, ["import", "EMPTY", "OUT"], "holds no pictures"),
+        (None, ["import", "EMPTY", "OUT"], "holds no images"),
         (None, ["import", "FILE", "OUT"], "is no folder, tar archive or .npy array"),
-        (None, ["import", "BROKEN", "OUT"], "no picture in"),
+        (None, ["import", "BROKEN", "OUT"], "no image in"),
         (None, ["import", "BROKEN", "OUT", "--size", "1"], "size: 1 is out of range"),
         (None, ["import", "BROKEN", "SET"], "holds a set of another recipe"),
         (None, ["export", "SET", "PLACE"], "is not empty and no mixing set (it holds thesis.tex)"),
@@ -248,8 +251,8 @@ def cut(folder: Path) -> None:
         (later, ["info", "SET"], "has format version 9, this mixset reads up to 1: update mixset"),
         (cut, ["info", "SET"], "tiny-00000.h5 is damaged (truncated file"),
         (cut, ["export", "SET", "OUT"], "tiny-00000.h5 is damaged"),
-        (lambda folder: flip(folder / "tiny-00001.h5", 5), ["export", "SET", "OUT"], "picture 1 of shard"),
-        (lambda folder: flip(folder / "tiny-00000.h5", 0), ["sheet", "SET", "OUT.png"], "picture 0 of shard"),
+        (lambda folder: flip(folder / "tiny-00001.h5", 5), ["export", "SET", "OUT"], "image 1 of shard"),
+        (lambda folder: flip(folder / "tiny-00000.h5", 0), ["sheet", "SET", "OUT.png"], "image 0 of shard"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -264,10 +267,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
     if damage is not None:
         damage(folder)
     before = digests(folder)
-    places = {"SET": folder, **{name: tmp_path / name for name in ("EMPTY", "FILE", "PLACE", "BROKEN", "NONE", "OUT")}}
-    places |= {"OUT.png": tmp_path / "OUT.png", "OUT.xyz": tmp_path / "OUT.xyz"}
-    places["FILE/sheet.png"] = tmp_path / "FILE" / "sheet.png"
-    code, _, error = mixset(*[places.get(argument, argument) for argument in arguments])
+    indices = {"SET": folder, **{name: tmp_path / name for name in ("EMPTY", "FILE", "PLACE", "BROKEN", "NONE", "OUT")}}
+    indices |= {"OUT.png": tmp_path / "OUT.png", "OUT.xyz": tmp_path / "OUT.xyz"}
+    indices["FILE/sheet.png"] = tmp_path / "FILE" / "sheet.png"
+    code, _, error = mixset(*[indices.get(argument, argument) for argument in arguments])
     assert code == 2, error
     assert error.startswith("error: ")
     assert error.count("\n") == 1, error
@@ -306,7 +309,7 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
             check=False,
         )
 
-    full = run(40_000)  # the last shard of two pictures fits, those of four do not
+    full = run(40_000)  # the last shard of two images fits, those of four do not
     assert full.returncode == 2
     assert full.stderr.startswith(f"error: cannot write {out}/tiny-0000")
     assert full.stderr.count("\n") == 1, full.stderr
@@ -328,7 +331,7 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
 def test_help_teaches_at_once(arguments: list[str]) -> None:
     """Nothing heavy is imported before the arguments: that keeps help under half a second."""
     code = (
-        "import sys; from mixset.generate.cli import main\n"
+        "import sys; from mixset.generate._command.cli import main\n"
         "try: main()\n"
         "finally: assert not {'torch', 'numba', 'h5py', 'numpy', 'PIL'} & set(sys.modules), sorted(sys.modules)"
     )

@@ -21,9 +21,11 @@ import pytest
 from processes_alive import alive, wait_for
 from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe
 
-from mixset import InputError, manifest
-from mixset.generate import clusters, families, make
-from mixset.generate.clusters import open_engine
+from mixset import InputError
+from mixset._store import manifest
+from mixset.generate import make
+from mixset.generate._job import clusters, families
+from mixset.generate._job.clusters import open_engine
 
 COUNT = 50
 
@@ -97,7 +99,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(reference: dict[str, str], 
         os.kill(worker_at_work(tmp_path / "set"), signal.SIGKILL)
         told, error = process.communicate(timeout=60)
         assert process.returncode == 0, error
-    assert told == f"{tmp_path / 'set'}: {COUNT} pictures in 13 shards, all there\n"
+    assert told == f"{tmp_path / 'set'}: {COUNT} images in 13 shards, all there\n"
     assert error.count("\n") == 1, f"the progress alone: {error}"
     assert files(tmp_path / "set") == reference
 
@@ -106,7 +108,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(reference: dict[str, str], 
 def test_what_a_worker_refuses_is_one_line(tmp_path: Path) -> None:
     with command(tmp_path / "set", "--count", COUNT, TINY_BAD="6") as process:
         _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (2, "error: picture 6 cannot be made; ask for another\n")
+    assert (process.returncode, error) == (2, "error: image 6 cannot be made; ask for another\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -138,7 +140,7 @@ def test_a_cluster_that_is_there_is_used_and_goes_on(
         address = cluster.scheduler_address.removeprefix("tcp://")
         with open_engine(f"dask://{address}", TINY, ["auto"], None) as executor:
             make(TinyRecipe(count=COUNT), tmp_path / "set", executor=executor, quiet=True)
-            with pytest.raises(InputError, match="picture 51 cannot be made; ask for another"):
+            with pytest.raises(InputError, match="image 51 cannot be made; ask for another"):
                 make(TinyRecipe(count=COUNT + 2), tmp_path / "more", executor=executor, quiet=True)
         with distributed.Client(cluster, set_as_default=False) as client:
             assert client.submit(int, 7).result() == 7
@@ -153,7 +155,7 @@ def test_a_cluster_that_is_there_is_used_and_goes_on(
 
 
 @pytest.mark.slow
-def test_a_worker_that_takes_a_dead_ones_place_takes_its_device(
+def test_a_worker_that_takes_a_dead_ones_index_takes_its_device(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, value in {"GPUS": "2", "TOGETHER": "2", "SECONDS": "0.1", "LOG": str(tmp_path / "log")}.items():

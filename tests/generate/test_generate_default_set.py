@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mixset import InputError, MixingSet, manifest
-from mixset.generate import default_set, defaults
-from mixset.jsons import write_sealed_json
+from mixset import InputError, MixingSet
+from mixset._common.jsons import write_sealed_json
+from mixset._store import manifest
+from mixset.generate import default_set
+from mixset.generate._job import defaults
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def _cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
 
 
-def test_small_pictures_get_64_pixels_and_large_ones_256() -> None:
+def test_small_images_get_64_pixels_and_large_ones_256() -> None:
     for size, expected in ((28, 64), (32, 64), (64, 64), (65, 256), (224, 256), ((32, 32), 64), ((32, 96), 256)):
         recipe = defaults.default_recipe(size)
         assert (recipe.size, recipe.count, recipe.family) == (expected, 4096, "fractals")
@@ -37,7 +39,7 @@ def test_it_is_announced_made_and_then_there(
     )
     assert told[0].endswith(" on 1 core")
     assert len(MixingSet(folder)) == 6
-    assert {picture.shape for picture in MixingSet(folder)} == {(64, 64, 3)}
+    assert {image.shape for image in MixingSet(folder)} == {(64, 64, 3)}
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert default_set(48) == folder
     assert capsys.readouterr().err == ""

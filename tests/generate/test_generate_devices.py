@@ -12,10 +12,12 @@ import pytest
 import torch
 from tiny_family import PLACED, PlacedRecipe
 
-from mixset import InputError, MixingSet, manifest
-from mixset.generate import families, make
-from mixset.generate.devices import at_work, check_names, seats
-from mixset.generate.job import remake
+from mixset import InputError, MixingSet
+from mixset._store import manifest
+from mixset.generate import make
+from mixset.generate._job import families
+from mixset.generate._job.devices import at_work, check_names, seats
+from mixset.generate._job.job import remake
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +142,6 @@ def test_an_executors_tasks_take_the_devices_in_turn_and_auto_along(
 def test_a_shard_is_made_again_where_there_is_a_device(tmp_path: Path) -> None:
     folder = make(PlacedRecipe(count=10), tmp_path / "set", devices=["cpu"], workers=1, quiet=True)
     listed = manifest.read(folder)
-    drawn = [picture for picture, _, _ in remake(folder, listed.shards[1], listed.recipe)]
+    drawn = [image for image, _, _ in remake(folder, listed.shards[1], listed.recipe)]
     np.testing.assert_array_equal(drawn, MixingSet(folder)[4:8])
     assert len(MixingSet(folder)) == 10

@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from processes_alive import alive, wait_for
 from tiny_family import TINY, TinyRecipe, render
 
-from mixset import InputError, MixingSet, manifest
-from mixset.console import Progress
-from mixset.generate import families, job, make
-from mixset.shards import read_info
+from mixset import InputError, MixingSet
+from mixset._common.console import Progress
+from mixset._store import manifest
+from mixset._store.shards import read_info
+from mixset.generate import make
+from mixset.generate._job import families, job
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,7 @@ def files(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The set of 18 pictures, made by one worker in one go."""
+    """The set of 18 images, made by one worker in one go."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(families.FAMILIES, "tiny", TINY)
         return files(make(TinyRecipe(count=18), tmp_path_factory.mktemp("reference") / "set", workers=1, quiet=True))
@@ -47,9 +49,9 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_the_set_holds_what_render_makes(tmp_path: Path) -> None:
     folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
     assert sorted(files(folder)) == ["mixset.json", *(f"tiny-{shard:05d}.h5" for shard in range(5))]
-    pictures = MixingSet(folder)
+    images = MixingSet(folder)
     for index in range(18):
-        np.testing.assert_array_equal(pictures[index], render(TinyRecipe(), index)[0])
+        np.testing.assert_array_equal(images[index], render(TinyRecipe(), index)[0])
     info = read_info(folder / "tiny-00004.h5")
     assert (info.family, info.recipe, info.start_index, info.count) == ("tiny", TinyRecipe().to_json(), 16, 2)
 
@@ -76,7 +78,7 @@ def test_any_executor_will_do(
 
 
 @pytest.mark.parametrize("workers", [1, 2, None])
-def test_progress_goes_picture_by_picture_and_counts_what_was_made_now(
+def test_progress_goes_image_by_image_and_counts_what_was_made_now(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, workers: int | None
 ) -> None:
     monkeypatch.setenv("TINY_SECONDS", "0.01")
@@ -90,7 +92,7 @@ def test_progress_goes_picture_by_picture_and_counts_what_was_made_now(
     with ThreadPoolExecutor(1) as executor:
         make(TinyRecipe(count=18), folder, workers=workers, executor=None if workers else executor)
     lines = capsys.readouterr().err.splitlines()
-    counts = [int(line.split("/")[0]) for line in lines if "pictures, " in line]
+    counts = [int(line.split("/")[0]) for line in lines if "images, " in line]
     assert counts == sorted(counts)
     if workers == 2:  # what is told may come with its shard's end
         assert counts[-1] == 18
@@ -144,7 +146,7 @@ def test_what_is_there_is_kept_and_what_is_damaged_made_again(
     assert files(folder) == reference
     assert (folder / "tiny-00000.h5").stat().st_ino == kept
     told = capsys.readouterr().err
-    assert "made again: picture 1 of shard" in told
+    assert "made again: image 1 of shard" in told
     assert told.count("made again") == 2
 
 
@@ -175,7 +177,7 @@ def test_other_folders_are_refused_and_left_alone(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             make(TinyRecipe(count=4, seed=1), tmp_path / name, workers=1, quiet=True)
-    with pytest.raises(InputError, match="is being made with 8 pictures, 4 are asked for"):
+    with pytest.raises(InputError, match="is being made with 8 images, 4 are asked for"):
         make(TinyRecipe(count=4), begun, workers=1, quiet=True)
     assert {folder.name: files(folder) for folder in (made, begun, loose, foreign)} == before
 

@@ -12,8 +12,9 @@ from PIL import Image
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet
-from mixset.generate import families, make, preview
-from mixset.generate.preview import Preview, write_sheet
+from mixset.generate import make
+from mixset.generate._job import families, preview
+from mixset.generate._job.preview import Preview, write_sheet
 
 
 @pytest.fixture(autouse=True)
@@ -22,15 +23,15 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Sheets:
-    """Stands for `mixset.sheet.sheet` and notes what it is to draw."""
+    """Stands for `mixset._store.sheet.sheet` and notes what it is to draw."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.drawn: list[tuple[list[np.ndarray], list[str], str]] = []
         whole = preview.sheet
 
-        def draw(pictures: list[np.ndarray], captions: list[str], *, title: str, tile: int) -> Image.Image:
-            self.drawn.append((pictures, captions, title))
-            return whole(pictures, captions, title=title, tile=tile)
+        def draw(images: list[np.ndarray], captions: list[str], *, title: str, tile: int) -> Image.Image:
+            self.drawn.append((images, captions, title))
+            return whole(images, captions, title=title, tile=tile)
 
         monkeypatch.setattr(preview, "sheet", draw)
 
@@ -42,27 +43,27 @@ def test_it_grows_with_the_set_and_ends_with_all_of_it(monkeypatch: pytest.Monke
     path = tmp_path / "set" / "preview.png"
     make(TinyRecipe(count=18), tmp_path / "set", workers=1, preview=path, quiet=True)
     assert [title for _, _, title in sheets.drawn] == [
-        f"set: {count} of {count} pictures" for count in (4, 8, 12, 16, 18, 18)
+        f"set: {count} of {count} images" for count in (4, 8, 12, 16, 18, 18)
     ]
-    pictures, captions, _ = sheets.drawn[1]
-    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        np.testing.assert_array_equal(picture, render(TinyRecipe(), index)[0])
+    images, captions, _ = sheets.drawn[1]
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        np.testing.assert_array_equal(image, render(TinyRecipe(), index)[0])
         assert caption == "\n".join(MixingSet(tmp_path / "set").caption(index)) == f"tiny {index}\nseed {index}"
     with Image.open(path) as page:
         assert page.width > 300
     assert len(MixingSet(tmp_path / "set")) == 18, "a sheet may lie in the folder"
     make(TinyRecipe(count=30), tmp_path / "set", workers=1, preview=path, quiet=True)
-    assert sheets.drawn[-1][2] == "set: 30 of 30 pictures"
+    assert sheets.drawn[-1][2] == "set: 30 of 30 images"
 
 
-def test_pictures_are_evenly_spread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_images_are_evenly_spread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = make(TinyRecipe(count=188), tmp_path / "set", workers=1, quiet=True)
     sheets = Sheets(monkeypatch)
     make(TinyRecipe(count=192), folder, workers=1, preview=tmp_path / "a.webp", quiet=True)
-    assert sheets.drawn[0][2] == "set: 4 of 4 pictures", "what was there before is drawn, too"
+    assert sheets.drawn[0][2] == "set: 4 of 4 images", "what was there before is drawn, too"
     assert [caption.splitlines()[0] for caption in sheets.drawn[-1][1]] == [f"tiny {4 * i}" for i in range(48)]
     make(TinyRecipe(count=10), folder, workers=1, preview=tmp_path / "b.jpg", quiet=True)
-    assert sheets.drawn[-1][2] == "set: 48 of 192 pictures", "fewer were asked for than are there"
+    assert sheets.drawn[-1][2] == "set: 48 of 192 images", "fewer were asked for than are there"
 
 
 def test_it_is_drawn_at_most_every_five_seconds_and_in_a_twentieth_of_the_time(
@@ -112,9 +113,9 @@ def test_the_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("a.xyz", "no picture format has this suffix; use .png or .jpg"),
-        ("a", "no picture format has this suffix"),
-        ("a.cur", "no picture format has this suffix"),
+        ("a.xyz", "no image format has this suffix; use .png or .jpg"),
+        ("a", "no image format has this suffix"),
+        ("a.cur", "no image format has this suffix"),
         ("folder.png", "folder.png is a folder; name a file in it"),
         ("/proc/a.png", "permission denied|No such file|cannot write"),
     ],

@@ -16,9 +16,9 @@ import torch
 from flips import outcomes, same
 from torch import nn
 
-from mixset.errors import InputError
-from mixset.generate.networks.files import FORMAT, load, read_file, save
-from mixset.generate.networks.weights import read_weights, write_weights
+from mixset._common.errors import InputError
+from mixset.generate._networks.files import FORMAT, load, read_file, save
+from mixset.generate._networks.weights import read_weights, write_weights
 
 KEPT = Path(__file__).parents[1] / "train" / "run-0.1.0"
 """A run of release 0.1.0."""

@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from mixset import InputError
-from mixset.generate.networks import code
-from mixset.generate.networks import loading as networks
-from mixset.generate.networks.files import save
-from mixset.generate.networks.loading import load_network, weights_hash
-from mixset.generate.networks.runs import Trust
-from mixset.generate.networks.weights import write_weights
-from mixset.generate.networks.wide_resnet import wide_resnet
+from mixset.generate._networks import code
+from mixset.generate._networks import loading as networks
+from mixset.generate._networks.files import save
+from mixset.generate._networks.loading import load_network, weights_hash
+from mixset.generate._networks.runs import Trust
+from mixset.generate._networks.weights import write_weights
+from mixset.generate._networks.wide_resnet import wide_resnet
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE_HASH = "97426157864f84aa806c8c491e5dd390fb0d9e4628002828b706bcfa15dbea20"
@@ -51,7 +51,7 @@ def write_config(folder: Path, **changes) -> None:
     content = {
         "config": {},
         "network": {"name": "wrn-10-1", "arguments": {"num_classes": 4, "dropout": 0.3}},
-        "pictures": {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]},
+        "images": {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]},
     }
     (folder / "config.json").write_text(json.dumps(content | changes))
 
@@ -126,9 +126,9 @@ class TestRuns:
     def test_weights_and_normalisation(self, run: Path) -> None:
         network = load_network(f"run:{run}")
         assert (network.mean, network.std) == ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
-        picture = torch.ones(1, 3, 8, 8)
-        expected = small()(picture)
-        assert torch.equal(network.body(picture), expected)
+        image = torch.ones(1, 3, 8, 8)
+        expected = small()(image)
+        assert torch.equal(network.body(image), expected)
 
     def test_a_run_that_has_not_ended(self, run: Path) -> None:
         ended = load_network(f"run:{run}").weights_hash
@@ -153,7 +153,7 @@ class TestRuns:
 
     def test_no_normalisation_in_it(self, run: Path) -> None:
         config = json.loads((run / "config.json").read_text())
-        del config["pictures"]
+        del config["images"]
         (run / "config.json").write_text(json.dumps(config))
         refused(f"run:{run}", "does not say how its images are normalised; give --mean and --std")
         assert load_network(f"run:{run}", mean=(0, 0, 0), std=(1, 1, 1)).std == (1, 1, 1)
@@ -207,7 +207,7 @@ class TestRuns:
 
     @pytest.mark.parametrize("images", [{"mean": 3, "std": [1, 1, 1]}, {"mean": ["a"] * 3, "std": "abc"}])
     def test_a_normalisation_of_other_types(self, run: Path, images) -> None:
-        write_config(run, pictures=images)
+        write_config(run, images=images)
         refused(f"run:{run}", "three finite numbers")
 
     def test_weights_that_are_not_finite(self, run: Path) -> None:

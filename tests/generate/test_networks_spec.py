@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mixset.errors import InputError
-from mixset.generate.networks.spec import foreign, network_spec, recorded
-from mixset.generate.networks.wide_resnet import wide_resnet
+from mixset._common.errors import InputError
+from mixset.generate._networks.spec import foreign, network_spec, recorded
+from mixset.generate._networks.wide_resnet import wide_resnet
 
 
 def test_names_and_shapes_are_those_of_the_papers_checkpoints() -> None:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from mixset.errors import InputError
-from mixset.generate.networks.weights import fitted, head, load_into, read_weights, tensors_hash, write_weights
+from mixset._common.errors import InputError
+from mixset.generate._networks.weights import fitted, head, load_into, read_weights, tensors_hash, write_weights
 
 
 class Small(nn.Module):
@@ -83,7 +83,7 @@ def test_names_that_the_network_has_stay() -> None:
     assert fitted(network.state_dict(), network.state_dict(), "w").keys() == network.state_dict().keys()
 
 
-def test_two_networks_in_one_place_are_refused_and_one_under_two_names_is_not() -> None:
+def test_two_networks_in_one_index_are_refused_and_one_under_two_names_is_not() -> None:
     network, other = small(), small(seed=1)
     of_both = {**network.state_dict(), **Compiled(other).state_dict()}
     with pytest.raises(InputError, match=r"w: holds two networks, _orig_mod\.features\.0\.weight is one of both; save"):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.generate.procedural import leaves, textures
-from mixset.generate.procedural.deadleaves import draw
+from mixset.generate._procedural import leaves, textures
+from mixset.generate._procedural.deadleaves import draw
 
 seeds = st.integers(0, 2**64 - 1)
 
@@ -40,20 +40,20 @@ def within(leaf: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def mask_of(leaf: np.ndarray, side: int) -> np.ndarray:
     x, y, r, c, s = leaf[:5]
-    places = (np.arange(side) + 0.5) / side
-    dx, dy = places[None, :] - x, places[:, None] - y
+    indices = (np.arange(side) + 0.5) / side
+    dx, dy = indices[None, :] - x, indices[:, None] - y
     return within(leaf, (c * dx + s * dy) / r, (c * dy - s * dx) / r)
 
 
 @given(seeds, st.integers(33, 80), st.sampled_from([(False, False), (True, False), (True, True)]))
 @settings(max_examples=12, deadline=None)
 def test_front_to_back_is_back_to_front(seed, side, style):
-    """Painting the leaves back to front over one another, whole, gives the same picture; no pixel is left."""
+    """Painting the leaves back to front over one another, whole, gives the same image; no pixel is left."""
     owner, found, words = covered(side, *style, seed)
     assert owner.min() >= 0 and owner.max() == len(found) - 1 == len(words) - 1
     naive = np.full((side, side), -1)
-    for place in range(len(found) - 1, -1, -1):
-        naive[mask_of(found[place], side)] = place
+    for index in range(len(found) - 1, -1, -1):
+        naive[mask_of(found[index], side)] = index
     # Points within rounding of an edge may fall on either side of it.
     assert (naive != owner).mean() < 0.002
 
@@ -69,8 +69,8 @@ def test_upright_squares_are_exact():
         r = leaves.radius(state, small, large)
         x, y = ((1 + 2 * r) * uniform() - r for _ in range(2))
         uniform()
-        places = (np.arange(side) + 0.5) / side
-        cover = (np.abs(places[None, :] - x) <= r) & (np.abs(places[:, None] - y) <= r) & (naive < 0)
+        indices = (np.arange(side) + 0.5) / side
+        cover = (np.abs(indices[None, :] - x) <= r) & (np.abs(indices[:, None] - y) <= r) & (naive < 0)
         naive[cover] = seen
         seen += bool(cover.any())
     assert (naive == owner).all() and seen == len(found)
@@ -146,9 +146,9 @@ def test_flat_leaves_are_flat_and_textured_ones_are_not():
     colours = textures.natural_colours(np.array([0.1, 0.6]), 0.06, np.uint64(4))
     canvas = np.empty((3, 64, 64), np.float32)
     textures.fill_flat(owner, words, colours, canvas)
-    for place in range(0, len(found), 7):
-        inside = canvas[:, owner == place]
-        assert (inside == colours[:, words[place] & np.uint64(255)][:, None]).all()
+    for index in range(0, len(found), 7):
+        inside = canvas[:, owner == index]
+        assert (inside == colours[:, words[index] & np.uint64(255)][:, None]).all()
     noise = np.zeros((64, 64), np.float32)
     textures.fill_textured(owner, found, words, colours, noise, canvas)
     largest = np.bincount(owner.ravel()).argmax()

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from mixset.generate.procedural import escape, julia
-from mixset.generate.rng import Draws
+from mixset.generate._drawing.rng import Draws
+from mixset.generate._procedural import escape, julia
 
 SIDE, LIMIT = 40, 64
 TRAP = np.array([1.0, 0.4, -0.2, -0.1])
@@ -139,7 +139,7 @@ def test_julia_constants_lie_near_the_boundary():
     assert np.mean(np.array(counts) == 500) < 0.6
 
 
-def test_mixed_pictures_are_of_all_kinds_and_formulas():
+def test_mixed_images_are_of_all_kinds_and_formulas():
     summaries = [julia.draw("mixed", 32, seed, 0)[1] for seed in range(60)]
     assert {summary["kind"] for summary in summaries} == {"julia", "mandelbrot", "newton"}
     assert {summary["formula"].split()[0] for summary in summaries} == set(julia.NAMES.values())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.generate.procedural import noise, plasma
-from mixset.generate.rng import Draws
+from mixset.generate._drawing.rng import Draws
+from mixset.generate._procedural import noise, plasma
 
 seeds = st.integers(0, 2**64 - 1)
 KINDS = [noise.PLAIN, noise.BILLOWS, noise.RIDGES]
@@ -117,7 +117,7 @@ def test_sampling_is_bilinear_on_a_torus(x, y):
     assert noise.sample(field, np.float32(x), np.float32(y)) == pytest.approx(expected, abs=2e-3)
 
 
-def test_warping_shifts_places():
+def test_warping_shifts_indices():
     field = one(64, 3, noise.PLAIN, 4)
     nothing, full = np.zeros_like(field), np.ones_like(field)
     assert (noise.warped(field, nothing, nothing, 0.7) == field).all()
@@ -140,7 +140,7 @@ def test_waves_are_waves():
     np.testing.assert_allclose(field, 0.3 * np.sin(2 * np.pi * (2 * x - y) / 32), atol=1e-6)
 
 
-def test_layered_pictures_hold_two_or_three_fields():
+def test_layered_images_hold_two_or_three_fields():
     fields = [plasma.draw("layered", 32, seed, 0)[1]["fields"] for seed in range(30)]
     assert {len(kinds) for kinds in fields} == {2, 3}
     assert {kind for kinds in fields for kind in kinds} == {"clouds", "marble", "ridges", "rough"}

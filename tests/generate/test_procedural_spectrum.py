@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.generate.procedural import fourier, spectrum
-from mixset.generate.rng import Draws
+from mixset.generate._drawing.rng import Draws
+from mixset.generate._procedural import fourier, spectrum
 
 
 @pytest.mark.parametrize("side", [32, 64, 256, 1024])
@@ -109,5 +109,5 @@ def test_a_spectrum_is_the_same_at_every_size():
     large = spectrum.synthesise(128, 1.2, 0.9, 0.3, 2, np.uint64(7)).astype(np.float64)
     for one, other in zip(np.fft.fft2(small), np.fft.fft2(large), strict=True):
         np.testing.assert_allclose(np.angle(one[1:8, 1:8]), np.angle(other[1:8, 1:8]), atol=1e-3)
-    picture, _ = spectrum.draw("colour", 100, 3, 0)
-    assert picture.shape == (100, 100, 3)
+    image, _ = spectrum.draw("colour", 100, 3, 0)
+    assert image.shape == (100, 100, 3)

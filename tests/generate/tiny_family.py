@@ -1,4 +1,4 @@
-"""A family of pictures that costs nothing, to try the job with."""
+"""A family of images that costs nothing, to try the job with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixset import InputError
-from mixset.generate.families import Family
+from mixset.generate._job.families import Family
 
 TINY = Family("noise of 8 pixels", "tiny_family:TinyRecipe", "tiny_family:render_all", shard=4)
 PLACED = Family("noise on a device", "tiny_family:PlacedRecipe", "tiny_family:render_placed", on_device=True, shard=4)
@@ -28,7 +28,7 @@ if "TINY_GPUS" in os.environ and "torch" not in sys.modules:
 
 @dataclass(frozen=True, kw_only=True)
 class TinyRecipe:
-    """Pictures of 8 pixels."""
+    """Images of 8 pixels."""
 
     count: int = 10
     size: int = 8
@@ -54,7 +54,7 @@ class TinyRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedRecipe(TinyRecipe):
-    """The same pictures, drawn on a device."""
+    """The same images, drawn on a device."""
 
     family: ClassVar[str] = "placed"
 
@@ -81,9 +81,9 @@ def render_all(recipe: TinyRecipe, indices: Iterable[int]) -> Iterator[tuple[np.
 
 
 def render(recipe: TinyRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Noise; as slow as $TINY_SECONDS says, so that it can be interrupted; picture $TINY_BAD is refused."""
+    """Noise; as slow as $TINY_SECONDS says, so that it can be interrupted; image $TINY_BAD is refused."""
     time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
     if os.environ.get("TINY_BAD") == str(index):
-        raise InputError(f"picture {index} cannot be made; ask for another")
+        raise InputError(f"image {index} cannot be made; ask for another")
     random = np.random.default_rng([recipe.seed, index])
     return random.integers(0, 256, (recipe.size, recipe.size, 3), np.uint8), index, {"index": index}

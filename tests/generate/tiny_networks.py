@@ -209,7 +209,7 @@ def plain() -> nn.Module:
     )  # fmt: skip
 
 
-def in_place() -> nn.Module:
+def in_index() -> nn.Module:
     return nn.Sequential(conv(3), nn.BatchNorm2d(6), nn.ReLU(inplace=True), conv(), nn.ReLU(inplace=True))
 
 
@@ -236,7 +236,7 @@ def cases() -> dict[str, Case]:
         name: Case(drawn(body), set(convolutions))
         for name, (body, convolutions) in {
             "plain": (plain(), ["0", "3"]),
-            "in place": (in_place(), ["0"]),
+            "in place": (in_index(), ["0"]),
             "depthwise": (depthwise(), ["0", "2", "5"]),
             "pre-activated": (stack(conv(3), nn.ReLU(), PreActivated(), PreActivated()), ["2.conv1", "3.conv1"]),
             "pads itself": (stack(Same(3, 6, 4, stride=2), norm), ["0"]),

@@ -68,15 +68,15 @@ class Rule:
 
     def scaled(self, words: tuple[str, ...]) -> list[str]:
         """The command as it is tried."""
-        places = dict(self.instead)
-        return [*(places.get(word, word) for word in words), *shlex.split(self.more)]
+        indices = dict(self.instead)
+        return [*(indices.get(word, word) for word in words), *shlex.split(self.more)]
 
 
 CIFAR = (("cifar10", "folder:tiny"), ("cifar100", "folder:tiny"))
 TRAIN = "--recipe quick --network wrn-10-1 --epochs 1 --batch-size 8 --threads 1 --workers 0 --suites clean"
 FVIS = "--steps 2 --batch 4 --count 4 --size 32 --workers 1 --device cpu"
 NETWORK = (("resnet50", "tinynet:make"),)
-IMAGENET = "asks for ImageNet's pictures or weights"
+IMAGENET = "asks for ImageNet's images or weights"
 
 RULES = (
     # Setting up is what comes before a test.

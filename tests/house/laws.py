@@ -19,8 +19,8 @@ ARROWS = {
 WITHOUT_TORCH = ("mixset",)
 """Where torch may not be imported at all, not even within functions."""
 ONE_HOME = {
-    "sched_getaffinity": "mixset/cores.py",
-    "njit": "mixset/kernels.py",
+    "sched_getaffinity": "mixset/_common/cores.py",
+    "njit": "mixset/_common/kernels.py",
 }
 """Names that one file alone may use: elsewhere its function serves."""
 

@@ -22,11 +22,11 @@ from PIL import Image
 from torch import nn
 
 import pixmix
-from mixset.generate import cli as mixset_cli
-from mixset.parsing import parse
-from pixmix.train import cli as pixmix_cli
-from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.ablations.plan import make_plan
+from mixset._common.parsing import parse
+from mixset.generate._command import cli as mixset_cli
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._ablations.plan import make_plan
+from pixmix.train._command import cli as pixmix_cli
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
 SLOW = "docs/measures.md"
@@ -55,8 +55,8 @@ class Understood(Exception):
     """The command was parsed, and would run now."""
 
 
-def pictures(folder: Path, count: int, side: int = 32, seed: int = 0) -> Path:
-    """Coarse random pictures as files."""
+def images(folder: Path, count: int, side: int = 32, seed: int = 0) -> Path:
+    """Coarse random images as files."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     for index in range(count):
@@ -77,7 +77,7 @@ class TinyCIFAR10(torch.utils.data.Dataset):
     def __init__(self, root: str, train: bool, download: bool, transform: Callable[[Any], Any] | None = None) -> None:
         self.data = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
         self.targets = [index % 10 for index in range(40)]
-        self.transform = transform or (lambda picture: picture)
+        self.transform = transform or (lambda image: image)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -89,26 +89,26 @@ class TinyCIFAR10(torch.utils.data.Dataset):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a reader has: data, photographs, archives, networks he trained, each in small."""
-    from pixmix.train.checkpoints import read_weights
-    from pixmix.train.config import TrainConfig, recipe
-    from pixmix.train.corrupt import CorruptConfig, corrupt
-    from pixmix.train.run import train
+    from pixmix.train._command.corrupt import CorruptConfig, corrupt
+    from pixmix.train._runs.checkpoints import read_weights
+    from pixmix.train._runs.config import TrainConfig, recipe
+    from pixmix.train._training.run import train
 
     root = tmp_path_factory.mktemp("world")
     for name in "abcdefghij":
-        pictures(root / "tiny" / "train" / name, 2, seed=ord(name))
-        pictures(root / "tiny" / "test" / name, 1, seed=ord(name) + 100)
+        images(root / "tiny" / "train" / name, 2, seed=ord(name))
+        images(root / "tiny" / "test" / name, 1, seed=ord(name) + 100)
     for copy in ("flowers", "PATH", "FOLDER"):
         shutil.copytree(root / "tiny", root / copy)
     shutil.copytree(root / "tiny" / "train", root / "STYLISED")
-    for name in ("PICTURES", "my-set", "my-photographs", "OOD/textures", "OOD/svhn", "OOD/places69"):
-        pictures(root / name, 6, side=40)
-    pictures(root / "frost", 5, side=90)
+    for name in ("IMAGES", "my-set", "my-photographs", "OOD/textures", "OOD/svhn", "OOD/places69"):
+        images(root / name, 6, side=40)
+    images(root / "frost", 5, side=90)
     for file, name in zip(sorted((root / "frost").glob("*.png")), pixmix_frost(), strict=True):
         Image.open(file).save(root / "frost" / name)
         file.unlink()
     for name in ("cat.jpg", "dog.jpg"):
-        Image.open(root / "PICTURES" / "0.png").save(root / name)
+        Image.open(root / "IMAGES" / "0.png").save(root / name)
     random = np.random.default_rng(0)
     np.save(root / "300K_random_images.npy", random.integers(0, 256, (24, 32, 32, 3), np.uint8))
     logits = random.normal(size=(200, 10)).astype(np.float32)
@@ -128,7 +128,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pixmix_frost() -> tuple[str, ...]:
-    from pixmix.corruptions.frost import FILES
+    from pixmix.corruptions._c.frost import FILES
 
     return FILES
 
@@ -190,7 +190,7 @@ def test_each_command_has_one_rule_and_each_rule_a_command() -> None:
 def stage(words: tuple[str, ...]) -> int:
     """When a command's turn is, among those of its page."""
     line = " ".join(words)
-    return next((place for place, begins in enumerate(LATER) if line.startswith(begins)), len(LATER))
+    return next((index for index, begins in enumerate(LATER) if line.startswith(begins)), len(LATER))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -256,7 +256,7 @@ def follow_python(page: str) -> None:
         "pixmix": pixmix,
         "body": tiny_classifier(10),
         "tiny_classifier": tiny_classifier,
-        "pictures": np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8),
+        "test_images": np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8),
         "labels": np.arange(200) % 10,
         "dataset": TinyCIFAR10("data", True, True),
         "images": torch.zeros(4, 3, 32, 32, dtype=torch.uint8),

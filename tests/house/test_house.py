@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_folder_is_looked_at() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in laws.files(ROOT)} == set(laws.FOLDERS)
-    assert laws.folder_of("mixset.generate.job") == "generate"
-    assert laws.folder_of("mixset.shards") == laws.folder_of("mixset") == "mixset"
+    assert laws.folder_of("mixset.generate._job.job") == "generate"
+    assert laws.folder_of("mixset._store.shards") == laws.folder_of("mixset") == "mixset"
     assert laws.folder_of("numpy") is None
 
 
@@ -29,23 +29,39 @@ def test_what_has_one_home_is_used_from_there() -> None:
 @pytest.mark.parametrize(
     ("path", "line", "found"),
     [
-        ("mixset/sheet.py", "import torch", "mixset/sheet.py:{} imports torch: mixset is free of torch"),
-        ("mixset/sheet.py", "def late():\n    from torchvision import io", "torchvision: mixset is free of torch"),
-        ("mixset/pool.py", "import pixmix.draws", "imports pixmix.draws: against the arrows"),
-        ("mixset/pool.py", "from mixset.generate import make", "imports mixset.generate: against the arrows"),
-        ("generate/job.py", "from pixmix import draws", "imports pixmix: against the arrows"),
-        ("pixmix/measures/ranks.py", "import pixmix.train.loop", "imports pixmix.train.loop: against the arrows"),
-        ("pixmix/draws.py", "from pixmix import train", "imports pixmix.train: against the arrows"),
-        ("pixmix/draws.py", "import mixset.generate", "imports mixset.generate: against the arrows"),
-        ("pixmix/draws.py", "from pixmix.settings import X", "inside a folder imports are relative"),
-        ("train/loop.py", "from ..draws import X", "imports ..draws: a relative import leaves its folder"),
+        ("mixset/_store/sheet.py", "import torch", "mixset/_store/sheet.py:{} imports torch: mixset is free of torch"),
         (
-            "train/loop.py",
-            "import os; os.sched_getaffinity(0)",
-            "train/loop.py uses sched_getaffinity: mixset/cores.py",
+            "mixset/_store/sheet.py",
+            "def late():\n    from torchvision import io",
+            "torchvision: mixset is free of torch",
         ),
-        ("pixmix/draws.py", "from numba import njit", "pixmix/draws.py uses njit: mixset/kernels.py"),
-        ("pixmix/draws.py", "import numba\n@numba.njit\ndef f(): pass", "pixmix/draws.py uses njit: mixset/kernels.py"),
+        ("mixset/_store/pool.py", "import pixmix._augment.draws", "imports pixmix._augment.draws: against the arrows"),
+        ("mixset/_store/pool.py", "from mixset.generate import make", "imports mixset.generate: against the arrows"),
+        ("generate/_job/job.py", "from pixmix import draws", "imports pixmix: against the arrows"),
+        (
+            "pixmix/measures/_rankings.py",
+            "import pixmix.train._training.loop",
+            "imports pixmix.train._training.loop: against the arrows",
+        ),
+        ("pixmix/_augment/draws.py", "from pixmix import train", "imports pixmix.train: against the arrows"),
+        ("pixmix/_augment/draws.py", "import mixset.generate", "imports mixset.generate: against the arrows"),
+        ("pixmix/_augment/draws.py", "from pixmix._augment.settings import X", "inside a folder imports are relative"),
+        ("train/_training/loop.py", "from ..draws import X", "imports ..draws: a relative import leaves its folder"),
+        (
+            "train/_training/loop.py",
+            "import os; os.sched_getaffinity(0)",
+            "train/_training/loop.py uses sched_getaffinity: mixset/_common/cores.py",
+        ),
+        (
+            "pixmix/_augment/draws.py",
+            "from numba import njit",
+            "pixmix/_augment/draws.py uses njit: mixset/_common/kernels.py",
+        ),
+        (
+            "pixmix/_augment/draws.py",
+            "import numba\n@numba.njit\ndef f(): pass",
+            "pixmix/_augment/draws.py uses njit: mixset/_common/kernels.py",
+        ),
     ],
 )
 def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, found: str) -> None:
@@ -56,19 +72,22 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, foun
     assert laws.wrong_imports(tmp_path) + laws.strangers(tmp_path) == []
     (tmp_path / path).write_text(f"{text}\n{line}\n")
     told = laws.wrong_imports(tmp_path) + laws.strangers(tmp_path)
-    place = len(text.splitlines()) + 2
-    assert any(found.format(place) in one for one in told), told
+    index = len(text.splitlines()) + 2
+    assert any(found.format(index) in one for one in told), told
 
 
 def test_a_planted_heavy_import_is_found(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "mixset", tmp_path / "mixset", ignore=shutil.ignore_patterns("__pycache__"))
-    assert laws.heavy_imports(["mixset.lazy"], ["numpy", "PIL"], tmp_path) == []
-    (tmp_path / "mixset" / "lazy.py").write_text((tmp_path / "mixset" / "lazy.py").read_text() + "\nimport numpy\n")
-    assert laws.heavy_imports(["mixset.lazy"], ["numpy", "PIL"], tmp_path) == ["numpy"]
+    assert laws.heavy_imports(["mixset._common.errors"], ["numpy", "PIL"], tmp_path) == []
+    errors = tmp_path / "mixset" / "_common" / "errors.py"
+    errors.write_text(errors.read_text() + "\nimport numpy\n")
+    assert laws.heavy_imports(["mixset._common.errors"], ["numpy", "PIL"], tmp_path) == ["numpy"]
 
 
 LIGHT = ("pixmix.measures", "pixmix.corruptions", "pixmix.readers")
-FRACTALS = [f"mixset.generate.{name}" for name in ("fractals.pictures", "job", "defaults", "commands")]
+FRACTALS = [
+    f"mixset.generate.{name}" for name in ("_fractals.rendering", "_job.job", "_job.defaults", "_command.commands")
+]
 
 
 def modules(folder: str) -> list[str]:
@@ -85,10 +104,16 @@ def modules(folder: str) -> list[str]:
     ("names", "forbidden"),
     [
         (["mixset", "mixset.generate", "pixmix"], ["torch", "numpy", "h5py", "PIL", "numba"]),
-        (["pixmix.train", "pixmix.train.cli", "mixset.generate.cli"], ["torch", "numpy", "h5py", "PIL", "numba"]),
+        (
+            ["pixmix.train", "pixmix.train._command.cli", "mixset.generate._command.cli"],
+            ["torch", "numpy", "h5py", "PIL", "numba"],
+        ),
         ([*modules("mixset"), *FRACTALS], ["torch", "torchvision", "sklearn", "matplotlib"]),
         ([name for name in modules("pixmix") if name.startswith(LIGHT)], ["torch", "torchvision"]),
-        (["pixmix.philox", "pixmix.draws", "pixmix.settings", "pixmix.engines.numba"], ["torch", "torchvision"]),
+        (
+            ["pixmix._common.philox", "pixmix._augment.draws", "pixmix._augment.settings", "pixmix._engines.numba"],
+            ["torch", "torchvision"],
+        ),
     ],
     ids=["roots", "commands", "store and makers", "measures, corruptions, readers", "kernels"],
 )

@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 from mixset import InputError, MixingPool, MixingSet
-from mixset.cores import check_workers, usable_cores
-from mixset.exporting import export_pictures
-from mixset.generate import FractalRecipe, defaults, make
-from mixset.generate.devices import seats
-from mixset.generate.families import family
-from mixset.importing import import_pictures
-from pixmix.corruptions.frost import FILES
+from mixset._common.cores import check_workers, usable_cores
+from mixset._store.exporting import export_images
+from mixset._store.importing import import_images
+from mixset.generate import FractalRecipe, make
+from mixset.generate._job import defaults
+from mixset.generate._job.devices import seats
+from mixset.generate._job.families import family
+from pixmix.corruptions._c.frost import FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 def photos(tmp_path: Path) -> Path:
     (tmp_path / "photos").mkdir()
     for index in range(3):
-        picture = np.random.default_rng(index).integers(0, 256, (40, 40, 3), np.uint8)
-        Image.fromarray(picture).save(tmp_path / "photos" / f"{index}.png")
+        image = np.random.default_rng(index).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / "photos" / f"{index}.png")
     return tmp_path / "photos"
 
 
@@ -40,10 +41,10 @@ def test_without_affinities_all_cores_are_used(
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert usable_cores() == check_workers(None) == 3
     assert seats(family("fractals"), ["auto"], None) == ["cpu"] * 3
-    assert import_pictures(photos, tmp_path / "set", quiet=True).count == 3
-    pictures = MixingSet(tmp_path / "set")
-    assert export_pictures(pictures, tmp_path / "png", quiet=True) == 3
-    assert len(MixingPool(pictures, 32, cache=tmp_path / "cache", quiet=True)) == 3
+    assert import_images(photos, tmp_path / "set", quiet=True).count == 3
+    images = MixingSet(tmp_path / "set")
+    assert export_images(images, tmp_path / "png", quiet=True) == 3
+    assert len(MixingPool(images, 32, cache=tmp_path / "cache", quiet=True)) == 3
     make(FractalRecipe(count=1, size=32), tmp_path / "made", quiet=True)
     assert len(MixingSet(tmp_path / "made")) == 1
     defaults._announce(tmp_path, FractalRecipe(count=1, size=64), None)
@@ -80,8 +81,8 @@ def test_without_home_and_entry_a_cache_is_found(tmp_path: Path) -> None:
 import pwd, os
 def nobody(*_): raise KeyError("getpwuid(): uid not found")
 pwd.getpwuid = pwd.getpwnam = nobody
-from mixset.cache import cache_folder
-from mixset.kernels import _folder
+from mixset._common.cache import cache_folder
+from mixset._common.kernels import _folder
 print(cache_folder()); print(_folder())
 """
     environment = {
@@ -104,8 +105,8 @@ print(cache_folder()); print(_folder())
 @pytest.mark.parametrize(
     "call",
     [
-        "from mixset.generate.cli import main; sys.argv = ['mixset', 'info', 'x']; main()",
-        "from pixmix.train.cli import main; sys.argv = ['pixmix', 'show', 'x']; main()",
+        "from mixset.generate._command.cli import main; sys.argv = ['mixset', 'info', 'x']; main()",
+        "from pixmix.train._command.cli import main; sys.argv = ['pixmix', 'show', 'x']; main()",
         "import mixset; mixset.MixingSet",
         "from mixset.generate import make",
         "import pixmix; pixmix.PixMix",
@@ -120,7 +121,7 @@ def test_other_systems_get_one_line(call: str, pretend: str) -> None:
         assert (done.returncode, done.stderr) == (2, f"error: {line}\n")
     else:
         assert done.returncode == 1
-        assert done.stderr.splitlines()[-1] == f"mixset.platforms.UnsupportedPlatform: {line}"
+        assert done.stderr.splitlines()[-1] == f"mixset._common.platforms.UnsupportedPlatform: {line}"
 
 
 def test_the_systems_are_said() -> None:

@@ -8,25 +8,26 @@ import numpy as np
 import pytest
 from mixset_samples import MakeSet
 
-from mixset import ShardWriter, manifest
-from mixset.shards import read_info
+from mixset import ShardWriter
+from mixset._store import manifest
+from mixset._store.shards import read_info
 
 
 @pytest.fixture
 def make_set(tmp_path: Path) -> MakeSet:
-    """Write a finished set of shards of 4 pictures each under a name; gives its folder."""
+    """Write a finished set of shards of 4 images each under a name; gives its folder."""
 
-    def make(name: str, pictures: np.ndarray, family: str = "noise", finish: bool = True) -> Path:
+    def make(name: str, images: np.ndarray, family: str = "noise", finish: bool = True) -> Path:
         folder = tmp_path / name
         recipe = {"name": name}
-        for start in range(0, len(pictures), 4):
+        for start in range(0, len(images), 4):
             path = folder / f"{family}-{start // 4:05d}.h5"
-            part = pictures[start : start + 4]
+            part = images[start : start + 4]
             with ShardWriter(
                 path, family=family, recipe=recipe, start_index=start, shape=part.shape[1:3], count=len(part)
             ) as writer:
-                for index, picture in enumerate(part):
-                    writer.add(picture, start + index, {"index": start + index})
+                for index, image in enumerate(part):
+                    writer.add(image, start + index, {"index": start + index})
         if finish:
             manifest.write(folder, recipe, [manifest.entry(read_info(path)) for path in sorted(folder.glob("*.h5"))])
         return folder

@@ -1,4 +1,4 @@
-"""Pictures and damage for the store's tests."""
+"""Images and damage for the store's tests."""
 
 from __future__ import annotations
 

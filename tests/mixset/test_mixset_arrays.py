@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mixset.arrays import map_array, read_archive
-from mixset.errors import InputError
-from mixset.seals import write_sealed
+from mixset._common.arrays import map_array, read_archive
+from mixset._common.errors import InputError
+from mixset._common.seals import write_sealed
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3)).astype(np.uint8)
-ARRAYS = {"logits": PICTURES[:, 0, 0].astype(np.float32), "labels": np.arange(4), "key": np.array("of the network")}
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 6, 6, 3)).astype(np.uint8)
+ARRAYS = {"logits": IMAGES[:, 0, 0].astype(np.float32), "labels": np.arange(4), "key": np.array("of the network")}
 
 
 def written(save: Callable[..., None], *arrays: Any, **named: Any) -> bytes:
@@ -34,8 +34,8 @@ def same(found: dict[str, np.ndarray]) -> bool:
 @pytest.mark.parametrize(
     "array",
     [
-        PICTURES,
-        np.asfortranarray(PICTURES.astype(np.float64)),
+        IMAGES,
+        np.asfortranarray(IMAGES.astype(np.float64)),
         np.arange(12, dtype=">i4").reshape(3, 4),
         np.arange(5, dtype=np.float16),
         np.zeros((0, 3)),
@@ -52,9 +52,9 @@ def test_arrays_are_read_as_numpy_reads_them(tmp_path: Path, array: np.ndarray) 
     assert np.array_equal(read_archive(tmp_path / "archive.npz", "archive", "")["one"], array)
 
 
-def flipped(raw: bytes, place: int, bit: int) -> bytes:
+def flipped(raw: bytes, index: int, bit: int) -> bytes:
     content = bytearray(raw)
-    content[place] ^= 1 << bit
+    content[index] ^= 1 << bit
     return bytes(content)
 
 
@@ -72,22 +72,20 @@ def check(path: Path, content: bytes, read: Callable[..., Any], equal: Callable[
 
 @pytest.mark.parametrize("share", [0.3, pytest.param(1, marks=pytest.mark.slow)])
 def test_bits_of_a_header_are_found(tmp_path: Path, share: float) -> None:
-    raw, path = written(np.save, PICTURES), tmp_path / "pictures.npy"
-    assert not check(path, raw, map_array, lambda found: np.array_equal(found, PICTURES))
-    places = [(place, bit) for place in range(128) for bit in range(8)]
-    places = random.Random(0).sample(places, int(share * len(places)))
-    refused = [
-        check(path, flipped(raw, *at), map_array, lambda found: np.array_equal(found, PICTURES)) for at in places
-    ]
-    assert sum(refused) >= len(places) - 2  # another sign for the order of a number's bytes, of which there is but one
+    raw, path = written(np.save, IMAGES), tmp_path / "images.npy"
+    assert not check(path, raw, map_array, lambda found: np.array_equal(found, IMAGES))
+    indices = [(index, bit) for index in range(128) for bit in range(8)]
+    indices = random.Random(0).sample(indices, int(share * len(indices)))
+    refused = [check(path, flipped(raw, *at), map_array, lambda found: np.array_equal(found, IMAGES)) for at in indices]
+    assert sum(refused) >= len(indices) - 2  # another sign for the order of a number's bytes, of which there is but one
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_bits_of_an_archive_are_found(tmp_path: Path, save: Callable[..., None]) -> None:
     raw, path = written(save, **ARRAYS), tmp_path / "archive.npz"
     assert not check(path, raw, read_archive, same)
-    places = [(place, bit) for place in range(len(raw)) for bit in range(8)]
-    for at in random.Random(0).sample(places, 300):
+    indices = [(index, bit) for index in range(len(raw)) for bit in range(8)]
+    for at in random.Random(0).sample(indices, 300):
         check(path, flipped(raw, *at), read_archive, same)
 
 
@@ -95,9 +93,9 @@ def test_bits_of_an_archive_are_found(tmp_path: Path, save: Callable[..., None])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_every_bit_of_an_archive_is_found(tmp_path: Path, save: Callable[..., None]) -> None:
     raw, path = written(save, **ARRAYS), tmp_path / "archive.npz"
-    for place in range(len(raw)):
+    for index in range(len(raw)):
         for bit in range(8):
-            check(path, flipped(raw, place, bit), read_archive, same)
+            check(path, flipped(raw, index, bit), read_archive, same)
 
 
 def test_every_bit_of_a_sealed_archive_is_found(tmp_path: Path) -> None:
@@ -107,8 +105,8 @@ def test_every_bit_of_a_sealed_archive_is_found(tmp_path: Path) -> None:
     sealed = path.read_bytes()
     assert not check(path, sealed, read_archive, same)
     content = len(sealed) - 74
-    for place in (*range(0, content, 37), *range(content + 9, len(sealed))):
-        assert check(path, flipped(sealed, place, place % 8), read_archive, same)
+    for index in (*range(0, content, 37), *range(content + 9, len(sealed))):
+        assert check(path, flipped(sealed, index, index % 8), read_archive, same)
 
 
 def header(text: str) -> bytes:
@@ -120,8 +118,8 @@ def header(text: str) -> bytes:
     [
         (b"", "the file is empty"),
         (b"\x93NUMPY", "EOF"),
-        (written(np.save, PICTURES)[:300], "432 bytes, it holds 172"),
-        (written(np.save, PICTURES) + b"more", "432 bytes, it holds 436"),
+        (written(np.save, IMAGES)[:300], "432 bytes, it holds 172"),
+        (written(np.save, IMAGES) + b"more", "432 bytes, it holds 436"),
         (written(np.save, np.array([{}])), "it holds object"),
         (written(np.save, np.zeros(3, [("a", "u1")])), "it holds"),
         (written(np.save, np.array(["text"])), "it holds <U4"),

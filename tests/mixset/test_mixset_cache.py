@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mixset.cache import cache_folder
-from mixset.errors import InputError
-from mixset.locks import locked, sole
+from mixset._common.cache import cache_folder
+from mixset._common.errors import InputError
+from mixset._common.locks import locked, sole
 
 
 def test_the_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_replaced(
 
 def test_one_holds_the_lock_and_its_death_frees_it(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from mixset.locks import locked\n"
+        "import sys, time; from pathlib import Path; from mixset._common.locks import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE) as holder:
@@ -78,7 +78,9 @@ def test_a_folder_that_others_may_write_is_not_used(tmp_path: Path, monkeypatch:
 
 def test_a_name_that_is_taken_leads_to_a_fresh_folder(tmp_path: Path) -> None:
     (tmp_path / f"pixmix-{os.getuid()}").symlink_to(tmp_path)
-    code = "from mixset.cache import cache_folder; f = cache_folder(); print(f, f.is_dir(), f == cache_folder())"
+    code = (
+        "from mixset._common.cache import cache_folder; f = cache_folder(); print(f, f.is_dir(), f == cache_folder())"
+    )
     environment = {name: value for name, value in os.environ.items() if name not in ("PIXMIX_CACHE", "XDG_CACHE_HOME")}
     (tmp_path / "home").write_text("no folder")
     done = subprocess.run(
@@ -97,7 +99,7 @@ def test_a_name_that_is_taken_leads_to_a_fresh_folder(tmp_path: Path) -> None:
 
 def test_one_process_holds_a_folder_alone(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from mixset.locks import sole\n"
+        "import sys; from pathlib import Path; from mixset._common.locks import sole\n"
         "with sole(Path(sys.argv[1]), 'folder x'): print('held', flush=True); input()"
     )
     with subprocess.Popen(
@@ -141,7 +143,7 @@ def test_a_full_disk_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         path.touch()
         return os.open("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr("mixset.locks._taken", full)
+    monkeypatch.setattr("mixset._common.locks._taken", full)
     with pytest.raises(OSError, match="No space left"), sole(tmp_path / "lock", "folder x"):
         pass
     assert not list(tmp_path.iterdir())

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from mixset_samples import MakeSet, flip, noise
 from PIL import Image
 
-from mixset import InputError, manifest
-from mixset.check import Remake, check
+from mixset import InputError
+from mixset._store import manifest
+from mixset._store.check import Remake, check
 
 
 def remake_from(array: np.ndarray) -> Remake:
@@ -29,14 +30,14 @@ def remake_from(array: np.ndarray) -> Remake:
 
 def test_a_whole_set_has_nothing_to_report(make_set: MakeSet) -> None:
     report = check(make_set("a", noise(10)), quiet=True)
-    assert report.pictures == 10
+    assert report.images == 10
     assert not (report.damage or report.poor or report.notes or report.repaired)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@given(index=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_bit_flipped_anywhere_is_found_and_repaired(
-    make_set: MakeSet, tmp_path: Path, place: float, bit: int
+    make_set: MakeSet, tmp_path: Path, index: float, bit: int
 ) -> None:
     array = noise(8)
     folder = tmp_path / "a"
@@ -45,7 +46,7 @@ def test_a_bit_flipped_anywhere_is_found_and_repaired(
     path = folder / "noise-00001.h5"
     whole = path.read_bytes()
     damaged = bytearray(whole)
-    damaged[int(place * len(whole))] ^= 1 << bit
+    damaged[int(index * len(whole))] ^= 1 << bit
     path.write_bytes(damaged)
     report = check(folder, quiet=True)
     assert report.damage
@@ -56,13 +57,13 @@ def test_a_bit_flipped_anywhere_is_found_and_repaired(
     assert not check(folder, quiet=True).damage
 
 
-def test_each_damaged_picture_is_named(make_set: MakeSet) -> None:
+def test_each_damaged_image_is_named(make_set: MakeSet) -> None:
     array = noise(8)
     folder = make_set("a", array)
     for index in (5, 7):
         flip(folder / "noise-00001.h5", array[index].tobytes())
     lines = check(folder, quiet=True).damage
-    assert [line.split(" of shard")[0] for line in lines] == ["picture 1", "picture 3"]
+    assert [line.split(" of shard")[0] for line in lines] == ["image 1", "image 3"]
 
 
 def test_missing_replaced_and_strange_shards(make_set: MakeSet) -> None:
@@ -75,7 +76,7 @@ def test_missing_replaced_and_strange_shards(make_set: MakeSet) -> None:
     assert "is missing" in report.damage[0]
     assert "is not the one mixset.json lists" in report.damage[1]
     assert "noise-00009.h5 is not listed" in report.notes[0]
-    assert report.pictures == 4
+    assert report.images == 4
 
 
 def test_a_repair_with_other_content_is_refused_and_changes_nothing(make_set: MakeSet) -> None:
@@ -97,14 +98,14 @@ def test_imported_sets_are_repaired_by_importing(make_set: MakeSet) -> None:
         check(folder, remake=remake_from(noise(4)), quiet=True)
 
 
-def test_near_empty_and_duplicate_pictures(make_set: MakeSet) -> None:
+def test_near_empty_and_duplicate_images(make_set: MakeSet) -> None:
     array = noise(8)
     array[3] = 17
     array[6] = array[1]
     lines = check(make_set("a", array), quiet=True).poor
     assert lines == [
-        "picture 3 of noise-00000.h5 is near-empty: contrast 0.0 of 255 at 36 pixels",
-        "picture 2 of noise-00001.h5 is a duplicate of picture 1 of noise-00000.h5",
+        "image 3 of noise-00000.h5 is near-empty: contrast 0.0 of 255 at 36 pixels",
+        "image 2 of noise-00001.h5 is a duplicate of image 1 of noise-00000.h5",
     ]
 
 
@@ -120,6 +121,6 @@ def test_unfinished_sets_and_image_folders(make_set: MakeSet, tmp_path: Path) ->
     Image.fromarray(noise(1)[0]).save(photos / "a.png")
     (photos / "b.png").write_text("x")
     report = check(photos, quiet=True)
-    assert (report.pictures, len(report.damage)) == (1, 1)
+    assert (report.images, len(report.damage)) == (1, 1)
     with pytest.raises(InputError, match="is no folder"):
         check(tmp_path / "none")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from mixset.console import Progress, duration, run_command
-from mixset.errors import DamagedPicture, InputError
-from mixset.files import made_folder
-from mixset.parsing import dispatch
-from mixset.partials import write_atomically
+from mixset._common.console import Progress, duration, run_command
+from mixset._common.errors import DamagedImage, InputError
+from mixset._common.files import made_folder
+from mixset._common.parsing import dispatch
+from mixset._common.partials import write_atomically
 
 
 def fail(error: BaseException):  # type: ignore[no-untyped-def]
@@ -32,7 +32,7 @@ def fail(error: BaseException):  # type: ignore[no-untyped-def]
     ("error", "code", "line"),
     [
         (InputError("size: 7 is too small"), 2, "error: size: 7 is too small"),
-        (DamagedPicture("picture 3 is damaged"), 2, "error: picture 3 is damaged"),
+        (DamagedImage("image 3 is damaged"), 2, "error: image 3 is damaged"),
         (KeyboardInterrupt(), 130, "interrupted: finished work is kept"),
         (OSError(errno.ENOSPC, "No space left on device", "out.png"), 2, "cannot write out.png: No space left"),
         (PermissionError(errno.EACCES, "Permission denied", "out.png"), 2, "cannot write out.png: Permission denied"),
@@ -51,7 +51,7 @@ def test_what_a_user_can_mend_is_one_line_and_a_code(
 
 TERMINATED = """
 import os, signal, time
-from mixset.console import run_command
+from mixset._common.console import run_command
 def work():
     try:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -118,30 +118,30 @@ def test_progress_tells_count_rate_and_time_left(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    with Progress(1000, "pictures", done=200) as progress:
+    with Progress(1000, "images", done=200) as progress:
         now[0] += 5
         progress.advance(100)
         assert capsys.readouterr().err == ""  # a line in ten seconds, where stderr is no terminal
         now[0] += 5
         progress.advance(100)
-        assert capsys.readouterr().err == "400/1,000 pictures, 20/s, 30 s left\n"
+        assert capsys.readouterr().err == "400/1,000 images, 20/s, 30 s left\n"
         progress.say("epoch 1")
         assert capsys.readouterr().err == "epoch 1\n"
         now[0] += 30
         progress.done = 1000
-    assert re.fullmatch(r"1,000/1,000 pictures, 20/s, 40 s\n", capsys.readouterr().err)
+    assert re.fullmatch(r"1,000/1,000 images, 20/s, 40 s\n", capsys.readouterr().err)
 
 
 def test_on_a_terminal_progress_shows_that_it_has_begun(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with Progress(1000, "pictures", done=200):
-        assert capsys.readouterr().err == "\r\x1b[K200/1,000 pictures"
+    with Progress(1000, "images", done=200):
+        assert capsys.readouterr().err == "\r\x1b[K200/1,000 images"
 
 
 def test_quiet_progress_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(2, "pictures", quiet=True, every=0) as progress:
+    with Progress(2, "images", quiet=True, every=0) as progress:
         progress.advance(2)
         progress.say("a line")
     assert capsys.readouterr().err == ""

@@ -19,9 +19,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from mixset import InputError, MixingPool, MixingSet, ShardWriter, manifest
-from mixset.output import begin
-from mixset.shards import read_info, read_params, read_record, verify
+from mixset import InputError, MixingPool, MixingSet, ShardWriter
+from mixset._store import manifest
+from mixset._store.output import begin
+from mixset._store.shards import read_info, read_params, read_record, verify
 
 RECIPE = {"name": "noise", "seed": 5}
 
@@ -38,8 +39,8 @@ def shard(path: Path, compression: str) -> Path:
     with ShardWriter(
         path, family="noise", recipe=RECIPE, start_index=0, shape=(12, 12), count=4, compression=compression
     ) as writer:
-        for index, picture in enumerate(array):
-            writer.add(picture, 2**64 - 1 - index, {"index": index})
+        for index, image in enumerate(array):
+            writer.add(image, 2**64 - 1 - index, {"index": index})
     return path
 
 
@@ -52,7 +53,7 @@ def subjects(folder: Path) -> dict[str, Subject]:
         def content(path: Path = path) -> object:
             info = verify(path)
             records = [read_record(path, index) for index in range(info.count)]
-            seen = [(one.picture.tobytes(), one.seed, one.params) for one in records]
+            seen = [(one.image.tobytes(), one.seed, one.params) for one in records]
             return vars(info), seen, read_params(path), [one.tobytes() for one in MixingSet(path)]
 
         made[f"shard, {compression}"] = Subject(path, content)
@@ -73,11 +74,11 @@ def subjects(folder: Path) -> dict[str, Subject]:
         return again == kept
 
     made["unfinished.json"] = Subject(begun / manifest.UNFINISHED, resumed)
-    pictures = MixingSet(folder / "gzip")
+    images = MixingSet(folder / "gzip")
 
     def pool() -> object:
-        found = MixingPool(pictures, 8, cache=folder / "cache", quiet=True)
-        return found.pictures.shape, found.pictures.tobytes()
+        found = MixingPool(images, 8, cache=folder / "cache", quiet=True)
+        return found.images.shape, found.images.tobytes()
 
     pool()
     made["pool"] = Subject(next((folder / "cache").glob("*.npy")), pool)
@@ -89,9 +90,9 @@ def flips(subject: Subject, count: int, seed: int, name: str) -> Iterator[str]:
     whole = subject.path.read_bytes()
     expected = subject.read()
     assert subject.path.read_bytes() == whole
-    for place in np.random.default_rng(seed).choice(len(whole) * 8, min(count, len(whole) * 8), replace=False):
+    for index in np.random.default_rng(seed).choice(len(whole) * 8, min(count, len(whole) * 8), replace=False):
         damaged = bytearray(whole)
-        damaged[place >> 3] ^= 1 << (place & 7)
+        damaged[index >> 3] ^= 1 << (index & 7)
         subject.path.write_bytes(damaged)
         try:
             found = subject.read()
@@ -99,7 +100,7 @@ def flips(subject: Subject, count: int, seed: int, name: str) -> Iterator[str]:
             assert "\n" not in str(error)
             yield "refused"
         else:
-            assert found == expected, f"bit {place & 7} of byte {place >> 3} of {name} was used"
+            assert found == expected, f"bit {index & 7} of byte {index >> 3} of {name} was used"
             yield "made again" if subject.path.read_bytes() == whole else "without effect"
         subject.path.write_bytes(whole)
 

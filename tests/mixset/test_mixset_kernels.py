@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from mixset import kernels
+from mixset._common import kernels
 
 ROOT = Path(__file__).parents[2]
 
 LEAF = """
-from mixset.kernels import kernel
+from mixset._common.kernels import kernel
 
 @kernel
 def brightness(value):
     return value * 2
 """
 TOP = """
-from mixset.kernels import kernel
+from mixset._common.kernels import kernel
 from .leaf import brightness
 
 @kernel
@@ -65,13 +65,20 @@ def test_an_edited_leaf_is_compiled_again(copy: Path) -> None:
     assert run(copy) == (61, 0)
 
 
+def test_an_edit_elsewhere_costs_nothing(copy: Path) -> None:
+    assert run(copy) == (41, 0)
+    (copy / "pixmix" / "other.py").write_text("SIDE = 3")
+    assert run(copy) == (41, 1)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
     """The folder that a new process would keep kernels in."""
     (tmp_path / "kept").mkdir(mode=0o700)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
-    return kernels._folder.__wrapped__
+    kernels._remove_old.cache_clear()
+    return lambda: kernels._folder.__wrapped__(Path(kernels.__file__))
 
 
 def test_a_cache_that_others_may_write_is_not_used(folder: Callable[[], Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import numpy as np
-from mixset.memory import keep_freed_memory
+from mixset._common.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def pass_over():

@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from mixset_samples import MakeSet, noise
 
-from mixset import DamagedPicture, InputError, MixingSet, ShardWriter, manifest
-from mixset.check import check
-from mixset.exporting import export_pictures
-from mixset.jsons import parse_json
-from mixset.pictures import decode
-from mixset.regular import check_regular, open_regular
-from mixset.shard_format import plain_name
-from mixset.shards import read_info
-from mixset.sources import open_source
+from mixset import DamagedImage, InputError, MixingSet, ShardWriter
+from mixset._common.decoding import decode
+from mixset._common.jsons import parse_json
+from mixset._common.regular import check_regular, open_regular
+from mixset._store import manifest
+from mixset._store.check import check
+from mixset._store.exporting import export_images
+from mixset._store.shard_format import plain_name
+from mixset._store.shards import read_info
+from mixset._store.sources import open_source
 
 ODD_NAMES = (
     "",
@@ -59,7 +60,7 @@ def test_names_in_the_list_are_plain(make_set: MakeSet, tmp_path: Path, name: ob
         lambda folder: check(folder, quiet=True),
         lambda folder: check(folder, remake=lambda *_: pytest.fail("made"), quiet=True),
     ):
-        with pytest.raises(DamagedPicture, match=r"mixset\.json is damaged \(.*name.*delete it and run"):
+        with pytest.raises(DamagedImage, match=r"mixset\.json is damaged \(.*name.*delete it and run"):
             use(folder)
     assert victim.read_text() == "years of work"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.h5"]
@@ -75,8 +76,8 @@ def test_families_are_plain_wherever_they_stand(tmp_path: Path, family: str) -> 
     assert read_info(path).family == "x"
     with h5py.File(path, "r+") as file:
         file.attrs["family"] = family
-    with pytest.raises(DamagedPicture, match=r"x\.h5 is damaged \(.*name"):
-        export_pictures(MixingSet(path.parent), tmp_path / "out", quiet=True)
+    with pytest.raises(DamagedImage, match=r"x\.h5 is damaged \(.*name"):
+        export_images(MixingSet(path.parent), tmp_path / "out", quiet=True)
     assert [one.name for one in tmp_path.iterdir()] == ["s"]
 
 
@@ -119,7 +120,7 @@ def test_types_in_the_list_are_checked(make_set: MakeSet, what: Callable[[dict[s
     folder = make_set("a", noise(4))
     assert len(MixingSet(folder)) == 4
     change(folder, what)
-    with pytest.raises(DamagedPicture, match=r"mixset\.json is damaged") as caught:
+    with pytest.raises(DamagedImage, match=r"mixset\.json is damaged") as caught:
         MixingSet(folder)
     assert "\n" not in str(caught.value)
 
@@ -131,7 +132,7 @@ def test_types_in_the_list_are_checked(make_set: MakeSet, what: Callable[[dict[s
 def test_json_that_is_none_or_deep(make_set: MakeSet, text: str) -> None:
     folder = make_set("a", noise(4))
     (folder / manifest.NAME).write_text(text, "latin-1")
-    with pytest.raises(DamagedPicture, match=r"mixset\.json is damaged"):
+    with pytest.raises(DamagedImage, match=r"mixset\.json is damaged"):
         MixingSet(folder)
     assert parse_json("[" * 60 + "]" * 60)
 
@@ -170,7 +171,7 @@ def test_a_shard_that_claims_more_than_it_has(tmp_path: Path, count: int, option
     claim(tmp_path / "x-00000.h5", count, **options)
     assert (tmp_path / "x-00000.h5").stat().st_size < 100_000
     for use in (MixingSet, lambda folder: MixingSet(folder / "x-00000.h5")):
-        with pytest.raises(DamagedPicture, match=r"x-00000\.h5 is damaged \(.*(claims|checksum|fit)"):
+        with pytest.raises(DamagedImage, match=r"x-00000\.h5 is damaged \(.*(claims|checksum|fit)"):
             use(tmp_path)
     assert len(check(tmp_path, quiet=True).damage) == 1
 
@@ -213,7 +214,7 @@ def test_datasets_that_lie_elsewhere_are_refused(tmp_path: Path, make_set: MakeS
         with h5py.File(path, "r+") as file:
             del file["images"]
             plant(file)
-        with pytest.raises(DamagedPicture, match="images is no dataset of its own"):
+        with pytest.raises(DamagedImage, match="images is no dataset of its own"):
             MixingSet(path)
 
 
@@ -272,8 +273,8 @@ def test_what_is_said_of_a_set_is_escaped(tmp_path: Path) -> None:
     path = tmp_path / odd / "x-00000.h5"
     with ShardWriter(path, family="x", recipe={odd: odd}, start_index=0, shape=(8, 8), count=1) as writer:
         writer.add(noise(1, (8, 8))[0], 0, {"shows": odd})
-    pictures = MixingSet(path.parent)
-    said = [pictures.describe(), *pictures.details(), *pictures.caption(0), repr(pictures)]
+    images = MixingSet(path.parent)
+    said = [images.describe(), *images.details(), *images.caption(0), repr(images)]
     assert all("\x1b" not in one and "\x07" not in one for one in said)
     assert sum("\\x1b[2J" in one for one in said) == 4
 

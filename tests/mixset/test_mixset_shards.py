@@ -15,40 +15,41 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset import DamagedPicture, InputError, ShardWriter, partials
-from mixset.partials import partial_of, remove_abandoned, write_atomically
-from mixset.shards import read_info, read_record, verified_pictures, verify
+from mixset import DamagedImage, InputError, ShardWriter
+from mixset._common import partials
+from mixset._common.partials import partial_of, remove_abandoned, write_atomically
+from mixset._store.shards import read_info, read_record, verified_images, verify
 
 RECIPE = {"family": "noise", "seed": 7}
 
 
-def pictures(count: int, shape: tuple[int, int] = (12, 10), seed: int = 0) -> np.ndarray:
+def images(count: int, shape: tuple[int, int] = (12, 10), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, *shape, 3), np.uint8)
 
 
 def write(path: Path, array: np.ndarray, **options: object) -> Path:
     arguments = {"family": "noise", "recipe": RECIPE, "start_index": 30, "count": len(array), **options}
     with ShardWriter(path, shape=array.shape[1:3], **arguments) as writer:
-        for index, picture in enumerate(array):
-            writer.add(picture, 2**64 - 1 - index, {"name": f"Bäume {index}", "x": 0.1 * index})
+        for index, image in enumerate(array):
+            writer.add(image, 2**64 - 1 - index, {"name": f"Bäume {index}", "x": 0.1 * index})
     return path
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_what_was_written_is_read(tmp_path: Path, compression: str) -> None:
-    array = pictures(5)
+    array = images(5)
     path = write(tmp_path / "noise-00000.h5", array, compression=compression)
     info = verify(path)
     assert (info.family, info.recipe, info.start_index, info.count) == ("noise", RECIPE, 30, 5)
     assert (info.shape, info.compression) == ((12, 10), compression)
-    np.testing.assert_array_equal(np.stack(list(verified_pictures(info))), array)
+    np.testing.assert_array_equal(np.stack(list(verified_images(info))), array)
     record = read_record(path, 3)
     assert (record.seed, record.params) == (2**64 - 4, {"name": "Bäume 3", "x": 0.1 * 3})
-    np.testing.assert_array_equal(record.picture, array[3])
+    np.testing.assert_array_equal(record.image, array[3])
 
 
 def test_the_format_is_the_documented_one(tmp_path: Path) -> None:
-    with h5py.File(write(tmp_path / "a.h5", pictures(5))) as file:
+    with h5py.File(write(tmp_path / "a.h5", images(5))) as file:
         assert set(file) == {"images", "seed", "params"}
         assert set(file.attrs) == {"format", "format_version", "family", "recipe", "start_index", "content_hash"}
         assert all(file[name].fletcher32 for name in file)
@@ -59,13 +60,13 @@ def test_the_format_is_the_documented_one(tmp_path: Path) -> None:
 
 
 def test_equal_content_gives_equal_bytes(tmp_path: Path) -> None:
-    first = write(tmp_path / "a.h5", pictures(5)).read_bytes()
-    assert first == write(tmp_path / "b" / "other-name.h5", pictures(5)).read_bytes()
-    assert first != write(tmp_path / "c.h5", pictures(5, seed=1)).read_bytes()
+    first = write(tmp_path / "a.h5", images(5)).read_bytes()
+    assert first == write(tmp_path / "b" / "other-name.h5", images(5)).read_bytes()
+    assert first != write(tmp_path / "c.h5", images(5, seed=1)).read_bytes()
 
 
 def test_content_hash_knows_no_compression_but_every_value(tmp_path: Path) -> None:
-    array = pictures(3)
+    array = images(3)
     plain = read_info(write(tmp_path / "a.h5", array)).content_hash
     assert plain == read_info(write(tmp_path / "b.h5", array, compression="gzip")).content_hash
     changed = array.copy()
@@ -74,22 +75,22 @@ def test_content_hash_knows_no_compression_but_every_value(tmp_path: Path) -> No
     with ShardWriter(
         tmp_path / "d.h5", family="noise", recipe=RECIPE, start_index=30, shape=(12, 10), count=3
     ) as writer:
-        for index, picture in enumerate(array):
-            writer.add(picture, index, {"name": f"Bäume {index}", "x": 0.1 * index})
+        for index, image in enumerate(array):
+            writer.add(image, index, {"name": f"Bäume {index}", "x": 0.1 * index})
     assert plain != writer.content_hash
 
 
-def test_fewer_pictures_than_announced_are_fine_and_more_are_not(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.h5", pictures(3), count=10)
+def test_fewer_images_than_announced_are_fine_and_more_are_not(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.h5", images(3), count=10)
     assert verify(path).count == 3
     with pytest.raises(ValueError, match="full"):
-        write(tmp_path / "b.h5", pictures(3), count=2)
-    assert verify(write(tmp_path / "c.h5", pictures(0), count=4)).count == 0
+        write(tmp_path / "b.h5", images(3), count=2)
+    assert verify(write(tmp_path / "c.h5", images(0), count=4)).count == 0
 
 
 def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="compression: 'zip' is unknown; choose from none, gzip"):
-        write(tmp_path / "a.h5", pictures(1), compression="zip")
+        write(tmp_path / "a.h5", images(1), compression="zip")
 
 
 def test_an_exception_leaves_nothing(tmp_path: Path) -> None:
@@ -97,22 +98,22 @@ def test_an_exception_leaves_nothing(tmp_path: Path) -> None:
         pytest.raises(ZeroDivisionError),
         ShardWriter(tmp_path / "a.h5", family="n", recipe={}, start_index=0, shape=(12, 10), count=4) as writer,
     ):
-        writer.add(pictures(1)[0], 0, {})
+        writer.add(images(1)[0], 0, {})
         assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pictures_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
-    for wrong in (pictures(1, (12, 11))[0], pictures(1)[0].astype(np.float32), pictures(1)[0, ..., 0]):
+def test_images_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
+    for wrong in (images(1, (12, 11))[0], images(1)[0].astype(np.float32), images(1)[0, ..., 0]):
         with pytest.raises(ValueError, match="the shard's are"):
             write_one(tmp_path / "a.h5", wrong)
     assert list(tmp_path.iterdir()) == []
 
 
-def write_one(path: Path, picture: np.ndarray) -> None:
+def write_one(path: Path, image: np.ndarray) -> None:
     with ShardWriter(path, family="n", recipe={}, start_index=0, shape=(12, 10), count=1) as writer:
-        writer.add(picture, 0, {})
+        writer.add(image, 0, {})
 
 
 def test_abandoned_partials_go_and_living_ones_stay(tmp_path: Path) -> None:
@@ -180,11 +181,11 @@ def test_partial_files_of_other_programs_are_not_touched(tmp_path: Path, name: s
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write(tmp_path_factory.mktemp("whole") / "noise-00000.h5", pictures(4)).read_bytes()
+    return write(tmp_path_factory.mktemp("whole") / "noise-00000.h5", images(4)).read_bytes()
 
 
 @settings(max_examples=400, deadline=None)
-@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@given(index=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_found_or_changes_nothing(
     whole: bytes, tmp_path_factory: pytest.TempPathFactory, place: float, bit: int
 ) -> None:
@@ -202,15 +203,15 @@ def test_a_flipped_bit_is_found_or_changes_nothing(
         return
     assert whole[int(place * len(whole))] == 0
     assert (info.family, info.recipe, info.start_index) == ("noise", RECIPE, 30)
-    np.testing.assert_array_equal(np.stack([record.picture for record in read]), pictures(4))
+    np.testing.assert_array_equal(np.stack([record.image for record in read]), images(4))
     assert [record.seed for record in read] == [2**64 - 1 - index for index in range(4)]
 
 
-def test_a_flipped_bit_in_a_picture_names_its_index(whole: bytes, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_a_image_names_its_index(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "noise-00000.h5"
-    place = whole.index(pictures(4)[2].tobytes())
-    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-    with pytest.raises(DamagedPicture, match=rf"picture 2 of shard {path}"):
+    index = whole.index(images(4)[2].tobytes())
+    path.write_bytes(whole[:index] + bytes([whole[index] ^ 1]) + whole[index + 1 :])
+    with pytest.raises(DamagedImage, match=rf"image 2 of shard {path}"):
         verify(path)
 
 
@@ -219,12 +220,12 @@ def test_a_flipped_bit_in_a_picture_names_its_index(whole: bytes, tmp_path: Path
 def test_a_truncated_shard_is_found(whole: bytes, tmp_path_factory: pytest.TempPathFactory, share: float) -> None:
     path = tmp_path_factory.getbasetemp() / "short.h5"
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(DamagedPicture, match=r"short\.h5 is damaged"):
+    with pytest.raises(DamagedImage, match=r"short\.h5 is damaged"):
         verify(path)
 
 
 def test_later_formats_and_other_files_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.h5", pictures(1))
+    path = write(tmp_path / "a.h5", images(1))
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 2
     with pytest.raises(InputError, match=r"a\.h5 has format version 2.*update mixset"):
@@ -255,7 +256,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code), tmp_path / "a.h5"], capture_output=True, text=True, check=True
     )
     index, line = done.stdout.split(" ", 1)
-    assert int(index) < 9, "found by the picture that did not fit, not at the end"
+    assert int(index) < 9, "found by the image that did not fit, not at the end"
     assert line.startswith(f"cannot write {tmp_path / 'a.h5'}: File too large")
     assert line.count("\n") == 1
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""Contact sheets show each picture as it is, with its caption below."""
+"""Contact sheets show each image as it is, with its caption below."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from mixset_samples import noise
 from PIL import Image
 
 from mixset import InputError
-from mixset.sheet import PAPER, sheet
+from mixset._store.sheet import PAPER, sheet
 
 
-def places(page: Image.Image, picture: np.ndarray) -> list[tuple[int, int]]:
-    """Where in the page the picture lies, as (top, left)."""
-    view = np.lib.stride_tricks.sliding_window_view(np.asarray(page), picture.shape)[:, :, 0]
-    return [tuple(map(int, place)) for place in np.argwhere((view == picture).all(axis=(2, 3, 4)))]
+def indices(page: Image.Image, image: np.ndarray) -> list[tuple[int, int]]:
+    """Where in the page the image lies, as (top, left)."""
+    view = np.lib.stride_tricks.sliding_window_view(np.asarray(page), image.shape)[:, :, 0]
+    return [tuple(map(int, index)) for index in np.argwhere((view == image).all(axis=(2, 3, 4)))]
 
 
-def test_pictures_lie_in_rows_in_order() -> None:
-    pictures = noise(5, (20, 20))
-    page = sheet(list(pictures), [f"picture {index}" for index in range(5)], columns=3, tile=20)
-    found = [places(page, picture) for picture in pictures]
+def test_images_lie_in_rows_in_order() -> None:
+    images = noise(5, (20, 20))
+    page = sheet(list(images), [f"image {index}" for index in range(5)], columns=3, tile=20)
+    found = [indices(page, image) for image in images]
     assert all(len(one) == 1 for one in found)
     (tops, lefts) = zip(*(one[0] for one in found), strict=True)
     assert tops[0] == tops[1] == tops[2] < tops[3] == tops[4]
@@ -28,10 +28,10 @@ def test_pictures_lie_in_rows_in_order() -> None:
     assert lefts[3] == lefts[0]
 
 
-def test_small_pictures_are_enlarged_by_whole_factors() -> None:
-    picture = noise(1, (8, 6))[0]
-    page = sheet([picture], tile=30)
-    assert len(places(page, picture.repeat(3, 0).repeat(3, 1))) == 1
+def test_small_images_are_enlarged_by_whole_factors() -> None:
+    image = noise(1, (8, 6))[0]
+    page = sheet([image], tile=30)
+    assert len(indices(page, image.repeat(3, 0).repeat(3, 1))) == 1
 
 
 def test_captions_and_title_are_drawn_within_the_page() -> None:
@@ -57,9 +57,9 @@ def test_sizes_may_differ_and_grey_is_accepted() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(InputError, match="at least one picture"):
+    with pytest.raises(InputError, match="at least one image"):
         sheet([])
-    with pytest.raises(InputError, match="a contact sheet of 1 pictures of 100000 pixels is too large"):
+    with pytest.raises(InputError, match="a contact sheet of 1 images of 100000 pixels is too large"):
         sheet([np.zeros((4, 4, 3), np.uint8)], tile=100_000)
     with pytest.raises(InputError, match="captions: 2 for 1"):
         sheet([np.zeros((4, 4, 3), np.uint8)], ["a", "b"])

@@ -1,4 +1,4 @@
-"""The four figures of richness, on pictures whose answer is known and on real photographs."""
+"""The four figures of richness, on images whose answer is known and on real photographs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 from mixset_samples import noise
 from PIL import Image
 
-from mixset import statistics
-from mixset.pictures import decode, scale_and_crop
+from mixset._common.decoding import decode, scale_and_crop
+from mixset._store import statistics
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples.tar"
 
 
 def test_flat_tiles_are_counted() -> None:
-    picture = np.full((64, 80, 3), 90, np.uint8)
-    assert statistics.flat_tiles(picture) == 1
-    picture[:16, :32] = noise(1, (16, 32))[0]
-    assert statistics.flat_tiles(picture) == 18 / 20
-    assert statistics.flat_tiles(np.pad(picture, ((0, 15), (0, 15), (0, 0)))) == 18 / 20, "whole tiles alone count"
+    image = np.full((64, 80, 3), 90, np.uint8)
+    assert statistics.flat_tiles(image) == 1
+    image[:16, :32] = noise(1, (16, 32))[0]
+    assert statistics.flat_tiles(image) == 18 / 20
+    assert statistics.flat_tiles(np.pad(image, ((0, 15), (0, 15), (0, 0)))) == 18 / 20, "whole tiles alone count"
     faint = np.full((16, 16), 90, np.uint8)
     faint[::2] += 8  # standard deviation 4
     assert statistics.flat_tiles(np.repeat(faint[..., None], 3, 2)) == 1
@@ -41,10 +41,10 @@ def test_contrast_is_what_is_left_at_36_pixels() -> None:
 
 
 def test_bits_per_pixel_is_the_jpegs_length() -> None:
-    picture = noise(1, (40, 56))[0]
+    image = noise(1, (40, 56))[0]
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=75)
-    assert statistics.bits_per_pixel(picture) == 8 * len(stream.getvalue()) / (40 * 56)
+    Image.fromarray(image).save(stream, "JPEG", quality=75)
+    assert statistics.bits_per_pixel(image) == 8 * len(stream.getvalue()) / (40 * 56)
 
 
 def test_colour_entropy() -> None:

@@ -1,4 +1,4 @@
-"""Tiny networks and picture sets in the official layouts, for the tests of evaluators."""
+"""Tiny networks and image sets in the official layouts, for the tests of evaluators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ R_WNIDS = ("n01443537", "n01514859", "n02099601")
 
 
 class Counting(nn.Module):
-    """A body in float64, so that a batch's size does not change its logits; `seen` counts the pictures."""
+    """A body in float64, so that a batch's size does not change its logits; `seen` counts the images."""
 
     def __init__(self, classes: int = 10, side: int = 32, *, seed: int = 0) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ def network(classes: int = 10, side: int = 32, *, seed: int = 0) -> pixmix.Norma
     return pixmix.Normalized(Counting(classes, side, seed=seed), [0.5] * 3, [0.5] * 3)
 
 
-def logits(net: nn.Module, pictures: np.ndarray) -> np.ndarray:
+def logits(net: nn.Module, images: np.ndarray) -> np.ndarray:
     """(N, classes) of (N, H, W, 3) uint8, in one pass."""
     with torch.no_grad():
-        return net(torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 255).float().numpy()
+        return net(torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255).float().numpy()
 
 
-def test_pictures(count: int = 57, side: int = 32, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+def test_images(count: int = 57, side: int = 32, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
     labels = np.random.default_rng(5).integers(0, classes, count)
     return layouts.bytes_of(count, side, side, 3, seed=77), labels
 
@@ -60,16 +60,16 @@ def imagenet_r(root: Path, per_class: int = 3) -> Path:
     for label, wnid in enumerate(R_WNIDS):
         for number in range(per_class):
             coarse = layouts.bytes_of(6, 8, 3, seed=10 * label + number)
-            picture = np.asarray(Image.fromarray(coarse).resize((64 + 8 * number, 48), Image.Resampling.BICUBIC))
-            layouts.jpeg(root / wnid / f"art_{number}.jpg", picture)
+            image = np.asarray(Image.fromarray(coarse).resize((64 + 8 * number, 48), Image.Resampling.BICUBIC))
+            layouts.jpeg(root / wnid / f"art_{number}.jpg", image)
     return root
 
 
 def outlier_sets(root: Path, *, without: tuple[str, ...] = ()) -> Path:
     """The three photographed sets in three forms, and two that are not in the mean, one of them of another size."""
     (root / "dtd" / "banded").mkdir(parents=True)
-    for number, picture in enumerate(layouts.bytes_of(20, 32, 32, 3, seed=1)):
-        Image.fromarray(picture).save(root / "dtd" / "banded" / f"{number:02}.png")
+    for number, image in enumerate(layouts.bytes_of(20, 32, 32, 3, seed=1)):
+        Image.fromarray(image).save(root / "dtd" / "banded" / f"{number:02}.png")
     (root / "svhn").mkdir()
     savemat(root / "svhn" / "test_32x32.mat", {"X": layouts.bytes_of(32, 32, 3, 14, seed=2), "y": np.ones((14, 1))})
     np.save(root / "places69.npy", layouts.bytes_of(9, 32, 32, 3, seed=3))

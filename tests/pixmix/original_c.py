@@ -1,6 +1,6 @@
 """The corruptions of ImageNet-C and CIFAR-C as their scripts make them, in plain OpenCV, scikit-image and SciPy.
 
-Each takes a picture (H, W, 3) uint8, its constants and our fields in the stead of random numbers, and gives uint8.
+Each takes an image (H, W, 3) uint8, its constants and our fields in the stead of random numbers, and gives uint8.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ def finish(values):
     return np.uint8(np.clip(values, 0, 1) * 255)
 
 
-def gaussian_noise(picture, sigma, fields):
-    return finish(picture / 255.0 + sigma * fields["noise"])
+def gaussian_noise(image, sigma, fields):
+    return finish(image / 255.0 + sigma * fields["noise"])
 
 
-def shot_noise(picture, photons, fields):
-    return finish(stats.poisson.ppf(fields["chance"], picture / 255.0 * photons) / photons)
+def shot_noise(image, photons, fields):
+    return finish(stats.poisson.ppf(fields["chance"], image / 255.0 * photons) / photons)
 
 
-def impulse_noise(picture, amount, fields):
-    values = picture / 255.0
+def impulse_noise(image, amount, fields):
+    values = image / 255.0
     hit, salt = fields["hit"] <= amount, fields["salt"] <= 0.5
     values[hit & salt], values[hit & ~salt] = 1, 0
     return finish(values)
 
 
-def speckle_noise(picture, sigma, fields):
-    values = picture / 255.0
+def speckle_noise(image, sigma, fields):
+    values = image / 255.0
     return finish(values + values * (sigma * fields["noise"]))
 
 
-def gaussian_blur(picture, sigma, fields):
-    return finish(gaussian(picture / 255.0, sigma=sigma, channel_axis=-1))
+def gaussian_blur(image, sigma, fields):
+    return finish(gaussian(image / 255.0, sigma=sigma, channel_axis=-1))
 
 
 def disk(radius, sigma):
@@ -53,15 +53,15 @@ def disk(radius, sigma):
     return cv2.GaussianBlur(inside, ksize=kernel, sigmaX=sigma)
 
 
-def defocus_blur(picture, parameters, fields):
-    values, kernel = picture / 255.0, disk(*parameters)
+def defocus_blur(image, parameters, fields):
+    values, kernel = image / 255.0, disk(*parameters)
     return finish(np.stack([cv2.filter2D(values[:, :, d].copy(), -1, kernel) for d in range(3)], axis=2))
 
 
-def glass_blur(picture, parameters, fields):
+def glass_blur(image, parameters, fields):
     sigma, reach, rounds = parameters
-    values = np.uint8(gaussian(picture / 255.0, sigma=sigma, channel_axis=-1) * 255)
-    height, width = picture.shape[:2]
+    values = np.uint8(gaussian(image / 255.0, sigma=sigma, channel_axis=-1) * 255)
+    height, width = image.shape[:2]
     for number in range(rounds):
         for i, h in enumerate(range(height - reach, reach, -1)):
             for j, w in enumerate(range(width - reach, reach, -1)):
@@ -71,18 +71,18 @@ def glass_blur(picture, parameters, fields):
     return finish(gaussian(values / 255.0, sigma=sigma, channel_axis=-1))
 
 
-def motion_blur(picture, parameters, fields):
+def motion_blur(image, parameters, fields):
     """ImageMagick's line of pixels from each one on, by fancy indices; values of 16 bits."""
     radius, sigma = parameters
     taps = np.arange(2 * int(np.ceil(radius)) + 1)
     weights = np.exp(-(taps**2) / (2 * sigma**2))
     turn = np.deg2rad(fields["angle"])
     right, down = (np.ceil(taps * part - 0.5).astype(int) for part in (np.cos(turn), np.sin(turn)))
-    rows, columns = np.indices(picture.shape[:2])
-    total = np.zeros(picture.shape)
+    rows, columns = np.indices(image.shape[:2])
+    total = np.zeros(image.shape)
     for weight, x, y in zip(weights / weights.sum(), right, down, strict=True):
-        there = np.clip(rows + y, 0, len(picture) - 1), np.clip(columns + x, 0, picture.shape[1] - 1)
-        total += weight * (picture[there] * 257.0)
+        there = np.clip(rows + y, 0, len(image) - 1), np.clip(columns + x, 0, image.shape[1] - 1)
+        total += weight * (image[there] * 257.0)
     return np.rint(np.floor(total + 0.5) / 257).astype(np.uint8)
 
 
@@ -95,17 +95,17 @@ def clipped_zoom(values, factor):
     return zoomed[top : top + height, left : left + width]
 
 
-def zoom_blur(picture, factors, fields):
-    values = (picture / 255.0).astype(np.float32)
+def zoom_blur(image, factors, fields):
+    values = (image / 255.0).astype(np.float32)
     total = np.zeros_like(values)
     for factor in factors:
         total += clipped_zoom(values, factor)
     return finish((values + total) / (len(factors) + 1))
 
 
-def snow(picture, parameters, fields):
+def snow(image, parameters, fields):
     mean, spread, factor, threshold, radius, sigma, share = parameters
-    values = np.array(picture, np.float32) / 255.0
+    values = np.array(image, np.float32) / 255.0
     layer = clipped_zoom((mean + spread * fields["flakes"])[..., None], factor).squeeze(2)
     layer[layer < threshold] = 0
     layer = motion_blur(finish(layer), (radius, sigma), fields)[..., None] / 255.0
@@ -114,16 +114,16 @@ def snow(picture, parameters, fields):
     return finish(values + layer + np.rot90(layer, k=2))
 
 
-def frost(picture, parameters, fields, photographs):
+def frost(image, parameters, fields, photographs):
     share, frost_share, every = parameters
     photograph = photographs[fields["photograph"]]
     if every > 1:
         photograph = cv2.resize(photograph, (0, 0), fx=1 / every, fy=1 / every)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     top = int(fields["top"] * (photograph.shape[0] - height))
     left = int(fields["left"] * (photograph.shape[1] - width))
     laid_over = photograph[top : top + height, left : left + width]
-    return np.uint8(np.clip(share * picture + frost_share * laid_over, 0, 255))
+    return np.uint8(np.clip(share * image + frost_share * laid_over, 0, 255))
 
 
 def plasma(chances, decay):
@@ -153,35 +153,35 @@ def plasma(chances, decay):
     return heights / heights.max()
 
 
-def fog(picture, parameters, fields):
+def fog(image, parameters, fields):
     strength, decay = parameters
-    values = picture / 255.0
+    values = image / 255.0
     brightest = values.max()
-    values += strength * plasma(fields["chances"], decay)[: len(picture), : picture.shape[1]][..., None]
+    values += strength * plasma(fields["chances"], decay)[: len(image), : image.shape[1]][..., None]
     return finish(values * brightest / (brightest + strength))
 
 
-def brightness(picture, amount, fields):
-    values = rgb2hsv(picture / 255.0)
+def brightness(image, amount, fields):
+    values = rgb2hsv(image / 255.0)
     values[:, :, 2] = np.clip(values[:, :, 2] + amount, 0, 1)
     return finish(hsv2rgb(values))
 
 
-def saturate(picture, parameters, fields):
-    values = rgb2hsv(picture / 255.0)
+def saturate(image, parameters, fields):
+    values = rgb2hsv(image / 255.0)
     values[:, :, 1] = np.clip(values[:, :, 1] * parameters[0] + parameters[1], 0, 1)
     return finish(hsv2rgb(values))
 
 
-def contrast(picture, factor, fields):
-    values = picture / 255.0
+def contrast(image, factor, fields):
+    values = image / 255.0
     means = np.mean(values, axis=(0, 1), keepdims=True)
     return finish((values - means) * factor + means)
 
 
-def elastic_transform(picture, parameters, fields):
+def elastic_transform(image, parameters, fields):
     alpha, sigma, shift, scale = parameters
-    values, size = np.array(picture, np.float32) / 255.0, picture.shape[:2]
+    values, size = np.array(image, np.float32) / 255.0, image.shape[:2]
     side = min(size) * scale
     middle, reach = np.float32(size) // 2, min(size) // 3
     before = np.float32([middle + reach, [middle[0] + reach, middle[1] - reach], middle - reach])
@@ -193,19 +193,19 @@ def elastic_transform(picture, parameters, fields):
         for name in ("dx", "dy")
     )
     x, y, z = np.meshgrid(np.arange(size[1]), np.arange(size[0]), np.arange(3))
-    places = np.reshape(y + dy, (-1, 1)), np.reshape(x + dx, (-1, 1)), np.reshape(z, (-1, 1))
-    return finish(map_coordinates(values, places, order=1, mode="reflect").reshape(values.shape))
+    indices = np.reshape(y + dy, (-1, 1)), np.reshape(x + dx, (-1, 1)), np.reshape(z, (-1, 1))
+    return finish(map_coordinates(values, indices, order=1, mode="reflect").reshape(values.shape))
 
 
-def pixelate(picture, scale, fields):
-    height, width = picture.shape[:2]
-    small = Image.fromarray(picture).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
+def pixelate(image, scale, fields):
+    height, width = image.shape[:2]
+    small = Image.fromarray(image).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BOX))
 
 
-def jpeg_compression(picture, quality, fields):
+def jpeg_compression(image, quality, fields):
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
 
 
@@ -218,9 +218,9 @@ def distances(layer):
     return found
 
 
-def spatter(picture, parameters, fields):
+def spatter(image, parameters, fields):
     mean, spread, sigma, threshold, amount, mud, _ = parameters
-    values = np.array(picture, np.float32) / 255.0
+    values = np.array(image, np.float32) / 255.0
     layer = gaussian(mean + spread * fields["liquid"], sigma=sigma)
     layer[layer < threshold] = 0
     if mud:

@@ -1,6 +1,6 @@
 """The corruptions of C-bar as their script makes them, pixel by pixel, with SciPy and scikit-image where it has them.
 
-Each takes a picture (H, W, 3) uint8, the raw severity, our fields in the stead of random numbers and the places (row,
+Each takes an image (H, W, 3) uint8, the raw severity, our fields in the stead of random numbers and the places (row,
 column) that are wanted, and gives their values (len(places), 3) uint8. Where the script has one side for both, shares
 are taken of the shorter one.
 """
@@ -21,8 +21,8 @@ def finish(values):
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def at(image, places):
-    return np.array([image[y, x] for y, x in places])
+def at(image, indices):
+    return np.array([image[y, x] for y, x in indices])
 
 
 def bilinear(image, point):
@@ -58,17 +58,17 @@ def spectral_noise(image, left, power):
     return noise / np.std(noise)
 
 
-def blue_noise_sample(image, severity, fields, places):
+def blue_noise_sample(image, severity, fields, indices):
     noise = spectral_noise(image, fields["phases"][0], lambda radius: radius)
-    return at(image * (noise > severity * 3 / 10 - 2.5)[..., None], places)
+    return at(image * (noise > severity * 3 / 10 - 2.5)[..., None], indices)
 
 
-def brownish_noise(image, severity, fields, places):
+def brownish_noise(image, severity, fields, indices):
     noise = [spectral_noise(image, left, lambda radius: 1 / (radius**2 + 1)) for left in fields["phases"]]
-    return at(finish(image + severity * 64 / 10 * np.stack(noise, axis=2)), places)
+    return at(finish(image + severity * 64 / 10 * np.stack(noise, axis=2)), indices)
 
 
-def checkerboard_cutout(image, severity, fields, places):
+def checkerboard_cutout(image, severity, fields, indices):
     angle, side, hidden = fields["angle"], fields["side"], fields["hidden"]
 
     def stays(y, x):
@@ -76,11 +76,11 @@ def checkerboard_cutout(image, severity, fields, places):
         right = (-math.sin(angle) * y + math.cos(angle) * x) / side
         return int(down % 2) != int(right % 2) or not hidden[int(down), int(right)]
 
-    return finish([image[y, x] if stays(y, x) else [128, 128, 128] for y, x in places])
+    return finish([image[y, x] if stays(y, x) else [128, 128, 128] for y, x in indices])
 
 
-def light_of(place, centre, lengths, power):
-    down, right = np.array(place) - centre
+def light_of(index, centre, lengths, power):
+    down, right = np.array(index) - centre
     turns = (math.atan2(right, down) + math.pi) / (2 * math.pi) * len(lengths)
     ray = int(turns)
     past = turns - ray
@@ -90,36 +90,36 @@ def light_of(place, centre, lengths, power):
     return np.clip((1 - (past - 0.5) ** 2) * brightness, 0, 1)
 
 
-def sparkles(image, severity, fields, places):
+def sparkles(image, severity, fields, indices):
     stars = list(zip(fields["centres"], fields["rays"], fields["lengths"], strict=True))
 
-    def kernel(place):
-        value = image[place].astype(np.float32)
+    def kernel(index):
+        value = image[index].astype(np.float32)
         for centre, rays, lengths in stars:
             value = value.astype(np.float32)
-            value = value + light_of(place, centre, lengths[:rays], (100 - 50) / 50) * (255 - value.astype(float))
+            value = value + light_of(index, centre, lengths[:rays], (100 - 50) / 50) * (255 - value.astype(float))
         return value
 
-    return finish([kernel(place) for place in places])
+    return finish([kernel(index) for index in indices])
 
 
-def inverse_sparkles(image, severity, fields, places):
+def inverse_sparkles(image, severity, fields, indices):
     amount = 100 - severity * 65 / 10
 
-    def kernel(place):
-        light = light_of(place, fields["centre"], fields["lengths"], (100 - amount) / 50)
-        return 255 + light * (image[place].astype(float) - 255)
+    def kernel(index):
+        light = light_of(index, fields["centre"], fields["lengths"], (100 - amount) / 50)
+        return 255 + light * (image[index].astype(float) - 255)
 
-    return finish([kernel(place) for place in places])
+    return finish([kernel(index) for index in indices])
 
 
-def single_frequency_greyscale(image, severity, fields, places):
+def single_frequency_greyscale(image, severity, fields, indices):
     across, down = fields["frequencies"]
-    waves = [math.sin(x * across + y * down + fields["phase"]) for y, x in places]
-    return finish(at(image, places) + severity * 196 / 10 * np.array(waves)[:, None])
+    waves = [math.sin(x * across + y * down + fields["phase"]) for y, x in indices]
+    return finish(at(image, indices) + severity * 196 / 10 * np.array(waves)[:, None])
 
 
-def cocentric_sine_waves(image, severity, fields, places):
+def cocentric_sine_waves(image, severity, fields, indices):
     x0, y0 = fields["centre"]
 
     def kernel(y, x):
@@ -127,10 +127,10 @@ def cocentric_sine_waves(image, severity, fields, places):
         radius = math.sqrt((x - x0) ** 2 + (y - y0) ** 2) + math.sin(angle) * fields["amplitude"]
         return (radius % fields["width"]) / fields["width"] - 1 / 2
 
-    return finish(at(image, places) + severity * 128 / 10 * np.array([kernel(*place) for place in places])[:, None])
+    return finish(at(image, indices) + severity * 128 / 10 * np.array([kernel(*index) for index in indices])[:, None])
 
 
-def plasma_noise(image, severity, fields, places):
+def plasma_noise(image, severity, fields, indices):
     time, intensity = fields["time"], severity * 64 / 10
 
     def kernel(y, x):
@@ -143,11 +143,11 @@ def plasma_noise(image, severity, fields, places):
             state = state * [1.93, 1.15, 2.25 - fields["sharpness"]]
         return [math.sin(x - time), math.sin((x + y + math.sin(time)) / 2), math.sin(y + time)]
 
-    colours = np.array([kernel(*place) for place in places])
-    return finish((1 - intensity / 255) * at(image, places) + intensity * colours)
+    colours = np.array([kernel(*index) for index in indices])
+    return finish((1 - intensity / 255) * at(image, indices) + intensity * colours)
 
 
-def perlin_noise(image, severity, fields, places):
+def perlin_noise(image, severity, fields, indices):
     share, cell = severity * 0.5 / 10, 32 * min(image.shape[:2]) / 224
     table = [*fields["permutation"].tolist()] * 2
     gradients = fields["gradients"]
@@ -168,8 +168,8 @@ def perlin_noise(image, severity, fields, places):
     def turbulence(y, x):
         return sum(abs(noise((octave * y / cell, octave * x / cell))) / octave for octave in (1, 2, 4, 8, 16))
 
-    grey = np.clip([0.5 * turbulence(*place) + 0.5 for place in places], 0, 1)[:, None]
-    return finish((1 - share) * at(image, places).astype(np.float32) + 255 * share * grey)
+    grey = np.clip([0.5 * turbulence(*index) + 0.5 for index in indices], 0, 1)[:, None]
+    return finish((1 - share) * at(image, indices).astype(np.float32) + 255 * share * grey)
 
 
 def caustics_of(size, time, side):
@@ -196,7 +196,7 @@ def refracted(normal, ratio):
     return np.linalg.inv(basis) @ [math.cos(angle), math.sin(angle), 0.0]
 
 
-def caustic_refraction(image, severity, fields, places):
+def caustic_refraction(image, severity, fields, indices):
     caustics = caustics_of(image.shape[:2], fields["time"], fields["side"])
     lens, lighting = severity * 0.5 * min(image.shape[:2]) / 10, severity * 2 / 10
     values = image.astype(np.float32) / 255
@@ -212,19 +212,19 @@ def caustic_refraction(image, severity, fields, places):
         value = bilinear(values, (y + ray[0], x + ray[1]))
         return np.clip(value + (north - south) * lighting + (east - west) * lighting, 0, 1)
 
-    return (np.array([kernel(*place) for place in places]) * 255).astype(np.uint8)
+    return (np.array([kernel(*index) for index in indices]) * 255).astype(np.uint8)
 
 
-def pinch_and_twirl(image, severity, fields, places):
+def pinch_and_twirl(image, severity, fields, indices):
     across, down = fields["signs"].shape
     side = min(image.shape[0] // down, image.shape[1] // across)
     radius, amount = side / 2, severity * 0.4 / 10 + 0.1
 
-    def source(place, centre, angle):
-        offset = np.array(place) - centre
+    def source(index, centre, angle):
+        offset = np.array(index) - centre
         distance = np.linalg.norm(offset)
         if distance > radius or round(float(distance), 3) == 0:
-            return np.array(place)
+            return np.array(index)
         share = distance / radius
         angle = angle * (1 - share) ** 2
         y, x = offset * math.sin(math.pi * share / 2) ** -amount
@@ -236,32 +236,32 @@ def pinch_and_twirl(image, severity, fields, places):
         for j in range(down):
             centre = np.array([j * side + radius, i * side + radius])
             angle = fields["signs"][i, j] * severity * math.pi / 2 / 10
-            cell = [(y, x) for y, x in places if y // side == j and x // side == i]
-            values = [bilinear(out, source(place, centre, angle)) for place in cell]
-            for place, value in zip(cell, values, strict=True):
-                out[place] = value
-    return at(finish(out), places)
+            cell = [(y, x) for y, x in indices if y // side == j and x // side == i]
+            values = [bilinear(out, source(index, centre, angle)) for index in cell]
+            for index, value in zip(cell, values, strict=True):
+                out[index] = value
+    return at(finish(out), indices)
 
 
-def ripple(image, severity, fields, places):
+def ripple(image, severity, fields, indices):
     amplitude = severity * 0.025 / 10 * min(image.shape[:2])
     points = [
-        np.array(place) + amplitude * np.sin(2 * np.pi * np.array(place) / fields["wavelengths"] + fields["phases"])
-        for place in places
+        np.array(index) + amplitude * np.sin(2 * np.pi * np.array(index) / fields["wavelengths"] + fields["phases"])
+        for index in indices
     ]
     return finish([bilinear(image, point) for point in points])
 
 
-def circular_motion_blur(image, severity, fields, places):
+def circular_motion_blur(image, severity, fields, indices):
     values, amount = image.astype(np.float32) / 255, severity * 15 / 10
     total, weights = np.zeros_like(values), []
     for i in range(21):
         weights.append(np.exp(-2 * (2 * i / 20 - 1) ** 2))
         total += np.float32(weights[-1]) * rotate(values, (2 * i / 20 - 1) * amount, reshape=False)
-    return at(finish(total / np.float32(sum(weights)) * 255), places)
+    return at(finish(total / np.float32(sum(weights)) * 255), indices)
 
 
-def lines(image, severity, fields, places):
+def lines(image, severity, fields, indices):
     out, half = image.copy(), min(image.shape[:2])
     for (row, column), angle in zip(fields["points"], fields["angles"], strict=True):
         across, along = np.sin(angle) * half, np.cos(angle) * half
@@ -269,13 +269,13 @@ def lines(image, severity, fields, places):
         inside = (rows >= 0) & (columns >= 0) & (rows < image.shape[0]) & (columns < image.shape[1])
         rows, columns, cover = rows[inside], columns[inside], cover[inside][:, None]
         out[rows, columns] = (1 - cover) * out[rows, columns].astype(np.float32) + cover * 128
-    return at(out, places)
+    return at(out, indices)
 
 
-def transverse_chromatic_abberation(image, severity, fields, places):
+def transverse_chromatic_abberation(image, severity, fields, indices):
     out = np.empty_like(image)
     for channel, scale in enumerate(fields["scales"]):
         large = zoom(image[..., channel], scale, prefilter=False)
         top, left = (large.shape[0] - image.shape[0]) // 2, (large.shape[1] - image.shape[1]) // 2
         out[..., channel] = large[top : top + image.shape[0], left : left + image.shape[1]]
-    return at(out, places)
+    return at(out, indices)

@@ -1,6 +1,6 @@
 """The sequences of ImageNet-P and CIFAR-P as their scripts make them, in plain OpenCV, scikit-image, SciPy and Pillow.
 
-Each takes the picture as the script has it, the number of a frame, whether pictures are CIFAR's, and our fields in the
+Each takes the image as the script has it, the number of a frame, whether images are CIFAR's, and our fields in the
 stead of random numbers, and gives that frame.
 """
 
@@ -16,15 +16,15 @@ from skimage.filters import gaussian
 BILINEAR, NEAREST = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
 
 
-def crop(picture, size):
+def crop(image, size):
     """torchvision's CenterCrop."""
-    top, left = (round((side - size) / 2) for side in picture.shape[:2])
-    return picture[top : top + size, left : left + size]
+    top, left = (round((side - size) / 2) for side in image.shape[:2])
+    return image[top : top + size, left : left + size]
 
 
-def affine(picture, size, *, angle=0.0, shift=0, scale=1.0, shear=0.0, resample=BILINEAR):
-    """torchvision's `affine` of 2018 on all of the picture, whose centre is cropped then."""
-    height, width = picture.shape[:2]
+def affine(image, size, *, angle=0.0, shift=0, scale=1.0, shear=0.0, resample=BILINEAR):
+    """torchvision's `affine` of 2018 on all of the image, whose centre is cropped then."""
+    height, width = image.shape[:2]
     angle, shear = np.deg2rad(angle), np.deg2rad(shear)
     x, y = width * 0.5 + 0.5, height * 0.5 + 0.5
     turn = np.array(
@@ -37,13 +37,13 @@ def affine(picture, size, *, angle=0.0, shift=0, scale=1.0, shear=0.0, resample=
     there = np.array([[1, 0, x + shift], [0, 1, y], [0, 0, 1]])
     back = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]])
     inverse = np.linalg.inv(there @ turn @ back)[:2].reshape(-1)
-    whole = Image.fromarray(picture)
+    whole = Image.fromarray(image)
     return crop(np.asarray(whole.transform(whole.size, Image.Transform.AFFINE, inverse, resample)), size)
 
 
 def noisy(function):
-    def frame(picture, size, i, cifar, fields, level):
-        clean = crop(picture, size)
+    def frame(image, size, i, cifar, fields, level):
+        clean = crop(image, size)
         return clean if i == 0 else function(clean, level, fields["frames"][i - 1])
 
     return frame
@@ -54,38 +54,38 @@ shot_noise = noisy(original_c.shot_noise)
 speckle_noise = noisy(original_c.speckle_noise)
 
 
-def motion_blur(picture, size, i, cifar, fields, level):
+def motion_blur(image, size, i, cifar, fields, level):
     radius, sigma, angle = (6, 1.8, (i - 20) * 9) if cifar else (10, 3, (i - 30) * 4)
-    return original_c.motion_blur(crop(picture, size), (radius, sigma), {"angle": angle})
+    return original_c.motion_blur(crop(image, size), (radius, sigma), {"angle": angle})
 
 
-def zoom_blur(picture, size, i, cifar, fields, level):
-    total = crop(picture, size) / np.float32(255)
+def zoom_blur(image, size, i, cifar, fields, level):
+    total = crop(image, size) / np.float32(255)
     for j in range(1, i + 1):
-        total += affine(picture, size, scale=1 + 0.004 * j) / np.float32(255)
+        total += affine(image, size, scale=1 + 0.004 * j) / np.float32(255)
     return (total / (i + 1) * np.float32(255)).astype(np.uint8)
 
 
-def snow(picture, size, i, cifar, fields, level):
+def snow(image, size, i, cifar, fields, level):
     factor, radius, sigma = (2, 10, 2) if cifar else (3, 14, 4)
     fields = {"flakes": fields["flakes"], "angle": i * 4 - 150}
-    return original_c.snow(crop(picture, size), (0.05, 0.3, factor, 0.5, radius, sigma, 0.85), fields)
+    return original_c.snow(crop(image, size), (0.05, 0.3, factor, 0.5, radius, sigma, 0.85), fields)
 
 
-def brightness(picture, size, i, cifar, fields, level):
-    return original_c.brightness(crop(picture, size), (i - 15) * (1.5 if cifar else 2) / 100, {})
+def brightness(image, size, i, cifar, fields, level):
+    return original_c.brightness(crop(image, size), (i - 15) * (1.5 if cifar else 2) / 100, {})
 
 
-def translate(picture, size, i, cifar, fields, level):
-    return affine(picture, size, shift=i - (7 if cifar else 20), resample=NEAREST)
+def translate(image, size, i, cifar, fields, level):
+    return affine(image, size, shift=i - (7 if cifar else 20), resample=NEAREST)
 
 
-def rotate(picture, size, i, cifar, fields, level):
-    return affine(picture, size, angle=i - 15)
+def rotate(image, size, i, cifar, fields, level):
+    return affine(image, size, angle=i - 15)
 
 
-def tilt(picture, size, i, cifar, fields, level):
-    h, w = picture.shape[:2]
+def tilt(image, size, i, cifar, fields, level):
+    h, w = image.shape[:2]
     phi = np.deg2rad((0.75 if cifar else 1) * (i - 15))
     cos, sin, f = np.cos(phi), np.sin(phi), np.sqrt(w**2 + h**2)
     flat = np.array([[1, 0, -w / 2], [0, 1, -h / 2], [0, 0, 1], [0, 0, 1]])
@@ -93,11 +93,11 @@ def tilt(picture, size, i, cifar, fields, level):
     turn_y = np.array([[cos, 0, -sin, 0], [0, 1, 0, 0], [sin, 0, cos, 0], [0, 0, 0, 1]])
     away = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, f], [0, 0, 0, 1]])
     seen = np.array([[f, 0, w / 2, 0], [0, f, h / 2, 0], [0, 0, 1, 0]])
-    return crop(cv2.warpPerspective(picture, seen @ away @ turn_x @ turn_y @ flat, (w, h)), size)
+    return crop(cv2.warpPerspective(image, seen @ away @ turn_x @ turn_y @ flat, (w, h)), size)
 
 
-def scale(picture, size, i, cifar, fields, level):
-    return affine(picture, size, scale=(i * 2 + 70 if cifar else i * 2.5 + 40) / 100)
+def scale(image, size, i, cifar, fields, level):
+    return affine(image, size, scale=(i * 2 + 70 if cifar else i * 2.5 + 40) / 100)
 
 
 def gloss(layer):
@@ -110,22 +110,22 @@ def gloss(layer):
         return made / made.max() * 0.6
 
 
-def spatter(picture, size, i, cifar, fields, level):
+def spatter(image, size, i, cifar, fields, level):
     mean, spread, sigma, least = (0.6, 0.265, 1.75, 0.7) if cifar else (0.65, 0.27, 3.7, 0.69)
     run = [0.2, 0.8] if cifar else [0.05, 0.1, 0.15, 0.7]
     layer = gaussian(mean + spread * fields["liquid"], sigma=sigma)
     layer[layer < least] = 0
     for _ in range(i):
         layer = np.apply_along_axis(lambda column: np.convolve(column, run, mode="same"), 0, layer)
-    values = np.array(crop(picture, size), np.float32) / 255
+    values = np.array(crop(image, size), np.float32) / 255
     with np.errstate(invalid="ignore"):
         return finish(values + gloss(layer)[..., None] * (np.array([175, 238, 238], np.float32) / 255))
 
 
-def shear(picture, size, i, cifar, fields, level):
-    return affine(picture, size, shear=i - 15)
+def shear(image, size, i, cifar, fields, level):
+    return affine(image, size, shear=i - 15)
 
 
-def gaussian_blur(picture, size, i, cifar, fields, level):
+def gaussian_blur(image, size, i, cifar, fields, level):
     sigma, truncate = (0.3 + 0.015 * i, 7) if cifar else (0.25 + 0.035 * i, 6)
-    return np.uint8(255 * gaussian(crop(picture, size) / 255, sigma=sigma, truncate=truncate, channel_axis=-1))
+    return np.uint8(255 * gaussian(crop(image, size) / 255, sigma=sigma, truncate=truncate, channel_axis=-1))

@@ -1,4 +1,4 @@
-"""Pictures and pools that the tests of PixMix share, in a module of a name that other processes find, too."""
+"""Images and pools that the tests of PixMix share, in a module of a name that other processes find, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 class ArrayPool:
     """A pool in memory: what `draw` and the engines ask of `mixset.MixingPool`."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     size: tuple[int, int]
     counts: tuple[int, ...]
     weights: tuple[float, ...]
@@ -22,17 +22,17 @@ class ArrayPool:
 def photographs(count: int, height: int, width: int, *, seed: int = 0) -> np.ndarray:
     """(count, height, width, 3) uint8 with shapes and shades in them, the extremes 0 and 255 among them."""
     rng = np.random.default_rng(seed)
-    pictures = np.empty((count, height, width, 3), np.uint8)
+    images = np.empty((count, height, width, 3), np.uint8)
     for n in range(count):
         coarse = rng.integers(0, 256, (rng.integers(2, 7), rng.integers(2, 7), 3), np.uint8)
         smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
         noise = rng.normal(0, rng.choice([0, 3, 20]), (height, width, 3))
-        pictures[n] = np.clip(np.asarray(smooth) * 1.3 - 30 + noise, 0, 255).astype(np.uint8)
-    return pictures
+        images[n] = np.clip(np.asarray(smooth) * 1.3 - 30 + noise, 0, 255).astype(np.uint8)
+    return images
 
 
 def extremes(height: int, width: int) -> dict[str, np.ndarray]:
-    """Random and extreme pictures by name."""
+    """Random and extreme images by name."""
     rng = np.random.default_rng(height * 1000 + width)
     shape = (height, width, 3)
     hot = np.zeros(shape, np.uint8)
@@ -54,7 +54,7 @@ def extremes(height: int, width: int) -> dict[str, np.ndarray]:
 
 
 def array_pool(size: tuple[int, int] = (32, 32), counts: tuple[int, ...] = (7,), **options: object) -> ArrayPool:
-    """A pool of photographs, drawn evenly over its pictures."""
+    """A pool of photographs, drawn evenly over its images."""
     shape = (size[0] * 8 // 7, size[1] * 8 // 7)
     weights = options.pop("weights", tuple(count / sum(counts) for count in counts))
     return ArrayPool(photographs(sum(counts), *shape, seed=9), size, counts, weights)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Small picture sets written exactly in the layouts of the official archives."""
+"""Small image sets written exactly in the layouts of the official archives."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def cifar_c(root: Path, names=(*C, *C_EXTRA), count: int = 4, labels_type=np.uin
     return root
 
 
-def jpeg(path: Path, picture: np.ndarray) -> None:
+def jpeg(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, "JPEG", quality=85, optimize=True)
+    Image.fromarray(image).save(path, "JPEG", quality=85, optimize=True)
 
 
 def imagenet_c(
@@ -58,9 +58,9 @@ def imagenet_c(
         for step in severities[name] if severities else "12345":
             for label, wnid in enumerate(WNIDS):
                 for number in range(per_class):
-                    place = f"{group_of[name] if group else ''}{name}/{step}/{wnid}"
+                    index = f"{group_of[name] if group else ''}{name}/{step}/{wnid}"
                     shade = np.full((side, side, 3), 40 * label + number, np.uint8)
-                    jpeg(root / place / f"ILSVRC2012_val_{10 * label + number:08}.JPEG", shade)
+                    jpeg(root / index / f"ILSVRC2012_val_{10 * label + number:08}.JPEG", shade)
     return root
 
 
@@ -100,6 +100,6 @@ def imagenet_p(root: Path, names=P, *, frames: int = 6, group: str = "") -> Path
     """ImageNet-P: [GROUP/]NAME/WNID/ILSVRC2012_val_*.mp4; translate has ten frames more."""
     for name in names:
         for label, wnid in enumerate(WNIDS[:2]):
-            place = root / group / name / wnid / f"ILSVRC2012_val_{label:08}.mp4"
-            video(place, shades(frames + 10 * (name == "translate"), first=20 * label))
+            index = root / group / name / wnid / f"ILSVRC2012_val_{label:08}.mp4"
+            video(index, shades(frames + 10 * (name == "translate"), first=20 * label))
     return root

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def small_network(classes: int = 4, *, seed: int = 0) -> nn.Module:
-    """A classifier of 8×8 pictures in training mode, with batch statistics, dropout, gradients and a frozen part."""
+    """A classifier of 8×8 images in training mode, with batch statistics, dropout, gradients and a frozen part."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = nn.Sequential(

@@ -6,30 +6,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixset.errors import InputError
-from pixmix import philox
-from pixmix.corruptions.base import SMALL, Corruption, Stream, draws_nothing, to_bytes
+from mixset._common.errors import InputError
+from pixmix._common import philox
+from pixmix.corruptions._shared.base import SMALL, Corruption, Stream, draws_nothing, to_bytes
 
-KEY = {"seed": 3, "picture": 5, "corruption": 7, "severity": 2}
+KEY = {"seed": 3, "image": 5, "corruption": 7, "severity": 2}
 
 
 def stream(**changes):
     key = KEY | changes
-    return Stream(key["seed"], key["picture"], corruption=key["corruption"], severity=key["severity"])
+    return Stream(key["seed"], key["image"], corruption=key["corruption"], severity=key["severity"])
 
 
 @settings(deadline=None)
 @given(
     seed=st.integers(0, 2**64 - 1),
-    picture=st.integers(0, 2**32 - 1),
+    image=st.integers(0, 2**32 - 1),
     corruption=st.integers(0, 100),
     severity=st.integers(0, 5),
     counts=st.lists(st.integers(0, 9), max_size=6),
 )
-def test_numbers_are_those_of_the_key_and_of_what_was_taken_before(seed, picture, corruption, severity, counts):
-    one, other = (Stream(seed, picture, corruption=corruption, severity=severity) for _ in range(2))
+def test_numbers_are_those_of_the_key_and_of_what_was_taken_before(seed, image, corruption, severity, counts):
+    one, other = (Stream(seed, image, corruption=corruption, severity=severity) for _ in range(2))
     slots = 4 * sum(-(-count // 4) for count in counts) + 4
-    every = philox.uniforms(seed, corruption * 8 + severity, np.array([picture]), philox.CORRUPTION, slots)[0]
+    every = philox.uniforms(seed, corruption * 8 + severity, np.array([image]), philox.CORRUPTION, slots)[0]
     used = 0
     for count in counts:
         taken = one.uniform(count)
@@ -88,17 +88,17 @@ NOTED = Corruption(
     small=(1, 2, 3, 4, 5),
     large=(10, 20, 30, 40, 50),
     draw=lambda stream, size, parameters: {"chance": stream.uniform(2), "size": size},
-    apply=lambda picture, parameters, fields: (picture, parameters, fields),
+    apply=lambda image, parameters, fields: (image, parameters, fields),
 )
 
 
 @pytest.mark.parametrize(("size", "factor"), [((SMALL, SMALL), 1), ((8, SMALL), 1), ((8, SMALL + 1), 10)])
 def test_a_corruption_draws_from_its_own_stream_and_takes_the_constants_of_the_size(size, factor):
-    picture = np.zeros((*size, 3), np.uint8)
+    image = np.zeros((*size, 3), np.uint8)
     for severity in range(1, 6):
-        got, parameters, fields = NOTED(picture, severity=severity, seed=4, index=6)
-        assert got is picture and parameters == severity * factor and fields["size"] == size
-        expected = stream(seed=4, picture=6, corruption=99, severity=severity).uniform(2)
+        got, parameters, fields = NOTED(image, severity=severity, seed=4, index=6)
+        assert got is image and parameters == severity * factor and fields["size"] == size
+        expected = stream(seed=4, image=6, corruption=99, severity=severity).uniform(2)
         np.testing.assert_array_equal(fields["chance"], expected)
 
 
@@ -109,12 +109,12 @@ def test_another_severity_is_one_line(severity):
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((0, 8, 3), "u1")],
 )
-def test_what_is_no_picture_is_one_line(picture):
-    with pytest.raises(InputError, match=r"noted: a picture \(H, W, 3\) uint8 is needed, got"):
-        NOTED(picture, severity=1, seed=0, index=0)
+def test_what_is_no_image_is_one_line(image):
+    with pytest.raises(InputError, match=r"noted: an image \(H, W, 3\) uint8 is needed, got"):
+        NOTED(image, severity=1, seed=0, index=0)
 
 
 def test_bytes_are_cut_and_truncated():

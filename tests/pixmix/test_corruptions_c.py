@@ -5,11 +5,11 @@ import original_c
 import pytest
 from PIL import Image
 
-from pixmix.corruptions.base import Stream
-from pixmix.corruptions.blur import disk
-from pixmix.corruptions.c import C_CORRECTED, EXTRA, C
-from pixmix.corruptions.frost import FILES, find_frost, frost
-from pixmix.corruptions.zoom import ZOOM_BLUR, clipped_zoom
+from pixmix.corruptions._c.blur import disk
+from pixmix.corruptions._c.frost import FILES, find_frost, frost
+from pixmix.corruptions._c.suite import C_CORRECTED, EXTRA, C
+from pixmix.corruptions._c.zoom import ZOOM_BLUR, clipped_zoom
+from pixmix.corruptions._shared.base import Stream
 
 EVERY = C | EXTRA
 SIZES = [(32, 32), (224, 224), (41, 60), (150, 100)]
@@ -30,13 +30,13 @@ def _frost_folder(tmp_path_factory, photographs):
 
 @pytest.fixture(scope="module", name="awkward")
 def _awkward(photographs):
-    """Pictures with one even area, and black and white at the borders."""
+    """Images with one even area, and black and white at the borders."""
 
     def make(size, seed):
-        picture = photographs(1, *size, seed=seed)[0]
-        picture[: size[0] // 4] = picture[0, 0]
-        picture[-3:], picture[:, -2:] = 255, 0
-        return picture
+        image = photographs(1, *size, seed=seed)[0]
+        image[: size[0] // 4] = image[0, 0]
+        image[-3:], image[:, -2:] = 255, 0
+        return image
 
     return make
 
@@ -48,13 +48,13 @@ def test_corruptions_are_the_originals(name, size, awkward, frost_folder):
     severities = (1, 5) if max(size) > 64 and name in SLOW_ORIGINALS else range(1, 6)
     differing = []
     for severity in severities:
-        picture = awkward(size, severity)
+        image = awkward(size, severity)
         parameters = corruption.parameters(severity, size)
         fields = corruption.draw(Stream(7, 3, corruption=corruption.number, severity=severity), size, parameters)
-        made = corruption.apply(picture, parameters, fields)
+        made = corruption.apply(image, parameters, fields)
         more = (find_frost(frost_folder),) if name == "frost" else ()
-        expected = getattr(original_c, name)(picture, parameters, fields, *more)
-        assert made.dtype == np.uint8 and made.shape == picture.shape
+        expected = getattr(original_c, name)(image, parameters, fields, *more)
+        assert made.dtype == np.uint8 and made.shape == image.shape
         distance = np.abs(made.astype(int) - expected)
         assert distance.max() <= 1, severity
         differing.append((distance > 0).mean())
@@ -82,7 +82,7 @@ def test_every_corruption_has_its_original():
 
 @pytest.mark.parametrize("parameters", EVERY["defocus_blur"].small + EVERY["defocus_blur"].large, ids=str)
 def test_disks_are_opencvs(parameters):
-    """Where they reach the border of their grid they sum to more than 1, so the picture gets lighter."""
+    """Where they reach the border of their grid they sum to more than 1, so the image gets lighter."""
     expected = original_c.disk(*parameters)
     middle, quarter = len(expected) // 2, disk(*parameters)
     np.testing.assert_allclose(quarter, expected[middle:, middle:][: len(quarter), : len(quarter)], rtol=0, atol=4e-9)
@@ -112,11 +112,11 @@ def test_zoom_blurs_have_the_factors_that_float_steps_give():
 
 def test_glass_copies_and_does_not_swap():
     """Each value afterwards was there before, and some that were there are gone: a swap would lose none."""
-    picture = np.arange(32 * 32, dtype=np.uint32).reshape(32, 32)
-    picture = np.stack([picture % 256, picture // 256, picture * 0], axis=2).astype(np.uint8)
+    image = np.arange(32 * 32, dtype=np.uint32).reshape(32, 32)
+    image = np.stack([image % 256, image // 256, image * 0], axis=2).astype(np.uint8)
     corruption = C["glass_blur"]
-    made = corruption(picture, severity=1, seed=0, index=0)  # sigma 0.05 blurs nothing
-    before, after = ({tuple(pixel) for pixel in part.reshape(-1, 3).tolist()} for part in (picture, made))
+    made = corruption(image, severity=1, seed=0, index=0)  # sigma 0.05 blurs nothing
+    before, after = ({tuple(pixel) for pixel in part.reshape(-1, 3).tolist()} for part in (image, made))
     assert after < before and len(after) < 0.9 * len(before)
-    np.testing.assert_array_equal(made[:2], picture[:2])  # where the walk ends
-    np.testing.assert_array_equal(made[:, :2], picture[:, :2])
+    np.testing.assert_array_equal(made[:2], image[:2])  # where the walk ends
+    np.testing.assert_array_equal(made[:, :2], image[:, :2])

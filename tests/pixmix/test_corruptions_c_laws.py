@@ -1,4 +1,4 @@
-"""Laws of C's corruptions: of their key, of sizes and extremes, of severities; and pictures that never change."""
+"""Laws of C's corruptions: of their key, of sizes and extremes, of severities; and images that never change."""
 
 import hashlib
 import json
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixmix.corruptions.c import EXTRA, C
-from pixmix.corruptions.frost import FILES, frost
+from pixmix.corruptions._c.frost import FILES, frost
+from pixmix.corruptions._c.suite import EXTRA, C
 
 EVERY = C | EXTRA
 GOLDEN = Path(__file__).parent / "corruptions_c.json"
@@ -28,8 +28,8 @@ def _corruptions(tmp_path_factory, photographs):
     """All nineteen; frost with photographs of ours."""
     folder = tmp_path_factory.mktemp("frost")
     for number, name in enumerate(FILES):
-        picture = Image.fromarray(photographs(1, 330 + 5 * number, 400 + 7 * number, seed=number)[0])
-        picture.save(folder / name, "PNG")  # also those called .jpg, so that no decoder matters
+        image = Image.fromarray(photographs(1, 330 + 5 * number, 400 + 7 * number, seed=number)[0])
+        image.save(folder / name, "PNG")  # also those called .jpg, so that no decoder matters
     return {**EVERY, "frost": frost(folder)}
 
 
@@ -45,21 +45,21 @@ def test_names_are_the_official_ones_in_the_benchmarks_order():
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_picture_is_a_function_of_its_key_and_is_left_alone(name, corruptions, photographs):
-    picture = photographs(1, 40, 36)[0]
-    kept = picture.copy()
+def test_a_image_is_a_function_of_its_key_and_is_left_alone(name, corruptions, photographs):
+    image = photographs(1, 40, 36)[0]
+    kept = image.copy()
     corruption = corruptions[name]
-    made = corruption(picture, severity=2, seed=5, index=9)
-    np.testing.assert_array_equal(picture, kept)
-    assert made.dtype == np.uint8 and made.flags.writeable and not np.shares_memory(made, picture)
-    picture.flags.writeable = False
-    corruption(picture, severity=4, seed=5, index=9)
-    again = pickle.loads(pickle.dumps(corruption))(picture, severity=2, seed=5, index=9)
+    made = corruption(image, severity=2, seed=5, index=9)
+    np.testing.assert_array_equal(image, kept)
+    assert made.dtype == np.uint8 and made.flags.writeable and not np.shares_memory(made, image)
+    image.flags.writeable = False
+    corruption(image, severity=4, seed=5, index=9)
+    again = pickle.loads(pickle.dumps(corruption))(image, severity=2, seed=5, index=9)
     np.testing.assert_array_equal(again, made)
-    np.testing.assert_array_equal(corruption(picture[:, ::-1][:, ::-1], severity=2, seed=5, index=9), made)
+    np.testing.assert_array_equal(corruption(image[:, ::-1][:, ::-1], severity=2, seed=5, index=9), made)
     drawn = corruption.draw.__name__ != "draws_nothing"
     for change in ({"seed": 6}, {"index": 10}):
-        other = corruption(picture, **({"severity": 2, "seed": 5, "index": 9} | change))
+        other = corruption(image, **({"severity": 2, "seed": 5, "index": 9} | change))
         assert (other != made).any() == drawn
 
 
@@ -69,19 +69,19 @@ def test_any_size_and_the_extremes_are_taken(data, corruptions):
     name = data.draw(st.sampled_from(list(EVERY)))
     size = data.draw(st.tuples(st.integers(8, 90), st.integers(8, 90)) | st.tuples(st.integers(8, 300), st.just(8)))
     severity, kind = data.draw(st.integers(1, 5)), data.draw(st.sampled_from(["black", "white", "noise"]))
-    picture = np.zeros((*size, 3), np.uint8)
+    image = np.zeros((*size, 3), np.uint8)
     if kind != "black":
-        picture[:] = 255 if kind == "white" else np.random.default_rng(0).integers(0, 256, picture.shape)
+        image[:] = 255 if kind == "white" else np.random.default_rng(0).integers(0, 256, image.shape)
     with np.errstate(all="raise", under="ignore"):
-        made = corruptions[name](picture, severity=severity, seed=0, index=0)
-    assert made.shape == picture.shape and made.dtype == np.uint8
+        made = corruptions[name](image, severity=severity, seed=0, index=0)
+    assert made.shape == image.shape and made.dtype == np.uint8
 
 
 @pytest.mark.parametrize("size", [(300, 300), (300, 200), (8, 8), (65, 64)], ids=str)
 @pytest.mark.parametrize("name", EVERY)
 def test_sizes_at_the_ends_are_taken(name, size, corruptions, photographs):
-    picture = photographs(1, *size)[0]
-    assert corruptions[name](picture, severity=5, seed=0, index=0).shape == picture.shape
+    image = photographs(1, *size)[0]
+    assert corruptions[name](image, severity=5, seed=0, index=0).shape == image.shape
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,11 @@ def test_sizes_at_the_ends_are_taken(name, size, corruptions, photographs):
 )
 def test_black_stays_black_and_white_white_where_nothing_is_added(grey, names, corruptions):
     for size in (32, 96):
-        picture = np.full((size, size, 3), grey, np.uint8)
+        image = np.full((size, size, 3), grey, np.uint8)
         for name in corruptions:
             if name.startswith(tuple(names.split())):
-                made = corruptions[name](picture, severity=3, seed=0, index=0)
-                np.testing.assert_array_equal(made, picture, err_msg=name)
+                made = corruptions[name](image, severity=3, seed=0, index=0)
+                np.testing.assert_array_equal(made, image, err_msg=name)
 
 
 GROWING = (
@@ -109,13 +109,13 @@ GROWING = (
 
 @pytest.mark.parametrize("size", [32, 96])
 @pytest.mark.parametrize("name", GROWING)
-def test_more_severe_is_farther_from_the_picture(name, size, corruptions, photographs):
-    pictures = photographs(8, size, size, seed=3)
+def test_more_severe_is_farther_from_the_image(name, size, corruptions, photographs):
+    images = photographs(8, size, size, seed=3)
     distances = [
         np.mean(
             [
-                np.abs(corruptions[name](picture, severity=severity, seed=0, index=index).astype(int) - picture).mean()
-                for index, picture in enumerate(pictures)
+                np.abs(corruptions[name](image, severity=severity, seed=0, index=index).astype(int) - image).mean()
+                for index, image in enumerate(images)
             ]
         )
         for severity in range(1, 6)
@@ -131,7 +131,7 @@ def summary(name, size, corruptions, photographs):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_pictures_never_change(name, corruptions, photographs):
+def test_images_never_change(name, corruptions, photographs):
     golden = json.loads(GOLDEN.read_text())[name]
     for size in (32, 224):
         got, expected = summary(name, size, corruptions, photographs), golden[str(size)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixmix.corruptions.base import Stream
-from pixmix.corruptions.cbar import CBAR, CIFAR_CBAR, IMAGENET_CBAR
+from pixmix.corruptions._cbar.suite import CBAR, CIFAR_CBAR, IMAGENET_CBAR
+from pixmix.corruptions._shared.base import Stream
 
 # cifar10_c_bar.csv and imagenet_c_bar.csv of facebookresearch/augmentation-corruption.
 CIFAR_LIST = """blue_noise_sample,0.7,1.4,2.1,3.5,4.2
@@ -66,15 +66,15 @@ def test_what_is_in_one_list_has_its_severities_at_all_sizes(name):
 
 
 @pytest.mark.parametrize("name", CBAR)
-def test_is_a_function_of_picture_and_key(photographs, name):
-    picture, other = photographs(2, 32, 40)
+def test_is_a_function_of_image_and_key(photographs, name):
+    image, other = photographs(2, 32, 40)
     corruption = CBAR[name]
-    made = corruption(picture, severity=2, seed=2**63, index=2**31)
+    made = corruption(image, severity=2, seed=2**63, index=2**31)
     corruption(other, severity=4, seed=1, index=0)
-    np.testing.assert_array_equal(corruption(picture, severity=2, seed=2**63, index=2**31), made)
-    assert made.shape == picture.shape
+    np.testing.assert_array_equal(corruption(image, severity=2, seed=2**63, index=2**31), made)
+    assert made.shape == image.shape
     assert made.dtype == np.uint8
-    assert not np.array_equal(made, picture)
+    assert not np.array_equal(made, image)
 
 
 @pytest.mark.parametrize("name", DRAW)
@@ -90,7 +90,7 @@ def alike(one, other):
 
 @pytest.mark.parametrize("name", DRAW)
 def test_severities_draw_apart(name):
-    """Other numbers, not the same at another strength: each severity of a picture is a sample of its own."""
+    """Other numbers, not the same at another strength: each severity of an image is a sample of its own."""
     one, other = fields_of(name, severity=2), fields_of(name, severity=3)
     field = next(iter(one))
     size = min(np.size(one[field]), np.size(other[field]))
@@ -98,15 +98,15 @@ def test_severities_draw_apart(name):
 
 
 @pytest.mark.parametrize("name", CBAR)
-def test_the_picture_given_is_not_changed_and_may_lie_anyhow(tmp_path, photographs, name):
-    picture = photographs(1, 33, 32)[0]
-    before, made = picture.copy(), CBAR[name](picture, severity=5, seed=0, index=0)
-    np.testing.assert_array_equal(picture, before)
-    assert not np.shares_memory(made, picture)
+def test_the_image_given_is_not_changed_and_may_lie_anyhow(tmp_path, photographs, name):
+    image = photographs(1, 33, 32)[0]
+    before, made = image.copy(), CBAR[name](image, severity=5, seed=0, index=0)
+    np.testing.assert_array_equal(image, before)
+    assert not np.shares_memory(made, image)
 
-    np.save(tmp_path / "picture.npy", picture)
-    mapped = np.load(tmp_path / "picture.npy", mmap_mode="r")
-    for other in (mapped, np.asfortranarray(picture), np.repeat(picture, 2, axis=1)[:, ::2]):
+    np.save(tmp_path / "image.npy", image)
+    mapped = np.load(tmp_path / "image.npy", mmap_mode="r")
+    for other in (mapped, np.asfortranarray(image), np.repeat(image, 2, axis=1)[:, ::2]):
         again = CBAR[name](other, severity=5, seed=0, index=0)
         np.testing.assert_array_equal(again, made)
         assert type(again) is np.ndarray
@@ -119,29 +119,29 @@ def test_the_picture_given_is_not_changed_and_may_lie_anyhow(tmp_path, photograp
 )
 @pytest.mark.parametrize("name", CBAR)
 def test_any_size_works(name, size, severity, value):
-    picture = np.full((*size, 3), value, np.uint8)
+    image = np.full((*size, 3), value, np.uint8)
     with np.errstate(all="raise", under="ignore"):
-        made = CBAR[name](picture, severity=severity, seed=0, index=0)
-    assert made.shape == picture.shape
+        made = CBAR[name](image, severity=severity, seed=0, index=0)
+    assert made.shape == image.shape
 
 
 @pytest.mark.parametrize("name", CBAR)
 @pytest.mark.parametrize("size", [(16, 300), (300, 16), (300, 300)])
-def test_long_and_large_pictures_work(photographs, name, size):
-    picture = photographs(1, *size)[0]
-    assert CBAR[name](picture, severity=5, seed=0, index=0).shape == picture.shape
+def test_long_and_large_images_work(photographs, name, size):
+    image = photographs(1, *size)[0]
+    assert CBAR[name](image, severity=5, seed=0, index=0).shape == image.shape
 
 
 @pytest.mark.parametrize("name", CBAR)
 @pytest.mark.parametrize(("size", "count"), [((32, 32), 60), ((96, 96), 8)])
 def test_the_distance_grows_with_severity(photographs, name, size, count):
-    """In the mean, as each picture draws anew; some lists have close neighbours, so two steps are compared."""
-    pictures = photographs(count, *size)
+    """In the mean, as each image draws anew; some lists have close neighbours, so two steps are compared."""
+    images = photographs(count, *size)
     means = [
         np.mean(
             [
-                np.abs(CBAR[name](picture, severity=severity, seed=0, index=n).astype(int) - picture).mean()
-                for n, picture in enumerate(pictures)
+                np.abs(CBAR[name](image, severity=severity, seed=0, index=n).astype(int) - image).mean()
+                for n, image in enumerate(images)
             ]
         )
         for severity in range(1, 6)

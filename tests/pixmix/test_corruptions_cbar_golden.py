@@ -1,4 +1,4 @@
-"""Pictures of C-bar as they have been since the first release: a change of any draw or formula shows here.
+"""Images of C-bar as they have been since the first release: a change of any draw or formula shows here.
 
 `python tests/pixmix/test_corruptions_cbar_golden.py` writes the file anew.
 """
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixmix.corruptions.cbar import CBAR
+from pixmix.corruptions._cbar.suite import CBAR
 
 GOLDEN = Path(__file__).with_name("corruptions_cbar.json")
 CASES = {"small": ((16, 20), 2, 1), "large": ((96, 80), 4, 9)}
 """Size, severity, and at how many pixels' distance the pixels kept lie."""
 
 
-def picture_of(size):
+def image_of(size):
     """Noise from 1 to 254 by whole numbers alone: no plain places, where a last bit would decide between two bytes."""
     numbers = np.arange(np.prod((*size, 3)), dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (1 + (numbers >> np.uint64(40)) % np.uint64(254)).astype(np.uint8).reshape(*size, 3)
@@ -25,19 +25,17 @@ def picture_of(size):
 
 def corrupt(name, case):
     size, severity, step = CASES[case]
-    return CBAR[name](picture_of(size), severity=severity, seed=11, index=5)[::step, ::step]
+    return CBAR[name](image_of(size), severity=severity, seed=11, index=5)[::step, ::step]
 
 
 def write():
-    pictures = {
-        name: {case: base64.b64encode(corrupt(name, case).tobytes()).decode() for case in CASES} for name in CBAR
-    }
-    GOLDEN.write_text(json.dumps(pictures, indent=1) + "\n")
+    images = {name: {case: base64.b64encode(corrupt(name, case).tobytes()).decode() for case in CASES} for name in CBAR}
+    GOLDEN.write_text(json.dumps(images, indent=1) + "\n")
 
 
 @pytest.mark.parametrize("name", CBAR)
 @pytest.mark.parametrize("case", CASES)
-def test_golden_pictures(name, case):
+def test_golden_images(name, case):
     """Other sines and transforms than this file's machine had may round a value to the next byte, one in a thousand."""
     made = corrupt(name, case)
     golden = np.frombuffer(base64.b64decode(json.loads(GOLDEN.read_text())[name][case]), np.uint8).reshape(made.shape)

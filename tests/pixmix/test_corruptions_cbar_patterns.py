@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from pixmix.corruptions import caustics, cbar_noise, perlin
-from pixmix.corruptions.base import Stream
-from pixmix.corruptions.cbar import CBAR
+from pixmix.corruptions._cbar import caustics, noise, perlin
+from pixmix.corruptions._cbar.suite import CBAR
+from pixmix.corruptions._shared.base import Stream
 
 GREY = np.full((224, 224, 3), 100, np.uint8)
 
@@ -17,8 +17,8 @@ def stream_of(index=0):
     return Stream(0, index, corruption=63, severity=1)
 
 
-def corrupt(name, picture, severity, index=0):
-    return CBAR[name](picture, severity=severity, seed=0, index=index)
+def corrupt(name, image, severity, index=0):
+    return CBAR[name](image, severity=severity, seed=0, index=index)
 
 
 def radial_power(noise):
@@ -33,15 +33,15 @@ def radial_power(noise):
 @pytest.mark.parametrize(
     ("draw", "expected"),
     [
-        (cbar_noise.draw_blue_noise, lambda r: r**2),
-        (cbar_noise.draw_brownish_noise, lambda r: 1 / (r**2 + 1) ** 2),
+        (noise.draw_blue_noise, lambda r: r**2),
+        (noise.draw_brownish_noise, lambda r: 1 / (r**2 + 1) ** 2),
     ],
 )
 def test_power_of_the_noise_goes_with_the_frequency(draw, expected):
     size = (128, 128)
-    amplitude = np.sqrt(expected(cbar_noise._frequencies(size)))
+    amplitude = np.sqrt(expected(noise._frequencies(size)))
     powers = [
-        radial_power(cbar_noise.noise_of(draw(stream_of(n), size, 1.0)["phases"], amplitude, 128)[0]) for n in range(20)
+        radial_power(noise.noise_of(draw(stream_of(n), size, 1.0)["phases"], amplitude, 128)[0]) for n in range(20)
     ]
     radius = np.arange(3, 60)
     ratio = np.mean(powers, axis=0)[radius] / expected(radius.astype(float))
@@ -52,15 +52,15 @@ def test_power_of_the_noise_goes_with_the_frequency(draw, expected):
 
 def test_the_spectrum_is_not_hermitian():
     """The originals turn the phases round but keep their sign, so the real part halves what a Hermitian one has."""
-    phases = cbar_noise.draw_blue_noise(stream_of(), (32, 32), 1.0)["phases"]
-    power = cbar_noise._frequencies((32, 32))
+    phases = noise.draw_blue_noise(stream_of(), (32, 32), 1.0)["phases"]
+    power = noise._frequencies((32, 32))
     left = phases[0, :, :16]
     whole = np.concatenate([left, left[::-1, ::-1]], axis=1)
     spectrum = np.roll(power * np.exp(1j * whole), (16, 16), (0, 1))
     complex_noise = np.fft.ifft2(spectrum)
     assert complex_noise.imag.std() > 0.5 * complex_noise.real.std()
     expected = complex_noise.real / complex_noise.real.std()
-    np.testing.assert_allclose(cbar_noise.noise_of(phases, power, 32)[0], expected, atol=1e-12)
+    np.testing.assert_allclose(noise.noise_of(phases, power, 32)[0], expected, atol=1e-12)
 
 
 def test_blue_noise_drops_as_many_pixels_as_a_normal_number_is_below_the_threshold():
@@ -83,7 +83,7 @@ def test_dropped_pixels_keep_their_distance():
 
 def test_brownish_noise_has_the_deviation_of_its_severity():
     made = [corrupt("brownish_noise", GREY[:48, :48] + 28, 1, n).astype(float) for n in range(20)]
-    spread = np.mean([(picture - 128).std((0, 1)) for picture in made])
+    spread = np.mean([(image - 128).std((0, 1)) for image in made])
     assert spread == pytest.approx(16, rel=0.05)
 
 
@@ -102,14 +102,14 @@ def test_a_perlin_gradient_of_zero_stays_zero(monkeypatch):
     assert (perlin.draw_perlin_noise(stream_of(), (32, 32), 5.0)["gradients"] == 0).all()
 
 
-def test_the_shuffle_exchanges_from_the_last_place_to_the_first(monkeypatch):
+def test_the_shuffle_exchanges_from_the_last_index_to_the_first(monkeypatch):
     def integers(self, low, high, *shape):
         return np.ones(shape, int) if len(shape) == 2 else np.arange(256)[::-1] // 2
 
     monkeypatch.setattr(Stream, "integers", integers)
     expected = np.arange(256)
-    for place in range(255, -1, -1):
-        expected[[place, place // 2]] = expected[[place // 2, place]]
+    for index in range(255, -1, -1):
+        expected[[index, index // 2]] = expected[[index // 2, index]]
     made = perlin.draw_perlin_noise(stream_of(), (32, 32), 5.0)["permutation"]
     np.testing.assert_array_equal(made, expected)
 
@@ -123,17 +123,17 @@ def test_perlin_noise_is_nothing_at_the_corners_of_its_cells():
 
 @pytest.mark.parametrize(("side", "cells"), [(32, 3), (64, 3), (65, 5), (224, 5)])
 def test_pinch_and_twirl_moves_nothing_outside_its_circles(photographs, side, cells):
-    picture = photographs(1, side, side, seed=4)[0]
-    made = corrupt("pinch_and_twirl", picture, 5)
+    image = photographs(1, side, side, seed=4)[0]
+    made = corrupt("pinch_and_twirl", image, 5)
     cell = side // cells
     y, x = np.mgrid[:side, :side]
     inside = np.hypot(y % cell - cell / 2, x % cell - cell / 2) <= cell / 2
     inside &= (y < cells * cell) & (x < cells * cell)
-    np.testing.assert_array_equal(made[~inside], picture[~inside])
+    np.testing.assert_array_equal(made[~inside], image[~inside])
     for j in range(cells):
         for i in range(cells):
             here = inside & (y // cell == j) & (x // cell == i)
-            assert (made[here] != picture[here]).mean() > 0.2
+            assert (made[here] != image[here]).mean() > 0.2
 
 
 def test_sparkles_are_white_in_their_middle_and_dim_outwards():
@@ -146,7 +146,7 @@ def test_sparkles_are_white_in_their_middle_and_dim_outwards():
     assert rings == sorted(rings, reverse=True)
 
 
-def test_inverse_sparkles_show_the_picture_in_the_middle_and_white_far_off():
+def test_inverse_sparkles_show_the_image_in_the_middle_and_white_far_off():
     fields = CBAR["inverse_sparkles"].draw(stream_of(), (224, 224), 10.0)
     made = CBAR["inverse_sparkles"].apply(GREY, 10.0, fields).astype(float)[..., 0]
     y, x = np.mgrid[:224, :224]
@@ -159,7 +159,7 @@ def test_inverse_sparkles_show_the_picture_in_the_middle_and_white_far_off():
 def test_checkerboard_hides_its_share_of_every_other_square(severity):
     made = [corrupt("checkerboard_cutout", GREY, severity, n) for n in range(60)]
     assert set(np.unique(made)) <= {100, 128}
-    hidden = np.mean([picture[..., 0] == 128 for picture in made])
+    hidden = np.mean([image[..., 0] == 128 for image in made])
     assert hidden == pytest.approx((severity + 1) / 10 / 2, rel=0.2)
 
 
@@ -169,18 +169,18 @@ def test_cifar_has_so_many_lines(severity, count):
     assert CBAR["lines"].draw(stream_of(), (32, 32), raw)["points"].shape == (count, 2)
 
 
-def test_a_very_small_picture_may_have_no_line():
-    picture = np.zeros((16, 16, 3), np.uint8)
-    assert not corrupt("lines", picture, 1).any()
+def test_a_very_small_image_may_have_no_line():
+    image = np.zeros((16, 16, 3), np.uint8)
+    assert not corrupt("lines", image, 1).any()
 
 
-def test_a_turning_picture_is_black_where_it_looks_outside():
+def test_a_turning_image_is_black_where_it_looks_outside():
     made = corrupt("circular_motion_blur", GREY, 5)
     assert made[0, 0, 0] < 60
     assert (made[60:160, 60:160] >= 99).all()
 
 
-def test_a_rippled_picture_is_black_where_it_looks_outside():
+def test_a_rippled_image_is_black_where_it_looks_outside():
     black = []
     for n in range(20):
         fields = CBAR["ripple"].draw(stream_of(n), (224, 224), 8.0)
@@ -193,10 +193,10 @@ def test_a_rippled_picture_is_black_where_it_looks_outside():
 
 
 def test_chromatic_aberration_magnifies_two_channels_and_blurs_all():
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[32, 16] = 255
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[32, 16] = 255
     fields = {"scales": np.array([1.0, 1.25, 1.5])}
-    made = CBAR["transverse_chromatic_abberation"].apply(picture, 10.0, fields).astype(float)
+    made = CBAR["transverse_chromatic_abberation"].apply(image, 10.0, fields).astype(float)
     columns = (made * np.arange(64)[:, None]).sum((0, 1)) / made.sum((0, 1))
     np.testing.assert_allclose(columns - 31.5, (16 - 31.5) * fields["scales"], atol=0.7)
     assert made[32, 16, 0] == round(255 * (4 / 6) ** 2)  # scale 1, but smoothed by the spline

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pixmix.corruptions.edges import canny, distances, equalize
-from pixmix.corruptions.filters import BORDERS, gaussian, places, symmetric
+from pixmix.corruptions._shared.edges import canny, distances, equalize
+from pixmix.corruptions._shared.filters import BORDERS, gaussian, indices, symmetric
 
 
 @settings(deadline=None, max_examples=60)
@@ -49,7 +49,7 @@ def test_a_gaussian_leaves_its_input_alone():
 )
 @pytest.mark.parametrize(("size", "margin"), [(1, 3), (2, 9), (5, 4), (5, 17), (30, 6)])
 def test_borders_are_continued(border, mode, size, margin):
-    np.testing.assert_array_equal(places(size, margin, border), np.pad(np.arange(size), margin, mode=mode))
+    np.testing.assert_array_equal(indices(size, margin, border), np.pad(np.arange(size), margin, mode=mode))
 
 
 @pytest.mark.parametrize(("height", "width", "radius"), [(30, 41, 4), (12, 9, 8), (3, 40, 2), (20, 20, 0)])
@@ -73,15 +73,15 @@ def drops(seed, size, sigma):
 @pytest.mark.parametrize("sigma", [0.7, 1, 3])
 def test_edges_are_opencvs(size, sigma):
     rng = np.random.default_rng(5)
-    pictures = [drops(seed, size, sigma) for seed in range(4)]
-    pictures.append(rng.integers(0, 256, size, np.uint8))
-    pictures.append((ndimage.gaussian_filter(rng.random(size), sigma) * 255).astype(np.uint8))
+    images = [drops(seed, size, sigma) for seed in range(4)]
+    images.append(rng.integers(0, 256, size, np.uint8))
+    images.append((ndimage.gaussian_filter(rng.random(size), sigma) * 255).astype(np.uint8))
     found = 0
-    for picture in pictures:
-        expected = cv2.Canny(picture, 50, 150)
-        np.testing.assert_array_equal(canny(picture, 50, 150), expected > 0)
+    for image in images:
+        expected = cv2.Canny(image, 50, 150)
+        np.testing.assert_array_equal(canny(image, 50, 150), expected > 0)
         found += int((expected > 0).sum())
-        np.testing.assert_array_equal(equalize(picture), cv2.equalizeHist(picture))
+        np.testing.assert_array_equal(equalize(image), cv2.equalizeHist(image))
     assert found
 
 

@@ -1,4 +1,4 @@
-"""Frost: its photographs, found or asked for, and how they are laid over a picture."""
+"""Frost: its photographs, found or asked for, and how they are laid over an image."""
 
 import hashlib
 import pickle
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixset.errors import InputError
-from pixmix.corruptions.base import Stream
-from pixmix.corruptions.c import C
-from pixmix.corruptions.frost import FILES, find_frost, fit, frost
+from mixset._common.errors import InputError
+from pixmix.corruptions._c.frost import FILES, find_frost, fit, frost
+from pixmix.corruptions._c.suite import C
+from pixmix.corruptions._shared.base import Stream
 
 SIZES = ((600, 900), (315, 560), (315, 560), (350, 527), (495, 660))
 """Of the originals."""
@@ -28,22 +28,22 @@ MD5 = (
 
 @pytest.fixture(scope="module", name="folder")
 def _folder(tmp_path_factory, photographs):
-    """Five pictures as large as the originals, some with transparency."""
+    """Five images as large as the originals, some with transparency."""
     folder = tmp_path_factory.mktemp("frost")
     for number, (name, size) in enumerate(zip(FILES, SIZES, strict=True)):
-        picture = Image.fromarray(photographs(1, *size, seed=number)[0])
+        image = Image.fromarray(photographs(1, *size, seed=number)[0])
         if number < 3:
-            picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-        picture.save(folder / name, quality=95)
+            image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save(folder / name, quality=95)
     return folder
 
 
 def test_photographs_of_a_folder_lose_their_transparency(folder):
     found = find_frost(folder)
-    assert [picture.shape for picture in found] == [(*size, 3) for size in SIZES]
-    for name, picture in zip(FILES, found, strict=True):
+    assert [image.shape for image in found] == [(*size, 3) for size in SIZES]
+    for name, image in zip(FILES, found, strict=True):
         expected = cv2.imread(str(folder / name))[:, :, ::-1]
-        difference = np.abs(expected.astype(int) - picture)
+        difference = np.abs(expected.astype(int) - image)
         assert difference.max() <= (1 if name.endswith("jpg") else 0)
 
 
@@ -54,7 +54,7 @@ def test_absent_photographs_are_one_line_that_says_what_to_do(tmp_path, monkeypa
         C["frost"](np.zeros((32, 32, 3), np.uint8), severity=1, seed=0, index=0)
     with pytest.raises(InputError, match=r"lacks frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
         find_frost(tmp_path)
-    (tmp_path / "frost1.png").write_bytes(b"no picture")
+    (tmp_path / "frost1.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"lacks frost2.png"):
         find_frost(tmp_path)
     for name in FILES[1:]:
@@ -87,7 +87,7 @@ def test_the_package_has_the_originals():
 
     files = Path(find_spec("imagecorruptions").submodule_search_locations[0]) / "frost"
     assert tuple(hashlib.md5((files / name).read_bytes()).hexdigest() for name in FILES) == MD5
-    assert tuple(picture.shape[:2] for picture in photographs) == SIZES
+    assert tuple(image.shape[:2] for image in photographs) == SIZES
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -98,7 +98,7 @@ def test_photographs_are_reduced_as_opencv_does(number, folder):
 
 
 @pytest.mark.parametrize(("size", "every"), [((64, 64), 5), ((500, 300), 1), ((224, 1000), 1), ((64, 10), 5)])
-def test_photographs_are_scaled_where_the_picture_does_not_fit(size, every, folder):
+def test_photographs_are_scaled_where_the_image_does_not_fit(size, every, folder):
     for photograph in find_frost(folder):
         fitted = fit(photograph, size, every)
         assert fitted.shape[0] >= size[0] and fitted.shape[1] >= size[1]
@@ -122,8 +122,8 @@ def test_all_five_come_and_the_sixth_never_from_everywhere(folder):
 
 def test_a_folders_frost_goes_to_other_processes_without_its_photographs(folder, photographs):
     corruption = frost(folder)
-    picture = photographs(1, 32, 32)[0]
-    expected = corruption(picture, severity=3, seed=1, index=2)
+    image = photographs(1, 32, 32)[0]
+    expected = corruption(image, severity=3, seed=1, index=2)
     sent = pickle.dumps(corruption)
     assert len(sent) < 2000
-    np.testing.assert_array_equal(pickle.loads(sent)(picture, severity=3, seed=1, index=2), expected)
+    np.testing.assert_array_equal(pickle.loads(sent)(image, severity=3, seed=1, index=2), expected)

@@ -20,16 +20,16 @@ import pytest
 from PIL import Image
 from pixmix_samples import photographs
 
-from mixset.errors import InputError
-from mixset.partials import HOST
-from mixset.pictures import scale_and_crop
-from pixmix.corruptions import layouts, made
-from pixmix.corruptions.c import C
-from pixmix.corruptions.cbar import CIFAR_CBAR, IMAGENET_CBAR
-from pixmix.corruptions.job import corrupt
-from pixmix.corruptions.p import P
-from pixmix.corruptions.sources import Source, file_names
-from pixmix.corruptions.suites import SUITES, members, standard
+from mixset._common.decoding import scale_and_crop
+from mixset._common.errors import InputError
+from mixset._common.partials import HOST
+from pixmix.corruptions._c.suite import C
+from pixmix.corruptions._cbar.suite import CIFAR_CBAR, IMAGENET_CBAR
+from pixmix.corruptions._making import layouts, made
+from pixmix.corruptions._making.job import corrupt
+from pixmix.corruptions._making.sources import Source, file_names
+from pixmix.corruptions._making.suites import SUITES, members, standard
+from pixmix.corruptions._p.suite import P
 
 NAMES = ("gaussian_noise", "contrast", "fog")
 
@@ -41,9 +41,9 @@ def small(count: int = 7, *, seed: int = 0, size: int = 32) -> Source:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders with five pictures larger than 80 px."""
+    """Class folders with five images larger than 80 px."""
     root = tmp_path_factory.mktemp("files")
-    for number, (place, shape) in enumerate(
+    for number, (index, shape) in enumerate(
         {
             "ant/one.png": (90, 130),
             "ant/two.png": (120, 100),
@@ -52,7 +52,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "bee/four.bmp": (100, 100),
         }.items()
     ):
-        path = root / place
+        path = root / index
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photographs(1, *shape, seed=number)[0]).save(path)
     return root
@@ -69,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_small_pictures_become_arrays_severity_by_severity(tmp_path: Path) -> None:
+def test_small_images_become_arrays_severity_by_severity(tmp_path: Path) -> None:
     source = small()
     out = corrupt(source, tmp_path / "c", corruptions=NAMES, seed=4, workers=1, quiet=True)
     assert sorted(path.name for path in out.iterdir()) == sorted(
@@ -87,7 +87,7 @@ def test_small_pictures_become_arrays_severity_by_severity(tmp_path: Path) -> No
                 assert (array[(severity - 1) * 7 + index] == wanted).all()
 
 
-def test_sequences_of_small_pictures_become_arrays_of_frames(tmp_path: Path) -> None:
+def test_sequences_of_small_images_become_arrays_of_frames(tmp_path: Path) -> None:
     source = small(3)
     out = corrupt(source, tmp_path / "p", suite="p", corruptions=("translate", "snow"), workers=1, quiet=True)
     assert sorted(path.name for path in out.iterdir()) == ["corruptions.json", "snow.npy", "translate.npy"]
@@ -100,10 +100,10 @@ def test_corruptions_json_says_what_was_made_and_how(tmp_path: Path) -> None:
     corrupt(small(), tmp_path / "c", corruptions=NAMES, severities=(5, 2), seed=9, workers=1, quiet=True)
     said = json.loads((tmp_path / "c" / "corruptions.json").read_text())
     recipe = said["recipe"]
-    assert {key: recipe[key] for key in recipe if key != "pictures_sha256"} == {
+    assert {key: recipe[key] for key in recipe if key != "images_sha256"} == {
         "suite": "c",
         "dataset": "small",
-        "pictures": 7,
+        "pictures": 7,  # as ever: its hash is in every file
         "size": 32,
         "constants": "CIFAR",
         "severities": [5, 2],
@@ -141,7 +141,7 @@ def test_whole_files_are_kept_and_others_made(tmp_path: Path, capsys: pytest.Cap
     after = (out / "gaussian_noise.npy").stat()
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
     assert contents(out) == contents(corrupt(source, tmp_path / "at once", corruptions=NAMES, workers=1, quiet=True))
-    assert "105/105 pictures" in capsys.readouterr().err
+    assert "105/105 images" in capsys.readouterr().err
     corrupt(source, out, corruptions=NAMES, workers=1)
     assert "all there already" in capsys.readouterr().err
 
@@ -149,8 +149,8 @@ def test_whole_files_are_kept_and_others_made(tmp_path: Path, capsys: pytest.Cap
 KILLED = """
 import sys
 import numpy as np
-from pixmix.corruptions.job import corrupt
-from pixmix.corruptions.sources import Source
+from pixmix.corruptions._making.job import corrupt
+from pixmix.corruptions._making.sources import Source
 source = Source(name="killed", size=32, labels=np.zeros(2000, np.int64), array=np.load(sys.argv[1]))
 corrupt(source, sys.argv[2], corruptions=("contrast", "gaussian_noise"), workers=2, quiet=True)
 """
@@ -179,7 +179,7 @@ def test_a_killed_job_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None
     assert contents(killed) == contents(tmp_path / "whole")
 
 
-def test_large_pictures_become_files_as_the_official_ones(files: Path, tmp_path: Path) -> None:
+def test_large_images_become_files_as_the_official_ones(files: Path, tmp_path: Path) -> None:
     source = large(files)
     out = corrupt(
         source, tmp_path / "c", corruptions=("contrast", "shot_noise"), severities=(1, 4), workers=1, quiet=True
@@ -188,10 +188,10 @@ def test_large_pictures_become_files_as_the_official_ones(files: Path, tmp_path:
     expected = {f"{name}/{n}/{stem}.JPEG" for name in ("contrast", "shot_noise") for n in (1, 4) for stem in stems}
     assert set(contents(out)) == expected | {"corruptions.json"}
     whole = np.asarray(Image.open(files / "ant" / "one.png"))  # 90 rows become 91, 8/7 of 80
-    picture = scale_and_crop(whole, (91, 91 * 130 // 90))
-    top, left = round((91 - 80) / 2), round((picture.shape[1] - 80) / 2)
+    image = scale_and_crop(whole, (91, 91 * 130 // 90))
+    top, left = round((91 - 80) / 2), round((image.shape[1] - 80) / 2)
     wanted = C["shot_noise"](
-        np.ascontiguousarray(picture[top : top + 80, left : left + 80]),
+        np.ascontiguousarray(image[top : top + 80, left : left + 80]),
         severity=4,
         seed=0,
         index=source.names.index("ant/one"),
@@ -213,8 +213,8 @@ def test_files_that_are_missing_or_damaged_are_made_again(
     assert "damaged" not in capsys.readouterr().err
     before = contents(out)
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.JPEG")}
-    places = ("1/ant/two.JPEG", "1/bee/four.bmp.JPEG", "4/ant/one.JPEG")
-    first, second, third = (out / "contrast" / place for place in places)
+    indices = ("1/ant/two.JPEG", "1/bee/four.bmp.JPEG", "4/ant/one.JPEG")
+    first, second, third = (out / "contrast" / index for index in indices)
     first.unlink()
     second.write_bytes(b"")
     third.write_bytes(flipped(third.read_bytes(), 400))
@@ -226,8 +226,8 @@ def test_files_that_are_missing_or_damaged_are_made_again(
     assert again == {first, second, third}
 
 
-def flipped(content: bytes, place: int) -> bytes:
-    return content[:place] + bytes([content[place] ^ 2]) + content[place + 1 :]
+def flipped(content: bytes, index: int) -> bytes:
+    return content[:index] + bytes([content[index] ^ 2]) + content[index + 1 :]
 
 
 def test_damaged_arrays_and_labels_are_made_again_and_whole_ones_kept(
@@ -235,8 +235,8 @@ def test_damaged_arrays_and_labels_are_made_again_and_whole_ones_kept(
 ) -> None:
     out = corrupt(small(), tmp_path / "c", corruptions=NAMES, workers=1, quiet=True)
     before, kept = contents(out), (out / "fog.npy").stat()
-    for name, place in (("contrast.npy", 5000), ("gaussian_noise.npy", 12), ("labels.npy", -2)):
-        (out / name).write_bytes(flipped(before[name], place % len(before[name])))
+    for name, index in (("contrast.npy", 5000), ("gaussian_noise.npy", 12), ("labels.npy", -2)):
+        (out / name).write_bytes(flipped(before[name], index % len(before[name])))
     corrupt(small(), out, corruptions=NAMES, workers=1)
     assert "c: damaged, made again: labels.npy, contrast.npy, gaussian_noise.npy\n" in capsys.readouterr().err
     assert contents(out) == before
@@ -247,8 +247,8 @@ def test_a_damaged_list_of_what_was_made_is_made_again(tmp_path: Path, capsys: p
     out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
     before = contents(out)
     content = before[made.NAME]
-    for place in range(3, len(content), 41):
-        (out / made.NAME).write_bytes(flipped(content, place))
+    for index in range(3, len(content), 41):
+        (out / made.NAME).write_bytes(flipped(content, index))
         with pytest.raises(InputError, match=r"\.json is damaged \(.*\); run the command that made it again"):
             made.read(out)
     corrupt(small(3), out, corruptions=NAMES[1:2], workers=1)
@@ -343,7 +343,7 @@ def test_a_folder_of_somebody_else_is_left_as_it_was(tmp_path: Path) -> None:
         corrupt(small(), tmp_path / ("n" * 300), corruptions=("contrast",), workers=1)
 
 
-def test_sequences_of_large_pictures_are_videos_that_opencv_reads_bit_for_bit(files: Path, tmp_path: Path) -> None:
+def test_sequences_of_large_images_are_videos_that_opencv_reads_bit_for_bit(files: Path, tmp_path: Path) -> None:
     source = large(files)
     out = corrupt(source, tmp_path / "p", suite="p", corruptions=("gaussian_noise", "rotate"), workers=1, quiet=True)
     assert set(contents(out)) == {
@@ -359,7 +359,7 @@ def test_sequences_of_large_pictures_are_videos_that_opencv_reads_bit_for_bit(fi
         assert (np.stack(frames) == wanted).all()
 
 
-def test_large_pictures_are_the_same_for_any_number_of_workers(files: Path, tmp_path: Path) -> None:
+def test_large_images_are_the_same_for_any_number_of_workers(files: Path, tmp_path: Path) -> None:
     source = large(files)
     more = Source(
         name="more",
@@ -381,8 +381,8 @@ def test_large_pictures_are_the_same_for_any_number_of_workers(files: Path, tmp_
         ({"seed": 1}, "seed 0 there, 1 asked"),
         ({"suite": "cbar", "corruptions": ()}, "suite 'c' there, 'cbar' asked"),
         ({"severities": (1, 2)}, "severities"),
-        ({"source": small(6)}, "pictures 7 there, 6 asked"),
-        ({"source": small(seed=1)}, "pictures_sha256"),
+        ({"source": small(6)}, "images 7 there, 6 asked"),
+        ({"source": small(seed=1)}, "images_sha256"),
         ({"source": small(size=40)}, "size 32 there, 40 asked"),
     ],
 )
@@ -441,19 +441,20 @@ def test_a_full_disk_is_one_line_and_leaves_no_partial_files(
     with monkeypatch.context() as patched:
         patched.setattr(layouts.os, "replace", full)
         patched.setattr(
-            "pixmix.corruptions.job.begin", lambda root, recipe, **_: root.mkdir() or made.Made(root, recipe, {})
+            "pixmix.corruptions._making.job.begin",
+            lambda root, recipe, **_: root.mkdir() or made.Made(root, recipe, {}),
         )
         with pytest.raises(InputError, match=r"cannot write .*one\.JPEG: No space left on device; free space"):
             corrupt(large(files), tmp_path / "b", corruptions=("contrast",), workers=1, quiet=True)
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_broken_picture_is_named(files: Path, tmp_path: Path) -> None:
+def test_a_broken_image_is_named(files: Path, tmp_path: Path) -> None:
     root = tmp_path / "broken"
     shutil.copytree(files, root)
-    (root / "bee" / "four.png").write_bytes(b"no picture")
+    (root / "bee" / "four.png").write_bytes(b"no image")
     for workers in (1, 2):
-        with pytest.raises(InputError, match=r"picture .*four\.png: no picture of a known format; repair it"):
+        with pytest.raises(InputError, match=r"image .*four\.png: no image of a known format; repair it"):
             corrupt(large(root), tmp_path / "out", corruptions=("contrast", "fog"), workers=workers, quiet=True)
 
 
@@ -470,8 +471,8 @@ def test_suites_have_the_benchmarks_members() -> None:
     assert [kind.name for kind in chosen] == ["gaussian_noise_3", "tilt"]
 
 
-def test_pictures_and_labels_must_agree() -> None:
-    with pytest.raises(InputError, match="3 pictures and 2 labels"):
+def test_images_and_labels_must_agree() -> None:
+    with pytest.raises(InputError, match="3 images and 2 labels"):
         Source(name="x", size=32, labels=np.zeros(2, np.int64), array=np.zeros((3, 32, 32, 3), np.uint8))
     with pytest.raises(InputError, match="need names"):
         Source(name="x", size=96, labels=np.zeros(3, np.int64), array=np.zeros((3, 96, 96, 3), np.uint8))

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixmix.corruptions.c import C
-from pixmix.corruptions.motion import line_weights, motion_blur, motion_blur_16
+from pixmix.corruptions._c.motion import line_weights, motion_blur, motion_blur_16
+from pixmix.corruptions._c.suite import C
 
 
 def find_imagemagick():
@@ -37,16 +37,16 @@ def find_imagemagick():
 IMAGEMAGICK = find_imagemagick()
 
 
-def blurred_by_imagemagick(picture, radius, sigma, angle):
+def blurred_by_imagemagick(image, radius, sigma, angle):
     """(H, W, C) uint16."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    kind = "rgb:-" if picture.ndim == 3 else "gray:-"
+    Image.fromarray(image).save(file, "PNG")
+    kind = "rgb:-" if image.ndim == 3 else "gray:-"
     options = ["-motion-blur", f"{radius}x{sigma}{angle:+.17g}", "-depth", "16", "-endian", "MSB"]
     done = subprocess.run(
         [*IMAGEMAGICK, "png:-", *options, kind], input=file.getvalue(), capture_output=True, check=True
     )
-    return np.frombuffer(done.stdout, ">u2").reshape(picture.shape)
+    return np.frombuffer(done.stdout, ">u2").reshape(image.shape)
 
 
 @pytest.mark.skipif(IMAGEMAGICK is None, reason="no ImageMagick of 16 bits without HDRI is installed")
@@ -54,20 +54,20 @@ def blurred_by_imagemagick(picture, radius, sigma, angle):
 def test_motion_blur_is_imagemagicks_to_the_bit(size, photographs):
     rng = np.random.default_rng(0)
     for number, (radius, sigma) in enumerate(C["motion_blur"].large if 224 in size else C["motion_blur"].small):
-        picture = photographs(1, *size, seed=number)[0]
+        image = photographs(1, *size, seed=number)[0]
         if number % 3 == 0:
-            picture = picture[:, :, 0].copy()
+            image = image[:, :, 0].copy()
         angle = rng.uniform(-135, 45)
-        expected = blurred_by_imagemagick(picture, radius, sigma, angle)
-        np.testing.assert_array_equal(motion_blur_16(picture, radius, sigma, angle), expected)
+        expected = blurred_by_imagemagick(image, radius, sigma, angle)
+        np.testing.assert_array_equal(motion_blur_16(image, radius, sigma, angle), expected)
 
 
 @settings(deadline=None)
 @given(radius=st.floats(0.5, 25), sigma=st.floats(0.3, 30), angle=st.floats(-360, 360), grey=st.integers(0, 255))
 def test_one_grey_stays_and_weights_sum_to_one(radius, sigma, angle, grey):
     assert line_weights(radius, sigma).sum() == pytest.approx(1, abs=1e-12)
-    picture = np.full((9, 12), grey, np.uint8)
-    np.testing.assert_array_equal(motion_blur(picture, radius, sigma, angle), picture)
+    image = np.full((9, 12), grey, np.uint8)
+    np.testing.assert_array_equal(motion_blur(image, radius, sigma, angle), image)
 
 
 @pytest.mark.parametrize(
@@ -75,16 +75,16 @@ def test_one_grey_stays_and_weights_sum_to_one(radius, sigma, angle, grey):
 )
 def test_a_pixel_is_blurred_of_those_on_its_line(angle, right, down):
     """A white dot is seen from where the line leads to it: on the side the angle points away from."""
-    picture = np.zeros((61, 61), np.uint8)
-    picture[30, 30] = 255
-    rows, columns = np.nonzero(motion_blur(picture, 10, 8, angle))
+    image = np.zeros((61, 61), np.uint8)
+    image[30, 30] = 255
+    rows, columns = np.nonzero(motion_blur(image, 10, 8, angle))
     assert len(rows) > 5
     assert set(np.sign(30 - columns[(rows != 30) | (columns != 30)])) == {right}
     assert set(np.sign(30 - rows[(rows != 30) | (columns != 30)])) == {down}
 
 
 def test_16_bits_are_rounded_to_8():
-    picture = np.arange(250, dtype=np.uint8).reshape(10, 25)
-    values = motion_blur_16(picture, 5, 3, 20.0) / 257
-    np.testing.assert_array_equal(motion_blur(picture, 5, 3, 20.0), np.rint(values))
+    image = np.arange(250, dtype=np.uint8).reshape(10, 25)
+    values = motion_blur_16(image, 5, 3, 20.0) / 257
+    np.testing.assert_array_equal(motion_blur(image, 5, 3, 20.0), np.rint(values))
     assert (np.floor(values) != np.rint(values)).any()

@@ -10,9 +10,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import pixmix
-from mixset.errors import DamagedPicture, InputError
-from pixmix import measures, outliers
-from pixmix.evaluators import EVALUATORS
+from mixset._common.errors import DamagedImage, InputError
+from pixmix import measures
+from pixmix._evaluators import EVALUATORS, outliers
 
 SUITES = ["clean", "calibration", "adversaries", "anomalies"]
 
@@ -49,26 +49,26 @@ def make_data(count=230, classes=4):
 
 
 class Pairs(Dataset):
-    def __init__(self, pictures, labels, form=lambda picture: picture):
-        self.pictures, self.labels, self.form = pictures, labels, form
+    def __init__(self, images, labels, form=lambda image: image):
+        self.images, self.labels, self.form = images, labels, form
 
     def __len__(self):
         return len(self.labels)
 
-    def __getitem__(self, place):
-        return self.form(self.pictures[place]), self.labels[place]
+    def __getitem__(self, index):
+        return self.form(self.images[index]), self.labels[index]
 
 
-def channels_first(pictures):
-    return torch.from_numpy(np.moveaxis(pictures, -1, -3).copy())
+def channels_first(images):
+    return torch.from_numpy(np.moveaxis(images, -1, -3).copy())
 
 
 def test_values_are_the_measures_of_the_logits():
-    network, (pictures, labels) = make_network(), make_data()
-    metrics = pixmix.evaluate(network, SUITES, (pictures, labels), seed=3)
+    network, (images, labels) = make_network(), make_data()
+    metrics = pixmix.evaluate(network, SUITES, (images, labels), seed=3)
     network.eval()
     with torch.no_grad():
-        logits = network(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255).numpy()
+        logits = network(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).numpy()
         made = {name: make(np.arange(46), (8, 8), seed=3) for name, make in outliers.SYNTHETIC.items()}
         scores = {name: measures.msp(network.body(torch.tensor(x)).numpy()) for name, x in made.items()}
     error = measures.error(logits, labels)
@@ -104,11 +104,11 @@ def test_reliability_is_the_data_of_a_diagram():
 
 
 def test_adversaries_are_worse_than_clean_and_carry_their_protocol():
-    network, (pictures, _) = make_network(), make_data()
+    network, (images, _) = make_network(), make_data()
     network.eval()
     with torch.no_grad():
-        labels = network(torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255).argmax(1).numpy()
-    metrics = pixmix.evaluate(network, ["clean", "adversaries"], (pictures, labels))
+        labels = network(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).argmax(1).numpy()
+    metrics = pixmix.evaluate(network, ["clean", "adversaries"], (images, labels))
     assert metrics["clean"]["error"]["value"] == 0
     corrected, reference = (metrics["adversaries"][f"pgd_error_{ball}"] for ball in ("corrected", "reference"))
     assert 0 < corrected["value"] <= reference["value"]
@@ -131,21 +131,21 @@ def test_batch_size_does_not_matter():
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("form", [np.asarray, channels_first, Image.fromarray])
 def test_a_dataset_gives_what_the_array_gives(workers, form):
-    network, (pictures, labels) = make_network(), make_data()
-    first = pixmix.evaluate(network, ["clean", "adversaries"], (pictures, labels), batch_size=50)
-    for data in (Pairs(pictures, labels, form), (list(pictures), labels), (channels_first(pictures), labels)):
+    network, (images, labels) = make_network(), make_data()
+    first = pixmix.evaluate(network, ["clean", "adversaries"], (images, labels), batch_size=50)
+    for data in (Pairs(images, labels, form), (list(images), labels), (channels_first(images), labels)):
         made = pixmix.evaluate(network, ["clean", "adversaries"], data, batch_size=50, workers=workers)
         assert made == first
 
 
 def test_the_network_and_the_generators_are_left_as_found():
-    network, (pictures, labels) = make_network(), make_data()
+    network, (images, labels) = make_network(), make_data()
     network.train()
     network.body.body[1].eval()  # a frozen batch norm
     modes = [module.training for module in network.modules()]
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    pixmix.evaluate(network, SUITES, Pairs(pictures, labels))
+    pixmix.evaluate(network, SUITES, Pairs(images, labels))
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in network.parameters())
@@ -155,10 +155,10 @@ def test_the_network_and_the_generators_are_left_as_found():
 
 
 def test_the_network_is_left_as_found_after_an_error():
-    network, (pictures, labels) = make_network(), make_data()
+    network, (images, labels) = make_network(), make_data()
     network.train()
-    with pytest.raises(InputError, match="clean pictures: labels run to 6, the network has 4 classes"):
-        pixmix.evaluate(network, "clean", (pictures, labels + 3))
+    with pytest.raises(InputError, match="clean images: labels run to 6, the network has 4 classes"):
+        pixmix.evaluate(network, "clean", (images, labels + 3))
     assert all(module.training for module in network.modules())
 
 
@@ -176,13 +176,13 @@ def test_saved_logits_are_used_again(tmp_path, monkeypatch):
 
 
 def test_saved_logits_of_something_else_are_not_used(tmp_path):
-    network, (pictures, labels) = make_network(), make_data()
-    pixmix.evaluate(network, SUITES, (pictures, labels), logits_folder=tmp_path)
+    network, (images, labels) = make_network(), make_data()
+    pixmix.evaluate(network, SUITES, (images, labels), logits_folder=tmp_path)
     others = [
-        (make_network(seed=1), (pictures, labels), 0),
-        (network, (255 - pictures, labels), 0),
-        (network, (pictures, labels[::-1].copy()), 0),
-        (network, (pictures, labels), 1),
+        (make_network(seed=1), (images, labels), 0),
+        (network, (255 - images, labels), 0),
+        (network, (images, labels[::-1].copy()), 0),
+        (network, (images, labels), 1),
     ]
     for other, data, seed in others:
         expected = pixmix.evaluate(other, SUITES, data, seed=seed)
@@ -202,15 +202,15 @@ def test_a_damaged_file_is_made_again(tmp_path):
 
 
 def test_a_dataset_is_saved_but_read_anew(tmp_path):
-    network, (pictures, labels) = make_network(), make_data()
-    pixmix.evaluate(network, "clean", Pairs(pictures, labels), logits_folder=tmp_path)
-    made = pixmix.evaluate(network, "clean", Pairs(255 - pictures, labels), logits_folder=tmp_path)
-    assert made == pixmix.evaluate(network, "clean", (255 - pictures, labels))
+    network, (images, labels) = make_network(), make_data()
+    pixmix.evaluate(network, "clean", Pairs(images, labels), logits_folder=tmp_path)
+    made = pixmix.evaluate(network, "clean", Pairs(255 - images, labels), logits_folder=tmp_path)
+    assert made == pixmix.evaluate(network, "clean", (255 - images, labels))
 
 
 def test_progress_is_shown_when_asked_for(capsys):
     pixmix.evaluate(make_network(), "clean", make_data(), progress=True)
-    assert "230/230 clean pictures" in capsys.readouterr().err
+    assert "230/230 clean images" in capsys.readouterr().err
     pixmix.evaluate(make_network(), "clean", make_data())
     assert capsys.readouterr().err == ""
 
@@ -225,28 +225,28 @@ class Features(nn.Module):
         return x
 
 
-PICTURES, LABELS = make_data()
+IMAGES, LABELS = make_data()
 
 
 @pytest.mark.parametrize(
     ("network", "suite", "data", "line"),
     [
-        (make_network(), "speed", (PICTURES, LABELS), "unknown suite 'speed'; the suites are clean, calibration"),
-        (make_network().body, "anomalies", (PICTURES, LABELS), r"wrap it: pixmix.Normalized\(network, mean, std\)"),
-        (Diverged(), "clean", (PICTURES, LABELS), "not finite"),
-        (Features(), "clean", (PICTURES, LABELS), r"must give logits \(230, classes\)"),
-        (make_network(), "clean", (PICTURES[:0], LABELS[:0]), "no picture"),
-        (make_network(), "clean", [], "no picture"),
-        (make_network(), "clean", (PICTURES, LABELS[:5]), "230 pictures need as many"),
-        (make_network(), "clean", (PICTURES, LABELS / 2), "whole numbers"),
-        (make_network(), "clean", (PICTURES * 1.0, LABELS), r"must lie in \[0, 1\], these run from 0 to 2.*; divide"),
-        (make_network(), "clean", (PICTURES[..., :2], LABELS), "1 or 3 channels is needed, got shape"),
-        (make_network(), "clean", [(PICTURES[0], 0), (PICTURES[0, :4], 0)], "one size is needed"),
-        (make_network(), "clean", [PICTURES, LABELS], "two arrays come as a tuple"),
-        (make_network(), "clean", PICTURES, r"items must be \(picture, label\)"),
-        (make_network(), "clean", [(PICTURES[0], 0.5)], "the label a whole number"),
-        (make_network(), "adversaries", (PICTURES, LABELS + 1), "the network has 4 classes"),
-        (make_network(), "anomalies", (PICTURES[:4], LABELS[:4]), "5 are needed; there are 4"),
+        (make_network(), "speed", (IMAGES, LABELS), "unknown suite 'speed'; the suites are clean, calibration"),
+        (make_network().body, "anomalies", (IMAGES, LABELS), r"wrap it: pixmix.Normalized\(network, mean, std\)"),
+        (Diverged(), "clean", (IMAGES, LABELS), "not finite"),
+        (Features(), "clean", (IMAGES, LABELS), r"must give logits \(230, classes\)"),
+        (make_network(), "clean", (IMAGES[:0], LABELS[:0]), "no image"),
+        (make_network(), "clean", [], "no image"),
+        (make_network(), "clean", (IMAGES, LABELS[:5]), "230 images need as many"),
+        (make_network(), "clean", (IMAGES, LABELS / 2), "whole numbers"),
+        (make_network(), "clean", (IMAGES * 1.0, LABELS), r"must lie in \[0, 1\], these run from 0 to 2.*; divide"),
+        (make_network(), "clean", (IMAGES[..., :2], LABELS), "1 or 3 channels is needed, got shape"),
+        (make_network(), "clean", [(IMAGES[0], 0), (IMAGES[0, :4], 0)], "one size is needed"),
+        (make_network(), "clean", [IMAGES, LABELS], "two arrays come as a tuple"),
+        (make_network(), "clean", IMAGES, r"items must be \(image, label\)"),
+        (make_network(), "clean", [(IMAGES[0], 0.5)], "the label a whole number"),
+        (make_network(), "adversaries", (IMAGES, LABELS + 1), "the network has 4 classes"),
+        (make_network(), "anomalies", (IMAGES[:4], LABELS[:4]), "5 are needed; there are 4"),
     ],
 )
 def test_bad_input_is_one_clear_line(network, suite, data, line):
@@ -256,17 +256,17 @@ def test_bad_input_is_one_clear_line(network, suite, data, line):
 
 
 class Broken(Pairs):
-    def __getitem__(self, place):
-        if place == 120:
-            raise DamagedPicture("picture 120 is cut short")
-        return super().__getitem__(place)
+    def __getitem__(self, index):
+        if index == 120:
+            raise DamagedImage("image 120 is cut short")
+        return super().__getitem__(index)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_picture_is_one_clear_line_from_any_process(workers):
-    with pytest.raises(DamagedPicture) as caught:
-        pixmix.evaluate(make_network(), "clean", Broken(PICTURES, LABELS), workers=workers, batch_size=50)
-    assert str(caught.value) == "picture 120 is cut short"
+def test_a_damaged_image_is_one_clear_line_from_any_process(workers):
+    with pytest.raises(DamagedImage) as caught:
+        pixmix.evaluate(make_network(), "clean", Broken(IMAGES, LABELS), workers=workers, batch_size=50)
+    assert str(caught.value) == "image 120 is cut short"
 
 
 def test_bad_batch_size_is_named():

@@ -11,12 +11,12 @@ import reader_layouts as layouts
 import torch
 
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix.readers import CorruptedSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-DATA = samples.test_pictures()
+DATA = samples.test_images()
 SUITES = ["clean", "calibration", "adversaries", "anomalies", "c", "p", "r"]
 
 
@@ -33,7 +33,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_nothing_goes_through_the_network_twice(tmp_path: Path, sets: dict[str, Path]) -> None:
-    """But for one picture each for p and r, which asks how many classes there are."""
+    """But for one image each for p and r, which asks how many classes there are."""
     net = samples.network(1000)
     first = pixmix.evaluate(net, SUITES, DATA, sets=sets, partial=True, logits_folder=tmp_path, batch_size=20)
     names = {path.stem for path in tmp_path.iterdir()}
@@ -48,7 +48,7 @@ def test_nothing_goes_through_the_network_twice(tmp_path: Path, sets: dict[str, 
     assert np.array_equal(kept["labels"], [0, 2, 4, 6])
 
 
-def test_clean_pictures_are_forwarded_once_without_a_folder() -> None:
+def test_clean_images_are_forwarded_once_without_a_folder() -> None:
     net = samples.network()
     pixmix.evaluate(net, ["clean", "calibration", "clean"], DATA)
     assert net.body.seen == len(DATA[1])
@@ -61,7 +61,7 @@ def forwarded(net: pixmix.Normalized, folder: Path, suite: str, sets: dict, **op
     return net.body.seen
 
 
-def test_other_weights_pictures_labels_and_protocols_are_forwarded(tmp_path: Path) -> None:
+def test_other_weights_images_labels_and_protocols_are_forwarded(tmp_path: Path) -> None:
     root, folder = tmp_path / "c", tmp_path / "logits"
     layouts.cifar_c(root, count=4)
     net, options = samples.network(), {"sets": {"c": root}}
@@ -94,8 +94,8 @@ def test_files_read_in_another_way_are_forwarded(tmp_path: Path) -> None:
     for resize, expected in ((False, 15), (True, 15), (True, 0)):
         reader = CorruptedSet(root, "c", size=64, resize=resize, partial=True)
         assert forwarded(net, tmp_path / "logits", "c", {"c": reader}) == expected
-    picture = root / "fog" / "2" / layouts.WNIDS[1] / "ILSVRC2012_val_00000010.JPEG"
-    layouts.jpeg(picture, layouts.bytes_of(64, 64, 3))
+    image = root / "fog" / "2" / layouts.WNIDS[1] / "ILSVRC2012_val_00000010.JPEG"
+    layouts.jpeg(image, layouts.bytes_of(64, 64, 3))
     assert forwarded(net, tmp_path / "logits", "c", {"c": reader}) == 3
 
 
@@ -119,8 +119,8 @@ def test_damaged_logits_are_said_and_made_again(tmp_path: Path, capsys: pytest.C
     net = samples.network()
     first = pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path)
     path, whole = tmp_path / "clean.npz", (tmp_path / "clean.npz").read_bytes()
-    for place in (0, 40, 200, len(whole) // 2, len(whole) - 90, len(whole) - 20, len(whole) - 1):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :])
+    for index in (0, 40, 200, len(whole) // 2, len(whole) - 90, len(whole) - 20, len(whole) - 1):
+        path.write_bytes(whole[:index] + bytes([whole[index] ^ 8]) + whole[index + 1 :])
         net.body.seen = 0
         assert pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path) == first
         assert net.body.seen == 57
@@ -145,7 +145,7 @@ def test_logits_of_somebody_else_are_refused_and_stay(tmp_path: Path) -> None:
 def test_logits_of_whole_benchmarks_do_not_stay_in_memory(
     tmp_path: Path, sets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pixmix.evaluators.store import LogitsStore
+    from pixmix._evaluators.store import LogitsStore
 
     stores = []
     begin = LogitsStore.__init__

@@ -21,12 +21,12 @@ from torch.utils.data import (
 from torchvision.transforms import functional
 
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PICTURES, LABELS = samples.test_pictures(23)
-CHANNELS_FIRST = torch.from_numpy(PICTURES).permute(0, 3, 1, 2)
+IMAGES, LABELS = samples.test_images(23)
+CHANNELS_FIRST = torch.from_numpy(IMAGES).permute(0, 3, 1, 2)
 BYTES = TensorDataset(CHANNELS_FIRST, torch.from_numpy(LABELS))
 FLOATS = TensorDataset(CHANNELS_FIRST.float() / 255, torch.from_numpy(LABELS))
 SUITES = ["clean", "calibration", "adversaries"]
@@ -42,7 +42,7 @@ class Items(Dataset):
         return len(LABELS)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.form(PICTURES[index]), int(LABELS[index])
+        return self.form(IMAGES[index]), int(LABELS[index])
 
 
 class Stream(IterableDataset):
@@ -52,7 +52,7 @@ class Stream(IterableDataset):
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    return pixmix.evaluate(samples.network(), SUITES, (PICTURES, LABELS))
+    return pixmix.evaluate(samples.network(), SUITES, (IMAGES, LABELS))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def expected() -> dict[str, Any]:
     [
         DataLoader(BYTES, batch_size=5),
         DataLoader(BYTES, batch_size=7, shuffle=True, drop_last=True),
-        DataLoader(TensorDataset(torch.from_numpy(PICTURES), torch.from_numpy(LABELS)), batch_size=4),
+        DataLoader(TensorDataset(torch.from_numpy(IMAGES), torch.from_numpy(LABELS)), batch_size=4),
         DataLoader(FLOATS, batch_size=6, shuffle=True),
         DataLoader(Items(functional.to_tensor), batch_size=6),
         DataLoader(Items(np.array), batch_sampler=[[1, 0], range(2, 23)]),
         Items(Image.fromarray),
-        Items(lambda picture: torch.from_numpy(picture).permute(2, 0, 1)),
+        Items(lambda image: torch.from_numpy(image).permute(2, 0, 1)),
         Items(functional.to_tensor),
         Items(np.array),
         (CHANNELS_FIRST, LABELS),
@@ -83,7 +83,7 @@ def test_a_loaders_workers_read_it(expected: dict[str, Any]) -> None:
 
 def test_a_sampler_that_chooses_is_followed() -> None:
     loader = DataLoader(BYTES, sampler=SubsetRandomSampler([4, 1, 20]))
-    wanted = pixmix.evaluate(samples.network(), "clean", (PICTURES[[1, 4, 20]], LABELS[[1, 4, 20]]))
+    wanted = pixmix.evaluate(samples.network(), "clean", (IMAGES[[1, 4, 20]], LABELS[[1, 4, 20]]))
     assert pixmix.evaluate(samples.network(), "clean", loader) == wanted
 
 
@@ -106,10 +106,10 @@ SOFT = TensorDataset(CHANNELS_FIRST, torch.eye(10)[torch.from_numpy(LABELS)])
         (DataLoader(BYTES, batch_size=None), "a DataLoader of batches is needed"),
         (DataLoader(BYTES, sampler=RandomSampler(BYTES, replacement=True, num_samples=60)), "draws image .* times"),
         (DataLoader(BYTES, sampler=DistributedSampler(BYTES, 2, 0)), "give a loader without one"),
-        (DataLoader(TensorDataset(CHANNELS_FIRST[:0], BYTES.tensors[1][:0])), "no picture"),
+        (DataLoader(TensorDataset(CHANNELS_FIRST[:0], BYTES.tensors[1][:0])), "no image"),
         (Stream(), "a Stream has no length and no indices"),
-        (iter([(PICTURES[0], 1)]), "no length and no indices"),
-        ((PICTURES / 127, LABELS), r"must lie in \[0, 1\]"),
+        (iter([(IMAGES[0], 1)]), "no length and no indices"),
+        ((IMAGES / 127, LABELS), r"must lie in \[0, 1\]"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(data: Any, line: str) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pixmix import outliers, philox
+from pixmix._common import philox
+from pixmix._evaluators import outliers
 
 
 def fields(kind, count, size, seed):
@@ -26,16 +27,16 @@ def blur_axis(array, axis, sigma):
 @pytest.mark.parametrize(("size", "sigma"), [((32, 32), 1.5), ((28, 36), 1.5), ((64, 64), 2.0)])
 def test_blobs_equal_a_plain_blur_over_rows_columns_and_channels(size, sigma):
     made = outliers.blobs(np.arange(3), size, seed=5)
-    for picture, field in zip(made, fields(outliers.BLOBS, 3, size, 5), strict=True):
+    for image, field in zip(made, fields(outliers.BLOBS, 3, size, 5), strict=True):
         blurred = (field < 0.7).astype(np.float64)
         for axis in range(3):
             blurred = blur_axis(blurred, axis, sigma)
         expected = np.where(blurred < 0.75, -1, 2 * blurred - 1).transpose(2, 0, 1)
         clear = np.abs(blurred - 0.75).transpose(2, 0, 1) > 1e-6  # rounding decides at the threshold itself
-        np.testing.assert_allclose(picture[clear], expected[clear], atol=2e-6)
+        np.testing.assert_allclose(image[clear], expected[clear], atol=2e-6)
 
 
-def test_blobs_are_a_fifth_of_the_picture_on_minus_one():
+def test_blobs_are_a_fifth_of_the_image_on_minus_one():
     made = outliers.blobs(np.arange(200), (32, 32), seed=0)
     blob = made > -1
     assert blob.mean() == pytest.approx(0.21, abs=0.01)
@@ -59,14 +60,14 @@ def test_rademacher_is_a_fair_coin():
 
 
 @pytest.mark.parametrize("name", outliers.SYNTHETIC)
-def test_a_picture_is_a_function_of_seed_and_index(name):
+def test_a_image_is_a_function_of_seed_and_index(name):
     make = outliers.SYNTHETIC[name]
     made = make(np.arange(10), (32, 24), seed=3)
     assert made.shape == (10, 3, 32, 24)
     assert made.dtype == np.float32
     np.testing.assert_array_equal(make(np.array([7, 2]), (32, 24), seed=3), made[[7, 2]])
     assert not np.array_equal(make(np.arange(10), (32, 24), seed=4), made)
-    assert len({picture.tobytes() for picture in made}) == 10
+    assert len({image.tobytes() for image in made}) == 10
 
 
 def test_the_sets_share_no_randomness():

@@ -15,11 +15,11 @@ import torch
 import torch.distributed as dist
 
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix.readers import CorruptedSet
 
 SUITES = ["clean", "calibration", "adversaries", "anomalies", "c", "p", "r"]
-DATA = samples.test_pictures(53)
+DATA = samples.test_images(53)
 
 
 class Broken(samples.Counting):
@@ -98,6 +98,6 @@ def test_two_processes_measure_what_one_does_and_end_together(root: Path) -> Non
     assert len(kept["logits"]) == 21
     assert both[0]["errors"] == both[1]["errors"]
     broken, file, labels = both[0]["errors"]
-    assert broken == "the network fails on clean pictures (RuntimeError: only here); are they of the size it takes?"
-    assert "ILSVRC2012_val_00000024.JPEG: no picture of a known format" in file
-    assert labels == "clean pictures: labels run to 9, the network has 8 classes"
+    assert broken == "the network fails on clean images (RuntimeError: only here); are they of the size it takes?"
+    assert "ILSVRC2012_val_00000024.JPEG: no image of a known format" in file
+    assert labels == "clean images: labels run to 9, the network has 8 classes"

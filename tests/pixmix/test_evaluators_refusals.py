@@ -17,13 +17,13 @@ from PIL import Image
 from torch import nn
 
 import pixmix
-from mixset.errors import InputError
-from pixmix.evaluators import check
-from pixmix.readers import PictureFiles
+from mixset._common.errors import InputError
+from pixmix._evaluators import check
+from pixmix.readers import ImageFiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-DATA = samples.test_pictures()
+DATA = samples.test_images()
 
 
 def line_of(network: nn.Module, suite: Any, data: Any = None, **options: Any) -> str:
@@ -34,7 +34,7 @@ def line_of(network: nn.Module, suite: Any, data: Any = None, **options: Any) ->
 
 
 class Picky(nn.Module):
-    """Takes pictures of 224 px alone, as vision transformers do."""
+    """Takes images of 224 px alone, as vision transformers do."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -59,10 +59,10 @@ class Picky(nn.Module):
     ],
 )
 @pytest.mark.parametrize("suite", ["clean", "c", "p"])
-def test_a_network_that_takes_no_such_pictures(tmp_path: Path, error: Exception, reason: str, suite: str) -> None:
+def test_a_network_that_takes_no_such_images(tmp_path: Path, error: Exception, reason: str, suite: str) -> None:
     sets = {"c": layouts.cifar_c(tmp_path / "c", count=2), "p": layouts.cifar_p(tmp_path / "p", count=1)}
     line = line_of(Picky(error), suite, DATA, sets=sets)
-    what = {"clean": "clean pictures", "c": "c gaussian_noise 1 (1 of 95 sets)"}.get(suite, "p gaussian_noise: sequen")
+    what = {"clean": "clean images", "c": "c gaussian_noise 1 (1 of 95 sets)"}.get(suite, "p gaussian_noise: sequen")
     assert line.startswith(f"the network fails on {what}")
     assert reason in line
     assert line.endswith("are they of the size it takes?")
@@ -77,12 +77,12 @@ def test_a_batch_that_does_not_fit_into_memory() -> None:
 
 
 @pytest.mark.parametrize("suite", ["c", "cbar", "p"])
-def test_sets_of_another_size_than_the_test_pictures(tmp_path: Path, suite: str) -> None:
+def test_sets_of_another_size_than_the_test_images(tmp_path: Path, suite: str) -> None:
     make: Callable[..., Path] = layouts.cifar_p if suite == "p" else layouts.cifar_c
     names = {"c": {}, "cbar": {"names": layouts.CBAR_CIFAR}, "p": {}}[suite]
     root = make(tmp_path / "set", count=2, **names)
-    line = line_of(samples.network(10, 64), suite, samples.test_pictures(7, 64), sets={suite: root})
-    assert "has pictures of 32x32 px, the test pictures have 64x64" in line
+    line = line_of(samples.network(10, 64), suite, samples.test_images(7, 64), sets={suite: root})
+    assert "has images of 32x32 px, the test images have 64x64" in line
     assert str(root) in line
 
 
@@ -96,7 +96,7 @@ def test_labels_that_the_network_has_no_classes_for(tmp_path: Path) -> None:
 
 def test_r_needs_imagenets_classes_and_says_so_before_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = samples.imagenet_r(tmp_path / "r")
-    monkeypatch.setattr(PictureFiles, "__getitem__", None)
+    monkeypatch.setattr(ImageFiles, "__getitem__", None)
     line = line_of(samples.network(10, 224), "r", sets={"r": root}, partial=True)
     assert line == "suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has 10"
 
@@ -142,15 +142,15 @@ def test_a_set_of_outliers_with_a_taken_name(tmp_path: Path, name: str) -> None:
     assert line == f"anomalies: a set called {name} cannot be told from what results have there; rename it"
 
 
-def test_outliers_need_square_pictures_only_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_outliers_need_square_images_only_where_they_are_asked_for(tmp_path: Path) -> None:
     data = (layouts.bytes_of(9, 32, 40, 3), DATA[1][:9])
     net = pixmix.Normalized(nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 10)), [0.5] * 3, [1] * 3)
-    assert "square test pictures" in line_of(net, "anomalies", data, sets={"ood": tmp_path})
+    assert "square test images" in line_of(net, "anomalies", data, sets={"ood": tmp_path})
     assert pixmix.evaluate(net, "clean", data, sets={"ood": tmp_path})["clean"]["error"]["n"] == 9
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_few_pictures_are_measured(tmp_path: Path, count: int) -> None:
+def test_few_images_are_measured(tmp_path: Path, count: int) -> None:
     sets = {"c": layouts.cifar_c(tmp_path / "c", count=count), "p": layouts.cifar_p(tmp_path / "p", count=count)}
     data = (DATA[0][:count], DATA[1][:count])
     found = pixmix.evaluate(samples.network(), ["clean", "calibration", "c", "p"], data, sets=sets)
@@ -183,20 +183,20 @@ def test_all_that_an_evaluation_needs_is_checked_before_it(tmp_path: Path) -> No
     found = pixmix.evaluate(samples.network(), ["clean", "c"], DATA, sets={"c": opened["c"]})
     assert found["c"]["mce"]["n"] == 3
     assert check("clean", (1, 32, 32), sets=sets) == {}
-    for suite, pictures, options, line in (
+    for suite, images, options, line in (
         ("anomalies", (4, 32, 32), {}, "5 are needed; there are 4; give more, or leave out the suite"),
-        ("clean", None, {}, "needs labelled test pictures"),
+        ("clean", None, {}, "needs labelled test images"),
         ("c", None, {}, "needs the folder of its set"),
         ("c", (9, 32, 32), {"sets": {"c": "NOWHERE"}}, "NOWHERE: no such folder"),
-        ("c", (9, 64, 64), {"sets": sets}, "has pictures of 32x32 px, the test pictures have 64x64"),
-        ("p", None, {"sets": sets, "size": (48, 48)}, "the test pictures have 48x48"),
+        ("c", (9, 64, 64), {"sets": sets}, "has images of 32x32 px, the test images have 64x64"),
+        ("p", None, {"sets": sets, "size": (48, 48)}, "the test images have 48x48"),
         ("c", None, {"sets": sets, "classes": ["a", "b", "c"]}, "run to 4, the network has 3 classes"),
         ("r", None, {"sets": {"r": ood}, "classes": ["a", "b"]}, "1,000 classes"),
-        ("anomalies", (9, 32, 40), {"sets": {"ood": ood}}, "square test pictures are needed"),
+        ("anomalies", (9, 32, 40), {"sets": {"ood": ood}}, "square test images are needed"),
         ("speed", None, {}, "unknown suite 'speed'"),
     ):
         with pytest.raises(InputError, match=line) as caught:
-            check(suite, pictures, **options)
+            check(suite, images, **options)
         assert "\n" not in str(caught.value)
 
 
@@ -210,13 +210,13 @@ def test_sequences_of_one_frame_are_refused_before_the_network_runs(tmp_path: Pa
     assert net.body.seen == 0
 
 
-def test_an_array_of_pictures_with_one_broken_file_is_named(tmp_path: Path) -> None:
+def test_an_array_of_images_with_one_broken_file_is_named(tmp_path: Path) -> None:
     samples.outlier_sets(tmp_path)
-    (tmp_path / "dtd" / "banded" / "03.png").write_bytes(b"no picture")
+    (tmp_path / "dtd" / "banded" / "03.png").write_bytes(b"no image")
     Image.new("RGB", (32, 32)).save(tmp_path / "dtd" / "banded" / "extra.png")
-    data = samples.test_pictures(200)  # a fifth is more than there are, so the broken one counts
+    data = samples.test_images(200)  # a fifth is more than there are, so the broken one counts
     line = line_of(samples.network(), "anomalies", data, sets={"ood": tmp_path})
-    assert "03.png: no picture of a known format" in line
+    assert "03.png: no image of a known format" in line
 
 
 def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:
@@ -232,11 +232,11 @@ def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "line"),
     [
-        (lambda logits: logits.softmax(1), "gives probabilities for clean pictures .* leave its softmax out"),
-        (lambda logits: logits > 0, r"must give logits \(57, classes\) for clean pictures, floats; got torch.bool"),
+        (lambda logits: logits.softmax(1), "gives probabilities for clean images .* leave its softmax out"),
+        (lambda logits: logits > 0, r"must give logits \(57, classes\) for clean images, floats; got torch.bool"),
         (lambda logits: logits + 0j, "floats; got torch.complex128"),
         (lambda logits: logits.long(), "floats; got torch.int64"),
-        (lambda logits: logits.to_sparse(), "the network fails on clean pictures"),
+        (lambda logits: logits.to_sparse(), "the network fails on clean images"),
     ],
 )
 def test_what_is_no_logits_is_not_measured(form: Callable[[torch.Tensor], torch.Tensor], line: str) -> None:

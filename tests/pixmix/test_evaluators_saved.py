@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.evaluators import evaluate_logits
+from pixmix._evaluators import evaluate_logits
 
-PICTURES, LABELS = samples.test_pictures(140)
-LOGITS = samples.logits(samples.network(), PICTURES)
-OTHERS = {name: samples.logits(samples.network(), samples.test_pictures(20)[0] // part) for name, part in
+IMAGES, LABELS = samples.test_images(140)
+LOGITS = samples.logits(samples.network(), IMAGES)
+OTHERS = {name: samples.logits(samples.network(), samples.test_images(20)[0] // part) for name, part in
           (("ood_textures", 2), ("ood_mine", 3))}  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def save(folder: Path, **arrays: object) -> Path:
 
 
 def test_they_are_what_the_network_itself_gives(tmp_path: Path) -> None:
-    given = pixmix.evaluate(samples.network(), ["clean", "calibration"], (PICTURES, LABELS), seed=3, batch_size=140)
+    given = pixmix.evaluate(samples.network(), ["clean", "calibration"], (IMAGES, LABELS), seed=3, batch_size=140)
     assert evaluate_logits(save(tmp_path), ["clean", "calibration"], seed=3) == given
     assert evaluate_logits(str(save(tmp_path)), "clean") == {"clean": given["clean"]}
 
@@ -108,7 +108,7 @@ def test_probabilities_of_0_are_taken(tmp_path: Path) -> None:
         ({"logits": LOGITS * np.nan}, "calibration", "not finite"),
         ({"logits": LOGITS.astype(str)}, "clean", "needed are floats"),
         ({"ood_mine": LOGITS[:, :7]}, "anomalies", r"ood_mine holds \(140, 7\), needed are \(M, classes\)"),
-        ({"ood_mine": LOGITS[:0]}, "anomalies", r"ood_mine holds \(0, 10\): no picture"),
+        ({"ood_mine": LOGITS[:0]}, "anomalies", r"ood_mine holds \(0, 10\): no image"),
         ({"ood_mean": LOGITS}, "anomalies", "none called mean"),
         ({"logits": np.array([None])}, "clean", "is damaged"),
     ],

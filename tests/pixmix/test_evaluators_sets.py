@@ -13,15 +13,16 @@ import torch
 from PIL import Image
 
 import pixmix
-from pixmix import measures, outliers
-from pixmix.corruptions import made
+from pixmix import measures
+from pixmix._evaluators import outliers
+from pixmix.corruptions._making import made
 from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-DATA = samples.test_pictures()
+DATA = samples.test_images()
 COUNT = 47
-"""Pictures at a severity: five severities are more than 200, so that pooled answers are two bins."""
+"""Images at a severity: five severities are more than 200, so that pooled answers are two bins."""
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +90,16 @@ def test_both_poolings_of_rms(c: Path, form: str, last_bin: bool) -> None:
     assert found["ece_by_severity"]["value"] > 0
 
 
-def test_the_interval_of_the_mean_draws_pictures_with_all_their_corruptions(c: Path) -> None:
-    """Its variance is that of the pictures' means: wider than of 15 · 5 independent samples of pictures."""
+def test_the_interval_of_the_mean_draws_images_with_all_their_corruptions(c: Path) -> None:
+    """Its variance is that of the images' means: wider than of 15 · 5 independent samples of images."""
     net = samples.network()
     found = pixmix.evaluate(net, "c", sets={"c": c})["c"]["mce"]
     wrong = []
     for name in layouts.C:
         logits, labels = logits_of_c(net, c, name)
         wrong.append(logits.argmax(2) != labels)
-    of_pictures = np.mean(wrong, axis=(0, 1))
-    expected = 2 * 1.96 * of_pictures.std() / np.sqrt(COUNT)
+    of_images = np.mean(wrong, axis=(0, 1))
+    expected = 2 * 1.96 * of_images.std() / np.sqrt(COUNT)
     assert found["interval"][1] - found["interval"][0] == pytest.approx(expected, rel=0.15)
 
 
@@ -132,7 +133,7 @@ def test_alexnet_is_taken_at_the_severities_that_are_there(c: Path, tmp_path: Pa
     ]
     assert list(found["shot_noise"]["severities"]) == ["1", "2", "3"]
     assert found["mce_alexnet"]["value"] == pytest.approx(np.mean(ratios))
-    assert "shot_noise.npy: severity 4, 5 missing (12 of 20 pictures)" in found["mce"]["problems"]
+    assert "shot_noise.npy: severity 4, 5 missing (12 of 20 images)" in found["mce"]["problems"]
     assert "fog: missing" in found["mce"]["problems"]
 
 
@@ -144,17 +145,17 @@ def some_of_imagenet_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for step in range(1, 6):
             for label, wnid in enumerate(samples.R_WNIDS):
                 coarse = Image.fromarray(layouts.bytes_of(5, 5, 3, seed=100 * number + 10 * step + label))
-                picture = np.asarray(coarse.resize((64, 64), Image.Resampling.BICUBIC))
-                layouts.jpeg(root / name / str(step) / wnid / "ILSVRC2012_val_00000001.JPEG", picture)
+                image = np.asarray(coarse.resize((64, 64), Image.Resampling.BICUBIC))
+                layouts.jpeg(root / name / str(step) / wnid / "ILSVRC2012_val_00000001.JPEG", image)
     return root
 
 
 def test_folders_of_some_of_imagenets_classes_have_imagenets_numbers(some_of_imagenet_c: Path) -> None:
-    """A network of 1,000 classes that knows the right answer in each picture has no error."""
+    """A network of 1,000 classes that knows the right answer in each image has no error."""
     net = samples.network(1000, 64)
     reader = CorruptedSet(some_of_imagenet_c, "c", size=64, partial=True)
-    pictures = np.stack([reader.pictures("fog", 1)[place][0] for place in range(3)])
-    answers = samples.logits(net, pictures).argmax(1)
+    images = np.stack([reader.images("fog", 1)[index][0] for index in range(3)])
+    answers = samples.logits(net, images).argmax(1)
     numbers = [imagenet_wnids().index(name) for name in samples.R_WNIDS]
     found = pixmix.evaluate(net, "c", sets={"c": reader})["c"]
     assert found["fog"]["severities"]["1"] == pytest.approx(np.mean(answers != numbers))
@@ -165,7 +166,7 @@ def test_folders_of_some_of_imagenets_classes_have_imagenets_numbers(some_of_ima
     known = pixmix.evaluate(net, "c", sets={"c": reader})["c"]["fog"]["severities"]["1"]
     assert known == 0 if len(set(answers)) == 3 else known < 1
     few = pixmix.evaluate(samples.network(3, 64), "c", sets={"c": reader})["c"]  # ranks, for a network of these alone
-    logits = samples.logits(samples.network(3, 64), pictures)
+    logits = samples.logits(samples.network(3, 64), images)
     assert few["fog"]["severities"]["1"] == pytest.approx(np.mean(logits.argmax(1) != np.arange(3)))
 
 
@@ -176,8 +177,8 @@ def test_folders_are_read_both_ways(some_of_imagenet_c: Path) -> None:
         reader = CorruptedSet(some_of_imagenet_c, "c", size=64, resize=resize, partial=True)
         found = pixmix.evaluate(net, "c", sets={"c": reader})["c"]
         assert found["set"]["transform"] == {"crop": 64, "resize": 73 if resize else None}
-        pictures = np.stack([reader.pictures("snow", 3)[place][0] for place in range(3)])
-        expected = np.mean(samples.logits(net, pictures).argmax(1) != np.arange(3))
+        images = np.stack([reader.images("snow", 3)[index][0] for index in range(3)])
+        expected = np.mean(samples.logits(net, images).argmax(1) != np.arange(3))
         assert found["snow"]["severities"]["3"] == pytest.approx(expected)
         entries.append(found["rms_all_bins_by_severity"]["value"])
     assert entries[0] != entries[1]
@@ -188,7 +189,7 @@ def test_a_generated_set_says_so(tmp_path: Path) -> None:
     recipe = {
         "suite": "cbar",
         "dataset": "digits",
-        "pictures": 5,
+        made.COUNT: 5,
         "size": 32,
         "severities": [1, 2, 3, 4, 5],
         "seed": 11,
@@ -268,18 +269,18 @@ def test_p_in_videos(tmp_path: Path, workers: int) -> None:
 def test_r_is_judged_among_its_200_classes(tmp_path: Path) -> None:
     root, net = samples.imagenet_r(tmp_path / "imagenet-r"), samples.network(1000, 224)
     found = pixmix.evaluate(net, "r", sets={"r": root}, partial=True)["r"]
-    pictures, answers, labels = [], [], []
+    images, answers, labels = [], [], []
     wnids, columns = imagenet_wnids(), measures.imagenet_r_classes()
     for label in range(3):
         for number in range(3):
-            picture = Image.open(root / samples.R_WNIDS[label] / f"art_{number}.jpg").convert("RGB")
-            short = 256 / min(picture.size)
-            size = (int(picture.width * short), int(picture.height * short))
-            picture = picture.resize(size, Image.Resampling.BILINEAR)
+            image = Image.open(root / samples.R_WNIDS[label] / f"art_{number}.jpg").convert("RGB")
+            short = 256 / min(image.size)
+            size = (int(image.width * short), int(image.height * short))
+            image = image.resize(size, Image.Resampling.BILINEAR)
             left, top = round((size[0] - 224) / 2), round((size[1] - 224) / 2)
-            pictures.append(np.asarray(picture.crop((left, top, left + 224, top + 224))))
+            images.append(np.asarray(image.crop((left, top, left + 224, top + 224))))
             labels.append(wnids.index(samples.R_WNIDS[label]))
-    logits = samples.logits(net, np.stack(pictures))
+    logits = samples.logits(net, np.stack(images))
     answers = columns[logits[:, columns].argmax(1)]
     assert found["error"]["value"] == pytest.approx(np.mean(answers != labels))
     confidence = np.exp(logits[:, columns].astype(float))
@@ -291,19 +292,19 @@ def test_r_is_judged_among_its_200_classes(tmp_path: Path) -> None:
     assert found["error"]["n"] == 9
 
 
-def test_r_comes_at_the_size_of_the_test_pictures(tmp_path: Path) -> None:
+def test_r_comes_at_the_size_of_the_test_images(tmp_path: Path) -> None:
     root = samples.imagenet_r(tmp_path / "imagenet-r")
-    data = samples.test_pictures(10, 64, 200)
+    data = samples.test_images(10, 64, 200)
     found = pixmix.evaluate(samples.network(200, 64), "r", data, sets={"r": root}, partial=True)["r"]
     assert found["set"]["transform"] == {"crop": 64, "resize": 73}
 
 
 @pytest.mark.parametrize("without", [(), ("places69.npy",)])
 def test_real_outliers(tmp_path: Path, without: tuple[str, ...]) -> None:
-    root, net, (pictures, labels) = samples.outlier_sets(tmp_path, without=without), samples.network(), DATA
-    found = pixmix.evaluate(net, "anomalies", (pictures, labels), sets={"ood": root}, partial=bool(without), seed=4)
+    root, net, (images, labels) = samples.outlier_sets(tmp_path, without=without), samples.network(), DATA
+    found = pixmix.evaluate(net, "anomalies", (images, labels), sets={"ood": root}, partial=bool(without), seed=4)
     found = found["anomalies"]
-    known = measures.msp(samples.logits(net, pictures))
+    known = measures.msp(samples.logits(net, images))
     sets = {
         "textures": layouts.bytes_of(20, 32, 32, 3, seed=1),
         "svhn": np.moveaxis(layouts.bytes_of(32, 32, 3, 14, seed=2), 3, 0),
@@ -311,13 +312,13 @@ def test_real_outliers(tmp_path: Path, without: tuple[str, ...]) -> None:
         "noise": layouts.bytes_of(30, 32, 32, 3, seed=6),
     }
     for name in set(sets) - {path.removesuffix(".npy") for path in without}:
-        places = measures.outlier_places(57, len(sets[name]), seed=4)
-        assert len(places) == min(11, len(sets[name]))
-        scores = measures.msp(samples.logits(net, sets[name][places]))
+        indices = measures.outlier_indices(57, len(sets[name]), seed=4)
+        assert len(indices) == min(11, len(sets[name]))
+        scores = measures.msp(samples.logits(net, sets[name][indices]))
         for measure in ("auroc", "aupr"):
             expected = getattr(measures, measure)(known, scores)
             assert found[name][measure]["value"] == pytest.approx(expected)
-            assert (found[name][measure]["n"], found[name][measure]["n_ood"]) == (57, len(places))
+            assert (found[name][measure]["n"], found[name][measure]["n_ood"]) == (57, len(indices))
     counted = [*outliers.SYNTHETIC, "textures", "svhn", *(() if without else ("places69",))]
     mean = found["mean"]["auroc"]
     assert mean["value"] == pytest.approx(np.mean([found[name]["auroc"]["value"] for name in counted]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=25)
@@ -91,7 +91,7 @@ def test_a_score_that_says_nothing_is_chance():
     assert measures.fpr95(known, anomalous) == measures.fpr95_reference(known, anomalous) == 1
 
 
-def test_unsure_pictures_have_the_higher_score():
+def test_unsure_images_have_the_higher_score():
     scores = measures.msp(np.array([[9.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]))
     assert scores[0] < scores[1] < scores[2] == pytest.approx(-1 / 3)
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 
 def plain_rms(confidence, right, *, last_bin, beta=100):
     """The paper's code as a loop: bins of `beta` in the order of confidence, the last one with the remainder."""
-    order = sorted(range(len(confidence)), key=lambda place: confidence[place])
+    order = sorted(range(len(confidence)), key=lambda index: confidence[index])
     bins = [[number * beta, (number + 1) * beta] for number in range(max(len(confidence) // beta, 1))]
     bins[-1][1] = len(confidence)
     total = 0.0

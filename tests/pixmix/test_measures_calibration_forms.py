@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 
 def plain_calib_err(confidence, right, p, *, last_bin, beta=100):
     """The paper's loop over bins of `beta`, for each of its norms."""
-    order = sorted(range(len(confidence)), key=lambda place: confidence[place])
+    order = sorted(range(len(confidence)), key=lambda index: confidence[index])
     bins = [[number * beta, (number + 1) * beta] for number in range(max(len(confidence) // beta, 1))]
     bins[-1][1] = len(confidence)
     total = 0.0

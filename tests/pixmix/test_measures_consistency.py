@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import rankdata
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 NAMES = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
@@ -204,9 +204,9 @@ def test_bad_sequences_are_one_clear_line(measure, top, options, line):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 3, 49])
-def test_diverged_frames_are_refused_wherever_they_are(value, place):
+def test_diverged_frames_are_refused_wherever_they_are(value, index):
     logits = np.random.default_rng(0).normal(size=(4, 3, 50)).astype(np.float32)
-    logits[2, 1, place] = value
+    logits[2, 1, index] = value
     with pytest.raises(InputError, match=r"1 of 12 frames are not finite.*frame 7"):
         measures.top_classes(logits)
 

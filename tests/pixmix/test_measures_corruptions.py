@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 ALEXNET = measures.alexnet_errors()
@@ -67,7 +67,7 @@ def test_the_standard_resnet_50_has_its_published_mce():
 @pytest.mark.parametrize("method", TABLE_12)
 def test_rows_of_table_12_are_plain_means(method):
     printed, row = TABLE_12[method]
-    errors = at_every_severity({str(place): float(error) / 100 for place, error in enumerate(row.split())})
+    errors = at_every_severity({str(index): float(error) / 100 for index, error in enumerate(row.split())})
     assert 100 * measures.mce(errors) == pytest.approx(printed, abs=0.11)
 
 

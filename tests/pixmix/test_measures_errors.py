@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 from sklearn.metrics import zero_one_loss
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 4.0], [5.0, 1.0, 2.0]])
@@ -43,7 +43,7 @@ def test_softmax_equals_scipy_for_any_scale():
         (np.zeros((3, 0)), [0, 0, 0], r"\(N, classes\)"),
         (np.zeros(3), [0, 0, 0], r"\(N, classes\)"),
         (np.array([["a", "b"]]), [0], r"\(N, classes\)"),
-        (np.array([[0.0, 1.0], [np.nan, 0.0]]), [0, 1], "1 of 2 pictures are not finite.*picture 1"),
+        (np.array([[0.0, 1.0], [np.nan, 0.0]]), [0, 1], "1 of 2 images are not finite.*image 1"),
         (np.array([[0.0, np.inf]]), [0], "not finite"),
         (np.zeros((2, 3)), [0], "2 whole numbers"),
         (np.zeros((2, 3)), [0.0, 1.0], "whole numbers"),

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.measures.resampled import detection_statistic
+from pixmix.measures._resampled import detection_statistic
 
 
 def ones(count):
@@ -33,12 +33,12 @@ def test_resampled_rms_is_the_rms_of_the_resample(n, multiplicity, bin_size, las
     last_bin = last_bin or total < 2 * bin_size
     confidence = rng.uniform(0, 1, total)
     given = measures.Answers(confidence, rng.random(total) < confidence)
-    statistic = measures.rms_of(given, last_bin=last_bin, pictures=n, bin_size=bin_size)
+    statistic = measures.rms_of(given, last_bin=last_bin, images=n, bin_size=bin_size)
     drawn = rng.integers(0, n, n)
     rows = (drawn + n * np.arange(multiplicity)[:, None]).ravel()
-    for places, counts in ((np.arange(total), ones(n)), (rows, counts_of(drawn, n))):
-        bins = measures.confidence_bins(confidence[places], given.right[places], bin_size=bin_size)
-        # Within a bin's edge, copies of one picture are equal, so their order does not matter.
+    for indices, counts in ((np.arange(total), ones(n)), (rows, counts_of(drawn, n))):
+        bins = measures.confidence_bins(confidence[indices], given.right[indices], bin_size=bin_size)
+        # Within a bin's edge, copies of one image are equal, so their order does not matter.
         assert statistic(counts)[0] == pytest.approx(measures.rms_of_bins(bins, last_bin=last_bin), abs=1e-12)
 
 
@@ -130,8 +130,8 @@ def test_rms_intervals_hold_what_other_test_sets_give():
     assert truth <= (high - low) * 1.1 and high - low <= 1.5 * truth
 
 
-def test_corruptions_share_their_pictures():
-    """The mean of one statistic taken five times is no surer than the statistic; of other pictures it would be."""
+def test_corruptions_share_their_images():
+    """The mean of one statistic taken five times is no surer than the statistic; of other images it would be."""
     rng = np.random.default_rng(3)
     confidence = rng.uniform(0.3, 1, 2000)
     statistic = measures.rms_of(measures.Answers(confidence, rng.random(2000) < confidence**3), last_bin=True)
@@ -147,7 +147,7 @@ def test_is_a_function_of_its_seed():
     assert (one != other).any()
 
 
-def test_more_pictures_than_fit_into_one_piece_are_all_resampled():
+def test_more_images_than_fit_into_one_piece_are_all_resampled():
     values = np.random.default_rng(0).random(3_000_000)
     low, high = measures.bootstrap(measures.mean_of(values), len(values), seed=0, resamples=20)
     assert low < values.mean() < high and high - low < 0.002
@@ -171,14 +171,14 @@ def test_ends_stay_within_what_a_measure_can_be():
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (lambda: measures.bootstrap(measures.mean_of([]), 0, seed=0), "at least one picture"),
+        (lambda: measures.bootstrap(measures.mean_of([]), 0, seed=0), "at least one image"),
         (lambda: measures.bootstrap(measures.mean_of([1.0, 0.0]), 2, seed=0, resamples=1), "at least 2 resamples"),
         (lambda: measures.bootstrap(measures.mean_of([1.0, 0.0]), 2, seed=0, level=1.0), "level within"),
         (lambda: measures.error_interval(0.5, 0), "n > 0"),
         (lambda: measures.error_interval(50.0, 10), "a fraction"),
         (
-            lambda: measures.rms_of(measures.Answers(np.ones(5), np.ones(5)), last_bin=True, pictures=2),
-            "5 answers are no whole number of answers to 2 pictures",
+            lambda: measures.rms_of(measures.Answers(np.ones(5), np.ones(5)), last_bin=True, images=2),
+            "5 answers are no whole number of answers to 2 images",
         ),
         (lambda: measures.detection_intervals([0.0, 1.0], {"svhn": [np.nan, 1.0]}, seed=0), "NaN"),
     ],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 
 
@@ -35,21 +35,21 @@ def test_counts_are_the_known_ones():
     assert measures.outlier_count(50_000, 5640) == 5640
 
 
-def test_places_are_a_draw_of_seed_and_repetition():
-    draw = measures.outlier_places(1000, 700, seed=3)
+def test_indices_are_a_draw_of_seed_and_repetition():
+    draw = measures.outlier_indices(1000, 700, seed=3)
     assert len(set(draw.tolist())) == 200 and draw.min() >= 0 and draw.max() < 700
     assert (np.diff(draw) > 0).all()
-    np.testing.assert_array_equal(draw, measures.outlier_places(1000, 700, seed=3))
+    np.testing.assert_array_equal(draw, measures.outlier_indices(1000, 700, seed=3))
     for other in ({"seed": 4}, {"seed": 3, "repetition": 1}):
-        assert set(draw.tolist()) != set(measures.outlier_places(1000, 700, **other).tolist())
-    np.testing.assert_array_equal(measures.outlier_places(1000, 150, seed=0), np.arange(150))
-    assert len(measures.outlier_places(1000, 700, seed=0, batch_size=64)) == 192
+        assert set(draw.tolist()) != set(measures.outlier_indices(1000, 700, **other).tolist())
+    np.testing.assert_array_equal(measures.outlier_indices(1000, 150, seed=0), np.arange(150))
+    assert len(measures.outlier_indices(1000, 700, seed=0, batch_size=64)) == 192
 
 
-def test_every_picture_is_as_likely_as_any():
+def test_every_image_is_as_likely_as_any():
     counts = np.zeros(50)
     for repetition in range(400):
-        counts[measures.outlier_places(100, 50, seed=0, repetition=repetition)] += 1
+        counts[measures.outlier_indices(100, 50, seed=0, repetition=repetition)] += 1
     assert counts.sum() == 400 * 20
     assert abs(counts - 160).max() < 5 * math.sqrt(400 * 0.4 * 0.6)
 
@@ -100,10 +100,10 @@ def test_scores_of_bytes_do_not_wrap_around():
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (lambda: measures.outlier_count(4), "4 pictures are too few"),
+        (lambda: measures.outlier_count(4), "4 images are too few"),
         (lambda: measures.outlier_count(500, batch_size=128), "batches of 128 do not go into 100"),
         (lambda: measures.outlier_count(500, batch_size=0), "batches of 0"),
-        (lambda: measures.outlier_places(500, 0, seed=0), "has no picture"),
+        (lambda: measures.outlier_indices(500, 0, seed=0), "has no image"),
         (lambda: measures.detection([0.0], {}), "at least one set"),
         (lambda: measures.detection([0.0], {"mean": [1.0]}), "none called mean"),
         (lambda: measures.detection([0.0], {"svhn": []}), "out-of-distribution scores must be"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
 from pixmix.readers import imagenet_wnids
 
@@ -15,10 +15,10 @@ from pixmix.readers import imagenet_wnids
 def test_columns_are_kept_in_the_order_of_wnids():
     logits = np.random.default_rng(0).normal(size=(30, 1000))
     kept = measures.imagenet_r_logits(logits)
-    places = measures.imagenet_r_classes()
-    assert kept.shape == (30, 200) and (np.diff(places) > 0).all()
+    indices = measures.imagenet_r_classes()
+    assert kept.shape == (30, 200) and (np.diff(indices) > 0).all()
     for column in (0, 57, 199):
-        np.testing.assert_array_equal(kept[:, column], logits[:, places[column]])
+        np.testing.assert_array_equal(kept[:, column], logits[:, indices[column]])
 
 
 def test_error_and_confidence_are_of_the_200_classes_alone():
@@ -51,5 +51,5 @@ def test_classes_are_those_of_timms_list():
     lists = Path(found.submodule_search_locations[0]) / "data" / "_info"
     wnids = imagenet_wnids()
     assert list(wnids) == (lists / "imagenet_synsets.txt").read_text().split()
-    renditions = [wnids[place] for place in measures.imagenet_r_classes()]
+    renditions = [wnids[index] for index in measures.imagenet_r_classes()]
     assert renditions == (lists / "imagenet_r_synsets.txt").read_text().split()

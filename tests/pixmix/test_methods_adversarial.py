@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from small_networks import assert_untouched, small_network, snapshot
 from torch.nn import functional
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix.methods import make_method
-from pixmix.methods.base import StepKey
-from pixmix.methods.settings import AdversarialSettings, MethodSettings
+from pixmix.methods._base import StepKey
+from pixmix.methods._settings import AdversarialSettings, MethodSettings
 
 KEY = StepKey(seed=0, epoch=0, step=0)
 NAMES = ["adversarial-linf", "adversarial-l2"]
@@ -59,7 +59,7 @@ def test_settings_are_used():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_is_a_plain_loop_over_pictures(name):
+def test_is_a_plain_loop_over_images(name):
     network, (images, labels) = small_network(), batch()
     made = run(make(name), network, images, labels)
     network.eval()
@@ -120,11 +120,11 @@ def test_the_network_is_left_as_it_is(name):
     assert torch.equal(images, clean)
     assert torch.equal(torch.get_rng_state(), state)
     assert not made.requires_grad
-    assert (made != images).flatten(1).any(1).all()  # all pictures are replaced
+    assert (made != images).flatten(1).any(1).all()  # all images are replaced
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_random_and_no_picture_depends_on_the_batch(name):
+def test_nothing_is_random_and_no_image_depends_on_the_batch(name):
     network, (images, labels) = small_network(), batch()
     made = run(make(name), network, images, labels)
     assert torch.equal(run(make(name), network, images, labels, StepKey(seed=9, epoch=9, step=9, rank=9)), made)

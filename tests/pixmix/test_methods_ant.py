@@ -17,14 +17,14 @@ from small_networks import assert_untouched, small_network, snapshot
 from torch import nn
 from torch.nn import functional
 
-from mixset.errors import InputError
-from pixmix import keyed
-from pixmix.attacks import in_eval_mode
+from mixset._common.errors import InputError
+from pixmix._common import keyed
+from pixmix._evaluators.attacks import in_eval_mode
 from pixmix.methods import make_method
-from pixmix.methods.ant import ANT, EARLIER, Opponent, default_epsilon
-from pixmix.methods.base import StepKey
-from pixmix.methods.noise_generator import draw_weights, make_noise, perturb
-from pixmix.methods.settings import ANTSettings, MethodSettings
+from pixmix.methods._ant import ANT, EARLIER, Opponent, default_epsilon
+from pixmix.methods._base import StepKey
+from pixmix.methods._noise_generator import draw_weights, make_noise, perturb
+from pixmix.methods._settings import ANTSettings, MethodSettings
 
 KEY = StepKey(seed=3, epoch=0, step=0)
 
@@ -67,7 +67,7 @@ def play(method, network, steps, *, epoch=0, images=None):
 
 
 def edge_images(kind, size):
-    """A picture each in which noise has all room, room in one direction, or none for half of the values."""
+    """An image each in which noise has all room, room in one direction, or none for half of the values."""
     random = torch.rand(2, 3, *size, generator=seeded(5))
     half = torch.where(torch.rand(random.shape, generator=seeded(6)) < 0.5, random, random.round())
     kinds = {"random": random, "black": torch.zeros_like(random), "white": torch.ones_like(random)}
@@ -79,7 +79,7 @@ def norms(changed, images):
 
 
 def by_bisection(images, noise, epsilon):
-    """The scale of each picture's noise, found by halving in float64."""
+    """The scale of each image's noise, found by halving in float64."""
     images, noise = images.double(), noise.double()
     low, high = torch.zeros(len(images)).double(), torch.full((len(images),), 1e4).double()
     for _ in range(60):
@@ -123,7 +123,7 @@ def test_norm_is_epsilon_or_the_largest_there_is(levels, noise, epsilon):
     assert ((changed - images) * force >= 0).all()
 
 
-def test_each_picture_has_a_scale_of_its_own():
+def test_each_image_has_a_scale_of_its_own():
     images = torch.cat([edge_images(kind, (8, 8)) for kind in ("random", "black", "white", "half")])
     noise = torch.randn(images.shape, generator=seeded(1)) * torch.logspace(-3, 3, 8).view(-1, 1, 1, 1)
     together = perturb(images, noise, 3.0)
@@ -191,8 +191,8 @@ def test_noise_is_that_of_torchs_modules(kernel):
 class LightOrDark(nn.Module):
     """Two classes, by the mean of all values: noise of mean zero hardly misleads it."""
 
-    def forward(self, pictures):
-        light = 40 * (pictures.mean((1, 2, 3)) - 0.5)
+    def forward(self, images):
+        light = 40 * (images.mean((1, 2, 3)) - 0.5)
         return torch.stack([-light, light], 1)
 
 
@@ -238,7 +238,7 @@ def shout(method, channel):
 
 
 def heard(changed, images):
-    """The channel in which each picture was changed; None where it was not."""
+    """The channel in which each image was changed; None where it was not."""
     change = (changed - images).abs().mean((2, 3))
     return [int(row.argmax()) if row.any() else None for row in change]
 

@@ -1,4 +1,4 @@
-"""AugMix: draws, pictures beside the original's algorithm in plain Pillow, the Jensen-Shannon term, and laws."""
+"""AugMix: draws, images beside the original's algorithm in plain Pillow, the Jensen-Shannon term, and laws."""
 
 import pickle
 
@@ -11,14 +11,14 @@ from PIL import Image
 from scipy import stats
 from torch.nn import functional
 
-from pixmix.engines.pillow import OP_FUNCTIONS
+from pixmix._augment.settings import OPS
+from pixmix._common.philox import Key
+from pixmix._engines.pillow import OP_FUNCTIONS
 from pixmix.methods import MethodSettings, make_method
-from pixmix.methods.augmix import AugMix, jensen_shannon
-from pixmix.methods.augmix_draws import draw
-from pixmix.methods.base import as_float
-from pixmix.methods.settings import AugMixSettings
-from pixmix.philox import Key
-from pixmix.settings import OPS
+from pixmix.methods._augmix import AugMix, jensen_shannon
+from pixmix.methods._augmix_draws import draw
+from pixmix.methods._base import as_float
+from pixmix.methods._settings import AugMixSettings
 
 CASES = {
     "the original's for CIFAR": AugMixSettings(),
@@ -31,14 +31,14 @@ CASES = {
 }
 
 
-def augmixed(picture, draws, n, c):
-    """The original's: (1 - m) x + m sum of w_i chain_i(x), on pictures normalised to [-1, 1], and back: (3, H, W)."""
+def augmixed(image, draws, n, c):
+    """The original's: (1 - m) x + m sum of w_i chain_i(x), on images normalised to [-1, 1], and back: (3, H, W)."""
 
     def normalised(pixels):
         return (np.asarray(pixels).transpose(2, 0, 1) / 255 - 0.5) / 0.5
 
-    start = Image.fromarray(picture)
-    mixture = np.zeros((3, *picture.shape[:2]))
+    start = Image.fromarray(image)
+    mixture = np.zeros((3, *image.shape[:2]))
     for w in range(draws.op.shape[2]):
         chain = start
         for op, level, sign in zip(draws.op[n, c, w], draws.level[n, c, w], draws.sign[n, c, w], strict=True):
@@ -51,20 +51,20 @@ def augmixed(picture, draws, n, c):
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 24)])
 @pytest.mark.parametrize("case", CASES)
-def test_pictures_are_the_originals(case, size, photographs):
+def test_images_are_the_originals(case, size, photographs):
     count, key = 40, Key(5, 3)
-    pictures, indices = photographs(count, *size), np.arange(count) * 11
+    images, indices = photographs(count, *size), np.arange(count) * 11
     method = AugMix(CASES[case])
     draws = draw(method.settings, key, indices, copies=method.copies)
-    made = method.augment_array(pictures, key, indices)
+    made = method.augment_array(images, key, indices)
     assert made.dtype == np.float32
     assert made.min() >= 0 and made.max() <= 1
     views = list(made.reshape(method.views, count, 3, *size))
     if method.views == 3:
-        np.testing.assert_array_equal(views.pop(0), as_float(pictures))
+        np.testing.assert_array_equal(views.pop(0), as_float(images))
     assert len(views) == method.copies
     for c, view in enumerate(views):
-        expected = np.stack([augmixed(pictures[n], draws, n, c) for n in range(count)])
+        expected = np.stack([augmixed(images[n], draws, n, c) for n in range(count)])
         np.testing.assert_allclose(view, expected, atol=1e-6, rtol=0)
 
 
@@ -169,7 +169,7 @@ def test_white_stays_within_the_range(case):
     alpha=st.floats(0.1, 1000),
     severity=st.floats(0.1, 10),
 )
-def test_any_settings_give_pictures(seed, epoch, alpha, severity):
+def test_any_settings_give_images(seed, epoch, alpha, severity):
     method = AugMix(AugMixSettings(alpha=alpha, severity=severity, all_ops=True))
     ramp = np.arange(20 * 8 * 8 * 3, dtype=np.uint8).reshape(20, 8, 8, 3)
     made = method.augment_array(ramp, Key(seed, epoch), np.arange(20))
@@ -178,10 +178,10 @@ def test_any_settings_give_pictures(seed, epoch, alpha, severity):
 
 
 def test_is_a_function_of_seed_epoch_and_index(photographs):
-    pictures, method, indices = photographs(60, 32, 32), AugMix(AugMixSettings()), np.arange(60) + 7
+    images, method, indices = photographs(60, 32, 32), AugMix(AugMixSettings()), np.arange(60) + 7
 
     def views(of, key):
-        return method.augment_array(pictures[of], key, indices[of]).reshape(3, -1, 3, 32, 32)
+        return method.augment_array(images[of], key, indices[of]).reshape(3, -1, 3, 32, 32)
 
     made = views(np.arange(60), Key(1, 2))
     order = np.random.default_rng(0).permutation(60)[:25]
@@ -190,25 +190,25 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     for other in (Key(1, 3), Key(2, 2)):
         assert not np.array_equal(views(np.arange(60), other)[1:], made[1:])
     assert not np.array_equal(
-        method.augment_array(pictures, Key(1, 2), indices + 1)[60:], made[1:].reshape(120, 3, 32, 32)
+        method.augment_array(images, Key(1, 2), indices + 1)[60:], made[1:].reshape(120, 3, 32, 32)
     )
 
 
 def test_any_number_of_threads_makes_the_same(photographs, monkeypatch):
-    pictures, method = photographs(150, 32, 32), AugMix(AugMixSettings())
+    images, method = photographs(150, 32, 32), AugMix(AugMixSettings())
     made = []
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        made.append(method.augment_array(pictures, Key(1), np.arange(150)))
+        made.append(method.augment_array(images, Key(1), np.arange(150)))
     np.testing.assert_array_equal(*made)
 
 
 def test_input_is_left_alone(photographs):
-    pictures = photographs(20, 16, 16)
-    before = pictures.copy()
-    AugMix(AugMixSettings()).augment_array(pictures, Key(0), np.arange(20))
-    np.testing.assert_array_equal(pictures, before)
-    assert pictures.flags.writeable
+    images = photographs(20, 16, 16)
+    before = images.copy()
+    AugMix(AugMixSettings()).augment_array(images, Key(0), np.arange(20))
+    np.testing.assert_array_equal(images, before)
+    assert images.flags.writeable
 
 
 def plain_loss(logits, targets, weight):
@@ -278,10 +278,10 @@ def test_the_method_has_its_settings():
 @pytest.mark.parametrize("case", CASES)
 def test_tensors_are_the_arrays(case, size, photographs):
     count, key, method = 60, Key(5, 3), AugMix(CASES[case])
-    pictures, indices = photographs(count, *size), np.arange(count) * 11
-    tensor = torch.from_numpy(pictures.copy())
+    images, indices = photographs(count, *size), np.arange(count) * 11
+    tensor = torch.from_numpy(images.copy())
     made = method.augment_tensor(tensor, key, indices)
-    expected = method.augment_array(pictures, key, indices)
+    expected = method.augment_array(images, key, indices)
     assert made.shape == expected.shape
     assert made.dtype == torch.float32
     assert made.is_contiguous(memory_format=torch.channels_last)
@@ -289,12 +289,12 @@ def test_tensors_are_the_arrays(case, size, photographs):
     apart = np.abs(made.numpy() - expected) * 255
     assert apart.max() <= 1 + 1e-3
     assert (apart > 1e-3).mean() <= 1e-3
-    np.testing.assert_array_equal(tensor.numpy(), pictures)
+    np.testing.assert_array_equal(tensor.numpy(), images)
 
 
 def test_tensors_are_the_same_in_parts(photographs, monkeypatch):
-    pictures, method = torch.from_numpy(photographs(20, 16, 16)), AugMix(AugMixSettings())
-    whole = method.augment_tensor(pictures, Key(1), np.arange(20))
-    monkeypatch.setattr("pixmix.methods.augmix._BYTES", 7 * 6 * 16 * 16 * 3)
-    torch.testing.assert_close(method.augment_tensor(pictures, Key(1), np.arange(20)), whole, atol=1e-6, rtol=0)
-    assert method.augment_tensor(pictures[:0], Key(1), np.arange(0)).shape == (0, 3, 16, 16)
+    images, method = torch.from_numpy(photographs(20, 16, 16)), AugMix(AugMixSettings())
+    whole = method.augment_tensor(images, Key(1), np.arange(20))
+    monkeypatch.setattr("pixmix.methods._augmix._BYTES", 7 * 6 * 16 * 16 * 3)
+    torch.testing.assert_close(method.augment_tensor(images, Key(1), np.arange(20)), whole, atol=1e-6, rtol=0)
+    assert method.augment_tensor(images[:0], Key(1), np.arange(0)).shape == (0, 3, 16, 16)

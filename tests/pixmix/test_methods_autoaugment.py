@@ -10,12 +10,12 @@ from scipy import stats
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from pixmix.keyed import torch_seeds
+from pixmix._common.keyed import torch_seeds
+from pixmix._common.philox import Key
 from pixmix.methods import MethodSettings, make_method
-from pixmix.methods.autoaugment import AutoAugment
-from pixmix.methods.base import as_float
-from pixmix.methods.settings import AutoAugmentSettings
-from pixmix.philox import Key
+from pixmix.methods._autoaugment import AutoAugment
+from pixmix.methods._base import as_float
+from pixmix.methods._settings import AutoAugmentSettings
 
 CIFAR10 = """
 Invert .1 - Contrast .2 6 | Rotate .7 2 TranslateX .3 9 | Sharpness .8 1 Sharpness .9 3
@@ -82,10 +82,10 @@ def augmented(image, op, value):
     return getattr(ImageEnhance, op)(image).enhance(1 + value)
 
 
-def by_hand(picture, policy, seed):
-    """The picture, and which pair and which of its ops were drawn: choice, then a chance and a sign for each op."""
+def by_hand(image, policy, seed):
+    """The image, and which pair and which of its ops were drawn: choice, then a chance and a sign for each op."""
     generator = torch.Generator().manual_seed(seed)
-    changed, done = Image.fromarray(picture), []
+    changed, done = Image.fromarray(image), []
     number = int(torch.randint(len(policy), (), generator=generator))
     for op, chance, level in policy[number]:
         if torch.rand((), generator=generator) > chance:
@@ -106,15 +106,15 @@ def test_the_policies_are_the_published_ones(name, text):
 
 
 @pytest.mark.parametrize(("name", "size"), [("cifar10", (32, 32)), ("cifar10", (20, 36)), ("imagenet", (32, 32))])
-def test_pictures_are_those_of_the_ops_by_hand(name, size, photographs):
+def test_images_are_those_of_the_ops_by_hand(name, size, photographs):
     count = 400
-    pictures, indices, key = photographs(count, *size), np.arange(count) * 5, Key(11, 4)
-    made = AutoAugment(policy=name).augment_array(pictures, key, indices)
+    images, indices, key = photographs(count, *size), np.arange(count) * 5, Key(11, 4)
+    made = AutoAugment(policy=name).augment_array(images, key, indices)
     policy = AutoAugment(policy=name).transform._policies
     seen = set()
     for n, seed in enumerate(torch_seeds(key, indices)):
-        expected, _, done = by_hand(pictures[n], policy, seed)
-        np.testing.assert_array_equal(made[n], as_float(expected[None])[0], err_msg=f"picture {n}: {done}")
+        expected, _, done = by_hand(images[n], policy, seed)
+        np.testing.assert_array_equal(made[n], as_float(expected[None])[0], err_msg=f"image {n}: {done}")
         seen |= set(done)
     assert seen == {op for pair in policy for op, chance, _ in pair if chance > 0}
 
@@ -132,21 +132,21 @@ def test_each_pair_is_drawn_evenly_and_each_op_by_its_chance():
 
 
 def test_is_a_function_of_seed_epoch_and_index(photographs):
-    pictures, method, indices = photographs(40, 16, 16), AutoAugment(policy="cifar10"), np.arange(40) + 7
-    made = method.augment_array(pictures, Key(1, 2), indices)
+    images, method, indices = photographs(40, 16, 16), AutoAugment(policy="cifar10"), np.arange(40) + 7
+    made = method.augment_array(images, Key(1, 2), indices)
     order = np.random.default_rng(0).permutation(40)[:15]
-    np.testing.assert_array_equal(method.augment_array(pictures[order], Key(1, 2), indices[order]), made[order])
-    np.testing.assert_array_equal(method.augment_array(pictures[3:4], Key(1, 2), indices[3:4]), made[3:4])
+    np.testing.assert_array_equal(method.augment_array(images[order], Key(1, 2), indices[order]), made[order])
+    np.testing.assert_array_equal(method.augment_array(images[3:4], Key(1, 2), indices[3:4]), made[3:4])
     for other in (Key(1, 3), Key(2, 2)):
-        assert not np.array_equal(method.augment_array(pictures, other, indices), made)
-    assert not np.array_equal(method.augment_array(pictures, Key(1, 2), indices + 1), made)
+        assert not np.array_equal(method.augment_array(images, other, indices), made)
+    assert not np.array_equal(method.augment_array(images, Key(1, 2), indices + 1), made)
 
 
 def test_input_and_global_generator_are_left_alone(photographs):
-    pictures = photographs(20, 16, 16)
-    before, state = pictures.copy(), torch.get_rng_state()
-    AutoAugment(policy="cifar10").augment_array(pictures, Key(0), np.arange(20))
-    np.testing.assert_array_equal(pictures, before)
+    images = photographs(20, 16, 16)
+    before, state = images.copy(), torch.get_rng_state()
+    AutoAugment(policy="cifar10").augment_array(images, Key(0), np.arange(20))
+    np.testing.assert_array_equal(images, before)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -161,6 +161,6 @@ def test_the_method_has_the_policy_of_the_settings(policy):
     assert made.transform._policies == v2.AutoAugment(v2.AutoAugmentPolicy(policy))._policies
 
 
-def test_no_picture_is_a_picture_too():
+def test_no_image_is_a_image_too():
     none = np.empty((0, 32, 32, 3), np.uint8)
     assert AutoAugment(policy="svhn").augment_array(none, Key(0), np.arange(0)).shape == (0, 3, 32, 32)

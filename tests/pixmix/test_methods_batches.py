@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 from torch.nn import functional
 
-from mixset.errors import InputError
-from pixmix.methods import batches
-from pixmix.methods.base import StepKey
-from pixmix.methods.batches import CutMix, Mixup
+from mixset._common.errors import InputError
+from pixmix.methods import _batches as batches
+from pixmix.methods._base import StepKey
+from pixmix.methods._batches import CutMix, Mixup
 
 CLASSES = 10
 REST = {"network": torch.nn.Identity(), "classes": CLASSES}
@@ -22,7 +22,7 @@ def key(step=0, **other):
 
 
 def named(count, height=8, width=8):
-    """Pictures that tell where each pixel came from: picture i is the value i everywhere."""
+    """Images that tell where each pixel came from: image i is the value i everywhere."""
     return torch.arange(count, dtype=torch.float32).view(-1, 1, 1, 1).expand(count, 3, height, width).contiguous()
 
 
@@ -51,7 +51,7 @@ def test_loss_is_the_weighted_sum_of_both_labels(method, step):
     mixed, targets = method.batch(named(count), labels, key=key(step), **REST)
     partner = batches._permutation(batches._uniforms(key(step), count), mixed)
     own, other = torch.arange(count), partner
-    # The mean of a mixed picture lies between the two values it is made of, at the share.
+    # The mean of a mixed image lies between the two values it is made of, at the share.
     shares = ((mixed.mean(dim=(1, 2, 3)) - other) / (own - other))[own != other]
     share = shares.mean()
     torch.testing.assert_close(shares, share.expand_as(shares), atol=1e-4, rtol=0)
@@ -61,14 +61,14 @@ def test_loss_is_the_weighted_sum_of_both_labels(method, step):
     torch.testing.assert_close(method.loss(logits, targets), share * first + (1 - share) * second, atol=1e-4, rtol=0)
 
 
-def test_mixup_mixes_each_picture_with_one_other():
+def test_mixup_mixes_each_image_with_one_other():
     for step in range(20):
         count = 16
         share, partner = unmix(count, step)
         assert sorted(partner.tolist()) == list(range(count))
-        pictures, labels = torch.rand(count, 3, 4, 4), labels_of(count)
-        mixed, targets = Mixup().batch(pictures, labels, key=key(step), **REST)
-        torch.testing.assert_close(mixed, share * pictures + (1 - share) * pictures[partner], atol=1e-5, rtol=0)
+        images, labels = torch.rand(count, 3, 4, 4), labels_of(count)
+        mixed, targets = Mixup().batch(images, labels, key=key(step), **REST)
+        torch.testing.assert_close(mixed, share * images + (1 - share) * images[partner], atol=1e-5, rtol=0)
         hot = functional.one_hot(labels, CLASSES).float()
         torch.testing.assert_close(targets, share * hot + (1 - share) * hot[partner], atol=1e-5, rtol=0)
 
@@ -109,34 +109,34 @@ def test_cutmix_pastes_one_box_and_labels_by_its_area():
     labels = labels_of(count)
     areas = []
     for step in range(60):
-        pictures = named(count, height, width)
-        mixed, targets = CutMix(probability=1.0).batch(pictures, labels, key=key(step), **REST)
-        foreign = (mixed != pictures).all(dim=1)
+        images = named(count, height, width)
+        mixed, targets = CutMix(probability=1.0).batch(images, labels, key=key(step), **REST)
+        foreign = (mixed != images).all(dim=1)
         boxes = {tuple(map(tuple, box.nonzero().tolist())) for box in foreign if box.any()}
         assert len(boxes) <= 1  # one box for the whole batch
         if not boxes:
             continue
-        places = np.array(next(iter(boxes)))
-        sides = places.max(0) - places.min(0) + 1
-        assert sides.prod() == len(places)  # a full rectangle
-        share = 1 - len(places) / (height * width)
+        indices = np.array(next(iter(boxes)))
+        sides = indices.max(0) - indices.min(0) + 1
+        assert sides.prod() == len(indices)  # a full rectangle
+        share = 1 - len(indices) / (height * width)
         for i in range(count):
-            j = int(mixed[i, 0, *places[0]])
+            j = int(mixed[i, 0, *indices[0]])
             expected = torch.zeros(CLASSES)
             expected[labels[i]] += share
             expected[labels[j]] += 1 - share
             torch.testing.assert_close(targets[i], expected)
-        areas.append(len(places) / (height * width))
+        areas.append(len(indices) / (height * width))
     assert np.std(areas) > 0.1  # of all sizes
 
 
 def test_cutmix_mixes_half_of_the_batches():
     changed = 0
     for step in range(400):
-        pictures, labels = named(4), labels_of(4)
-        mixed, targets = CutMix().batch(pictures, labels, key=key(step), **REST)
+        images, labels = named(4), labels_of(4)
+        mixed, targets = CutMix().batch(images, labels, key=key(step), **REST)
         if targets.ndim == 1:
-            assert mixed is pictures and targets is labels
+            assert mixed is images and targets is labels
         changed += targets.ndim == 2
     assert 160 < changed < 240  # four standard deviations around 200
 
@@ -144,8 +144,8 @@ def test_cutmix_mixes_half_of_the_batches():
 @pytest.mark.parametrize("method", [Mixup(), CutMix(probability=1.0)])
 def test_is_a_function_of_seed_epoch_step_and_rank(method):
     def run(**other):
-        pictures = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-        return method.batch(pictures, labels_of(16), key=key(**other), **REST)[0]
+        images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        return method.batch(images, labels_of(16), key=key(**other), **REST)[0]
 
     first = run()
     torch.manual_seed(123)
@@ -156,20 +156,20 @@ def test_is_a_function_of_seed_epoch_step_and_rank(method):
 
 @pytest.mark.parametrize("method", [Mixup(), CutMix(probability=1.0)])
 def test_input_and_global_generator_are_left_alone(method):
-    pictures = torch.rand(16, 3, 8, 8)
-    before, state = pictures.clone(), torch.get_rng_state()
-    mixed, targets = method.batch(pictures, labels_of(16), key=key(), **REST)
-    assert torch.equal(pictures, before)
+    images = torch.rand(16, 3, 8, 8)
+    before, state = images.clone(), torch.get_rng_state()
+    mixed, targets = method.batch(images, labels_of(16), key=key(), **REST)
+    assert torch.equal(images, before)
     assert torch.equal(torch.get_rng_state(), state)
-    assert mixed.dtype == pictures.dtype
+    assert mixed.dtype == images.dtype
     assert targets.dtype == torch.float32
 
 
 def test_a_batch_of_one_is_unchanged_but_for_rounding():
-    pictures = torch.rand(1, 3, 8, 8)
+    images = torch.rand(1, 3, 8, 8)
     for method in (Mixup(), CutMix(probability=1.0)):
-        mixed, targets = method.batch(pictures, torch.tensor([2]), key=key(), **REST)
-        torch.testing.assert_close(mixed, pictures)
+        mixed, targets = method.batch(images, torch.tensor([2]), key=key(), **REST)
+        torch.testing.assert_close(mixed, images)
         torch.testing.assert_close(targets[0, 2], torch.tensor(1.0))
 
 

@@ -9,19 +9,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
+from pixmix._common.philox import Key
 from pixmix.methods import METHODS, MethodSettings, compose, find_parts, make_method
-from pixmix.methods.base import Method, StepKey, as_float
-from pixmix.methods.batches import CutMix
-from pixmix.methods.composed import Composed
-from pixmix.methods.cutout import Cutout
-from pixmix.methods.settings import AugMixSettings, CutMixSettings, OESettings
-from pixmix.philox import Key
+from pixmix.methods._base import Method, StepKey, as_float
+from pixmix.methods._batches import CutMix
+from pixmix.methods._composed import Composed
+from pixmix.methods._cutout import Cutout
+from pixmix.methods._settings import AugMixSettings, CutMixSettings, OESettings
 
 SIZE = (16, 16)
 MEAN = (0.25, 0.5, 0.75)
 STEP = StepKey(seed=3, epoch=1, step=2)
-ORDER = ("data", "pictures", "batch")
+ORDER = ("data", "images", "batch")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_two_methods_compose_where_they_change_different_things(one, other):
         with pytest.raises(InputError, match=rf"method {one}\+{other}: .*baseline changes nothing; leave it out"):
             find_parts(f"{one}+{other}")
     elif changes[0] == changes[1]:
-        things = {"data": "the data", "pictures": "each picture", "batch": "each batch"}[changes[0]]
+        things = {"data": "the data", "images": "each image", "batch": "each batch"}[changes[0]]
         with pytest.raises(InputError, match=f"{one} and {other} both change {things}; compose one"):
             find_parts(f"{one}+{other}")
     else:
@@ -87,15 +87,15 @@ def test_data_of_copies_compose_with_either_or_both(make):
         assert method.name == name
 
 
-def test_a_picture_with_several_views_is_refused_and_why(make):
-    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 pictures .* --augmix.jsd 0"):
+def test_a_image_with_several_views_is_refused_and_why(make):
+    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 images .* --augmix.jsd 0"):
         make("augmix+cutmix")
     method = make("augmix+cutmix", settings=MethodSettings(augmix=AugMixSettings(jsd=0.0)))
     assert type(method) is Composed
-    with pytest.raises(InputError, match=r"mixup\+oe: oe shows the network 4 pictures for each") as caught:
+    with pytest.raises(InputError, match=r"mixup\+oe: oe shows the network 4 images for each") as caught:
         make("mixup+oe", settings=MethodSettings(oe=OESettings(outliers=3)))
     assert "jsd" not in str(caught.value)
-    assert make("sin+oe").views == 3  # copies in the data are pictures like others
+    assert make("sin+oe").views == 3  # copies in the data are images like others
 
 
 def test_what_a_part_needs_the_composition_needs(make):
@@ -158,7 +158,7 @@ def test_both_parts_see_the_training():
     assert watched(first_keeps=False)[0].on_epoch(4, 2.5)[1] == "cutmix 4"
 
 
-def test_pictures_are_the_first_parts_and_the_loss_the_seconds():
+def test_images_are_the_first_parts_and_the_loss_the_seconds():
     both, first, second, calls = watched()
     batch = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
     assert both.augment_tensor(batch, Key(0), np.arange(2)) is batch

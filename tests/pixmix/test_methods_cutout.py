@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from mixset.errors import InputError
-from pixmix import philox
-from pixmix.methods.base import as_float
-from pixmix.methods.cutout import Cutout, cutout_length
-from pixmix.philox import Key
+from mixset._common.errors import InputError
+from pixmix._common import philox
+from pixmix._common.philox import Key
+from pixmix.methods._base import as_float
+from pixmix.methods._cutout import Cutout, cutout_length
 
 MEAN = (0.25, 0.5, 0.75)
 
@@ -19,49 +19,49 @@ def batch(count=50, size=(32, 32), seed=0):
 
 @pytest.mark.parametrize(("size", "length"), [((32, 32), 16), ((32, 32), 8), ((20, 48), 10), ((9, 7), 5)])
 def test_equals_a_plain_mask(size, length):
-    pictures = batch(size=size)
+    images = batch(size=size)
     indices = np.arange(50) * 3 + 1
-    made = Cutout(length=length, mean=MEAN).augment_array(pictures, Key(7, 2), indices)
+    made = Cutout(length=length, mean=MEAN).augment_array(images, Key(7, 2), indices)
     draws = philox.uniforms(7, 2, indices, philox.CUTOUT, 2)
-    for picture, source, (u, v) in zip(made, pictures, draws, strict=True):
+    for image, source, (u, v) in zip(made, images, draws, strict=True):
         row, column = int(u * size[0]), int(v * size[1])
         for y in range(size[0]):
             for x in range(size[1]):
                 inside = -(length // 2) <= y - row < length // 2 and -(length // 2) <= x - column < length // 2
                 expected = MEAN if inside else source[y, x].astype(np.float32) / np.float32(255)
-                np.testing.assert_array_equal(picture[:, y, x], np.float32(expected))
+                np.testing.assert_array_equal(image[:, y, x], np.float32(expected))
 
 
 @pytest.mark.parametrize(("size", "length"), [((32, 32), 16), ((20, 48), 10), ((9, 7), 5), ((8, 8), 100)])
 def test_tensors_are_cut_as_arrays_are(size, length):
-    pictures, method, indices = batch(size=size), Cutout(length=length, mean=MEAN), np.arange(50)
-    tensors = method.augment_tensor(torch.from_numpy(pictures), Key(7, 2), indices)
+    images, method, indices = batch(size=size), Cutout(length=length, mean=MEAN), np.arange(50)
+    tensors = method.augment_tensor(torch.from_numpy(images), Key(7, 2), indices)
     assert tensors.dtype == torch.float32 and tensors.is_contiguous(memory_format=torch.channels_last)
-    np.testing.assert_array_equal(tensors.numpy(), method.augment_array(pictures, Key(7, 2), indices))
+    np.testing.assert_array_equal(tensors.numpy(), method.augment_array(images, Key(7, 2), indices))
 
 
 def test_centres_are_uniform_over_all_pixels():
-    pictures = np.zeros((20000, 8, 8, 3), np.uint8)
-    made = Cutout(length=2, mean=(1, 1, 1)).augment_array(pictures, Key(0), np.arange(20000))
+    images = np.zeros((20000, 8, 8, 3), np.uint8)
+    made = Cutout(length=2, mean=(1, 1, 1)).augment_array(images, Key(0), np.arange(20000))
     # A hole of side 2 covers a pixel for the centres on it and one step down or right, cut off at the last row.
     ways = np.array([2, 2, 2, 2, 2, 2, 2, 1]) / 8
     np.testing.assert_allclose(made[:, 0].mean(0), np.outer(ways, ways), atol=0.006)
 
 
 def test_is_a_function_of_seed_epoch_and_index():
-    pictures, method, indices = batch(), Cutout(length=16, mean=MEAN), np.arange(50)
-    made = method.augment_array(pictures, Key(1, 2), indices)
+    images, method, indices = batch(), Cutout(length=16, mean=MEAN), np.arange(50)
+    made = method.augment_array(images, Key(1, 2), indices)
     order = np.random.default_rng(0).permutation(50)[:20]
-    np.testing.assert_array_equal(method.augment_array(pictures[order], Key(1, 2), indices[order]), made[order])
+    np.testing.assert_array_equal(method.augment_array(images[order], Key(1, 2), indices[order]), made[order])
     for other in (Key(1, 3), Key(2, 2)):
-        assert not np.array_equal(method.augment_array(pictures, other, indices), made)
+        assert not np.array_equal(method.augment_array(images, other, indices), made)
 
 
 def test_input_is_left_alone():
-    pictures = batch()
-    before = pictures.copy()
-    Cutout(length=16, mean=MEAN).augment_array(pictures, Key(0), np.arange(50))
-    np.testing.assert_array_equal(pictures, before)
+    images = batch()
+    before = images.copy()
+    Cutout(length=16, mean=MEAN).augment_array(images, Key(0), np.arange(50))
+    np.testing.assert_array_equal(images, before)
 
 
 def test_length_is_the_papers():
@@ -74,8 +74,8 @@ def test_length_is_the_papers():
 
 
 def test_as_float_is_to_tensor():
-    pictures = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
-    made = as_float(pictures)
+    images = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
+    made = as_float(images)
     assert made.flags.c_contiguous
     assert made.dtype == np.float32
-    np.testing.assert_array_equal(made, torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(255).numpy())
+    np.testing.assert_array_equal(made, torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255).numpy())

@@ -1,4 +1,4 @@
-"""Noise2Net beside torch's own modules, picture by picture, and the laws of what it draws."""
+"""Noise2Net beside torch's own modules, image by image, and the laws of what it draws."""
 
 import dataclasses
 import math
@@ -9,11 +9,11 @@ import torch
 from scipy import stats
 from torch import nn
 
-from pixmix import keyed
+from pixmix._common import keyed
 from pixmix.methods import make_method
-from pixmix.methods.base import StepKey
-from pixmix.methods.noise2net import WEIGHTS, Block, draw_block, epoch_shapes, run_block
-from pixmix.methods.settings import MethodSettings, Noise2NetSettings
+from pixmix.methods._base import StepKey
+from pixmix.methods._noise2net import WEIGHTS, Block, draw_block, epoch_shapes, run_block
+from pixmix.methods._settings import MethodSettings, Noise2NetSettings
 
 KEY = StepKey(seed=3, epoch=1, step=0)
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
@@ -37,7 +37,7 @@ def run(images, key=KEY, **settings):
 
 
 def conv(weight, *, dilation=1):
-    """nn.Conv2d with the weight of one picture."""
+    """nn.Conv2d with the weight of one image."""
     outputs, inputs, side, _ = weight.shape
     module = nn.Conv2d(inputs, outputs, side, padding=dilation * (side - 1) // 2, dilation=dilation, bias=False)
     module.weight.data.copy_(weight)
@@ -48,30 +48,30 @@ def norm(x):
     return nn.BatchNorm2d(x.shape[1]).train()(x)
 
 
-def plain_block(block: Block, place: int, picture: torch.Tensor) -> torch.Tensor:
-    """The bottleneck of one picture (1, 3, H, W), as the Res2Net paper has it."""
-    x = norm(conv(block.enter[place][..., None, None])(picture)).relu()
+def plain_block(block: Block, index: int, image: torch.Tensor) -> torch.Tensor:
+    """The bottleneck of one image (1, 3, H, W), as the Res2Net paper has it."""
+    x = norm(conv(block.enter[index][..., None, None])(image)).relu()
     parts = list(x.split(x.shape[1] // (len(block.inner) + 1), dim=1))
     results = []
     for number, (weights, dilation) in enumerate(zip(block.inner, block.dilations, strict=True)):
         given = parts[number] if number == 0 else parts[number] + results[-1]
-        results.append(norm(conv(weights[place], dilation=dilation)(given)).relu())
-    return norm(conv(block.leave[place][..., None, None])(torch.cat([*results, parts[-1]], 1)))
+        results.append(norm(conv(weights[index], dilation=dilation)(given)).relu())
+    return norm(conv(block.leave[index][..., None, None])(torch.cat([*results, parts[-1]], 1)))
 
 
 @pytest.mark.parametrize(("hidden", "scale", "size"), [(16, 4, (12, 12)), (5, 2, (9, 16)), (3, 6, (7, 5))])
 @torch.no_grad()
-def test_a_block_is_torchs_modules_for_each_picture(hidden, scale, size):
+def test_a_block_is_torchs_modules_for_each_image(hidden, scale, size):
     settings = Noise2NetSettings(hidden=hidden, scale=scale)
     shapes = [((1, 3)[n % 2], 1 + n % 3) for n in range(1, scale)]
     block = draw_block(5, shapes, settings, torch.Generator().manual_seed(0))
-    pictures = torch.randn(5, 3, *size)
-    plain = torch.cat([plain_block(block, place, pictures[place : place + 1]) for place in range(5)])
-    torch.testing.assert_close(run_block(block, pictures), plain, atol=2e-5, rtol=1e-4)
+    images = torch.randn(5, 3, *size)
+    plain = torch.cat([plain_block(block, index, images[index : index + 1]) for index in range(5)])
+    torch.testing.assert_close(run_block(block, images), plain, atol=2e-5, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_the_whole_is_blocks_on_normalised_pictures():
+def test_the_whole_is_blocks_on_normalised_images():
     images, settings = torch.rand(6, 3, 10, 10), Noise2NetSettings(hidden=4)
     changed = run(images, hidden=4)
     random = keyed.generator(KEY, torch.device("cpu"), purpose=WEIGHTS)
@@ -79,11 +79,11 @@ def test_the_whole_is_blocks_on_normalised_pictures():
     blocks = [draw_block(3, shapes, settings, random) for shapes in epoch_shapes(settings, KEY)]
     assert len(blocks) == 4
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-    for place in range(3):
-        x = (images[place : place + 1] - mean) / std
+    for index in range(3):
+        x = (images[index : index + 1] - mean) / std
         for block in blocks:
-            x = x + epsilon * plain_block(block, place, x)
-        torch.testing.assert_close(changed[place], (x * std + mean)[0], atol=2e-5, rtol=1e-4)
+            x = x + epsilon * plain_block(block, index, x)
+        torch.testing.assert_close(changed[index], (x * std + mean)[0], atol=2e-5, rtol=1e-4)
     assert torch.equal(changed[3:], images[3:])
     assert changed.min() < 0 and changed.max() > 1  # nothing is cut off
 
@@ -126,11 +126,11 @@ def test_epsilon_is_one_a_batch_and_uniform():
     assert torch.allclose(run(images, epsilon=(0.0, 0.0)), images, atol=1e-6)
 
 
-def test_each_picture_and_each_step_has_weights_of_its_own():
+def test_each_image_and_each_step_has_weights_of_its_own():
     images = torch.rand(1, 3, 8, 8).expand(6, 3, 8, 8)
     first = run(images, share=1.0)
-    for place in range(5):
-        assert (first[place] - first[place + 1]).abs().mean() > 0.05
+    for index in range(5):
+        assert (first[index] - first[index + 1]).abs().mean() > 0.05
     assert (run(images, dataclasses.replace(KEY, step=1), share=1.0) - first).abs().mean() > 0.05
 
 
@@ -155,4 +155,4 @@ def test_is_a_function_of_seed_epoch_step_and_rank():
     assert torch.equal(channels_last, first)
     for other in ({"seed": 4}, {"epoch": 2}, {"step": 1}, {"rank": 1}):
         assert not torch.equal(run(images, dataclasses.replace(KEY, **other)), first)
-    assert np.isfinite(run(torch.zeros(4, 3, 8, 8)).numpy()).all()  # a constant picture has no variance
+    assert np.isfinite(run(torch.zeros(4, 3, 8, 8)).numpy()).all()  # a constant image has no variance

@@ -1,4 +1,4 @@
-"""Outlier exposure: which outliers come with which picture, the loss, and sets of outliers as they lie on disk."""
+"""Outlier exposure: which outliers come with which image, the loss, and sets of outliers as they lie on disk."""
 
 import pickle
 
@@ -11,32 +11,32 @@ from PIL import Image
 from scipy import stats
 from torch.nn import functional
 
-from mixset import DamagedPicture, InputError, MixingPool, MixingSet, ShardWriter
-from mixset.pictures import scale_and_crop
-from pixmix import philox
-from pixmix.crops import crop_and_flip
+from mixset import DamagedImage, InputError, MixingPool, MixingSet, ShardWriter
+from mixset._common.decoding import scale_and_crop
+from pixmix._augment.crops import crop_and_flip
+from pixmix._common import philox
+from pixmix._common.philox import Key
 from pixmix.methods import MethodSettings, make_method
-from pixmix.methods.base import as_float
-from pixmix.methods.oe import OE
-from pixmix.methods.settings import OESettings
-from pixmix.outlier_sets import load_outliers
-from pixmix.philox import Key
+from pixmix.methods._base import as_float
+from pixmix.methods._oe import OE
+from pixmix.methods._outlier_sets import load_outliers
+from pixmix.methods._settings import OESettings
 
 
 def numbered(count, side=16):
     """Outliers that tell which they are, mirrored or cropped: (count, side, side, 3), two bytes of the number."""
-    pictures = np.full((count, side, side, 3), 255, np.uint8)
-    pictures[..., 0], pictures[..., 1] = (
+    images = np.full((count, side, side, 3), 255, np.uint8)
+    images[..., 0], images[..., 1] = (
         (np.arange(count) // 250)[:, None, None],
         (np.arange(count) % 250)[:, None, None],
     )
-    return pictures
+    return images
 
 
-def numbers_of(pictures):
-    """Of float pictures (N, 3, H, W) made of `numbered` ones; the middle of pictures of 16 px is never padding."""
-    side = pictures.shape[2]
-    middle = np.rint(pictures[:, :, side // 2, side // 2] * 255).astype(int)
+def numbers_of(images):
+    """Of float images (N, 3, H, W) made of `numbered` ones; the middle of images of 16 px is never padding."""
+    side = images.shape[2]
+    middle = np.rint(images[:, :, side // 2, side // 2] * 255).astype(int)
     assert (middle[:, 2] == 255).all()
     return middle[:, 0] * 250 + middle[:, 1]
 
@@ -47,13 +47,13 @@ def exposure(outliers, count=2, weight=0.5):
 
 
 def shown(method, key, indices):
-    """The numbers of the outliers that come with the pictures, (outliers, N)."""
+    """The numbers of the outliers that come with the images, (outliers, N)."""
     made = method.augment_array(np.zeros((len(indices), 16, 16, 3), np.uint8), key, indices)
     return numbers_of(made[len(indices) :]).reshape(method.views - 1, len(indices))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_each_picture_brings_its_outliers_from_a_start_on(count):
+def test_each_image_brings_its_outliers_from_a_start_on(count):
     total, train = 1000, 300
     method = exposure(numbered(total), count)
     assert method.views == 1 + count
@@ -68,7 +68,7 @@ def test_each_picture_brings_its_outliers_from_a_start_on(count):
 
 def test_starts_are_even_over_the_set():
     method = exposure(numbered(100))
-    starts = [method._places(Key(0, epoch), np.zeros(1, np.int64))[0] for epoch in range(4000)]
+    starts = [method._indices(Key(0, epoch), np.zeros(1, np.int64))[0] for epoch in range(4000)]
     assert stats.chisquare(np.bincount(starts, minlength=100)).pvalue > 1e-3
 
 
@@ -80,7 +80,7 @@ def test_few_outliers_come_again(total):
 
 
 @pytest.mark.parametrize(("side", "padding"), [(32, 4), (64, 4), (65, 0), (96, 0)])
-def test_pictures_are_cropped_training_pictures_and_outliers(side, padding, photographs):
+def test_images_are_cropped_training_images_and_outliers(side, padding, photographs):
     batch, outliers, key, indices = (
         photographs(6, side, side),
         photographs(20, side, side, seed=1),
@@ -96,15 +96,15 @@ def test_pictures_are_cropped_training_pictures_and_outliers(side, padding, phot
         places = (start + 2 * indices + j) % 20
         draws = philox.uniforms(5, 2, 2 * indices + j, philox.EXPOSURE, 3)
         for n, (flip, top, left) in enumerate(draws):
-            picture = outliers[places[n]]
-            picture = picture[:, ::-1] if flip < 0.5 else picture
-            padded = np.pad(picture, ((padding, padding), (padding, padding), (0, 0)))
+            image = outliers[places[n]]
+            image = image[:, ::-1] if flip < 0.5 else image
+            padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
             y, x = int(top * (2 * padding + 1)), int(left * (2 * padding + 1))
             expected = padded[y : y + side, x : x + side]
             np.testing.assert_array_equal(made[6 * (1 + j) + n], as_float(expected[None])[0])
 
 
-def test_crops_of_outliers_are_not_those_of_the_pictures(photographs):
+def test_crops_of_outliers_are_not_those_of_the_images(photographs):
     same = photographs(1, 16, 16)
     outliers, indices, key = np.repeat(same, 300, axis=0), np.arange(100), Key(0)
     made = exposure(outliers, 1).augment_array(outliers[:100], key, indices)[100:]
@@ -141,7 +141,7 @@ def test_tensors_are_the_arrays(side, photographs):
 
 
 def plain_loss(logits, targets, weight):
-    """Cross entropy of the training pictures, and of the outliers with a label that is uniform over the classes."""
+    """Cross entropy of the training images, and of the outliers with a label that is uniform over the classes."""
     count, classes = len(targets), logits.shape[1]
     ours = -functional.softmax(logits[:count], 1)[torch.arange(count), targets].log().mean()
     uniform = torch.full((len(logits) - count, classes), 1 / classes, dtype=logits.dtype)
@@ -199,7 +199,7 @@ def test_the_method_has_its_settings_and_needs_outliers():
     options = {"classes": 10, "size": (8, 8), "mean": (0.5,) * 3, "std": (0.5,) * 3}
     made = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
     assert (made.name, made.views, made.in_loader, made.settings) == ("oe", 4, True, chosen)
-    with pytest.raises(InputError, match="method oe needs outliers; give a set of pictures with --outliers"):
+    with pytest.raises(InputError, match="method oe needs outliers; give a set of images with --outliers"):
         make_method("oe", **options)
 
 
@@ -232,11 +232,11 @@ def test_a_mapped_file_that_is_gone_is_named(tmp_path):
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(1, 10**8), st.integers(1, 40))
-def test_places_are_in_the_set_whatever_the_key(epoch, seed, total, count):
+def test_indices_are_in_the_set_whatever_the_key(epoch, seed, total, count):
     method = OE(OESettings(outliers=count), np.broadcast_to(np.uint8(0), (total, 2, 2, 3)), size=(2, 2))
-    places = method._places(Key(seed, epoch), method._numbers(np.array([1_281_166])))
-    assert places.min() >= 0 and places.max() < total
-    assert len(np.unique(places)) == min(count, total)
+    indices = method._indices(Key(seed, epoch), method._numbers(np.array([1_281_166])))
+    assert indices.min() >= 0 and indices.max() < total
+    assert len(np.unique(indices)) == min(count, total)
 
 
 @pytest.fixture
@@ -253,14 +253,14 @@ def test_an_array_is_used_as_it_lies(tmp_path, cache):
     assert not cache.exists()
 
 
-def test_pictures_are_scaled_and_cropped_once(tmp_path, cache, photographs):
-    folder = tmp_path / "pictures"
+def test_images_are_scaled_and_cropped_once(tmp_path, cache, photographs):
+    folder = tmp_path / "images"
     (folder / "within").mkdir(parents=True)
-    pictures = [photographs(1, 40, 60)[0], photographs(1, 33, 20)[0]]
-    Image.fromarray(pictures[0]).save(folder / "a.png")
-    Image.fromarray(pictures[1]).save(folder / "within" / "b.png")
+    images = [photographs(1, 40, 60)[0], photographs(1, 33, 20)[0]]
+    Image.fromarray(images[0]).save(folder / "a.png")
+    Image.fromarray(images[1]).save(folder / "within" / "b.png")
     outliers = load_outliers(folder, (16, 24), cache=cache, quiet=True)
-    expected = np.stack([scale_and_crop(picture, (16, 24)) for picture in pictures])
+    expected = np.stack([scale_and_crop(image, (16, 24)) for image in images])
     np.testing.assert_array_equal(outliers, expected)
     again = load_outliers(folder, (16, 24), cache=cache, quiet=True)
     assert again.filename == outliers.filename
@@ -269,14 +269,14 @@ def test_pictures_are_scaled_and_cropped_once(tmp_path, cache, photographs):
 
 
 def test_a_mixing_set_gives_outliers(tmp_path, cache, photographs):
-    pictures = photographs(5, 40, 40)
+    images = photographs(5, 40, 40)
     folder = tmp_path / "set"
     shard = {"family": "noise", "recipe": {}, "start_index": 0, "shape": (40, 40), "count": 5}
     with ShardWriter(folder / "noise-00000.h5", **shard) as writer:
-        for index, picture in enumerate(pictures):
-            writer.add(picture, index, {})
+        for index, image in enumerate(images):
+            writer.add(image, index, {})
     outliers = load_outliers(folder, 32, cache=cache, quiet=True)
-    expected = MixingPool(MixingSet(folder), 28, cache=cache, quiet=True).pictures  # 8/7 of 28
+    expected = MixingPool(MixingSet(folder), 28, cache=cache, quiet=True).images  # 8/7 of 28
     np.testing.assert_array_equal(outliers, expected)
 
 
@@ -289,17 +289,17 @@ def bad_files(folder):
     np.save(folder / "objects.npy", np.array([{}], object), allow_pickle=True)
     np.save(folder / "right.npy", right)
     (folder / "truncated.npy").write_bytes((folder / "right.npy").read_bytes()[:-7])
-    (folder / "text.npy").write_bytes(b"pictures")
+    (folder / "text.npy").write_bytes(b"images")
     (folder / "empty").mkdir()
     (folder / "broken").mkdir()
-    (folder / "broken" / "a.png").write_bytes(b"no picture")
+    (folder / "broken" / "a.png").write_bytes(b"no image")
     (folder / "archive.tar").write_bytes(b"")
 
 
 BAD_FILES = {
     "floats.npy": r"floats\.npy holds \(5, 32, 32, 3\) float32, needed is \(N, H, W, 3\) uint8",
     "planes.npy": r"planes\.npy holds \(5, 3, 32, 32\) uint8",
-    "none.npy": r"none\.npy: holds no pictures",
+    "none.npy": r"none\.npy: holds no images",
     "small.npy": r"16x16 pixels, needed is 32x32; .*`mixset import .*small\.npy OUT --size 32`",
     "objects.npy": r"objects\.npy is damaged",
     "truncated.npy": r"truncated\.npy is damaged",
@@ -319,17 +319,17 @@ def test_what_cannot_be_used_is_named_in_one_line(name, tmp_path, cache):
     assert "\n" not in str(caught.value)
 
 
-def test_a_broken_picture_is_named(tmp_path, cache):
+def test_a_broken_image_is_named(tmp_path, cache):
     bad_files(tmp_path)
-    with pytest.raises(DamagedPicture, match=r"a\.png: no picture of a known format"):
+    with pytest.raises(DamagedImage, match=r"a\.png: no image of a known format"):
         load_outliers(tmp_path / "broken", 32, cache=cache, quiet=True)
 
 
 def test_an_array_of_another_size_goes_by_way_of_a_set(tmp_path, cache):
     """What the message says helps."""
-    from mixset.importing import import_pictures
+    from mixset._store.importing import import_images
 
     np.save(tmp_path / "small.npy", numbered(5))
-    import_pictures(tmp_path / "small.npy", tmp_path / "set", size=32, quiet=True)
+    import_images(tmp_path / "small.npy", tmp_path / "set", size=32, quiet=True)
     outliers = load_outliers(tmp_path / "set", 32, cache=cache, quiet=True)
     np.testing.assert_array_equal(outliers, numbered(5, 32))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
-from pixmix.methods.settings import (
+from mixset._common.errors import InputError
+from pixmix.methods._settings import (
     AdversarialSettings,
     ANTSettings,
     AugMixSettings,

@@ -8,8 +8,8 @@ import torch
 from scipy import stats
 
 from pixmix.methods import make_method
-from pixmix.methods.base import StepKey
-from pixmix.methods.settings import MethodSettings, SpeckleSettings
+from pixmix.methods._base import StepKey
+from pixmix.methods._settings import MethodSettings, SpeckleSettings
 
 KEY = StepKey(seed=3, epoch=1, step=0)
 
@@ -43,7 +43,7 @@ def test_noise_is_normal_and_in_proportion_to_brightness():
     assert not run(torch.zeros(4, 3, 8, 8), share=1.0).any()
 
 
-def test_each_picture_has_one_of_the_strengths_and_all_are_as_likely():
+def test_each_image_has_one_of_the_strengths_and_all_are_as_likely():
     images = torch.full((600, 3, 24, 24), 0.05)
     # The median, because the noise of the strongest is cut off at -1.
     strengths = np.median(np.abs(relative_noise(run(images, share=1.0), images)), axis=1) / stats.norm.ppf(0.75)
@@ -61,7 +61,7 @@ def test_the_first_part_of_the_batch_gets_noise(count, share, changed):
     assert (noisy != images).flatten(1).any(1).tolist() == [True] * changed + [False] * (count - changed)
 
 
-def test_results_are_pictures():
+def test_results_are_images():
     noisy = run(torch.rand(64, 3, 8, 8), sigmas=(2.0,), share=1.0)
     assert noisy.min() == 0 and noisy.max() == 1  # cut off at both ends
     assert noisy.dtype == torch.float32

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mixset.errors import InputError
-from pixmix.draws import draw
-from pixmix.engines import find_engine
+from mixset._common.errors import InputError
+from pixmix._augment.draws import draw
+from pixmix._augment.settings import PixMixSettings
+from pixmix._common.philox import Key
+from pixmix._engines import find_engine
 from pixmix.methods import METHODS, MethodSettings, find_parts, make_method
-from pixmix.methods.base import Method, StepKey, as_float
-from pixmix.philox import Key
-from pixmix.settings import PixMixSettings
+from pixmix.methods._base import Method, StepKey, as_float
 
 STEP = StepKey(seed=0, epoch=0, step=0)
 HERE = [name for name, row in METHODS.items() if not row.in_training]
@@ -25,13 +25,13 @@ HERE = [name for name, row in METHODS.items() if not row.in_training]
 
 @dataclass
 class Pool:
-    pictures: np.ndarray
+    images: np.ndarray
     size: tuple[int, int] = (32, 32)
     weights: tuple[float, ...] = (1.0,)
 
     @property
     def counts(self):
-        return (len(self.pictures),)
+        return (len(self.images),)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def pool():
 
 @pytest.fixture
 def network():
-    """Small, in training mode, on [0, 1] pictures."""
+    """Small, in training mode, on [0, 1] images."""
     torch.manual_seed(0)
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, 2), torch.nn.BatchNorm2d(8), torch.nn.Flatten(), torch.nn.Linear(8 * 15 * 15, 10)
@@ -59,8 +59,8 @@ def make(name, **options):
 
 
 @pytest.mark.parametrize("name", [*HERE, "pixmix+cutmix", "sin+cutout+mixup"])
-def test_every_method_turns_pictures_into_a_loss(name, pool, batch, network):
-    method = pickle.loads(pickle.dumps(make(name, pool=pool, outliers=pool.pictures[:, :32, :32], engine="pillow")))
+def test_every_method_turns_images_into_a_loss(name, pool, batch, network):
+    method = pickle.loads(pickle.dumps(make(name, pool=pool, outliers=pool.images[:, :32, :32], engine="pillow")))
     assert method.name == name
     views, before = method.views, batch.copy()
     arrays = method.augment_array(batch, Key(0), np.arange(64))
@@ -80,16 +80,16 @@ def test_every_method_turns_pictures_into_a_loss(name, pool, batch, network):
     method.on_step(torch.nn.Identity())
     assert method.on_epoch(1, 2.0) == ({}, "")
     changes = {METHODS[part].changes for part in find_parts(name)}
-    unchanged = "pictures" not in changes or name == "oe" or (name == "augmix" and views > 1)
+    unchanged = "images" not in changes or name == "oe" or (name == "augmix" and views > 1)
     assert np.array_equal(arrays[:64], as_float(batch)) == unchanged
     if "batch" in changes and "cutmix" not in name:  # which leaves half of all batches alone
         assert not torch.equal(images, given)
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if METHODS[name].changes in ("", "pictures")])
-def test_both_forms_of_a_picture_transform_do_the_same(name, pool, batch):
+@pytest.mark.parametrize("name", [name for name in HERE if METHODS[name].changes in ("", "images")])
+def test_both_forms_of_a_image_transform_do_the_same(name, pool, batch):
     """On tensors as on arrays: law 3's one byte in ten thousand more than a step away."""
-    method = make(name, pool=pool, outliers=pool.pictures[:, :32, :32])
+    method = make(name, pool=pool, outliers=pool.images[:, :32, :32])
     if not method.on_device:
         pytest.skip(f"{name} works in loader workers alone")
     key, indices = Key(5, 2), np.arange(64) * 3
@@ -116,7 +116,7 @@ def test_the_baseline_changes_nothing(batch):
 def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, batch):
     settings = PixMixSettings(k=2, beta=4.0, partner=partner)
     key, indices = Key(5, 3), np.arange(64) * 2
-    expected = find_engine(engine)(batch, pool.pictures, draw(settings, key, indices, pool))
+    expected = find_engine(engine)(batch, pool.images, draw(settings, key, indices, pool))
     method = make(name, pool=pool, settings=MethodSettings(mix=PixMixSettings(k=2, beta=4.0)), engine=engine)
     np.testing.assert_array_equal(method.augment_array(batch, key, indices), expected)
 

@@ -1,12 +1,12 @@
-"""Batch transforms on a GPU: nothing waits for the device within a step, and the pictures stay there."""
+"""Batch transforms on a GPU: nothing waits for the device within a step, and the images stay there."""
 
 import pytest
 import torch
 from small_networks import assert_untouched, small_network, snapshot
 
 from pixmix.methods import METHODS, make_method
-from pixmix.methods.base import StepKey
-from pixmix.methods.settings import ANTSettings, MethodSettings
+from pixmix.methods._base import StepKey
+from pixmix.methods._settings import ANTSettings, MethodSettings
 
 HALF = (0.5,) * 3
 

@@ -23,7 +23,7 @@ from torch import nn
 import mixset
 import mixset.generate
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from mixset.generate import DeadLeavesRecipe, FractalRecipe, JuliaRecipe, PlasmaRecipe, SpectrumRecipe
 
 WRONG: tuple[Any, ...] = (
@@ -34,17 +34,17 @@ WRONG: tuple[Any, ...] = (
     *(np.zeros(0), np.zeros((2, 2)), np.array("a"), np.array([None]), torch.zeros(2), torch.tensor(5)),
 )
 OTHER_WORDS = {
-    "mixing_set": "mixing set|picture",
+    "mixing_set": "mixing set|image",
     "sources": "mixing set",
-    "families": "holds no pictures of",
-    "dataset": "picture: |item",
+    "families": "holds no images of",
+    "dataset": "image: |item",
     "crop": r"int\(\)",  # the user's own function, which fails
     "mean": "mean and std",
     "std": "mean and std",
     "out": "choose another folder",
-    "preview": "picture format",
+    "preview": "image format",
     "network": "logits",
-    "data": "pictures",
+    "data": "images",
 }
 """What else an error may call an argument."""
 
@@ -59,9 +59,9 @@ class Task:
     def run(self, name: str, value: Any) -> None:
         """Call with one argument replaced."""
         given, named = list(self.given), dict(self.named)
-        place = self.names.index(name)
-        if place < len(given):
-            given[place] = value
+        index = self.names.index(name)
+        if index < len(given):
+            given[index] = value
         else:
             named[name] = value
         self.use(self.call(*given, **named))

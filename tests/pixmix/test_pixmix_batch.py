@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import pixmix
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import PixMixBatch, PixMixDataset
-from pixmix import batch as batch_module
-from pixmix.methods.mixing import PARTNERS, PixMixMethod
-from pixmix.philox import Key
-from pixmix.settings import MIXINGS, PixMixSettings
+from pixmix._augment import batch as batch_module
+from pixmix._augment.settings import MIXINGS, PixMixSettings
+from pixmix._common.philox import Key
+from pixmix.methods._mixing import PARTNERS, PixMixMethod
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool)
     stored = np.zeros((places.max() + 1, 32, 32, 3), np.uint8)
     stored[places] = images.permute(0, 2, 3, 1)
     dataset = PixMixDataset(
-        [(picture, 0) for picture in stored], pool, seed=9, settings=PixMixSettings(**settings), engine="torch"
+        [(image, 0) for image in stored], pool, seed=9, settings=PixMixSettings(**settings), engine="torch"
     )
     items = dataset.__getitems__([(2, int(place)) for place in places])
-    assert torch.equal(mixed, torch.stack([picture for picture, _ in items]))
+    assert torch.equal(mixed, torch.stack([image for image, _ in items]))
     order = torch.randperm(40, generator=torch.Generator().manual_seed(0))[:15]
     again = PixMixBatch(pool, seed=9, **settings)(images[order], places[order], epoch=2)
     assert torch.equal(again, mixed[order])
@@ -65,8 +65,8 @@ def test_methods_mix_tensors_as_arrays(name, images, array_pool):
         expected = method.augment_array(batch.numpy(), Key(3, 1), np.arange(40))
         assert mixed.is_contiguous(memory_format=torch.channels_last)
         np.testing.assert_allclose(mixed, expected, atol=1e-4)
-        if method.pool is not None:  # other pictures from now on
-            method.pool.pictures = 255 - method.pool.pictures
+        if method.pool is not None:  # other images from now on
+            method.pool.images = 255 - method.pool.images
 
 
 def test_no_two_steps_and_no_two_ranks_are_alike(images, array_pool, monkeypatch):

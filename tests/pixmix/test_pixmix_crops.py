@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import RandomResizedCrop
 
-from mixset.errors import InputError
-from pixmix import crops, philox
-from pixmix.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
-from pixmix.philox import Key
-from pixmix.resampling import resize_part
+from mixset._common.errors import InputError
+from pixmix._augment import crops
+from pixmix._augment.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
+from pixmix._augment.resampling import resize_part
+from pixmix._common import philox
+from pixmix._common.philox import Key
 
 KEY = Key(seed=3, epoch=1)
 
@@ -20,25 +21,25 @@ KEY = Key(seed=3, epoch=1)
 @pytest.mark.parametrize("shape", [(32, 32), (9, 14)])
 @pytest.mark.parametrize("padding", [0, 1, 4, 20])
 def test_crop_and_flip_is_padding_and_slicing(photographs, shape, padding):
-    pictures = photographs(40, *shape)
-    got = crop_and_flip(pictures, KEY, np.arange(40), padding=padding)
+    images = photographs(40, *shape)
+    got = crop_and_flip(images, KEY, np.arange(40), padding=padding)
     mirrored, tops, lefts = philox.uniforms(3, 1, np.arange(40), philox.CROP, 3).T
-    for n, picture in enumerate(pictures):
-        flipped = picture[:, ::-1] if mirrored[n] < 0.5 else picture
+    for n, image in enumerate(images):
+        flipped = image[:, ::-1] if mirrored[n] < 0.5 else image
         padded = np.pad(flipped, ((padding, padding), (padding, padding), (0, 0)))
         top, left = int(tops[n] * (2 * padding + 1)), int(lefts[n] * (2 * padding + 1))
         np.testing.assert_array_equal(got[n], padded[top : top + shape[0], left : left + shape[1]])
 
 
 def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
-    pictures = photographs(30, 32, 32)
+    images = photographs(30, 32, 32)
     indices = np.arange(30) * 7
-    together = crop_and_flip(pictures, KEY, indices)
-    np.testing.assert_array_equal(crop_and_flip(pictures[::-1], KEY, indices[::-1]), together[::-1])
-    assert not np.array_equal(crop_and_flip(pictures, Key(3, 2), indices), together)
-    unflipped = crop_and_flip(pictures, KEY, indices, padding=0, flip=False)
-    np.testing.assert_array_equal(unflipped, pictures)
-    opened = [Image.fromarray(picture) for picture in pictures]
+    together = crop_and_flip(images, KEY, indices)
+    np.testing.assert_array_equal(crop_and_flip(images[::-1], KEY, indices[::-1]), together[::-1])
+    assert not np.array_equal(crop_and_flip(images, Key(3, 2), indices), together)
+    unflipped = crop_and_flip(images, KEY, indices, padding=0, flip=False)
+    np.testing.assert_array_equal(unflipped, images)
+    opened = [Image.fromarray(image) for image in images]
     np.testing.assert_array_equal(crop_and_flip(opened, KEY, indices), together)
 
 
@@ -46,12 +47,12 @@ def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
 @pytest.mark.parametrize("padding", [0, 1, 4, 20])
 @pytest.mark.parametrize("flip", [True, False])
 def test_tensors_are_cropped_and_flipped_as_arrays_are(photographs, shape, padding, flip):
-    pictures, indices = photographs(40, *shape), np.arange(40) * 3
+    images, indices = photographs(40, *shape), np.arange(40) * 3
     options = {"padding": padding, "flip": flip, "stream": philox.OUTLIERS}
-    got = crop_and_flip_tensor(torch.from_numpy(pictures), KEY, indices, **options)
+    got = crop_and_flip_tensor(torch.from_numpy(images), KEY, indices, **options)
     assert got.dtype == torch.uint8 and got.is_contiguous()
-    np.testing.assert_array_equal(got.numpy(), crop_and_flip(pictures, KEY, indices, **options))
-    turned = torch.from_numpy(np.asfortranarray(pictures))
+    np.testing.assert_array_equal(got.numpy(), crop_and_flip(images, KEY, indices, **options))
+    turned = torch.from_numpy(np.asfortranarray(images))
     assert torch.equal(crop_and_flip_tensor(turned, KEY, indices, **options), got)
     assert crop_and_flip_tensor(turned[:0], KEY, indices[:0]).shape == (0, *shape, 3)
 
@@ -60,16 +61,16 @@ def test_every_offset_is_as_likely_as_another():
     marked = np.zeros((1, 9, 9, 3), np.uint8)
     marked[0, 4, 4] = 255
     found = crop_and_flip(np.repeat(marked, 20_000, axis=0), KEY, np.arange(20_000), padding=4)
-    places = found[..., 0].sum(axis=0) / 255 / 20_000
-    assert np.abs(places - 1 / 81).max() < 5 * np.sqrt(1 / 81 / 20_000)
+    indices = found[..., 0].sum(axis=0) / 255 / 20_000
+    assert np.abs(indices - 1 / 81).max() < 5 * np.sqrt(1 / 81 / 20_000)
 
 
 def test_resized_crops_have_torchvisions_distribution():
     torch.manual_seed(0)
     for width, height in ((300, 200), (900, 40), (40, 900), (8, 8)):
-        picture = Image.new("RGB", (width, height))
+        image = Image.new("RGB", (width, height))
         theirs = np.array(
-            [RandomResizedCrop.get_params(picture, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(4000)]
+            [RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(4000)]
         )  # top, left, height, width
         draws = philox.uniforms(1, 0, np.arange(4000), philox.CROP, 44)[:, 4:].reshape(-1, 10, 4)
         boxes = np.array([crops._choose_box(width, height, tries, (0.08, 1.0), (3 / 4, 4 / 3)) for tries in draws])
@@ -82,22 +83,22 @@ def test_resized_crops_have_torchvisions_distribution():
         )
 
 
-def resized(picture, width, height):
+def resized(image, width, height):
     """Pillow's, the columns first and then the rows: its order for both depends on its release."""
-    return picture.resize((width, picture.height), Image.Resampling.BILINEAR).resize(
+    return image.resize((width, image.height), Image.Resampling.BILINEAR).resize(
         (width, height), Image.Resampling.BILINEAR
     )
 
 
 def test_resized_crops_are_pillows(photographs):
-    pictures = [Image.fromarray(photographs(1, 50 + 3 * n, 70)[0]) for n in range(12)]
-    got = random_resized_crop(iter(pictures), KEY, np.arange(12), size=(24, 31))
+    images = [Image.fromarray(photographs(1, 50 + 3 * n, 70)[0]) for n in range(12)]
+    got = random_resized_crop(iter(images), KEY, np.arange(12), size=(24, 31))
     assert got.shape == (12, 24, 31, 3) and got.dtype == np.uint8
-    np.testing.assert_array_equal(got, random_resized_crop(map(np.array, pictures), KEY, np.arange(12), size=(24, 31)))
+    np.testing.assert_array_equal(got, random_resized_crop(map(np.array, images), KEY, np.arange(12), size=(24, 31)))
     draws = philox.uniforms(3, 1, np.arange(12), philox.CROP, 44)
-    for n, picture in enumerate(pictures):
-        box = crops._choose_box(*picture.size, draws[n, 4:].reshape(10, 4), (0.08, 1.0), (3 / 4, 4 / 3))
-        part = np.asarray(resized(picture.crop(box), 31, 24))
+    for n, image in enumerate(images):
+        box = crops._choose_box(*image.size, draws[n, 4:].reshape(10, 4), (0.08, 1.0), (3 / 4, 4 / 3))
+        part = np.asarray(resized(image.crop(box), 31, 24))
         np.testing.assert_array_equal(got[n], part[:, ::-1] if draws[n, 0] < 0.5 else part)
     grey = [Image.new("L", (40, 40), 9), np.full((30, 30), 9, np.uint8)]
     assert (random_resized_crop(grey, KEY, np.arange(2), size=8) == 9).all()
@@ -111,23 +112,23 @@ def test_parts_of_any_size_are_resized_as_pillow_does(data, seed, mirrored):
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     rng = np.random.default_rng(seed)
-    picture = rng.choice(np.array([0, 255, rng.integers(256)], np.uint8), (height, width, 3))
+    image = rng.choice(np.array([0, 255, rng.integers(256)], np.uint8), (height, width, 3))
     got = np.empty((new_height, new_width, 3), np.uint8)
-    resize_part(picture, (left, top, right, bottom), got, mirrored=mirrored)
-    expected = np.asarray(resized(Image.fromarray(picture).crop((left, top, right, bottom)), new_width, new_height))
+    resize_part(image, (left, top, right, bottom), got, mirrored=mirrored)
+    expected = np.asarray(resized(Image.fromarray(image).crop((left, top, right, bottom)), new_width, new_height))
     np.testing.assert_array_equal(got, expected[:, ::-1] if mirrored else expected)
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda pictures: crop_and_flip(pictures, KEY, np.arange(4), padding=-1),
-        lambda pictures: crop_and_flip(pictures, KEY, np.arange(5)),
-        lambda pictures: crop_and_flip_tensor(torch.from_numpy(pictures), KEY, np.arange(5)),
-        lambda pictures: crop_and_flip_tensor(torch.from_numpy(pictures).float(), KEY, np.arange(4)),
-        lambda pictures: crop_and_flip([pictures[0], pictures[1, :9]], KEY, np.arange(2)),
-        lambda pictures: crop_and_flip(pictures.astype(np.float32), KEY, np.arange(4)),
-        lambda pictures: random_resized_crop(["a.png"], KEY, np.arange(1), size=8),
+        lambda images: crop_and_flip(images, KEY, np.arange(4), padding=-1),
+        lambda images: crop_and_flip(images, KEY, np.arange(5)),
+        lambda images: crop_and_flip_tensor(torch.from_numpy(images), KEY, np.arange(5)),
+        lambda images: crop_and_flip_tensor(torch.from_numpy(images).float(), KEY, np.arange(4)),
+        lambda images: crop_and_flip([images[0], images[1, :9]], KEY, np.arange(2)),
+        lambda images: crop_and_flip(images.astype(np.float32), KEY, np.arange(4)),
+        lambda images: random_resized_crop(["a.png"], KEY, np.arange(1), size=8),
     ],
 )
 def test_bad_input_is_one_line(photographs, call):

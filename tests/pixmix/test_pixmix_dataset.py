@@ -28,27 +28,27 @@ from torch.utils.data import (
 from torchvision.transforms import v2
 
 from mixset import MixingPool, MixingSet
-from mixset.errors import InputError
-from pixmix.crops import crop_and_flip, random_resized_crop
-from pixmix.dataset import PixMixDataset
-from pixmix.draws import draw
-from pixmix.philox import Key
-from pixmix.sampler import EpochSampler, epoch_order
-from pixmix.settings import PixMixSettings
+from mixset._common.errors import InputError
+from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.dataset import PixMixDataset
+from pixmix._augment.draws import draw
+from pixmix._augment.sampler import EpochSampler, epoch_order
+from pixmix._augment.settings import PixMixSettings
+from pixmix._common.philox import Key
 
 
 class Photographs(Dataset):
-    """(picture, label) with a random torchvision transform, whose randomness must be keyed, too."""
+    """(image, label) with a random torchvision transform, whose randomness must be keyed, too."""
 
-    def __init__(self, pictures):
-        self.pictures = pictures
+    def __init__(self, images):
+        self.images = images
         self.transform = v2.Compose([v2.ToImage(), v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4)])
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index):
-        return self.transform(self.pictures[index]), index % 10
+        return self.transform(self.images[index]), index % 10
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +119,10 @@ class Watched(Dataset):
 def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, start):
     """Its workers persist, and the one memory map of the pool is shared among them."""
     (tmp_path / "set").mkdir()
-    for n, picture in enumerate(photographs(5, 40, 40)):
-        Image.fromarray(picture).save(tmp_path / "set" / f"{n}.png")
+    for n, image in enumerate(photographs(5, 40, 40)):
+        Image.fromarray(image).save(tmp_path / "set" / f"{n}.png")
     pool = MixingPool(MixingSet(tmp_path / "set"), 32, cache=tmp_path / "cache", quiet=True)
-    dataset = PixMixDataset([(picture, 0) for picture in photographs(9, 32, 32)], pool, seed=4)
+    dataset = PixMixDataset([(image, 0) for image in photographs(9, 32, 32)], pool, seed=4)
     dataset = pickle.loads(pickle.dumps(dataset))  # a copy shares its epoch with its own workers
     loader = DataLoader(
         Watched(dataset, tmp_path / "cache"),
@@ -155,7 +155,7 @@ def test_two_processes_share_the_epoch(dataset, expected):
 def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
     code = (
         "import sys, numpy as np, torch; sys.path.insert(0, sys.argv[1]);"
-        "from pixmix_samples import array_pool, photographs; from pixmix.dataset import PixMixDataset;"
+        "from pixmix_samples import array_pool, photographs; from pixmix._augment.dataset import PixMixDataset;"
         "data = PixMixDataset([(p, 0) for p in photographs(6, 32, 32)], array_pool(), seed=4);"
         "np.save(sys.argv[2], torch.stack([i for i, _ in data.__getitems__(range(6))]).numpy())"
     )
@@ -201,11 +201,11 @@ def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_p
 
 @pytest.mark.parametrize("crop", [crop_and_flip, partial(random_resized_crop, size=32)])
 def test_keyed_crops_come_first(photographs, array_pool, crop):
-    pictures = [Image.fromarray(picture) for picture in photographs(12, 32, 32)]
+    images = [Image.fromarray(image) for image in photographs(12, 32, 32)]
     data = PixMixDataset(
-        [(picture, 0) for picture in pictures], array_pool(), seed=2, crop=crop, settings=PixMixSettings(k=0)
+        [(image, 0) for image in images], array_pool(), seed=2, crop=crop, settings=PixMixSettings(k=0)
     )
-    cut = crop(pictures, Key(2, 0), np.arange(12))
+    cut = crop(images, Key(2, 0), np.arange(12))
     clean = draw(data.settings, Key(2, 0), np.arange(12), array_pool()).start_op < 0
     assert 2 <= clean.sum() <= 10
     for n in np.flatnonzero(clean):
@@ -275,7 +275,7 @@ def test_each_iteration_is_the_next_epoch():
 
 
 def test_the_process_group_says_how_many_there_are(monkeypatch):
-    monkeypatch.setattr("pixmix.sampler.rank_and_count", lambda: (1, 3))
+    monkeypatch.setattr("pixmix._augment.sampler.rank_and_count", lambda: (1, 3))
     assert [key.index for key in EpochSampler(7, seed=0, shuffle=False)] == [1, 4, 0]
 
 
@@ -299,9 +299,9 @@ def test_keys_pass_through_what_torch_puts_around_a_data_set(dataset, name, work
         sampler.set_epoch(epoch)
         items = [item for batch in loader for item in batch]
         sampler.set_epoch(epoch)
-        for item, (_, place) in zip(items, sampler, strict=True):
+        for item, (_, index) in zip(items, sampler, strict=True):
             image = item[0][0] if name == "StackDataset" else item[0]
-            assert torch.equal(image, dataset[epoch, numbers[place]][0])
+            assert torch.equal(image, dataset[epoch, numbers[index]][0])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -312,9 +312,9 @@ def test_random_splits_and_tensors_as_indices(dataset, workers):
         images = torch.cat([images for images, _ in loader])
         expected = {dataset[0, index][0].numpy().tobytes() for index in part.indices}
         assert {image.numpy().tobytes() for image in images} == expected
-    for places in (torch.tensor([4, 2, 9]), np.array([4, 2, 9])):
+    for indices in (torch.tensor([4, 2, 9]), np.array([4, 2, 9])):
         dataset.set_epoch(3)
-        loader = DataLoader(dataset, 2, sampler=SubsetRandomSampler(places), num_workers=workers)
+        loader = DataLoader(dataset, 2, sampler=SubsetRandomSampler(indices), num_workers=workers)
         expected = {dataset[3, index][0].numpy().tobytes() for index in (4, 2, 9)}
         assert {image.numpy().tobytes() for images, _ in loader for image in images} == expected
 
@@ -331,8 +331,8 @@ def seen(loader, count=3):
 
 @pytest.fixture
 def numbered(photographs, array_pool):
-    pictures = photographs(24, 32, 32)
-    return PixMixDataset([(picture, index) for index, picture in enumerate(pictures)], array_pool(), seed=4)
+    images = photographs(24, 32, 32)
+    return PixMixDataset([(image, index) for index, image in enumerate(images)], array_pool(), seed=4)
 
 
 @pytest.mark.parametrize("sampler", ["shuffle", "DistributedSampler", "BatchSampler"])
@@ -372,11 +372,11 @@ def noted(photographs):
     """A data set that notes the (epoch, index) of all that is made, and its notes."""
     notes = []
 
-    def note(pictures, key, indices):
+    def note(images, key, indices):
         notes.extend((key.epoch, index) for index in indices.tolist())
-        return np.stack(pictures)
+        return np.stack(images)
 
-    data = [(picture, index) for index, picture in enumerate(photographs(24, 32, 32))]
+    data = [(image, index) for index, image in enumerate(photographs(24, 32, 32))]
     settings = PixMixSettings(k=0, partner="input")
     return PixMixDataset(data, None, seed=4, settings=settings, crop=note), notes
 
@@ -387,11 +387,11 @@ def test_items_drawn_with_replacement_are_all_different(noted):
     assert len(set(notes)) == 12 and {index for _, index in notes} <= {0, 1}
 
 
-def test_processes_that_count_apart_make_no_picture_twice(noted, monkeypatch):
+def test_processes_that_count_apart_make_no_image_twice(noted, monkeypatch):
     """An item goes from process to process; each asks for it a first time."""
     data, notes = noted
     for rank in range(2):
-        monkeypatch.setattr("pixmix.dataset.rank_and_count", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr("pixmix._augment.dataset.rank_and_count", lambda rank=rank: (rank, 2))
         data._asked.zero_()  # as another process has it
         seen(DataLoader(data, 4, sampler=DistributedSampler(data, num_replicas=2, rank=rank), collate_fn=list), 6)
         assert data.__getstate__()["_processes"] == (rank, 2)  # which a worker that is not forked needs
@@ -420,13 +420,13 @@ def test_orders_are_random_and_keyed():
         (lambda data, pool: PixMixDataset(data, pool, seed=0, engine="gpu"), "engine: "),
         (lambda data, pool: PixMixDataset(data, None, seed=0), "mixing set: "),
         (lambda data, pool: PixMixDataset([np.zeros((32, 32, 3), np.uint8)], pool, seed=0)[0], "dataset: "),
-        (lambda data, pool: PixMixDataset([("a", 0)], pool, seed=0)[0], "picture: .*str"),
+        (lambda data, pool: PixMixDataset([("a", 0)], pool, seed=0)[0], "image: .*str"),
         (lambda data, pool: PixMixDataset([(np.zeros((9, 9, 3), np.uint8), 0)], pool, seed=0)[0], "32×32 pixels"),
         (
             lambda data, pool: PixMixDataset(
                 [(np.zeros((s, s, 3), np.uint8), 0) for s in (31, 32)], pool, seed=0
             ).__getitems__([0, 1]),
-            "pictures: one size",
+            "images: one size",
         ),
         (lambda data, pool: PixMixDataset(data, pool, seed=0)[[1, 2]], "item: an index or"),
         (lambda data, pool: PixMixDataset(data, pool, seed=0)[torch.tensor([1, 2])], "item: an index or"),

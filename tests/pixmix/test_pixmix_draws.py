@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
-from pixmix.draws import Draws, Key, draw
-from pixmix.settings import MIXINGS, OPS, SIGNED_OPS, PixMixSettings
+from mixset._common.errors import InputError
+from pixmix._augment.draws import Draws, Key, draw
+from pixmix._augment.settings import MIXINGS, OPS, SIGNED_OPS, PixMixSettings
 
 MANY = 200_000
 FIVE = 5.0  # standard deviations within which a frequency must lie
@@ -86,9 +86,9 @@ def test_levels_and_signs_are_uniform(many):
 
 
 def test_weights_between_sources_and_crops(many, pool):
-    close(np.mean(many.picture < 5), 0.25, MANY)
-    for picture in range(8):
-        close(np.mean(many.picture == picture), 0.25 / 5 if picture < 5 else 0.75 / 3, MANY)
+    close(np.mean(many.image < 5), 0.25, MANY)
+    for image in range(8):
+        close(np.mean(many.image == image), 0.25 / 5 if image < 5 else 0.75 / 3, MANY)
     for offset in range(5):  # 36 - 32 + 1 places
         close(np.mean(many.top == offset), 1 / 5, MANY)
         close(np.mean(many.left == offset), 1 / 5, MANY)
@@ -97,7 +97,7 @@ def test_weights_between_sources_and_crops(many, pool):
 
 def test_a_source_of_weight_zero_is_never_drawn(pool):
     only = replace(pool, weights=(1.0, 0.0))
-    assert draw(PixMixSettings(), Key(0), np.arange(10_000), only).picture.max() == 4
+    assert draw(PixMixSettings(), Key(0), np.arange(10_000), only).image.max() == 4
 
 
 @given(
@@ -119,10 +119,10 @@ def test_options_shift_nothing_else(pool):
     indices = np.arange(2000)
     base = draw(PixMixSettings(), Key(3), indices, pool)
     stronger = draw(PixMixSettings(aug_severity=1.0, beta=5.0), Key(3), indices, pool)
-    for name in ("start_op", "start_sign", "rounds", "op", "sign", "mixing", "picture", "top", "left"):
+    for name in ("start_op", "start_sign", "rounds", "op", "sign", "mixing", "image", "top", "left"):
         np.testing.assert_array_equal(getattr(stronger, name), getattr(base, name))
     more = draw(PixMixSettings(mixings=MIXINGS), Key(3), indices, pool)
-    for name in ("start_op", "start_level", "rounds", "op", "level", "a", "b", "picture"):
+    for name in ("start_op", "start_level", "rounds", "op", "level", "a", "b", "image"):
         np.testing.assert_array_equal(getattr(more, name), getattr(base, name))
     copies = draw(PixMixSettings(partner="input"), Key(3), indices, pool)
     assert (copies.op[in_rounds(copies)] >= 0).all()
@@ -172,7 +172,7 @@ def test_golden_values(pool):
     assert draws.op.tolist() == GOLDEN["op"]
     assert draws.sign.tolist() == GOLDEN["sign"]
     assert draws.mixing.tolist() == GOLDEN["mixing"]
-    assert draws.picture.tolist() == GOLDEN["picture"]
+    assert draws.image.tolist() == GOLDEN["image"]
     assert np.stack([draws.top, draws.left]).tolist() == GOLDEN["crop"]
     np.testing.assert_allclose(draws.start_level, GOLDEN["start_level"], rtol=1e-7)
     np.testing.assert_allclose(draws.a, GOLDEN["a"], rtol=3e-7)
@@ -185,7 +185,7 @@ GOLDEN = {
     "op": [[11, -1, -1, -1], [-1, -1, 6, -1], [10, -1, -1, -1]],
     "sign": [[1, 0, 0, 0], [0, 0, 1, 0], [-1, 0, 0, 0]],
     "mixing": [[1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]],
-    "picture": [6, 6, 5],
+    "image": [6, 6, 5],
     "crop": [[3, 2, 1], [0, 4, 0]],
     "start_level": [2.82534370931, 0.0, 0.0],
     "a": [[1.3228668, 0.0, 0.0, 0.0], [0.821866333, 1.1073302, 0.917709291, 0.0], [1.22919965, 0.0, 0.0, 0.0]],
@@ -196,8 +196,8 @@ GOLDEN = {
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"pictures": np.zeros((0, 36, 36, 3), np.uint8), "counts": (), "weights": ()}, "no picture"),
-        ({"counts": (5, 4)}, "no picture can be drawn"),
+        ({"images": np.zeros((0, 36, 36, 3), np.uint8), "counts": (), "weights": ()}, "no image"),
+        ({"counts": (5, 4)}, "no image can be drawn"),
         ({"weights": (np.nan, 1.0)}, "weights"),
         ({"weights": (-1.0, 2.0)}, "weights"),
         ({"weights": (0.0, 0.0)}, "weights"),

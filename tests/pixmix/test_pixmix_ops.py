@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from pixmix_samples import extremes
 
-from pixmix.engines.ops import augment
-from pixmix.engines.pillow import OP_FUNCTIONS
-from pixmix.settings import OPS
+from pixmix._augment.settings import OPS
+from pixmix._engines.ops import augment
+from pixmix._engines.pillow import OP_FUNCTIONS
 
 SIZES = [(32, 32), (33, 47), (3, 5), (1, 1), (2, 9), (40, 2)]
 
 
-def both(picture, name, level, sign):
-    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))
+def both(image, name, level, sign):
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     result = np.full_like(planes, 77)
     augment(planes, OPS.index(name), level, sign, result)
-    return result.transpose(1, 2, 0), np.asarray(OP_FUNCTIONS[name](Image.fromarray(picture), level, sign))
+    return result.transpose(1, 2, 0), np.asarray(OP_FUNCTIONS[name](Image.fromarray(image), level, sign))
 
 
 def levels():
@@ -29,10 +29,10 @@ def levels():
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("size", SIZES)
 def test_ops_equal_pillows_bit_for_bit(name, size):
-    for what, picture in extremes(*size).items():
+    for what, image in extremes(*size).items():
         for level in levels():
             for sign in (1, -1):
-                ours, pillows = both(picture, name, float(level), sign)
+                ours, pillows = both(image, name, float(level), sign)
                 np.testing.assert_array_equal(ours, pillows, f"{name} of {what} at {level}, {sign}")
 
 
@@ -57,8 +57,8 @@ def test_ops_equal_pillows_at_224_pixels(name):
 )
 @settings(max_examples=400, deadline=None)
 def test_ops_equal_pillows_anywhere(name, level, sign, height, width, seed, spread):
-    picture = np.random.default_rng(seed).integers(0, spread, (height, width, 3)).astype(np.uint8)
-    ours, pillows = both(picture, name, level, sign)
+    image = np.random.default_rng(seed).integers(0, spread, (height, width, 3)).astype(np.uint8)
+    ours, pillows = both(image, name, level, sign)
     np.testing.assert_array_equal(ours, pillows)
 
 

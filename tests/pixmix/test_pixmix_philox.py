@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
-from pixmix import philox
-from pixmix.philox import Key
+from mixset._common.errors import InputError
+from pixmix._common import philox
+from pixmix._common.philox import Key
 
 # From the kat_vectors file of Random123 (D. E. Shaw Research): counter, key, result.
 KNOWN_ANSWERS = [
@@ -41,7 +41,7 @@ def test_words_put_index_epoch_block_and_stream_into_the_counter(counter, key, a
     indices=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
     slots=st.integers(1, 11),
 )
-def test_a_number_depends_on_its_own_place_alone(seed, epoch, indices, slots):
+def test_a_number_depends_on_its_own_index_alone(seed, epoch, indices, slots):
     together = philox.uniforms(seed, epoch, np.array(indices), philox.CROP, slots)
     assert together.shape == (len(indices), slots)
     alone = philox.uniforms(seed, epoch, np.array(indices[-1:]), philox.CROP, 20)

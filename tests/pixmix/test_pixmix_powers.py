@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from pixmix.engines.powers import power, power_of_zero
+from pixmix._engines.powers import power, power_of_zero
 
 
 @njit

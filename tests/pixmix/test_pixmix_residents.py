@@ -1,4 +1,4 @@
-"""Pictures on a device, whole or gathered: the same either way; and arrays on their way in one buffer."""
+"""Images on a device, whole or gathered: the same either way; and arrays on their way in one buffer."""
 
 import copy
 import pickle
@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mixset.errors import InputError
-from pixmix import residents
-from pixmix.residents import Resident, Residents
-from pixmix.transfers import carry, pack, unpack
+from mixset._common.errors import InputError
+from pixmix._augment import residents
+from pixmix._augment.residents import Resident, Residents
+from pixmix._augment.transfers import carry, pack, unpack
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=["array", "memory map", "other layout"])
-def pictures(request, photographs, tmp_path):
+def images(request, photographs, tmp_path):
     array = photographs(12, 20, 23)
     if request.param == "memory map":
         np.save(tmp_path / "pool.npy", array)
@@ -28,21 +28,21 @@ def pictures(request, photographs, tmp_path):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_crops_are_slices(pictures, whole):
-    resident = Resident(pictures, "cpu", whole=whole)
-    assert (resident.tensor is not None) == whole and resident.array is pictures and len(resident) == 12
+def test_crops_are_slices(images, whole):
+    resident = Resident(images, "cpu", whole=whole)
+    assert (resident.tensor is not None) == whole and resident.array is images and len(resident) == 12
     rng = np.random.default_rng(0)
-    places = rng.integers(0, 12, 40)
+    indices = rng.integers(0, 12, 40)
     for height, width in ((16, 16), (20, 23), (1, 1), (20, 5)):
         tops, lefts = rng.integers(0, 21 - height, 40), rng.integers(0, 24 - width, 40)
-        found = resident.crops(places, tops.astype(np.int32), lefts, (height, width))
+        found = resident.crops(indices, tops.astype(np.int32), lefts, (height, width))
         assert found.dtype == torch.uint8 and found.device == CPU
-        for n, (place, top, left) in enumerate(zip(places, tops, lefts, strict=True)):
-            np.testing.assert_array_equal(found[n], pictures[place, top : top + height, left : left + width])
+        for n, (index, top, left) in enumerate(zip(indices, tops, lefts, strict=True)):
+            np.testing.assert_array_equal(found[n], images[index, top : top + height, left : left + width])
         out = torch.full((50, height, width, 3), 7, dtype=torch.uint8)
-        resident.crops(places, tops, lefts, (height, width), out=out[5:45])
+        resident.crops(indices, tops, lefts, (height, width), out=out[5:45])
         assert torch.equal(out[5:45], found) and (out[:5] == 7).all() and (out[45:] == 7).all()
-    np.testing.assert_array_equal(resident.take(places), pictures[places])
+    np.testing.assert_array_equal(resident.take(indices), images[indices])
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -57,9 +57,9 @@ def test_what_is_taken_is_ones_own(photographs, whole):
 def test_nothing_is_taken_from_beyond(photographs, whole):
     resident = Resident(photographs(3, 8, 9), "cpu", whole=whole)
     one = np.ones(1, np.int64)
-    for places, tops, lefts, size in ((3, 0, 0, 4), (-1, 0, 0, 4), (0, 5, 0, 4), (0, 0, 6, 4), (0, -1, 0, 4)):
+    for indices, tops, lefts, size in ((3, 0, 0, 4), (-1, 0, 0, 4), (0, 5, 0, 4), (0, 0, 6, 4), (0, -1, 0, 4)):
         with pytest.raises(InputError, match=r"there are 3|beyond the 8×9"):
-            resident.crops(places * one, tops * one, lefts * one, (size, size))
+            resident.crops(indices * one, tops * one, lefts * one, (size, size))
     assert resident.take(np.zeros(0, np.int64)).shape == (0, 8, 9, 3)
     assert Resident(np.zeros((0, 8, 9, 3), np.uint8), "cpu", whole=whole).take([]).shape == (0, 8, 9, 3)
 
@@ -107,7 +107,7 @@ TYPES = st.sampled_from([np.uint8, np.int8, np.bool_, np.int32, np.int64, np.flo
 )
 @settings(deadline=None)
 def test_arrays_arrive_as_they_left(made):
-    named = {f"a{place}": array for place, array in enumerate(made)}
+    named = {f"a{index}": array for index, array in enumerate(made)}
     arrived = unpack(pack(named).clone(), named)
     for name, array in (arrived | carry(CPU, **named)).items():
         assert array.numpy().dtype == named[name].dtype

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from mixset.errors import InputError
-from pixmix.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
+from mixset._common.errors import InputError
+from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
 
 
 def test_the_papers_settings():

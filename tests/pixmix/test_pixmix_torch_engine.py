@@ -13,18 +13,18 @@ from PIL import Image
 from pixmix_samples import extremes
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mixset.errors import InputError
-from pixmix.draws import Key, draw
-from pixmix.engines import affine_ops, compiling, tensor_affine
-from pixmix.engines import pillow as pillow_engine
-from pixmix.engines import torch as torch_engine
-from pixmix.engines.compiling import compiled
-from pixmix.engines.pillow import OP_FUNCTIONS
-from pixmix.engines.tensor_affine import interpolate
-from pixmix.engines.tensor_mixings import mix_rounds
-from pixmix.engines.torch import augment, mix_tensors
-from pixmix.residents import Resident
-from pixmix.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
+from mixset._common.errors import InputError
+from pixmix._augment.draws import Key, draw
+from pixmix._augment.residents import Resident
+from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
+from pixmix._engines import affine_ops, compiling, tensor_affine
+from pixmix._engines import pillow as pillow_engine
+from pixmix._engines import torch as torch_engine
+from pixmix._engines.compiling import compiled
+from pixmix._engines.pillow import OP_FUNCTIONS
+from pixmix._engines.tensor_affine import interpolate
+from pixmix._engines.tensor_mixings import mix_rounds
+from pixmix._engines.torch import augment, mix_tensors
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,25 +33,25 @@ LEVELS = [0.1, *np.arange(0.05, 9.8, 0.7) + 0.1, 9.9999999]
 SIZES = [(32, 32), (33, 47), (3, 5), (1, 1), (2, 9), (40, 2)]
 
 
-def pillows(pictures, ops, levels, signs):
+def pillows(images, ops, levels, signs):
     made = [
-        np.asarray(OP_FUNCTIONS[OPS[op]](Image.fromarray(picture), float(level), int(sign)))
-        for picture, op, level, sign in zip(pictures, ops, levels, signs, strict=True)
+        np.asarray(OP_FUNCTIONS[OPS[op]](Image.fromarray(image), float(level), int(sign)))
+        for image, op, level, sign in zip(images, ops, levels, signs, strict=True)
     ]
     return np.stack(made)
 
 
-def ours(pictures, ops, levels, signs, device="cpu"):
+def ours(images, ops, levels, signs, device="cpu"):
     numbers = np.asarray(ops, np.int8), np.asarray(levels, np.float64), np.asarray(signs, np.int8)
-    return augment(torch.from_numpy(np.asarray(pictures)).to(device), *numbers).cpu().numpy()
+    return augment(torch.from_numpy(np.asarray(images)).to(device), *numbers).cpu().numpy()
 
 
 def every_op(size, levels):
-    """Each extreme picture through each op at each level with either sign: pictures, ops, levels, signs."""
+    """Each extreme image through each op at each level with either sign: images, ops, levels, signs."""
     found = list(extremes(*size).values())
     rows = [(p, op, level, sign) for p in found for op in range(len(OPS)) for level in levels for sign in (1, -1)]
-    pictures, *numbers = zip(*rows, strict=True)
-    return np.stack(pictures), *map(np.array, numbers)
+    images, *numbers = zip(*rows, strict=True)
+    return np.stack(images), *map(np.array, numbers)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -63,8 +63,8 @@ def test_ops_equal_pillows(size):
 def test_ops_equal_pillows_at_224_pixels():
     found = extremes(224, 224)
     rng = np.random.default_rng(1)
-    pictures = np.stack([found["noise"], found["grey"]])[np.arange(26) % 2]
-    batch = pictures, np.arange(26) % 13, rng.uniform(0.1, 10, 26), rng.choice([-1, 1], 26)
+    images = np.stack([found["noise"], found["grey"]])[np.arange(26) % 2]
+    batch = images, np.arange(26) % 13, rng.uniform(0.1, 10, 26), rng.choice([-1, 1], 26)
     np.testing.assert_array_equal(ours(*batch), pillows(*batch))
 
 
@@ -72,34 +72,34 @@ def test_ops_equal_pillows_at_224_pixels():
 @settings(max_examples=60, deadline=None)
 def test_ops_equal_pillows_anywhere(height, width, count, seed, spread):
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, spread, (count, height, width, 3)).astype(np.uint8)
-    batch = pictures, rng.integers(0, 13, count), rng.uniform(0.1, 10, count), rng.choice([-1, 1], count)
+    images = rng.integers(0, spread, (count, height, width, 3)).astype(np.uint8)
+    batch = images, rng.integers(0, 13, count), rng.uniform(0.1, 10, count), rng.choice([-1, 1], count)
     np.testing.assert_array_equal(ours(*batch), pillows(*batch))
 
 
 @pytest.mark.parametrize("size", [(9, 12), (1, 1), (16, 5)])
-def test_places_on_the_borders_are_the_kernels(size):
-    """Whole and half numbers, where a place lies on the picture's edge or on a pixel's centre."""
+def test_indices_on_the_borders_are_the_kernels(size):
+    """Whole and half numbers, where a place lies on the image's edge or on a pixel's centre."""
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (200, *size, 3)).astype(np.uint8)
+    images = rng.integers(0, 256, (200, *size, 3)).astype(np.uint8)
     affine = rng.integers(-3, 4, (200, 2, 3)) / 2 + np.array([[1, 0, 0], [0, 1, 0]])
-    result = torch.empty(pictures.shape, dtype=torch.uint8)
-    tensor_affine.move_pixels(torch.from_numpy(pictures), torch.arange(200), torch.from_numpy(affine), result)
-    for picture, numbers, got in zip(pictures, affine, result, strict=True):
+    result = torch.empty(images.shape, dtype=torch.uint8)
+    tensor_affine.move_pixels(torch.from_numpy(images), torch.arange(200), torch.from_numpy(affine), result)
+    for image, numbers, got in zip(images, affine, result, strict=True):
         expected = np.empty((3, *size), np.uint8)
-        affine_ops.affine(np.ascontiguousarray(picture.transpose(2, 0, 1)), *numbers.ravel().tolist(), expected)
+        affine_ops.affine(np.ascontiguousarray(image.transpose(2, 0, 1)), *numbers.ravel().tolist(), expected)
         np.testing.assert_array_equal(got, expected.transpose(1, 2, 0))
 
 
-def test_no_op_leaves_a_picture_as_it_is(photographs):
-    pictures = torch.from_numpy(photographs(9, 16, 16))
-    before = pictures.clone()
+def test_no_op_leaves_a_image_as_it_is(photographs):
+    images = torch.from_numpy(photographs(9, 16, 16))
+    before = images.clone()
     op = np.array([-1, 0, -1, 3, 8, -1, 9, 12, -1], np.int8)
-    made = augment(pictures, op, np.full(9, 5.0), np.ones(9, np.int8))
+    made = augment(images, op, np.full(9, 5.0), np.ones(9, np.int8))
     assert torch.equal(made[op < 0], before[op < 0]) and not torch.equal(made[op == 8], before[op == 8])
     made.zero_()
-    assert torch.equal(pictures, before)
-    assert augment(pictures[:0], op[:0], np.zeros(0), op[:0]).shape == (0, 16, 16, 3)
+    assert torch.equal(images, before)
+    assert augment(images[:0], op[:0], np.zeros(0), op[:0]).shape == (0, 16, 16, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ def test_mixing_is_close_to_pillow(case, kind, photographs, array_pool):
     pool = array_pool(size)
     if kind == "extremes":
         found = list(extremes(*size).values())
-        pictures = np.stack(found)[np.arange(count) % len(found)]
-        pool.pictures = np.stack(list(extremes(*pool.pictures.shape[1:3]).values()))
-        pool.counts = (len(pool.pictures),)
+        images = np.stack(found)[np.arange(count) % len(found)]
+        pool.images = np.stack(list(extremes(*pool.images.shape[1:3]).values()))
+        pool.counts = (len(pool.images),)
     else:
-        pictures = photographs(count, *size, seed=3)
+        images = photographs(count, *size, seed=3)
     draws = draw(chosen, Key(5), np.arange(count), pool)
-    got = torch_engine.mix(pictures, pool.pictures, draws)
+    got = torch_engine.mix(images, pool.images, draws)
     assert got.dtype == np.float32 and np.isfinite(got).all() and got.min() >= 0 and got.max() <= 1
-    share, largest = share_off(got, pillow_engine.mix(pictures, pool.pictures, draws))
+    share, largest = share_off(got, pillow_engine.mix(images, pool.images, draws))
     assert share <= 1e-5, f"{share:.1e} of the values are more than 1/255 apart, at most {largest:.3f}"
 
 
@@ -155,46 +155,46 @@ def test_mixing_is_close_to_pillow(case, kind, photographs, array_pool):
 def test_powers_at_their_ends(mixing, a, b, array_pool):
     """A weight of a small beta can be 0 in float32; black to a negative power is large and finite."""
     pool = array_pool((16, 16))
-    pool.pictures[...] = np.arange(18**2 * 3).reshape(18, 18, 3) % 256
-    pictures = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)[np.zeros(30, int)]
+    pool.images[...] = np.arange(18**2 * 3).reshape(18, 18, 3) % 256
+    images = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)[np.zeros(30, int)]
     draws = draw(PixMixSettings(partner="mixing_set", mixings=(mixing,)), Key(1), np.arange(30), pool)
     draws = replace(
         draws, **{name: np.full_like(draws.a, value) for name, value in dict(a=a, b=b, a2=b * b, b2=a).items()}
     )
-    got = torch_engine.mix(pictures, pool.pictures, draws)
-    np.testing.assert_allclose(got, pillow_engine.mix(pictures, pool.pictures, draws), atol=1e-4)
+    got = torch_engine.mix(images, pool.images, draws)
+    np.testing.assert_allclose(got, pillow_engine.mix(images, pool.images, draws), atol=1e-4)
 
 
 def test_result_is_float_and_channels_last(photographs, array_pool):
-    pool, pictures = array_pool(), torch.from_numpy(photographs(10, 32, 32))
+    pool, images = array_pool(), torch.from_numpy(photographs(10, 32, 32))
     draws = draw(PixMixSettings(), Key(0), np.arange(10), pool)
-    mixed = mix_tensors(pictures, Resident(pool.pictures, "cpu"), draws)
+    mixed = mix_tensors(images, Resident(pool.images, "cpu"), draws)
     assert mixed.dtype == torch.float32 and mixed.shape == (10, 3, 32, 32)
     assert mixed.is_contiguous(memory_format=torch.channels_last) and not mixed.requires_grad
-    for other in (torch.from_numpy(pool.pictures), Resident(pool.pictures, "cpu", whole=True)):
-        assert torch.equal(mix_tensors(pictures, other, draws), mixed)
-    turned = pictures.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+    for other in (torch.from_numpy(pool.images), Resident(pool.images, "cpu", whole=True)):
+        assert torch.equal(mix_tensors(images, other, draws), mixed)
+    turned = images.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
     assert not turned.is_contiguous()
-    assert torch.equal(mix_tensors(turned, torch.from_numpy(pool.pictures), draws), mixed)
+    assert torch.equal(mix_tensors(turned, torch.from_numpy(pool.images), draws), mixed)
 
 
 def test_autocast_changes_nothing(photographs, array_pool):
-    pool, pictures = array_pool(), torch.from_numpy(photographs(60, 32, 32))
+    pool, images = array_pool(), torch.from_numpy(photographs(60, 32, 32))
     draws = draw(PixMixSettings(mixings=MIXINGS), Key(0), np.arange(60), pool)
-    mixing = torch.from_numpy(pool.pictures)
-    expected = mix_tensors(pictures, mixing, draws)
+    mixing = torch.from_numpy(pool.images)
+    expected = mix_tensors(images, mixing, draws)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(mix_tensors(pictures, mixing, draws), expected)
+        assert torch.equal(mix_tensors(images, mixing, draws), expected)
 
 
 def test_chunks_change_nothing(photographs, array_pool, monkeypatch):
-    pool, pictures = array_pool(), torch.from_numpy(photographs(50, 32, 32))
+    pool, images = array_pool(), torch.from_numpy(photographs(50, 32, 32))
     draws = draw(PixMixSettings(mixings=MIXINGS), Key(0), np.arange(50), pool)
-    mixing, made = torch.from_numpy(pool.pictures), []
+    mixing, made = torch.from_numpy(pool.images), []
     for sources, pixels in ((1 << 30, 1 << 30), (1 << 18, 1 << 11), (1, 1)):
         monkeypatch.setattr(torch_engine, "_BYTES", {"cpu": sources})
         monkeypatch.setattr(tensor_affine, "_PIXELS", {"cpu": pixels})
-        made.append(mix_tensors(pictures, mixing, draws))
+        made.append(mix_tensors(images, mixing, draws))
     assert torch.equal(made[1], made[0]) and torch.equal(made[2], made[0])
 
 
@@ -230,17 +230,17 @@ class Ops(TorchDispatchMode):
 
 
 def ops_of_a_batch(count, chosen, photographs, array_pool):
-    pool, pictures = array_pool(), torch.from_numpy(photographs(count, 32, 32))
-    resident = Resident(pool.pictures, "cpu", whole=True)
+    pool, images = array_pool(), torch.from_numpy(photographs(count, 32, 32))
+    resident = Resident(pool.images, "cpu", whole=True)
     draws = draw(chosen, Key(0), np.arange(count), pool)
-    mix_tensors(pictures, resident, draws)  # makes the constants
+    mix_tensors(images, resident, draws)  # makes the constants
     with Ops() as ops:
-        mix_tensors(pictures, resident, draws)
+        mix_tensors(images, resident, draws)
     return ops.counts
 
 
 @pytest.mark.parametrize("mixings", [("add", "multiply"), MIXINGS])
-def test_nothing_waits_and_work_is_not_by_picture(mixings, photographs, array_pool, monkeypatch):
+def test_nothing_waits_and_work_is_not_by_image(mixings, photographs, array_pool, monkeypatch):
     monkeypatch.setattr(torch_engine, "_BYTES", {"cpu": 1 << 30})
     monkeypatch.setattr(tensor_affine, "_PIXELS", {"cpu": 1 << 30})
     chosen = PixMixSettings(mixings=mixings)
@@ -250,11 +250,11 @@ def test_nothing_waits_and_work_is_not_by_picture(mixings, photographs, array_po
 
 
 def test_few_kernels_are_launched(photographs, array_pool, monkeypatch):
-    """Small pictures cost what is launched; beside this there are the rounds and the moving of pixels, one each."""
+    """Small images cost what is launched; beside this there are the rounds and the moving of pixels, one each."""
     monkeypatch.setattr(torch_engine, "_BYTES", {"cpu": 1 << 30})
     monkeypatch.setattr(tensor_affine, "_PIXELS", {"cpu": 1 << 30})
     monkeypatch.setattr(torch_engine, "mix_rounds", lambda sources, slots, *_: sources[: len(slots)].float())
-    monkeypatch.setattr(tensor_affine, "interpolate", lambda pictures, chosen, *_: pictures[chosen])
+    monkeypatch.setattr(tensor_affine, "interpolate", lambda images, chosen, *_: images[chosen])
     counts = ops_of_a_batch(300, PixMixSettings(), photographs, array_pool)
     free = {"lift_fresh", "new_empty", "empty", "empty_strided"}  # of the last, one copy carries all
     total = sum(count for name, count in counts.items() if name not in free)
@@ -262,28 +262,28 @@ def test_few_kernels_are_launched(photographs, array_pool, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "mixing", "line"),
+    ("images", "mixing", "line"),
     [
         (torch.zeros(4, 32, 32, 3), None, "float32"),
         (torch.zeros(4, 3, 32, 32, dtype=torch.uint8), None, r"\(4, 3, 32, 32\)"),
         (torch.zeros(4, 0, 32, 3, dtype=torch.uint8), None, r"\(4, 0, 32, 3\)"),
         (torch.zeros(5, 32, 32, 3, dtype=torch.uint8), None, "4 for 5"),
         (torch.zeros(4, 32, 32, 3, dtype=torch.uint8), None, "none are given"),
-        (torch.zeros(4, 32, 32, 3, dtype=torch.uint8), torch.zeros(9, 40, 40, 3), "mixing pictures: .*float32"),
+        (torch.zeros(4, 32, 32, 3, dtype=torch.uint8), torch.zeros(9, 40, 40, 3), "mixing images: .*float32"),
         (torch.zeros(4, 32, 32, 3, dtype=torch.uint8), torch.zeros(1, 36, 36, 3, dtype=torch.uint8), "there are 1"),
         (torch.zeros(4, 32, 32, 3, dtype=torch.uint8), torch.zeros(9, 32, 32, 3, dtype=torch.uint8), "do not fit"),
         (
             torch.zeros(4, 32, 32, 3, dtype=torch.uint8, device="meta"),
             torch.zeros(9, 36, 36, 3, dtype=torch.uint8),
-            "are on cpu, the pictures on meta",
+            "are on cpu, the images on meta",
         ),
     ],
 )
-def test_bad_tensors_are_one_line(pictures, mixing, line, array_pool):
+def test_bad_tensors_are_one_line(images, mixing, line, array_pool):
     pool, chosen = array_pool(), PixMixSettings(partner="mixing_set")
     indices = np.flatnonzero(draw(chosen, Key(0), np.arange(100), pool).rounds)[:4]
     with pytest.raises(InputError, match=line) as error:
-        mix_tensors(pictures, mixing, draw(chosen, Key(0), indices, pool))
+        mix_tensors(images, mixing, draw(chosen, Key(0), indices, pool))
     assert "\n" not in str(error.value)
 
 
@@ -309,16 +309,16 @@ def test_what_cannot_be_compiled_runs_as_it_is(monkeypatch):
 def test_compiled_is_as_it_is(mixings, photographs, array_pool, monkeypatch):
     """And compiled once for batches, and groups in them, of any size."""
     pool, chosen = array_pool(), PixMixSettings(mixings=mixings)
-    mixing = torch.from_numpy(pool.pictures)
+    mixing = torch.from_numpy(pool.images)
     torch._dynamo.reset()
     for count in (40, 64, 33):
-        pictures = torch.from_numpy(photographs(count, 32, 32))
+        images = torch.from_numpy(photographs(count, 32, 32))
         draws = draw(chosen, Key(count), np.arange(count), pool)
-        expected = mix_tensors(pictures, mixing, draws)
+        expected = mix_tensors(images, mixing, draws)
         with monkeypatch.context() as patch, torch._dynamo.config.patch(error_on_recompile=count != 40):
             patch.setattr(compiling, "compiles", lambda function, first: True)
             patch.setattr(compiling, "_FAILED", set())
-            got = mix_tensors(pictures, mixing, draws)
+            got = mix_tensors(images, mixing, draws)
             assert not compiling._FAILED
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
         assert got.stride() == expected.stride()
@@ -338,14 +338,14 @@ def test_ops_are_pillows_on_a_gpu():
 def test_a_gpu_is_not_waited_for_and_is_close_to_pillow(whole, photographs, array_pool):
     pool = array_pool()
     for chosen in (PixMixSettings(), PixMixSettings(mixings=MIXINGS, aug_severity=10.0)):
-        pictures = torch.from_numpy(photographs(400, 32, 32)).cuda()
+        images = torch.from_numpy(photographs(400, 32, 32)).cuda()
         draws = draw(chosen, Key(0), np.arange(400), pool)
-        resident = Resident(pool.pictures, "cuda", whole=whole)
-        mix_tensors(pictures, resident, draws)  # makes the constants and compiles
+        resident = Resident(pool.images, "cuda", whole=whole)
+        mix_tensors(images, resident, draws)  # makes the constants and compiles
         torch.cuda.set_sync_debug_mode("error")
         try:
-            got = mix_tensors(pictures, resident, draws)
+            got = mix_tensors(images, resident, draws)
         finally:
             torch.cuda.set_sync_debug_mode("default")
-        share, _ = share_off(got.cpu().numpy(), pillow_engine.mix(pictures.cpu().numpy(), pool.pictures, draws))
+        share, _ = share_off(got.cpu().numpy(), pillow_engine.mix(images.cpu().numpy(), pool.images, draws))
         assert share <= 1e-4

@@ -1,4 +1,4 @@
-"""The transform: every form of a picture, composed, pickled, in workers of each kind."""
+"""The transform: every form of an image, composed, pickled, in workers of each kind."""
 
 import pickle
 
@@ -13,31 +13,31 @@ from torchvision.transforms import v2
 
 import pixmix
 from mixset import MixingPool, MixingSet
-from mixset.errors import InputError
-from mixset.pictures import decode
-from pixmix.draws import Key, draw
-from pixmix.engines import find_engine
-from pixmix.settings import MIXINGS, PixMixSettings
-from pixmix.transform import PixMix
+from mixset._common.decoding import decode
+from mixset._common.errors import InputError
+from pixmix._augment.draws import Key, draw
+from pixmix._augment.settings import MIXINGS, PixMixSettings
+from pixmix._augment.transform import PixMix
+from pixmix._engines import find_engine
 
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch, photographs):
-    """Two image folders of 4 and 2 pictures, and a cache of the test's own."""
+    """Two image folders of 4 and 2 images, and a cache of the test's own."""
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
     for name, count, seed in (("one", 4, 1), ("two", 2, 2)):
         (tmp_path / name).mkdir()
-        for n, picture in enumerate(photographs(count, 48, 60, seed=seed)):
-            Image.fromarray(picture).save(tmp_path / name / f"{n}.png")
+        for n, image in enumerate(photographs(count, 48, 60, seed=seed)):
+            Image.fromarray(image).save(tmp_path / name / f"{n}.png")
     return tmp_path / "one", tmp_path / "two"
 
 
-def mixed(transform, picture):
+def mixed(transform, image):
     torch.manual_seed(5)
-    return transform(picture)
+    return transform(image)
 
 
-def test_all_forms_of_a_picture_give_the_same(folders, photographs):
+def test_all_forms_of_a_image_give_the_same(folders, photographs):
     transform = PixMix(folders[0], k=4)
     array = photographs(1, 32, 32)[0]
     tensor = torch.from_numpy(array).permute(2, 0, 1)
@@ -50,7 +50,7 @@ def test_all_forms_of_a_picture_give_the_same(folders, photographs):
     assert isinstance(mixed(transform, tv_tensors.Image(tensor)), tv_tensors.Image)
 
 
-def test_grey_pictures_become_rgb(folders, photographs):
+def test_grey_images_become_rgb(folders, photographs):
     transform = PixMix(folders[0], k=4)
     grey = photographs(1, 32, 32)[0, :, :, 0]
     expected = mixed(transform, np.repeat(grey[:, :, None], 3, axis=2))
@@ -87,7 +87,7 @@ def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
     torch.manual_seed(5)
     for seed in seeds:
         draws = draw(settings, Key(seed), np.zeros(1, int), pool)
-        expected = find_engine("pillow")(array[None], pool.pictures, draws)
+        expected = find_engine("pillow")(array[None], pool.images, draws)
         np.testing.assert_array_equal(transform(array).numpy(), expected[0])
 
 
@@ -177,7 +177,7 @@ def test_several_folders_with_weights(folders):
     only_second = PixMix(folders, weights=(0.0, 1.0), size=32, partner="mixing_set", mixings=("darken_or_lighten",))
     pool = only_second._pool.get((32, 32))
     assert pool.counts == (4, 2) and pool.weights == (0.0, 1.0)
-    assert draw(only_second.settings, Key(0), np.arange(1000), pool).picture.min() == 4
+    assert draw(only_second.settings, Key(0), np.arange(1000), pool).image.min() == 4
 
 
 def test_without_a_mixing_set_it_mixes_the_input(photographs):
@@ -196,23 +196,23 @@ def test_repr_and_pickle(folders, photographs):
 
 
 class Drawn(PixMix):
-    """Gives, in a picture's place, the number that it is drawn from."""
+    """Gives, in an image's place, the number that it is drawn from."""
 
     def transform(self, inpt, params):
         return torch.tensor(params["seed"])
 
 
-class Pictures(Dataset):
+class Images(Dataset):
     """Photographs through a transform, as torchvision's data sets do it; an item tells where it was made."""
 
-    def __init__(self, pictures, transform, cache):
-        self.pictures, self.transform, self.cache = pictures, transform, cache
+    def __init__(self, images, transform, cache):
+        self.images, self.transform, self.cache = images, transform, cache
 
     def __len__(self):
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index):
-        image = self.transform(self.pictures[index])
+        image = self.transform(self.images[index])
         return image, index, get_worker_info().id, mappings(self.cache)
 
 
@@ -233,7 +233,7 @@ def epochs(dataset, start, *, persistent=True, seed=1, count=2):
 
 @pytest.mark.parametrize("persistent", [True, False])
 def test_no_two_epochs_and_no_two_workers_draw_alike(folders, photographs, tmp_path, persistent):
-    dataset = Pictures(photographs(12, 32, 32), Drawn(folders[0], size=32), tmp_path)
+    dataset = Images(photographs(12, 32, 32), Drawn(folders[0], size=32), tmp_path)
     made = epochs(dataset, "fork", persistent=persistent, count=3)
     numbers = [int(image) for items in made for image, *_ in items]
     assert len(set(numbers)) == 36
@@ -247,7 +247,7 @@ def test_no_two_epochs_and_no_two_workers_draw_alike(folders, photographs, tmp_p
 
 
 def test_torchs_seed_decides(folders, photographs, tmp_path):
-    dataset = Pictures(photographs(6, 32, 32), PixMix(folders[0], size=32), tmp_path)
+    dataset = Images(photographs(6, 32, 32), PixMix(folders[0], size=32), tmp_path)
     runs = []
     for seed in (5, 5, 6):
         torch.manual_seed(seed)
@@ -258,7 +258,7 @@ def test_torchs_seed_decides(folders, photographs, tmp_path):
 
 
 def check_workers(dataset, start, cache):
-    """Fresh workers make the pictures that forked ones do, from one pool that all map into their memory."""
+    """Fresh workers make the images that forked ones do, from one pool that all map into their memory."""
     made, expected = epochs(dataset, start), epochs(dataset, "fork")
     for items, others in zip(made, expected, strict=True):
         assert [index for _, index, *_ in items] == [index for _, index, *_ in others]
@@ -273,7 +273,7 @@ def check_workers(dataset, start, cache):
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
 def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, start):
-    dataset = Pictures(photographs(7, 32, 32), PixMix(folders[0], size=32, k=4), tmp_path / "cache")
+    dataset = Images(photographs(7, 32, 32), PixMix(folders[0], size=32, k=4), tmp_path / "cache")
     assert len(pickle.dumps(dataset.transform)) < 20_000
     check_workers(dataset, start, tmp_path / "cache")
 

@@ -13,28 +13,28 @@ import numpy as np
 import pytest
 from pixmix_samples import ArrayPool, photographs
 
-from mixset.generate.families import FAMILIES, load
-from pixmix.crops import crop_and_flip, random_resized_crop
-from pixmix.draws import draw
-from pixmix.engines import ENGINES, find_engine
+from mixset.generate._job.families import FAMILIES, load
+from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.draws import draw
+from pixmix._augment.settings import MIXINGS, PixMixSettings
+from pixmix._common.philox import Key
+from pixmix._engines import ENGINES, find_engine
 from pixmix.methods import make_method
-from pixmix.philox import Key
-from pixmix.settings import MIXINGS, PixMixSettings
 
 
 def mixed() -> dict[str, str]:
     """Hashes of images through every op, mixing, crop and method with kernels."""
     pool = ArrayPool(photographs(4, 14, 16), (12, 14), (4,), (1.0,))
-    images, key, places = photographs(60, 12, 14, seed=2), Key(2**63 + 5), np.arange(60)
-    made = {"crop": crop_and_flip(images, key, places), "resized": random_resized_crop(images, key, places, size=9)}
+    images, key, indices = photographs(60, 12, 14, seed=2), Key(2**63 + 5), np.arange(60)
+    made = {"crop": crop_and_flip(images, key, indices), "resized": random_resized_crop(images, key, indices, size=9)}
     for severity in (3.0, 10.0):
         settings = PixMixSettings(mixings=MIXINGS, aug_severity=severity)
-        draws = draw(settings, key, places, pool)
+        draws = draw(settings, key, indices, pool)
         assert set(draws.op[draws.op >= 0]) == set(range(13)) and set(draws.mixing.flat) == set(range(6))
         for engine in ENGINES:
-            made[f"{engine}, severity {severity}"] = find_engine(engine)(images, pool.pictures, draws)
+            made[f"{engine}, severity {severity}"] = find_engine(engine)(images, pool.images, draws)
     method = make_method("augmix", classes=2, size=(12, 14), mean=(0.5,) * 3, std=(0.5,) * 3)
-    made["augmix"] = method.augment_array(images, key, places)
+    made["augmix"] = method.augment_array(images, key, indices)
     return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in made.items()}
 
 

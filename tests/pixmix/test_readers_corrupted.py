@@ -12,12 +12,12 @@ import reader_layouts as layouts
 from PIL import Image
 from torchvision import transforms as tv
 
-from mixset.errors import InputError
-from pixmix.corruptions.job import corrupt
-from pixmix.corruptions.sources import Source
-from pixmix.forwarding import PictureSet
+from mixset._common.errors import InputError
+from pixmix._evaluators.forwarding import ImageSet
+from pixmix.corruptions._making.job import corrupt
+from pixmix.corruptions._making.sources import Source
 from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
-from pixmix.readers.corrupted import severity_folders
+from pixmix.readers._corrupted import severity_folders
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +56,19 @@ def test_cifar_c_is_cut_into_its_severities(cifar_c):
         whole, labels = np.load(cifar_c / f"{name}.npy"), np.load(cifar_c / "labels.npy")
         assert found.severities(name) == (1, 2, 3, 4, 5)
         for severity in found.severities(name):
-            pictures, truth = found.pictures(name, severity)
+            images, truth = found.images(name, severity)
             rows = slice(4 * (severity - 1), 4 * severity)
-            np.testing.assert_array_equal(pictures, whole[rows])
-            assert isinstance(pictures, np.memmap) and truth.dtype == np.int64
+            np.testing.assert_array_equal(images, whole[rows])
+            assert isinstance(images, np.memmap) and truth.dtype == np.int64
             assert truth.tolist() == labels[rows].tolist() == [0, 2, 4, 6]
-            assert len(list(PictureSet((pictures, truth)).batches(3))) == 2
+            assert len(list(ImageSet((images, truth)).batches(3))) == 2
 
 
 def test_cifar_cbar_has_the_same_layout(tmp_path):
     root = layouts.cifar_c(tmp_path / "CIFAR-10-C-Bar", layouts.CBAR_CIFAR, labels_type=np.int64)
     found = CorruptedSet(root, "cbar")
     assert set(found.corruptions) == set(layouts.CBAR_CIFAR) and found.extra == ()
-    assert found.pictures("lines", 5)[0].shape == (4, 32, 32, 3)
+    assert found.images("lines", 5)[0].shape == (4, 32, 32, 3)
 
 
 @pytest.mark.parametrize("group", [False, True])
@@ -78,13 +78,13 @@ def test_imagenet_c_with_and_without_groups(tmp_path, group):
     found = CorruptedSet(root, "c", size=48)
     assert found.corruptions == layouts.C and set(found.extra) == set(layouts.C_EXTRA)
     assert found.classes == layouts.WNIDS
-    pictures = found.pictures("frost", 3)
-    assert pictures.labels.tolist() == [0, 0, 1, 1, 2, 2]
-    picture, label = pictures[3]
-    assert picture.shape == (48, 48, 3) and label == 1
-    np.testing.assert_allclose(picture, 41, atol=1)
-    batch, labels, _ = next(PictureSet(pictures).batches(6))
-    assert batch.shape == (6, 48, 48, 3) and labels.tolist() == pictures.labels.tolist()
+    images = found.images("frost", 3)
+    assert images.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    image, label = images[3]
+    assert image.shape == (48, 48, 3) and label == 1
+    np.testing.assert_allclose(image, 41, atol=1)
+    batch, labels, _ = next(ImageSet(images).batches(6))
+    assert batch.shape == (6, 48, 48, 3) and labels.tolist() == images.labels.tolist()
 
 
 def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path):
@@ -97,7 +97,7 @@ def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path):
         assert set(found.corruptions) == set(layouts.CBAR_IMAGENET) and found.problems == ()
     for name, values in raw.items():
         for severity, value in enumerate(values, 1):
-            assert found.pictures(name, severity).root == by_value / name / value
+            assert found.images(name, severity).root == by_value / name / value
 
 
 def test_raw_values_and_severities_are_told_apart():
@@ -115,11 +115,11 @@ def test_raw_values_and_severities_are_told_apart():
 def test_both_transforms_are_torchvisions(tmp_path, resize, side):
     root = tmp_path / "c"
     layouts.imagenet_c(root, ("fog",), per_class=1, side=16)
-    picture = Image.fromarray(np.repeat(np.repeat(layouts.bytes_of(25, 25, 3), side // 25 + 1, 0), side // 25 + 1, 1))
-    picture = picture.crop((0, 0, side, side))
+    image = Image.fromarray(np.repeat(np.repeat(layouts.bytes_of(25, 25, 3), side // 25 + 1, 0), side // 25 + 1, 1))
+    image = image.crop((0, 0, side, side))
     for path in (root / "fog").rglob("*.JPEG"):
-        picture.save(path, quality=85)
-    found = CorruptedSet(root, "c", resize=resize, partial=True).pictures("fog", 1)
+        image.save(path, quality=85)
+    found = CorruptedSet(root, "c", resize=resize, partial=True).images("fog", 1)
     steps = [*([tv.Resize(256)] if resize else []), tv.CenterCrop(224)]
     with Image.open(root / "fog" / "1" / layouts.WNIDS[0] / "ILSVRC2012_val_00000000.JPEG") as opened:
         expected = np.asarray(tv.Compose(steps)(opened.convert("RGB")))
@@ -130,8 +130,8 @@ def test_tiny_imagenet_c_is_read_at_its_own_size(tmp_path):
     root = layouts.imagenet_c(tmp_path / "Tiny-ImageNet-C", per_class=1, side=64)
     found = CorruptedSet(root, "c")
     assert found.corruptions == layouts.C and found.classes == layouts.WNIDS
-    pictures = found.pictures("fog", 3)
-    assert pictures[2][0].shape == (64, 64, 3) and pictures.labels.tolist() == [0, 1, 2]
+    images = found.images("fog", 3)
+    assert images[2][0].shape == (64, 64, 3) and images.labels.tolist() == [0, 1, 2]
     layouts.imagenet_c(root, ("fog",), per_class=1, side=48)
     line = refused(root)
     assert "fog/1/n01440764/ILSVRC2012_val_00000000.JPEG has 48 px and " in line
@@ -142,7 +142,7 @@ def test_labels_follow_a_list_of_classes(imagenet_c):
     classes = imagenet_wnids()
     found = CorruptedSet(imagenet_c, "c", classes=classes)
     expected = [classes.index(wnid) for wnid in layouts.WNIDS for _ in range(2)]
-    assert found.pictures("fog", 1).labels.tolist() == expected
+    assert found.images("fog", 1).labels.tolist() == expected
     assert found.classes == layouts.WNIDS and found.numbered
     assert "its class n01484850 is none of the 2 classes known" in refused(imagenet_c, classes=layouts.WNIDS[:2])
 
@@ -158,9 +158,9 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     assert found.source["source"] == "generated" and found.source["seed"] == 7 and found.source["dataset"] == "noise"
     json.dumps(found.source)
     whole = np.load(tmp_path / "made" / "fog.npy")
-    np.testing.assert_array_equal(found.pictures("fog", 4)[0], whole[:3])
-    np.testing.assert_array_equal(found.pictures("fog", 2)[0], whole[3:])
-    assert found.pictures("fog", 2)[1].tolist() == [4, 1, 0]
+    np.testing.assert_array_equal(found.images("fog", 4)[0], whole[:3])
+    np.testing.assert_array_equal(found.images("fog", 2)[0], whole[3:])
+    assert found.images("fog", 2)[1].tolist() == [4, 1, 0]
     assert "holds suite c, needed is suite cbar" in refused(tmp_path / "made", "cbar")
     np.save(tmp_path / "made" / "labels.npy", np.zeros(4, np.int64))
     line = refused(tmp_path / "made", partial=True)
@@ -171,7 +171,7 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("size", "places"), [(8, 5), (80, 5), *(pytest.param(size, 400, marks=pytest.mark.slow) for size in (8, 80))]
 )
-def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, places):
+def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, indices):
     names = ("ant/a", "ant/b", "bee/c")
     source = Source(
         name="noise", size=size, labels=np.array([0, 0, 1]), array=layouts.bytes_of(3, size, size, 3), names=names
@@ -180,7 +180,7 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, places):
 
     def read():
         found = CorruptedSet(root, "c", partial=True)
-        return [list(PictureSet(found.pictures(name, 1)).batches(3)) for name in found.corruptions], found.problems
+        return [list(ImageSet(found.images(name, 1)).batches(3)) for name in found.corruptions], found.problems
 
     whole, problems = read()
     assert len(whole) == 2 and len(problems) == 13
@@ -189,9 +189,9 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, places):
     for path in files:
         content = path.read_bytes()
         random = np.random.default_rng(0)
-        for place in (1, 9, len(content) - 1, *random.integers(0, len(content), places - 3)):
+        for index in (1, 9, len(content) - 1, *random.integers(0, len(content), indices - 3)):
             bit = 1 << int(random.integers(8))
-            path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+            path.write_bytes(content[:index] + bytes([content[index] ^ bit]) + content[index + 1 :])
             try:
                 there, problems = read()
             except InputError as error:
@@ -203,28 +203,28 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, places):
     assert len(read()[0]) == 2
 
 
-def test_large_pictures_this_package_makes_are_read_at_their_size(tmp_path):
+def test_large_images_this_package_makes_are_read_at_their_size(tmp_path):
     names = tuple(f"{wnid}/{wnid}_0" for wnid in layouts.WNIDS)
     source = Source(name="large", size=96, labels=np.arange(3), array=layouts.bytes_of(3, 96, 96, 3), names=names)
     corrupt(source, tmp_path / "made", corruptions=["contrast"], workers=1, quiet=True)
     found = CorruptedSet(tmp_path / "made", "c", partial=True)
-    pictures = found.pictures("contrast", 2)
-    assert pictures[2][0].shape == (96, 96, 3) and pictures.labels.tolist() == [0, 1, 2]
+    images = found.images("contrast", 2)
+    assert images[2][0].shape == (96, 96, 3) and images.labels.tolist() == [0, 1, 2]
     for path in (tmp_path / "made" / "contrast").glob(f"*/{layouts.WNIDS[0]}/*"):
         path.unlink()
-    assert "2 pictures, its recipe has 3: run its command again" in refused(tmp_path / "made")
+    assert "2 images, its recipe has 3: run its command again" in refused(tmp_path / "made")
 
 
 def test_fingerprints_follow_the_files_and_what_is_done_to_them(broken_folders):
-    first = CorruptedSet(broken_folders, "c").pictures("fog", 1)
-    again = CorruptedSet(broken_folders, "c").pictures("fog", 1)
-    resized = CorruptedSet(broken_folders, "c", resize=True).pictures("fog", 1)
+    first = CorruptedSet(broken_folders, "c").images("fog", 1)
+    again = CorruptedSet(broken_folders, "c").images("fog", 1)
+    resized = CorruptedSet(broken_folders, "c", resize=True).images("fog", 1)
     assert first.fingerprint() == again.fingerprint() != resized.fingerprint()
-    assert first.fingerprint() != CorruptedSet(broken_folders, "c").pictures("fog", 2).fingerprint()
+    assert first.fingerprint() != CorruptedSet(broken_folders, "c").images("fog", 2).fingerprint()
     before = first.fingerprint()
     layouts.jpeg(first.root / first.names[0], layouts.bytes_of(64, 64, 3))
     assert first.fingerprint() != before
-    assert CorruptedSet(broken_folders, "c").pictures("fog", 1).take(np.array([1])).names == [first.names[1]]
+    assert CorruptedSet(broken_folders, "c").images("fog", 1).take(np.array([1])).names == [first.names[1]]
 
 
 def cut(length):
@@ -256,12 +256,12 @@ ARRAY_FAULTS = {
         (),
     ),
     "channels first": (zeros(20, 3, 32, 32), r"fog\.npy: holds \(20, 3", ()),
-    "no axis of pictures": (zeros(20, 32, 32), r"fog\.npy: holds uint8 \(20, 32, 32\)", ()),
-    "wrong count": (zeros(18, 32, 32, 3), r"fog\.npy: 18 pictures, labels\.npy has 20", ()),
-    "too many": (zeros(24, 32, 32, 3), r"fog\.npy: 24 pictures, labels\.npy has 20", ()),
+    "no axis of images": (zeros(20, 32, 32), r"fog\.npy: holds uint8 \(20, 32, 32\)", ()),
+    "wrong count": (zeros(18, 32, 32, 3), r"fog\.npy: 18 images, labels\.npy has 20", ()),
+    "too many": (zeros(24, 32, 32, 3), r"fog\.npy: 24 images, labels\.npy has 20", ()),
     "missing severities": (
         zeros(12, 32, 32, 3),
-        r"fog\.npy: severity 4, 5 missing \(12 of 20 pictures\)",
+        r"fog\.npy: severity 4, 5 missing \(12 of 20 images\)",
         (1, 2, 3),
     ),
 }
@@ -281,15 +281,15 @@ def test_a_fault_of_arrays_is_named_or_left_out(broken, fault, capsys):
         assert found.severities("fog") == left
     assert ("fog" in found.corruptions) == bool(left) and len(found.corruptions) == 14 + bool(left)
     with pytest.raises(InputError, match="fog has no severity 5; there are 1" if left else "no corruption fog; there"):
-        found.pictures("fog", 5)
+        found.images("fog", 5)
 
 
-def removed(place):
-    return lambda root: shutil.rmtree(root / place)
+def removed(index):
+    return lambda root: shutil.rmtree(root / index)
 
 
-def renamed(place, other):
-    return lambda root: (root / place).rename(root / other)
+def renamed(index, other):
+    return lambda root: (root / index).rename(root / other)
 
 
 FOLDER_FAULTS = {
@@ -301,20 +301,20 @@ FOLDER_FAULTS = {
         r"fog/6: no severity; fog: severity 3 missing",
         (1, 2, 4, 5),
     ),
-    "missing picture": (
+    "missing image": (
         lambda root: (root / "fog" / "3" / layouts.WNIDS[1] / "ILSVRC2012_val_00000011.JPEG").unlink(),
-        r"fog/3: 5 pictures, others have 6 \(missing: n01443537/ILSVRC2012_val_00000011\.JPEG\)",
+        r"fog/3: 5 images, others have 6 \(missing: n01443537/ILSVRC2012_val_00000011\.JPEG\)",
         (1, 2, 4, 5),
     ),
-    "missing class": (removed(f"fog/3/{layouts.WNIDS[0]}"), r"fog/3: 4 pictures, others have 6", (1, 2, 4, 5)),
-    "other pictures": (
+    "missing class": (removed(f"fog/3/{layouts.WNIDS[0]}"), r"fog/3: 4 images, others have 6", (1, 2, 4, 5)),
+    "other images": (
         renamed(f"fog/3/{layouts.WNIDS[0]}", f"fog/3/{layouts.WNIDS[0]}x"),
-        r"fog/3: 6 pictures, others have 6 \(missing: n01440764/",
+        r"fog/3: 6 images, others have 6 \(missing: n01440764/",
         (1, 2, 4, 5),
     ),
     "empty severity": (
         lambda root: [path.unlink() for path in (root / "fog" / "3").rglob("*.JPEG")],
-        r"fog/3: 0 pictures, others have 6",
+        r"fog/3: 0 images, others have 6",
         (1, 2, 4, 5),
     ),
 }
@@ -340,19 +340,19 @@ def test_all_faults_are_in_one_line_and_many_are_counted(broken):
     assert len(CorruptedSet(broken, "c", partial=True).problems) == 9
 
 
-def test_a_picture_cut_short_is_named_when_it_is_read(broken_folders):
+def test_a_image_cut_short_is_named_when_it_is_read(broken_folders):
     path = next((broken_folders / "fog" / "2").rglob("*.JPEG"))
     path.write_bytes(path.read_bytes()[:300])
-    pictures = CorruptedSet(broken_folders, "c", size=64).pictures("fog", 2)
+    images = CorruptedSet(broken_folders, "c", size=64).images("fog", 2)
     with pytest.raises(InputError, match=re.escape(f"image {path}: broken")) as caught:
-        list(PictureSet(pictures).batches(4))
+        list(ImageSet(images).batches(4))
     assert "\n" not in str(caught.value)
 
 
-def test_pictures_smaller_than_the_crop_are_named(imagenet_c):
-    pictures = CorruptedSet(imagenet_c, "c", size=224).pictures("fog", 2)
+def test_images_smaller_than_the_crop_are_named(imagenet_c):
+    images = CorruptedSet(imagenet_c, "c", size=224).images("fog", 2)
     with pytest.raises(InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, 224x224 are to be cropped"):
-        pictures[0]
+        images[0]
 
 
 def test_what_is_no_set_gets_one_line(tmp_path, cifar_c):
@@ -411,9 +411,9 @@ def test_arrays_of_another_size_than_most_are_named(tmp_path: Path) -> None:
         array = np.load(root / "snow.npy")
         np.save(root / "snow.npy", array[..., ::2, ::2, :])
         opened = PerturbedSet if suite == "p" else partial(CorruptedSet, suite="c")
-        with pytest.raises(InputError, match=f"{root}: snow.npy: pictures of 16x16 px, others have 32x32; fetch"):
+        with pytest.raises(InputError, match=f"{root}: snow.npy: images of 16x16 px, others have 32x32; fetch"):
             opened(root)
-        assert opened(root, partial=True).problems == ("snow.npy: pictures of 16x16 px, others have 32x32",)
+        assert opened(root, partial=True).problems == ("snow.npy: images of 16x16 px, others have 32x32",)
 
 
 def test_a_class_of_folders_without_an_image_is_not_left_out(tmp_path: Path) -> None:

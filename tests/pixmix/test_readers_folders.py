@@ -1,4 +1,4 @@
-"""ImageNet-R, ImageNet's own folders and single pictures."""
+"""ImageNet-R, ImageNet's own folders and single images."""
 
 import json
 import re
@@ -15,29 +15,30 @@ from PIL import Image
 from torchvision import datasets
 from torchvision import transforms as tv
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures, readers
-from pixmix.readers import RenditionSet, Transform, read_class_folders, renditions
-from pixmix.readers.files import read_picture
+from pixmix.readers import RenditionSet, Transform, read_class_folders
+from pixmix.readers import _renditions as renditions
+from pixmix.readers._files import read_image
 
 
 @pytest.fixture
 def imagenet_r(tmp_path, monkeypatch):
-    """The 200 classes with one picture each, a README beside them; the archive's number of pictures is pretended."""
+    """The 200 classes with one image each, a README beside them; the archive's number of images is pretended."""
     root = tmp_path / "imagenet-r"
-    for place in measures.imagenet_r_classes():
-        layouts.jpeg(root / readers.imagenet_wnids()[place] / "art_0.jpg", layouts.bytes_of(20, 30, 3, seed=place))
+    for index in measures.imagenet_r_classes():
+        layouts.jpeg(root / readers.imagenet_wnids()[index] / "art_0.jpg", layouts.bytes_of(20, 30, 3, seed=index))
     (root / "README.txt").write_text("200 classes")
-    monkeypatch.setattr(renditions, "PICTURES", 200)
+    monkeypatch.setattr(renditions, "IMAGES", 200)
     return root
 
 
 def test_imagenet_r_is_labelled_by_the_rank_of_its_wnid(imagenet_r):
     found = RenditionSet(imagenet_r, fit=Transform(crop=16, resize=18))
-    assert found.pictures.labels.tolist() == list(range(200)) and found.problems == ()
+    assert found.images.labels.tolist() == list(range(200)) and found.problems == ()
     assert found.classes == tuple(sorted(path.name for path in imagenet_r.iterdir() if path.is_dir()))
-    picture, label = found.pictures[137]
-    assert picture.shape == (16, 16, 3) and label == 137
+    image, label = found.images[137]
+    assert image.shape == (16, 16, 3) and label == 137
     # Its columns of the 1,000 logits are in the same order.
     logits = np.zeros((1, 1000))
     logits[0, readers.imagenet_wnids().index(found.classes[137])] = 1
@@ -47,13 +48,13 @@ def test_imagenet_r_is_labelled_by_the_rank_of_its_wnid(imagenet_r):
 def test_faults_of_imagenet_r_are_named_or_left_out(imagenet_r):
     (imagenet_r / "n01443537" / "art_0.jpg").unlink()
     (imagenet_r / "n01440764").mkdir()
-    line = r"n01440764/: unknown class; 1 of 200 classes missing: n01443537; 199 pictures, ImageNet-R has 200"
+    line = r"n01440764/: unknown class; 1 of 200 classes missing: n01443537; 199 images, ImageNet-R has 200"
     with pytest.raises(InputError, match=re.escape(line).replace("\\ ", " ")) as caught:
         RenditionSet(imagenet_r)
     assert "\n" not in str(caught.value)
     found = RenditionSet(imagenet_r, partial=True)
-    assert len(found.problems) == 3 and 0 not in found.pictures.labels and len(found.pictures) == 199
-    assert found.pictures.labels.max() == 199
+    assert len(found.problems) == 3 and 0 not in found.images.labels and len(found.images) == 199
+    assert found.images.labels.max() == 199
 
 
 def test_what_is_no_imagenet_r_gets_one_line(tmp_path):
@@ -66,8 +67,8 @@ def test_what_is_no_imagenet_r_gets_one_line(tmp_path):
         RenditionSet(tmp_path)
 
 
-def test_the_archive_has_as_many_pictures_as_the_paper_says():
-    assert renditions.PICTURES == 30_000
+def test_the_archive_has_as_many_images_as_the_paper_says():
+    assert renditions.IMAGES == 30_000
 
 
 def test_class_folders_are_torchvisions_image_folder(tmp_path):
@@ -78,8 +79,8 @@ def test_class_folders_are_torchvisions_image_folder(tmp_path):
     expected = datasets.ImageFolder(tmp_path, transform=steps)
     found = read_class_folders(tmp_path, Transform(crop=28, resize=32))
     assert len(found) == len(expected)
-    for (picture, label), (other, truth) in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(picture, np.asarray(other))
+    for (image, label), (other, truth) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(other))
         assert label == truth
 
 
@@ -91,43 +92,43 @@ def test_class_folders_are_torchvisions_image_folder(tmp_path):
     crop=st.integers(1, 20),
 )
 def test_transforms_are_torchvisions_at_any_size(width, height, resize, crop):
-    picture = Image.fromarray(layouts.bytes_of(height, width, 3))
+    image = Image.fromarray(layouts.bytes_of(height, width, 3))
     steps = [*([tv.Resize(resize)] if resize else []), tv.CenterCrop(crop)]
-    expected = np.asarray(tv.Compose(steps)(picture))
-    np.testing.assert_array_equal(Transform(crop=crop, resize=resize)(picture), expected)
+    expected = np.asarray(tv.Compose(steps)(image))
+    np.testing.assert_array_equal(Transform(crop=crop, resize=resize)(image), expected)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
-def test_pictures_become_rgb_as_torchvisions_loader_has_them(tmp_path, mode):
-    picture = Image.fromarray(layouts.bytes_of(9, 9, 3)).convert(mode)
-    path = tmp_path / ("picture.jpg" if mode == "CMYK" else "picture.png")
-    picture.save(path)
-    found = read_picture(path, Transform(crop=9))
+def test_images_become_rgb_as_torchvisions_loader_has_them(tmp_path, mode):
+    image = Image.fromarray(layouts.bytes_of(9, 9, 3)).convert(mode)
+    path = tmp_path / ("image.jpg" if mode == "CMYK" else "image.png")
+    image.save(path)
+    found = read_image(path, Transform(crop=9))
     np.testing.assert_array_equal(found, np.asarray(datasets.folder.default_loader(str(path))))
 
 
-def test_pictures_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_path):
+def test_images_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
-    picture = Image.fromarray(layouts.bytes_of(8, 8, 3))
-    picture.save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(read_picture(tmp_path / "turned.png", Transform(crop=8)), np.asarray(picture))
+    image = Image.fromarray(layouts.bytes_of(8, 8, 3))
+    image.save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png", Transform(crop=8)), np.asarray(image))
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
-def test_broken_pictures_are_named(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
+def test_broken_images_are_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.png: (broken picture|no picture of a known format)") as caught:
-        read_picture(tmp_path / "a.png", Transform(crop=1))
+    with pytest.raises(InputError, match=r"a\.png: (broken image|no image of a known format)") as caught:
+        read_image(tmp_path / "a.png", Transform(crop=1))
     assert "\n" not in str(caught.value)
 
 
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.png: no such file"):
-        read_picture(tmp_path / "gone.png", Transform(crop=1))
+        read_image(tmp_path / "gone.png", Transform(crop=1))
 
 
-def test_folders_without_pictures_are_refused(tmp_path):
+def test_folders_without_images_are_refused(tmp_path):
     (tmp_path / "n01").mkdir()
     with pytest.raises(InputError, match="no image in its class folders"):
         read_class_folders(tmp_path, Transform(crop=4))

@@ -12,21 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mixset.errors import InputError
-from mixset.pictures import decode, list_image_files
+from mixset._common.decoding import decode, list_image_files
+from mixset._common.errors import InputError
 from pixmix.readers import (
     CorruptedSet,
     Transform,
     VideoFiles,
     imagenet_wnids,
-    labels,
     number_classes,
     open_outliers,
-    problems,
     read_class_folders,
     read_class_map,
 )
-from pixmix.readers.classes import list_classes, list_images
+from pixmix.readers import _labels as labels
+from pixmix.readers import _problems as problems
+from pixmix.readers._classes import list_classes, list_images
 
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
@@ -52,7 +52,7 @@ def refused(folders, known=None, class_map=None) -> str:
 
 
 def test_folders_go_by_the_names_of_the_networks_classes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert number_classes(CIFAR, CIFAR, where="SET") == {name: place for place, name in enumerate(CIFAR)}
+    assert number_classes(CIFAR, CIFAR, where="SET") == {name: index for index, name in enumerate(CIFAR)}
     assert number_classes(("T-shirt_top",), ("Trouser", "T-shirt/top"), where="SET") == {"T-shirt_top": 1}
     assert number_classes(("07", "3"), tuple("0123456789"), where="SET") == {"07": 7, "3": 3}
     assert number_classes(("train", "tulip"), ("train", "tulip"), where="SET") == {"train": 0, "tulip": 1}
@@ -291,15 +291,15 @@ def test_corrupted_folders_named_by_number_or_otherwise(tmp_path: Path) -> None:
     found = CorruptedSet(tmp_path, "c", partial=True)
     assert found.classes == tuple(names) and not found.numbered
     of_run = CorruptedSet(tmp_path, "c", classes=tuple(reversed(names)), partial=True)
-    assert of_run.pictures("fog", 2).labels.tolist() == list(range(11))[::-1]
+    assert of_run.images("fog", 2).labels.tolist() == list(range(11))[::-1]
     with pytest.raises(InputError, match="the network has 10 classes"):
         CorruptedSet(tmp_path, "c", classes=CIFAR, partial=True)
     mapped = CorruptedSet(
         tmp_path, "c", classes=CIFAR, class_map={n: "3" for n in names[:10]} | {"10": "-"}, partial=True
     )
-    assert mapped.pictures("fog", 1).labels.tolist() == [3] * 10
+    assert mapped.images("fog", 1).labels.tolist() == [3] * 10
     other = {"elsewhere": "0"}
-    assert CorruptedSet(tmp_path, "c", class_map=other, partial=True).pictures("fog", 1).labels.tolist() == [*range(11)]
+    assert CorruptedSet(tmp_path, "c", class_map=other, partial=True).images("fog", 1).labels.tolist() == [*range(11)]
 
 
 @pytest.mark.parametrize("mode", ["I;16", "F", "LA", "P"])
@@ -365,8 +365,8 @@ def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(names, k
 
 
 def test_images_are_listed_in_the_order_of_their_paths(tmp_path: Path) -> None:
-    for place in ("b/2.png", "b/c/1.png", "b.d/1.png", "b c/1.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
-        image(tmp_path / place) if place.lower().endswith("png") else (tmp_path / place).touch()
+    for index in ("b/2.png", "b/c/1.png", "b.d/1.png", "b c/1.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
+        image(tmp_path / index) if index.lower().endswith("png") else (tmp_path / index).touch()
     assert list_images(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in list_image_files(tmp_path)]
     listing = list_classes(tmp_path)
     assert [*listing] == ["a", "b", "b c", "b.d"] and listing["b"] == ("b/2.png", "b/c/1.png")

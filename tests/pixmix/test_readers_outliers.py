@@ -13,17 +13,19 @@ from scipy.io import savemat
 from torchvision import datasets
 from torchvision import transforms as tv
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.forwarding import PictureSet
-from pixmix.readers import OutlierSets, matlab, open_outliers, problems, take
+from pixmix._evaluators.forwarding import ImageSet
+from pixmix.readers import OutlierSets, open_outliers, take
+from pixmix.readers import _matlab as matlab
+from pixmix.readers import _problems as problems
 
 
 def textures(root):
     for number, name in enumerate(("banded", "woven")):
-        for place in range(3):
-            picture = layouts.bytes_of(40 + 10 * number, 60, 3, seed=10 * number + place)
-            layouts.jpeg(root / "images" / name / f"{name}_{place:04}.jpg", picture)
+        for index in range(3):
+            image = layouts.bytes_of(40 + 10 * number, 60, 3, seed=10 * number + index)
+            layouts.jpeg(root / "images" / name / f"{name}_{index:04}.jpg", image)
     return root
 
 
@@ -62,17 +64,17 @@ def test_sets_are_called_by_their_names(root):
     found = OutlierSets(root, 32)
     assert found.names == ("textures", "svhn", "places69") and found.extra == ("lsun",) and found.problems == ()
     for name, count in (("textures", 6), ("svhn", 7), ("places69", 1), ("lsun", 5)):
-        pictures = PictureSet(found.pictures(name))
-        batch, labels, _ = next(pictures.batches(10))
+        images = ImageSet(found.images(name))
+        batch, labels, _ = next(images.batches(10))
         assert batch.shape == (count, 32, 32, 3) and (labels == -1).all()
 
 
 def test_textures_are_scaled_and_cropped_as_torchvision_does(root):
-    pictures = OutlierSets(root, 24).pictures("textures")
-    assert pictures.names[0] == "images/banded/banded_0000.jpg"
-    with Image.open(root / "dtd" / pictures.names[4]) as opened:
+    images = OutlierSets(root, 24).images("textures")
+    assert images.names[0] == "images/banded/banded_0000.jpg"
+    with Image.open(root / "dtd" / images.names[4]) as opened:
         expected = np.asarray(tv.Compose([tv.Resize(24), tv.CenterCrop(24)])(opened))
-    np.testing.assert_array_equal(pictures[4][0], expected)
+    np.testing.assert_array_equal(images[4][0], expected)
 
 
 def test_svhn_is_its_file_with_the_number_first(root):
@@ -88,7 +90,7 @@ def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
     expected = cifar10(tmp_path / "sets", monkeypatch)
     found = OutlierSets(tmp_path / "sets", 32, partial=True)
     assert found.extra == ("cifar10",)
-    np.testing.assert_array_equal(found.pictures("cifar10")[0], expected)
+    np.testing.assert_array_equal(found.images("cifar10")[0], expected)
     np.testing.assert_array_equal(open_outliers(tmp_path / "sets", 32)[0], expected)
     (tmp_path / "sets" / "cifar-10-batches-py" / "test_batch").write_bytes(b"evil")
     with pytest.raises(InputError, match="not the files of CIFAR10, or cut short"):
@@ -97,13 +99,13 @@ def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["textures", "svhn", "lsun"])
 @pytest.mark.parametrize("size", [32, 40])
-def test_a_choice_of_pictures_is_that_of_the_whole_set(root, name, size):
-    pictures = OutlierSets(root, size).pictures(name)
-    whole = next(PictureSet(pictures).batches(10))[0]
-    places = measures.outlier_places(20, len(whole), seed=1)
-    assert len(places) == 4
-    chosen = next(PictureSet(take(pictures, places)).batches(10))
-    np.testing.assert_array_equal(chosen[0], whole[places])
+def test_a_choice_of_images_is_that_of_the_whole_set(root, name, size):
+    images = OutlierSets(root, size).images(name)
+    whole = next(ImageSet(images).batches(10))[0]
+    indices = measures.outlier_indices(20, len(whole), seed=1)
+    assert len(indices) == 4
+    chosen = next(ImageSet(take(images, indices)).batches(10))
+    np.testing.assert_array_equal(chosen[0], whole[indices])
     assert (chosen[1] == -1).all()
 
 
@@ -120,11 +122,11 @@ def test_missing_and_broken_sets_are_named_or_left_out(root):
     with pytest.raises(InputError, match=r"test_32x32\.mat is damaged") as caught:
         OutlierSets(root, 32)
     line = str(caught.value)
-    assert "\n" not in line and "empty: holds no pictures" in line and "lsun.npy is damaged" in line
+    assert "\n" not in line and "empty: holds no images" in line and "lsun.npy is damaged" in line
     found = OutlierSets(root, 32, partial=True)
     assert found.names == ("textures", "places69") and found.extra == () and len(found.problems) == 3
     with pytest.raises(InputError, match="no out-of-distribution set svhn; there are textures, places69"):
-        found.pictures("svhn")
+        found.images("svhn")
 
 
 def test_other_variables_in_a_mat_file_are_refused(tmp_path):
@@ -140,7 +142,7 @@ def test_what_is_no_set_gets_one_line(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         OutlierSets(tmp_path / "nowhere", 32)
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(InputError, match="no folder of pictures"):
+    with pytest.raises(InputError, match="no folder of images"):
         open_outliers(tmp_path / "notes.txt", 32)
     for name in ("dtd", "textures"):
         (tmp_path / name).mkdir()
@@ -155,17 +157,17 @@ def test_a_damaged_file_of_svhn_is_one_line(tmp_path, compressed):
     whole = open_outliers(tmp_path / "whole.mat", 32)[0]
     np.testing.assert_array_equal(whole, np.moveaxis(layouts.bytes_of(32, 32, 3, 2), 3, 0))
     stop = written.index(b"y", 128) if not compressed else 128 + 8 + int.from_bytes(written[132:136], "little")
-    for place in (*range(124, 200), *range(200, stop, 397)):
+    for index in (*range(124, 200), *range(200, stop, 397)):
         for bit in (0, 3, 7):
             damaged = bytearray(written)
-            damaged[place] ^= 1 << bit
+            damaged[index] ^= 1 << bit
             (tmp_path / "test.mat").write_bytes(damaged)
             try:
                 found = open_outliers(tmp_path / "test.mat", 32)
             except InputError as error:
                 assert str(error).isprintable() and str(tmp_path) in str(error)
             else:
-                assert len(found) == 2 and (not compressed or np.array_equal(found[0], whole)), place
+                assert len(found) == 2 and (not compressed or np.array_equal(found[0], whole)), index
     for length in (0, 100, 128, 130, 136, 200, len(written) // 2):
         (tmp_path / "test.mat").write_bytes(written[:length])
         with pytest.raises(InputError, match=r"test\.mat(: has no array X| is damaged)"):

@@ -10,13 +10,14 @@ import pytest
 import reader_layouts as layouts
 from torch.utils.data import DataLoader
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.corruptions.job import corrupt
-from pixmix.corruptions.sources import Source
-from pixmix.corruptions.suites import SUITES
-from pixmix.readers import PerturbedSet, videos
-from pixmix.readers.perturbed import frames_second
+from pixmix.corruptions._making.job import corrupt
+from pixmix.corruptions._making.sources import Source
+from pixmix.corruptions._making.suites import SUITES
+from pixmix.readers import PerturbedSet
+from pixmix.readers import _videos as videos
+from pixmix.readers._perturbed import frames_second
 
 needs_opencv = pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reason="OpenCV is not installed")
 
@@ -156,7 +157,7 @@ FAULTS = {
         lambda root: np.save(root / "snow.npy", np.zeros((4, 31, 32, 32, 3), np.uint8)),
         r"snow\.npy: 4 sequences, there should be 5",
     ),
-    "pictures": (
+    "images": (
         lambda root: np.save(root / "snow.npy", np.zeros((5, 32, 32, 3), np.uint8)),
         r"snow\.npy: holds uint8 \(5, 32, 32, 3\), needed is \(N, frames, H, W, 3\)",
     ),

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from mixset.generate import commands
-from mixset.generate.families import FAMILIES, load
-from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.config import TrainConfig
-from pixmix.train.corrupt import CorruptConfig
-from pixmix.train.evaluate import EvaluateConfig
-from pixmix.train.report import ReportConfig
-from pixmix.train.show import ShowConfig
+from mixset.generate._command import commands
+from mixset.generate._job.families import FAMILIES, load
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._command.corrupt import CorruptConfig
+from pixmix.train._command.show import ShowConfig
+from pixmix.train._evaluation.evaluate import EvaluateConfig
+from pixmix.train._reports.report import ReportConfig
+from pixmix.train._runs.config import TrainConfig
 
 LONG = "z" * 300
 ESCAPES = "\x1b]0;owned\x07\x1b[31m"
@@ -157,7 +157,7 @@ def _one_less(command: Command, chance: random.Random) -> list[str]:
     if not command.positional or command.kind is TrainConfig:  # which has a data set by default
         return _unknown_flag(command, chance)
     gone = chance.randrange(command.positional)
-    return [word for place, word in enumerate(command.good) if place != gone]
+    return [word for index, word in enumerate(command.good) if index != gone]
 
 
 def _one_more(command: Command, chance: random.Random) -> list[str]:
@@ -173,8 +173,8 @@ def _bad_value(command: Command, chance: random.Random) -> list[str]:
     good = list(command.good)
     flag = chance.choice([flag for flag in flags_of(command.kind) if flag.positional or bad_values(flag)])
     if flag.positional and command.positional:
-        place = chance.randrange(command.positional)
-        good[place] = chance.choice(WRITTEN if good[place].startswith("new") else READ)
+        index = chance.randrange(command.positional)
+        good[index] = chance.choice(WRITTEN if good[index].startswith("new") else READ)
         return good
     if flag.positional:
         return _unknown_flag(command, chance)

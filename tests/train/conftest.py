@@ -10,31 +10,31 @@ import pytest
 from PIL import Image
 
 
-def write_pictures(folder: Path, count: int, side: int, colour: tuple[int, int, int], seed: int) -> None:
-    """Noisy pictures of one colour as PNG files."""
+def write_images(folder: Path, count: int, side: int, colour: tuple[int, int, int], seed: int) -> None:
+    """Noisy images of one colour as PNG files."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(seed)
     for index in range(count):
         noise = random.integers(-60, 60, (side, side, 3))
-        picture = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(picture).save(folder / f"{index:03d}.png")
+        image = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(image).save(folder / f"{index:03d}.png")
 
 
 @pytest.fixture(scope="session")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image-folder data set: 3 classes, 45 pictures for training and 30 for testing, 16 px."""
+    """An image-folder data set: 3 classes, 45 images for training and 30 for testing, 16 px."""
     root = tmp_path_factory.mktemp("data") / "colours"
     for label, (name, colour) in enumerate(
         {"blue": (60, 80, 180), "green": (70, 160, 70), "red": (190, 70, 60)}.items()
     ):
-        write_pictures(root / "train" / name, 15, 16, colour, label)
-        write_pictures(root / "test" / name, 10, 16, colour, 100 + label)
+        write_images(root / "train" / name, 15, 16, colour, label)
+        write_images(root / "test" / name, 10, 16, colour, 100 + label)
     return root
 
 
 @pytest.fixture(scope="session")
 def mixing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image folder of 12 coarse random pictures, 40 px: a mixing set."""
+    """An image folder of 12 coarse random images, 40 px: a mixing set."""
     root = tmp_path_factory.mktemp("mixing") / "set"
     root.mkdir()
     random = np.random.default_rng(7)

@@ -10,28 +10,28 @@ import numpy as np
 from PIL import Image
 
 from pixmix.measures import auroc, msp
-from pixmix.train.config import recipe
-from pixmix.train.run_folder import RunFolder
+from pixmix.train._runs.config import recipe
+from pixmix.train._runs.run_folder import RunFolder
 
-PICTURES, OUTLIERS, CLASSES = 60, 12, 4
+IMAGES, OUTLIERS, CLASSES = 60, 12, 4
 SETS = ("gaussian", "textures <&>")
 
 
 def of(value: float, **more: Any) -> dict[str, Any]:
     """A measure as `metrics.json` has it."""
-    return {"value": value, "n": PICTURES, "interval": [0.9 * value, min(1.1 * value, 1.0)], **more}
+    return {"value": value, "n": IMAGES, "interval": [0.9 * value, min(1.1 * value, 1.0)], **more}
 
 
 def corrupted(error: float, names: tuple[str, ...]) -> dict[str, Any]:
     """What suite c or cbar measures."""
-    about = {"source": "generated", "seed": 3, "pictures": PICTURES, "severities": [1, 2, 3], "problems": []}
+    about = {"source": "generated", "seed": 3, "images": IMAGES, "severities": [1, 2, 3], "problems": []}
     each = {
         name: of(
-            error + 0.02 * place,
+            error + 0.02 * index,
             severities={str(severity): error + 0.01 * severity for severity in (1, 2, 3)},
-            counted=place < len(names) - 1,
+            counted=index < len(names) - 1,
         )
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     }
     calibration = {"value": error / 3, "by_corruption": dict.fromkeys(names, error / 3)}
     return {"set": about, "mce": of(error), **each, "rms_all_bins_by_corruption": calibration}
@@ -41,8 +41,8 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
     """A run that measured every suite; with `trained` False, a folder of `pixmix evaluate`."""
     random = np.random.default_rng(round(1000 * error))
     (folder / "logits").mkdir(parents=True)
-    logits = random.normal(size=(PICTURES, CLASSES)) + 4 * np.eye(CLASSES)[random.integers(0, CLASSES, PICTURES)]
-    np.savez(folder / "logits" / "clean.npz", key="", logits=logits, labels=np.zeros(PICTURES, int))
+    logits = random.normal(size=(IMAGES, CLASSES)) + 4 * np.eye(CLASSES)[random.integers(0, CLASSES, IMAGES)]
+    np.savez(folder / "logits" / "clean.npz", key="", logits=logits, labels=np.zeros(IMAGES, int))
     anomalies: dict[str, Any] = {}
     for name, kind in zip(SETS, ("outliers", "ood"), strict=True):
         anomalous = random.normal(size=(OUTLIERS, CLASSES)) / (2 * error)
@@ -50,7 +50,7 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
         anomalies[name] = {"auroc": of(auroc(msp(logits), msp(anomalous)), n_ood=OUTLIERS, seed=7), "aupr": of(0.5)}
     mean = float(np.mean([anomalies[name]["auroc"]["value"] for name in SETS]))
     anomalies["mean"] = {"auroc": of(mean, seed=7), "aupr": of(0.5)}
-    bins = {"confidence": [0.5, 0.7, 0.9], "accuracy": [0.4, 0.8, 1.0 - error], "count": [20, 20, 20], "n": PICTURES}
+    bins = {"confidence": [0.5, 0.7, 0.9], "accuracy": [0.4, 0.8, 1.0 - error], "count": [20, 20, 20], "n": IMAGES}
     sequences = {name: of(error / 3, counted=True, t5d=of(4 * error)) for name in ("snow", "tilt")}
     metrics = {
         "dataset": "digits",
@@ -62,7 +62,7 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
         "c": corrupted(2 * error, ("gaussian_noise", "fog", "speckle_noise")),
         "cbar": corrupted(1.5 * error, ("transverse_chromatic_abberation", "ripple")),
         "p": {
-            "set": {"source": "official", "pictures": 30},
+            "set": {"source": "official", "images": 30},
             "mfr": of(error / 3),
             "mt5d": of(4 * error) | {"interval": [3 * error, 5 * error]},
             **sequences,
@@ -77,6 +77,6 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
         (folder / "config.json").write_text(json.dumps(described))
         for epoch in (1, 2, 3):
             RunFolder(folder).append({"epoch": epoch, "loss": 1 / epoch, "test_error": error, "lr": 0.1, "seconds": 1})
-        Image.new("RGB", (120, 60), (200, 30, 30)).save(folder / "pictures.png")
+        Image.new("RGB", (120, 60), (200, 30, 30)).save(folder / "images.png")
         Image.new("RGB", (120, 40), (30, 30, 200)).save(folder / "mixing_set.png")
     return folder

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixset.errors import InputError
-from mixset.parsing import parse
-from pixmix.train.ablations import AblateConfig, ablate
-from pixmix.train.cli import main
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from pixmix.train._ablations import AblateConfig, ablate
+from pixmix.train._command.cli import main
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def frost(tmp_path: Path) -> Path:
     return folder
 
 
-def broken_pictures(folder: Path) -> Path:
+def broken_images(folder: Path) -> Path:
     """A folder that lists well and cannot be read."""
     folder.mkdir(exist_ok=True)
-    (folder / "a.png").write_bytes(b"no picture")
+    (folder / "a.png").write_bytes(b"no image")
     return folder
 
 
@@ -66,7 +66,7 @@ def words(colours: Path, mixing_folder: Path, frost: Path, out: Path) -> list[ob
         *("ablate", 10, "--dataset", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"),
         *("--epochs", 1, "--batch-size", 8, "--test-subset", 9, "--workers", 0, "--mixing-set", mixing_folder),
         *("--frost", frost, "--devices", "cpu", "--out", out, "--rows", "k4-beta3", "oe"),
-        *("--outliers", broken_pictures(out.parent / "broken")),
+        *("--outliers", broken_images(out.parent / "broken")),
     ]
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from mixset.errors import InputError
-from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.ablations.plan import Plan, make_plan
-from pixmix.train.ablations.tables import TABLES
-from pixmix.train.ablations.titles import changed, scaled, title
-from pixmix.train.cli import _option
-from pixmix.train.config import IterativeSettings, TrainConfig, recipe
+from mixset._common.errors import InputError
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._ablations.plan import Plan, make_plan
+from pixmix.train._ablations.tables import TABLES
+from pixmix.train._ablations.titles import changed, scaled, title
+from pixmix.train._command.cli import _option
+from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
 
 FOLDER = {"dataset": "folder:flowers"}
 GIVEN = {"outliers": Path("outliers"), "copies": Path("copies")}
@@ -28,7 +28,7 @@ def plan_of(table: str, **options: Any) -> Plan:
 
 def training(plan: Plan, name: str) -> TrainConfig:
     """The run's config as `pixmix train` understands the command."""
-    from mixset.parsing import parse
+    from mixset._common.parsing import parse
 
     arguments = list(plan.tasks[name].command[2:])
     return parse(TrainConfig, "pixmix train", arguments, default=recipe(_option(arguments, "--recipe") or "cifar"))
@@ -89,7 +89,7 @@ def test_equal_cells_are_one_run() -> None:
     assert (config.mix.k, config.mix.beta, config.mix.aug_severity) == (2, 5, 3)
 
 
-def test_a_set_of_ones_own_takes_the_place_of_those_that_are_made() -> None:
+def test_a_set_of_ones_own_takes_the_index_of_those_that_are_made() -> None:
     plan = plan_of("3", mixing_set=("mine", "fractals"), weights=(0.8, 0.2), rows=("pixmix", "cutout"))
     assert not any(name.startswith("sets/") for name in plan.tasks)
     config = training(plan, "runs/pixmix-s0")
@@ -181,7 +181,7 @@ def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
         fvis=1,
         size=48,
     )
-    told = ["wrn-16-1", "1 epoch", "64 pictures a step", "500 training pictures", "100 test pictures"]
+    told = ["wrn-16-1", "1 epoch", "64 images a step", "500 training images", "100 test images"]
     assert scaled(small) == [*told, "48 px", "64 fractals", "1 visualisation"]
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from mixset.console import run_command
-from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.ablations.plan import make_plan
-from pixmix.train.ablations.render import grid, numbers
-from pixmix.train.ablations.results import results
-from pixmix.train.grids import Cell, Grid, as_text, comma_separated, latex, markdown, show, write
+from mixset._common.console import run_command
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._ablations.plan import make_plan
+from pixmix.train._ablations.render import grid, numbers
+from pixmix.train._ablations.results import results
+from pixmix.train._reports.grids import Cell, Grid, as_text, comma_separated, latex, markdown, show, write
 
 
 def give(config: AblateConfig, row: str, seed: int, metrics: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ def test_seeds_that_failed_leave_the_others(config: AblateConfig) -> None:
 
 def test_notes_say_how_the_numbers_came_about(config: AblateConfig) -> None:
     notes = made(config)["notes"]
-    assert "C, P made of the test pictures by `pixmix corrupt`, not the official pictures" in notes
+    assert "C, P made of the test images by `pixmix corrupt`, not the official images" in notes
     assert "anomalies: mean over blobs; the paper's svhn are absent" in notes
     official = AblateConfig(table="1", out=config.folder / "other", c=Path("C"), p=Path("P"))
     assert not any("pixmix corrupt" in note for note in made(official)["notes"])
@@ -146,7 +146,7 @@ def test_ours_and_imagenets_relative_numbers_have_no_difference(tmp_path: Path) 
 def test_table_9_has_an_outlier_set_a_line(tmp_path: Path) -> None:
     config = AblateConfig(table="9", dataset="folder:places", out=tmp_path, rows=("baseline", "pixmix"))
     names = ("gaussian", "blobs", "mean")
-    scores = {name: {"auroc": {"value": 0.5 + place / 10}, "aupr": {"value": 0.1}} for place, name in enumerate(names)}
+    scores = {name: {"auroc": {"value": 0.5 + index / 10}, "aupr": {"value": 0.1}} for index, name in enumerate(names)}
     scores["mean"]["auroc"] |= {"sets": ["gaussian", "blobs"]}
     give(config, "baseline", 0, {"anomalies": scores | {"imagenet": {"auroc": {"value": 0.9}}}})
     shown = grid(made(config))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mixset.errors import InputError
-from pixmix.train.ablations import runner
-from pixmix.train.ablations.plan import Plan, Task
-from pixmix.train.ablations.runner import carry_out, is_done, log_of
+from mixset._common.errors import InputError
+from pixmix.train._ablations import runner
+from pixmix.train._ablations.plan import Plan, Task
+from pixmix.train._ablations.runner import carry_out, is_done, log_of
 
 HERE = Path(__file__).parent
 
@@ -102,7 +102,7 @@ def test_a_task_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None
     one = task(tmp_path, "runs/a", what="wait")
     code = (
         "from pathlib import Path\n"
-        "from pixmix.train.ablations import runner\n"
+        "from pixmix.train._ablations import runner\n"
         "from test_ablate_runner import carry_out, plan_of, task\n"
         f"root = Path({str(tmp_path)!r})\n"
         "runner.PROGRAMS = {'program': 'ablate_program'}\n"

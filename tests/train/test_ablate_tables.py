@@ -6,10 +6,10 @@ from statistics import mean
 
 import pytest
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from pixmix.methods import METHODS
-from pixmix.train.ablations.measures import CORRUPTIONS, Measure
-from pixmix.train.ablations.tables import ROWS, TABLES, Table, find_table
+from pixmix.train._ablations.columns import CORRUPTIONS, Measure
+from pixmix.train._ablations.tables import ROWS, TABLES, Table, find_table
 
 
 def paper(table: Table, row: str) -> list[float]:

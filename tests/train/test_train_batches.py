@@ -1,4 +1,4 @@
-"""Batches: each picture once an epoch over all processes, the same whatever the number of workers."""
+"""Batches: each image once an epoch over all processes, the same whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
+from pixmix._augment.sampler import epoch_order
 from pixmix.methods import make_method
-from pixmix.methods.mixing import PixMixMethod
-from pixmix.sampler import epoch_order
-from pixmix.train.batches import BatchPlan, TrainingSet, batches, training_loader
-from pixmix.train.data import load_data
+from pixmix.methods._mixing import PixMixMethod
+from pixmix.train._data.datasets import load_data
+from pixmix.train._training.batches import BatchPlan, TrainingSet, batches, training_loader
 
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 16), st.integers(1, 5), st.integers(0, 3))
-def test_each_picture_comes_once_an_epoch(count: int, size: int, world: int, epoch: int) -> None:
+def test_each_image_comes_once_an_epoch(count: int, size: int, world: int, epoch: int) -> None:
     plans = [BatchPlan(count, size, seed=1, rank=rank, world=world) for rank in range(world)]
     for plan in plans:
         plan.set_epoch(epoch)
     batches = [list(plan) for plan in plans]
     assert len({len(part) for part in batches}) == 1  # all take part in each step
     seen = []
-    assert sum(map(plans[0].count, range(plans[0].steps))) == count
+    assert sum(map(plans[0].global_batch, range(plans[0].steps))) == count
     for step, parts in enumerate(zip(*batches, strict=True)):
         weights = [plan.weight(step) for plan in plans]
-        whole = plans[0].count(step)
+        whole = plans[0].global_batch(step)
         assert whole == min(size, count - step * size) or (step + 1) * size > count - 2 * world
         if count > size >= 2 * world:
             assert min(map(len, parts)) >= 2  # what batch normalisation needs
         for part, weight in zip(parts, weights, strict=True):
             assert all(key[0] == epoch for key in part)
-            # What a picture counts in the mean over processes of their mean losses: one of the batch's.
+            # What an image counts in the mean over processes of their mean losses: one of the batch's.
             if weight:
                 assert weight / world / len(part) == pytest.approx(1 / whole)
                 seen += [index for _, index in part]
@@ -90,44 +90,44 @@ def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
 @pytest.mark.parametrize("size", [16, 96])
 @pytest.mark.parametrize("method", ["baseline", "cutout", "mix-input", "augmix", "autoaugment"])
 def test_tensors_are_made_as_arrays_are(colours: Path, method: str, size: int) -> None:
-    """Pictures in memory, which lie on the device and are cropped there, and those that workers read and crop."""
+    """Images in memory, which lie on the device and are cropped there, and those that workers read and crop."""
     data = load_data(f"folder:{colours}", size=size)
     made = make_method(method, classes=3, size=(size, size), mean=data.mean, std=data.std)
     indices, both = np.arange(40)[::-1].copy(), []
     for tensors in (False, True):
-        pictures = TrainingSet(data.train, made, seed=3, flip=True, tensors=tensors)
-        batch = pictures.batch(5, indices)
-        both.append(pictures.inputs(5, batch).numpy())
+        images = TrainingSet(data.train, made, seed=3, flip=True, tensors=tensors)
+        batch = images.batch(5, indices)
+        both.append(images.inputs(5, batch).numpy())
         assert batch.labels.tolist() == data.train.labels[indices].tolist()
         if tensors and made.on_device:
-            assert (batch.pictures is None) == (size == 16)
-            assert batch.pictures is None or batch.pictures.dtype == torch.uint8
+            assert (batch.images is None) == (size == 16)
+            assert batch.images is None or batch.images.dtype == torch.uint8
     assert both[0].shape == (40 * made.views, 3, size, size)
     assert np.mean(np.abs(both[0] - both[1]) > 1.001 / 255) <= 1e-4
 
 
 class AtTheStep(PixMixMethod):
-    """Mix Input whose pictures are made at their step."""
+    """Mix Input whose images are made at their step."""
 
     in_loader = False
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_pictures_made_at_their_step_are_those_made_in_the_loader(colours: Path, workers: int) -> None:
+def test_images_made_at_their_step_are_those_made_in_the_loader(colours: Path, workers: int) -> None:
     data = load_data(f"folder:{colours}")
     made = []
     for method in (PixMixMethod("mix-input"), AtTheStep("mix-input")):
-        pictures = TrainingSet(data.train, method, seed=3, flip=True)
-        plan = BatchPlan(len(pictures), 16, seed=3)
+        images = TrainingSet(data.train, method, seed=3, flip=True)
+        plan = BatchPlan(len(images), 16, seed=3)
         plan.set_epoch(2)
-        loader = training_loader(pictures, plan, workers=workers)
+        loader = training_loader(images, plan, workers=workers)
         batch = next(iter(batches(loader)))
-        assert batch.pictures.dtype == (torch.float32 if method.in_loader else torch.uint8)
-        made.append(pictures.inputs(2, batch))
+        assert batch.images.dtype == (torch.float32 if method.in_loader else torch.uint8)
+        made.append(images.inputs(2, batch))
     assert torch.equal(*made)
 
 
-def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
+def test_large_images_are_cropped_at_random(tmp_path: Path) -> None:
     from PIL import Image
 
     for part in ("train", "test"):
@@ -136,17 +136,17 @@ def test_large_pictures_are_cropped_at_random(tmp_path: Path) -> None:
             Image.effect_noise((200, 180), 90).convert("RGB").save(tmp_path / part / name / "x.png")
     data = load_data(f"folder:{tmp_path}", size=96)
     method = make_method("baseline", classes=2, size=(96, 96), mean=data.mean, std=data.std)
-    pictures = TrainingSet(data.train, method, seed=0, flip=True)
-    first, labels, _ = pictures.batch(0, np.array([0, 1]))
-    again, _, _ = pictures.batch(0, np.array([1, 0]))
-    later, _, _ = pictures.batch(1, np.array([0, 1]))
+    images = TrainingSet(data.train, method, seed=0, flip=True)
+    first, labels, _ = images.batch(0, np.array([0, 1]))
+    again, _, _ = images.batch(0, np.array([1, 0]))
+    later, _, _ = images.batch(1, np.array([0, 1]))
     assert first.shape == (2, 3, 96, 96)
     assert labels.tolist() == [0, 1]
     assert torch.equal(first[0], again[1])
     assert not torch.equal(first, later)
 
 
-def test_a_broken_picture_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
+def test_a_broken_image_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
     from PIL import Image
 
     for part in ("train", "test"):
@@ -158,8 +158,8 @@ def test_a_broken_picture_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
     method = make_method("baseline", classes=2, size=(96, 96), mean=data.mean, std=data.std)
     plan = BatchPlan(2, 2, seed=0)
     for workers in (0, 1):
-        pictures = TrainingSet(data.train, method, seed=0, flip=True)
-        loader = training_loader(pictures, plan, workers=workers)
-        with pytest.raises(InputError, match=r"^picture .*b/x\.png: .*") as caught:
+        images = TrainingSet(data.train, method, seed=0, flip=True)
+        loader = training_loader(images, plan, workers=workers)
+        with pytest.raises(InputError, match=r"^image .*b/x\.png: .*") as caught:
             list(batches(loader))
         assert "\n" not in str(caught.value)

@@ -13,9 +13,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixset.errors import InputError
-from mixset.generate.networks.wide_resnet import wide_resnet
-from pixmix.train import checkpoints
+from mixset._common.errors import InputError
+from mixset.generate._networks.wide_resnet import wide_resnet
+from pixmix.train._runs import checkpoints
 
 
 def small(classes: int = 10) -> torch.nn.Module:

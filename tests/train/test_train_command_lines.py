@@ -16,16 +16,19 @@ from command_lines import LONG, Command, all_commands, draw
 from PIL import Image
 from report_samples import write_run
 
-import mixset.generate.cli
-import pixmix.train.cli
-from mixset.generate.networks.spec import network_spec
-from mixset.importing import import_pictures
-from pixmix.train import checkpoints
-from pixmix.train.ablations import runner
-from pixmix.train.ablations.config import AblateConfig
-from pixmix.train.loop import Training
+import mixset.generate._command.cli
+import pixmix.train._command.cli
+from mixset._store.importing import import_images
+from mixset.generate._networks.spec import network_spec
+from pixmix.train._ablations import runner
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._runs import checkpoints
+from pixmix.train._training.loop import Training
 
-PROGRAMS: dict[str, Callable[[], None]] = {"pixmix": pixmix.train.cli.main, "mixset": mixset.generate.cli.main}
+PROGRAMS: dict[str, Callable[[], None]] = {
+    "pixmix": pixmix.train._command.cli.main,
+    "mixset": mixset.generate._command.cli.main,
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(root / "run", 0.1)
     np.savez(root / "l.npz", logits=chance.normal(size=(40, 10)), labels=np.arange(40) % 10)
     checkpoints.write_weights(network_spec("wrn-10-1", classes=10).build().state_dict(), root / "w.safetensors")
-    import_pictures(root / "photos", root / "set", quiet=True)
+    import_images(root / "photos", root / "set", quiet=True)
     return root
 
 

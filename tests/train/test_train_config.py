@@ -7,14 +7,14 @@ import shlex
 
 import pytest
 
-from mixset.errors import InputError
-from mixset.parsing import parse
-from pixmix.settings import PixMixSettings
-from pixmix.train.cli import _option
-from pixmix.train.commands import command
-from pixmix.train.config import RECIPES, TrainConfig, recipe
-from pixmix.train.loop import learning_rate
-from pixmix.train.processes import choose_device, processes
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from pixmix._augment.settings import PixMixSettings
+from pixmix.train._command.cli import _option
+from pixmix.train._runs.commands import command
+from pixmix.train._runs.config import RECIPES, TrainConfig, recipe
+from pixmix.train._runs.processes import choose_device, processes
+from pixmix.train._training.loop import learning_rate
 
 
 def test_the_default_is_the_papers_cifar_recipe() -> None:

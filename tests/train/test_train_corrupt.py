@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from torchvision import transforms
 
-from mixset.errors import InputError
-from mixset.parsing import parse
-from pixmix.corruptions.c import C
-from pixmix.corruptions.p import P
-from pixmix.train.corrupt import CorruptConfig, corrupt, load_source
-from pixmix.train.data import load_data, load_test
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from pixmix.corruptions._c.suite import C
+from pixmix.corruptions._p.suite import P
+from pixmix.train._command.corrupt import CorruptConfig, corrupt, load_source
+from pixmix.train._data.datasets import load_data, load_test
 
 
 def configure(*arguments: object) -> CorruptConfig:
@@ -26,7 +26,7 @@ def configure(*arguments: object) -> CorruptConfig:
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Class folders alone, with a picture each that is not square."""
+    """Class folders alone, with an image each that is not square."""
     root = tmp_path_factory.mktemp("photographs")
     random = np.random.default_rng(3)
     for name, size in {"lake": (300, 200), "mountain": (180, 240)}.items():
@@ -36,7 +36,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_folders_test_pictures_are_corrupted(colours: Path, tmp_path: Path) -> None:
+def test_a_folders_test_images_are_corrupted(colours: Path, tmp_path: Path) -> None:
     config = configure(f"folder:{colours}", tmp_path / "out", "--corruptions", "contrast", "--workers", 1)
     assert corrupt(config) == tmp_path / "out"
     test = load_data(f"folder:{colours}").test
@@ -46,7 +46,7 @@ def test_a_folders_test_pictures_are_corrupted(colours: Path, tmp_path: Path) ->
     assert (np.load(tmp_path / "out" / "labels.npy") == np.tile(test.labels, 5)).all()
 
 
-def test_folders_are_read_with_and_without_training_pictures(colours: Path, tmp_path: Path) -> None:
+def test_folders_are_read_with_and_without_training_images(colours: Path, tmp_path: Path) -> None:
     whole = load_data(f"folder:{colours}").test
     for remove, name in ((None, ""), ("train", ""), (None, "/test")):
         root = tmp_path / f"{remove}{name.strip('/')}"
@@ -67,7 +67,7 @@ def test_labels_are_those_of_the_training_classes(colours: Path, tmp_path: Path)
     assert set(test.labels.tolist()) == {1, 2}
 
 
-def test_large_pictures_come_as_the_benchmarks_have_them(photographs: Path, tmp_path: Path) -> None:
+def test_large_images_come_as_the_benchmarks_have_them(photographs: Path, tmp_path: Path) -> None:
     source = load_source(configure(f"folder:{photographs}", tmp_path / "out", "--size", 112))
     assert (source.size, source.names) == (112, ("lake/lake", "mountain/mountain"))
     resize, crop = transforms.Resize(128), transforms.CenterCrop(112)
@@ -78,7 +78,7 @@ def test_large_pictures_come_as_the_benchmarks_have_them(photographs: Path, tmp_
     assert load_source(configure(f"folder:{photographs}", tmp_path / "out")).size == 224
 
 
-def test_large_pictures_of_a_set_in_memory_are_named_by_number(tmp_path: Path) -> None:
+def test_large_images_of_a_set_in_memory_are_named_by_number(tmp_path: Path) -> None:
     source = load_source(configure("digits", tmp_path / "out", "--size", 72))
     assert source.names[:2] == (f"{source.labels[0]}/00000", f"{source.labels[1]}/00001")
     assert source.cropped(5).shape == (72, 72, 3)
@@ -147,7 +147,7 @@ def test_bad_input_is_one_line(
 
 def test_the_command_writes_a_suite_and_names_what_it_cannot(colours: Path, tmp_path: Path) -> None:
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        code = "from pixmix.train.cli import main; main()"
+        code = "from pixmix.train._command.cli import main; main()"
         line = [sys.executable, "-c", code, "corrupt", *map(str, arguments)]
         return subprocess.run(line, capture_output=True, text=True, check=False)
 

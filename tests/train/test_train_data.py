@@ -1,4 +1,4 @@
-"""Data sets: what their pictures and labels are, and a clear line where there are none."""
+"""Data sets: what their images and labels are, and a clear line where there are none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mixset.errors import InputError
-from pixmix.train import pictures
-from pixmix.train.data import load_data, load_test, with_copies
-from pixmix.train.pictures import TrainingData
+from mixset._common.errors import InputError
+from pixmix.train._data import labelled
+from pixmix.train._data.datasets import load_data, load_test, with_copies
+from pixmix.train._data.labelled import TrainingData
 
 
 def test_digits_are_halved_without_overlap() -> None:
@@ -29,12 +29,12 @@ def test_digits_are_halved_without_overlap() -> None:
     small = load_data("digits", size=8)
     bunch = load_digits()
     grey = np.round(bunch.images * 255 / 16).astype(np.uint8)
-    seen = [(picture[..., 0].tobytes(), int(label)) for part in (small.train, small.test) for picture, label in part]
-    expected = [(picture.tobytes(), int(label)) for picture, label in zip(grey, bunch.target, strict=True)]
+    seen = [(image[..., 0].tobytes(), int(label)) for part in (small.train, small.test) for image, label in part]
+    expected = [(image.tobytes(), int(label)) for image, label in zip(grey, bunch.target, strict=True)]
     assert sorted(seen) == sorted(expected)
 
 
-def test_a_folder_of_small_pictures_is_held_in_memory(colours: Path) -> None:
+def test_a_folder_of_small_images_is_held_in_memory(colours: Path) -> None:
     data = load_data(f"folder:{colours}")
     assert data.classes == ("blue", "green", "red")
     assert (len(data.train), len(data.test), data.size) == (45, 30, 16)
@@ -45,7 +45,7 @@ def test_a_folder_of_small_pictures_is_held_in_memory(colours: Path) -> None:
     assert data.mean == (0.5, 0.5, 0.5)
 
 
-def test_a_folder_of_large_pictures_is_read_each_time(tmp_path: Path) -> None:
+def test_a_folder_of_large_images_is_read_each_time(tmp_path: Path) -> None:
     root = tmp_path / "large"
     for part in ("train", "test"):
         for name in ("a", "b"):
@@ -55,12 +55,12 @@ def test_a_folder_of_large_pictures_is_read_each_time(tmp_path: Path) -> None:
     data = load_data(f"folder:{root}")
     assert data.size == 224
     assert data.train.array is None
-    picture, label = data.test[1]
-    assert picture.shape == (224, 224, 3)
+    image, label = data.test[1]
+    assert image.shape == (224, 224, 3)
     assert label == 1
     assert data.mean == (0.485, 0.456, 0.406)
     # Short side 260 to 256, centre 224: columns run from about (300 - 224 * 260 / 256) / 2 on.
-    assert abs(int(picture[100, 0, 0]) - 36) <= 2
+    assert abs(int(image[100, 0, 0]) - 36) <= 2
     assert load_data(f"folder:{root}", size=48).train[0][0].shape == (48, 48, 3)
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path: Path, colours: Path) -> 
     with pytest.raises(InputError, match="class violet"):
         load_data(f"folder:{root}")
     (root / "test" / "violet").rmdir()
-    (root / "train" / "red" / "007.png").write_bytes(b"no picture")
+    (root / "train" / "red" / "007.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"007\.png"):
         load_data(f"folder:{root}")
     shutil.rmtree(root / "train" / "red")
@@ -83,16 +83,16 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path: Path, colours: Path) -> 
 
 
 def write_copies(root: Path, data: TrainingData, indices: list[int], *, suffix: str = "") -> None:
-    """The training pictures of these places as files, in a folder for each class."""
+    """The training images of these places as files, in a folder for each class."""
     for index in indices:
-        picture, label = data.train[index]
+        image, label = data.train[index]
         folder = root / data.classes[label].replace("/", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / f"{index:05d}{suffix}.png")
+        Image.fromarray(image).save(folder / f"{index:05d}{suffix}.png")
 
 
 @pytest.mark.parametrize("within", ["", "train"])
-def test_copies_follow_the_training_pictures(tmp_path: Path, colours: Path, within: str) -> None:
+def test_copies_follow_the_training_images(tmp_path: Path, colours: Path, within: str) -> None:
     data = load_data(f"folder:{colours}")
     write_copies(tmp_path / within, data, [0, 3, 40])
     write_copies(tmp_path / within, data, [40], suffix="-again")
@@ -101,8 +101,8 @@ def test_copies_follow_the_training_pictures(tmp_path: Path, colours: Path, with
     assert len(more.train) == 45 + 4
     assert more.train.labels[45:].tolist() == [0, 0, 2, 2]
     assert np.array_equal(more.train.array[:45], data.train.array)
-    for place, own in enumerate([0, 3, 40, 40]):
-        assert np.array_equal(more.train[45 + place][0], data.train[own][0])
+    for index, own in enumerate([0, 3, 40, 40]):
+        assert np.array_equal(more.train[45 + index][0], data.train[own][0])
     assert (more.test, more.classes, more.size) == (data.test, data.classes, data.size)
     assert len(data.train) == 45
 
@@ -117,7 +117,7 @@ def test_copies_of_any_size_are_brought_to_that_of_the_data_set(tmp_path: Path) 
     assert np.array_equal(more.train[902][0], seen.train[5][0])
 
 
-def test_copies_of_large_pictures_stay_in_their_files(tmp_path: Path) -> None:
+def test_copies_of_large_images_stay_in_their_files(tmp_path: Path) -> None:
     for part, names in (("data/train", "ab"), ("data/test", "ab"), ("copies", "b")):
         for name in names:
             (tmp_path / part / name).mkdir(parents=True)
@@ -158,7 +158,7 @@ def test_what_is_wrong_with_copies_is_named(tmp_path: Path, colours: Path) -> No
     (tmp_path / "empty").mkdir()
     shutil.copytree(colours / "test" / "red", tmp_path / "other" / "train" / "violet")
     write_copies(tmp_path / "broken", data, [0])
-    (tmp_path / "broken" / "blue" / "00000.png").write_bytes(b"no picture")
+    (tmp_path / "broken" / "blue" / "00000.png").write_bytes(b"no image")
     for line, path in cases.items():
         with pytest.raises(InputError, match=line) as caught:
             with_copies(data, path)
@@ -196,11 +196,11 @@ def test_torchvisions_sets_are_taken_as_they_are(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", Small)
     data = load_data("fashionmnist", folder=tmp_path)
-    picture, label = data.train[1]
+    image, label = data.train[1]
     assert label == 1
-    assert picture.shape == (32, 32, 3)
-    assert picture[16, 16].tolist() == [200] * 3
-    assert picture[1, 16].tolist() == [0] * 3
+    assert image.shape == (32, 32, 3)
+    assert image[16, 16].tolist() == [200] * 3
+    assert image[1, 16].tolist() == [0] * 3
 
 
 def test_a_subset_is_the_first_of_each_class() -> None:
@@ -209,13 +209,13 @@ def test_a_subset_is_the_first_of_each_class() -> None:
     assert len(some.train) == 50 and len(some.test) == 20
     for all_of, chosen, each in ((whole.train, some.train, 5), (whole.test, some.test, 2)):
         assert np.bincount(chosen.labels).tolist() == [each] * 10
-        places = sorted(np.concatenate([np.flatnonzero(all_of.labels == label)[:each] for label in range(10)]))
+        indices = sorted(np.concatenate([np.flatnonzero(all_of.labels == label)[:each] for label in range(10)]))
         assert all_of.array is not None and chosen.array is not None
-        assert np.array_equal(chosen.array, all_of.array[places])
-        assert np.array_equal(chosen.labels, all_of.labels[places])
+        assert np.array_equal(chosen.array, all_of.array[indices])
+        assert np.array_equal(chosen.labels, all_of.labels[indices])
 
 
-def test_the_subset_of_the_test_pictures_alone() -> None:
+def test_the_subset_of_the_test_images_alone() -> None:
     assert np.array_equal(load_test("digits", subset=20)[1].labels, load_data("digits", test_subset=20).test.labels)
 
 
@@ -231,29 +231,29 @@ def test_a_subset_that_there_is_not(subset: int, message: str) -> None:
 def test_what_was_read_of_a_large_folder_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And read again when a file has changed or another part of the folder is asked for; never more than one array."""
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pictures, "KEPT_FROM", 4)
+    monkeypatch.setattr(labelled, "KEPT_FROM", 4)
     random = np.random.default_rng(0)
     for part in ("train", "test"):
         for name in "ab":
             (tmp_path / part / name).mkdir(parents=True)
             for index in range(3):
-                picture = Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8))
-                picture.save(tmp_path / part / name / f"{index}.png")
+                image = Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8))
+                image.save(tmp_path / part / name / f"{index}.png")
     first = load_data(f"folder:{tmp_path}")
-    monkeypatch.setattr(pictures, "_read_files", None)  # no file is opened the second time
+    monkeypatch.setattr(labelled, "_read_files", None)  # no file is opened the second time
     again = load_data(f"folder:{tmp_path}")
     for one, other in ((first.train, again.train), (first.test, again.test)):
         assert one.array is not None and other.array is not None
         assert np.array_equal(one.array, other.array)
-    assert len(list((tmp_path / "cache" / "pictures").glob("*.npy"))) == 2
+    assert len(list((tmp_path / "cache" / "images").glob("*.npy"))) == 2
     monkeypatch.undo()
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pictures, "KEPT_FROM", 4)
+    monkeypatch.setattr(labelled, "KEPT_FROM", 4)
     Image.new("RGB", (9, 9), "red").save(tmp_path / "train" / "b" / "0.png")
     changed = load_data(f"folder:{tmp_path}").train.array
     assert changed is not None and (changed[3] == (255, 0, 0)).all()
-    next((tmp_path / "cache" / "pictures").glob("*.npy")).write_bytes(b"damaged")
-    for subset, kept in ((4, 2), (2, 2)):  # two pictures are too few to be kept
+    next((tmp_path / "cache" / "images").glob("*.npy")).write_bytes(b"damaged")
+    for subset, kept in ((4, 2), (2, 2)):  # two images are too few to be kept
         some = load_data(f"folder:{tmp_path}", subset=subset).train.array
         assert some is not None and np.array_equal(some[-1], changed[2 + subset // 2])
-        assert len(list((tmp_path / "cache" / "pictures").glob("*.npy"))) == kept
+        assert len(list((tmp_path / "cache" / "images").glob("*.npy"))) == kept

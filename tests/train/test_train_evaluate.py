@@ -18,16 +18,16 @@ from test_train_run import QUICK, quick
 from torch import nn
 
 import pixmix
-from mixset.errors import InputError
-from mixset.generate.networks.spec import network_spec
-from mixset.parsing import parse
-from pixmix.corruptions import made
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from mixset.generate._networks.spec import network_spec
+from pixmix.corruptions._making import made
 from pixmix.readers import IMAGENET
-from pixmix.train import checkpoints
-from pixmix.train.data import load_test
-from pixmix.train.evaluate import EvaluateConfig, evaluate
-from pixmix.train.models import load_model
-from pixmix.train.run import train
+from pixmix.train._data.datasets import load_test
+from pixmix.train._evaluation.evaluate import EvaluateConfig, evaluate
+from pixmix.train._evaluation.models import load_model
+from pixmix.train._runs import checkpoints
+from pixmix.train._training.run import train
 
 C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
 C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
@@ -61,14 +61,14 @@ def own(run: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """C and P of 16 px for three classes, 7 and 3 pictures."""
+    """C and P of 16 px for three classes, 7 and 3 images."""
     root = tmp_path_factory.mktemp("sets")
     random = np.random.default_rng(0)
     (root / "c").mkdir()
     for name in C:
         np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
     np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
-    made.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
+    made.begin(root / "p", {"suite": "p", "dataset": "x", "images": 3, "size": 16, "seed": 5, "severities": None})
     for name in P:
         np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
     return root
@@ -81,7 +81,7 @@ def test_a_run_is_measured_further(own: Path, sets: Path, capsys: pytest.Capture
     assert done.returncode == 0, done.stderr
     assert "C mCE" in done.stdout and "Clean error" in done.stdout
     assert "c fog 5 (50 of 75 sets)" in done.stderr
-    assert "clean pictures" not in done.stderr  # kept since the training ended
+    assert "clean images" not in done.stderr  # kept since the training ended
     metrics = json.loads((own / "metrics.json").read_text())
     assert metrics == {**before, **{name: metrics[name] for name in ("c", "calibration")}}
     assert metrics["c"]["mce"]["n"] == 7
@@ -92,17 +92,17 @@ def test_a_run_is_measured_further(own: Path, sets: Path, capsys: pytest.Capture
     capsys.readouterr()
     assert evaluate(configure(own, "--suite", "clean", "c", "p", "--c", sets / "c", "--p", sets / "p")) == found
     (line,) = capsys.readouterr().err.splitlines()  # no progress, so no image went through the network
-    assert "its config.json names the test pictures folder:" in line
+    assert "its config.json names the test images folder:" in line
 
 
-def test_a_run_is_measured_on_other_pictures_elsewhere(
+def test_a_run_is_measured_on_other_images_elsewhere(
     own: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Classes are those of the run by name, also where a folder has no pictures of some of them."""
+    """Classes are those of the run by name, also where a folder has no images of some of them."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(colours / "test", "others")
     shutil.rmtree("others/blue")
-    with pytest.raises(InputError, match="its folder is for measures of its own test pictures; give --out"):
+    with pytest.raises(InputError, match="its folder is for measures of its own test images; give --out"):
         evaluate(configure(own, "--suite", "clean", "--data", "folder:others"))
     found = evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "there"))
     assert found is not None
@@ -120,7 +120,7 @@ def test_a_run_is_measured_on_other_pictures_elsewhere(
         evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "elsewhere"))
 
 
-def test_a_run_needs_no_test_pictures_for_sets_of_their_own(own: Path, sets: Path, tmp_path: Path) -> None:
+def test_a_run_needs_no_test_images_for_sets_of_their_own(own: Path, sets: Path, tmp_path: Path) -> None:
     config = json.loads((own / "config.json").read_text())
     config["config"]["dataset"] = "folder:/gone"
     (own / "config.json").write_text(json.dumps(config))
@@ -128,12 +128,12 @@ def test_a_run_needs_no_test_pictures_for_sets_of_their_own(own: Path, sets: Pat
     assert found is not None and "mce" in found["c"]
 
 
-def test_pictures_that_a_run_names_are_said_and_nothing_is_written_where_it_names(
+def test_images_that_a_run_names_are_said_and_nothing_is_written_where_it_names(
     own: Path, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate(configure(own, "--suite", "clean"))
     config = json.loads((own / "config.json").read_text())
-    said = f"MODEL {own}: its config.json names the test pictures {config['config']['dataset']}; --data names others"
+    said = f"MODEL {own}: its config.json names the test images {config['config']['dataset']}; --data names others"
     assert said in capsys.readouterr().err
     config["config"] |= {"dataset": "cifar10", "data": str(tmp_path / "named")}
     (own / "config.json").write_text(json.dumps(config))
@@ -143,7 +143,7 @@ def test_pictures_that_a_run_names_are_said_and_nothing_is_written_where_it_name
         asked.append(folder)
         raise InputError("no network")
 
-    monkeypatch.setattr("pixmix.train.data._download", download)
+    monkeypatch.setattr("pixmix.train._data.datasets._download", download)
     with pytest.raises(InputError, match=r"CIFAR-10 is not in .*named, the folder that the run's config.json names"):
         evaluate(configure(own, "--suite", "clean"))
     assert not asked and not (tmp_path / "named").exists()
@@ -298,7 +298,7 @@ def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         configure("mynets.flat:make", "--logits-are", "probabilities")
 
 
-def test_pictures_in_files_are_forwarded_once(functions: Path, colours: Path) -> None:
+def test_images_in_files_are_forwarded_once(functions: Path, colours: Path) -> None:
     """Larger than 64 px they are read from their files each time, but not where their logits are kept."""
     options = ("--data", f"folder:{colours}", "--size", "72", "--suite", "clean", "--out", functions / "out")
     first = evaluate(configure("mynets.flat:make", *options))
@@ -353,7 +353,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --suite r", "--suite r: needs the folder of its set, --r PATH"),
         ("RUN --suite c --c nowhere", "nowhere: no such folder"),
         ("RUN --suite c --c other", "labels run to 4, the network has 3 classes"),
-        ("RUN --suite c --c large", "has pictures of 32x32 px, the test pictures have 16x16"),
+        ("RUN --suite c --c large", "has images of 32x32 px, the test images have 16x16"),
         ("RUN --suite clean --c SETS/c", "--c SETS/c: is for the suite c; add it to --suite"),
         ("RUN --suite clean --ood SETS/c", "is for the suite anomalies; add it to --suite"),
         ("RUN --suite p --p SETS/c", "unknown name"),
@@ -379,7 +379,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("nets.deep:make --suite clean --data digits", "nets.deep:make: cannot be imported"),
         ("file --network wrn-10-1 --suite clean", "weights file is damaged or no file of weights"),
         ("WEIGHTS --suite clean", "does not say which network it is of; name it: --network wrn-40-4"),
-        ("WEIGHTS --network wrn-10-1 --suite clean", "name the test pictures: --data cifar10, folder:PATH"),
+        ("WEIGHTS --network wrn-10-1 --suite clean", "name the test images: --data cifar10, folder:PATH"),
         ("WEIGHTS --network wrn-16-1 --suite clean --data digits", "does not fit the network: it lacks"),
         ("WEIGHTS --network wrn-11-1 --suite clean --data digits", "wrn-11-1"),
         ("WEIGHTS --network wrn-10-1 --suite clean --data digits", "digits: has 10 classes, the network 3"),
@@ -432,7 +432,7 @@ def test_bad_input_ends_the_command_with_one_line(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_network_that_takes_other_pictures_is_one_line(functions: Path, colours: Path) -> None:
+def test_a_network_that_takes_other_images_is_one_line(functions: Path, colours: Path) -> None:
     config = configure("mynets.flat:vit", "--data", f"folder:{colours}", "--suite", "clean", "--out", functions / "o")
     with pytest.raises(InputError, match=r"the network fails on .*Wrong image height.*of the size it ta") as caught:
         evaluate(config)
@@ -441,7 +441,7 @@ def test_a_network_that_takes_other_pictures_is_one_line(functions: Path, colour
 
 def test_names_of_networks_with_points_are_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """timm's, and functions in packages; no files."""
-    from pixmix.train import models
+    from pixmix.train._evaluation import models
 
     asked = []
 
@@ -465,14 +465,14 @@ def test_weights_of_another_number_of_classes_say_so_themselves(tmp_path: Path) 
 
 
 def test_a_run_on_a_subset_is_measured_on_it(colours: Path, tmp_path: Path) -> None:
-    """Its further measures are of the same pictures; others go into a folder of their own."""
+    """Its further measures are of the same images; others go into a folder of their own."""
     out = tmp_path / "run"
     first = train(quick(colours, out, subset=12, test_subset=6, suites=("clean",)))
     assert first is not None and first["clean"]["error"]["n"] == 6
     assert np.load(out / "logits" / "clean.npz")["labels"].tolist() == [0, 0, 1, 1, 2, 2]
     found = evaluate(configure(out, "--suite", "calibration"))
     assert found is not None and found["calibration"]["rms_all_bins"]["n"] == 6
-    with pytest.raises(InputError, match="its folder is for measures of its own test pictures; give --out"):
+    with pytest.raises(InputError, match="its folder is for measures of its own test images; give --out"):
         evaluate(configure(out, "--suite", "clean", "--test-subset", "3"))
     elsewhere = evaluate(configure(out, "--suite", "clean", "--test-subset", "3", "--out", tmp_path / "three"))
     assert elsewhere is not None and (elsewhere["test_subset"], elsewhere["clean"]["error"]["n"]) == (3, 3)
@@ -489,7 +489,7 @@ def test_classes_called_otherwise_are_measured_by_a_class_map(
     with pytest.raises(InputError, match="its class azure is none of the 3 classes known, which has green besides"):
         evaluate(configure(*words))
     Path("map.txt").write_text("azure green\n")
-    with pytest.raises(InputError, match="its folder is for measures of its own test pictures"):
+    with pytest.raises(InputError, match="its folder is for measures of its own test images"):
         evaluate(configure(own, "--suite", "clean", "--classes", "map.txt"))
     found = evaluate(configure(*words, "--classes", "map.txt"))
     expected = json.loads((own / "metrics.json").read_text())

@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixset.errors import InputError
-from mixset.generate.networks.spec import NetworkSpec
-from mixset.parsing import parse
-from pixmix.corruptions import job, made
-from pixmix.corruptions.sources import file_names
-from pixmix.readers import CorruptedSet, Transform, open_outliers, problems, read_class_folders
-from pixmix.train import pictures
-from pixmix.train.config import TrainConfig
-from pixmix.train.corrupt import CorruptConfig, load_source
-from pixmix.train.data import check_name, load_data, load_test
-from pixmix.train.run_folder import RunFolder, write_json
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from mixset.generate._networks.spec import NetworkSpec
+from pixmix.corruptions._making import job, made
+from pixmix.corruptions._making.sources import file_names
+from pixmix.readers import CorruptedSet, Transform, open_outliers, read_class_folders
+from pixmix.readers import _problems as problems
+from pixmix.train._command.corrupt import CorruptConfig, load_source
+from pixmix.train._data import labelled
+from pixmix.train._data.datasets import check_name, load_data, load_test
+from pixmix.train._runs.config import TrainConfig
+from pixmix.train._runs.run_folder import RunFolder, write_json
 
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
@@ -180,10 +181,10 @@ def test_a_suite_of_arrays_says_what_its_labels_are(tmp_path: Path, monkeypatch:
     out = job.corrupt(source, "out", corruptions=["contrast"], workers=1, quiet=True)
     for classes, expected in ((None, [0, 1, 2]), (3, [0, 1, 2]), (("cow", "bee", "ant"), [2, 1, 0])):
         found = CorruptedSet(out, "c", classes=classes, partial=True)
-        assert found.pictures("contrast", 1)[1].tolist() == expected
+        assert found.images("contrast", 1)[1].tolist() == expected
         assert "classes" not in found.source
     mapped = CorruptedSet(out, "c", classes=("a", "b"), class_map={"ant": "a", "bee": "b", "cow": "b"}, partial=True)
-    assert mapped.pictures("contrast", 1)[1].tolist() == [0, 1, 1]
+    assert mapped.images("contrast", 1)[1].tolist() == [0, 1, 1]
     with pytest.raises(InputError, match="its class cow is none of the 3"):
         CorruptedSet(out, "c", classes=("ant", "bee", "dog"), partial=True)
     content = json.loads((out / made.NAME).read_text())
@@ -203,8 +204,8 @@ def test_a_suite_of_arrays_says_what_its_labels_are(tmp_path: Path, monkeypatch:
 
 
 def test_made_files_never_share_a_name(tmp_path: Path) -> None:
-    places = ["ant/b/c.png", "ant/b_c.png", "ant/x.jpg", "ant/x.png", "ant/x.jpg.gif", "ant/y.png"]
-    names = file_names([tmp_path / place for place in places], tmp_path, ["ant"] * 6)
+    indices = ["ant/b/c.png", "ant/b_c.png", "ant/x.jpg", "ant/x.png", "ant/x.jpg.gif", "ant/y.png"]
+    names = file_names([tmp_path / index for index in indices], tmp_path, ["ant"] * 6)
     assert len({*names}) == 6
     assert names[0] == "ant/b_c.png" and names[2:4] == ("ant/x.jpg", "ant/x.png") and names[5] == "ant/y"
 
@@ -215,7 +216,7 @@ def test_names_of_any_bytes_go_all_the_way(tmp_path: Path) -> None:
     image.rename(image.with_name(os.fsdecode(b"\xe9.png")))
     _, test = load_test(f"folder:{tmp_path}", size=96)
     assert len({test.fingerprint(), load_test(f"folder:{tmp_path}", size=96, subset=2)[1].fingerprint()}) == 1
-    ordinary = pictures.Pictures(test.labels[:1], 96, files=[tmp_path / "nowhere.png"])
+    ordinary = labelled.LabelledImages(test.labels[:1], 96, files=[tmp_path / "nowhere.png"])
     plain = b"96\n" + ordinary.labels.tobytes() + f"{tmp_path / 'nowhere.png'}\0-1\0-1\n".encode()
     assert ordinary.fingerprint() == hashlib.sha256(plain).hexdigest()  # as ever, so that kept logits are found
     config = parse(CorruptConfig, "pixmix corrupt", [f"folder:{tmp_path}", "out", "--size", "80"])
@@ -225,30 +226,30 @@ def test_names_of_any_bytes_go_all_the_way(tmp_path: Path) -> None:
 
 def test_a_flipped_bit_of_the_kept_images_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(pictures, "KEPT_FROM", 2)
+    monkeypatch.setattr(labelled, "KEPT_FROM", 2)
     write(tmp_path / "data", "ant", "bee", count=2)
     first = load_test(f"folder:{tmp_path / 'data'}")[1].array
     assert first is not None
-    kept = next((tmp_path / "cache" / "pictures").glob("*.npy"))
+    kept = next((tmp_path / "cache" / "images").glob("*.npy"))
     written = kept.read_bytes()
-    for place in (*range(0, len(written), 211), *range(len(written) - 80, len(written), 9)):
+    for index in (*range(0, len(written), 211), *range(len(written) - 80, len(written), 9)):
         damaged = bytearray(written)
-        damaged[place] ^= 1 << place % 8
+        damaged[index] ^= 1 << index % 8
         kept.write_bytes(damaged)
         again = load_test(f"folder:{tmp_path / 'data'}")[1].array
-        assert again is not None and np.array_equal(again, first), place
+        assert again is not None and np.array_equal(again, first), index
         assert kept.read_bytes() == written
 
 
 @pytest.mark.parametrize("place", ["none", "a\0b", "x" * 300, "file/in"])
-def test_what_cannot_be_a_folder_is_one_line(tmp_path: Path, place: str) -> None:
+def test_what_cannot_be_a_folder_is_one_line(tmp_path: Path, index: str) -> None:
     (tmp_path / "file").touch()
-    assert "has no test/ with a folder a class" in refused(tmp_path / place)
+    assert "has no test/ with a folder a class" in refused(tmp_path / index)
     with pytest.raises(InputError, match="has no folder train/"):
-        check_name(f"folder:{tmp_path / place}")
+        check_name(f"folder:{tmp_path / index}")
     for read in (lambda path: read_class_folders(path, Transform(crop=8)), lambda path: open_outliers(path, 8)):
         with pytest.raises(InputError) as caught:
-            read(tmp_path / place)
+            read(tmp_path / index)
         assert str(caught.value).isprintable()
 
 
@@ -261,7 +262,7 @@ def test_named_labels_of_arrays_are_not_taken_for_those_of_any_network(
 
     def of(classes: object, class_map: dict[str, str] | None = None) -> list[int]:
         read = CorruptedSet(tmp_path / "c", "c", classes=classes, class_map=class_map, partial=True)  # type: ignore[arg-type]
-        return read.pictures("brightness", 1)[1].tolist()  # type: ignore[index]
+        return read.images("brightness", 1)[1].tolist()  # type: ignore[index]
 
     capsys.readouterr()
     assert of(None) == of(3) == [0, 1, 2]

@@ -21,21 +21,22 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from mixset.errors import InputError
-from mixset.generate.fvis.objectives import Unit
-from mixset.generate.networks.spec import network_spec
-from pixmix.draws import Key
-from pixmix.methods.mixing import PixMixMethod
-from pixmix.settings import PixMixSettings
-from pixmix.train import checkpoints, refresh_schedule
-from pixmix.train import iterative as module
-from pixmix.train.config import IterativeSettings, TrainConfig, recipe
-from pixmix.train.data import load_data
-from pixmix.train.iterative import FVisPool, Iterative
-from pixmix.train.processes import Processes
-from pixmix.train.refresh_schedule import Schedule
-from pixmix.train.run import train
-from pixmix.train.run_folder import RunFolder
+from mixset._common.errors import InputError
+from mixset.generate._fvis.objectives import Unit
+from mixset.generate._networks.spec import network_spec
+from pixmix._augment.draws import Key
+from pixmix._augment.settings import PixMixSettings
+from pixmix.methods._mixing import PixMixMethod
+from pixmix.train._data.datasets import load_data
+from pixmix.train._runs import checkpoints
+from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._runs.processes import Processes
+from pixmix.train._runs.run_folder import RunFolder
+from pixmix.train._training import iterative as module
+from pixmix.train._training import refresh_schedule
+from pixmix.train._training.iterative import FVisPool, Iterative
+from pixmix.train._training.refresh_schedule import Schedule
+from pixmix.train._training.run import train
 
 TINY = IterativeSettings(size=8, every=2, batch=4, steps=3)
 FLAGS = [f"--iterative.{name}={value}" for name, value in vars(TINY).items() if name not in ("lr", "budget")]
@@ -76,12 +77,12 @@ def test_the_pool_holds_the_newest(capacity: int, sizes: list[int]) -> None:
     pool, numbers = FVisPool(capacity, 8), itertools.count()
     for refresh, size in enumerate(sizes, 1):
         mine = list(itertools.islice(numbers, size))
-        pictures = np.stack([np.full((8, 8, 3), number, np.uint8) for number in mine])
-        pool.add(pictures, [Unit("conv", number) for number in mine], refresh)
+        images = np.stack([np.full((8, 8, 3), number, np.uint8) for number in mine])
+        pool.add(images, [Unit("conv", number) for number in mine], refresh)
     kept = [(refresh, size) for refresh, size in enumerate(sizes, 1) for _ in range(size)][-capacity:]
     made = sum(sizes)
     assert [unit.channel for unit in pool.units] == list(range(made))[-capacity:]
-    assert pool.pictures[:, 0, 0, 0].tolist() == list(range(made))[-capacity:]
+    assert pool.images[:, 0, 0, 0].tolist() == list(range(made))[-capacity:]
     assert pool.refreshes == [refresh for refresh, _ in kept]
     assert pool.counts == (len(pool),) == (min(made, capacity),)
 
@@ -184,16 +185,16 @@ def refreshed(data: Path, out: Path, *, rank: int = 0, scale: float = 1.0, **cha
 def test_a_refresh_is_a_function_of_network_seed_rank_and_number(colours: Path, tmp_path: Path) -> None:
     first = refreshed(colours, tmp_path)
     again = refreshed(colours, tmp_path)
-    np.testing.assert_array_equal(first.pictures, again.pictures)
+    np.testing.assert_array_equal(first.images, again.images)
     assert first.units == again.units
     assert first.refreshes == [1] * 4 + [2] * 4
     assert first.units[:4] != first.units[4:]
-    assert len({picture.tobytes() for picture in first.pictures}) == 8
+    assert len({image.tobytes() for image in first.images}) == 8
     for changes in ({"rank": 1}, {"seed": 1}):
         assert refreshed(colours, tmp_path, **changes).units != first.units
     other = refreshed(colours, tmp_path, scale=0.5)
     assert other.units == first.units
-    assert not np.array_equal(other.pictures, first.pictures)
+    assert not np.array_equal(other.images, first.images)
 
 
 def test_chunks_are_of_like_depth(colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_chunks_are_of_like_depth(colours: Path, tmp_path: Path, monkeypatch: py
     real = module.visualise
 
     def spied(body: nn.Module, choose: Callable[[int, int], Unit], seeds: list[int], **options: object):
-        calls.append([choose(place, attempt).layer for attempt in (0, 1, 2) for place in range(len(seeds))])
+        calls.append([choose(index, attempt).layer for attempt in (0, 1, 2) for index in range(len(seeds))])
         return real(body, choose, seeds, **options)
 
     monkeypatch.setattr(module, "visualise", spied)
@@ -242,7 +243,7 @@ def test_a_compiled_network_is_looked_at_as_it_is_written(colours: Path, tmp_pat
     assert compiled.layers == plain.layers
     plain.refresh(network)
     compiled.refresh(torch.compile(network))  # compiling itself would take tens of seconds
-    np.testing.assert_array_equal(compiled.pool.pictures, plain.pool.pictures)
+    np.testing.assert_array_equal(compiled.pool.images, plain.pool.images)
 
 
 @pytest.mark.parametrize("network", ["wrn-10-1", "resnet18", "own_network:make"])
@@ -261,13 +262,13 @@ def test_networks_of_every_kind(colours: Path, tmp_path: Path, monkeypatch: pyte
     assert entry["refresh_share"] == pytest.approx(entry["refresh_seconds"] / entry["seconds"], abs=0.02)
     assert [path.name for path in (out / "fvis").iterdir()] == ["epoch-001.png"]
     assert Image.open(out / "fvis" / "epoch-001.png").width > 8 * 128
-    assert (out / "pictures.png").exists()
+    assert (out / "images.png").exists()
     described = json.loads((out / "config.json").read_text())
-    assert described["pictures"] == {"size": 16, "mean": [0.5] * 3, "std": [0.5] * 3}
+    assert described["images"] == {"size": 16, "mean": [0.5] * 3, "std": [0.5] * 3}
 
 
 def test_workers_do_not_change_a_run(colours: Path, tmp_path: Path) -> None:
-    """Each picture is mixed with the pool as it stands at its step, however far ahead a worker has cropped it."""
+    """Each image is mixed with the pool as it stands at its step, however far ahead a worker has cropped it."""
     for workers in (0, 1):
         train(quick(colours, tmp_path / str(workers), workers=workers, dropout=0.3))
     assert equal(weights(tmp_path / "0"), weights(tmp_path / "1"))
@@ -324,7 +325,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(colours: Path, tmp_path: 
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
     (state,) = checkpoints.load(killed / "checkpoint.pt")["processes"]
-    assert len(state["method"]["pool"]["pictures"]) == 8
+    assert len(state["method"]["pool"]["images"]) == 8
     assert state["method"]["schedule"]["refreshes"] >= 4
     train(quick(colours, killed, epochs=4, dropout=0.3, checkpoint_every=1, resume=True))
     assert equal(weights(whole), weights(killed))
@@ -340,7 +341,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(colours: Path, tmp_path: 
 def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path, tmp_path: Path) -> None:
     """The network of the first try kills its process in the third epoch; the second try goes on from the checkpoint."""
     (tmp_path / "mortal.py").write_text(
-        "import os, signal\nfrom mixset.generate.networks.wide_resnet import WideResNet\n\n\n"
+        "import os, signal\nfrom mixset.generate._networks.wide_resnet import WideResNet\n\n\n"
         "class Mortal(WideResNet):\n    calls = 0\n\n    def forward(self, x):\n"
         "        self.calls += self.training\n"
         "        if self.calls == 16 and 'MORTAL' in os.environ:  # the first is a trial, before the first step\n"
@@ -368,13 +369,13 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
     first, second = (state["method"]["pool"] for state in states)
     assert first["refreshes"] == second["refreshes"] == [10] * 4 + [11] * 4
     assert (first["layers"], first["channels"]) != (second["layers"], second["channels"])
-    assert not torch.equal(first["pictures"], second["pictures"])
+    assert not torch.equal(first["images"], second["images"])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixing_set": ("fractals",)}, "makes its own pictures; leave --mixing-set out"),
+        ({"mixing_set": ("fractals",)}, "makes its own images; leave --mixing-set out"),
         ({"network": "torchvision.ops:MLP"}, "MLP: fails called with num_classes"),
         ({"mix": PixMixSettings(partner="input")}, r"--mix\.partner input: --method iterative mixes both"),
     ],

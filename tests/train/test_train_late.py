@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from test_train_run import quick
 
-from mixset.errors import InputError
-from mixset.parsing import parse
-from pixmix.train import sources
-from pixmix.train.ablations import AblateConfig, ablate, runner
-from pixmix.train.loop import Training
-from pixmix.train.run import train
+from mixset._common.errors import InputError
+from mixset._common.parsing import parse
+from pixmix.train._ablations import AblateConfig, ablate, runner
+from pixmix.train._data import mixing_sets
+from pixmix.train._training.loop import Training
+from pixmix.train._training.run import train
 
 
 class Began(Exception):
@@ -71,7 +71,7 @@ def test_the_default_set_is_made_when_all_else_is_right(
     def make(size: int) -> Path:
         raise Began
 
-    monkeypatch.setattr(sources, "default_set", make)
+    monkeypatch.setattr(mixing_sets, "default_set", make)
     settings = {"method": "pixmix", "mixing_set": ("fractals",), **changes}
     with pytest.raises(InputError, match=message):
         train(quick(colours, tmp_path / "run", **settings))

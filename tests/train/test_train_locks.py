@@ -14,14 +14,19 @@ from pathlib import Path
 import pytest
 from test_train_run import quick
 
-from mixset.errors import InputError
-from pixmix.train.ablations import AblateConfig, ablate
-from pixmix.train.config import TrainConfig
-from pixmix.train.evaluate import EvaluateConfig, evaluate
-from pixmix.train.run import train
-from pixmix.train.run_folder import LOCK, owned
+from mixset._common.errors import InputError
+from pixmix.train._ablations import AblateConfig, ablate
+from pixmix.train._evaluation.evaluate import EvaluateConfig, evaluate
+from pixmix.train._runs.config import TrainConfig
+from pixmix.train._runs.run_folder import LOCK, owned
+from pixmix.train._training.run import train
 
-HOLD = "import sys; from pathlib import Path; from mixset.locks import sole\nwith sole(Path(sys.argv[1]), ''): input()"
+HOLD = """
+import sys
+from pathlib import Path
+from mixset._common.locks import sole
+with sole(Path(sys.argv[1]), ''): input()
+"""
 HERE = Path(__file__).parent
 
 
@@ -124,13 +129,13 @@ def test_a_part_of_a_table_belongs_to_one_process(tmp_path: Path) -> None:
         owned(config.folder, "x", lock=".lock-10-1-2"),
         pytest.raises(InputError, match=r"part 1/2 of table 10 in .*out is in use by another call in this process"),
     ):
-        patch.setattr("pixmix.train.ablations.inputs.check_inputs", lambda *_: None)
+        patch.setattr("pixmix.train._ablations.inputs.check_inputs", lambda *_: None)
         ablate(config)
 
 
 PARENT = """
 import subprocess, sys
-code = "import os; from mixset.workers import end_with_parent as end; end(); print(os.getpid(), flush=True); input()"
+code = "import os, mixset._common.workers as w; w.end_with_parent(); print(os.getpid(), flush=True); input()"
 child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
 child.wait()
 """
@@ -151,8 +156,8 @@ def test_a_process_ends_with_its_killed_parent() -> None:
 TABLE = """
 import sys
 from pathlib import Path
-from mixset.console import run_command
-from pixmix.train.ablations import runner
+from mixset._common.console import run_command
+from pixmix.train._ablations import runner
 from test_ablate_runner import carry_out, plan_of, task
 root = Path(sys.argv[1])
 runner.PROGRAMS = {"program": "ablate_program"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mixset.errors import InputError
-from pixmix.train.config import TrainConfig, recipe
-from pixmix.train.run import train
+from mixset._common.errors import InputError
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._training.run import train
 
 
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:

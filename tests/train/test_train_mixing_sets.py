@@ -10,9 +10,9 @@ import torch
 
 from mixset import MixingSet
 from mixset.generate import FractalRecipe, FVisRecipe, make
-from mixset.generate.networks.weights import read_weights
-from pixmix.train.config import TrainConfig, recipe
-from pixmix.train.run import train
+from mixset.generate._networks.weights import read_weights
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._training.run import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

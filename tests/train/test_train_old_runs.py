@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mixset.errors import InputError
+from mixset._common.errors import InputError
 from mixset.generate import FVisRecipe
-from pixmix.train.config import recipe
-from pixmix.train.models import load_model
-from pixmix.train.run import train
+from pixmix.train._evaluation.models import load_model
+from pixmix.train._runs.config import recipe
+from pixmix.train._training.run import train
 
 KEPT = Path(__file__).with_name("run-0.1.0")
 pytestmark = pytest.mark.usefixtures("one_thread")

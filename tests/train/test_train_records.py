@@ -15,13 +15,13 @@ import pytest
 from report_samples import write_run
 from test_train_run import quick
 
-from mixset.errors import InputError
-from mixset.generate.networks.runs import Trust, open_run
-from pixmix.train.records import read_config, read_json, read_log, read_metrics
-from pixmix.train.report import ReportConfig, report
-from pixmix.train.run import train
-from pixmix.train.run_folder import RunFolder
-from pixmix.train.table import as_grid
+from mixset._common.errors import InputError
+from mixset.generate._networks.runs import Trust, open_run
+from pixmix.train._reports.report import ReportConfig, report
+from pixmix.train._reports.table import as_grid
+from pixmix.train._runs.records import read_config, read_json, read_log, read_metrics
+from pixmix.train._runs.run_folder import RunFolder
+from pixmix.train._training.run import train
 
 WORDS = ["x", "", -1, 2**80, 1e300, float("nan"), None, True, [], [1], ["a", 1], {}, {"value": "x"}, {"a": {"b": []}}]
 
@@ -70,7 +70,7 @@ def shown(run: Path) -> None:
         ("log.jsonl", "5\n6\n", "log.jsonl is damaged (line 1 is not an object)"),
         ("log.jsonl", '{"epoch": 1, "lo\n{}\n', "log.jsonl is damaged ("),
         ("log.jsonl", '{"epoch": 1, "loss": 1}\n', "log.jsonl is damaged (line 1: test_error is not a number)"),
-        ("pictures.png", "x", "pictures.png is damaged (cannot identify image file"),
+        ("images.png", "x", "images.png is damaged (cannot identify image file"),
         ("mixing_set.png", "", "mixing_set.png is damaged ("),
         ("metrics.json", Path.mkdir, "metrics.json is no regular file but a folder"),
     ],
@@ -119,15 +119,15 @@ def test_a_value_that_is_no_number_is_a_gap(sample: Path, tmp_path: Path) -> Non
     assert "Clean error ↓" not in as_grid([run]).headings
 
 
-def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def indices(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to everything in a JSON value."""
     inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
+    return [path, *(index for key, value in inside for index in indices(value, (*path, key)))]
 
 
 def spoil(content: Any, chance: random.Random) -> Any:
     """The value with something else in one place, or without it."""
-    *path, last = chance.choice(places(content)[1:])
+    *path, last = chance.choice(indices(content)[1:])
     parent = content
     for key in path:
         parent = parent[key]
@@ -146,8 +146,8 @@ def spoiled(sample: Path, run: Path, count: int, seed: int) -> dict[str, int]:
         file = chance.choice(("metrics.json", "metrics.json", "config.json", "log.jsonl"))
         lines = (sample / file).read_text().splitlines() if file == "log.jsonl" else [(sample / file).read_text()]
         values = [json.loads(line) for line in lines]
-        place = chance.randrange(len(values))
-        values[place] = spoil(values[place], chance)
+        index = chance.randrange(len(values))
+        values[index] = spoil(values[index], chance)
         shutil.copyfile(sample / "metrics.json", run / "metrics.json")
         shutil.copyfile(sample / "config.json", run / "config.json")
         shutil.copyfile(sample / "log.jsonl", run / "log.jsonl")
@@ -161,18 +161,18 @@ def spoiled(sample: Path, run: Path, count: int, seed: int) -> dict[str, int]:
     return ends
 
 
-def test_run_folders_spoiled_in_one_place_are_shown_or_refused(sample: Path, tmp_path: Path) -> None:
+def test_run_folders_spoiled_in_one_index_are_shown_or_refused(sample: Path, tmp_path: Path) -> None:
     ends = spoiled(sample, shutil.copytree(sample, tmp_path / "run"), 20, 0)
     assert min(ends.values()) > 2
 
 
 @pytest.mark.slow
-def test_many_run_folders_spoiled_in_one_place(sample: Path, tmp_path: Path) -> None:
+def test_many_run_folders_spoiled_in_one_index(sample: Path, tmp_path: Path) -> None:
     ends = spoiled(sample, shutil.copytree(sample, tmp_path / "run"), 1000, 1)
     assert min(ends.values()) > 100
 
 
-@pytest.mark.parametrize("file", ["config.json", "metrics.json", "log.jsonl", "mixing_set.png", "pictures.png"])
+@pytest.mark.parametrize("file", ["config.json", "metrics.json", "log.jsonl", "mixing_set.png", "images.png"])
 def test_what_is_no_regular_file_is_not_opened(sample: Path, tmp_path: Path, file: str) -> None:
     """A pipe would block its reader, a device never end."""
     shutil.copytree(sample, tmp_path / "run")
@@ -189,7 +189,7 @@ def test_what_is_no_regular_file_is_not_opened(sample: Path, tmp_path: Path, fil
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("pictures.size", 20_000, "pictures.size is not a side from 1 to 1,024 pixels"),
+        ("images.size", 20_000, "images.size is not a side from 1 to 1,024 pixels"),
         ("config.size", 0, "config.size is not a side from 1 to 1,024 pixels, or null"),
         ("config.test_subset", 0, "config.test_subset is not a whole number from 1 on, or null"),
     ],

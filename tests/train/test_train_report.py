@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 from rich.cells import cell_len
 
-from mixset.errors import InputError
-from pixmix.train.config import recipe
-from pixmix.train.figures import show
-from pixmix.train.grids import markdown
-from pixmix.train.report import ReportConfig, report
-from pixmix.train.run_folder import RunFolder
-from pixmix.train.show import ShowConfig
-from pixmix.train.table import COLUMNS, as_grid, heading, make_table, print_table
+from mixset._common.errors import InputError
+from pixmix.train._command.show import ShowConfig
+from pixmix.train._figures.figures import show
+from pixmix.train._reports.grids import markdown
+from pixmix.train._reports.report import ReportConfig, report
+from pixmix.train._reports.table import COLUMNS, as_grid, heading, make_table, print_table
+from pixmix.train._runs.config import recipe
+from pixmix.train._runs.run_folder import RunFolder
 
 
 def made_up_run(folder: Path, error: float) -> Path:
@@ -47,12 +47,12 @@ def made_up_run(folder: Path, error: float) -> Path:
     run = RunFolder(folder)
     for epoch in (1, 2):
         run.append({"epoch": epoch, "loss": 1 / epoch, "test_error": error, "lr": 0.1, "seconds": 1})
-    Image.new("RGB", (30, 20), (200, 30, 30)).save(folder / "pictures.png")
+    Image.new("RGB", (30, 20), (200, 30, 30)).save(folder / "images.png")
     return folder
 
 
 class Page(HTMLParser):
-    """What a page shows: its text and its pictures."""
+    """What a page shows: its text and its images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Page(HTMLParser):
 
 
 def shown(source: str) -> Image.Image:
-    """The picture that a page holds as a data URI."""
+    """The image that a page holds as a data URI."""
     match = re.fullmatch(r"data:image/[a-z+]+;base64,(.+)", source)
     assert match is not None
     return Image.open(io.BytesIO(base64.b64decode(match[1])))
@@ -81,8 +81,8 @@ def test_what_so_few_images_do_not_have_is_a_dash_with_its_reason(tmp_path: Path
     (few / "metrics.json").write_text(json.dumps(metrics))
     told = as_grid([few, many])
     assert f"RMS ref. –: {why}" in told.notes
-    place = list(told.headings).index("RMS ref. ↓")
-    assert [(cells[place].text, cells[place].best) for _, cells in told.rows] == [("–", False), ("5.0", False)]
+    index = list(told.headings).index("RMS ref. ↓")
+    assert [(cells[index].text, cells[index].best) for _, cells in told.rows] == [("–", False), ("5.0", False)]
     alone = as_grid([few])
     assert alone.rows[0][1][list(alone.headings).index("RMS ref. ↓")].text == "–"
     page = report(ReportConfig(runs=(few, many), out=tmp_path / "page.html")).read_text()
@@ -102,10 +102,10 @@ def test_the_page_holds_all_it_shows(tmp_path: Path) -> None:
     assert "two <i>" in page.text  # escaped, so shown as it is written
     assert "i" not in page.tags
     assert "pixmix train digits --recipe quick" in page.text
-    pictures = [source for source in page.sources if not source.startswith("#")]
-    assert [source for source in pictures if "base64" not in source] == ["data:,"]  # an icon, or a browser asks for one
-    assert len(pictures) == 3
-    for source in pictures[1:]:
+    images = [source for source in page.sources if not source.startswith("#")]
+    assert [source for source in images if "base64" not in source] == ["data:,"]  # an icon, or a browser asks for one
+    assert len(images) == 3
+    for source in images[1:]:
         assert shown(source).size == (30, 20)
 
 
@@ -163,7 +163,7 @@ def test_the_printed_table_holds_every_number_in_a_narrow_terminal(
 def test_what_was_measured_alone_is_in_the_report(tmp_path: Path) -> None:
     """The folder of `pixmix evaluate`, which has no config and no log, beside a run and by itself."""
     run, alone = made_up_run(tmp_path / "run", 0.25), made_up_run(tmp_path / "resnet50", 0.125)
-    for name in ("config.json", "log.jsonl", "pictures.png"):
+    for name in ("config.json", "log.jsonl", "images.png"):
         (alone / name).unlink()
     metrics = json.loads((alone / "metrics.json").read_text())
     del metrics["dataset"]
@@ -202,7 +202,7 @@ def test_a_run_of_iterative_shows_its_first_middle_and_last_sheet(tmp_path: Path
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> list[Path]:
-    """Two pictures of 70 x 50 in a file each."""
+    """Two images of 70 x 50 in a file each."""
     files = [tmp_path / "a.png", tmp_path / "b ü.jpg"]
     for seed, file in enumerate(files):
         coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3)).astype(np.uint8)
@@ -211,7 +211,7 @@ def photographs(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("steps", [False, True])
-def test_show_draws_every_picture(tmp_path: Path, photographs: list[Path], mixing_folder: Path, steps: bool) -> None:
+def test_show_draws_every_image(tmp_path: Path, photographs: list[Path], mixing_folder: Path, steps: bool) -> None:
     sizes = []
     for number in (1, 2):
         paths = (*photographs[:number], tmp_path / "new" / f"out{number}.png")
@@ -219,12 +219,12 @@ def test_show_draws_every_picture(tmp_path: Path, photographs: list[Path], mixin
         first = show(config).read_bytes()
         assert show(config).read_bytes() == first
         sizes.append(Image.open(paths[-1]).size)
-    # The steps of a second picture, or its grid of k and beta; the methods have one page for all.
+    # The steps of a second image, or its grid of k and beta; the methods have one page for all.
     assert sizes[1][1] - sizes[0][1] > (0.9 * sizes[0][1] if steps else 500)
 
 
 def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path], mixing_folder: Path) -> None:
-    from pixmix.settings import PixMixSettings
+    from pixmix._augment.settings import PixMixSettings
 
     heights = []
     for k in (1, 3):
@@ -241,7 +241,7 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.png"], "at least one picture"),
+        (["a.png"], "at least one image"),
         (["missing.png", "out.png"], "missing.png"),
         (["a.png", "out.txt"], "must end in"),
         (["a.png", "out.png", "--size", "4"], "--size 4"),
@@ -254,7 +254,7 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
 def test_bad_input_to_show_is_one_line(
     tmp_path: Path, photographs: list[Path], arguments: list[str], message: str
 ) -> None:
-    from_cli = "from pixmix.train.cli import main; main()"
+    from_cli = "from pixmix.train._command.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", from_cli, "show", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -267,7 +267,7 @@ def test_bad_input_to_show_is_one_line(
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["show"], ["corrupt"], ["report"]])
 def test_help_comes_at_once_without_torch(command: list[str]) -> None:
     code = (
-        "import sys\nfrom pixmix.train.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
+        "import sys\nfrom pixmix.train._command.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
         "try:\n    main()\nfinally:\n    assert 'torch' not in sys.modules and 'numba' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from report_samples import write_run
 
-from pixmix.train.report import ReportConfig, report
+from pixmix.train._reports.report import ReportConfig, report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on the PATH")
@@ -135,7 +135,7 @@ def test_the_page_is_whole_in_a_browser(page: str, tmp_path: Path, width: int, d
     assert seen["inner"] == width
     assert seen["dark"] is dark
     assert seen["scroll"] <= width, "the page is wider than its window"
-    assert len(seen["images"]) == 9  # eight runs' pictures, and their one mixing set
+    assert len(seen["images"]) == 9  # eight runs' images, and their one mixing set
     assert all(complete and natural > 0 and 0 < shown <= width for complete, natural, shown in seen["images"])
     assert len(seen["plots"]) > 20
     assert all(wide <= width and high > 0 and letters > 8 for wide, high, letters in seen["plots"])
@@ -151,10 +151,10 @@ def test_the_page_is_whole_in_a_browser(page: str, tmp_path: Path, width: int, d
 
 def test_what_is_broken_is_seen(page: str, tmp_path: Path) -> None:
     """The looks of the test above can fail."""
-    wide = '<div style="width:3000px">x</div><img src="nowhere.png"><img src="https://elsewhere.example/picture.png">'
+    wide = '<div style="width:3000px">x</div><img src="nowhere.png"><img src="https://elsewhere.example/image.png">'
     broken = page.replace("<main>", f'<main>{wide}<script>console.error("hear me")</script>')
     seen, console = look(broken, tmp_path, 400)
     assert any("hear me" in line for line in console)
     assert seen["scroll"] >= 3000
     assert seen["images"][0][1] == 0
-    assert [name.rpartition("/")[2] for name in seen["asked"]] == ["nowhere.png", "picture.png"]
+    assert [name.rpartition("/")[2] for name in seen["asked"]] == ["nowhere.png", "image.png"]

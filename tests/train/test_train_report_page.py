@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_samples import OUTLIERS, PICTURES, write_run
+from report_samples import IMAGES, OUTLIERS, write_run
 
-from mixset import manifest
-from mixset.errors import InputError
+from mixset._common.errors import InputError
+from mixset._store import manifest
 from mixset.generate import FractalRecipe, FVisRecipe, make
-from pixmix.train.report import ReportConfig, report
-from pixmix.train.reports.repeat import make_command
-from pixmix.train.reports.runs import names_for
+from pixmix.train._reports.repeat import make_command
+from pixmix.train._reports.report import ReportConfig, report
+from pixmix.train._reports.runs import names_for
 
 VOID = {"meta", "link", "img", "br", "circle", "path"}
 
@@ -75,7 +75,7 @@ def change(folder: Path, **changes: Any) -> None:
 
 def test_every_section_is_there_and_in_the_contents(tmp_path: Path) -> None:
     page = written(tmp_path, write_run(tmp_path / "a", 0.1), write_run(tmp_path / "b", 0.2, method="cutmix"))
-    every = ["measures", "profile", "pictures", "c", "cbar", "p", "calibration", "anomalies", "learning", "repeat"]
+    every = ["measures", "profile", "images", "c", "cbar", "p", "calibration", "anomalies", "learning", "repeat"]
     assert list(page.sections) == ["", *every]
     links = [given["href"] for tag, given in page.tags if tag == "a"]
     assert links == [f"#{name}" for name in every]
@@ -97,7 +97,7 @@ def test_what_was_not_measured_has_no_section(tmp_path: Path) -> None:
     change(run, c=None, cbar=None, p=None, calibration=None, adversaries=None, anomalies=None)
     page = written(tmp_path, run)
     assert list(page.sections) == ["", "measures", "repeat"]
-    assert "1 network, measured on 60 test pictures" in page.text
+    assert "1 network, measured on 60 test images" in page.text
     change(run, clean=None)
     assert "Nothing of the table was measured" in written(tmp_path, run).text
 
@@ -182,7 +182,7 @@ def test_better_lies_to_the_right(tmp_path: Path) -> None:
     assert re.findall(r"left:([\d.]+)%", clean[0]) == ["100.0", "75.0", "0.0"]
     assert "30.0" in clean[0] and "10.0" in clean[0]
     assert "near" not in clean[0]  # their intervals lie apart
-    change(runs[2], clean={"error": {"value": 0.11, "n": PICTURES, "interval": [0.05, 0.2]}})
+    change(runs[2], clean={"error": {"value": 0.11, "n": IMAGES, "interval": [0.05, 0.2]}})
     again = report(ReportConfig(runs=(runs[0], runs[2]), out=tmp_path / "report.html")).read_text()
     assert '<div class="measure near"><span class="what">Clean error' in again
 
@@ -203,13 +203,13 @@ def test_commands_seeds_and_versions(tmp_path: Path) -> None:
         "pixmix train digits --recipe quick",
         f"pixmix evaluate {trained} --suite c cbar p anomalies --c digits-c",
     ]
-    places = [text.index(line) for line in order]
-    assert places == sorted(places)
+    indices = [text.index(line) for line in order]
+    assert indices == sorted(indices)
     assert f"pixmix evaluate resnet50 --data digits --out {alone} --suite clean calibration" in text
     assert "pixmix corrupt digits digits-p" not in text  # that one is official
     assert "torch 2" in text and "This page was written with python" in text
     seeds = re.sub(r"\s+", " ", text[text.index("Seeds") :])
-    assert "training11–" in seeds and "attack55" in seeds and "outliers77" in seeds and "pictures of c33" in seeds
+    assert "training11–" in seeds and "attack55" in seeds and "outliers77" in seeds and "images of c33" in seeds
 
 
 def test_commands_can_be_given_in_their_order(tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_commands_can_be_given_in_their_order(tmp_path: Path) -> None:
     manifest.write(made, FVisRecipe(network=f"run:{shown}", channels=(3,), weights="0" * 64).to_json(), [shard])
     text = written(tmp_path, trained, shown).sections["repeat"]
     order = [f"--out {shown} --suites clean", f"mixset make fvis {made}", f"--out {trained} --suites clean"]
-    places = [text.index(line) for line in order]
-    assert places == sorted(places)
+    indices = [text.index(line) for line in order]
+    assert indices == sorted(indices)
     assert "--channels" not in text and "--weights" not in text, "found by the command itself"
     assert f"pixmix evaluate {shown} --suite calibration adversaries anomalies c" in text, "what the run left out"
 

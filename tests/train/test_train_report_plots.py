@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import auc
 
 from pixmix.measures import auroc
-from pixmix.train.reports.anomalies import CORNERS, _roc
-from pixmix.train.reports.svg import COLOURS, DASHES, Axis, Panel, axis, style_of
+from pixmix.train._reports.anomalies import CORNERS, _roc
+from pixmix.train._reports.svg import COLOURS, DASHES, Axis, Panel, axis, style_of
 
 UNIT = Axis("", 0, 1, (0.0, 1.0))
 
@@ -101,7 +101,7 @@ def test_long_titles_are_shortened_and_kept_for_who_cannot_see() -> None:
 
 def test_runs_have_a_style_each() -> None:
     count = COLOURS * DASHES
-    assert len({style_of(place) for place in range(count)}) == count
+    assert len({style_of(index) for index in range(count)}) == count
     assert style_of(0) == style_of(count)
 
 

@@ -15,16 +15,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from mixset.errors import InputError
-from mixset.partials import HOST
-from mixset.seals import write_sealed
+from mixset._common.errors import InputError
+from mixset._common.partials import HOST
+from mixset._common.seals import write_sealed
 from pixmix.methods import METHODS, find_parts
-from pixmix.methods.settings import ANTSettings, AugMixSettings
-from pixmix.train import checkpoints, loop
-from pixmix.train.batches import TrainingSet
-from pixmix.train.cli import main
-from pixmix.train.config import IterativeSettings, TrainConfig, recipe
-from pixmix.train.run import train
+from pixmix.methods._settings import ANTSettings, AugMixSettings
+from pixmix.train._command.cli import main
+from pixmix.train._runs import checkpoints
+from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._training import loop
+from pixmix.train._training.batches import TrainingSet
+from pixmix.train._training.run import train
 
 QUICK = ("--recipe", "quick", "--network", "wrn-10-1", "--batch-size", "8", "--threads", "1")
 
@@ -72,7 +73,7 @@ def test_a_run_leaves_everything_in_its_folder(
     assert "AUROC" in done.stdout
     names = {path.name for path in out.iterdir()}
     assert {"config.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "metrics.json", "logits"} <= names
-    assert {"pictures.png", "mixing_set.png"} <= names
+    assert {"images.png", "mixing_set.png"} <= names
     assert not [name for name in names if "partial" in name]
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["epoch"] for entry in log] == [1, 2]
@@ -262,7 +263,7 @@ def test_two_processes_take_the_steps_of_one(
 
 
 def weights_at_start(tmp_path: Path) -> dict[str, torch.Tensor]:
-    from mixset.generate.networks.spec import network_spec
+    from mixset.generate._networks.spec import network_spec
 
     torch.manual_seed(0)
     return network_spec("plain_network:make", classes=3).build().state_dict()

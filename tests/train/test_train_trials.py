@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mixset.errors import InputError
-from pixmix.train.trials import try_network
+from mixset._common.errors import InputError
+from pixmix.train._runs.trials import try_network
 
 
 def network(classes: int = 3) -> nn.Sequential:

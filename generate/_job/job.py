@@ -1,0 +1,277 @@
+"""The job that turns a recipe into a folder of shards, with any number of workers, parts and attempts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mixset._common.arguments import check_flag, check_list, check_path, check_whole
+from mixset._common.console import Progress
+from mixset._common.cores import check_workers
+from mixset._common.errors import DamagedImage, InputError, printable, reading
+from mixset._common.partials import HOST, remove_abandoned
+from mixset._common.workers import Step, run, seat
+from mixset._store import manifest
+from mixset._store.output import begin
+from mixset._store.shard_writer import ShardWriter
+from mixset._store.shards import ShardInfo, read_info, verify
+
+from .devices import at_work, check_names, seats
+from .families import Family, Recipe, family, load
+from .preview import Preview
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Task:
+    """One shard to have: all that a worker is told, small to pickle."""
+
+    path: Path
+    kind: Family
+    recipe: Recipe
+    start: int
+    count: int
+    compression: str
+    device: str = "auto"
+    """Of a family that works on one, unless the worker has its own; what `auto` is, the worker sees."""
+
+
+class Outcome(NamedTuple):
+    """What became of a task."""
+
+    entry: manifest.Entry
+    made: bool
+    """False: the shard was there and its content hash checked."""
+    damage: str
+    """Why a shard that was there had to be made again; else empty."""
+
+
+def make(
+    recipe: Recipe,
+    out: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    devices: Sequence[str] = ("auto",),
+    part: tuple[int, int] = (1, 1),
+    executor: Executor | None = None,
+    preview: str | os.PathLike[str] | None = None,
+    compression: str = "none",
+    quiet: bool = False,
+) -> Path:
+    """Make the mixing set of `recipe` in the folder `out`, or resume the one begun there.
+
+    Content and bytes are a function of the recipe, whatever the workers, executors, parts and interruptions (of a
+    family that works on a device: on the CPU, each worker with one torch thread). Shards already there are kept if
+    their content hash checks; a larger count extends a set. The part that finds all shards present writes mixset.json.
+
+    Args:
+        recipe: a recipe of a family in `mixset.generate._job.families.FAMILIES`.
+        out: the folder of the set; made when missing.
+        workers: processes; default: one for each GPU, or for each core this process may use.
+        devices: where a family that works on a device does so: `cpu`, `cuda:1`, several GPUs, or `auto` for all there
+            are, else the CPU. Each worker process has one for its life; an executor's tasks take them in turn.
+        part: (i, n): of n runs on one folder this is run i, from 1.
+        executor: where the shards are made instead of in own processes, on whatever hosts, to all of which `out` is
+            the same folder; it is left running.
+        preview: an image file: a contact sheet of what is there, drawn again as shards are finished.
+        compression: of the shards' images: "none" or "gzip".
+        quiet: no progress on stderr.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the folder holds something else, the disk is full, arguments out of range, a device is not there.
+    """
+    if not isinstance(getattr(recipe, "family", None), str):
+        raise InputError(f"recipe: a family's recipe is needed, got {type(recipe).__name__}")
+    check_flag("quiet", quiet)
+    check_workers(workers)
+    if not all(isinstance(device, str) for device in check_list("devices", devices, "names")):
+        raise InputError(f"devices: a list of names is needed, got {devices!r}")
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(f"executor: one of concurrent.futures is needed, got {type(executor).__name__}")
+    if not isinstance(compression, str):
+        raise InputError(f"compression: a name is needed, got {compression!r}")
+    out, kind = check_path("out", out), family(recipe.family)
+    index, parts = _check_part(part)
+    places = seats(kind, devices, workers) if executor is None else check_names(devices)
+    sheet = Preview(check_path("preview", preview), out) if preview is not None else None
+    recipe = recipe.resolved()
+    if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
+        tasks = _tasks(recipe, out, compression, places)
+        try:
+            outcomes = _fulfil_all(tasks[index - 1 :: parts], places, executor, sheet, quiet)
+            if parts > 1 and all(task.path.exists() for task in tasks):
+                others = [task for place, task in enumerate(tasks) if place % parts != index - 1]
+                outcomes += _fulfil_all(others, places, executor, sheet, quiet=True)
+        finally:
+            remove_abandoned(out)
+        if len(outcomes) == len(tasks):
+            manifest.write(out, recipe.to_json(), (outcome.entry for outcome in outcomes))
+    if sheet is not None:
+        sheet.draw()
+    return out
+
+
+def remake(
+    folder: Path, entry: manifest.Entry, recipe: dict[str, Any], *, trust: bool = False
+) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    """The images of the shard that `entry` of the set in `folder` describes, with seeds and params.
+
+    Args:
+        trust: use code and files, too, that the recipe names.
+
+    Raises:
+        InputError: its family cannot be made here, another version of the maker made it, or it needs trust.
+    """
+    kind = family(entry.family)
+    if not 1 <= entry.count <= kind.shard:
+        raise InputError(f"shard {entry.name} cannot have {entry.count:,} images; {entry.family} has 1 to {kind.shard}")
+    with reading(f"the recipe in {folder / manifest.NAME}", "make a new set"):
+        whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
+        named = whole.foreign()
+    if named is not None:
+        if not trust:
+            raise InputError(
+                f"{folder / manifest.NAME}: names {named}, and what files name is not used; if you know the set, "
+                "--trust makes its shards again"
+            )
+        print(f"trusted: {printable(named)}, which {printable(str(folder / manifest.NAME))} names", file=sys.stderr)
+        whole = whole.trusted()
+    return _render(kind, whole, range(entry.start_index, whole.count))
+
+
+def _check_part(part: tuple[int, int]) -> tuple[int, int]:
+    numbers = check_list("part", part, "two whole numbers")
+    index, parts = (check_whole("part", number, low=1, high=2**31) for number in [*numbers, 0, 0][:2])
+    if not 1 <= index <= parts:
+        raise InputError(f"part: {index}/{parts} is out of range; give i/n with i from 1 to n")
+    return index, parts
+
+
+def _tasks(recipe: Recipe, out: Path, compression: str, devices: Sequence[str]) -> list[Task]:
+    kind = family(recipe.family)
+    return [
+        Task(
+            # Absolute, for workers that were started elsewhere.
+            out.absolute() / f"{recipe.family}-{number:05d}.h5",
+            kind,
+            recipe,
+            start,
+            min(kind.shard, recipe.count - start),
+            compression,
+            devices[number % len(devices)],
+        )
+        for number, start in enumerate(range(0, recipe.count, kind.shard))
+    ]
+
+
+def _fulfil_all(
+    tasks: list[Task], places: Sequence[str], executor: Executor | None, sheet: Preview | None, quiet: bool
+) -> list[Outcome]:
+    total = sum(task.count for task in tasks)
+    left = {task.start: task.count for task in tasks if not _seems_there(task)}
+    outcomes = []
+    with Progress(total, "images", done=total - sum(left.values()), quiet=quiet) as progress:
+
+        def step(start: int) -> None:
+            if left.get(start):
+                left[start] -= 1
+                progress.advance()
+
+        def done(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            progress.advance(left.pop(outcome.entry.start_index, 0))
+            if sheet is not None:
+                sheet.add(tasks[0].path.with_name(outcome.entry.name))
+
+        run(fulfil, tasks, done, step, seats=places, executor=executor)
+    _tell_damage(outcomes)
+    return outcomes
+
+
+def _seems_there(task: Task) -> bool:
+    """By the header alone; its worker looks at the content."""
+    try:
+        return task.path.exists() and _is_of(read_info(task.path), task)
+    except DamagedImage:
+        return False
+
+
+def _tell_damage(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.damage:
+            print(f"made again: {outcome.damage.rsplit('; ', 1)[0]}", file=sys.stderr)
+
+
+def fulfil(task: Task, step: Step) -> Outcome:
+    """Keep the task's shard if it is there, whole and this task's; else make it. What a worker does.
+
+    Args:
+        step: called with the task's start for each image made.
+
+    Raises:
+        InputError: the shard cannot be written, or this host does not see the folder that the job began.
+    """
+    damage = ""
+    folder = task.path.parent
+    if not any((folder / name).exists() for name in (manifest.UNFINISHED, manifest.NAME)):
+        raise InputError(f"{folder} is not the job's folder on host {HOST}; give one that all workers share")
+    if task.path.exists():
+        try:
+            info = verify(task.path)
+            if _is_of(info, task):
+                return Outcome(manifest.entry(info), False, "")
+        except DamagedImage as error:
+            damage = str(error)
+    _make_shard(task, step)
+    return Outcome(manifest.entry(read_info(task.path)), True, damage)
+
+
+def _is_of(info: ShardInfo, task: Task) -> bool:
+    """Not so for the shorter last shard of a set that is being extended."""
+    return (info.family, info.recipe, info.start_index, info.count, info.shape) == (
+        task.recipe.family,
+        task.recipe.to_json(),
+        task.start,
+        task.count,
+        (task.recipe.size, task.recipe.size),
+    )
+
+
+def _make_shard(task: Task, step: Step) -> None:
+    writer = ShardWriter(
+        task.path,
+        family=task.recipe.family,
+        recipe=task.recipe.to_json(),
+        start_index=task.start,
+        shape=(task.recipe.size, task.recipe.size),
+        count=task.count,
+        compression=task.compression,
+    )
+    drawn = _render(task.kind, task.recipe, range(task.start, task.start + task.count), task.device)
+    with writer, contextlib.closing(drawn):
+        for image in drawn:
+            writer.add(*image)
+            step(task.start)
+
+
+def _render(
+    kind: Family, recipe: Recipe, indices: range, device: str = "auto"
+) -> Generator[tuple[np.ndarray, int, dict[str, Any]], None, None]:
+    """The images of a recipe; of a family that works on a device, on this process's own, else on that one."""
+    render = load(kind.render)
+    if not kind.on_device:
+        yield from render(recipe, indices)
+        return
+    with at_work(seat() or device) as place:
+        yield from render(recipe, indices, place)

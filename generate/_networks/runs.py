@@ -1,0 +1,88 @@
+"""Networks of run folders: what `config.json` says, with the weights beside it; what it names of others is not run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from mixset._common.errors import InputError, reading
+from mixset._common.old_keys import current
+from mixset._common.regular import read_regular
+
+from .files import load
+from .spec import CHECKPOINT, CONFIG, OLD_WEIGHTS, WEIGHTS, NetworkSpec, foreign, recorded
+from .weights import load_into, read_weights
+
+MOST_BYTES = 256 << 20
+"""Of a run's config.json."""
+
+
+class Trust(NamedTuple):
+    """Which code a file may name."""
+
+    named: str | None = None
+    """The function that the user has named, too."""
+    everything: bool = False
+    """Whatever it names (`--trust`)."""
+
+    def check(self, name: str, where: str) -> None:
+        """InputError unless the user has named this, or trusts the file."""
+        if not self.everything and self.named != name:
+            other = f", not {self.named}" if self.named else ""
+            raise InputError(
+                f"{where}: names {name}{other}, and what files name is not run; if you know it, say --trust"
+            )
+
+
+def open_run(folder: Path, trust: Trust) -> tuple[nn.Module, Sequence[float], Sequence[float]]:
+    """The network that a run trained or is training, with the mean and std it was trained with (empty: not known).
+
+    Raises:
+        InputError: no run, one without weights, damaged files, or a network whose code is not trusted.
+    """
+    (name, arguments), mean, std = _read_config(folder / CONFIG)
+    if foreign(name):
+        trust.check(name, f"{folder / CONFIG}")
+    elif trust.named not in (None, name):
+        raise InputError(f"run {folder}: has the network {name}, not {trust.named}; leave --network out")
+    spec = NetworkSpec(name=name, arguments=arguments)
+    path, weights = run_weights(folder)
+    numbers = sum(tensor.numel() for tensor in weights.values())
+    if spec.parameters() > numbers:
+        claimed = f"{spec.parameters():,} parameters of {spec.name}, {path.name} has {numbers:,} numbers"
+        raise InputError(f"{folder / CONFIG}: claims {claimed}; the two are not of one run")
+    body = spec.build()
+    load_into(body, weights, f"{path}")
+    return body, mean, std
+
+
+def run_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
+    """The newest weights of a run and the file they are in: the final ones, else those of its checkpoint.
+
+    Raises:
+        InputError: there are none, or they are damaged.
+    """
+    if (path := folder / WEIGHTS).exists():
+        return path, read_weights(path, hashed=True)
+    if (path := folder / OLD_WEIGHTS).exists():
+        return path, read_weights(path)
+    if (path := folder / CHECKPOINT).exists():
+        state = load(path)
+        if isinstance(state.get("model"), dict):
+            return path, state["model"]
+        raise InputError(f"checkpoint {path}: is not of a run of `pixmix train`")
+    raise InputError(f"run {folder}: has no {WEIGHTS} and no {CHECKPOINT}; train it first")
+
+
+def _read_config(path: Path) -> tuple[tuple[str, dict[str, Any]], Sequence[float], Sequence[float]]:
+    with reading(str(path), "name a run folder of `pixmix train`"):
+        if not path.exists():
+            raise InputError(f"{path}: no such file; name a run folder of `pixmix train`")
+        described = current(json.loads(read_regular(path, MOST_BYTES)))
+    with reading(str(path), "it is not of a run of `pixmix train`"):
+        images = described.get("images", {"mean": (), "std": ()})
+        return recorded(described["network"]), images["mean"], images["std"]

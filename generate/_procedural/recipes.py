@@ -1,0 +1,90 @@
+"""What the mixing sets of the procedural families are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .._job.recipe import SetRecipe
+
+LEAF_STYLES = ("textured", "squares", "oriented", "shapes")
+SPECTRUM_STYLES = ("colour", "grey")
+JULIA_STYLES = ("mixed", "julia", "mandelbrot", "newton")
+PLASMA_STYLES = ("layered", "clouds", "marble", "ridges", "rough")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLeavesRecipe(SetRecipe):
+    """Dead leaves (Lee, Mumford and Huang, 2001): shapes of power-law sizes that hide one another.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "textured"
+    """`textured` (many shapes, each with a texture), or flat in colour: `squares` (upright), `oriented` (turned
+    squares), `shapes` (ellipses, rectangles, polygons, stars, flowers, crescents). The paper's set has `squares`."""
+
+    family: ClassVar[str] = "deadleaves"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", LEAF_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectrumRecipe(SetRecipe):
+    """Random phases under magnitudes 1 / (|u|^a + |v|^b), as Baradad et al. (2021) draw them, exponents per image.
+
+    Their variant with the marginal statistics of wavelets (WMM) is not made.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "colour"
+    """`colour` (channels correlated as those of photographs) or `grey`."""
+
+    family: ClassVar[str] = "spectrum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", SPECTRUM_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JuliaRecipe(SetRecipe):
+    """Escape times of iterated complex formulas, in windows on the boundaries, with orbit traps.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "mixed"
+    """`julia` (a constant per image), `mandelbrot` (a constant per pixel), `newton` (basins of Newton's method) or
+    `mixed` (one of the three per image)."""
+
+    family: ClassVar[str] = "julia"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", JULIA_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlasmaRecipe(SetRecipe):
+    """Gradient noise (Perlin, 1985) of many octaves whose places are warped by other noise.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "layered"
+    """`clouds` (soft), `marble` (warped veins and bands), `ridges` (sharp creases), `rough` (as diamond-square's) or
+    `layered` (2 or 3 of these over one another)."""
+
+    family: ClassVar[str] = "plasma"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", PLASMA_STYLES)

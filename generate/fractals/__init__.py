@@ -1,1 +1,0 @@
-"""Fractals of iterated function systems: Numba kernels, and the pictures composed of what they draw."""

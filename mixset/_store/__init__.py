@@ -1,0 +1,1 @@
+"""The store: shards, mixing sets and pools; import, export, check, contact sheets."""

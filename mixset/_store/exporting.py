@@ -1,0 +1,67 @@
+"""A mixing set as a folder of PNG files, for programs that read nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from .._common.console import Progress
+from .._common.cores import usable_cores
+from .._common.errors import InputError, reason
+from .._common.partials import remove_abandoned, write_atomically
+from .manifest import NAME, UNFINISHED
+from .mixing_set import MixingSet, Reader
+from .output import begin
+
+_IN_FLIGHT = 64
+
+
+def export_images(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet: bool = False) -> int:
+    """Write every image to `out`/FAMILY/NUMBER.png, losslessly, or resume an export begun there.
+
+    Shards are verified on the way. An export can be imported again: images, order and families are the same. Until
+    it is finished, `unfinished.json` stands in the folder.
+
+    Returns:
+        How many images the folder has.
+
+    Raises:
+        InputError: `out` holds something else or cannot be written.
+        DamagedImage: a damaged image or shard.
+    """
+    out = Path(out)
+    if (out / NAME).exists():
+        raise InputError(f"{out} is a mixing set; choose another folder to export into")
+    begin(out, {"exported": mixing_set.content_hash()}, len(mixing_set))
+
+    def save(job: tuple[Reader, str, int]) -> None:
+        read, family, index = job
+        path = out / family / f"{index:07d}.png"
+        if not path.exists():
+            content = io.BytesIO()
+            # Fast and a little larger: level 6 takes three times as long.
+            Image.fromarray(read()).save(content, "PNG", compress_level=1)
+            write_atomically(path, content.getbuffer())
+
+    families = mixing_set.image_families()
+    for family in set(families):
+        try:
+            (out / family).mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {out / family}: {reason(error)}; choose another folder") from error
+        remove_abandoned(out / family)
+    jobs = zip(mixing_set.readers(), families, range(len(mixing_set)), strict=True)
+    with (
+        ThreadPoolExecutor(usable_cores()) as threads,
+        Progress(len(mixing_set), "images", quiet=quiet) as progress,
+    ):
+        while batch := list(islice(jobs, _IN_FLIGHT)):
+            for _ in threads.map(save, batch):
+                progress.advance()
+    (out / UNFINISHED).unlink()
+    return len(mixing_set)

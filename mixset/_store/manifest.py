@@ -1,0 +1,166 @@
+"""mixset.json: the list of a finished set's shards with their hashes; where it is missing, a set is unfinished."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .._common.errors import DamagedImage, InputError, reading
+from .._common.jsons import unseal_json, write_sealed_json
+from .._common.regular import read_regular
+from .._common.seals import file_hash
+from .shard_format import COMPRESSIONS, FORMAT, FORMAT_VERSION, MOST_INDEX, hash_text, plain_name, whole_number
+from .shards import ShardInfo
+
+NAME = "mixset.json"
+UNFINISHED = "unfinished.json"
+"""Stands in the folder while a set is made: its recipe and count, so that another recipe is refused from the start."""
+_MOST = 256 << 20
+"""Bytes of a list: one of 10,000 shards has 4 MB."""
+_KEYS = {"format", "format_version", "count", "recipe", "versions", "shards", "left_out"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A shard of a finished set; ValueError where a field is none."""
+
+    name: str
+    """Of the file in the set's folder. It may be a link; a repair puts a file in the link's place."""
+    family: str
+    start_index: int
+    count: int
+    sha256: str
+    """Of the file's bytes."""
+    content_hash: str
+    """Of images, seeds and params: equal for any compression and version."""
+    compression: str
+
+    def __post_init__(self) -> None:
+        plain_name(self.name, most=200)
+        plain_name(self.family)
+        whole_number(self.start_index, 0, MOST_INDEX)
+        whole_number(self.count, 0, MOST_INDEX)
+        hash_text(self.sha256)
+        hash_text(self.content_hash)
+        if self.compression not in COMPRESSIONS:
+            raise ValueError(f"compression {self.compression!r:.50} is unknown")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What mixset.json says."""
+
+    recipe: dict[str, Any]
+    count: int
+    shards: tuple[Entry, ...]
+    versions: dict[str, str]
+    """Of the packages that the bytes depend on."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(file, reason) of what an import could not read."""
+
+
+def entry(info: ShardInfo) -> Entry:
+    """The manifest's entry for a shard; reads the whole file once for its SHA-256."""
+    return Entry(
+        name=info.path.name,
+        family=info.family,
+        start_index=info.start_index,
+        count=info.count,
+        sha256=file_hash(info.path),
+        content_hash=info.content_hash,
+        compression=info.compression,
+    )
+
+
+def write(
+    folder: Path, recipe: dict[str, Any], entries: Iterable[Entry], left_out: Iterable[tuple[str, str]] = ()
+) -> Manifest:
+    """Write `folder`/mixset.json, by which the set is finished."""
+    shards = tuple(sorted(entries, key=lambda one: one.name))
+    manifest = Manifest(recipe, sum(one.count for one in shards), shards, _versions(), tuple(left_out))
+    write_sealed_json(
+        folder / NAME,
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "count": manifest.count,
+            "recipe": recipe,
+            "versions": manifest.versions,
+            "shards": [vars(one) for one in shards],
+            "left_out": manifest.left_out,
+        },
+    )
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    return manifest
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest of the set in `folder`, or None where there is none.
+
+    Raises:
+        DamagedImage: it is damaged, or names what cannot be a shard's file.
+        InputError: it is of a later format.
+    """
+    path = folder / NAME
+    values = read_json(path)
+    if values is None:
+        return None
+    with _reading(path):
+        if values["format"] != FORMAT:
+            raise ValueError("not written by mixset")
+        version = whole_number(values["format_version"], 1, MOST_INDEX)
+        if version > FORMAT_VERSION:
+            raise InputError(
+                f"{path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
+            )
+        if values.keys() != _KEYS:
+            raise ValueError(f"{', '.join(sorted(values.keys() ^ _KEYS)):.50}: missing or unknown")
+        shards = tuple(Entry(**one) for one in values["shards"])
+        if values["count"] != sum(one.count for one in shards) or len({one.name for one in shards}) < len(shards):
+            raise ValueError("its counts or names disagree")
+        left_out = tuple((_text(name), _text(reason)) for name, reason in values["left_out"])
+        versions = {name: _text(version) for name, version in values["versions"].items()}
+        return Manifest(_object(values["recipe"]), values["count"], shards, versions, left_out)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`, or None where there is no such file.
+
+    Raises:
+        DamagedImage: it is none, or not the one that was written (those of release 0.1.0 have no hash).
+        InputError: it is larger than 256 MiB, or cannot be read.
+    """
+    with _reading(path):
+        try:
+            content = read_regular(path, _MOST)
+        except FileNotFoundError:
+            return None
+        return unseal_json(content)[0]
+
+
+def _reading(path: Path) -> contextlib.AbstractContextManager[None]:
+    return reading(str(path), "delete it and run the command that made the set again", damage=DamagedImage)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.50} is no text")
+    return value
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("pixmix", "numpy", "numba", "h5py", "pillow"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -1,0 +1,270 @@
+"""MixingSet: the images of one or many folders as one sequence."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import SupportsIndex, overload
+
+import numpy as np
+
+from .._common.arguments import check_list, check_numbers, check_path
+from .._common.decoding import decode, list_image_files, stamp
+from .._common.errors import DamagedImage, InputError, printable
+from .._common.jsons import json_hash
+from . import manifest
+from .open_shards import OpenShards
+from .shards import ShardInfo, read_info, read_record, verified_images
+
+Reader = Callable[[], np.ndarray]
+
+_FAMILY_OF_FOLDER = {"fractals": "fractals", "fvis": "fvis", "first_layers_resized256_onevis": "fvis"}
+
+
+def family_of(parts: Sequence[str]) -> str:
+    """The family of a foreign image, by the folders it lies in; the names are those of the paper's archive."""
+    return next((_FAMILY_OF_FOLDER[part] for part in parts if part in _FAMILY_OF_FOLDER), "images")
+
+
+class _Shard:
+    """A shard as a part of a set."""
+
+    def __init__(self, info: ShardInfo) -> None:
+        self.info, self.family, self.count = info, info.family, info.count
+
+    def read(self, index: int, files: OpenShards) -> np.ndarray:
+        return files.read(self.info.path, index)
+
+    def readers(self) -> Iterator[Reader]:
+        # HDF5 has one lock for all threads, so reading here and now loses nothing.
+        return (functools.partial(np.asarray, image) for image in verified_images(self.info))
+
+    def content(self) -> str:
+        return self.info.content_hash
+
+    def detail(self) -> str:
+        height, width = self.info.shape
+        recipe = ", ".join(f"{name} {value}" for name, value in self.info.recipe.items())
+        return f"{height} x {width} pixels, compression {self.info.compression}; {recipe}"
+
+    def caption(self, index: int) -> tuple[str, str]:
+        record = read_record(self.info.path, index)
+        known = [record.params[name] for name in ("file", "shows") if name in record.params]
+        return f"{self.family} {self.info.start_index + index}", str(known[0] if known else f"seed {record.seed}")
+
+
+class _Files:
+    """The image files of one family below a folder."""
+
+    def __init__(self, family: str, folder: Path, paths: list[Path]) -> None:
+        self.family, self.folder, self.paths, self.count = family, folder, paths, len(paths)
+
+    def read(self, index: int, files: OpenShards | None = None) -> np.ndarray:
+        try:
+            return decode(self.paths[index])
+        except InputError as error:
+            raise DamagedImage(
+                f"image {self.paths[index]}: {error}; `mixset import {self.folder} OUT` leaves broken images out"
+            ) from error
+
+    def readers(self) -> Iterator[Reader]:
+        return (functools.partial(self.read, index) for index in range(self.count))
+
+    def content(self) -> str:
+        """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
+        return json_hash([(str(path.relative_to(self.folder)), *stamp(path)) for path in self.paths])
+
+    def detail(self) -> str:
+        return "image files"
+
+    def caption(self, index: int) -> tuple[str, str]:
+        return f"{self.family} {index}", self.paths[index].name
+
+
+class MixingSet(Sequence[np.ndarray]):
+    """Images (H, W, 3) uint8 of one or many sources; sizes may differ between images.
+
+    Shards are opened on first use in each process, so a set pickles and may be handed to DataLoader workers.
+
+    Args:
+        sources: folders of shards, single shards, or folders of image files in any nesting.
+        weights: how often each source is drawn, relative to the others; default: as it has images.
+        families: only images of these families, for example ("fractals",).
+
+    Raises:
+        InputError: a folder is missing, empty or unfinished; a shard is damaged or of a later format; a source has no
+            image of the families asked for; weights that do not fit.
+        DamagedImage: from `set[i]`, naming shard and index.
+    """
+
+    def __init__(
+        self,
+        *sources: str | os.PathLike[str],
+        weights: Sequence[float] | None = None,
+        families: Sequence[str] | None = None,
+    ) -> None:
+        if not sources:
+            raise InputError("a mixing set needs at least one folder; `mixset make fractals OUT` makes one")
+        if isinstance(families, str):
+            families = (families,)
+        if families is not None and not all(isinstance(one, str) for one in check_list("families", families, "names")):
+            raise InputError(f"families: a list of names is needed, got {families!r}")
+        self.sources = tuple(check_path("mixing set", source) for source in sources)
+        self.families = None if families is None else tuple(families)
+        self._parts: list[_Shard | _Files] = []
+        counts: list[int] = []
+        for source in self.sources:
+            parts = _select(source, _open(source), self.families)
+            self._parts += parts
+            counts.append(sum(part.count for part in parts))
+        self.counts = tuple(counts)
+        """Images per source."""
+        self.weights = _check_weights(weights, self.counts)
+        """The share of each source in what is drawn; the sum is 1."""
+        self._ends = list(itertools.accumulate(part.count for part in self._parts))
+        self._files = OpenShards()
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = index.__index__()
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"image {i} of a mixing set of {len(self)}")
+        part, position = self._locate(i % len(self))
+        return part.read(position, self._files)
+
+    def _locate(self, index: int) -> tuple[_Shard | _Files, int]:
+        number = bisect.bisect_right(self._ends, index)
+        part = self._parts[number]
+        return part, index - (self._ends[number] - part.count)
+
+    def readers(self) -> Iterator[Reader]:
+        """For every image in order a function that reads it, which threads may call.
+
+        Behind the last image of a shard its content hash is compared. Raises DamagedImage, as the functions do.
+        """
+        return itertools.chain.from_iterable(part.readers() for part in self._parts)
+
+    def content_hash(self) -> str:
+        """One hash for which images these are: of the shards' content hashes, or of names, sizes and times."""
+        return json_hash([part.content() for part in self._parts])
+
+    def image_families(self) -> list[str]:
+        """The family of each image, in order."""
+        return [family for part in self._parts for family in itertools.repeat(part.family, part.count)]
+
+    def caption(self, index: int) -> tuple[str, str]:
+        """Two lines about an image: what and where it is, and the file it came from, what it shows, or its seed.
+
+        The first two stand in its params as `file` and `shows`.
+        """
+        part, position = self._locate(index)
+        first, second = part.caption(position)
+        return printable(first), printable(second)
+
+    def describe(self) -> str:
+        """A line for each source: its path, images, families and share."""
+        lines = []
+        parts = iter(self._parts)
+        for source, count, weight in zip(self.sources, self.counts, self.weights, strict=True):
+            families: Counter[str] = Counter()
+            while sum(families.values()) < count:
+                part = next(parts)
+                families[part.family] += part.count
+            held = ", ".join(f"{number:,} {family}" for family, number in sorted(families.items()))
+            share = f", drawn {weight:.0%} of the time" if len(self.sources) > 1 else ""
+            lines.append(printable(f"{source}: {held}{share}"))
+        return "\n".join(lines)
+
+    def details(self) -> list[str]:
+        """A line for each kind of shard: size, compression and what it was made from; for files, only that."""
+        seen = Counter(printable(part.detail()) for part in self._parts)
+        return [f"{line} ({number} shards)" if number > 1 else line for line, number in seen.items()]
+
+    def __repr__(self) -> str:
+        return printable(f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} images)")
+
+
+def _open(source: Path) -> list[_Shard | _Files]:
+    if source.suffix == ".h5" and source.is_file():
+        return [_Shard(read_info(source))]
+    if not source.exists():
+        raise InputError(f"mixing set {source} does not exist; `mixset make fractals {source}` makes one")
+    if not source.is_dir():
+        raise InputError(f"mixing set {source} is no folder; `mixset import {source} OUT` turns archives into a set")
+    shards = shard_infos(source)
+    if shards:
+        return [_Shard(info) for info in shards]
+    by_family: dict[str, list[Path]] = {}
+    for path in list_image_files(source):
+        parts = (source.name, *path.relative_to(source).parts[:-1])
+        by_family.setdefault(family_of(parts), []).append(path)
+    if not by_family:
+        raise InputError(f"mixing set {source} holds no shards (*.h5) and no images; `mixset make` fills a folder")
+    return [_Files(family, source, paths) for family, paths in sorted(by_family.items())]
+
+
+def shard_infos(folder: Path) -> list[ShardInfo]:
+    """The shards of the set in `folder`, in order; an empty list where there are none.
+
+    Raises:
+        InputError: the set is unfinished, or shards are missing from it.
+    """
+    listed = manifest.read(folder)
+    if listed is None:
+        found = sorted(folder.glob("*.h5"))
+        if (folder / manifest.UNFINISHED).exists():
+            raise InputError(f"mixing set {folder} is unfinished; the command that makes it, run again, resumes")
+        return [read_info(path) for path in found]
+    for one in listed.shards:
+        if not (folder / one.name).exists():
+            raise InputError(f"mixing set {folder} lacks shard {one.name}; `mixset check --repair` makes it again")
+    infos = [read_info(folder / one.name) for one in listed.shards]
+    for one, info in zip(listed.shards, infos, strict=True):
+        if (one.family, one.start_index, one.count, one.content_hash) != (
+            info.family,
+            info.start_index,
+            info.count,
+            info.content_hash,
+        ):
+            raise DamagedImage(f"shard {info.path} is not the one {manifest.NAME} lists; run `mixset check {folder}`")
+    return infos
+
+
+def _select(source: Path, parts: list[_Shard | _Files], families: Sequence[str] | None) -> list[_Shard | _Files]:
+    held: Counter[str] = Counter()
+    for part in parts:
+        held[part.family] += part.count
+    if not sum(held.values()):
+        raise InputError(f"mixing set {source} holds no image")
+    if families is None:
+        return [part for part in parts if part.count]
+    chosen = [part for part in parts if part.family in families and part.count]
+    if not chosen:
+        has = ", ".join(f"{family} ({number:,})" for family, number in sorted(held.items()))
+        raise InputError(f"mixing set {source} holds no images of {', '.join(families)}; it has {has}")
+    return chosen
+
+
+def _check_weights(weights: Sequence[float] | None, counts: Sequence[int]) -> tuple[float, ...]:
+    given = [float(count) for count in counts]
+    if weights is not None:
+        given = check_numbers("weights", weights, low=0, high=1e300)
+    if len(given) != len(counts):
+        raise InputError(f"weights: {len(given)} weights for {len(counts)} mixing sets; give one for each")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in given) or not sum(given) > 0:
+        raise InputError(f"weights: {given} must be finite, not negative and not all zero")
+    return tuple(weight / sum(given) for weight in given)

@@ -1,0 +1,170 @@
+"""The writer of a shard: one HDF5 file of images, which is either whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from .._common.errors import InputError, reason
+from .._common.jsons import canonical_json
+from .._common.partials import create_locked, partial_of, sync_folder
+from .shard_format import (
+    COMPRESSIONS,
+    FORMAT,
+    FORMAT_VERSION,
+    MOST_INDEX,
+    ContentHash,
+    check_shape,
+    fixed_width,
+    plain_name,
+    whole_number,
+)
+
+
+class ShardWriter:
+    """Writes one shard; a context manager that leaves a whole file at `path` or, after an exception, nothing.
+
+    The bytes depend on the arguments and the images alone (and on the versions of HDF5 and zlib): no clock, host
+    or program version is written. Images lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
+    of their bytes, and some 15 times as long to write, as long as to draw them, and 10 times to read
+    (`benchmarks/shards.py`, 512 pixels).
+
+    Args:
+        path: `FOLDER/NAME-00007.h5`; the folder is made when missing.
+        family: what kind of images these are, for example "fractals": a name that a folder could have.
+        recipe: what determines the images, as JSON values.
+        start_index: the index of the first image in the recipe.
+        shape: (H, W) of every image.
+        count: the most images the shard may get.
+        compression: "none" or "gzip" (level 1).
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        family: str,
+        recipe: dict[str, Any],
+        start_index: int,
+        shape: tuple[int, int],
+        count: int,
+        compression: str = "none",
+    ) -> None:
+        if compression not in COMPRESSIONS:
+            raise InputError(f"compression: {compression!r} is unknown; choose from {', '.join(COMPRESSIONS)}")
+        self.path = Path(path)
+        self.partial = partial_of(self.path)
+        try:
+            self.family = plain_name(family)
+            self.shape = check_shape(tuple(shape))
+            self.count = whole_number(count, 0, MOST_INDEX)
+            self.start_index = whole_number(start_index, 0, MOST_INDEX)
+        except ValueError as error:
+            raise InputError(f"cannot write {self.path}: {error}; give others to ShardWriter") from None
+        self.compression = compression
+        self.attributes = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "family": self.family,
+            "recipe": canonical_json(recipe),
+            "start_index": self.start_index,
+        }
+        self.seeds: list[int] = []
+        self.params: list[bytes] = []
+        self._hash = ContentHash(self.shape)
+
+    def __enter__(self) -> ShardWriter:
+        with self._failures(), contextlib.ExitStack() as cleaning:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = create_locked(self.partial)
+            cleaning.callback(os.close, self._lock)
+            cleaning.callback(self.partial.unlink, missing_ok=True)
+            # HDF5 1.10's layout has checksums on all metadata; in older ones a flipped bit can be an endless loop.
+            # No chunk cache: each image goes to the file at once, so a full disk shows in the `add` that met it.
+            self._file = h5py.File(
+                self.partial, "w", libver=("v110", "v110"), locking=False, rdcc_nbytes=0, track_times=False
+            )
+            cleaning.callback(self._close)
+            self._images = self._file.create_dataset(
+                "images",
+                shape=(self.count, *self.shape, 3),
+                maxshape=(self.count, *self.shape, 3),
+                dtype=np.uint8,
+                chunks=(1, *self.shape, 3),
+                compression=None if self.compression == "none" else self.compression,
+                compression_opts=1 if self.compression == "gzip" else None,
+                fletcher32=True,
+            )
+            self._cleaning = cleaning.pop_all()
+        return self
+
+    @property
+    def content_hash(self) -> str:
+        """Of what was added so far."""
+        return self._hash.finish(self.seeds, self.params)
+
+    def add(self, image: np.ndarray, seed: int, params: dict[str, Any]) -> None:
+        """Append `image` (H, W, 3) uint8, the `seed` it was drawn from and the `params` that make it again."""
+        if image.shape != (*self.shape, 3) or image.dtype != np.uint8:
+            raise ValueError(f"image is {image.shape} {image.dtype}, the shard's are {(*self.shape, 3)} uint8")
+        if len(self.seeds) >= self.count:
+            raise ValueError(f"{self.path.name} is full: it was made for {self.count} images")
+        seed = whole_number(seed, 0, 2**64 - 1)
+        text = canonical_json(params).encode()
+        image = np.ascontiguousarray(image)
+        with self._failures():
+            self._images[len(self.seeds)] = image
+        self._hash.add(image)
+        self.seeds.append(seed)
+        self.params.append(text)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._cleaning:
+            if kind is None:
+                with self._failures():
+                    self._finish()
+
+    def _close(self) -> None:
+        # After a failed write HDF5 may fail to close as well; the first error is the one to tell.
+        with contextlib.suppress(Exception):
+            self._file.close()
+
+    def _finish(self) -> None:
+        if len(self.seeds) < self.count:
+            self._images.resize(len(self.seeds), axis=0)
+        width = max(map(len, self.params), default=2)
+        columns = {
+            "seed": np.array(self.seeds, np.uint64),
+            "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
+        }
+        for name, column in columns.items():
+            chunks = (max(1, len(column)),)  # also of an import whose images are all broken
+            self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
+        for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
+            self._file.attrs[name] = fixed_width(value) if isinstance(value, str) else value
+        self._file.close()
+        os.fsync(self._lock)
+        os.replace(self.partial, self.path)
+        sync_folder(self.path.parent)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """HDF5 reports a full disk as an OSError or a RuntimeError of many lines: say it in one."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"cannot write {self.path}: {reason(error)}; free space or choose another folder"
+            ) from error

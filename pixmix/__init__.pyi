@@ -1,0 +1,33 @@
+from ._augment.batch import (
+    PixMixBatch as PixMixBatch,
+)
+from ._augment.dataset import (
+    PixMixDataset as PixMixDataset,
+)
+from ._augment.draws import (
+    Draws as Draws,
+)
+from ._augment.draws import (
+    draw as draw,
+)
+from ._augment.sampler import (
+    EpochSampler as EpochSampler,
+)
+from ._augment.settings import (
+    InputError as InputError,
+)
+from ._augment.settings import (
+    PixMixSettings as PixMixSettings,
+)
+from ._augment.transform import (
+    PixMix as PixMix,
+)
+from ._common.normalized import (
+    Normalized as Normalized,
+)
+from ._common.version import (
+    __version__ as __version__,
+)
+from ._evaluators import (
+    evaluate as evaluate,
+)

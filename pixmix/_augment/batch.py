@@ -1,0 +1,125 @@
+"""PixMix for batches, on whatever device they are: one line in a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mixset._common.errors import InputError
+
+from .._common.keyed import torch_seeds
+from .._engines.torch import mix_tensors
+from .draws import Key, draw
+from .pools import LazyPool, Source
+from .residents import Residents
+from .settings import PixMixSettings
+
+
+class PixMixBatch(nn.Module):
+    """PixMix of whole batches where they are, on a GPU or the CPU: `images = mix(images)`.
+
+    Takes (N, 3, H, W) uint8, behind crops and flips, and gives (N, 3, H, W) float32 in [0, 1] on the same device,
+    channels-last in memory; a normaliser may follow. Nothing waits for the device. In evaluation mode (`mix.eval()`)
+    images are not mixed, as dropout drops nothing there: they only become floats.
+
+    What happens to an image depends on the seed and, given its index and the epoch, on these alone: it is then what
+    `PixMixDataset` gives. Without them each call is a step of its own; steps are counted, the count is saved in the
+    `state_dict`, and processes of a distributed run draw apart.
+
+    Args:
+        mixing_set: a folder of images or shards, several folders, a `MixingSet` or a `MixingPool`; None with
+            `partner="input"`. On a GPU it lies in its memory if it takes no more than a quarter of what is free.
+        size: S or (H, W) of the training images; default: that of the first batch. Given, the pool of mixing
+            images is made now.
+        weights: how often each of several folders is drawn; default: as it has images.
+        k, beta, aug_severity, all_ops, mixings, partner: as in `PixMixSettings`.
+        seed: of everything drawn.
+
+    Raises:
+        InputError: a setting is out of range, the mixing set cannot be used, or a batch has another shape or type.
+    """
+
+    def __init__(
+        self,
+        mixing_set: Source,
+        *,
+        size: int | tuple[int, int] | None = None,
+        weights: Sequence[float] | None = None,
+        k: int = 4,
+        beta: float = 3.0,
+        aug_severity: float = 3.0,
+        all_ops: bool = True,
+        mixings: Sequence[str] = ("add", "multiply"),
+        partner: Literal["both", "input", "mixing_set"] = "both",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.settings = PixMixSettings(
+            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=mixings, partner=partner
+        )
+        self.key = Key(seed)
+        self.steps = 0
+        """How many batches were mixed without indices."""
+        self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
+        self._residents = Residents()
+
+    @torch._disable_dynamo  # the host's part, draws and plan, is not torch's to compile
+    def forward(
+        self, images: Tensor, indices: Sequence[int] | np.ndarray | Tensor | None = None, epoch: int | None = None
+    ) -> Tensor:
+        """Mix a batch.
+
+        Args:
+            images: (N, 3, H, W) uint8.
+            indices: (N,) positions of the images in their data set; best on the CPU, a device's have to be waited for.
+            epoch: from 0; given with the indices.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            shape = tuple(images.shape)
+            raise InputError(f"images: (N, 3, H, W) uint8 are needed, as before ToDtype, got {images.dtype} of {shape}")
+        if not self.training:
+            return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+        key, positions = self._choose_key(len(images), indices, epoch)
+        pool = self._pool.get((images.shape[2], images.shape[3]))
+        draws = draw(self.settings, key, positions, pool)
+        mixing_images = None if pool is None else self._residents.get(pool.images, images.device)
+        mixed = mix_tensors(images.permute(0, 2, 3, 1), mixing_images, draws)
+        self.steps += indices is None
+        return mixed
+
+    def _choose_key(
+        self, count: int, indices: Sequence[int] | np.ndarray | Tensor | None, epoch: int | None
+    ) -> tuple[Key, np.ndarray]:
+        if (indices is None) != (epoch is None):
+            raise InputError("indices and epoch: give both, or neither for a step of its own")
+        if indices is None or epoch is None:
+            (seed,) = torch_seeds(Key(self.key.seed, self.steps), np.array([_rank()]))
+            return Key(seed), np.arange(count)
+        positions = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
+        if positions.shape != (count,):
+            raise InputError(f"indices: one for each of {count} images is needed, got shape {positions.shape}")
+        return Key(self.key.seed, epoch), positions
+
+    def get_extra_state(self) -> dict[str, int]:
+        """What `state_dict` keeps: the number of steps."""
+        return {"steps": self.steps}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Go on from the saved step."""
+        self.steps = int(state["steps"])
+
+    def extra_repr(self) -> str:
+        s = self.settings
+        return (
+            f"{self._pool!r}, k={s.k}, beta={s.beta}, aug_severity={s.aug_severity}, all_ops={s.all_ops}, "
+            f"mixings={s.mixings}, partner={s.partner!r}, seed={self.key.seed}"
+        )
+
+
+def _rank() -> int:
+    distributed = torch.distributed
+    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0

@@ -1,0 +1,177 @@
+"""The crops and flips of the training recipes, for uint8 batches: functions of (seed, epoch, index)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixset._common.errors import InputError
+from mixset._common.kernels import kernel
+
+from .._common import philox
+from .._common.images import as_array, stack
+from .._common.philox import Key
+from .resampling import resize_part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TRIES = 10
+# The slots of a stream: 0 flip, 1 top, 2 left; then four for each try of a resized crop.
+_SLOTS = 4 + 4 * _TRIES
+
+
+def crop_and_flip(
+    images: Sequence[object] | np.ndarray,
+    key: Key,
+    indices: np.ndarray,
+    *,
+    padding: int = 4,
+    flip: bool = True,
+    stream: int = philox.CROP,
+) -> np.ndarray:
+    """Mirror each image by a fair coin, put black around it, take a crop of its own size: the paper's CIFAR recipe.
+
+    Args:
+        images: (N, H, W, 3) uint8, or a list of images of one size.
+        key: seed and epoch.
+        indices: (N,) the images' places in their data set.
+        padding: pixels of black on each side; 0 for no crop.
+        flip: whether to mirror at all.
+        stream: of `pixmix._common.philox`; the first three slots are used.
+
+    Returns:
+        (N, H, W, 3) uint8.
+
+    Raises:
+        InputError: the padding is negative, or the indices are not as many as the images.
+    """
+    images = stack(images)
+    mirrored, tops, lefts = _draw_crops(len(images), key, indices, padding, flip, stream)
+    result = np.empty(images.shape, np.uint8)
+    source = np.ascontiguousarray(images).view()
+    source.flags.writeable = False  # one kind of argument, so that the kernel is compiled once
+    _crop_and_flip(source, mirrored, tops, lefts, result)
+    return result
+
+
+def crop_and_flip_tensor(
+    images: Tensor,
+    key: Key,
+    indices: np.ndarray,
+    *,
+    padding: int = 4,
+    flip: bool = True,
+    stream: int = philox.CROP,
+) -> Tensor:
+    """As `crop_and_flip`, byte for byte, for a tensor (N, H, W, 3) uint8 on any device, which is not waited for.
+
+    Raises:
+        InputError: as there, or it is another tensor.
+    """
+    import torch  # here, so that who crops arrays needs no torch
+
+    from .transfers import carry
+
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        shape = tuple(images.shape)
+        raise InputError(f"crop: an (N, H, W, 3) uint8 tensor is needed, got {images.dtype} of shape {shape}")
+    count, height, width = images.shape[:3]
+    mirrored, tops, lefts = _draw_crops(count, key, indices, padding, flip, stream)
+    padded = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))
+    # Among the pixels of all padded images: where each row begins, and the way from there to each column.
+    rows = np.arange(count) * (height + 2 * padding) + tops + padding
+    first = np.where(mirrored, width - 1 - lefts, lefts) + padding
+    sent = carry(
+        images.device,
+        rows=(rows[:, None] + np.arange(height)) * (width + 2 * padding) + first[:, None],
+        columns=np.where(mirrored, -1, 1)[:, None] * np.arange(width),
+    )
+    index = sent["rows"][:, :, None] + sent["columns"][:, None]
+    return padded.reshape(-1, 3).index_select(0, index.view(-1)).view(images.shape)
+
+
+def _draw_crops(
+    count: int, key: Key, indices: np.ndarray, padding: int, flip: bool, stream: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether each image is mirrored, (N,) bool; how far below and right of it its crop begins, (N,) int64."""
+    if padding < 0 or len(indices) != count:
+        raise InputError(f"crop: padding {padding} and {len(indices)} indices for {count} images")
+    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
+    offsets = np.floor(draws[:, 1:] * (2 * padding + 1)).astype(np.int64) - padding
+    return (draws[:, 0] < 0.5) & flip, offsets[:, 0], offsets[:, 1]
+
+
+@kernel
+def _crop_and_flip(images, mirrored, tops, lefts, result):
+    count, height, width = images.shape[:3]
+    for n in range(count):
+        for y in range(height):
+            above = y + tops[n]
+            for x in range(width):
+                beside = x + lefts[n]
+                if 0 <= above < height and 0 <= beside < width:
+                    if mirrored[n]:
+                        beside = width - 1 - beside
+                    for channel in range(3):
+                        result[n, y, x, channel] = images[n, above, beside, channel]
+                else:
+                    for channel in range(3):
+                        result[n, y, x, channel] = 0
+
+
+def random_resized_crop(
+    images: Iterable[object],
+    key: Key,
+    indices: np.ndarray,
+    *,
+    size: int | tuple[int, int],
+    scale: tuple[float, float] = (0.08, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    flip: bool = True,
+) -> np.ndarray:
+    """Cut a part of random area and shape out of each image, scale it (bilinear) and mirror it by a fair coin.
+
+    The distribution is torchvision's `RandomResizedCrop` with `RandomHorizontalFlip`, the paper's ImageNet recipe.
+
+    Args:
+        images: of any sizes; taken one at a time, so they may be decoded on the way. Arrays (H, W, 3) uint8 are
+            taken as they are.
+        key: seed and epoch.
+        indices: (N,) the images' places in their data set.
+        size: S or (H, W) of the result.
+        scale: the part of the image's area, from and to.
+        ratio: width by height, from and to; drawn evenly in its logarithm.
+        flip: whether to mirror at all.
+
+    Returns:
+        (N, H, W, 3) uint8.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
+    result = np.empty((len(draws), height, width, 3), np.uint8)
+    for n, image in enumerate(map(as_array, images)):
+        box = _choose_box(image.shape[1], image.shape[0], draws[n, 4:].reshape(_TRIES, 4), scale, ratio)
+        resize_part(image, box, result[n], mirrored=flip and bool(draws[n, 0] < 0.5))
+    return result
+
+
+def _choose_box(
+    width: int, height: int, tries: np.ndarray, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom): the first try that lies within the image, else a crop of its centre."""
+    low, high = math.log(ratio[0]), math.log(ratio[1])
+    for u in tries:
+        area = width * height * (scale[0] + (scale[1] - scale[0]) * u[0])
+        shape = math.exp(low + (high - low) * u[1])
+        w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        if 0 < w <= width and 0 < h <= height:
+            top, left = int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1))
+            return left, top, left + w, top + h
+    w = min(width, round(height * ratio[1]))
+    h = min(height, round(width / ratio[0]))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h

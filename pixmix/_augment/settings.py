@@ -1,0 +1,94 @@
+"""What a user chooses about PixMix, and the names of its operations and mixings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mixset._common.arguments import check_flag, check_number, check_whole
+from mixset._common.errors import InputError
+
+OPS = (
+    "autocontrast",
+    "equalize",
+    "posterize",
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+    "color",
+    "contrast",
+    "brightness",
+    "sharpness",
+)
+"""The base augmentations by name; a number in `Draws` is a place in this tuple."""
+
+BASIC_OPS = 9
+"""How many ops, from the front of `OPS`, there are without `all_ops`: the rest overlap with ImageNet-C."""
+
+SIGNED_OPS = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
+"""Ops whose strength has a sign."""
+
+MIXINGS = ("add", "multiply", "screen", "overlay", "darken_or_lighten", "swap_channel")
+"""The mixing operations by name; the paper uses the first two, the others are its code's experimental ones."""
+
+PARTNERS = ("both", "input", "mixing_set")
+"""What a round may mix in: the choices of `PixMixSettings.partner`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixMixSettings:
+    """The settings of PixMix; the defaults are the paper's for CIFAR.
+
+    Raises:
+        InputError: a value is out of its range or a name is unknown.
+    """
+
+    k: int = 4
+    """Most mixing rounds: their number is drawn uniformly from 0 to k, both included."""
+
+    beta: float = 3.0
+    """Shape of the Beta distributions of the mixing weights: the higher, the closer the result is to the input."""
+
+    aug_severity: float = 3.0
+    """Highest level of the ops, from 0.1 to 10: each op draws its level uniformly from 0.1 up to this."""
+
+    all_ops: bool = True
+    """All 13 ops; without it the 9 that do not overlap with ImageNet-C's corruptions."""
+
+    mixings: Sequence[str] = ("add", "multiply")
+    """The mixing operations of which each round draws one uniformly."""
+
+    partner: Literal["both", "input", "mixing_set"] = "both"
+    """What a round mixes in: an augmented copy of the input or the mixing image by a fair coin ("both"), always the
+    input's copy ("input", the paper's Mix Input) or always the mixing image ("mixing_set", its Mix Aug)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", check_whole("k", self.k, low=0, high=1000))
+        object.__setattr__(self, "beta", check_number("beta", self.beta, low=0.01, high=1000.0))
+        severity = check_number("aug_severity", self.aug_severity, low=0.1, high=10.0)
+        object.__setattr__(self, "aug_severity", severity)
+        check_flag("all_ops", self.all_ops)
+        if not isinstance(self.mixings, tuple | list) or not self.mixings:
+            raise InputError(f"mixings: a list of names is needed, got {self.mixings!r}; known: {', '.join(MIXINGS)}")
+        for name in self.mixings:
+            if not isinstance(name, str) or name not in MIXINGS:
+                raise InputError(f"mixings: no mixing named {name!r}; known: {', '.join(MIXINGS)}")
+        object.__setattr__(self, "mixings", tuple(self.mixings))  # a list comes from JSON
+        if not isinstance(self.partner, str) or self.partner not in PARTNERS:
+            raise InputError(f"partner: no choice named {self.partner!r}; known: {', '.join(PARTNERS)}")
+
+    @property
+    def ops(self) -> tuple[str, ...]:
+        """The names of the ops that may be drawn."""
+        return OPS if self.all_ops else OPS[:BASIC_OPS]
+
+
+CIFAR = PixMixSettings()
+"""The paper's settings for CIFAR-10 and CIFAR-100."""
+
+IMAGENET = PixMixSettings(beta=4.0, aug_severity=1.0)
+"""The paper's settings for ImageNet."""

@@ -1,0 +1,1 @@
+"""What the parts of pixmix share: random numbers, threads, processes, forms of an image."""

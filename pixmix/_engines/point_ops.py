@@ -1,0 +1,91 @@
+"""Kernels of the ops that replace each value by another: autocontrast, equalize, posterize, solarize.
+
+All are equal to Pillow's `ImageOps` bit for bit; images are (3, H, W) uint8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixset._common.kernels import kernel
+
+from .planes import copy
+
+
+@kernel
+def autocontrast(source, result):
+    """Stretch each channel from its darkest and brightest value to 0 and 255."""
+    table = np.empty(256, np.uint8)
+    for c in range(3):
+        plane, out = source[c].reshape(-1), result[c].reshape(-1)
+        low, high = np.uint8(255), np.uint8(0)
+        for i in range(plane.size):
+            low = min(low, plane[i])
+            high = max(high, plane[i])
+        if high <= low:
+            copy(plane, out)
+            continue
+        scale = 255.0 / (np.int64(high) - np.int64(low))
+        offset = -np.float64(low) * scale
+        for value in range(256):
+            table[value] = min(max(int(value * scale + offset), 0), 255)
+        for i in range(plane.size):
+            out[i] = table[plane[i]]
+
+
+@kernel
+def equalize(source, result):
+    """Spread each channel's histogram evenly."""
+    histogram = np.empty((4, 256), np.int64)
+    table = np.empty(256, np.uint8)
+    for c in range(3):
+        plane, out = source[c].reshape(-1), result[c].reshape(-1)
+        _count(plane, histogram)
+        brightest = 255
+        while histogram[0, brightest] == 0:
+            brightest -= 1
+        step = (plane.size - histogram[0, brightest]) // 255
+        if step == 0:  # one value alone, or too few pixels to spread
+            copy(plane, out)
+            continue
+        below = step // 2
+        for value in range(256):
+            table[value] = min(below // step, 255)
+            below += histogram[0, value]
+        for i in range(plane.size):
+            out[i] = table[plane[i]]
+
+
+@kernel
+def _count(plane, histogram):
+    """The histogram of a flat plane in `histogram[0]`; four are kept, since neighbours are often equal."""
+    histogram.fill(0)
+    whole = plane.size // 4 * 4
+    for i in range(0, whole, 4):
+        histogram[0, plane[i]] += 1
+        histogram[1, plane[i + 1]] += 1
+        histogram[2, plane[i + 2]] += 1
+        histogram[3, plane[i + 3]] += 1
+    for i in range(whole, plane.size):
+        histogram[0, plane[i]] += 1
+    for value in range(256):
+        histogram[0, value] += histogram[1, value] + histogram[2, value] + histogram[3, value]
+
+
+@kernel
+def posterize(source, bits, result):
+    """Keep the `bits` highest bits of each value."""
+    mask = np.uint8(256 - (1 << (8 - bits)))
+    values, out = source.reshape(-1), result.reshape(-1)
+    for i in range(values.size):
+        out[i] = values[i] & mask
+
+
+@kernel
+def solarize(source, threshold, result):
+    """Invert the values from `threshold` (0 to 256) on."""
+    last = np.int16(threshold)
+    values, out = source.reshape(-1), result.reshape(-1)
+    for i in range(values.size):
+        value = values[i]
+        out[i] = value if np.int16(value) < last else np.uint8(255) - value

@@ -1,0 +1,164 @@
+"""The suites c and cbar: errors and calibration under corruptions; and r: on ImageNet-R."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mixset._common.errors import InputError
+
+from .. import measures
+from ..measures import Answers
+from ..readers import CorruptedSet, RenditionSet, number_classes
+from ..readers._labels import tell_absent
+from .entries import Entry, intervals
+from .evaluation import Evaluation, Metrics
+from .sets import about_set, done_to, image_size
+from .standard import calibration_of, error_of
+
+Answered = Mapping[str, Mapping[int, Answers]]
+"""Corruption → severity → answers."""
+
+IMAGENET_CLASSES = 1000
+R_CLASSES = (IMAGENET_CLASSES, 200)
+"""How many a network may have that is measured on ImageNet-R."""
+
+
+def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
+    """The evaluator of suite "c" or "cbar"."""
+
+    def evaluate(evaluation: Evaluation) -> Metrics:
+        reader: CorruptedSet = evaluation.sets[suite]
+        answered, classes = _answered(evaluation, reader)
+        counted = {name: answered[name] for name in reader.corruptions}
+        wrong = {name: np.mean([~given.right for given in each.values()], axis=0) for name, each in answered.items()}
+        about, whole = about_set(reader, len(next(iter(wrong.values()))))
+        first = reader.corruptions[0]
+        how = done_to(reader.images(first, reader.severities(first)[0]))
+        yield "set", {**whole, **how, "corruptions": list(reader.corruptions), "extra": list(reader.extra)}
+        errors = _errors(counted)
+        mean = np.mean([wrong[name] for name in counted], axis=0)
+        interval = _intervals(np.stack([mean, *wrong.values()], axis=1), evaluation.seed, 1.0)
+        yield "mce", {"value": measures.mce(errors), **interval[0], **about}
+        if suite == "c" and classes == IMAGENET_CLASSES:
+            yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
+        for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
+            by_severity = _errors({name: each})
+            value = {"value": measures.corruption_errors(by_severity)[name], **ends, **about}
+            severities = {str(severity): error for severity, error in by_severity[name].items()}
+            yield name, {**value, "severities": severities, "counted": name in counted}
+        yield from _calibration(counted, about, evaluation.seed)
+
+    return evaluate
+
+
+def _answered(evaluation: Evaluation, reader: CorruptedSet) -> tuple[dict[str, dict[int, Answers]], int]:
+    """Answers to all images of a set, and the number of the network's classes."""
+    names = (*reader.corruptions, *reader.extra)
+    parts = [(name, severity) for name in names for severity in reader.severities(name)]
+    answered: dict[str, dict[int, Answers]] = {name: {} for name in names}
+    for number, (name, severity) in enumerate(parts, 1):
+        what = f"{reader.suite} {name} {severity} ({number} of {len(parts)} sets)"
+        images = reader.images(name, severity)
+        logits, labels = evaluation.labelled(f"{reader.suite}-{name}-{severity}", images, what)
+        answered[name][severity] = measures.answers(logits, _numbered(labels, reader, logits.shape[1]))
+    return answered, logits.shape[1]
+
+
+def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndarray:
+    """Labels by the numbers of the network's classes, of which only how many there are may be known."""
+    if reader.classes is not None and not reader.numbered:
+        numbers = number_classes(reader.classes, classes, where=reader.root)
+        labels = np.array([numbers[name] for name in reader.classes])[labels]
+    if labels.max() >= classes:
+        raise InputError(f"{reader.root}: has labels up to {labels.max()}, the network has {classes:,} classes")
+    if reader.classes is None and not reader.named:
+        tell_absent(np.unique(labels).tolist(), classes, reader.root)
+    return labels
+
+
+def _errors(answered: Answered) -> dict[str, dict[int, float]]:
+    return {
+        name: {severity: float(np.mean(~given.right)) for severity, given in each.items()}
+        for name, each in answered.items()
+    }
+
+
+def _intervals(wrong: np.ndarray, seed: int, highest: float = math.inf) -> list[Entry]:
+    """Of means over images (N, measures). All corruptions show the same images, which are drawn together."""
+    return intervals(measures.mean_of(wrong), len(wrong), seed=seed, within=(0.0, highest))
+
+
+def _relative_to_alexnet(
+    evaluation: Evaluation, errors: dict[str, dict[int, float]], wrong: dict[str, np.ndarray], about: dict[str, Any]
+) -> Metrics:
+    """ImageNet-C's mCE over AlexNet's; and beside clean images how much the error rises above that on them."""
+    alexnet = measures.alexnet_errors()
+    there = {name: {severity: alexnet[name][severity] for severity in each} for name, each in errors.items()}
+    reference = measures.corruption_errors(there)
+    mean = np.mean([wrong[name] / reference[name] for name in wrong], axis=0)
+    interval = _intervals(mean[:, None], evaluation.seed)[0]
+    yield "mce_alexnet", {"value": measures.mce(errors, alexnet), **interval, **about}
+    if evaluation.given is None:
+        return
+    logits, labels = evaluation.clean()
+    clean_wrong = ~measures.answers(logits, labels).right
+    rises = {name: value - measures.alexnet_clean_error() for name, value in reference.items()}
+    risen = measures.mean_of(np.mean([wrong[name] / rises[name] for name in wrong], axis=0))
+    from_clean = measures.mean_of(clean_wrong * np.mean([1 / rise for rise in rises.values()]))
+    interval = intervals(
+        lambda these, clean: risen(these) - from_clean(clean),
+        len(mean),
+        len(clean_wrong),
+        seed=evaluation.seed,
+        within=(-math.inf, math.inf),
+    )[0]
+    value = measures.relative_mce(errors, float(clean_wrong.mean()), alexnet)
+    yield "relative_mce_alexnet", {"value": value, **interval, **about}
+
+
+def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:
+    """Every calibration error in both poolings, the mean over the corruptions and each one's; RMS with an interval."""
+    for pooling in ("corruption", "severity"):
+        for name, measure in measures.CALIBRATION.items():
+            try:
+                each = measures.pooled_calibration(answered, measure, pooling=pooling)
+            except measures.Undefined as error:
+                yield f"{name}_by_{pooling}", {"undefined": str(error), **about}
+                continue
+            value = {"value": float(np.mean(list(each.values()))), "by_corruption": each, **about}
+            if name.startswith("rms"):
+                value |= _rms_interval(answered, pooling, name == "rms_all_bins", about["n"], seed)
+            yield f"{name}_by_{pooling}", value
+
+
+def _rms_interval(answered: Answered, pooling: str, last_bin: bool, images: int, seed: int) -> Entry:
+    statistics = []
+    for each in answered.values():
+        parts = _pooled(each, pooling)
+        of_parts = [measures.rms_of(given, last_bin=last_bin, images=images) for given in parts]
+        statistics.append(measures.average(of_parts))
+    return intervals(measures.average(statistics), images, seed=seed, within=(0.0, 1.0))[0]
+
+
+def _pooled(each: Mapping[int, Answers], pooling: str) -> list[Answers]:
+    """The answers to a corruption's severities that are binned together."""
+    together = [Answers(*map(np.concatenate, zip(*each.values(), strict=True)))]
+    return together if pooling == "corruption" else list(each.values())
+
+
+def renditions(evaluation: Evaluation) -> Metrics:
+    """Error and calibration on ImageNet-R, among its 200 classes."""
+    reader: RenditionSet = evaluation.sets["r"]
+    if (classes := evaluation.classes(image_size(reader.images))) not in R_CLASSES:
+        raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {classes}")
+    logits, labels = evaluation.labelled("r", reader.images, "renditions")
+    chosen = measures.imagenet_r_logits(logits)
+    about, whole = about_set(reader, len(labels))
+    yield "set", {**whole, **done_to(reader.images)}
+    yield "error", {**error_of(chosen, labels), **about}
+    for name, entry in calibration_of(chosen, labels, evaluation.seed).items():
+        yield name, {**entry, **about}

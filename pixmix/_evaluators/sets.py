@@ -1,0 +1,126 @@
+"""The sets that suites ask for: from the folder a user names to what reads it, and what results say of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from mixset._common.errors import InputError
+
+from ..readers import IMAGENET, CorruptedSet, ImageFiles, OutlierSets, PerturbedSet, RenditionSet, Transform
+from ..readers._labels import ClassMap, Known
+from .outliers import SYNTHETIC
+
+KNOWN = ("c", "cbar", "p", "r", "ood")
+
+Opened = CorruptedSet | PerturbedSet | RenditionSet | OutlierSets
+
+
+def open_sets(
+    sets: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    *,
+    classes: Known = None,
+    class_map: ClassMap | None = None,
+    resize: bool = False,
+    partial: bool = False,
+) -> dict[str, Opened]:
+    """Open each set that is given as a folder (out-of-distribution sets also as paths by name).
+
+    Args:
+        sets: name out of `KNOWN` → folder, or a set that is opened already, which is left as it is.
+        size: (H, W) of the images that the network is for, where it is known. Out-of-distribution sets and ImageNet-R
+            are brought to it; those that were made of images of another size are refused.
+        classes, class_map: of the network, for c and cbar in folders; see `CorruptedSet`.
+        resize, partial: as in `pixmix.evaluate`.
+
+    Raises:
+        InputError: a set that cannot be read or is of another size.
+    """
+    opened: dict[str, Opened] = {}
+    labels = {"classes": classes, "class_map": class_map}
+    for name, given in sets.items():
+        if name == "ood" and isinstance(given, str | os.PathLike | Mapping):
+            if size is None or size[0] != size[1]:
+                raise InputError(f"anomalies: square test images are needed, got {size}; open the sets yourself")
+            opened[name] = _outlier_sets(given, size[0], partial)
+        elif not isinstance(given, str | os.PathLike):
+            opened[name] = given
+        elif name == "r":
+            square = size is not None and size[0] == size[1]
+            fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
+            opened[name] = RenditionSet(given, fit=fit, partial=partial)
+        else:
+            opened[name] = _of_size(name, given, size, resize=resize, partial=partial, **labels)
+    return opened
+
+
+def _of_size(
+    suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **labels: Any
+) -> CorruptedSet | PerturbedSet:
+    opened: CorruptedSet | PerturbedSet
+    if suite == "p":
+        opened = PerturbedSet(root, partial=partial)
+        shape = opened.sequences(opened.perturbations[0]).shape
+        height, width = shape[-3:-1]
+    else:
+        opened = CorruptedSet(root, suite, resize=resize, partial=partial, **labels)
+        first = opened.corruptions[0]
+        height, width = image_size(opened.images(first, opened.severities(first)[0]))
+    if size is not None and (height, width) != size:
+        raise InputError(
+            f"suite {suite}: {root} has images of {width}x{height} px, the test images have {size[1]}x{size[0]}; "
+            f"make the set of these with `pixmix corrupt`"
+        )
+    return opened
+
+
+def check_set(name: str, reader: Opened, classes: int | None) -> None:
+    """InputError where a set cannot be measured: sequences of one frame, or labels beyond the network's classes."""
+    if isinstance(reader, PerturbedSet):
+        for perturbation in (*reader.perturbations, *reader.extra):
+            if (frames := reader.sequences(perturbation).shape[-4]) < 2:
+                raise InputError(f"suite {name}: {perturbation} has {frames} frame; two are needed to compare")
+    if isinstance(reader, CorruptedSet) and classes is not None:
+        first = reader.corruptions[0]
+        images = reader.images(first, reader.severities(first)[0])
+        highest = int((images[1] if isinstance(images, tuple) else images.labels).max())
+        if highest >= classes:
+            raise InputError(f"suite {name}: {reader.root}: labels run to {highest}, the network has {classes} classes")
+
+
+def _outlier_sets(given: Any, size: int, partial: bool) -> OutlierSets:
+    opened = OutlierSets(given, size, partial=partial)
+    taken = sorted({*opened.extra} & {*SYNTHETIC, "mean", "set"})
+    if taken:
+        raise InputError(f"anomalies: a set called {taken[0]} cannot be told from what results have there; rename it")
+    return opened
+
+
+def image_size(images: Any) -> tuple[int, int]:
+    """(H, W) of the images that a reader gives."""
+    if isinstance(images, ImageFiles) and isinstance(images.fit, Transform):
+        return images.fit.crop, images.fit.crop
+    array = images[0] if isinstance(images, tuple) else images[0][0][None]
+    return array.shape[1], array.shape[2]
+
+
+def done_to(images: Any) -> dict[str, Any]:
+    """What is done to images in files before they are shown to the network; nothing to those in arrays."""
+    return {"transform": vars(images.fit)} if isinstance(images, ImageFiles) else {}
+
+
+def about_set(reader: CorruptedSet | PerturbedSet | RenditionSet, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What belongs to each number of a suite, and what is said once of its set.
+
+    Each number has `n`, whether the set is "official" or "generated" and with which seed, and where something is left
+    out, what and why.
+    """
+    source = reader.source
+    about: dict[str, Any] = {"n": count, "source": source["source"]}
+    if "seed" in source:
+        about["seed"] = source["seed"]
+    if reader.problems:
+        about["problems"] = list(reader.problems)
+    return about, {**source, "images": count, "problems": list(reader.problems)}

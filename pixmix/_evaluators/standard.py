@@ -1,0 +1,125 @@
+"""The suites that need the test images alone: clean error, calibration, adversaries; and anomalies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import measures
+from ..readers import OutlierSets, take
+from ..readers._outliers import BENCHMARK
+from .attacks import BALLS
+from .entries import entry, intervals
+from .evaluation import Evaluation, Metrics
+from .outliers import SYNTHETIC
+
+FEWEST = 5
+"""Test images of the suite anomalies, which takes one outlier to five."""
+
+
+def error_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """An error with the number of its images and its 95 % interval."""
+    value, n = measures.error(logits, labels), len(labels)
+    return {"value": value, "n": n, "interval": list(measures.error_interval(value, n))}
+
+
+def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    """Every calibration error of an image set; the RMS ones with their intervals.
+
+    One that is not defined for so few images has no `value`, and says why under `undefined`.
+    """
+    given = measures.answers(logits, labels)
+    found: dict[str, dict[str, Any]] = {}
+    for name, measure in measures.CALIBRATION.items():
+        found[name] = entry(partial(measure, given), {"n": len(labels)})
+        if name.startswith("rms") and "value" in found[name]:
+            statistic = measures.rms_of(given, last_bin=name == "rms_all_bins")
+            found[name] |= intervals(statistic, len(labels), seed=seed, within=(0.0, 1.0))[0]
+    return found
+
+
+def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """The data of a reliability diagram."""
+    bins = measures.reliability(logits, labels)
+    return {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
+
+
+def clean(evaluation: Evaluation) -> Metrics:
+    """Clean error."""
+    yield "error", error_of(*evaluation.clean())
+
+
+def calibration(evaluation: Evaluation) -> Metrics:
+    """Calibration errors on the clean images; the RMS in the paper's code's form and that of all bins."""
+    logits, labels = evaluation.clean()
+    yield from calibration_of(logits, labels, evaluation.seed).items()
+    yield "reliability", reliability_of(logits, labels)
+
+
+def adversaries(evaluation: Evaluation) -> Metrics:
+    """Error under PGD, around the noised image as in the paper's code and around the image."""
+    for ball in reversed(BALLS):
+        logits, labels = evaluation.attacked(ball)
+        protocol = {**asdict(evaluation.attack_around(ball)), "seed": evaluation.seed}
+        yield f"pgd_error_{ball}", {**error_of(logits, labels), **protocol}
+
+
+def anomalies(evaluation: Evaluation) -> Metrics:
+    """Detection of the synthetic and the given out-of-distribution sets by the outlier-exposure protocol.
+
+    One outlier to five test images, outliers positive. The score is minus the maximum softmax probability; under
+    "max_logit" and "energy" are those of other scores. The mean is over the paper's six sets, as far as they are given.
+    """
+    logits, _ = evaluation.clean()
+    given = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
+    about: dict[str, Any] = {"sets": list(given)}
+    if "ood" in evaluation.sets:
+        real: OutlierSets = evaluation.sets["ood"]
+        for name in (*real.names, *real.extra):
+            images = real.images(name)
+            count = len(images[1]) if isinstance(images, tuple) else len(images)
+            indices = measures.outlier_indices(len(logits), count, seed=evaluation.seed)
+            given[name] = evaluation.real_outliers(name, take(images, indices), indices)
+        about["sets"] += real.names
+        about |= {"problems": list(real.problems)} if real.problems else {}
+    about["absent"] = [name for name in BENCHMARK if name not in given]
+    yield from detections(logits, given, about, evaluation.seed)
+
+
+def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[str, Any], seed: int) -> Metrics:
+    """What `anomalies` yields, from logits.
+
+    Args:
+        logits: (N, classes) of the test images.
+        outliers: set → (M, classes).
+        about: of the mean: the `sets` that it is taken of, those of the paper that are `absent`, and `problems`.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for score, function in measures.SCORES.items():
+        if score == "energy" and are_log_probabilities(logits):
+            for name in (*outliers, "mean"):
+                found[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
+            continue
+        known, sets = function(logits), {name: function(given) for name, given in outliers.items()}
+        main = {name: sets[name] for name in about["sets"]}
+        values = measures.detection(known, main)
+        # Resampling is for the paper's score; the others stand beside it.
+        spans = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
+        for name in sets.keys() - main.keys():
+            values[name] = {measure: function(known, sets[name]) for measure, function in measures.DETECTION.items()}
+        for name in (*sets, "mean"):
+            of_set: dict[str, dict[str, Any]] = {}
+            for measure, value in values[name].items():
+                each = of_set[measure] = {"value": value, "n": len(logits), "seed": seed}
+                each |= {"n_ood": len(outliers[name])} if name in outliers else about
+                each |= {"interval": spans[name][measure]} if name in spans else {}
+            found.setdefault(name, {}).update(of_set if score == "msp" else {score: of_set})
+    yield from found.items()
+
+
+def are_log_probabilities(logits: np.ndarray) -> bool:
+    """Whether the energies of (N, classes) logits are all 0, as those of log-probabilities are."""
+    return bool((np.abs(measures.energy(logits)) < 1e-3).all())

@@ -1,0 +1,135 @@
+"""Elastic transformation: an image bent as a whole, then locally by a smooth random field."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mixset._common.kernels import kernel
+
+from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
+from .._shared.filters import gaussian
+
+_PART = 32
+"""OpenCV reads between pixels at whole parts of this size of one, as its `warpAffine` did before version 5."""
+
+
+def warp(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """What OpenCV's `warpAffine` makes of (H, W, 3) float32: linear between pixels, mirrored beyond the border.
+
+    Args:
+        matrix: (2, 3) float64 from places (x, y, 1) in the result to places in `values`.
+    """
+    result = np.empty_like(values)
+    _warp(values, np.ascontiguousarray(matrix, np.float64), result)
+    return result
+
+
+@kernel
+def _warp(values, matrix, result):
+    height, width = values.shape[:2]
+    for y in range(height):
+        right = np.rint((matrix[0, 1] * y + matrix[0, 2]) * 1024.0) + 16.0
+        down = np.rint((matrix[1, 1] * y + matrix[1, 2]) * 1024.0) + 16.0
+        for x in range(width):
+            column = math.floor((right + np.rint(matrix[0, 0] * x * 1024.0)) / _PART)
+            row = math.floor((down + np.rint(matrix[1, 0] * x * 1024.0)) / _PART)
+            x0, y0 = column // _PART, row // _PART
+            along, below = np.float32((column % _PART) / _PART), np.float32((row % _PART) / _PART)
+            left, after = _mirror(x0, width), _mirror(x0 + 1, width)
+            above, under = _mirror(y0, height), _mirror(y0 + 1, height)
+            one = np.float32(1)
+            for channel in range(3):
+                result[y, x, channel] = (
+                    values[above, left, channel] * ((one - below) * (one - along))
+                    + values[above, after, channel] * ((one - below) * along)
+                    + values[under, left, channel] * (below * (one - along))
+                    + values[under, after, channel] * (below * along)
+                )
+
+
+@kernel
+def _mirror(index, size):
+    """A place within the border: beyond `abcd` lies `cba`."""
+    index = abs(index) % max(2 * size - 2, 1)
+    return index if index < size else 2 * size - 2 - index
+
+
+@kernel
+def _displace(values, down, along, result):
+    """Each pixel read anew, (down, along) float32 away, as by SciPy's linear `map_coordinates` with `reflect`."""
+    height, width = values.shape[:2]
+    for y in range(height):
+        for x in range(width):
+            row, column = y + np.float64(down[y, x]), x + np.float64(along[y, x])
+            y0, x0 = math.floor(row), math.floor(column)
+            lower, after = row - y0, column - x0
+            upper, before = 1.0 - lower, 1.0 - after
+            top, bottom = _reflect(y0, height), _reflect(y0 + 1, height)
+            left, right = _reflect(x0, width), _reflect(x0 + 1, width)
+            for channel in range(3):
+                value = values[top, left, channel] * upper * before + values[top, right, channel] * upper * after
+                value += values[bottom, left, channel] * lower * before
+                value += values[bottom, right, channel] * lower * after
+                result[y, x, channel] = value
+
+
+@kernel
+def _reflect(index, size):
+    """A place within the border: beyond `abcd` lies `dcba`."""
+    index %= 2 * size
+    return index if index < size else 2 * size - 1 - index
+
+
+def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) -> Fields:
+    """Three corners' shifts (3, 2), and the fields along x and y before they are smoothed, all in (−1, 1)."""
+    return {name: 2 * stream.uniform(*shape) - 1 for name, shape in (("corners", (3, 2)), ("dx", size), ("dy", size))}
+
+
+def bend(size: tuple[int, int], shifts: np.ndarray) -> np.ndarray:
+    """The map by which an image of `size` (H, W) is bent, from places in the result: (2, 3) float64.
+
+    It takes three points around the middle to the same points shifted by `shifts`, (3, 2) in pixels. Height stands for
+    x in them, as in the original, where images are square.
+    """
+    middle, reach = np.array(size, np.float32) // 2, np.float32(min(size) // 3)
+    before = np.stack([middle + reach, middle + reach * np.array([1, -1], np.float32), middle - reach])
+    after = (before + shifts.astype(np.float32)).astype(np.float64)
+    return np.linalg.solve(np.column_stack([after, np.ones(3)]), before.astype(np.float64)).T
+
+
+def _apply(image: ImageArray, parameters: tuple[float, ...], fields: Fields) -> ImageArray:
+    alpha, sigma, shift, scale = parameters
+    height, width = image.shape[:2]
+    side = min(height, width) * scale
+    values = image.astype(np.float32) / np.float32(255)
+    values = warp(values, bend((height, width), side * shift * fields["corners"]))
+    dx, dy = (
+        (gaussian(fields[name], side * sigma, border="reflect", truncate=3.0) * (side * alpha)).astype(np.float32)
+        for name in ("dx", "dy")
+    )
+    result = np.empty_like(values)
+    _displace(values, dy, dx, result)
+    return to_bytes(result * np.float32(255))
+
+
+_TYPO = 244 / 224
+"""ImageNet's constants are multiples of 244, where 224 was meant."""
+
+ELASTIC_TRANSFORM = Corruption(
+    name="elastic_transform",
+    number=12,
+    small=((0, 0, 0.08, 1), (0.05, 0.2, 0.07, 1), (0.08, 0.06, 0.06, 1), (0.1, 0.04, 0.05, 1), (0.1, 0.03, 0.03, 1)),
+    large=(
+        (2, 0.7, 0.1, _TYPO),
+        (2, 0.08, 0.2, _TYPO),
+        (0.05, 0.01, 0.02, _TYPO),
+        (0.07, 0.01, 0.02, _TYPO),
+        (0.12, 0.01, 0.02, _TYPO),
+    ),
+    draw=_draw,
+    apply=_apply,
+)
+"""Parameters: strength and smoothness of the field and the corners' shift, as parts of the smaller side, and a factor
+for that."""

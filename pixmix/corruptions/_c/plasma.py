@@ -1,0 +1,78 @@
+"""Plasma: a fractal landscape by the diamond-square algorithm on a torus, and fog that lies like it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixset._common.kernels import kernel
+
+from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
+
+
+def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
+    """A landscape of heights from 0 to 1: (S, S) float64, S a power of two and at least 2.
+
+    Args:
+        chances: (S·S − 1,) uniform numbers in (0, 1), in the order in which heights are made.
+        decay: the square root of how much smaller the random part of a height is each time the mesh is halved.
+    """
+    size = int(np.sqrt(len(chances) + 1))
+    heights = np.zeros((size, size))
+    _raise_heights(heights, chances, 100.0, float(decay))
+    heights -= heights.min()
+    return heights / heights.max()
+
+
+@kernel
+def _raise_heights(heights, chances, spread, decay):
+    """Each new height is the mean of its four neighbours and a random part; those of a mesh wider than it are known."""
+    size = heights.shape[0]
+    step, used = size, 0
+    while step >= 2:
+        half = step // 2
+        for y in range(half, size, step):  # the middles of squares
+            for x in range(half, size, step):
+                above, below = y - half, (y + half) % size
+                left, right = x - half, (x + half) % size
+                total = (heights[above, left] + heights[below, left]) + (heights[above, right] + heights[below, right])
+                heights[y, x] = total / 4 + spread * spread * (2 * chances[used] - 1)
+                used += 1
+        for y in range(0, size, step):  # the middles of level edges, then of upright ones
+            for x in range(half, size, step):
+                total = heights[y + half, x] + heights[y - half, x]
+                total += heights[y, x - half] + heights[y, (x + half) % size]
+                heights[y, x] = total / 4 + spread * spread * (2 * chances[used] - 1)
+                used += 1
+        for y in range(half, size, step):
+            for x in range(0, size, step):
+                total = heights[y, x + half] + heights[y, x - half]
+                total += heights[y - half, x] + heights[(y + half) % size, x]
+                heights[y, x] = total / 4 + spread * spread * (2 * chances[used] - 1)
+                used += 1
+        step = half
+        spread /= decay
+
+
+def _draw_plasma(stream: Stream, size: tuple[int, int], parameters: tuple[float, float]) -> Fields:
+    """For the least landscape that covers the image: 256 pixels for the benchmark's 224, 32 for 32."""
+    side = max(2, 1 << (max(size) - 1).bit_length())
+    return {"chances": stream.uniform(side * side - 1)}
+
+
+def _add_fog(image: ImageArray, parameters: tuple[float, float], fields: Fields) -> ImageArray:
+    strength, decay = parameters
+    values = image / 255.0
+    brightest = values.max()
+    layer = plasma(fields["chances"], decay)[: image.shape[0], : image.shape[1], None]
+    return to_bytes((values + strength * layer) * brightest / (brightest + strength) * 255.0)
+
+
+FOG = Corruption(
+    name="fog",
+    number=9,
+    small=((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+    large=((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    draw=_draw_plasma,
+    apply=_add_fog,
+)
+"""Parameters: how thick the fog is, and the plasma's decay."""

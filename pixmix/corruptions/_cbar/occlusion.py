@@ -1,0 +1,102 @@
+"""What hides parts of an image under grey: a board of random squares, straight lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mixset._common.kernels import kernel
+
+from ..._common.threads import read_only
+from .._shared.base import Fields, ImageArray, Stream
+
+_GREY = 128
+
+
+def draw_checkerboard(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
+    """The board's angle in radians, the side of its squares in pixels, and which squares are hidden: (n, n) bool."""
+    angle, side = stream.uniform(2)
+    side = max((0.1 + 0.15 * side) * min(size), 1)
+    count = int(4 * max(size) // side)
+    return {"angle": 2 * math.pi * angle, "side": side, "hidden": stream.uniform(count, count) < severity / 10}
+
+
+def checkerboard_cutout(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
+    """Of the black squares of a turned chessboard the hidden ones become grey; the white ones all stay."""
+    result = np.array(image, order="C")
+    _hide_squares(fields["angle"], fields["side"], fields["hidden"], result)
+    return result
+
+
+def draw_lines(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
+    """Through which (row, column) each line goes, (n, 2) float64, and at which angle in radians, (n,).
+
+    There are a tenth of the severity times the longer side of them; none in a very small image at severity 1.
+    """
+    count = int(1.0 * severity / 10 * max(size))
+    angle, variation = stream.uniform(2)
+    numbers = stream.uniform(max(count, 1), 3)[:count]
+    spread = 2 * math.pi * (0.1 + 0.9 * variation)
+    return {"points": numbers[:, :2] * size, "angles": 2 * math.pi * angle + spread * (numbers[:, 2] - 0.5)}
+
+
+def lines(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
+    """Grey lines, twice the shorter side long, are drawn one upon the other, each pixel in uint8 after each."""
+    result = np.array(image, order="C")
+    ways = np.stack([np.cos(fields["angles"]), np.sin(fields["angles"])], axis=1) * min(image.shape[:2])
+    starts, ends = (fields["points"] - ways).astype(np.int64), (fields["points"] + ways).astype(np.int64)
+    _draw_lines(read_only(starts), read_only(ends), result)
+    return result
+
+
+@kernel(error_model="numpy")
+def _hide_squares(angle, side, hidden, result):
+    cosine, sine = math.cos(angle), math.sin(angle)
+    for y in range(result.shape[0]):
+        for x in range(result.shape[1]):
+            down, right = (cosine * y + sine * x) / side, (-sine * y + cosine * x) / side
+            # int() cuts towards zero and negative places count from the board's far end, both as in the original.
+            if int(down % 2) == int(right % 2) and hidden[int(down), int(right)]:
+                result[y, x] = _GREY
+
+
+@kernel(error_model="numpy")
+def _blend(row, column, cover, result):
+    """Blend a pixel towards grey; places outside are left out."""
+    if 0 <= row < result.shape[0] and 0 <= column < result.shape[1]:
+        for channel in range(3):
+            value = (1.0 - cover) * float(result[row, column, channel]) + cover * _GREY
+            result[row, column, channel] = int(value)
+
+
+@kernel(error_model="numpy")
+def _draw_lines(starts, ends, result):
+    for n in range(len(starts)):
+        _draw_line(starts[n, 0], starts[n, 1], ends[n, 0], ends[n, 1], result)
+
+
+@kernel(error_model="numpy")
+def _draw_line(row, column, last_row, last_column, result):
+    """Bresenham's line with smooth edges, as scikit-image's `line_aa` draws it: no place comes twice."""
+    height, width = abs(last_row - row), abs(last_column - column)
+    down, right = 1 if row < last_row else -1, 1 if column < last_column else -1
+    length = 1.0 if height + width == 0 else float(np.float32(math.sqrt(float(height * height + width * width))))
+    error = width - height
+    while True:
+        _blend(row, column, 1.0 - abs(error - width + height) / length, result)
+        before, at = error, column
+        if 2 * before >= -width:
+            if column == last_column:
+                break
+            if before + height < length:
+                _blend(row + down, column, 1.0 - abs(before + height) / length, result)
+            error -= height
+            column += right
+        if 2 * before <= height:
+            if row == last_row:
+                break
+            if width - before < length:
+                _blend(row, at + right, 1.0 - abs(width - before) / length, result)
+            error += width
+            row += down

@@ -1,0 +1,1 @@
+"""The job that writes whole suites in the official layouts."""

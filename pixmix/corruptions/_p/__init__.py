@@ -1,0 +1,1 @@
+"""The perturbation sequences of ImageNet-P and CIFAR-P."""

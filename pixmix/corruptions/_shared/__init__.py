@@ -1,0 +1,1 @@
+"""What corruptions of several suites are built from."""

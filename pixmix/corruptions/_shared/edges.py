@@ -1,0 +1,99 @@
+"""OpenCV's Canny edges, distance transform and equalisation of grey 8-bit images, restated to the byte."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixset._common.kernels import kernel
+
+_TAN = 13573  # tan 22.5° in units of 2**−15
+_STEP, _DIAGONAL, _KNIGHT = 65536, 91750, 143976
+"""Lengths 1, 1.4 and 2.1969 of moves to a neighbour, across and like a chess knight, in units of 2**−16."""
+
+
+def canny(image: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Edges of (H, W) uint8 as `cv2.Canny(image, low, high)` finds them, with Sobel slopes of 3 × 3: (H, W) bool."""
+    padded = np.pad(image.astype(np.int32), 1, mode="edge")
+    smooth_y = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    smooth_x = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    dx, dy = smooth_y[:, 2:] - smooth_y[:, :-2], smooth_x[2:] - smooth_x[:-2]
+    state = np.zeros((image.shape[0] + 2, image.shape[1] + 2), np.uint8)
+    _thin(dx, dy, np.pad(np.abs(dx) + np.abs(dy), 1), low, high, state)
+    return state[1:-1, 1:-1] == 2
+
+
+@kernel
+def _thin(dx, dy, slope, low, high, state):
+    """Mark ridges of the slope: 1 where it exceeds `low`, 2 above `high` and, from there on, where a ridge goes on."""
+    height, width = dx.shape
+    stack = np.empty((height * width, 2), np.int64)
+    count = 0
+    for y in range(height):
+        for x in range(width):
+            here = slope[y + 1, x + 1]
+            if here <= low:
+                continue
+            across, down = abs(dx[y, x]), abs(dy[y, x]) << 15
+            if down < across * _TAN:
+                ridge = here > slope[y + 1, x] and here >= slope[y + 1, x + 2]
+            elif down > across * _TAN + (across << 16):
+                ridge = here > slope[y, x + 1] and here >= slope[y + 2, x + 1]
+            else:
+                side = -1 if (dx[y, x] ^ dy[y, x]) < 0 else 1
+                ridge = here > slope[y, x + 1 - side] and here > slope[y + 2, x + 1 + side]
+            if ridge and here > high:
+                state[y + 1, x + 1] = 2
+                stack[count] = y + 1, x + 1
+                count += 1
+            elif ridge:
+                state[y + 1, x + 1] = 1
+    while count:
+        count -= 1
+        y, x = stack[count]
+        for j in range(y - 1, y + 2):
+            for i in range(x - 1, x + 2):
+                if state[j, i] == 1:
+                    state[j, i] = 2
+                    stack[count] = j, i
+                    count += 1
+
+
+def distances(zeros: np.ndarray, limit: float) -> np.ndarray:
+    """How far from the next True of (H, W) bool, at most `limit` pixels: float32 as `cv2.distanceTransform` has it.
+
+    It counts moves to neighbours, across, and like a chess knight (`DIST_L2` with a mask of 5), not the exact distance.
+    """
+    moves = np.full((zeros.shape[0] + 4, zeros.shape[1] + 4), 1 << 30, np.int64)
+    _measure(zeros, moves)
+    return np.minimum((moves[2:-2, 2:-2] * 2.0**-16).astype(np.float32), np.float32(limit))
+
+
+@kernel
+def _measure(zeros, moves):
+    """Forward, from what lies above and to the left, then back."""
+    height, width = zeros.shape
+    for turn in (1, -1):
+        for j in range(height):
+            y = j + 2 if turn == 1 else height + 1 - j
+            for i in range(width):
+                x = i + 2 if turn == 1 else width + 1 - i
+                if turn == 1 and zeros[y - 2, x - 2]:
+                    moves[y, x] = 0
+                    continue
+                row, next_row = moves[y - turn], moves[y - 2 * turn]
+                best = min(moves[y, x], moves[y, x - turn] + _STEP, row[x] + _STEP)
+                best = min(best, min(row[x - 1], row[x + 1]) + _DIAGONAL)
+                best = min(best, min(next_row[x - 1], next_row[x + 1], row[x - 2], row[x + 2]) + _KNIGHT)
+                moves[y, x] = best
+
+
+def equalize(image: np.ndarray) -> np.ndarray:
+    """Bytes spread so that all are about as frequent, as `cv2.equalizeHist` does it."""
+    counts = np.bincount(image.reshape(-1), minlength=256)
+    darkest = int(np.flatnonzero(counts)[0])
+    rest = image.size - int(counts[darkest])
+    if rest == 0:
+        return image
+    below = np.cumsum(counts) - counts[darkest]
+    table = np.rint(below.astype(np.float32) * (np.float32(255) / np.float32(rest)))
+    return np.clip(table, 0, 255).astype(np.uint8)[image]

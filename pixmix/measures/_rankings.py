@@ -1,0 +1,61 @@
+"""The classes of the largest logits in their order: all that flips and top-5 distances need of a frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mixset._common.errors import InputError
+from mixset._common.kernels import kernel
+
+from .._common import threads
+
+TOP = 5
+
+
+def top_classes(logits: ArrayLike) -> np.ndarray:
+    """The classes of the five largest logits, the largest first: (..., 5) int32 of logits (..., classes).
+
+    Of equal logits the lower class comes first (an ordinal ranking). Fewer than five classes are all given. One pass
+    over the logits, which may be a memory-mapped file; the result is a 200th of logits of 1,000 classes, so blocks of
+    frames can be ranked while they are forwarded and their logits forgotten.
+
+    Raises:
+        InputError: no classes, no numbers, or values that are not finite.
+    """
+    array = np.asarray(logits)
+    if array.ndim < 1 or array.shape[-1] == 0 or array.dtype.kind not in "fiu":
+        raise InputError(f"logits must be numbers of shape (..., classes), got {array.dtype} {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    rows = array.reshape(-1, array.shape[-1])
+    top = np.empty((len(rows), min(TOP, rows.shape[1])), np.int32)
+    finite = np.empty(len(rows), np.bool_)
+    threads.run(_rank, len(rows), (threads.read_only(rows), top, finite), values=rows.size)
+    if not finite.all():
+        raise InputError(
+            f"logits of {np.count_nonzero(~finite):,} of {len(rows):,} frames are not finite (first: frame "
+            f"{int(np.argmin(finite))}); the network has diverged or its input was not finite"
+        )
+    return top.reshape(*array.shape[:-1], -1)
+
+
+@kernel
+def _rank(first, last, rows, top, finite):
+    classes, indices = rows.shape[1], top.shape[1]
+    best = np.empty(indices, rows.dtype)
+    for row in range(first, last):
+        zero = rows[row, 0] * 0
+        known = 0
+        for label in range(classes):
+            value = rows[row, label]
+            zero += value * 0  # becomes NaN with the first value that is not finite, and stays
+            if known == indices and value <= best[indices - 1]:
+                continue
+            index = min(known, indices - 1)
+            while index > 0 and best[index - 1] < value:
+                best[index], top[row, index] = best[index - 1], top[row, index - 1]
+                index -= 1
+            best[index], top[row, index] = value, label
+            known = min(known + 1, indices)
+        finite[row] = zero == 0

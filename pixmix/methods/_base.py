@@ -1,0 +1,166 @@
+"""What a row of the paper's tables is: images, a batch on the device, a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mixset._common.errors import InputError
+
+if TYPE_CHECKING:
+    from mixset._store.pool import MixingPool
+
+    from .._augment.draws import Key
+    from ._settings import MethodSettings
+
+Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
+"""So many batches of cropped training images as they are, (N, 3, H, W) float32 in [0, 1], with their labels (N,)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepKey:
+    """Where a batch transform takes its randomness from: the same key gives the same batch on any machine."""
+
+    seed: int
+    """Seed of the run."""
+    epoch: int
+    """Epoch, from 0."""
+    step: int
+    """Step within the epoch, from 0."""
+    rank: int = 0
+    """Process of a distributed run; each has a batch of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a method is made for."""
+
+    classes: int
+    """How many the data set has."""
+    size: tuple[int, int]
+    """(H, W) of the training images."""
+    mean: tuple[float, ...]
+    """The normaliser's, per channel, in units of [0, 1] images."""
+    std: tuple[float, ...]
+    """The normaliser's, likewise."""
+    settings: MethodSettings
+    """What the user chose."""
+    pool: MixingPool | None = None
+    """The mixing images."""
+    outliers: np.ndarray | None = None
+    """(M, H, W, 3) uint8: what outlier exposure shows beside the training images."""
+    engine: str = "numba"
+    """Which of `pixmix._engines.ENGINES` mixes on the CPU."""
+
+
+class Method:
+    """Baseline: the images as they are and cross entropy; crop and flip are the loader's.
+
+    The other methods override what they change. A method is made once and pickled into the loader's workers. Its
+    augmentation has two forms that do the same: `augment_array`, which loader workers call, and `augment_tensor` for
+    tensors on a device, which training on a GPU calls at the image's step.
+    """
+
+    name = "baseline"
+    in_loader = True
+    """Whether `augment_array` is a function of its arguments alone, so that loader workers can run ahead of training;
+    otherwise the training process calls it, at the image's step."""
+    on_device = True
+    """Whether there is `augment_tensor`; without it a GPU's images come from loader workers, too."""
+    views = 1
+    """Network images for each training image. Of V · N images the first N show the training images in their
+    order; `loss` is given the logits of all."""
+
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        """Turn cropped images into the network's.
+
+        Args:
+            batch: (N, H, W, 3) uint8.
+            key: seed and epoch.
+            indices: (N,) positions in the training set; each image's randomness is keyed by its own.
+
+        Returns:
+            (V · N, 3, H, W) float32 in [0, 1], the first view of all, then the second, ....
+        """
+        return as_float(batch)
+
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        """As `augment_array`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
+        return as_images(batch)
+
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        """Change a batch on the device: mix its images with each other, or attack the network with them.
+
+        Args:
+            images: (V · N, C, H, W) float in [0, 1]; not changed in place.
+            labels: (N,) int64.
+            network: takes images in [0, 1]; is in training mode when this is called and when it returns, and has
+                the same weights, gradients and batch statistics.
+            classes: how many classes the network tells apart.
+
+        Returns:
+            Images, and targets as class numbers (N,) int64 or as soft labels (N, classes) float32.
+        """
+        return images, labels
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share."""
+        return functional.cross_entropy(logits, targets)
+
+    def before_epoch(self, network: nn.Module, batches: Batches, *, key: StepKey) -> None:
+        """Get ready for the key's epoch; the network, which takes images in [0, 1], is left as it is.
+
+        A run that was killed within an epoch does not call this again for that epoch; its checkpoint has the state.
+        """
+
+    def on_step(self, network: nn.Module) -> None:
+        """Look at the network, which takes normalised input, before a training step; nothing about it may change."""
+
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
+        """Look back on an epoch; every process calls this.
+
+        Args:
+            epoch: how many have ended.
+            seconds: what this one took.
+
+        Returns:
+            What to add to the epoch's entry in the log, and words to add to the line that is shown.
+        """
+        return {}, ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has to keep of this method; tensors and plain values only."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave. Raises InputError where the state is another method's."""
+        if state:
+            raise InputError(
+                f"method {self.name} keeps no state, but the checkpoint has {', '.join(sorted(state))}; "
+                "go on with the method the run was started with"
+            )
+
+
+def as_float(batch: np.ndarray) -> np.ndarray:
+    """(N, H, W, C) uint8 to (N, C, H, W) float32 in [0, 1], contiguous; the same float as torchvision's ToTensor."""
+    return np.divide(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)), np.float32(255), dtype=np.float32)
+
+
+def as_images(batch: Tensor) -> Tensor:
+    """As `as_float`, for tensors; the result is channels-last in memory."""
+    return batch.permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def plain(name: str, setting: Setting) -> Method:
+    """The baseline; the rows that change the data train as it does."""
+    method = Method()
+    method.name = name
+    return method

@@ -1,0 +1,81 @@
+"""`A+B`: several methods as one, each of which changes another thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from mixset._common.errors import InputError
+
+from ._base import Batches, Method, StepKey
+
+if TYPE_CHECKING:
+    from .._augment.draws import Key
+
+
+class Composed(Method):
+    """An image transform and a batch transform as one method.
+
+    Args:
+        name: what the user called it.
+        first: changes images, and shows the network one for each.
+        second: changes batches.
+
+    Raises:
+        InputError: the first shows the network more than one image for each training image.
+    """
+
+    def __init__(self, name: str, first: Method, second: Method) -> None:
+        if first.views > 1:
+            raise InputError(
+                f"method {name}: {first.name} shows the network {first.views} images for each, which "
+                f"{second.name} cannot take" + ("; --augmix.jsd 0 leaves the copies out" * (first.name == "augmix"))
+            )
+        self.name, self.first, self.second = name, first, second
+        self.in_loader, self.on_device = first.in_loader, first.on_device
+
+    @property
+    def _both(self) -> Sequence[Method]:
+        return (self.first, self.second)
+
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        return self.first.augment_array(batch, key, indices)
+
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        return self.first.augment_tensor(batch, key, indices)
+
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        return self.second.batch(images, labels, network=network, key=key, classes=classes)
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return self.second.loss(logits, targets)
+
+    def before_epoch(self, network: nn.Module, batches: Batches, *, key: StepKey) -> None:
+        for part in self._both:
+            part.before_epoch(network, batches, key=key)
+
+    def on_step(self, network: nn.Module) -> None:
+        for part in self._both:
+            part.on_step(network)
+
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, Any], str]:
+        looks = [part.on_epoch(epoch, seconds) for part in self._both]
+        return looks[0][0] | looks[1][0], ", ".join(words for _, words in looks if words)
+
+    def state_dict(self) -> dict[str, Any]:
+        states = {part.name: part.state_dict() for part in self._both}
+        return {name: state for name, state in states.items() if state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(state) - {part.name for part in self._both}):
+            raise InputError(
+                f"method {self.name}: the checkpoint has the state of {', '.join(unknown)}; "
+                "go on with the method the run was started with"
+            )
+        for part in self._both:
+            part.load_state_dict(state.get(part.name, {}))

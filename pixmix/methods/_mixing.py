@@ -1,0 +1,75 @@
+"""PixMix (Hendrycks et al., 2022) and its two variants of Table 1 as methods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from mixset._common.errors import InputError
+
+from .._augment.draws import Key, PoolLike, draw
+from .._augment.residents import Residents
+from .._augment.settings import PixMixSettings
+from .._engines import find_engine
+from .._engines.torch import mix_tensors
+from ._base import Method, Setting
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+PARTNERS: dict[str, Literal["both", "input", "mixing_set"]] = {
+    "pixmix": "both",
+    "mix-input": "input",
+    "mix-aug": "mixing_set",
+}
+"""What a round mixes in, by method."""
+
+
+class PixMixMethod(Method):
+    """PixMix, Mix Input (partner always an augmented copy of the input) or Mix Aug (always the mixing image).
+
+    The paper's settings: k = 4, beta = 3, severity 3 on CIFAR; k = 4, beta = 4, severity 1 on ImageNet.
+
+    Args:
+        name: of `PARTNERS`.
+        settings: PixMix's; default the CIFAR ones.
+        pool: of mixing images; None for mix-input.
+        engine: which of `pixmix._engines.ENGINES` mixes.
+
+    Raises:
+        InputError: an unknown engine, a missing pool, or settings whose partner is another method's.
+    """
+
+    def __init__(
+        self, name: str, *, settings: PixMixSettings | None = None, pool: PoolLike | None = None, engine: str = "numba"
+    ) -> None:
+        self.name, partner = name, PARTNERS[name]
+        settings = settings or PixMixSettings()
+        if settings.partner not in ("both", partner):
+            other = next(method for method, value in PARTNERS.items() if value == settings.partner)
+            raise InputError(f"method {name} cannot have partner {settings.partner!r}; that is method {other}")
+        self.settings = replace(settings, partner=partner)
+        self.pool = None if partner == "input" else pool
+        if self.pool is None and partner != "input":
+            raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
+        self.engine = engine
+        find_engine(engine)
+        self._residents = Residents()
+
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        draws = draw(self.settings, key, indices, self.pool)
+        mixing_images = None if self.pool is None else self.pool.images
+        return find_engine(self.engine)(batch, mixing_images, draws)
+
+    def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        draws = draw(self.settings, key, indices, self.pool)
+        mixing_images = None if self.pool is None else self._residents.get(self.pool.images, batch.device)
+        return mix_tensors(batch, mixing_images, draws)
+
+
+def make(name: str, setting: Setting) -> Method:
+    """PixMix or one of its variants."""
+    return PixMixMethod(name, settings=setting.settings.mix, pool=setting.pool, engine=setting.engine)

@@ -1,0 +1,45 @@
+"""Speckle noise (Rusak et al., 2020): noise in proportion to brightness on a part of each batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .._common import keyed
+from ._base import Method, Setting, StepKey
+from ._settings import SpeckleSettings
+
+
+class Speckle(Method):
+    """x + x sigma N(0, 1), cut off at [0, 1], on the first images of each batch; "Speckle" in Table 7 of the paper.
+
+    Batches are shuffled, so the first images are any. The original (bethgelab/game-of-noise) gives half of them
+    noise, whose sigma is drawn for each image from five.
+
+    Args:
+        settings: strengths and share.
+    """
+
+    name = "speckle"
+
+    def __init__(self, settings: SpeckleSettings | None = None) -> None:
+        self.settings = settings or SpeckleSettings()
+
+    @torch.no_grad()
+    def batch(
+        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        count = round(self.settings.share * len(images))
+        random = keyed.generator(key, images.device)
+        sigmas = torch.tensor(self.settings.sigmas).to(images.device, non_blocking=True)
+        sigma = sigmas[torch.randint(len(sigmas), (count, 1, 1, 1), generator=random, device=images.device)]
+        clean = images[:count]
+        noisy = images.clone()
+        noise = keyed.normals(count, (images.shape[2], images.shape[3]), random)
+        noisy[:count] = (clean + clean * sigma * noise).clamp(0, 1)
+        return noisy, labels
+
+
+def make(name: str, setting: Setting) -> Method:
+    """Speckle noise."""
+    return Speckle(setting.settings.speckle)

@@ -1,0 +1,42 @@
+from ._classes import (
+    read_class_folders as read_class_folders,
+)
+from ._corrupted import (
+    CorruptedSet as CorruptedSet,
+)
+from ._files import (
+    ImageFiles as ImageFiles,
+)
+from ._labels import (
+    imagenet_wnids as imagenet_wnids,
+)
+from ._labels import (
+    number_classes as number_classes,
+)
+from ._labels import (
+    read_class_map as read_class_map,
+)
+from ._outliers import (
+    OutlierSets as OutlierSets,
+)
+from ._outliers import (
+    open_outliers as open_outliers,
+)
+from ._outliers import (
+    take as take,
+)
+from ._perturbed import (
+    PerturbedSet as PerturbedSet,
+)
+from ._renditions import (
+    RenditionSet as RenditionSet,
+)
+from ._transforms import (
+    IMAGENET as IMAGENET,
+)
+from ._transforms import (
+    Transform as Transform,
+)
+from ._videos import (
+    VideoFiles as VideoFiles,
+)

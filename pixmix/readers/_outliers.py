@@ -1,0 +1,197 @@
+"""Real out-of-distribution sets at the test set's size: folders of images, arrays, SVHN's and CIFAR's own files.
+
+The synthetic ones are made in `pixmix._evaluators.outliers`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mixset._common.decoding import is_image
+from mixset._common.errors import InputError
+
+from ._arrays import open_images
+from ._classes import list_folders, list_images
+from ._files import ImageFiles
+from ._matlab import read_bytes_array
+from ._members import archives, check_root
+from ._problems import listed, settle, tell
+from ._transforms import Transform
+
+BENCHMARK = ("textures", "svhn", "places69")
+"""The photographs among the six sets of the paper's supplement, section B."""
+
+SVHN = "test_32x32.mat"
+CIFAR = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100"}
+"""Folders that torchvision unpacks, and its names for what is in them."""
+_NO_OUTLIERS = ("train", "labels", "annotations", "masks", "segmentations")
+"""Folders that lie in a set beside the images that are meant."""
+_NAMES = {"dtd": "textures", "cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
+
+
+class ArrayImages(Sequence[tuple[np.ndarray, int]]):
+    """Images of an (N, H, W, 3) uint8 array made another size when they are asked for; labels are −1."""
+
+    def __init__(self, array: np.ndarray, fit: Transform) -> None:
+        self.array, self.fit = array, fit
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index):
+        return self.fit(Image.fromarray(np.ascontiguousarray(self.array[index]))), -1
+
+    def take(self, indices: np.ndarray) -> ArrayImages:
+        """Those at `places`, (n,) whole numbers."""
+        return ArrayImages(self.array[indices], self.fit)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the images and of what is done to them."""
+        digest = hashlib.sha256(f"{self.fit} {self.array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(self.array).data)
+        return digest.hexdigest()
+
+
+Outliers = tuple[np.ndarray, np.ndarray] | ImageFiles | ArrayImages
+"""What `pixmix.evaluate` takes as images with labels, which are −1."""
+
+
+class OutlierSets:
+    """The out-of-distribution sets in a folder, each a folder of images, an array or a file below it.
+
+    Every entry is a set and called by its name in lower case: `textures` (or `dtd`), `svhn`, `places69`, `lsun`,
+    `imagenet`, `cifar-100-python`, or any other.
+
+    Args:
+        sets: the folder, or paths by name.
+        size: side of the in-distribution images.
+        partial: leave out sets that are missing or broken and list them in `problems`.
+
+    Raises:
+        InputError: no such folder; or, without `partial`, one of `BENCHMARK` missing or a set that cannot be read.
+    """
+
+    def __init__(
+        self, sets: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]], size: int, *, partial: bool = False
+    ) -> None:
+        if isinstance(sets, Mapping):
+            where, paths = "out-of-distribution sets", {name: Path(path) for name, path in sets.items()}
+        else:
+            where, paths = str(sets), _entries(Path(sets))
+        problems = [f"{name}: missing" for name in BENCHMARK if name not in paths]
+        if problems and not isinstance(sets, Mapping) and (packed := archives(Path(sets))):
+            problems.insert(0, f"unpack {listed(packed)} first")
+        self._sets: dict[str, Outliers] = {}
+        for name, path in paths.items():
+            try:
+                self._sets[name] = open_outliers(path, size)
+            except InputError as error:
+                problems.append(str(error))
+        self.problems = settle(where, problems, partial)
+        """What is left out, and why."""
+        self.names = tuple(name for name in BENCHMARK if name in self._sets)
+        """Those of the benchmark, of which with the synthetic ones its mean is taken."""
+        self.extra = tuple(name for name in self._sets if name not in BENCHMARK)
+        """The others that are there."""
+
+    def images(self, name: str) -> Outliers:
+        """The images of a set, all of them; InputError where it is not there."""
+        if name not in self._sets:
+            raise InputError(f"no out-of-distribution set {name}; there are {', '.join(self._sets) or 'none'}")
+        return self._sets[name]
+
+
+def open_outliers(path: Path, size: int) -> Outliers:
+    """The images at `path`: a folder of them in any nesting, `.npy`, SVHN's `.mat` or torchvision's CIFAR.
+
+    Their shorter side is scaled to `size` and the centre cropped, where they are not of that size.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    fit = Transform(crop=size, resize=size)
+    if os.path.exists(path / SVHN):
+        path = path / SVHN
+    array = None
+    if path.suffix.lower() == ".npy" and os.path.isfile(path):
+        array = open_images(path)
+    elif path.suffix.lower() == ".mat" and os.path.isfile(path):
+        array = _read_svhn(path)
+    elif (folder := _cifar_in(path)) is not None:
+        array = _read_cifar(folder)
+    if array is not None:
+        labels = np.full(len(array), -1)
+        return (array, labels) if array.shape[1:3] == (size, size) else ArrayImages(array, fit)
+    if not os.path.isdir(path):
+        raise InputError(f"{path}: no folder of images, .npy array or .mat file")
+    names = list_images(path)
+    if not names:
+        raise InputError(f"{path}: holds no images")
+    inner = [name for name in list_folders(path) if name.lower() in _NO_OUTLIERS]
+    if found := [name for name in inner if any(file.startswith(f"{name}/") for file in names)]:
+        tell(f"{path}: the images in {listed(found)} are taken for outliers, too; take away what is none")
+    return ImageFiles(path, names, np.full(len(names), -1), fit)
+
+
+def take(images: Outliers, indices: np.ndarray) -> Outliers:
+    """The images of a set at `places`, those that `measures.outlier_places` gives, in the form they have."""
+    if isinstance(images, tuple):
+        array, labels = images
+        return array[indices], labels[indices]
+    return images.take(indices)
+
+
+def _entries(root: Path) -> dict[str, Path]:
+    """What lies in a folder of sets, by name."""
+    check_root(root)
+    if loose := [path.name for path in sorted(root.iterdir()) if is_image(path.name) and path.is_file()]:
+        tell(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
+    if packed := archives(root):
+        tell(f"{root}: {listed(packed)} left out; unpack it")
+    found: dict[str, Path] = {}
+    for path in sorted(root.iterdir()):
+        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in (".npy", ".mat")):
+            continue
+        stem = (path.name if path.is_dir() else path.stem).lower()
+        name = _NAMES.get(stem, stem)
+        if name in found:
+            raise InputError(f"{root}: {found[name].name} and {path.name} are both {name}; leave one there")
+        found[name] = path
+    return found
+
+
+def _read_svhn(path: Path) -> np.ndarray:
+    """The images of SVHN's file, (N, 32, 32, 3) uint8; they are stored with the number last."""
+    array = read_bytes_array(path, "X", f"fetch SVHN's {SVHN} again")
+    if array.ndim != 4 or array.shape[2] != 3 or 0 in array.shape:
+        raise InputError(f"{path}: X holds {array.shape}, needed is (H, W, 3, N) uint8")
+    return np.ascontiguousarray(array.transpose(3, 0, 1, 2))
+
+
+def _cifar_in(path: Path) -> Path | None:
+    """The folder that torchvision unpacked, `path` itself or in it."""
+    return next(
+        (
+            folder
+            for folder in (path, *(path / name for name in CIFAR))
+            if folder.name in CIFAR and os.path.isdir(folder)
+        ),
+        None,
+    )
+
+
+def _read_cifar(folder: Path) -> np.ndarray:
+    """CIFAR's test images, (N, 32, 32, 3) uint8; torchvision checks the files' sums before it unpickles them."""
+    import torchvision.datasets
+
+    kind = getattr(torchvision.datasets, CIFAR[folder.name])
+    try:
+        return np.asarray(kind(folder.parent, train=False, download=False).data)
+    except RuntimeError:
+        raise InputError(f"{folder}: not the files of {CIFAR[folder.name]}, or cut short; fetch them again") from None

@@ -1,0 +1,261 @@
+"""Images of the procedural families: the same bits everywhere, as rich as they must be, made as any others are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixset import MixingSet
+from mixset._common.errors import InputError
+from mixset._store import statistics
+from mixset.generate import make
+from mixset.generate._drawing import filters, redraws
+from mixset.generate._drawing.rng import image_seed
+from mixset.generate._fractals.canvas import canvas_of
+from mixset.generate._job.families import FAMILIES, load
+from mixset.generate._job.recipe import SetRecipe
+from mixset.generate._procedural import deadleaves, julia, plasma, recipes, spectrum
+
+MODULES: dict[str, Any] = {"deadleaves": deadleaves, "spectrum": spectrum, "julia": julia, "plasma": plasma}
+STYLES = {
+    "deadleaves": recipes.LEAF_STYLES,
+    "spectrum": recipes.SPECTRUM_STYLES,
+    "julia": recipes.JULIA_STYLES,
+    "plasma": recipes.PLASMA_STYLES,
+}
+ALL = [(family, style) for family, styles in STYLES.items() for style in styles]
+
+GOLDEN = {
+    ("deadleaves", "textured", 64, 0, 0): "c10730f98e51a21f",
+    ("deadleaves", "textured", 96, 2**64 - 1, 1): "ef8855efda88fa63",
+    ("deadleaves", "squares", 64, 0, 1): "2726dbc2bea1793e",
+    ("deadleaves", "squares", 96, 1, 12345): "cd90b9a854b3c754",
+    ("deadleaves", "oriented", 64, 0, 2): "9e83da94b2ac0077",
+    ("deadleaves", "oriented", 96, 2, 1): "0f1fcfc1ad8adce4",
+    ("deadleaves", "shapes", 64, 0, 3): "8e1b0c8d27bc1b8e",
+    ("deadleaves", "shapes", 96, 3, 1): "dfa7687ccc30a44c",
+    ("spectrum", "colour", 64, 0, 0): "9a06b6222cba3768",
+    ("spectrum", "colour", 96, 2**64 - 1, 1): "f96115ec4eb6beac",
+    ("spectrum", "grey", 64, 0, 1): "5f18a9d9c16510bc",
+    ("spectrum", "grey", 96, 1, 12345): "26911ad9295d0d92",
+    ("julia", "mixed", 64, 0, 0): "9dd03bf400175822",
+    ("julia", "mixed", 96, 2**64 - 1, 1): "cf34ea3a3fcca3c6",
+    ("julia", "julia", 64, 0, 1): "cd60abaa7c115e3c",
+    ("julia", "julia", 96, 1, 12345): "104385ed8166fa54",
+    ("julia", "mandelbrot", 64, 0, 2): "bd950a85d1bc7529",
+    ("julia", "mandelbrot", 96, 2, 1): "dfb8df689bb8b46c",
+    ("julia", "newton", 64, 0, 3): "1c111b8bdb1604ed",
+    ("julia", "newton", 96, 3, 1): "7ee0210a2737654d",
+    ("plasma", "layered", 64, 0, 0): "49894a8799737f44",
+    ("plasma", "layered", 96, 2**64 - 1, 1): "10f19fcbbdba0473",
+    ("plasma", "clouds", 64, 0, 1): "0be0c4af9bcef638",
+    ("plasma", "clouds", 96, 1, 12345): "0a47c2e524a7d0e2",
+    ("plasma", "marble", 64, 0, 2): "b5d0e5fa89abe4d9",
+    ("plasma", "marble", 96, 2, 1): "90e585de70ac4b27",
+    ("plasma", "ridges", 64, 0, 3): "07d71c6f394578cf",
+    ("plasma", "ridges", 96, 3, 1): "b1ccd30c909aaad0",
+    ("plasma", "rough", 64, 0, 4): "63246c783615de95",
+    ("plasma", "rough", 96, 4, 1): "31bbf256574c4a7e",
+}
+"""(family, style, size, seed, index): the head of the SHA-256 of the image's bytes."""
+
+
+def recipe_of(family: str, style: str, *, count: int = 8, size: int = 48, seed: int = 0) -> SetRecipe:
+    return load(FAMILIES[family].recipe)(count=count, size=size, seed=seed, style=style)
+
+
+def render_of(family: str) -> Callable[..., tuple[np.ndarray, int, dict[str, Any]]]:
+    return MODULES[family].render
+
+
+def digest(image: np.ndarray) -> str:
+    return hashlib.sha256(image.tobytes()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(("family", "style", "size", "seed", "index"), GOLDEN)
+def test_golden_images(family, style, size, seed, index):
+    """When this fails on purpose, raise the recipe's content_version and write the new digests here."""
+    recipe = recipe_of(family, style, count=index + 1, size=size, seed=seed)
+    assert digest(render_of(family)(recipe, index)[0]) == GOLDEN[family, style, size, seed, index]
+
+
+def test_golden_images_are_of_every_style():
+    assert {golden[:2] for golden in GOLDEN} == set(ALL)
+
+
+@pytest.mark.slow
+def test_other_cpu_features_make_the_same_bits(tmp_path):
+    """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden images still."""
+    code = (
+        "import hashlib, json, sys; from mixset.generate._job.families import FAMILIES, load\n"
+        "for family, style, size, seed, index in json.loads(sys.argv[1]):\n"
+        "    recipe = load(FAMILIES[family].recipe)(count=index + 1, size=size, seed=seed, style=style)\n"
+        "    image, _, _ = next(load(FAMILIES[family].render)(recipe, [index]))\n"
+        "    print(hashlib.sha256(image.tobytes()).hexdigest()[:16])"
+    )
+    plain = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX2 FMA3",
+    }
+    command = [sys.executable, "-c", code, json.dumps(list(GOLDEN))]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | plain)
+    assert run.stdout.split() == list(GOLDEN.values())
+
+
+@pytest.mark.parametrize(("family", "style"), ALL)
+@pytest.mark.parametrize("size", [32, 129, 300])
+def test_every_style_at_every_size(family, style, size):
+    image, seed, params = render_of(family)(recipe_of(family, style, size=size, seed=9), 3)
+    assert image.shape == (size, size, 3) and image.dtype == np.uint8 and image.flags.c_contiguous
+    assert seed == image_seed(9, 3)
+    assert image.std() > 20
+    assert len(json.dumps(params)) < 700
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_the_largest_size(family):
+    image, _, _ = render_of(family)(recipe_of(family, STYLES[family][0], size=1024), 1)
+    assert image.shape == (1024, 1024, 3) and image.std() > 20
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_the_same_image_for_any_count_order_and_thread(family):
+    recipe, render = recipe_of(family, STYLES[family][0], count=10), render_of(family)
+    alone = [digest(render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(10))][::-1]
+    other = recipe_of(family, STYLES[family][1], size=64)
+    with ThreadPoolExecutor(3) as pool:
+        # Images of another size in between: nothing may be left over in a thread's buffers.
+        mixed = list(pool.map(lambda i: digest(render(other if i % 3 == 2 else recipe, i // 3)[0]), range(30)))
+    assert [mixed[3 * i] for i in range(10)] == alone == [mixed[3 * i + 1] for i in range(10)]
+    assert len(set(alone)) == 10
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_nothing_of_an_earlier_image_shows(family):
+    recipe, render = recipe_of(family, STYLES[family][0], size=129), render_of(family)
+    clean = [digest(render(recipe, i)[0]) for i in range(4)]
+    buffers = canvas_of(129)
+    for array in (buffers.levels, buffers.tints, buffers.colours, buffers.field, buffers.palettes, buffers.looks):
+        array[:] = np.nan
+    assert [digest(render(recipe, i)[0]) for i in range(4)] == clean
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_sets_are_the_same_for_any_workers_and_can_be_extended(family, tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILIES, family, FAMILIES[family]._replace(shard=4))
+    recipe = recipe_of(family, STYLES[family][0], count=11, size=32)
+    first = make(replace(recipe, count=6), tmp_path / "one", workers=1, quiet=True)
+    make(recipe, first, workers=1, quiet=True)
+    second = make(recipe, tmp_path / "two", workers=2, quiet=True)
+    names = sorted(path.name for path in first.glob("*.h5"))
+    assert names == [f"{family}-{shard:05d}.h5" for shard in range(3)]
+    assert [(first / name).read_bytes() for name in names] == [(second / name).read_bytes() for name in names]
+    images = MixingSet(second)
+    assert len(images) == 11
+    for index in (0, 5, 10):
+        np.testing.assert_array_equal(images[index], render_of(family)(recipe, index)[0])
+
+
+@pytest.mark.parametrize(("family", "style"), ALL)
+def test_params_make_the_image_again(family, style):
+    image, seed, params = render_of(family)(recipe_of(family, style, seed=5), 7)
+    again, summary = MODULES[family].draw(params["style"], params["size"], seed, params["attempt"])
+    assert (again == image).all()
+    assert summary.items() <= params.items()
+    assert params["index"] == 7 and json.loads(json.dumps(params)) == params
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_seeds_and_styles_differ(family):
+    seen = {
+        digest(render_of(family)(recipe_of(family, style, size=32, seed=seed), 0)[0])
+        for seed in (0, 1, 2**64 - 1)
+        for style in STYLES[family]
+    }
+    # A mixed image may be the one of the style that was drawn.
+    assert len(seen) >= 3 * len(STYLES[family]) - (3 if family == "julia" else 0)
+
+
+@pytest.mark.parametrize(("family", "style"), ALL)
+def test_redraws_are_bounded_and_recorded(family, style, monkeypatch):
+    monkeypatch.setitem(MODULES[family].FILTERS, style, filters.Filter(1.0, 0.0, 99.0))
+    _, _, params = render_of(family)(recipe_of(family, style, size=32), 0)
+    assert params["attempt"] == redraws.ATTEMPTS - 1
+    assert params["refused"] == ["colour_entropy"] * redraws.ATTEMPTS
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_a_refused_draw_is_followed_by_another(family, monkeypatch):
+    style = STYLES[family][0]
+    for index in range(30):
+        drawn = [MODULES[family].draw(style, 32, image_seed(0, index), attempt)[0] for attempt in (0, 1)]
+        first, second = (filters.figures(image).contrast for image in drawn)
+        if second > first + 5:
+            break
+    monkeypatch.setitem(MODULES[family].FILTERS, style, filters.Filter(1.0, (first + second) / 2, 0.0))
+    image, _, params = render_of(family)(recipe_of(family, style, count=30, size=32), index)
+    assert params["attempt"] == 1 and params["refused"] == ["contrast"]
+    assert (image == drawn[1]).all()
+
+
+BARS = {
+    "deadleaves": (0.1, 40, 1.6, 4.5),
+    "spectrum": (0.1, 40, 0.9, 4.5),
+    "julia": (0.15, 45, 1.6, 4),
+    "plasma": (0.1, 45, 1.5, 4.5),
+}
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_default_styles_are_as_rich_as_photographs(family):
+    """Medians over 24 images at 256 pixels; those of photographs are in `mixset._store.statistics.PHOTOGRAPHS`."""
+    recipe = recipe_of(family, STYLES[family][0], count=24, size=256, seed=11)
+    assert recipe == load(FAMILIES[family].recipe)(count=24, size=256, seed=11)
+    found = statistics.medians([image for image, _, _ in MODULES[family].render_all(recipe, range(24))])
+    flat, contrast, bits, colours = BARS[family]
+    assert found.flat_tiles <= flat and found.contrast >= contrast
+    assert found.bits_per_pixel >= bits and found.colour_entropy >= colours
+
+
+def test_nothing_here_draws_from_numpys_global_generator():
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    for family, style in ALL:
+        render_of(family)(recipe_of(family, style, size=32), 0)
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("family", MODULES)
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", 31), ("size", 64.0), ("seed", -1), ("seed", 2**64), ("count", 0), ("count", True)]
+)
+def test_bad_fields_are_refused_by_name(family, field, value):
+    with pytest.raises(InputError, match=rf"^{field}: ") as error:
+        load(FAMILIES[family].recipe)(**{field: value})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("family", MODULES)
+def test_recipes_know_their_styles_and_their_json(family):
+    known = ", ".join(STYLES[family])
+    with pytest.raises(InputError, match=rf"^style: unknown style 'oil'; known ones are {known}$"):
+        recipe_of(family, "oil")
+    for style in STYLES[family]:
+        recipe = recipe_of(family, style, seed=2**64 - 1)
+        values = json.loads(json.dumps(recipe.to_json()))
+        assert values["family"] == family and "count" not in values
+        assert type(recipe).from_json(values, count=recipe.count) == recipe
+    with pytest.raises(InputError, match=r"^recipe: family 'fractals'"):
+        type(recipe).from_json(values | {"family": "fractals"}, count=1)

@@ -1,0 +1,144 @@
+"""From finished runs to a table's numbers: ours, the paper's, the difference."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from .._runs.records import read_metrics
+from .._runs.run_folder import versions
+from .columns import Measure
+from .config import AblateConfig
+from .plan import Plan, rows_of
+from .runner import is_done, log_of
+from .titles import title
+
+SCHEMA = "pixmix-table/1"
+ANT = "ANT as its paper describes it; its authors' released script trains and keeps its generators in another order"
+
+
+def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[str, Any]:
+    """The table as JSON types: all that its renderings show.
+
+    A cell has the values of the seeds, their mean and standard deviation (of one seed: None), the paper's number and
+    the difference, in the units of the paper's tables (per cent but for a plain mT5D), and whether it is its column's
+    best. A row says which of its runs failed or are not there yet.
+    """
+    table = config.paper
+    rows = [_row(config, plan, name, failed) for name in rows_of(config)]
+    for index, column in enumerate(table.columns):
+        known = [row["cells"][index]["mean"] for row in rows if row["cells"][index]["mean"] is not None]
+        best = (max if column.higher_is_better else min)(known) if len(known) > 1 else None
+        for row in rows:
+            cell = row["cells"][index]
+            cell["best"] = best is not None and cell["mean"] is not None and _shown(cell["mean"]) == _shown(best)
+    return {
+        "schema": SCHEMA,
+        "table": table.name,
+        "title": title(config),
+        "layout": table.layout,
+        "columns": [
+            {
+                "group": column.group,
+                "title": column.title,
+                "heading": column.heading,
+                "measure": list(column.path),
+                "higher_is_better": column.higher_is_better,
+            }
+            for column in table.columns
+        ],
+        "rows": rows,
+        "seeds": list(config.seeds),
+        "notes": _notes(config, plan, rows),
+        "versions": versions(),
+    }
+
+
+def _shown(value: float) -> float:
+    return round(value, 1)
+
+
+def _row(config: AblateConfig, plan: Plan, name: str, failed: dict[str, str]) -> dict[str, Any]:
+    row = rows_of(config)[name]
+    cells = [cell for cell in plan.cells if cell.row == name]
+    runs, problems = [], []
+    for cell in cells:
+        broken = next((task.name for task in plan.needed(cell.task) if task.name in failed), None)
+        if broken is not None:
+            reason = f"{failed[broken]} (log {log_of(broken, config.folder)})"
+            problems.append({"seed": cell.seed, "state": "failed", "why": reason})
+        elif not is_done(plan.tasks[cell.task], config.folder):
+            problems.append({"seed": cell.seed, "state": "missing", "why": "not run yet"})
+        else:
+            runs.append(cell.run)
+    if name in plan.left_out:
+        problems.append({"seed": None, "state": "left out", "why": plan.left_out[name]})
+    measured = [read_metrics(run / "metrics.json") for run in runs]
+    return {
+        "name": name,
+        "label": row.label,
+        "runs": [str(run) for run in runs],
+        "problems": problems,
+        "cells": [_cell(config, name, column, measured) for column in config.paper.columns],
+    }
+
+
+def _cell(config: AblateConfig, row: str, column: Measure, measured: list[dict[str, Any]]) -> dict[str, Any]:
+    values = [value for metrics in measured if (value := column.value(metrics)) is not None]
+    mean = statistics.fmean(values) if values else None
+    paper = config.paper.paper(row, column)
+    # mCE over AlexNet's and mCE as it is are two measures: there is no difference between them.
+    same = all(column.comparable(metrics) for metrics in measured)
+    return {
+        "values": values,
+        "mean": mean,
+        "std": statistics.stdev(values) if len(values) > 1 else None,
+        "paper": paper,
+        "difference": mean - paper if mean is not None and paper is not None and same else None,
+    }
+
+
+def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list[str]:
+    """What a reader has to know: forms, sources, what is missing."""
+    found = []
+    suites = {column.suite for column in config.paper.columns}
+    if any("reference" in column.path[-1] for column in config.paper.columns):
+        found.append("RMS and PGD error in the form of the paper's code, as the paper's numbers are")
+    names = {"c": "C", "cbar": "C̄", "p": "P"}
+    made = [names[suite] for suite in names if suite in suites and getattr(config, suite) is None]
+    if made:
+        found.append(f"{', '.join(made)} made of the test images by `pixmix corrupt`, not the official images")
+    if "anomalies" in suites:
+        found.append(f"anomalies: {_outliers(rows, config.paper.columns)}")
+    measured = [read_metrics(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
+    if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
+        found.append(
+            "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
+        )
+    absences = {(column.heading, column.why(metrics)): None for metrics in measured for column in config.paper.columns}
+    found += [f"{heading} –: {why}" for heading, why in absences if why]
+    if any(row["name"] == "ant" for row in rows):
+        found.append(ANT)
+    found += config.paper.notes
+    troubles: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for problem in row["problems"]:
+            seed = "" if problem["seed"] is None else f" (seed {problem['seed']})"
+            troubles.setdefault((problem["state"], problem["why"]), []).append(row["label"] + seed)
+    found += [f"{', '.join(names)}: {state}, {why}" for (state, why), names in troubles.items()]
+    return found
+
+
+def _outliers(rows: list[dict[str, Any]], columns: tuple[Measure, ...]) -> str:
+    """The outlier sets that the means are of."""
+    named = next((column.over for column in columns if column.over), ())
+    for row in rows:
+        for run in row["runs"]:
+            found = read_metrics(Path(run) / "metrics.json").get("anomalies", {})
+            if mean := found.get("mean", {}).get("auroc"):
+                sets = [name for name in named if name in found] or mean["sets"]
+                missing = [name for name in named if name not in found] if named else mean.get("absent", [])
+                absent = f"; the paper's {', '.join(missing)} are absent" if missing else ""
+                return f"mean over {', '.join(sets)}{absent}"
+    return "not measured yet"

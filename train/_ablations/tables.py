@@ -1,0 +1,226 @@
+"""The paper's tables: which rows and columns each has, on which data, and the paper's numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from mixset._common.errors import InputError
+
+from .columns import (
+    AUROC,
+    BAR_CORRUPTIONS,
+    CIFAR,
+    CLEAN,
+    CORRUPTIONS,
+    DETECTIONS,
+    FLIPS,
+    IMAGENET,
+    IMAGENET_C,
+    IMAGENET_C_BAR,
+    IMAGENET_P,
+    MFR,
+    PGD,
+    RMS_C,
+    C,
+    Measure,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row: a method, what it mixes in, and what of its settings the row is about."""
+
+    label: str
+    method: str
+    sets: tuple[str, ...] = ()
+    """Names of the mixing sets, by default the table's."""
+    k: int | None = None
+    beta: float | None = None
+
+
+LABELS = {
+    "baseline": "Baseline",
+    "cutout": "Cutout",
+    "mixup": "Mixup",
+    "cutmix": "CutMix",
+    "autoaugment": "AutoAugment",
+    "augmix": "AugMix",
+    "oe": "OE",
+    "pixmix": "PixMix",
+    "mix-input": "Mix Input",
+    "mix-aug": "Mix Aug",
+    "iterative": "Iterative",
+    "speckle": "Speckle",
+    "ant": "ANT",
+    "noise2net": "Noise2Net",
+    "adversarial-linf": "ℓ∞ Adversarial",
+    "adversarial-l2": "ℓ2 Adversarial",
+    "sin": "SIN",
+    "edsr": "EDSR",
+    "pixmix+cutmix": "PixMix + CutMix",
+}
+FAMILIES = {
+    "fractals": "Fractals",
+    "fvis": "FVis of the same network",
+    "deadleaves": "Dead leaves",
+    "spectrum": "Spectra",
+    "julia": "Julia",
+    "plasma": "Plasma",
+}
+"""What `mixset make` makes."""
+GRID = [(k, beta) for beta in (5, 4, 3) for k in (2, 3, 4)]
+"""k and β of Table 10."""
+
+ROWS: dict[str, Row] = {
+    **{name: Row(label=label, method=name) for name, label in LABELS.items()},
+    **{name: Row(label=label, method="pixmix", sets=(name,)) for name, label in FAMILIES.items()},
+    "fractals+fvis": Row(label="Fractals + FVis", method="pixmix", sets=("fractals", "fvis")),
+    **{f"k{k}-beta{beta}": Row(label=f"k = {k}, β = {beta}", method="pixmix", k=k, beta=beta) for k, beta in GRID},
+}
+"""Every row that a table can have, by the name that --rows takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of the paper."""
+
+    name: str
+    caption: str
+    data: str
+    """The paper's data set."""
+    network: str
+    rows: tuple[str, ...]
+    columns: tuple[Measure, ...]
+    dataset: str | None = None
+    """The data set as `pixmix train` names it; None where it has to be a folder."""
+    recipe: str = "cifar"
+    layout: str = "rows"
+    """How it is printed: `rows`; `outliers`, an outlier set a line; `grid`, k to the right and β downwards."""
+    sets: tuple[str, ...] = ("fractals", "fvis")
+    """What PixMix mixes in where a row does not say it."""
+
+    @property
+    def title(self) -> str:
+        """As the paper counts it."""
+        return self.caption if self.name == "mixing-sets" else f"Table {self.name}: {self.caption}"
+
+    def paper(self, row: str, column: Measure) -> float | None:
+        """The paper's number, in the units of the table."""
+        listed = _paper().get(self.name, {}).get("rows", {})
+        # Rows of other tables can stand in a table whose columns are its own.
+        return listed[row][self.columns.index(column)] if row in listed else None
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known about the paper's numbers."""
+        return _paper().get(self.name, {}).get("notes", [])
+
+
+@cache
+def _paper() -> dict[str, Any]:
+    return json.loads((files(__package__) / "paper.json").read_text())["tables"]
+
+
+_CIFAR_METHODS = ("baseline", "cutout", "mixup", "cutmix", "autoaugment", "augmix", "oe", "pixmix")
+_IMAGENET_METHODS = ("baseline", "cutout", "mixup", "cutmix", "autoaugment", "augmix", "sin", "pixmix")
+_NOISES = ("baseline", "ant", "speckle", "noise2net", "edsr", "adversarial-linf", "adversarial-l2")
+_ONE = Table(
+    name="1",
+    caption="PixMix variations",
+    data="CIFAR-100",
+    network="wrn-40-4",
+    dataset="cifar100",
+    rows=("pixmix", "mix-input", "mix-aug", "iterative"),
+    columns=(CLEAN, C, MFR, PGD, RMS_C, AUROC),
+)
+_FIVE = Table(
+    name="5",
+    caption="Full results",
+    data="ImageNet",
+    network="resnet50",
+    recipe="imagenet",
+    rows=_IMAGENET_METHODS,
+    columns=IMAGENET,
+)
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _ONE,
+        replace(
+            _ONE,
+            name="2",
+            caption="Combining PixMix and CutMix",
+            rows=("cutmix", "pixmix", "pixmix+cutmix"),
+            columns=CIFAR,
+        ),
+        replace(_ONE, name="3", caption="Full results", rows=_CIFAR_METHODS, columns=CIFAR),
+        replace(
+            _ONE,
+            name="4",
+            caption="Full results",
+            data="CIFAR-10",
+            dataset="cifar10",
+            rows=_CIFAR_METHODS,
+            columns=CIFAR,
+        ),
+        _FIVE,
+        replace(_FIVE, name="6", caption="Mixing sets", rows=("baseline", "fractals", "fvis", "fractals+fvis")),
+        replace(_FIVE, name="7", caption="Noise-based augmentations", rows=_NOISES),
+        replace(
+            _FIVE,
+            name="8",
+            caption="Consistency by perturbation",
+            rows=_NOISES,
+            columns=(CLEAN, IMAGENET_P[0], *FLIPS),
+        ),
+        replace(
+            _FIVE,
+            name="9",
+            caption="Out-of-distribution detection",
+            data="Places365",
+            network="resnet18",
+            rows=("baseline", "oe", "pixmix"),
+            columns=DETECTIONS,
+            layout="outliers",
+        ),
+        replace(
+            _ONE,
+            name="10",
+            caption="Hyperparameters k and β",
+            rows=tuple(f"k{k}-beta{beta}" for k, beta in GRID),
+            columns=(CLEAN, C),
+            layout="grid",
+        ),
+        replace(
+            _FIVE,
+            name="11",
+            caption="Error by corruption of C",
+            columns=(CLEAN, IMAGENET_C, *CORRUPTIONS),
+        ),
+        replace(
+            _FIVE,
+            name="12",
+            caption="Error by corruption of C̄",
+            columns=(CLEAN, IMAGENET_C_BAR, *BAR_CORRUPTIONS),
+        ),
+        replace(
+            _ONE,
+            name="mixing-sets",
+            caption="Mixing sets of every family",
+            rows=("baseline", *FAMILIES, "fractals+fvis"),
+            columns=CIFAR,
+        ),
+    )
+}
+"""By number; `mixing-sets` is ours."""
+
+
+def find_table(name: str) -> Table:
+    """The table of that name; an unknown one raises InputError with the known ones."""
+    if name not in TABLES:
+        raise InputError(f"TABLE {name}: unknown; there are {', '.join(TABLES)}")
+    return TABLES[name]

@@ -1,0 +1,155 @@
+"""`pixmix corrupt`: what to corrupt, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from mixset._common.errors import InputError
+from mixset._common.files import made_folder
+from mixset._common.ranges import COUNT, SEED, SIDE, check_ranges
+
+if TYPE_CHECKING:
+    from pixmix.corruptions._making.sources import Source
+
+FIGURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptConfig:
+    """Write the corruptions of a benchmark for any labelled images, in the official layouts; or show them.
+
+    Interrupted, the same command goes on. What becomes of an image is a function of the seed, the image's number,
+    corruption and severity alone.
+
+    Examples:
+
+    pixmix corrupt cifar100 CIFAR-100-C-Bar --suite cbar
+
+    pixmix corrupt folder:flowers flowers-c --size 224 --corruptions fog snow motion_blur
+
+    pixmix corrupt digits digits-p --suite p
+
+    pixmix corrupt --show dog.jpg corruptions.png --suite c --extra
+    """
+
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
+    """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/ (or
+    val/): its test images. With --show, an image."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The folder to write, made when missing. With --show, the figure to write."""
+    suite: Literal["c", "cbar", "p"] = "c"
+    """c: the 15 corruptions of ImageNet-C and CIFAR-C at 5 severities; cbar: the 10 of their C-bar; p: the 10 sequences
+    of ImageNet-P and CIFAR-P."""
+    size: int | None = None
+    """Side in pixels; by default the data set's own (folders of large images, and --show: 224). Up to 64 what is made
+    has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video) each."""
+    test_subset: int | None = None
+    """Corrupt that many images, the first of each class; by default all."""
+    classes: Path | None = None
+    """A class map: a text file with a line for each class folder, FOLDER NUMBER, where labels are to be other numbers
+    than the folders' order; - leaves a folder out."""
+    corruptions: tuple[str, ...] = ()
+    """Some by name, also those that --extra adds, harder noises such as gaussian_noise_2, and spatter_corrected, which
+    lacks the black frames of the original's spatter; an unknown name gets the list."""
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Some of 1 to 5. An .npy file with others than all five is shorter than the official ones."""
+    extra: bool = False
+    """With the four of C or P that were made for validation; of C-bar the five that the other size's list has."""
+    frost: Path | None = None
+    """A folder with frost1.png to frost5.jpg of ImageNet-C's authors, where the package that has them is not
+    installed."""
+    seed: int = 0
+    """Of all that is drawn. The official archives were drawn without a seed, so none gives their pixels."""
+    workers: int | None = None
+    """Processes; by default one for each core. Their number does not change a byte."""
+    data: Path = Path("data")
+    """Where downloaded data sets are kept."""
+    show: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Draw a figure of one image instead: a row for each corruption, a column for each severity (of sequences, some
+    frames)."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"size": SIDE, "test_subset": COUNT, "seed": SEED, "workers": (1, 1000)})
+        if not self.severities or sorted(set(self.severities) & set(range(1, 6))) != sorted(self.severities):
+            raise InputError(f"--severities {' '.join(map(str, self.severities))}: some of 1 2 3 4 5, each once")
+        if self.show and self.out.suffix.lower() not in FIGURES:
+            raise InputError(f"pixmix corrupt --show: the figure {self.out} must end in .png, .jpg or .webp")
+
+
+def corrupt(config: CorruptConfig) -> Path:
+    """Write what `config` says and return the folder, or with `show` the figure."""
+    if config.show:
+        from mixset._common.files import check_file, save_image
+
+        from .._figures.corruption_figure import draw
+
+        check_file(config.out)
+        figure = draw(
+            Path(config.dataset),
+            suite=config.suite,
+            size=config.size or 224,
+            names=config.corruptions,
+            extra=config.extra,
+            severities=config.severities,
+            seed=config.seed,
+            frost_folder=config.frost,
+        )
+        save_image(figure, config.out)
+        return config.out
+    from pixmix.corruptions._making.job import corrupt as write
+    from pixmix.corruptions._making.suites import members
+
+    # A wrong name is told before all images are read.
+    members(config.suite, config.size or 0, names=config.corruptions, extra=config.extra, frost_folder=config.frost)
+    with made_folder(config.out, "folder"):
+        return write(
+            load_source(config),
+            config.out,
+            suite=config.suite,
+            corruptions=config.corruptions,
+            severities=config.severities,
+            extra=config.extra,
+            frost=config.frost,
+            seed=config.seed,
+            workers=config.workers,
+        )
+
+
+def load_source(config: CorruptConfig) -> Source:
+    """The test images of the config's data set."""
+    from pixmix.corruptions._making.sources import Source, file_names
+    from pixmix.corruptions._shared.base import SMALL
+    from pixmix.readers import read_class_map
+
+    from .._data.datasets import load_test
+    from .._data.folders import test_folder
+
+    class_map = None if config.classes is None else read_class_map(config.classes)
+    classes, test = load_test(
+        config.dataset, size=config.size, folder=config.data, subset=config.test_subset, class_map=class_map
+    )
+    names: tuple[str, ...] = ()
+    if test.size > SMALL and test.array is None:
+        root = test_folder(Path(config.dataset.removeprefix("folder:")))
+        names = file_names(test.files, root, [classes[label] for label in test.labels])
+    elif test.size > SMALL:
+        names = tuple(f"{classes[label].replace('/', '_')}/{index:05d}" for index, label in enumerate(test.labels))
+    return Source(
+        name=_name(config.dataset),
+        size=test.size,
+        labels=test.labels,
+        array=test.array,
+        files=tuple(test.files),
+        names=names,
+        subset=config.test_subset,
+        classes=() if class_map else classes,  # a map says by itself which numbers they are
+    )
+
+
+def _name(dataset: str) -> str:
+    """A data set's name; of a folder its last part, so that a moved one stays the same."""
+    return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset

@@ -1,0 +1,1 @@
+"""Data sets by name, and mixing sets as users name them."""

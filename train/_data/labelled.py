@@ -1,0 +1,193 @@
+"""Labelled images of a data set: in memory, or read from their files at each access."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixset._common.cache import cache_folder
+from mixset._common.cores import usable_cores
+from mixset._common.decoding import decode, scale_and_crop, stamp
+from mixset._common.errors import InputError
+from mixset._common.locks import locked
+from mixset._common.partials import remove_abandoned
+from mixset._common.seals import read_sealed, write_sealed
+from pixmix.readers._files import stamped
+
+Uint8 = NDArray[np.uint8]
+HALF = (0.5, 0.5, 0.5)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IN_MEMORY = 64
+"""Folders of images up to this side are held in memory and cropped with padding; larger ones are read each time."""
+KEPT_FROM, KEPT_BYTES = 5_000, 1 << 30
+"""As many files and bytes of images are kept in the cache when they have been read, and no more bytes."""
+SMALL_FILE = 8_192
+"""Bytes from which on reading by threads is faster."""
+
+
+def cover(image: Uint8, size: int) -> Uint8:
+    """(H, W, 3) uint8 as (size, size, 3): the short side scaled to `size`, then the centre cropped."""
+    return scale_and_crop(image, (size, size))
+
+
+class LabelledImages(Sequence[tuple[Uint8, int]]):
+    """Images of one size with their labels, in memory or read from their files at each access.
+
+    `self[i]` is an image, (size, size, 3) uint8, and its label.
+
+    Args:
+        labels: (N,) int64.
+        size: side of the images the network sees, in pixels.
+        array: (N, size, size, 3) uint8, for images in memory.
+        files: N image files, for those that are read; `self[i]` has its short side scaled to 8/7 of `size` and its
+            centre cropped (the standard test transform: 256 and 224).
+    """
+
+    def __init__(
+        self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
+    ) -> None:
+        self.labels, self.size, self.array, self.files = labels, size, array, files
+
+    def share(self, rank: int, world: int) -> LabelledImages:
+        """One process's part of the images: each `world`-th, from number `rank` on."""
+        array = None if self.array is None else self.array[rank::world]
+        return LabelledImages(self.labels[rank::world], self.size, array=array, files=self.files[rank::world])
+
+    def first(self, count: int, option: str) -> LabelledImages:
+        """Some of the images: the first `count` / classes of each class, in their own order.
+
+        Raises:
+            InputError: a class has fewer, or the classes do not divide `count`; names the option.
+        """
+        classes = len(np.unique(self.labels))
+        if count % classes:
+            raise InputError(f"{option} {count}: must be a multiple of the {classes} classes, the same number of each")
+        chosen = []
+        for label in np.unique(self.labels):
+            indices = np.flatnonzero(self.labels == label)
+            if len(indices) < count // classes:
+                raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(indices)}")
+            chosen.append(indices[: count // classes])
+        return self._take(np.sort(np.concatenate(chosen)))
+
+    def numbered(self, numbers: Sequence[int]) -> LabelledImages:
+        """The same with the label `numbers[label]` for each label; those of −1 are left out."""
+        labels = np.asarray(numbers, np.int64)[self.labels]
+        return LabelledImages(labels, self.size, array=self.array, files=self.files)._take(np.flatnonzero(labels >= 0))
+
+    def _take(self, indices: NDArray[np.int64]) -> LabelledImages:
+        array = None if self.array is None else self.array[indices]
+        files = [self.files[index] for index in indices.tolist()] if self.array is None else ()
+        return LabelledImages(self.labels[indices], self.size, array=array, files=files)
+
+    def loaded(self) -> LabelledImages:
+        """The same in memory where they are small."""
+        if self.array is not None or self.size > IN_MEMORY:
+            return self
+        return LabelledImages(self.labels, self.size, array=read_all(self.files, self.size))
+
+    @property
+    def labelled(self) -> LabelledImages | tuple[Uint8, NDArray[np.int64]]:
+        """The images as an evaluation takes them: (array, labels), or themselves where they are read from files."""
+        return self if self.array is None else (self.array, self.labels)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of labels, size, and names, lengths and times of the files; reads no image."""
+        digest = hashlib.sha256(f"{self.size}\n".encode())
+        digest.update(self.labels.tobytes())
+        for file in self.files:
+            digest.update(stamped(str(file), file))
+        return digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        label = int(self.labels[index])
+        if self.array is not None:
+            return self.array[index], label
+        larger = self.size * 8 // 7
+        margin = (larger - self.size) // 2
+        image = scale_and_crop(read(self.files[index]), (larger, larger))
+        return image[margin : margin + self.size, margin : margin + self.size], label
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """A data set: what to train on, what to test on, and how its images are treated."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: LabelledImages
+    test: LabelledImages
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    flip: bool = True
+    """Whether a mirrored image shows the same thing."""
+    fit: Callable[[Uint8, int], Uint8] = cover
+    """How an image in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the images the network sees."""
+        return self.train.size
+
+
+def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
+    """Image files as one array, (N, size, size, 3) uint8.
+
+    Reading tens of thousands of small files takes longer than many a use of them, so what was read is kept in the
+    cache, one array for a folder and size; it is read again when a file's name, length or time has changed.
+    """
+    if len(files) < KEPT_FROM or len(files) * size * size * 3 > KEPT_BYTES:
+        return _read_files(files, size, fit)
+    root = hashlib.sha256(os.path.commonpath(files).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{fit.__module__}.{fit.__name__}\n".encode())
+    digest.update(LabelledImages(np.zeros(0, np.int64), size, files=files).fingerprint().encode())
+    kept = cache_folder() / "images" / f"{root}-{size}-{digest.hexdigest()[:32]}.npy"
+    with locked(kept.with_name(f"{root}-{size}.lock")):  # of runs that start together one reads
+        with contextlib.suppress(InputError):  # absent, or not as it was written: it is made again
+            content, sealed = read_sealed(kept, f"kept images {kept}", "they are read again")
+            if sealed:
+                return np.load(io.BytesIO(content), allow_pickle=False)
+        images = _read_files(files, size, fit)
+        with contextlib.suppress(OSError, InputError):  # no room: it is read again the next time
+            remove_abandoned(kept.parent)
+            for older in kept.parent.glob(f"{root}-{size}-*.npy"):
+                older.unlink(missing_ok=True)
+            made = io.BytesIO()
+            np.save(made, images)
+            write_sealed(kept, made.getbuffer())
+        return images
+
+
+def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
+    out = np.empty((len(files), size, size, 3), np.uint8)
+
+    def read_into(index: int) -> None:
+        out[index] = fit(read(files[index]), size)
+
+    # Pillow decodes without the interpreter's lock, but of small files decoding is so little that threads only get into
+    # each other's way: 60,000 of CIFAR-10's take twice as long.
+    threads = 1 if stamp(files[0])[0] < SMALL_FILE else min(32, usable_cores() + 4)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(read_into, range(len(files))):
+            pass
+    return out
+
+
+def read(file: Path) -> Uint8:
+    """The image in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
+    try:
+        return decode(file)
+    except InputError as error:
+        raise InputError(f"image {file}: {error}; repair it or leave it out") from None

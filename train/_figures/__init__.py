@@ -1,0 +1,1 @@
+"""Figures of methods, of what a run trains on, and of corruptions."""

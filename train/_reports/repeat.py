@@ -1,0 +1,182 @@
+"""What it takes to repeat the runs: commands, seeds, versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mixset._common.errors import InputError, printable
+from mixset._store import manifest
+from mixset.generate._job.families import FAMILIES, load
+
+from .._evaluation.evaluate import AttackSettings
+from .._runs.commands import command
+from .._runs.run_folder import versions
+from .page import Section, paragraph, table
+from .runs import Run
+
+OWN = ("clean", "calibration", "adversaries", "anomalies")
+"""The suites that a run measures at its end by default."""
+MADE = ("c", "cbar", "p")
+"""The suites whose sets `pixmix corrupt` makes."""
+
+
+def repeat(runs: Sequence[Run]) -> Section:
+    """The commands in the order to give them, the seeds, and the versions of what decides the numbers."""
+    lines = _in_order(dict.fromkeys(line for run in runs for line in _commands(run)))
+    body = f'<pre tabindex="0">{escape(chr(10).join(map(printable, lines)))}</pre>\n' if lines else ""
+    if any(line.startswith("pixmix evaluate") for line in lines):
+        body += paragraph(
+            "Name the folders of sets as you like. A model's --network, --mean and --std, and --resize, are not kept "
+            "with an evaluation, so not shown."
+        )
+    seeds = [(label, [_text(seed(run)) for run in runs]) for label, seed in SEEDS]
+    body += "<h3>Seeds</h3>\n" + _words(runs, [row for row in seeds if set(row[1]) != {"–"}])
+    return Section("repeat", "To repeat it", body + "<h3>Versions</h3>\n" + _versions(runs))
+
+
+def _in_order(lines: Iterable[str]) -> list[str]:
+    """Commands as they can be given: sets before the runs that use them, runs before the sets that show their units."""
+    words = {line: shlex.split(line) for line in lines}
+    shown = {word.removeprefix("run:") for each in words.values() for word in each if word.startswith("run:")}
+
+    def turn(line: str) -> int:
+        match words[line][1]:
+            case "make":
+                return 3 if any(word.startswith("run:") for word in words[line]) else 0
+            case "corrupt":
+                return 1
+            case "train":
+                return 2 if shown.intersection(words[line]) else 4
+        return 5
+
+    return sorted(words, key=turn)
+
+
+def _commands(run: Run) -> Iterable[str]:
+    if run.config is not None:
+        yield from filter(None, map(make_command, run.config["mixing_set"]))
+        yield command(run.config)
+    dataset = str(run.metrics.get("dataset", ""))
+    stem = dataset.rpartition(":")[2].rstrip("/").rpartition("/")[2] or "images"
+    folders = {suite: f"{stem}-{suite}" for suite in MADE}
+    for suite, folder in folders.items():
+        about = run.entry(suite, "set")
+        if about.get("source") == "generated" and dataset:
+            yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
+    own = () if run.config is None else run.config.get("suites", OWN)
+    asked = [name for name in (*OWN, *MADE, "r") if name in run.metrics and name not in own]
+    real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
+    if real and "anomalies" not in asked:
+        asked.append("anomalies")
+    if asked:
+        sets = {**folders, "r": "imagenet-r"}
+        named = [word for name in asked if name in sets for word in (f"--{name}", sets[name])]
+        outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
+        words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
+        yield shlex.join([*words, *(_attack(run) if "adversaries" in asked else ()), *_seed(run, asked)])
+
+
+def _attack(run: Run) -> Iterable[str]:
+    """The flags of an attack that is not the default one."""
+    used = run.entry("adversaries", "pgd_error_corrected")
+    for name, value in vars(AttackSettings()).items():
+        if used.get(name, value) != value:
+            yield from (f"--attack.{name.replace('_', '-')}", str(used[name]))
+
+
+def _seed(run: Run, asked: Sequence[str]) -> Iterable[str]:
+    indices = {"adversaries": ("pgd_error_corrected",), "anomalies": ("mean", "auroc")}
+    seeds = {run.entry(suite, *path).get("seed", 0) for suite, path in indices.items() if suite in asked} - {0}
+    return ("--seed", str(min(seeds))) if seeds else ()
+
+
+def _of_set(run: Run, about: dict[str, Any]) -> Iterable[str]:
+    """The flags with which a generated set was made of the run's test images."""
+    config = run.config or run.metrics
+    if config.get("size"):
+        yield from ("--size", str(config["size"]))
+    every = run.entry("clean", "error").get("n", 0)
+    if config.get("test_subset") or about.get("images", every) < every:
+        yield from ("--test-subset", str(about["images"]))
+    if about.get("seed"):
+        yield from ("--seed", str(about["seed"]))
+
+
+def _model(run: Run) -> Iterable[str]:
+    """What names the model and its images to `pixmix evaluate`."""
+    if run.config is not None:
+        yield str(run.folder.path)
+        return
+    model = str(run.metrics.get("model", "MODEL"))
+    yield from ("--logits", model) if _of_logits(run) else (model,)
+    for flag, name in (("--data", "dataset"), ("--size", "size"), ("--test-subset", "test_subset")):
+        if run.metrics.get(name):
+            yield from (flag, str(run.metrics[name]))
+    yield from ("--out", str(run.folder.path))
+
+
+def _of_logits(run: Run) -> bool:
+    return str(run.metrics.get("model", "")).endswith(".npz")
+
+
+def make_command(name: str) -> str | None:
+    """The `mixset make` command of a set's folder; None where none is there, or its images come from elsewhere."""
+    try:
+        listed = manifest.read(Path(name))
+        if listed is None or listed.recipe.get("family") not in FAMILIES:
+            return None
+        family = listed.recipe["family"]
+        recipe = load(FAMILIES[family].recipe).from_json(listed.recipe, count=listed.count)
+    except InputError:
+        return None
+    made = ["mixset", "make", family, name, "--count", str(listed.count)]
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if field.name in ("count", "weights", "channels") or value == field.default:
+            continue
+        flag = field.name.replace("_", "-")
+        if isinstance(value, bool):
+            made.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            made += [f"--{flag}", *(map(str, value) if isinstance(value, tuple) else [str(value)])]
+    return shlex.join(made)
+
+
+def _of_config(run: Run) -> Any:
+    return None if run.config is None else run.config["seed"]
+
+
+SEEDS: tuple[tuple[str, Callable[[Run], Any]], ...] = (
+    ("training", _of_config),
+    ("attack", lambda run: run.entry("adversaries", "pgd_error_corrected").get("seed")),
+    ("outliers", lambda run: run.entry("anomalies", "mean", "auroc").get("seed")),
+    *((f"images of {suite}", lambda run, suite=suite: run.entry(suite, "set").get("seed")) for suite in MADE),
+)
+"""What is drawn, and its seed."""
+
+
+def _versions(runs: Sequence[Run]) -> str:
+    """What the runs were trained with; in one line where all agree."""
+    here = ", ".join(f"{name} {number}" for name, number in versions().items())
+    trained = [run for run in runs if run.versions]
+    if all(run.versions == trained[0].versions for run in trained):
+        with_these = ", ".join(f"{name} {number}" for name, number in trained[0].versions.items()) if trained else ""
+        shown = paragraph(f"Trained with {escape(with_these)}.") if trained else ""
+    else:
+        packages = dict.fromkeys(name for run in trained for name in run.versions)
+        shown = _words(trained, [(name, [run.versions.get(name, "–") for run in trained]) for name in packages])
+    return shown + paragraph(f"This page was written with {escape(here)}.")
+
+
+def _words(runs: Sequence[Run], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    cells = [(escape(name), [f"<td>{escape(word)}</td>" for word in words]) for name, words in rows]
+    return table(["", *(escape(run.name) for run in runs)], cells, style="words")
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else str(value)

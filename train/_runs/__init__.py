@@ -1,0 +1,1 @@
+"""Runs: their config, folder, records and processes."""

@@ -1,0 +1,241 @@
+"""What a training run is: one frozen dataclass, and recipes that return a whole one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from mixset._common.errors import InputError
+from mixset._common.ranges import (
+    BATCH,
+    COUNT,
+    PROCESSES,
+    RATE,
+    SEED,
+    SIDE,
+    SMALLEST,
+    WEIGHT,
+    Range,
+    check_range,
+    check_ranges,
+)
+from pixmix._augment.settings import IMAGENET
+from pixmix.methods._settings import AugMixSettings, AutoAugmentSettings, CutMixSettings, MethodSettings, MixupSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterativeSettings:
+    """The method iterative: which feature visualisations are mixed in, and when they are made.
+
+    The paper makes them "at each iteration" and says no more; that is `--iterative.every 1`.
+    """
+
+    size: int = 512
+    """Images in the pool; the oldest make way for new ones. Before the first, inputs are mixed alone."""
+    every: int = 50
+    """Steps from one refresh of the pool to the next."""
+    batch: int = 64
+    """Images a refresh, each of a random channel of a random convolution; each process makes as many of its own."""
+    steps: int = 32
+    """Of the optimiser, for each image."""
+    lr: float = 0.15
+    """Learning rate of the images."""
+    budget: float | None = None
+    """Largest share of the time for refreshes: after ten of them their times set `every` for the rest of the run, which
+    then depends on the machine."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ITERATIVE, "iterative.")
+        if self.batch > self.size:
+            raise InputError(
+                f"--iterative.batch {self.batch}: the pool holds --iterative.size {self.size} images; give no more"
+            )
+        if self.budget == 1:
+            raise InputError("--iterative.budget 1: leaves no time for training; give less")
+
+
+ITERATIVE: dict[str, Range] = {
+    "size": BATCH,
+    "every": COUNT,
+    "batch": BATCH,
+    "steps": BATCH,
+    "lr": RATE,
+    "budget": (SMALLEST, 1.0),
+}
+TRAINING: dict[str, Range] = {
+    "epochs": (1, 10**6),
+    "batch_size": BATCH,
+    "lr": RATE,
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, 1000.0),
+    "dropout": (0.0, 1.0),
+    "size": SIDE,
+    "subset": COUNT,
+    "test_subset": COUNT,
+    "seed": SEED,
+    "workers": PROCESSES,
+    "threads": (1, 1000),
+    "checkpoint_every": COUNT,
+    "eval_batch_size": BATCH,
+}
+"""The numbers of a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(MethodSettings):
+    """Train a classifier and measure how safe it is.
+
+    Examples:
+
+    pixmix train digits --recipe quick --method pixmix --mixing-set fractals
+
+    pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
+
+    pixmix train cifar100 --method iterative --iterative.budget 0.2
+
+    pixmix train cifar100 --method pixmix+cutmix --mixing-set fractals
+
+    pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
+    """
+
+    dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
+    """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and
+    test/ (or val/) of one folder a class."""
+    recipe: str = "cifar"
+    """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
+    fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
+    method: str = "baseline"
+    """baseline; of images: cutout, autoaugment, augmix, oe, pixmix, mix-input (PixMix without a mixing set), mix-aug
+    (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the network in training); of
+    batches: mixup, cutmix, speckle, ant, noise2net, adversarial-linf, adversarial-l2; of data: sin, edsr. Two of
+    different kinds compose: pixmix+cutmix."""
+    mixing_set: tuple[str, ...] = ()
+    """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
+    ./fractals for a folder of that name)."""
+    weights: tuple[float, ...] = ()
+    """How often each folder of --mixing-set is drawn from; by default each image equally often."""
+    outliers: Path | None = None
+    """Images for --method oe: a folder, a set, or an .npy file such as 300K_random_images.npy, which is looked for in
+    --data by default."""
+    copies: Path | None = None
+    """Altered copies of the training images for --method sin and edsr: a folder with one folder a class."""
+    iterative: IterativeSettings = field(default_factory=IterativeSettings)
+
+    network: str = "wrn-40-4"
+    """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function (called with num_classes=N)."""
+    dropout: float = 0.3
+    """Dropout inside the blocks of a Wide ResNet."""
+    init: str | None = None
+    """Start from weights: `torchvision` (ImageNet's, ResNets only) or a checkpoint file. A head of another number of
+    classes starts anew."""
+
+    epochs: int = 100
+    batch_size: int = 128
+    """Images a step, over all processes."""
+    lr: float = 0.1
+    """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
+    momentum: float = 0.9
+    """Nesterov momentum of SGD."""
+    weight_decay: float = 5e-4
+    """On all parameters, those of the batch normalisation included (as the paper's code does)."""
+
+    size: int | None = None
+    """Side in pixels of what the network sees; by default the data set's own (folders of large images: 224)."""
+    subset: int | None = None
+    """Train on that many images, the first of each class; by default on all."""
+    test_subset: int | None = None
+    """Test on that many, likewise."""
+    data: Path = Path("data")
+    """Where downloaded data sets are kept."""
+    seed: int = 0
+    """Of everything drawn: weights, order, crops, mixing. Same seed, same run."""
+    workers: int = 2
+    """Loader processes of each training process."""
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda, cuda:1."""
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    compile: bool = False
+    """Compile the network (torch.compile): a minute at the start, then faster steps where the GPU takes the time, not
+    the host; small networks gain nothing."""
+    threads: int | None = None
+    """CPU threads of torch; by default torch's choice. Equal weights after --resume need an equal number."""
+
+    out: Path | None = None
+    """The run folder; by default runs/DATASET-METHOD-SEED."""
+    resume: bool = False
+    """Go on from the run folder's checkpoint; a run that never began starts, one that ended stays as it is."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; the end of each epoch writes one, too."""
+    suites: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
+    """Measures taken at the end."""
+    eval_batch_size: int = 500
+    """Images a forward pass of the measures."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, TRAINING)
+        for name in ("dropout", "momentum"):
+            if getattr(self, name) == 1:
+                raise InputError(f"--{name} 1: must be below 1")
+        for weight in self.weights:
+            check_range("--weights", weight, WEIGHT)
+        if self.weights and len(self.weights) != len(self.mixing_set):
+            raise InputError(
+                f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} folders of --mixing-set; "
+                "give one each"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        name = self.dataset.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
+        return self.out or Path("runs") / f"{name}-{self.method}-{self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The config as JSON types; paths become strings."""
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in dataclasses.asdict(self).items()
+        }
+
+
+def cifar() -> TrainConfig:
+    """The paper's CIFAR recipe (its training script; WRN-40-4, dropout 0.3, 100 epochs)."""
+    return TrainConfig()
+
+
+def quick() -> TrainConfig:
+    """A small network for some minutes on a CPU: WRN-16-1 at a higher rate of learning for 20 epochs."""
+    return TrainConfig(recipe="quick", network="wrn-16-1", dropout=0.0, epochs=20, batch_size=64, lr=0.1)
+
+
+def imagenet() -> TrainConfig:
+    """The paper's ImageNet recipe (its training script): 90 epochs of a ResNet-50, meant for --init torchvision."""
+    return TrainConfig(
+        recipe="imagenet",
+        network="resnet50",
+        dropout=0.0,
+        epochs=90,
+        batch_size=256,
+        lr=0.01,
+        mix=IMAGENET,
+        mixup=MixupSettings(alpha=0.2),
+        cutmix=CutMixSettings(probability=1.0),
+        autoaugment=AutoAugmentSettings(policy="imagenet"),
+        augmix=AugMixSettings(severity=1.0, jsd=0.0),
+        workers=8,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"cifar": cifar, "imagenet": imagenet, "quick": quick}
+
+
+def recipe(name: str) -> TrainConfig:
+    """The config of the recipe called `name`; an unknown name raises InputError with the known ones."""
+    if name not in RECIPES:
+        raise InputError(f"--recipe {name}: unknown; the recipes are {', '.join(RECIPES)}")
+    return RECIPES[name]()

@@ -1,0 +1,111 @@
+"""One process or many: ranks, devices and mixed precision, under `torchrun` or without it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from mixset._common.errors import InputError
+from mixset._common.workers import end_with_parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """This process among those that train together."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def total(self, *numbers: float) -> list[float]:
+        """The sums of numbers over all processes."""
+        values = torch.tensor(numbers, dtype=torch.float64)
+        if self.world > 1:
+            values = values.to(self.device)
+            dist.all_reduce(values)
+        return values.tolist()
+
+    def level(self, network: nn.Module) -> None:
+        """Give the first process's batch statistics to all, as DDP does before each forward pass in training."""
+        if self.world > 1:
+            for buffer in network.buffers():
+                dist.broadcast(buffer, 0)
+
+    def gather(self, thing: Any) -> list[Any]:
+        """What each process has, in the order of ranks."""
+        if self.world == 1:
+            return [thing]
+        everything: list[Any] = [None] * self.world
+        dist.all_gather_object(everything, thing)
+        return everything
+
+
+@contextlib.contextmanager
+def processes(device: str) -> Iterator[Processes]:
+    """Join the processes that `torchrun` started, or be the only one; `device` is as `--device` says."""
+    world, rank = _told("WORLD_SIZE", 1), _told("RANK", 0)
+    index = choose_device(device, _told("LOCAL_RANK", 0))
+    if world == 1:
+        yield Processes(device=index)
+        return
+    end_with_parent()  # a launcher that is killed ends no rank
+    if index.type == "cuda":
+        torch.cuda.set_device(index)
+    dist.init_process_group("nccl" if index.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank=rank, world=world, device=index)
+    finally:
+        dist.destroy_process_group()
+
+
+def _told(name: str, otherwise: int) -> int:
+    """A number that `torchrun` gives its processes."""
+    value = os.environ.get(name, str(otherwise))
+    if not (value.isascii() and value.isdigit()):
+        raise InputError(f"the environment variable {name} is {value!r}, no number; unset it, or start with torchrun")
+    return int(value)
+
+
+def choose_device(name: str, local_rank: int = 0) -> torch.device:
+    """The device called `auto`, `cpu`, `cuda` or `cuda:N`; `auto` and `cuda` give each local rank a GPU of its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except (RuntimeError, ValueError, OverflowError):
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps") or (device.type != "cuda" and device.index):
+        raise InputError(f"--device {name}: unknown; use auto, cpu, cuda or cuda:N")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"--device {name}: no such GPU can be used here; use --device cpu")
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise InputError(f"--device {name}: no GPU can be used here; use --device cpu")
+        index = local_rank if device.index is None else device.index
+        if index >= torch.cuda.device_count():
+            raise InputError(f"--device {name}: GPU {index} does not exist; there are {torch.cuda.device_count()}")
+        return torch.device("cuda", index)
+    return device
+
+
+def precision(amp: str, device: torch.device) -> torch.dtype | None:
+    """The type of mixed precision that `--amp` means on this device; None is full precision."""
+    if amp == "auto":
+        if device.type != "cuda":
+            return None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if amp == "fp16" and device.type != "cuda":
+        raise InputError("--amp fp16: needs a GPU; use off or bf16")
+    return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]

@@ -1,0 +1,175 @@
+"""The run folder: what a run was, how it went, where it stands, what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from mixset._common.errors import InputError, reason
+from mixset._common.files import made_folder
+from mixset._common.locks import sole
+from mixset._common.partials import remove_abandoned, write_atomically
+from mixset.generate._networks.spec import CHECKPOINT, CONFIG, WEIGHTS, NetworkSpec
+
+from .config import TrainConfig, recipe
+from .records import read_config
+
+if TYPE_CHECKING:
+    from .._data.labelled import TrainingData
+
+# Where and how fast a run goes, not what it computes: these may change between a run and its resumption.
+FREE = {
+    "out",
+    "resume",
+    "workers",
+    "device",
+    "compile",
+    "data",
+    "checkpoint_every",
+    "eval_batch_size",
+    "threads",
+    "suites",
+}
+LOCK = ".lock"
+"""The name of a folder's lock."""
+
+
+class RunFolder:
+    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
+
+    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config, self.log, self.checkpoint = path / CONFIG, path / "log.jsonl", path / CHECKPOINT
+        self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
+        self.fvis = path / "fvis"
+
+    def check(self, config: TrainConfig) -> None:
+        """See that the folder is free for this run, or holds it already and `config.resume` allows going on.
+
+        Raises:
+            InputError: the folder holds a run and `--resume` is not given, holds another run, or is something else.
+        """
+        if not self.config.exists():
+            if self.path.is_dir() and any(e.suffix != ".partial" and e.name != LOCK for e in self.path.iterdir()):
+                raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
+            return
+        if not config.resume:
+            raise InputError(f"run folder {self.path}: holds a run; --resume resumes it, --out names another")
+        # What an older release did not ask for was as it is by default.
+        described = _plain(config.to_json())
+        before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
+        changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
+        if changed:
+            name = changed[0]
+            raise InputError(
+                f"run folder {self.path}: holds a run with {name} {before[name]}, not {described[name]}; "
+                "give the run's own settings or another --out"
+            )
+
+    def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
+        """Make the folder with its `config.json`, or take away what a killed writer left in it.
+
+        Raises:
+            InputError: the run there has other classes, or in another order, so that labels would change.
+        """
+        if self.config.exists():
+            if read_config(self.config).get("classes") != list(data.classes):
+                raise InputError(
+                    f"run folder {self.path}: the data set has other classes than at its start, or in another order; "
+                    "start anew with another --out"
+                )
+            remove_abandoned(self.path)
+            remove_abandoned(self.fvis)
+            return
+        write_json(
+            self.config,
+            {
+                "config": config.to_json(),
+                "network": network.to_json(),
+                "classes": data.classes,
+                "images": {"size": data.size, "mean": data.mean, "std": data.std},
+                "processes": world,
+                "versions": versions(),
+            },
+        )
+
+    def sheet(self, epoch: int) -> Path:
+        """Where the contact sheet of an epoch's feature visualisations lies."""
+        return self.fvis / f"epoch-{epoch:03d}.png"
+
+    def sheets(self) -> list[Path]:
+        """The contact sheets there are, in the order of epochs."""
+        found = [path for path in self.fvis.glob("epoch-*.png") if re.fullmatch(r"epoch-[0-9]{3,9}", path.stem)]
+        return sorted(found, key=lambda path: int(path.stem.partition("-")[2]))
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Add a line to the log."""
+        with self._opened_log("ab") as handle:
+            handle.write((json.dumps(entry) + "\n").encode())
+
+    def log_size(self) -> int:
+        """Bytes of the log; a checkpoint keeps it, and `cut_log` takes away what a killed run wrote after it."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def cut_log(self, size: int) -> None:
+        """Take away what was logged after the checkpoint."""
+        if self.log.exists():
+            with self._opened_log("r+b") as handle:
+                handle.truncate(min(size, self.log_size()))
+
+    @contextlib.contextmanager
+    def _opened_log(self, mode: str) -> Iterator[BinaryIO]:
+        try:
+            with open(self.log, mode, opener=_no_link) as handle:
+                yield cast(BinaryIO, handle)
+        except OSError as error:
+            raise InputError(f"cannot write {self.log}: {reason(error)}; mend that, and --resume the run") from error
+
+
+@contextlib.contextmanager
+def owned(folder: Path, what: str, *, lock: str = LOCK) -> Iterator[None]:
+    """Hold a folder (made when missing) for this process alone; one in which nothing came to lie goes again.
+
+    Args:
+        what: is in the folder, for the line, for example "run folder".
+        lock: the lock's name.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written: before work that would end in nothing.
+    """
+    with made_folder(folder, what), contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(sole(folder / lock, f"{what} {folder}"))
+        except OSError as error:
+            raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another --out") from error
+        yield
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a run's numbers."""
+    names = ("pixmix", "torch", "torchvision", "numpy", "numba", "pillow", "h5py", "scikit-learn")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically."""
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Whoever made the folder could have put a link there, to a file elsewhere."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value))

@@ -1,0 +1,184 @@
+"""From a data set to batches for the network: which images, cut how, through which method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+
+from mixset._common.errors import InputError
+from mixset._common.memory import keep_freed_memory
+from pixmix._augment.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
+from pixmix._augment.draws import Key
+from pixmix._augment.residents import Resident
+from pixmix._augment.sampler import epoch_order
+from pixmix.methods._base import Method
+
+from .._data.labelled import LabelledImages, read
+
+PADDING = 4
+"""Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
+
+
+class Batch(NamedTuple):
+    """What the loader hands over."""
+
+    images: Tensor | None
+    """(V · N, 3, H, W) float32 in [0, 1]; where the method makes images at their step, the crops (N, H, W, 3) uint8;
+    None where the data set lies on the device, on which they are then cropped."""
+    labels: Tensor
+    """(N,) int64."""
+    indices: Tensor
+    """(N,) int64: places in the training set."""
+
+
+class TrainingSet(Dataset):
+    """A data set's images, cropped, flipped and through the method's image transform; a function of their keys.
+
+    On a CPU loader workers do all of it. For another device they only read and crop, and the method works there; a
+    data set in memory is put on the device, and cropped there, too. A method without a form for tensors stays in the
+    workers.
+
+    Args:
+        device: where the network is.
+        tensors: whether to work on tensors; default: on any device but a CPU, where arrays are faster.
+    """
+
+    def __init__(
+        self,
+        images: LabelledImages,
+        method: Method,
+        *,
+        seed: int,
+        flip: bool,
+        device: torch.device | None = None,
+        tensors: bool | None = None,
+    ) -> None:
+        self.images, self.method, self.seed, self.flip = images, method, seed, flip
+        self.device = device or torch.device("cpu")
+        self.tensors = method.on_device and (self.device.type != "cpu" if tensors is None else tensors)
+        self.at_step = self.tensors or not method.in_loader
+        """Whether the method makes the images at their step, in the training process."""
+        self.resident = Resident(images.array, self.device) if self.tensors and images.array is not None else None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, epoch: int, indices: np.ndarray) -> Batch:
+        """Some of an epoch's images, as far as they can be made ahead of their step."""
+        labels, numbers = torch.from_numpy(self.images.labels[indices]), torch.from_numpy(indices)
+        if self.resident is not None:
+            return Batch(None, labels, numbers)
+        key = Key(seed=self.seed, epoch=epoch)
+        images = self._cut(key, indices)
+        if not self.at_step:
+            images = self.method.augment_array(images, key, indices)
+        return Batch(torch.from_numpy(images), labels, numbers)
+
+    def inputs(self, epoch: int, batch: Batch) -> Tensor:
+        """The network's images of a batch, (V · N, 3, H, W) float32 in [0, 1] on the device, channels last.
+
+        Does what is left to do at their step; nothing waits for the device.
+        """
+        key, indices, inputs = Key(seed=self.seed, epoch=epoch), batch.indices.numpy(), batch.images
+        if self.resident is not None:
+            images = self.resident.take(indices)
+            cut = crop_and_flip_tensor(images, key, indices, padding=PADDING, flip=self.flip)
+            inputs = self.method.augment_tensor(cut, key, indices)
+        elif self.tensors:
+            assert batch.images is not None
+            inputs = self.method.augment_tensor(batch.images.to(self.device, non_blocking=True), key, indices)
+        elif self.at_step:
+            assert batch.images is not None
+            inputs = torch.from_numpy(self.method.augment_array(batch.images.numpy(), key, indices))
+        assert inputs is not None
+        return inputs.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
+        """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
+        if get_worker_info() is not None:
+            keep_freed_memory()
+        try:
+            return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
+        except InputError as error:
+            return error
+
+    def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
+        if self.images.array is not None:
+            return crop_and_flip(self.images.array[indices], key, indices, padding=PADDING, flip=self.flip)
+        arrays = (read(self.images.files[index]) for index in indices)
+        return random_resized_crop(arrays, key, indices, size=self.images.size, flip=self.flip)
+
+
+class BatchPlan(Sampler):
+    """The keys of each batch of this process, in an order that is a function of (seed, epoch) alone.
+
+    A batch is `size` images over all processes, dealt out in turn; each image comes once an epoch. The last batch
+    of an epoch is as large as what is left. Where that would leave a process with a single image, which batch
+    normalisation cannot take at the size of a network's last layers, the last two batches are one. Batches that are
+    that small throughout stay: a process without an image takes the batch's first with weight zero, so that all take
+    part in the step.
+    """
+
+    def __init__(self, count: int, size: int, *, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.count, self.size, self.seed, self.rank, self.world = count, size, seed, rank, world
+        self.steps = -(-count // size)
+        left = count - (self.steps - 1) * size
+        if self.steps > 1 and left < 2 * world <= size:
+            self.steps -= 1
+        self.epoch = self.start = 0
+
+    def set_epoch(self, epoch: int, start: int = 0) -> None:
+        """The next iteration is this epoch's, from its batch number `start` on."""
+        self.epoch, self.start = epoch, start
+
+    def global_batch(self, step: int) -> int:
+        """How many images a batch has over all processes."""
+        return self.size if step < self.steps - 1 else self.count - step * self.size
+
+    def weight(self, step: int) -> float:
+        """This process's share of the batch times the number of processes: what its mean loss counts in the mean."""
+        batch = self.global_batch(step)
+        return len(range(self.rank, batch, self.world)) * self.world / batch
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = epoch_order(self.count, seed=self.seed, epoch=self.epoch)
+        for step in range(self.start, self.steps):
+            batch = order[step * self.size :][: self.global_batch(step)]
+            mine = batch[self.rank :: self.world]
+            yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
+
+
+def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> DataLoader:
+    """What `batches` reads: the plan's batches; with workers they are made ahead of the network."""
+    if images.resident is not None:
+        workers = 0  # they would have nothing to do
+    return DataLoader(
+        images,
+        batch_sampler=plan,
+        num_workers=workers,
+        collate_fn=_as_made,
+        persistent_workers=workers > 0,
+        pin_memory=images.device.type == "cuda",
+        # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.
+        generator=torch.Generator(),
+    )
+
+
+def batches(loader: DataLoader) -> Iterator[Batch]:
+    """The batches of the plan's epoch; a broken image raises its InputError here."""
+    for batch in loader:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
+def _as_made(batch: Any) -> Any:
+    return batch

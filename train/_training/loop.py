@@ -1,0 +1,287 @@
+"""The training loop: batches through the network, a checkpoint every so often, a test at each epoch's end."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mixset._common.console import Progress, duration
+from mixset._common.errors import InputError, reading
+from pixmix._evaluators.forwarding import ImageSet, to_device
+from pixmix.methods._base import Method, StepKey
+
+from .._data.labelled import TrainingData
+from .._runs import checkpoints
+from .._runs.config import TrainConfig
+from .._runs.processes import Processes, precision
+from .._runs.run_folder import RunFolder
+from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
+
+PLAIN_EPOCHS = 2**31
+"""The first of the epochs in whose order methods get batches beside the training's."""
+FLOOR = 1e-6
+"""The learning rate that the cosine ends at (the paper's code)."""
+
+
+def learning_rate(step: int, steps: int, lr: float) -> float:
+    """The cosine from `lr` at step 0 to 1e-6 at step `steps`, as the paper's code has it."""
+    floor = FLOOR / lr
+    return lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+class Training:
+    """A run's state, and the steps that carry it on; `run` goes from wherever it stands to the last epoch."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: TrainingData,
+        network: nn.Module,
+        method: Method,
+        folder: RunFolder,
+        processes: Processes,
+    ) -> None:
+        self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
+        self.device = processes.device
+        # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.body: nn.Module = self.network.body
+        self.amp = precision(config.amp, self.device)
+        self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            nesterov=config.momentum > 0,
+        )
+        self.plan = BatchPlan(
+            len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
+        )
+        self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        self.epoch = self.position = 0
+        self.seconds = 0.0
+        """What the epoch took up to the last checkpoint in it."""
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+
+    def run(self) -> None:
+        """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
+        if self.epoch == self.config.epochs:
+            return
+        parallel = self.network
+        if self.processes.world > 1:
+            ids = [self.device.index] if self.device.type == "cuda" else None
+            parallel = DistributedDataParallel(self.network, device_ids=ids)
+        if self.config.compile:
+            parallel = torch.compile(parallel)
+        loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
+        count = len(self.data.train)
+        done = self.epoch * count + min(self.position * self.config.batch_size, count)
+        with Progress(self.config.epochs * count, "images", done=done, quiet=not self.processes.leads) as progress:
+            while self.epoch < self.config.epochs:
+                self._run_epoch(parallel, loader, progress)
+
+    def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
+        start, config = time.monotonic() - self.seconds, self.config
+        self.plan.set_epoch(self.epoch, self.position)
+        self.network.train()
+        if self.position == 0:
+            with self._autocast():
+                self.method.before_epoch(self.network, self._plain_batches, key=self._key())
+        for batch in batches(loader):
+            with _lone_image_refused(config):
+                self._step(parallel, batch)
+            progress.advance(self.plan.global_batch(self.position))
+            self.position += 1
+            if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
+                self.seconds = time.monotonic() - start
+                self.save()
+        (loss,) = self.processes.total(self.loss_sum.item())
+        loss /= self.plan.steps * self.processes.world
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower --lr {config.lr:g}")
+        error = self.test()
+        self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
+        self.loss_sum.zero_()
+        seconds = time.monotonic() - start
+        noted, words = self.method.on_epoch(self.epoch, seconds)
+        if self.processes.leads:
+            entry = {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr()}
+            self.folder.append({**entry, "seconds": round(seconds, 3), **noted})
+            progress.say(
+                f"epoch {self.epoch}/{config.epochs}: loss {loss:.3f}, test error {error:.1%}, {duration(seconds)}"
+                + (f", {words}" if words else "")
+            )
+        self.save()
+
+    def _lr(self) -> float:
+        steps = self.plan.steps
+        return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
+
+    def _key(self) -> StepKey:
+        return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
+
+    def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """So many batches of training images, cropped and flipped alone, in orders that no epoch of training has."""
+        training_set = TrainingSet(
+            self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
+        )
+        plan = copy.copy(self.plan)
+        loader = training_loader(training_set, plan, workers=self.config.workers)
+        for number in range(math.ceil(steps / plan.steps)):
+            epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
+            plan.set_epoch(epoch)
+            for batch in itertools.islice(batches(loader), steps - number * plan.steps):
+                yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+
+    def _step(self, parallel: nn.Module, batch: Batch) -> None:
+        self.method.on_step(self.body)
+        parallel.train()
+        images = self.training_set.inputs(self.epoch, batch)
+        labels = batch.labels.to(self.device, non_blocking=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._lr()
+        # Two contexts: autocast keeps its copies of weights to its end, and those made without gradients have none.
+        with self._autocast():
+            images, targets = self.method.batch(
+                images, labels, network=self.network, key=self._key(), classes=len(self.data.classes)
+            )
+        with self._autocast():
+            logits = parallel(images)
+        # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
+        loss = self.method.loss(logits.float(), targets) * self.plan.weight(self.position)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.loss_sum += loss.detach()
+
+    def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
+        """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
+        before = copy.deepcopy(self.method.state_dict())
+        batch = self.training_set.batch(epoch, indices)
+        key = StepKey(seed=self.config.seed, epoch=epoch, step=0)
+        self.network.train()
+        images, _ = self.method.batch(
+            self.training_set.inputs(epoch, batch),
+            batch.labels.to(self.device),
+            network=self.network,
+            key=key,
+            classes=len(self.data.classes),
+        )
+        self.method.load_state_dict(before)
+        return images
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None)
+
+    @torch.no_grad()
+    def test(self) -> float:
+        """The clean error of the network as it is, the images shared out over the processes."""
+        self.network.eval()
+        self.processes.level(self.network)
+        wrong = 0
+        share = self.data.test.share(self.processes.rank, self.processes.world)
+        if len(share):
+            images = ImageSet(share.labelled, workers=self.config.workers)
+            for batch, labels, _ in images.batches(self.config.eval_batch_size):
+                predictions = self.network(to_device(batch, self.device)).argmax(1).cpu().numpy()
+                wrong += int((predictions != labels).sum())
+        return self.processes.total(wrong)[0] / len(self.data.test)
+
+    def save(self) -> None:
+        """Write the checkpoint; every process takes part, since each has something of its own in it."""
+        own = {
+            "random_states": _random_states(self.device),
+            "method": self.method.state_dict(),
+            "loss_sum": self.loss_sum.item(),
+        }
+        processes = self.processes.gather(own)
+        if self.processes.leads:
+            checkpoints.save(
+                {
+                    "model": self.body.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "scaler": self.scaler.state_dict(),
+                    "epoch": self.epoch,
+                    "position": self.position,
+                    "seconds": self.seconds,
+                    "processes": processes,
+                    "threads": torch.get_num_threads(),
+                    "log_size": self.folder.log_size(),
+                },
+                self.folder.checkpoint,
+            )
+
+    def load(self) -> None:
+        """Take up the run folder's checkpoint; without one the run begins anew, and so does its log."""
+        if not self.folder.checkpoint.exists():
+            if self.processes.leads:
+                self.folder.cut_log(0)
+            return
+        state = checkpoints.load(self.folder.checkpoint)
+        with reading(f"checkpoint {self.folder.checkpoint}", "begin anew with another --out"):
+            self._take_up(state)
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        self.body.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.epoch, self.position, self.seconds = state["epoch"], state["position"], float(state["seconds"])
+        for name, value, most in (
+            ("epoch", self.epoch, self.config.epochs),
+            ("position", self.position, self.plan.steps),
+        ):
+            if type(value) is not int or not 0 <= value <= most:
+                raise ValueError(f"{name} {value!r} of {most}")
+        everyone = state["processes"]
+        if len(everyone) != self.processes.world:
+            raise InputError(
+                f"run folder {self.folder.path}: was trained by {len(everyone)} processes, not {self.processes.world}; "
+                "go on with as many"
+            )
+        own = everyone[self.processes.rank]
+        self.method.load_state_dict(own["method"])
+        self.loss_sum.fill_(own["loss_sum"])
+        if self.config.threads is None:
+            torch.set_num_threads(state["threads"])
+        if self.processes.leads:
+            self.folder.cut_log(state["log_size"])
+        _restore_random_states(own["random_states"], self.device)
+
+
+@contextlib.contextmanager
+def _lone_image_refused(config: TrainConfig) -> Iterator[None]:
+    """One line in place of torch's traceback where batch normalisation is left with one value a channel."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError(
+            f"network {config.network}: a process has one image in a step, too few for its batch normalisation; "
+            f"raise --batch-size {config.batch_size} to at least 2 for each process, or give more images"
+        ) from error
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _restore_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,0 +1,219 @@
+"""The training program: from a config to a run folder with weights and measures."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import pixmix
+from mixset import MixingPool, MixingSet
+from mixset._common.errors import InputError
+from mixset._common.memory import keep_freed_memory
+from mixset.generate._fvis import need_lucent
+from mixset.generate._networks.spec import NetworkSpec, network_spec, torchvision_names
+from pixmix._common.normalized import Normalized
+from pixmix._evaluators import EVALUATORS, check
+from pixmix.methods import METHODS, MethodRow, compose, find_parts, make_part
+from pixmix.methods._base import Method, Setting
+from pixmix.methods._outlier_sets import load_outliers
+
+from .._data.datasets import load_data, with_copies
+from .._data.labelled import TrainingData
+from .._data.mixing_sets import mixing_set
+from .._figures.figures import draw_training
+from .._runs import checkpoints
+from .._runs.config import TrainConfig
+from .._runs.processes import Processes, precision, processes
+from .._runs.records import read_metrics
+from .._runs.run_folder import RunFolder, owned, write_json
+from .._runs.trials import try_network
+from .loop import Training
+
+
+def train(config: TrainConfig) -> dict[str, Any] | None:
+    """Train as `config` says, measure at the end, and leave everything in the run folder.
+
+    Under `torchrun` each process calls this; the first one writes.
+
+    Returns:
+        The content of `metrics.json`; None in processes other than the first.
+
+    Raises:
+        InputError: anything in the config that cannot be, found as early as possible; nothing is lost.
+    """
+    folder = RunFolder(config.folder)
+    if config.resume and folder.metrics.exists():
+        folder.check(config)
+        return read_metrics(folder.metrics)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    parts = [METHODS[part] for part in find_parts(config.method)]
+    known = [name for name, row in EVALUATORS.items() if not row.of_set]
+    for name in config.suites:
+        if name not in known:
+            other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
+            raise InputError(f"--suites {name}: at the end of a training there are {', '.join(known)}{other}")
+    with processes(config.device) as mine, contextlib.ExitStack() as stack:
+        if mine.device.type == "cpu":
+            keep_freed_memory()
+        if mine.leads:
+            stack.enter_context(owned(folder.path, "run folder"))
+            folder.check(config)
+        return _finish(config, folder, _trained(config, parts, folder, mine), mine)
+
+
+def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder, mine: Processes) -> Training:
+    """Look at everything that the run needs, what takes longest last, then train it to the end."""
+    precision(config.amp, mine.device)
+    if "iterative" in find_parts(config.method):
+        need_lucent()
+    data = _data(config, parts)
+    check(config.suites, (len(data.test), data.size, data.size))
+    spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
+    outliers = _outliers(config, parts, data)
+    torch.manual_seed(config.seed)
+    network = start_network(config, spec, data, quiet=not mine.leads)
+    images = _mixing_set(config, parts, data)
+    method = _method(config, data, images, outliers, network, folder, mine)
+    # After the weights, which are the same everywhere, each process draws its own dropout.
+    torch.manual_seed((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64)
+    training = Training(config, data, network, method, folder, mine)
+    if mine.leads:
+        folder.begin(config, spec, data, mine.world)
+        draw_training(training, images, folder.path)
+    mine.gather(None)  # none goes on before the folder is there
+    if config.resume:
+        training.load()
+    training.run()
+    return training
+
+
+def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
+    data = load_data(
+        config.dataset,
+        size=config.size,
+        folder=config.data,
+        subset=config.subset,
+        test_subset=config.test_subset,
+    )
+    if not any(part.needs_copies for part in parts):
+        if config.copies:
+            raise InputError(f"--method {config.method}: takes no copies; leave --copies out")
+        return data
+    if not config.copies:
+        raise InputError(f"--method {config.method}: needs --copies PATH, altered copies of the training images")
+    return with_copies(data, config.copies)
+
+
+def _outliers(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> np.ndarray | None:
+    if not any(part.needs_outliers for part in parts):
+        if config.outliers:
+            raise InputError(f"--method {config.method}: takes no outliers; leave --outliers out")
+        return None
+    usual = config.data / "300K_random_images.npy"
+    if not config.outliers and not usual.exists():
+        raise InputError(
+            f"--method {config.method}: needs --outliers PATH, images of things outside the classes; there is no "
+            f"{usual} either"
+        )
+    return load_outliers(config.outliers or usual, data.size)
+
+
+def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> MixingSet | None:
+    if not any(part.needs_pool for part in parts):
+        if config.mixing_set:
+            what = "makes its own images" if any(part.in_training for part in parts) else "mixes no images in"
+            raise InputError(f"--method {config.method}: {what}; leave --mixing-set out")
+        return None
+    if not config.mixing_set:
+        raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
+    return mixing_set(config.mixing_set, config.weights, data.size)
+
+
+def _method(
+    config: TrainConfig,
+    data: TrainingData,
+    images: MixingSet | None,
+    outliers: np.ndarray | None,
+    network: nn.Module,
+    folder: RunFolder,
+    mine: Processes,
+) -> Method:
+    setting = Setting(
+        classes=len(data.classes),
+        size=(data.size, data.size),
+        mean=data.mean,
+        std=data.std,
+        settings=config,
+        pool=None if images is None else MixingPool(images, data.size),
+        outliers=outliers,
+    )
+    made: list[Method] = []
+    for part in find_parts(config.method):
+        if part == "iterative":
+            from .iterative import Iterative  # lucent takes seconds to import
+
+            made.append(Iterative(config, data, network.body, folder, mine))
+        else:
+            made.append(make_part(part, setting))
+    return compose(config.method, made)
+
+
+def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool = False) -> nn.Module:
+    """The network as training begins with it, tried on noise; `quiet` says nothing of a head that starts anew."""
+    body = spec.build()
+    if config.init is not None:
+        weights = (
+            _torchvision_weights(spec) if config.init == "torchvision" else checkpoints.read_weights(Path(config.init))
+        )
+        left = checkpoints.load_into(body, weights, f"--init {config.init}", classes=len(data.classes))
+        if left and not quiet:
+            print(f"--init {config.init}: is of other classes, so {', '.join(left)} start anew", file=sys.stderr)
+    network = Normalized(body, data.mean, data.std)
+    try_network(network, data.size, len(data.classes), training=True)
+    return network
+
+
+def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
+    import torchvision.models
+
+    if spec.name not in torchvision_names():
+        raise InputError("--init torchvision: has weights for networks of torchvision only; name one with --network")
+    # The first ImageNet weights where there are several: those the paper's baseline has, and starts from.
+    known = torchvision.models.get_model_weights(spec.name)
+    weights = known.__members__.get("IMAGENET1K_V1", known.DEFAULT)
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True))
+    except OSError as error:
+        raise InputError(
+            f"--init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path"
+        ) from None
+
+
+def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any] | None:
+    """Weights, then measures by all processes; `metrics.json` comes last and marks the run as ended."""
+    if mine.leads:
+        checkpoints.write_weights(training.body.state_dict(), folder.weights)
+    measured = pixmix.evaluate(
+        training.network,
+        config.suites,
+        training.data.test.labelled,
+        batch_size=config.eval_batch_size,
+        device=mine.device,
+        seed=config.seed,
+        logits_folder=folder.logits,
+        workers=config.workers,
+        progress=True,
+    )
+    if not mine.leads:
+        return None
+    metrics = {"dataset": training.data.name, "method": config.method, "epochs": config.epochs, **measured}
+    write_json(folder.metrics, metrics)
+    return metrics
