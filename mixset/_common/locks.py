@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import stat
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from .errors import InputError
 from .partials import HOST
+from .posix import fcntl
 
 _held: set[str] = set()
 _OURS = re.compile(rb"(process [0-9]+ on [A-Za-z0-9_-]*\n)?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError, reason
+from .posix import fcntl
 
 HOST = re.sub(r"[^A-Za-z0-9_-]", "_", platform.node())[:64]
 _OURS = re.compile(r"\.(?P<process>\d+)-(?P<host>[A-Za-z0-9_-]*)-[0-9a-f]{16}\.partial")

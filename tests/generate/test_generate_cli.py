@@ -292,7 +292,8 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
     code = """
         import resource, sys
         from tiny_family import TINY
-        from mixset.generate import cli, families, job
+        from mixset.generate._command import cli
+        from mixset.generate._job import families, job
         families.FAMILIES["tiny"] = TINY
         cli.main()
     """

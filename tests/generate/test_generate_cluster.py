@@ -48,7 +48,8 @@ def reference(tmp_path: Path) -> dict[str, str]:
 
 CODE = """
 from tiny_family import TINY
-from mixset.generate import cli, families
+from mixset.generate._command import cli
+from mixset.generate._job import families
 families.FAMILIES["tiny"] = TINY
 cli.main()
 """

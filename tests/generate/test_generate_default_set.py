@@ -50,7 +50,8 @@ def test_it_is_announced_made_and_then_there(
 
 
 SCRIPT = """
-from mixset.generate import default_set, defaults
+from mixset.generate import default_set
+from mixset.generate._job import defaults
 defaults.COUNT = 6
 print(default_set(32, workers=1))
 """

@@ -194,7 +194,7 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from tiny_family import TINY, TinyRecipe
-from mixset.generate import families, job
+from mixset.generate._job import families, job
 families.FAMILIES["tiny"] = TINY
 job.make(TinyRecipe(count=18), sys.argv[1], workers=int(sys.argv[2]))
 """

@@ -46,7 +46,7 @@ def test_what_has_one_home_is_used_from_there() -> None:
         ("pixmix/_augment/draws.py", "from pixmix import train", "imports pixmix.train: against the arrows"),
         ("pixmix/_augment/draws.py", "import mixset.generate", "imports mixset.generate: against the arrows"),
         ("pixmix/_augment/draws.py", "from pixmix._augment.settings import X", "inside a folder imports are relative"),
-        ("train/_training/loop.py", "from ..draws import X", "imports ..draws: a relative import leaves its folder"),
+        ("train/_training/loop.py", "from ...draws import X", "imports ...draws: a relative import leaves its folder"),
         (
             "train/_training/loop.py",
             "import os; os.sched_getaffinity(0)",

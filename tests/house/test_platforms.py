@@ -59,7 +59,7 @@ def test_suites_and_plans_without_affinities(tmp_path: Path) -> None:
     code = """
 import os, sys
 del os.sched_getaffinity
-from pixmix.train import cli
+from pixmix.train._command import cli
 sys.argv = ["pixmix", *sys.argv[1:]]
 cli.main()
 """
@@ -82,8 +82,9 @@ import pwd, os
 def nobody(*_): raise KeyError("getpwuid(): uid not found")
 pwd.getpwuid = pwd.getpwnam = nobody
 from mixset._common.cache import cache_folder
-from mixset._common.kernels import _folder
-print(cache_folder()); print(_folder())
+from mixset._common import kernels
+from pathlib import Path
+print(cache_folder()); print(kernels._folder(Path(kernels.__file__)))
 """
     environment = {
         name: value for name, value in os.environ.items() if name not in ("HOME", "PIXMIX_CACHE", "XDG_CACHE_HOME")
@@ -101,7 +102,6 @@ print(cache_folder()); print(_folder())
     )
 
 
-@pytest.mark.parametrize("pretend", ["sys.modules['fcntl'] = None", "sys.platform = 'win32'"])
 @pytest.mark.parametrize(
     "call",
     [
@@ -112,7 +112,10 @@ print(cache_folder()); print(_folder())
         "import pixmix; pixmix.PixMix",
     ],
 )
+@pytest.mark.parametrize("pretend", ["sys.modules['fcntl'] = None", "sys.platform = 'win32'"])
 def test_other_systems_get_one_line(call: str, pretend: str) -> None:
+    if "PixMix" in call and "win32" in pretend:
+        pytest.skip("torch, which is imported first, does not fall for the pretence")
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {pretend}; {call}"], capture_output=True, text=True, check=False
     )

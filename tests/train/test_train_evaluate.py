@@ -68,7 +68,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in C:
         np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
     np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
-    made.begin(root / "p", {"suite": "p", "dataset": "x", "images": 3, "size": 16, "seed": 5, "severities": None})
+    made.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
     for name in P:
         np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
     return root

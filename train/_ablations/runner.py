@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shlex
@@ -19,6 +18,7 @@ from mixset._common.console import Progress
 from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError, reading
 from mixset._common.files import write_file
+from mixset._common.posix import fcntl
 
 from .._runs.records import TEXTS, check, read_json
 from .plan import Plan, Task
