@@ -6,7 +6,7 @@ the last bits of a power near black.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,32 +21,33 @@ from .ops import augment
 from .planes import split_planes, to_float
 
 
+class Fields(NamedTuple):
+    """`Draws` as a kernel takes them: contiguous arrays, in the order of `Draws.arrays()`."""
+
+    start_op: np.ndarray
+    start_level: np.ndarray
+    start_sign: np.ndarray
+    rounds: np.ndarray
+    op: np.ndarray
+    level: np.ndarray
+    sign: np.ndarray
+    mixing: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    a2: np.ndarray
+    b2: np.ndarray
+    coin: np.ndarray
+    channel: np.ndarray
+    image: np.ndarray
+    top: np.ndarray
+    left: np.ndarray
+
+
 @kernel
 def _mix_range(
-    first,
-    last,
-    images,
-    mixing_images,
-    start_op,
-    start_level,
-    start_sign,
-    rounds,
-    op,
-    level,
-    sign,
-    mixing,
-    a,
-    b,
-    a2,
-    b2,
-    coin,
-    channel,
-    image,
-    top,
-    left,
-    result,
-):
-    """PixMix of the images from `first` up to `last`; what lies between images and result are `Draws`' fields."""
+    first: int, last: int, images: np.ndarray, mixing_images: np.ndarray, draws: Fields, result: np.ndarray
+) -> None:
+    """PixMix of the images from `first` up to `last`."""
     height, width = images.shape[1:3]
     clean = np.empty((3, height, width), np.uint8)
     start = np.empty((3, height, width), np.uint8)
@@ -55,30 +56,30 @@ def _mix_range(
     for n in range(first, last):
         split_planes(images[n], 0, 0, clean)
         begin = clean
-        if start_op[n] >= 0:
-            augment(clean, start_op[n], start_level[n], start_sign[n], start)
+        if draws.start_op[n] >= 0:
+            augment(clean, draws.start_op[n], draws.start_level[n], draws.start_sign[n], start)
             begin = start
         flat_begin, out = begin.reshape(-1), result[n].reshape(-1)
-        if rounds[n] == 0 or mixing[n, 0] != 1:
+        if draws.rounds[n] == 0 or draws.mixing[n, 0] != 1:
             to_float(flat_begin, out)
-        for r in range(rounds[n]):
-            if op[n, r] >= 0:
-                augment(clean, op[n, r], level[n, r], sign[n, r], partner)
+        for r in range(draws.rounds[n]):
+            if draws.op[n, r] >= 0:
+                augment(clean, draws.op[n, r], draws.level[n, r], draws.sign[n, r], partner)
             else:
-                split_planes(mixing_images[image[n]], top[n], left[n], partner)
-            if r == 0 and mixing[n, 0] == 1:
-                multiply_bytes(flat_begin, flat_partner, a[n, 0], b[n, 0], out)
+                split_planes(mixing_images[draws.image[n]], draws.top[n], draws.left[n], partner)
+            if r == 0 and draws.mixing[n, 0] == 1:
+                multiply_bytes(flat_begin, flat_partner, draws.a[n, 0], draws.b[n, 0], out)
             else:
                 mix_into(
-                    mixing[n, r],
+                    draws.mixing[n, r],
                     out,
                     flat_partner,
-                    a[n, r],
-                    b[n, r],
-                    a2[n, r],
-                    b2[n, r],
-                    coin[n, r],
-                    channel[n, r],
+                    draws.a[n, r],
+                    draws.b[n, r],
+                    draws.a2[n, r],
+                    draws.b2[n, r],
+                    draws.coin[n, r],
+                    draws.channel[n, r],
                 )
 
 
@@ -108,7 +109,7 @@ def mix(
     result = np.empty((count, 3, height, width), np.float32)
     if mixing_images is None:
         mixing_images = np.zeros((1, 1, 1, 3), np.uint8)
-    fields = map(np.ascontiguousarray, draws.arrays())
-    arguments: list[Any] = [read_only(images), read_only(mixing_images), *fields, result]
+    fields = Fields(*map(np.ascontiguousarray, draws.arrays()))
+    arguments: list[Any] = [read_only(images), read_only(mixing_images), fields, result]
     run(_mix_range, count, arguments, values=result.size, threads=threads)
     return result
