@@ -192,7 +192,7 @@ def _round(
         xs, ys = new[0, first:last], new[1, first:last]
         vary(kinds[i], xs, ys, blends[i], salt)
         for j in range(len(xs)):
-            # A point that flies off, or is no number, starts again near the origin.
+            # A point that flies off, or is not a number, starts again near the origin.
             lost = not (abs(xs[j]) < _FAR and abs(ys[j]) < _FAR)
             xs[j] = 0.1 if lost else xs[j]
             ys[j] = 0.2 if lost else ys[j]

@@ -91,7 +91,7 @@ class FVisRecipe(SetRecipe):
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise InputError(f"lr: {self.lr} is out of range; give a number above zero")
         if not abs(self.diversity) <= 1e6:
-            raise InputError(f"diversity: {self.diversity} is no number up to a million; 0 leaves it out")
+            raise InputError(f"diversity: {self.diversity} is not a number up to a million; 0 leaves it out")
         if not self.layers:
             raise InputError("layers: none given; give names, patterns, early or all")
         if self.weights and len(self.channels) != len(self.layers):

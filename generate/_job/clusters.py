@@ -11,9 +11,9 @@ from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 from mixset._common.errors import InputError
-from mixset._common.workers import take_seat, without_interrupts
+from mixset._common.workers import bind_device, without_interrupts
 
-from .devices import seats
+from .devices import slots
 from .families import Family
 
 PATIENCE = 10
@@ -51,7 +51,7 @@ def open_engine(engine: str, kind: Family, devices: Sequence[str], workers: int 
 
     with _silence(), contextlib.ExitStack() as stack:
         if engine == "dask":
-            client = _local(seats(kind, devices, workers), stack)
+            client = _local(slots(kind, devices, workers), stack)
         else:
             client = _remote(engine.removeprefix("dask://"), stack)
         try:
@@ -65,14 +65,14 @@ def open_engine(engine: str, kind: Family, devices: Sequence[str], workers: int 
             raise InputError(f"engine: {engine} went away; finished shards are kept, run it again") from error
 
 
-def _local(indices: Sequence[str], stack: contextlib.ExitStack) -> Any:
+def _local(devices: Sequence[str], stack: contextlib.ExitStack) -> Any:
     import distributed
 
     # Its threads start the workers, which inherit the mask: Ctrl-C reaches this process alone, which ends the others.
     with without_interrupts():
         cluster = stack.enter_context(
             distributed.LocalCluster(
-                n_workers=len(indices),
+                n_workers=len(devices),
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=None,  # else it would end workers that use more than an even share
@@ -81,7 +81,7 @@ def _local(indices: Sequence[str], stack: contextlib.ExitStack) -> Any:
             )
         )
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        client.register_plugin(_binding(indices))
+        client.register_plugin(_binding(devices))
     return client
 
 
@@ -100,14 +100,14 @@ def _remote(address: str, stack: contextlib.ExitStack) -> Any:
     return client
 
 
-def _binding(indices: Sequence[str]) -> Any:
-    """Gives each worker of a local cluster its device for life; one that takes a dead one's place has its name."""
+def _binding(devices: Sequence[str]) -> Any:
+    """A plugin that binds each worker of a local cluster to a device; a worker's replacement keeps its name."""
     import distributed
 
     class Binding(distributed.WorkerPlugin):
         def setup(self, worker: Any) -> None:
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
-            take_seat(indices[int(worker.name)])
+            bind_device(devices[int(worker.name)])
 
     return Binding()
 

@@ -28,7 +28,7 @@ def check_names(devices: Sequence[str]) -> list[str]:
     return list(devices)
 
 
-def seats(kind: Family, devices: Sequence[str], workers: int | None) -> list[str]:
+def slots(kind: Family, devices: Sequence[str], workers: int | None) -> list[str]:
     """The device of each worker process on this machine: a GPU each, or the CPU as often as it has cores.
 
     Args:

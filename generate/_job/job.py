@@ -16,13 +16,13 @@ from mixset._common.console import Progress
 from mixset._common.cores import check_workers
 from mixset._common.errors import DamagedImage, InputError, printable, reading
 from mixset._common.partials import HOST, remove_abandoned
-from mixset._common.workers import Step, run, seat
+from mixset._common.workers import Step, bound_device, run
 from mixset._store import manifest
 from mixset._store.output import begin
 from mixset._store.shard_writer import ShardWriter
 from mixset._store.shards import ShardInfo, read_info, verify
 
-from .devices import at_work, check_names, seats
+from .devices import at_work, check_names, slots
 from .families import Family, Recipe, family, load
 from .preview import Preview
 
@@ -103,7 +103,7 @@ def make(
         raise InputError(f"compression: a name is needed, got {compression!r}")
     out, kind = check_path("out", out), family(recipe.family)
     index, parts = _check_part(part)
-    places = seats(kind, devices, workers) if executor is None else check_names(devices)
+    places = slots(kind, devices, workers) if executor is None else check_names(devices)
     sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
@@ -181,7 +181,7 @@ def _fulfil_all(
     total = sum(task.count for task in tasks)
     left = {task.start: task.count for task in tasks if not _seems_there(task)}
     outcomes = []
-    with Progress(total, "images", done=total - sum(left.values()), quiet=quiet) as progress:
+    with Progress(total, "images", initial=total - sum(left.values()), quiet=quiet) as progress:
 
         def step(start: int) -> None:
             if left.get(start):
@@ -194,7 +194,7 @@ def _fulfil_all(
             if sheet is not None:
                 sheet.add(tasks[0].path.with_name(outcome.entry.name))
 
-        run(fulfil, tasks, done, step, seats=places, executor=executor)
+        run(fulfil, tasks, done, step, slots=places, executor=executor)
     _tell_damage(outcomes)
     return outcomes
 
@@ -273,5 +273,5 @@ def _render(
     if not kind.on_device:
         yield from render(recipe, indices)
         return
-    with at_work(seat() or device) as place:
+    with at_work(bound_device() or device) as place:
         yield from render(recipe, indices, place)

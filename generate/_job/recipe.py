@@ -45,7 +45,7 @@ class SetRecipe:
             self.check_whole(name, low, high)
 
     def check_whole(self, name: str, low: int, high: int) -> None:
-        """Refuse a field that is no whole number from `low` to `high`: NaN, floats and booleans, too."""
+        """Refuse a field that is not a whole number from `low` to `high`: NaN, floats and booleans, too."""
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise InputError(f"{name}: {value!r} is not a whole number; give one from {low:,} to {high:,}")

@@ -62,7 +62,7 @@ def read_file(path: Path, what: str) -> Content:
     if stat.S_ISDIR(mode):
         raise InputError(f"{what}: is a folder; name the file in it, for example weights.safetensors")
     if not stat.S_ISREG(mode):
-        raise InputError(f"{what}: is no regular file; copy its content into one")
+        raise InputError(f"{what}: is not a regular file; copy its content into one")
     content, sealed = read_sealed(path, what, AGAIN)
     with reading(what, f"is it a file of weights? {AGAIN}"):
         try:

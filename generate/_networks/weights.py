@@ -62,7 +62,7 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
     if hashed and HASH not in metadata:
         raise InputError(f"{what} is damaged (its SHA-256 is missing); {AGAIN}")
     if HASH in metadata and tensors_hash(content) != metadata[HASH]:
-        raise InputError(f"{what} is damaged (its SHA-256 does not fit); {AGAIN}")
+        raise InputError(f"{what} is damaged (its SHA-256 does not match); {AGAIN}")
     indices = AVERAGED if ema else CONTAINERS
     found = _within(content, indices)
     if ema and found is content:
@@ -74,7 +74,7 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
         weights = {str(name): _plain(value) for name, value in found.items()}
     odd = next((name for name, value in weights.items() if value is None), None)
     if odd is not None:
-        raise InputError(f"{what}: holds no weights, or more: {odd} is no tensor (looked for {', '.join(indices)})")
+        raise InputError(f"{what}: holds no weights, or more: {odd} is not a tensor (looked for {', '.join(indices)})")
     return weights
 
 

@@ -1,1 +1,1 @@
-"""What every package of this distribution uses: errors, files, caches, locks, workers, the console."""
+"""Utilities shared by every package of this distribution: errors, files, caches, locks, workers and the console."""

@@ -1,4 +1,4 @@
-"""NumPy's files, `.npy` and `.npz`, as foreign files are read: numbers and text alone, every claim compared."""
+"""Reading `.npy` and `.npz` files that may be damaged or hostile: numbers and text only, headers never trusted."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from .zips import zip_members
 
 _NPY = b"\x93NUMPY"
 _HEADER = 1 << 16
-"""Bytes within which a header must end; NumPy's own limit is 10,000."""
+"""The number of bytes within which a header must end; NumPy's own limit is 10,000."""
 _NUMBERS, _TEXT = "biuf", "U"
-"""Kinds of dtypes."""
+"""The accepted dtypes, as NumPy's one-letter kinds."""
 
 
 def map_array(path: Path, what: str, remedy: str) -> np.ndarray:
-    """The array in an `.npy` file, mapped into memory, read-only.
+    """Map the array in a `.npy` file into memory, read-only.
 
     Args:
-        what: the file as an error names it.
-        remedy: what to do where it is damaged.
+        path: the file.
+        what: what error messages call the file.
+        remedy: what error messages advise if it is damaged.
 
     Raises:
-        InputError: there is no such file, it is no regular one, its header is damaged or claims more or less than the
-            file holds, or it holds Python objects or records.
+        InputError: the file is missing or not a regular file, its header is damaged or claims more or less data than
+            the file holds, or it holds Python objects or records.
     """
     with reading(what, remedy), open_regular(path) as file:
         if not os.fstat(file.fileno()).st_size:
@@ -39,24 +40,25 @@ def map_array(path: Path, what: str, remedy: str) -> np.ndarray:
 
 
 def read_archive(path: Path, what: str, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file by name, in memory: compared with its seal, where it has one, and its CRC-32s.
+    """Read the arrays of a `.npz` file by name, checked against its CRC-32s and, if it has one, its seal.
 
     Args:
-        what: the file as an error names it.
-        remedy: what to do where it is damaged.
+        path: the file.
+        what: what error messages call the file.
+        remedy: what error messages advise if it is damaged.
 
     Raises:
-        InputError: as `map_array`; or it is one array, or claims to unpack to far more than it is.
+        InputError: as for `map_array`; or it is a single array, or claims to unpack to far more than its size.
     """
     content, _ = read_sealed(path, what, remedy)
     with reading(what, remedy):
         if content.startswith(_NPY):
-            raise InputError(f"{what} is one array, and no .npz archive of arrays by name")
+            raise InputError(f"{what} is a single array, not a .npz archive of named arrays")
         return unpack_arrays(zip_members(content))
 
 
 def unpack_arrays(members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
-    """The arrays of numbers or text in the members of an `.npz` archive. What is wrong with one raises anything."""
+    """The arrays of numbers or text in the members of a `.npz` archive; damaged ones raise any exception."""
     return {
         name.removesuffix(".npy"): _array(np.frombuffer(member, np.uint8), _NUMBERS + _TEXT)
         for name, member in members.items()
@@ -64,13 +66,13 @@ def unpack_arrays(members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
 
 
 def _array(raw: np.ndarray, kinds: str) -> np.ndarray:
-    """The array in the (n,) uint8 of a whole `.npy` file, as a view. What is wrong with it raises anything."""
+    """The array in the (n,) uint8 bytes of a whole `.npy` file, as a view; damaged bytes raise any exception."""
     head = io.BytesIO(raw[:_HEADER].tobytes())
     version = np.lib.format.read_magic(head)
     if version == (1, 0):
-        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(head)
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(head)
     elif version == (2, 0):
-        shape, by_columns, dtype = np.lib.format.read_array_header_2_0(head)
+        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(head)
     else:
         raise ValueError(f"format version {version[0]}.{version[1]} is for records, numbers are needed")
     if dtype.kind not in kinds or not dtype.itemsize:
@@ -83,4 +85,4 @@ def _array(raw: np.ndarray, kinds: str) -> np.ndarray:
     body = raw[head.tell() :]
     if count * dtype.itemsize != len(body):
         raise ValueError(f"{shape} {dtype} are {count * dtype.itemsize:,} bytes, it holds {len(body):,}")
-    return body.view(dtype).reshape(shape, order="F" if by_columns else "C")
+    return body.view(dtype).reshape(shape, order="F" if fortran_order else "C")

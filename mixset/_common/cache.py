@@ -1,4 +1,4 @@
-"""Where things made once are kept: a folder that nobody but this user can write."""
+"""The cache folder, which only its owner may write: compiled code and pools in it are trusted."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ import sys
 import tempfile
 from pathlib import Path
 
-_said: set[Path] = set()
+_reported: set[Path] = set()
 _fresh: list[tuple[int, Path]] = []
-"""The process that made a temporary cache, and the cache; processes forked from it use it, too."""
+"""The process id that created a temporary cache, and the folder; processes forked from it use it, too."""
 
 
 def cache_folder() -> Path:
-    """The cache: `$PIXMIX_CACHE`, else `$XDG_CACHE_HOME/pixmix`, else `~/.cache/pixmix`.
+    """The cache folder: `$PIXMIX_CACHE`, else `$XDG_CACHE_HOME/pixmix`, else `~/.cache/pixmix`.
 
-    A folder serves if it is this user's, no one else may write it, and it can be written. Otherwise one of this user's
-    under the temporary files is used, or where somebody else has taken its name a fresh one that ends with the process;
-    one line on stderr says so.
+    The folder must belong to this user and be writable by nobody else. Otherwise a folder of this user in the
+    temporary directory is used, or, if somebody else has taken its name, a fresh one that is deleted when the process
+    ends; one line on stderr says so.
     """
-    wanted = _wanted()
-    why = "there is no home folder" if wanted is None else unfit(wanted)
-    if wanted is not None and why is None:
-        return wanted
-    instead = _temporary()
-    if instead not in _said:
-        _said.add(instead)
-        where = f"cache folder {wanted} {why}" if wanted is not None else f"no cache folder: {why}"
-        print(f"{where}: using {instead}; set PIXMIX_CACHE to choose", file=sys.stderr)
-    return instead
+    preferred = _preferred()
+    why = "there is no home folder" if preferred is None else why_unusable(preferred)
+    if preferred is not None and why is None:
+        return preferred
+    fallback = _temporary()
+    if fallback not in _reported:
+        _reported.add(fallback)
+        where = f"cache folder {preferred} {why}" if preferred is not None else f"no cache folder: {why}"
+        print(f"{where}: using {fallback}; set PIXMIX_CACHE to choose", file=sys.stderr)
+    return fallback
 
 
-def unfit(folder: Path, *, links: bool = True) -> str | None:
-    """Why `folder` (made when missing, for this user alone) cannot hold what will be trusted later; None if it can.
+def why_unusable(folder: Path, *, links: bool = True) -> str | None:
+    """Why files in `folder` cannot be trusted later, or None if they can.
 
     Args:
-        links: whether the folder may be reached through a symbolic link.
+        folder: created for this user alone if it does not exist.
+        links: whether the folder may be a symbolic link to one.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = os.stat(folder) if links else os.lstat(folder)
         if not stat.S_ISDIR(status.st_mode):
-            return "is no folder"
+            return "is not a folder"
         if status.st_uid != os.getuid():
             return "belongs to another user"
         if status.st_mode & 0o022:
@@ -56,21 +57,21 @@ def unfit(folder: Path, *, links: bool = True) -> str | None:
         return "cannot be written"
 
 
-def _wanted() -> Path | None:
+def _preferred() -> Path | None:
     if named := os.environ.get("PIXMIX_CACHE"):
         return Path(named)
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "pixmix"
     try:
         return Path.home() / ".cache" / "pixmix"
-    except RuntimeError:  # no $HOME, and no entry in the list of users
+    except RuntimeError:  # neither $HOME nor a passwd entry
         return None
 
 
 def _temporary() -> Path:
-    known = Path(tempfile.gettempdir()) / f"pixmix-{os.getuid()}"
-    if unfit(known, links=False) is None:
-        return known
+    shared = Path(tempfile.gettempdir()) / f"pixmix-{os.getuid()}"
+    if why_unusable(shared, links=False) is None:
+        return shared
     if not _fresh:
         _fresh.append((os.getpid(), Path(tempfile.mkdtemp(prefix="pixmix-"))))
         atexit.register(_remove_fresh)

@@ -1,4 +1,4 @@
-"""What every command shares: errors as one line with an exit code, and progress with rate and time left."""
+"""Console output of the commands: one-line errors with exit codes, and progress with rate and time left."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .errors import InputError, printable
 from .platforms import check_platform
 
 
-class _Shown(io.TextIOBase):
-    """A stream to a terminal through which no control sequence passes: a file's text could hold some."""
+class _Filtered(io.TextIOBase):
+    """A text stream that escapes control sequences, which text from a file could contain."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -46,8 +46,8 @@ class _Shown(io.TextIOBase):
 
 
 def plain_stream(stream: TextIO) -> TextIO:
-    """The stream without the filter of `run_command`, for control sequences of our own."""
-    return stream.stream if isinstance(stream, _Shown) else stream
+    """The stream below the filter of `run_command`, for control sequences of our own."""
+    return stream.stream if isinstance(stream, _Filtered) else stream
 
 
 PLAINER = {
@@ -59,56 +59,56 @@ PLAINER = {
     **{"±": "+/-", "×": "x", "·": ".", "…": "...", "↓": "v", "↑": "^", "→": "->", "∞": "inf", "²": "^2"},
     **{"β": "beta", "α": "alpha", "ε": "eps", "σ": "sigma", "ℓ": "l", "\u0304": "-bar"},
 }
-"""What stands for a character of ours where a terminal's encoding lacks it."""
+"""Replacements for the characters we print that a terminal's encoding may lack."""
 
 
 def _plainer(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    shown = (PLAINER.get(char, char.encode("ascii", "backslashreplace").decode()) for char in lacking)
-    return "".join(shown), error.end
+    missing = error.object[error.start : error.end]
+    replacements = (PLAINER.get(char, char.encode("ascii", "backslashreplace").decode()) for char in missing)
+    return "".join(replacements), error.end
 
 
 PLAIN = "pixmix-plain"
-"""The name of the handler for what an encoding lacks: readable where we know how, else escaped."""
+"""Name of the codec error handler that replaces what an encoding lacks by plain characters, or else escapes it."""
 codecs.register_error(PLAIN, _plainer)
 
 
 def say(line: str) -> None:
-    """Print a line that stays one: a path in it may hold line breaks, which are escaped."""
+    """Print `line` as a single line: line breaks in it, for example from a path, are escaped."""
     print(printable(line))
 
 
 def displayable(text: str, stream: TextIO) -> str:
-    """`text` as the stream's encoding can show it, for who must know how wide it will be."""
+    """`text` as it will appear in the stream's encoding, to measure its width."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, PLAIN).decode(encoding)
 
 
 @contextlib.contextmanager
-def _shown() -> Iterator[None]:
-    """Show on stdout and stderr what prints, and the rest escaped, whatever the terminal's encoding."""
-    before = sys.stdout, sys.stderr
+def _filtered_streams() -> Iterator[None]:
+    """Escape on stdout and stderr whatever does not print or what the terminal's encoding lacks."""
+    originals = sys.stdout, sys.stderr
     with contextlib.ExitStack() as stack:
-        # Where the caller closed one (>&-), what is opened next would get its number, and be written to as a terminal.
-        streams = [stream or stack.enter_context(open(os.devnull, "w")) for stream in before]
+        # If the caller closed a stream (>&-), the next file opened would get its descriptor and receive its output.
+        streams = [stream or stack.enter_context(open(os.devnull, "w")) for stream in originals]
         for stream in streams:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors=PLAIN)
-        sys.stdout, sys.stderr = (_Shown(plain_stream(stream)) for stream in streams)
+        sys.stdout, sys.stderr = (_Filtered(plain_stream(stream)) for stream in streams)
         try:
             yield
         finally:
-            sys.stdout, sys.stderr = before
+            sys.stdout, sys.stderr = originals
 
 
 def run_command(main: Callable[[], object]) -> None:
-    """Run a command to its exit code: 0, 2 for what the user can put right, 130 for Ctrl-C, 143 for SIGTERM.
+    """Run a command and exit with its code: 0, 2 for an error the user can fix, 130 for Ctrl-C, 143 for SIGTERM.
 
-    A full disk counts as bad input: the line says which file could not be written.
+    A full disk counts as such an error: the line says which file could not be written.
     """
-    with _shown(), _ended_by_sigterm():
+    with _filtered_streams(), _sigterm_as_exception():
         try:
             check_platform()
             _check_working_folder()
@@ -121,16 +121,16 @@ def run_command(main: Callable[[], object]) -> None:
         except _Terminated:
             _exit(f"terminated: {_KEPT}", 143)
         except BrokenPipeError:
-            # The reader of a pipe (head, less) has what it wanted; keep Python from complaining at exit.
+            # The reader of the pipe (head, less) has closed it; keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except OSError as error:
-            if error.errno not in _USERS_OWN:
+            if error.errno not in _USER_ERRNOS:
                 raise
             where = f" {error.filename}" if error.filename else ""
             if error.errno == errno.ENAMETOOLONG:
                 _exit(f"error:{where}: {error.strerror}; give a shorter one", 2)
-            advice = "free space or choose another place, then run it again"
+            advice = "free space or choose another folder, then run it again"
             _exit(f"error: cannot write{where}: {error.strerror}; {advice}", 2)
 
 
@@ -138,18 +138,19 @@ _KEPT = "finished work is kept; the same command (of `pixmix train`, with --resu
 
 
 class _Terminated(BaseException):
-    """SIGTERM, which ends a command as Ctrl-C does: its workers and the commands it runs end with it."""
+    """SIGTERM was received; like Ctrl-C it ends a command together with its workers and the commands it runs."""
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Raise `_Terminated` at SIGTERM, where that would end the process at once and leave what it started behind.
+def _sigterm_as_exception() -> Iterator[None]:
+    """Raise `_Terminated` on SIGTERM, so that child processes are ended, too.
 
-    A rank of several is ended at once: the others are waiting for it where Python gets no signal.
+    A process of a distributed run keeps the default and dies at once: the others are blocked in a collective call,
+    where Python handles no signal.
     """
 
     def end(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut short what ends the workers
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second SIGTERM must not interrupt the clean-up
         raise _Terminated
 
     alone = os.environ.get("WORLD_SIZE", "1") == "1" and threading.current_thread() is threading.main_thread()
@@ -164,15 +165,15 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _check_working_folder() -> None:
-    """InputError where it was removed: relative paths mean nothing there, and torch's libraries abort."""
+    """InputError if the working folder was removed: relative paths fail there, and torch's libraries abort."""
     try:
         os.getcwd()
     except FileNotFoundError:
         raise InputError("the working folder has been removed; change to one that exists") from None
 
 
-_USERS_OWN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG}
-"""What the system refuses for a reason that the user can remove."""
+_USER_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENAMETOOLONG}
+"""Error numbers with a cause that the user can remove."""
 
 
 def _exit(line: str, code: int) -> None:
@@ -181,42 +182,43 @@ def _exit(line: str, code: int) -> None:
 
 
 class Progress:
-    """Counts finished work and shows share, rate and time left on stderr.
+    """Counts finished work and shows count, rate and time left on stderr.
 
     On a terminal one line is redrawn; elsewhere (a log file, CI) a line is printed every `every` seconds.
 
     Args:
-        total: how many units the work has.
+        total: the number of units of work.
         what: the unit's name in the plural, for example "images".
-        done: units finished before this run started; they do not count into the rate.
-        every: seconds between lines where stderr is no terminal.
+        initial: units finished before this run; they do not count towards the rate.
+        every: seconds between lines if stderr is not a terminal.
+        quiet: print nothing.
     """
 
-    def __init__(self, total: int, what: str, *, done: int = 0, every: float = 10.0, quiet: bool = False) -> None:
-        self.total, self.what, self.done, self.first = total, what, done, done
+    def __init__(self, total: int, what: str, *, initial: int = 0, every: float = 10.0, quiet: bool = False) -> None:
+        self.total, self.what, self.count, self.initial = total, what, initial, initial
         self.every, self.quiet = every, quiet
         self.start = self.shown = time.monotonic()
         self.terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
         if self.terminal:
-            self._show()  # what takes a minute to begin shows that it has begun
+            self._show()  # the first unit may take a minute
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:
             self._show(last=True)
         elif self.terminal and not self.quiet:
-            print(file=sys.stderr)  # what stopped the work gets a line of its own
+            print(file=sys.stderr)  # the error message gets a line of its own
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Count `count` more units; `note` is shown behind the line until the next one."""
-        self.done += count
+        """Count `count` more finished units; `note` is appended to the line if it is redrawn now."""
+        self.count += count
         if time.monotonic() - self.shown >= (0.2 if self.terminal else self.every):
             self._show(note)
 
     def say(self, line: str) -> None:
-        """Print a line of its own above the progress."""
+        """Print a line above the progress line."""
         if not self.quiet:
             self._print(line, "\n")
 
@@ -224,17 +226,17 @@ class Progress:
         if self.quiet:
             return
         self.shown = time.monotonic()
-        spent = self.shown - self.start
-        rate = (self.done - self.first) / max(spent, 1e-9)
-        line = f"{self.done:,}/{self.total:,} {self.what}"
-        if self.done == self.first:
+        elapsed = self.shown - self.start
+        rate = (self.count - self.initial) / max(elapsed, 1e-9)
+        line = f"{self.count:,}/{self.total:,} {self.what}"
+        if self.count == self.initial:
             line += ", all there already" if last else ""
         else:
             line += f", {_rate(rate)}"
         if last:
-            line += f", {duration(spent)}"
+            line += f", {duration(elapsed)}"
         elif rate > 0:
-            line += f", {duration((self.total - self.done) / rate)} left"
+            line += f", {duration((self.total - self.count) / rate)} left"
         if note:
             line += f"  {note}"
         self._print(line, "\n" if last or not self.terminal else "")
@@ -249,7 +251,7 @@ def _rate(rate: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    """A duration for people: `42 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

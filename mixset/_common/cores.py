@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""The number of cores that this process may use, and of workers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MOST_WORKERS = 1024
 
 
 def usable_cores() -> int:
-    """The cores of this process's affinity; all of the machine's where the system (macOS) has no such thing."""
+    """The cores in this process's affinity mask; on macOS, which has none, all cores of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def check_workers(workers: int | None) -> int:
-    """How many workers are asked for; None: one for each usable core. InputError out of 1 to 1,024."""
+    """The number of workers; None means one per usable core. InputError unless it is from 1 to 1,024."""
     return usable_cores() if workers is None else check_whole("workers", workers, low=1, high=MOST_WORKERS)

@@ -1,4 +1,4 @@
-"""Any image file or image to (H, W, 3) uint8: decoding as photographs deserve it, scaling and cropping."""
+"""Decoding image files of any mode to (H, W, 3) uint8, and scaling and cropping them."""
 
 from __future__ import annotations
 
@@ -18,47 +18,48 @@ _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm
 SUFFIXES = frozenset("." + name for name in _FORMATS.split())
 _ORIENTATION = 0x0112
 _WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-"""Pillow's modes of one channel with more than 8 bits, which its own `convert` cuts off at 255."""
+"""Pillow's single-channel modes of more than 8 bits, whose values its own `convert` clips at 255."""
 _RANGES = (255, 65535)
-"""The highest values that a channel may have, beside 1 of floats: the least that holds an image's is taken for its."""
+"""Possible maxima of a channel, besides 1 for floats: the smallest that no value of the image exceeds is used."""
 
 
 def is_image(name: str) -> bool:
-    """Whether a file of this name is taken for an image: by its suffix, hidden files left out."""
+    """Whether a file of this name counts as an image: it has an image's suffix and is not hidden."""
     return os.path.splitext(name)[1].lower() in SUFFIXES and not os.path.basename(name).startswith(".")
 
 
 def list_image_files(folder: Path, unreadable: Callable[[Path, str], object] | None = None) -> list[Path]:
-    """Every image file below `folder`, at any depth, links followed once, sorted by its path.
+    """Every image file below `folder`, at any depth, sorted by path; links to folders are followed.
 
     Args:
-        unreadable: called with each folder that cannot be read, and why; default: that is refused.
+        folder: where to look.
+        unreadable: called with each folder that cannot be read, and the reason; default: raise InputError.
 
     Raises:
-        InputError: as said.
+        InputError: a folder cannot be read, and `unreadable` is None.
     """
 
-    def tell(error: OSError) -> None:
+    def report(error: OSError) -> None:
         path = Path(os.fsdecode(error.filename))
         if unreadable is None:
-            raise InputError(f"folder {path} cannot be read: {reason(error)}; allow it, or take the folder away")
+            raise InputError(f"folder {path} cannot be read: {reason(error)}; allow it, or move the folder away")
         unreadable(path, reason(error))
 
-    found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-    for base, folders, names in os.walk(folder, followlinks=True, onerror=tell):
+    paths: list[Path] = []
+    visited: set[tuple[int, int]] = set()
+    for base, folders, names in os.walk(folder, followlinks=True, onerror=report):
         status = os.stat(base)
-        if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
+        if (status.st_dev, status.st_ino) in visited:  # a link to a folder above
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(base, name) for name in names if is_image(name)]
-    return sorted(found, key=lambda path: path.relative_to(folder).parts)
+        paths += [Path(base, name) for name in names if is_image(name)]
+    return sorted(paths, key=lambda path: path.relative_to(folder).parts)
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """(bytes, nanoseconds of the last change) of a file, or -1 and -1 where it cannot be had."""
+    """(size in bytes, time of the last change in nanoseconds) of a file, or (-1, -1) if it has none."""
     try:
         status = path.stat()
     except OSError:
@@ -67,44 +68,46 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def decode(
-    source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None, turned: bool = True
+    source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None, transpose: bool = True
 ) -> np.ndarray:
-    """The image in a file (or in its bytes) as (H, W, 3) uint8 sRGB values.
+    """Decode an image file as (H, W, 3) uint8 sRGB values, converted as by `to_rgb`.
 
-    As `to_rgb` has it; of an animation the first frame is taken.
+    Of an animation the first frame is taken.
 
     Args:
+        source: a path, or the bytes of a file.
         at_least: (h, w); a JPEG at least twice this large may be decoded at 1/2, 1/4 or 1/8 of its size.
-        turned: whether to turn it as its EXIF data say.
+        transpose: whether to apply the EXIF orientation.
 
     Raises:
-        InputError: with the reason in a few words and without the file's name.
+        InputError: the image cannot be decoded; the message is the reason alone, without the file's name.
     """
     with _opened(source) as image:
         if at_least is not None and image.format == "JPEG":
-            side = 2 * max(at_least)  # twice, for what is scaled next; the longer, for EXIF may turn the image
+            side = 2 * max(at_least)  # twice, as it is resized next; the longer, as EXIF may swap the sides
             image.draft(None, (side, side))
-        return np.require(to_rgb(image, turned=turned), requirements="W")
+        return np.require(to_rgb(image, transpose=transpose), requirements="W")
 
 
-def to_rgb(image: Image.Image, *, turned: bool = False) -> np.ndarray:
-    """An opened image of any mode as (H, W, 3) uint8 sRGB values; may be read-only. The image stays as it is.
+def to_rgb(image: Image.Image, *, transpose: bool = False) -> np.ndarray:
+    """Convert an opened image of any mode to (H, W, 3) uint8 sRGB values, possibly read-only; `image` is unchanged.
 
-    What is transparent lies on black. Samples of more than 8 bits are scaled to 8: of 16 bits by 1/257, floats from
-    0 to 1 by 255; values in another range by the least of 1 (floats alone), 255 and 65,535 that holds them, and where
-    none does or some are negative, from the image's own minimum and maximum. What is not a number is 0.
+    Transparent pixels are blended with black. Samples of more than 8 bits are scaled to 8: 16-bit samples by 1/257,
+    others by the smallest of 1 (floats only), 255 and 65,535 that no value exceeds; if all are exceeded or a value is
+    negative, the range from the image's minimum to its maximum is stretched to 0 to 255. NaN and infinities become 0.
 
     Args:
-        turned: whether to turn it as its EXIF data say, as a viewer does. A transform leaves it: it is given what may
-            have been turned or cut already.
+        image: the image, also one that is not loaded yet.
+        transpose: whether to apply the EXIF orientation, as viewers do. Transforms do not: the image they get may
+            have been transposed or cropped already.
 
     Raises:
-        InputError: there is no way to RGB from its mode, or it has no pixels.
+        InputError: the mode cannot be converted to RGB, or the image has no pixels.
     """
     if 0 in image.size:
-        raise InputError(f"image of {image.width} by {image.height} pixels: there is nothing in it")
-    image.load()  # some formats have their EXIF data behind the pixels
-    if turned and image.getexif().get(_ORIENTATION, 1) != 1:
+        raise InputError(f"image of {image.width} by {image.height} pixels is empty")
+    image.load()  # some formats store EXIF data after the pixels
+    if transpose and image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode in _WIDE:
         return np.repeat(_to_8_bits(image)[:, :, None], 3, axis=2)
@@ -114,18 +117,18 @@ def to_rgb(image: Image.Image, *, turned: bool = False) -> np.ndarray:
             image = Image.alpha_composite(ground, image.convert("RGBA"))
         return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except ValueError as error:
-        raise InputError(f"image of mode {image.mode}: {reason(error)}; convert it to RGB before") from error
+        raise InputError(f"image of mode {image.mode}: {reason(error)}; convert it to RGB first") from error
 
 
 def header_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
-    """(H, W) as the header has it, nothing decoded; raises as `decode`."""
+    """(H, W) from the header, without decoding the image; raises as `decode`."""
     with _opened(source) as image:
         return image.height, image.width
 
 
 @contextlib.contextmanager
 def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
-    """An opened image; whatever goes wrong with it inside the block becomes an InputError."""
+    """Open an image; any exception inside the block becomes an InputError."""
     try:
         stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
         with stream, Image.open(stream) as image:
@@ -133,19 +136,19 @@ def _opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
     except InputError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise InputError("no image of a known format") from error
+        raise InputError("not an image of a known format") from error
     except MemoryError as error:
         raise InputError("too large for this machine's memory") from error
     except Image.DecompressionBombError as error:
-        raise InputError("too many pixels (Pillow's limit against files made to fill the memory)") from error
-    except Exception as error:  # Pillow's readers raise anything at all over damaged bytes
-        if isinstance(error, OSError) and error.errno:  # the system's: absent, forbidden, too many open files
+        raise InputError("too many pixels (Pillow's limit against decompression bombs)") from error
+    except Exception as error:  # on damaged bytes Pillow's readers may raise anything
+        if isinstance(error, OSError) and error.errno:  # from the system: missing, forbidden, too many open files
             raise InputError(reason(error).lower()) from error
         raise InputError(f"broken image: {reason(error)}") from error
 
 
 def _to_8_bits(image: Image.Image) -> np.ndarray:
-    """One wide channel as (H, W) uint8, what is transparent as 0."""
+    """A single channel of more than 8 bits as (H, W) uint8, transparent pixels as 0."""
     grey = np.asarray(image)
     values = np.nan_to_num(grey.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
@@ -164,7 +167,7 @@ def _to_8_bits(image: Image.Image) -> np.ndarray:
 
 
 def scale_and_crop(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Scale (H, W, 3) uint8 until it just covers `shape` (h, w), then crop the centre: (h, w, 3) uint8.
+    """Resize (H, W, 3) uint8 so that it just covers `shape` (h, w), then crop the centre: (h, w, 3) uint8.
 
     For a square `shape` this is torchvision's `Resize(h)` (bilinear, antialiased) and `CenterCrop(h)` on PIL images,
     bit for bit.

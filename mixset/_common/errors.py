@@ -1,4 +1,4 @@
-"""What a user can put right: one line that says what is wrong, where, and what to do about it."""
+"""Errors that the user can fix: one line says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 class InputError(ValueError):
     """Bad input: the commands print its message as one line and end with exit code 2.
 
-    The message may quote what a file says: characters that a terminal would obey are escaped.
+    The message may quote text from a file, so characters that do not print are escaped.
     """
 
     def __init__(self, message: str) -> None:
@@ -21,13 +21,14 @@ class InputError(ValueError):
 
 
 class DamagedImage(InputError):
-    """An image or shard whose bytes are not the ones that were written; the message names shard and index."""
+    """An image or shard differs from what was written; the message names the shard and the index."""
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """`text` with every character escaped that does not print: control sequences, line breaks, lone surrogates.
+    """`text` with every unprintable character escaped: control sequences, line breaks, lone surrogates.
 
     Args:
+        text: any text.
         keep: characters to leave as they are, for example a line break.
     """
     if text.isprintable():
@@ -36,22 +37,22 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def _prints(char: str) -> bool:
-    return char.isprintable() or unicodedata.category(char) == "Zs"  # any space, not only the one of ASCII
+    return char.isprintable() or unicodedata.category(char) == "Zs"  # any space, not only ASCII's
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, in one line: the system's words for it, else the first line of the exception."""
+    """Why something failed, in one line: the system's message, else the first line of the exception."""
     if isinstance(error, OSError) and error.strerror and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     lines = str(error).strip().splitlines()
-    if lines and (said := _HDF5.search(lines[0])):
-        why = said[1].split(":")[0]
-        return "its checksum does not fit" if "filter returned failure" in why else why
+    if lines and (match := _HDF5.search(lines[0])):
+        why = match[1].split(":")[0]
+        return "its checksum does not match" if "filter returned failure" in why else why
     return lines[0] if lines else type(error).__name__
 
 
 _HDF5 = re.compile(r"(?:Unable to|Can't) [^(]*\((.+)\)")
-"""What HDF5 could not do, and in parentheses why."""
+"""An HDF5 error message: what failed and, in parentheses, why."""
 
 
 _RESOURCES = {
@@ -63,19 +64,19 @@ _RESOURCES = {
 
 @contextlib.contextmanager
 def reading(what: str, remedy: str, *, damage: type[InputError] = InputError) -> Iterator[None]:
-    """Whatever goes wrong inside the block with the bytes of a file becomes one line.
+    """Turn any exception that the block raises while it reads a file into a one-line InputError.
 
-    Readers of foreign formats raise anything at all over damaged bytes (`tokenize.TokenError`, `NotImplementedError`,
-    `RecursionError`, ...), so nothing is listed here: an InputError passes, a file that is absent, forbidden or beyond
-    a limit of the process is said to be that, and all else is damage.
+    Readers may raise anything on damaged bytes (`tokenize.TokenError`, `NotImplementedError`, `RecursionError`, ...),
+    so every exception counts as damage, except an InputError, which passes, and the system's errors for a file that is
+    missing or forbidden or for an exhausted resource, which are named.
 
     Args:
-        what: the file as the line names it, for example "shard s/x-00000.h5".
+        what: what the message calls the file, for example "shard s/x-00000.h5".
         remedy: what to do about damage.
-        damage: the class of the error raised for damaged bytes.
+        damage: the exception class for damaged bytes.
 
     Raises:
-        InputError: as above.
+        InputError: the block failed.
     """
     try:
         yield
@@ -94,8 +95,8 @@ def reading(what: str, remedy: str, *, damage: type[InputError] = InputError) ->
 
 def _errno(error: BaseException) -> int | None:
     if isinstance(error, MemoryError):
-        return None  # of damaged bytes: they claim to be larger than any file could be
+        return None  # damaged bytes may claim any size
     number = getattr(error, "errno", None)
-    if number is None and (said := re.search(r"errno = (\d+)", str(error))):  # HDF5 has it in its text alone
-        number = int(said[1])
+    if number is None and (match := re.search(r"errno = (\d+)", str(error))):  # HDF5 puts it in the message only
+        number = int(match[1])
     return number

@@ -1,4 +1,4 @@
-"""Files that a command ends with, such as a figure: looked at before the work, written atomically after it."""
+"""Output files of a command, such as a figure: checked before the work starts, written atomically after it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def check_file(path: Path) -> None:
-    """See that a file can be written at `path`, its folder made when missing; nothing is left there yet.
+    """Check that `path` can be written, and its folder created if missing; nothing is created yet.
 
     Raises:
-        InputError: it is a folder, lies below a file, is too long, or its folder cannot be written.
+        InputError: `path` is a folder, is below a file or too long, or its folder cannot be written.
     """
     try:
         if path.is_dir():
@@ -31,69 +31,70 @@ def check_file(path: Path) -> None:
             path.lstat()
         if max(len(os.fsencode(part)) for part in path.parts) > NAME_BYTES:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-        there = next(folder for folder in path.absolute().parents if folder.exists())
-        with tempfile.TemporaryFile(dir=there):  # os.access is not enough: a read-only mount says yes to root
+        existing = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=existing):  # os.access is not enough: a read-only mount says yes to root
             pass
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be written ({reason(error)}); choose another place") from error
+        raise InputError(f"{path} cannot be written ({reason(error)}); choose another path") from error
 
 
 @contextlib.contextmanager
-def made_folder(folder: Path, what: str) -> Iterator[None]:
-    """Have a folder, made with its parents when missing; those in which nothing came to lie go again.
+def ensured_folder(folder: Path, what: str) -> Iterator[None]:
+    """Create a folder and its parents if missing; those that are still empty after the block are removed again.
 
     Args:
-        what: it is, for the line, for example "run folder".
+        folder: the folder.
+        what: what error messages call it, for example "run folder".
 
     Raises:
-        InputError: it cannot be made.
+        InputError: it cannot be created.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         try:
-            # Of what stands before a "..", only the folder itself is one to be made.
-            made += [each for each in (folder, *folder.parents) if each.name != ".." and not each.exists()]
+            # A path that ends in ".." exists once the folders before it do.
+            created += [path for path in (folder, *folder.parents) if path.name != ".." and not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another folder") from error
         yield
     finally:
-        for each in made:
+        for path in created:
             with contextlib.suppress(OSError, ValueError):
-                each.rmdir()
-            if os.path.exists(each):  # what holds something needs those before it, also where these are empty (a/../b)
+                path.rmdir()
+            if os.path.exists(path):  # it is not empty, and needs its parents, even empty ones (a/../b)
                 break
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write an image in the format that the name ends in, atomically; its folder is made when missing.
+    """Write an image atomically in the format of the path's suffix; its folder is created if missing.
 
     Raises:
-        InputError: no format ends so, the format holds no image of this size, or `path` cannot be written.
+        InputError: the suffix is unknown, the format cannot hold an image this large, or `path` cannot be written.
     """
     content, kind = io.BytesIO(), format_of(path)
     try:
         image.save(content, kind)
-    except Exception as error:  # each format says otherwise how large it can be
+    except Exception as error:  # each format reports its size limit in its own way
         size = f"{image.width:,} x {image.height:,} px"
         raise InputError(f"{path}: its format holds no image of {size} ({reason(error)}); use .png") from error
     write_file(path, content.getvalue())
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file atomically; its folder is made when missing.
+    """Write a file atomically; its folder is created if missing.
 
     Raises:
         InputError: `path` cannot be written.
     """
-    with made_folder(path.parent, "folder"):
+    with ensured_folder(path.parent, "folder"):
         write_atomically(path, content)
 
 
 def format_of(path: Path) -> str:
-    """Pillow's name for what the suffix says; InputError where it can write none."""
+    """Pillow's name of the format with the path's suffix; InputError if Pillow cannot write one."""
     from PIL import Image
 
     name = Image.registered_extensions().get(path.suffix.lower(), "")

@@ -1,4 +1,4 @@
-"""JSON as files of ours hold it: one form for each value, and objects that carry the SHA-256 of what they say."""
+"""JSON files: a canonical form for hashing, strict parsing, and objects that carry their own SHA-256."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from typing import Any, NoReturn
 
 from .partials import write_atomically
 
-_DEEPEST = 64
+_MAX_DEPTH = 64
 _SEAL = "sha256"
 
 
 def canonical_json(value: object) -> str:
-    """The one way this package writes JSON that is hashed or compared: sorted, without spaces, ASCII, no NaN."""
+    """`value` as canonical JSON, for hashing and comparing: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def json_hash(value: object) -> str:
-    """SHA-256 of a JSON value, in hexadecimal."""
+    """The SHA-256 of a JSON value's canonical form, in hexadecimal."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text from a file.
+    """Parse JSON text from a file.
 
     Raises:
-        ValueError: it is none, holds NaN or an infinity, or is nested more than 64 deep.
+        ValueError: it is not JSON, holds NaN or an infinity, or is nested more than 64 levels deep.
     """
     value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     level = [value]
-    for _ in range(_DEEPEST):
-        level = [one for held in level for one in _inside(held)]
+    for _ in range(_MAX_DEPTH):
+        level = [child for parent in level for child in _children(parent)]
         if not level:
             return value
-    raise ValueError(f"nested more than {_DEEPEST} deep")
+    raise ValueError(f"nested more than {_MAX_DEPTH} deep")
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
-    """The object of a JSON text from a file; raises as `parse_json`, or where it is something else."""
+    """Parse a JSON object from a file; raises as `parse_json`, and ValueError for any other value."""
     value = parse_json(text)
     if not isinstance(value, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return value
 
 
 def write_sealed_json(path: Path, values: dict[str, Any]) -> None:
-    """Write `values` and their SHA-256, so that `path` is either the old file or the whole new one.
+    """Write `values` with their SHA-256 atomically: `path` is either the old file or the whole new one.
 
     Raises:
         InputError: the disk is full or the folder cannot be written.
@@ -59,16 +59,19 @@ def write_sealed_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def unseal_json(text: bytes) -> tuple[dict[str, Any], bool]:
-    """What `write_sealed_json` wrote, and whether a SHA-256 stood in it; raises as `parse_object`, or where it does
-    not fit."""
+    """The values that `write_sealed_json` wrote, and whether they carried a SHA-256.
+
+    Raises:
+        ValueError: as for `parse_object`; or the SHA-256 does not match.
+    """
     values = parse_object(text)
     digest = values.pop(_SEAL, None)
     if digest is not None and digest != json_hash(values):
-        raise ValueError("its SHA-256 does not fit")
+        raise ValueError("its SHA-256 does not match")
     return values, digest is not None
 
 
-def _inside(value: object) -> Iterable[object]:
+def _children(value: object) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
@@ -77,4 +80,4 @@ def _finite(number: str) -> float:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not valid JSON")

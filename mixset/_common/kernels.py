@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-from .cache import cache_folder, unfit
+from .cache import cache_folder, why_unusable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,10 +62,10 @@ def _folder(source: Path) -> Path:
     own = Path(__file__).parent / "__pycache__"
     named = os.environ.get("NUMBA_CACHE_DIR")
     base = Path(named) if named else own
-    if unfit(base) is not None:
+    if why_unusable(base) is not None:
         base = cache_folder()
     folder = base / f"kernels-{_key(source)}"
-    if unfit(folder, links=False) is not None:
+    if why_unusable(folder, links=False) is not None:
         folder = cache_folder() / folder.name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.utime(folder)

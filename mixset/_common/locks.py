@@ -1,4 +1,4 @@
-"""Locks between processes; the kernel releases each when its holder dies."""
+"""File locks between processes, which the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .posix import fcntl
 
 _held: set[str] = set()
 _OURS = re.compile(rb"(process [0-9]+ on [A-Za-z0-9_-]*\n)?")
-"""What stands in a lock file that `sole` made."""
+"""The content of a lock file written by `exclusive`."""
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` (made when missing), waiting for whoever holds it."""
+    """Hold the lock file `path` (created if missing), waiting for its current holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(_open(path)) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -28,23 +28,24 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def sole(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path` (made when missing), or refuse at once where another process does.
+def exclusive(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path` (created if missing), or raise at once if another process holds it.
 
-    It is a record lock, which children do not inherit: workers that outlive a killed process for a moment do not keep
-    its successor out. A file system without locks grants it to everybody. The file goes with the holder, unless that
-    is killed.
+    It is a record lock, which children do not inherit, so workers that briefly outlive a killed process do not block
+    its successor. A file system without locks grants it to everybody. The file is removed with the lock, unless the
+    process is killed.
 
     Args:
-        what: for the line, for example "run folder runs/a".
+        path: the lock file.
+        what: what error messages call the locked thing, for example "run folder runs/a".
 
     Raises:
-        InputError: another process, or another call in this one, holds it; or another program's file is there.
+        InputError: another process, or another call in this one, holds it; or `path` is another program's file.
     """
     name = os.path.realpath(path)
     if name in _held:
         raise InputError(f"{what} is in use by another call in this process; wait for it, or choose another folder")
-    with open(_taken(path, what), "wb", buffering=0) as file:
+    with open(_acquire(path, what), "wb", buffering=0) as file:
         _held.add(name)
         try:
             file.write(f"process {os.getpid()} on {HOST}\n".encode())
@@ -55,14 +56,14 @@ def sole(path: Path, what: str) -> Iterator[None]:
                 path.unlink()
 
 
-def _taken(path: Path, what: str) -> int:
-    """The lock file, open and held."""
+def _acquire(path: Path, what: str) -> int:
+    """Open and lock the lock file."""
     while True:
         handle = _open(path)
         if not _is_ours(handle):
             os.close(handle)
             raise InputError(
-                f"{what} holds {path.name}, which is no lock of ours; take it away, or choose another folder"
+                f"{what} holds {path.name}, which is not a lock of ours; remove it, or choose another folder"
             )
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,11 +77,11 @@ def _taken(path: Path, what: str) -> int:
             if os.path.samestat(os.stat(path), os.fstat(handle)):
                 os.truncate(handle, 0)
                 return handle
-        os.close(handle)  # its holder ended and took it away between the two calls
+        os.close(handle)  # its holder ended and removed it between the two calls
 
 
 def _is_ours(handle: int) -> bool:
-    """Whether a file may be written and taken away as a lock: not what another program has put there, or linked."""
+    """Whether the file may be overwritten and removed as a lock: it is neither another program's nor hard-linked."""
     status = os.fstat(handle)
     alone = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
     return alone and _OURS.fullmatch(os.pread(handle, 200, 0)) is not None

@@ -1,4 +1,4 @@
-"""Memory that a process keeps for its next array."""
+"""Tuning of the C library's memory allocator."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Let this process keep the memory of freed arrays, up to some GB, instead of giving it back.
+    """Let this process keep up to 2 GB of freed memory for its next arrays instead of returning it to the system.
 
-    By default glibc returns the large blocks of a network's pass to the system and takes them anew, page by page, in
-    the next one, at a cost that shows in each step on a CPU. Does nothing where the C library is another one.
+    By default glibc returns the large blocks of a forward pass to the system and faults them in again, page by page,
+    in the next pass, which slows down every step on a CPU. Does nothing with other C libraries.
     """
     with contextlib.suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Files in the making: locked while their writer lives, removed once it is dead, lasting once renamed."""
+"""Atomic writing by partial files: locked while being written, renamed when whole, removed if abandoned."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from .posix import fcntl
 
 HOST = re.sub(r"[^A-Za-z0-9_-]", "_", platform.node())[:64]
 _OURS = re.compile(r"\.(?P<process>\d+)-(?P<host>[A-Za-z0-9_-]*)-[0-9a-f]{16}\.partial")
-"""The end of every name that `partial_of` gives; another program's *.partial files do not end so."""
+"""The suffix of every name from `partial_of`; other programs' *.partial files do not match it."""
 _FOREIGN_AGE = 24 * 3600
-"""Seconds without a change after which another host's partial file is taken for abandoned."""
+"""Seconds without a change after which another host's partial file counts as abandoned."""
 NAME_BYTES = 255
 """The longest name that Linux and macOS allow."""
 
 
 def partial_of(path: Path) -> Path:
-    """A new name beside `path` to make it under, which nobody can foresee."""
+    """A new, unpredictable name in the folder of `path`, under which to write it."""
     end = f".{os.getpid()}-{HOST}-{secrets.token_hex(8)}.partial"
     start = os.fsencode(path.name)[: NAME_BYTES - len(end)]
     return path.with_name(os.fsdecode(start) + end)
 
 
 def create_locked(partial: Path) -> int:
-    """Create `partial` and hold its lock: `remove_abandoned` in another process or on another host leaves it alone.
+    """Create `partial` and lock it, so that `remove_abandoned` in other processes and on other hosts leaves it alone.
 
-    Nothing that is there already is opened, links neither.
+    An existing file or link is never opened.
     """
     while True:
         handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        with contextlib.suppress(OSError):  # a file system without locks: process and host in the name must do
+        with contextlib.suppress(OSError):  # without locks on this file system, process id and host must do
             fcntl.flock(handle, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.lstat(partial), os.fstat(handle)):
@@ -48,16 +48,16 @@ def create_locked(partial: Path) -> int:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the partial files in `folder` that this user's dead writers left; other files are never touched.
+    """Remove the partial files in `folder` of this user's writers that have died; other files are never touched.
 
-    A lock may not be seen on other hosts, so their files go only when nobody has changed them for a day.
+    Locks may not work across hosts, so other hosts' files are removed only if they have not changed for a day.
     """
     for partial in folder.glob("*.partial"):
-        ours = _ours(partial.name)
-        if ours is None:
+        match = _match(partial.name)
+        if match is None:
             continue
-        here = ours["host"] == HOST
-        # To be locked over NFS a file must be open for writing.
+        local = match["host"] == HOST
+        # NFS locks only files that are open for writing.
         with contextlib.suppress(OSError), open(os.open(partial, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
@@ -68,19 +68,19 @@ def remove_abandoned(folder: Path) -> None:
             except BlockingIOError:
                 abandoned = False
             except OSError:
-                abandoned = not (here and _alive(ours["process"]))
-            if abandoned and (here or time.time() - status.st_mtime > _FOREIGN_AGE):
+                abandoned = not (local and _alive(match["process"]))
+            if abandoned and (local or time.time() - status.st_mtime > _FOREIGN_AGE):
                 partial.unlink()
 
 
 def is_partial(name: str) -> bool:
-    """Whether a file of this name is one in the making, of ours."""
-    return _ours(name) is not None
+    """Whether this is the name of a partial file from `partial_of`."""
+    return _match(name) is not None
 
 
-def _ours(name: str) -> re.Match[str] | None:
-    found = _OURS.search(name)
-    return found if found is not None and found.end() == len(name) else None
+def _match(name: str) -> re.Match[str] | None:
+    match = _OURS.search(name)
+    return match if match is not None and match.end() == len(name) else None
 
 
 def _alive(process: str) -> bool:
@@ -95,10 +95,14 @@ def _alive(process: str) -> bool:
 
 @contextlib.contextmanager
 def replacing(path: Path, remedy: str = "free space or choose another folder") -> Iterator[BinaryIO]:
-    """A file to write and read, which takes the place of `path` when the block ends, and is gone if it fails.
+    """Open a file for writing and reading that replaces `path` when the block ends, and is removed if it fails.
+
+    Args:
+        path: the file to replace.
+        remedy: what error messages advise if it cannot be written.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written, with `remedy`; what was at `path` is still there.
+        InputError: the disk is full or the folder cannot be written; `path` is unchanged.
     """
     partial = partial_of(path)
     try:
@@ -116,10 +120,10 @@ def replacing(path: Path, remedy: str = "free space or choose another folder") -
 
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a file, the parts one after another, so that `path` is at any time the old one or the whole new one.
+    """Write `parts` one after another, so that `path` is at any time either the old file or the whole new one.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written; what was at `path` is still there.
+        InputError: the disk is full or the folder cannot be written; `path` is unchanged.
     """
     with replacing(path) as file:
         for part in parts:
@@ -127,7 +131,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` last through a power cut."""
+    """Sync `folder`, so that renames in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Linux and macOS: what locks files and ends processes together is theirs."""
+"""A check for Linux or macOS, which have the file locks and signals that the packages need."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .errors import InputError
 
 
 class UnsupportedPlatform(InputError, ImportError):
-    """This system lacks what the packages need."""
+    """The operating system is not supported."""
 
 
 def check_platform() -> None:
-    """Refuse other systems with one line, before an import of `fcntl` fails somewhere."""
+    """Raise UnsupportedPlatform on other systems, before an import of `fcntl` fails."""
     if sys.platform == "win32" or importlib.util.find_spec("fcntl") is None:
         raise UnsupportedPlatform("pixmix runs on Linux and macOS; on Windows use it in WSL (wsl --install)")

@@ -1,4 +1,4 @@
-"""The ranges of numbers that a command takes: one check for every flag of every command."""
+"""The valid ranges of the commands' numeric flags, and their check."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ from typing import Any
 from .errors import InputError
 
 Range = tuple[float, float]
-"""Least and most; whole numbers where both are ints."""
+"""(lowest, highest); whole numbers are needed if both are ints."""
 
 SEED: Range = (0, 2**64 - 1)
 SIDE: Range = (8, 1024)
-"""Of an image in pixels."""
+"""The side of an image in pixels."""
 COUNT: Range = (1, 10**9)
-"""Of images, steps, epochs."""
+"""The number of images, steps or epochs."""
 BATCH: Range = (1, 10**6)
+"""The batch size."""
 PROCESSES: Range = (0, 1000)
+"""The number of worker processes."""
 SMALLEST = 1e-30
-"""What stands for "above zero": smaller steps change no float32 weight."""
+"""Stands for "above zero": a smaller learning rate changes no float32 weight."""
 
 RATE: Range = (SMALLEST, 1000.0)
-"""Of learning."""
+"""The learning rate."""
 WEIGHT: Range = (0.0, 1e9)
-"""Of a mixing set among others."""
+"""The weight of a mixing set among others."""
 
 
 def check_ranges(config: object, ranges: Mapping[str, Range], prefix: str = "") -> None:
-    """See that each named field of `config` is a finite number in its range, both ends included; None is left alone.
+    """Check that each named field of `config` is None or a finite number in its range, both ends included.
 
     Args:
-        prefix: before the names of flags, for example "iterative.".
+        config: an object with these fields.
+        ranges: the range of each field.
+        prefix: prepended to the flags in messages, for example "iterative.".
 
     Raises:
-        InputError: one is not; names its flag.
+        InputError: a field is out of range; the message names its flag.
     """
     for name, span in ranges.items():
         value = getattr(config, name)
@@ -43,14 +47,14 @@ def check_ranges(config: object, ranges: Mapping[str, Range], prefix: str = "") 
 
 
 def check_range(flag: str, value: Any, span: Range) -> None:
-    """InputError where a value is not a finite number from span[0] to span[1]."""
-    least, most = span
-    whole = isinstance(least, int) and isinstance(most, int)
-    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not least <= value <= most:
+    """Raise InputError unless a flag's value is a finite number in `span`."""
+    low, high = span
+    whole = isinstance(low, int) and isinstance(high, int)
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
-        above = f"above 0 and at most {most:g}" if least == SMALLEST else f"from {_short(least)} to {_short(most)}"
-        raise InputError(f"{flag} {value}: must be {kind} {above}")
+        bounds = f"above 0 and at most {high:g}" if low == SMALLEST else f"from {_short(low)} to {_short(high)}"
+        raise InputError(f"{flag} {value}: must be {kind} {bounds}")
 
 
 def _short(bound: float) -> str:

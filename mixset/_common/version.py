@@ -1,4 +1,4 @@
-"""The version of the distribution that is installed."""
+"""The version of the installed distribution."""
 
 from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""Tasks over processes that start clean, stop at once with their parent, and leave no one behind."""
+"""Running tasks in worker processes that are spawned afresh and always end with their parent."""
 
 from __future__ import annotations
 
@@ -24,158 +24,164 @@ from .errors import InputError
 T = TypeVar("T")
 R = TypeVar("R")
 Step = Callable[[int], object]
-"""Told by a task as it gets on, with a number of the task's own choice."""
+"""A progress callback, called by a task with a number of its choice."""
 Work = Callable[[T, Step], R]
 
 
 def run(
     work: Work[T, R],
     tasks: Sequence[T],
-    done: Callable[[R], None],
-    step: Step,
+    on_result: Callable[[R], None],
+    on_step: Step,
     *,
-    seats: Sequence[str],
+    slots: Sequence[str],
     executor: Executor | None = None,
 ) -> None:
-    """Call `work` on every task, and `done` here with each result as it comes.
+    """Call `work` on every task, and `on_result` in this process with each result as it arrives.
 
-    With one seat or one task the work is done in this process. Otherwise in others, for about 5 ms of a fractal hold
-    the interpreter's lock; spawned, for forking would copy the caller's threads' locks. When this process is
-    interrupted, fails or is killed, its workers end at once.
+    With one slot or one task, everything runs in this process. Otherwise each slot gets a process, since threads
+    would share the interpreter lock, which about 5 ms of each fractal hold; processes are spawned, since forking would
+    copy locks held by the caller's threads. When this process is interrupted, fails or is killed, its workers end.
 
     Args:
-        work: called with a task and a function to tell of its steps.
-        step: called here for each step; an executor's tasks tell of none.
-        seats: for each process to use the device it has for its life; see `seat`.
-        executor: where to work instead; it is left running.
+        work: called with a task and a callback for its progress.
+        tasks: the tasks; they and the results must pickle.
+        on_result: called in this process with each result.
+        on_step: called in this process for each progress report; tasks of an `executor` send none.
+        slots: the device of each worker process; see `bound_device`.
+        executor: runs the tasks instead of new processes; it is not shut down.
 
     Raises:
         InputError: a worker died.
     """
-    seats = seats[: len(tasks)]
+    slots = slots[: len(tasks)]
     if executor is not None:
-        _work_off(executor, work, tasks, done, step, _silent, queue.SimpleQueue())
-    elif len(seats) <= 1:
+        _run_all(executor, work, tasks, on_result, on_step, _send_nothing, queue.SimpleQueue())
+    elif len(slots) <= 1:
         for task in tasks:
-            done(work(task, step))
+            on_result(work(task, on_step))
     else:
-        _spawn(work, tasks, done, step, seats)
+        _spawn(work, tasks, on_result, on_step, slots)
 
 
-def seat() -> str | None:
-    """The device that this process is bound to as a worker, if it is one."""
-    return _seat
+def bound_device() -> str | None:
+    """The device that this worker process is bound to, or None if it is not bound to one."""
+    return _device
 
 
-_seat: str | None = None
-_mouth: Connection | None = None
+_device: str | None = None
+_steps: Connection | None = None
+"""The worker's end of the pipe for progress reports."""
 
 
-def take_seat(device: str) -> None:
-    """Bind this process to a device; what an executor's workers do once, as they start."""
-    global _seat
-    _seat = device
+def bind_device(device: str) -> None:
+    """Bind this worker process to a device; called once, when it starts."""
+    global _device
+    _device = device
 
 
-def _silent(number: int) -> None:
+def _send_nothing(number: int) -> None:
     pass
 
 
-def _tell(number: int) -> None:
-    assert _mouth is not None
-    # One write far below PIPE_BUF: whole or not at all, without a lock that a killed worker could hold for ever.
-    _mouth.send(number)
+def _send_step(number: int) -> None:
+    assert _steps is not None
+    # A single write below PIPE_BUF is atomic, so no lock is needed that a killed worker could hold for ever.
+    _steps.send(number)
 
 
-def _spawn(work: Work[T, R], tasks: Sequence[T], done: Callable[[R], None], step: Step, seats: Sequence[str]) -> None:
+def _spawn(
+    work: Work[T, R], tasks: Sequence[T], on_result: Callable[[R], None], on_step: Step, slots: Sequence[str]
+) -> None:
     context = multiprocessing.get_context("spawn")
-    leashed, leash = context.Pipe(duplex=False)
-    ear, mouth = context.Pipe(duplex=False)
-    free = context.SimpleQueue()
-    for device in seats:
-        free.put(device)
+    parent_watch, parent_end = context.Pipe(duplex=False)
+    receiver, sender = context.Pipe(duplex=False)
+    devices = context.SimpleQueue()
+    for device in slots:
+        devices.put(device)
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    pool = ProcessPoolExecutor(len(seats), mp_context=context, initializer=_begin, initargs=(leashed, mouth, free))
+    initargs = (parent_watch, sender, devices)
+    pool = ProcessPoolExecutor(len(slots), mp_context=context, initializer=_start_worker, initargs=initargs)
     try:
-        threading.Thread(target=_listen, args=(ear, events), daemon=True).start()
-        _work_off(pool, work, tasks, done, step, _tell, events)
+        threading.Thread(target=_forward, args=(receiver, events), daemon=True).start()
+        _run_all(pool, work, tasks, on_result, on_step, _send_step, events)
     except BrokenProcessPool as error:
-        raise InputError("a worker process died (out of memory?): run it again with fewer --workers") from error
+        raise InputError("a worker process died (out of memory?): run it again with fewer workers") from error
     except BaseException:
-        leash.close()
+        parent_end.close()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        for end in (leash, leashed, mouth):
+        for end in (parent_end, parent_watch, sender):
             end.close()
-        free.close()
+        devices.close()
 
 
-def _begin(leashed: Connection, mouth: Connection, free: SimpleQueue[str]) -> None:
-    """In a worker: take a seat, and end when the leash is let go, be it by the parent's will or its death."""
+def _start_worker(parent_watch: Connection, sender: Connection, devices: SimpleQueue[str]) -> None:
+    """Initialise a worker: bind it to a device, and exit once the parent closes its end of the pipe or dies."""
 
-    def heed() -> None:
-        leashed.poll(None)
+    def watch() -> None:
+        parent_watch.poll(None)
         os._exit(1)
 
-    threading.Thread(target=heed, daemon=True).start()
-    global _mouth
-    _mouth = mouth
-    take_seat(free.get())
+    threading.Thread(target=watch, daemon=True).start()
+    global _steps
+    _steps = sender
+    bind_device(devices.get())
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """End this process within a second of its parent's end, however that came; its own workers follow it.
+    """Exit within a second after the parent process has ended for whatever reason; own workers then end, too.
 
     Args:
-        parent: the process that started this one, where it is known: it may have ended before this call.
+        parent: the parent's process id, if known, since it may have ended before this call.
     """
     expected = os.getppid() if parent is None else parent
 
-    def heed() -> None:
+    def watch() -> None:
         while os.getppid() == expected:
-            time.sleep(LOOK)
+            time.sleep(WATCH_INTERVAL)
         os._exit(1)
 
-    threading.Thread(target=heed, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
-LOOK = 0.5
-"""Seconds from one look at the parent to the next; Linux alone would tell of its death."""
+WATCH_INTERVAL = 0.5
+"""Seconds between two checks that the parent is alive; only Linux could send a signal instead."""
 
 
-def _listen(ear: Connection, events: queue.SimpleQueue[Any]) -> None:
-    """Pass on what the workers tell until they and the parent have closed their ends."""
-    with ear, contextlib.suppress(EOFError, OSError):
+def _forward(receiver: Connection, events: queue.SimpleQueue[Any]) -> None:
+    """Forward the workers' progress reports as events until every sending end is closed."""
+    with receiver, contextlib.suppress(EOFError, OSError):
         while True:
-            events.put(ear.recv())
+            events.put(receiver.recv())
 
 
-def _work_off(
+def _run_all(
     executor: Executor,
     work: Work[T, R],
     tasks: Sequence[T],
-    done: Callable[[R], None],
-    step: Step,
-    tell: Step,
+    on_result: Callable[[R], None],
+    on_step: Step,
+    send_step: Step,
     events: queue.SimpleQueue[Any],
 ) -> None:
-    """Have all tasks done; each that ends is an event, as is each step that comes from `tell`."""
+    """Submit all tasks and handle events until all have ended: finished futures, and numbers from `send_step`."""
     futures: list[Future[R]] = []
     try:
-        # `submit` starts processes, which inherit the mask: Ctrl-C reaches this process alone, which ends the others.
+        # `submit` starts processes, which inherit the signal mask: only this process gets Ctrl-C, and ends the others.
         with without_interrupts(), _without_main():
             for task in tasks:
-                futures.append(executor.submit(work, task, tell))
+                futures.append(executor.submit(work, task, send_step))
                 futures[-1].add_done_callback(events.put)
-        left = len(futures)
-        while left:
+        pending = len(futures)
+        while pending:
             event = events.get()
             if isinstance(event, Future):
-                left -= 1
-                done(event.result())
+                pending -= 1
+                on_result(event.result())
             else:
-                step(event)
+                on_step(event)
     finally:
         for future in futures:
             future.cancel()
@@ -183,20 +189,20 @@ def _work_off(
 
 @contextlib.contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back; threads and processes that are started within never get it."""
-    resource_tracker.ensure_running()  # which the first process would start, and let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Block Ctrl-C (SIGINT) in the block; threads and processes started in it never receive it."""
+    resource_tracker.ensure_running()  # else the first process starts it, which unblocks SIGINT
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """Hide the caller's script from spawned processes, which would run it again unless it guards against that.
+    """Hide the caller's script from spawned processes, which would import it and so run it again if it is unguarded.
 
-    They need nothing from it, and a script that asks for the default set in its first line would hang on its lock.
+    They need nothing from it, and a script that makes the default set in its first line would wait for its own lock.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -1,4 +1,4 @@
-"""Zip archives, which NumPy's `.npz` and torch's files are, as foreign ones are read: every claim compared."""
+"""Reading zip archives (`.npz` and torch's files, too) that may be damaged or hostile."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import struct
 import zipfile
 
 _END = b"PK\5\6"
-"""Begins the last record of a zip archive; ten bytes on stands how many members there are."""
+"""Signature of the last record of a zip archive; the number of members follows ten bytes after its start."""
 _MANY = 0xFFFF
-"""Stands there where there are as many or more."""
+"""The recorded number of members if there are this many or more."""
 _RATIO, _ROOM = 100, 1 << 26
-"""An archive may unpack to so many times its size, and so many bytes more; logits shrink to half at best."""
+"""An archive may unpack to `_RATIO` times its size plus `_ROOM` bytes; logits compress to half at best."""
 
 
 def zip_members(content: bytes) -> dict[str, bytes]:
-    """The members of a zip archive by name, in its order, each compared with its CRC-32.
+    """The members of a zip archive by name, in its order, each checked against its CRC-32.
 
-    What is wrong with it raises anything; a damaged length in its list hides a member from zipfile, so their number is
-    compared with the one at its end.
+    Damaged archives may raise any exception. A damaged length in the directory can hide a member from zipfile, so the
+    number of members is checked, too.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = archive.namelist()
         (count,) = struct.unpack_from("<H", content, content.rindex(_END) + 10)
         if len({*names}) < len(names) or count not in (len(names), _MANY):
-            raise ValueError(f"{len({*names})} members are found where {count} should be")
+            raise ValueError(f"it has {len({*names})} members instead of {count}")
         claimed = sum(member.file_size for member in archive.infolist())
         if claimed > _RATIO * len(content) + _ROOM:
-            raise ValueError(f"{len(content):,} bytes claim to unpack to {claimed:,}, the limit is {_RATIO} times")
+            raise ValueError(f"{len(content):,} bytes claim to unpack to {claimed:,}, more than {_RATIO} times as many")
         return {name: archive.read(name) for name in names}

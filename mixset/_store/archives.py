@@ -62,7 +62,7 @@ def open_tar(path: Path) -> tarfile.TarFile:
             return tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]
         except tarfile.ReadError as error:
             raise InputError(
-                f"{path} is no folder, tar archive or .npy array ({error}); unpack it into a folder first"
+                f"{path} is not a folder, tar archive or .npy array ({error}); unpack it into a folder first"
             ) from error
 
 

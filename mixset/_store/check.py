@@ -58,7 +58,7 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
     """
     folder, report = Path(folder), Report()
     if not folder.is_dir():
-        raise InputError(f"mixing set {folder} is no folder")
+        raise InputError(f"mixing set {folder} is not a folder")
     listed = manifest.read(folder)
     looks = _Looks(report)
     if listed is None:

@@ -204,7 +204,7 @@ def _open(source: Path) -> list[_Shard | _Files]:
     if not source.exists():
         raise InputError(f"mixing set {source} does not exist; `mixset make fractals {source}` makes one")
     if not source.is_dir():
-        raise InputError(f"mixing set {source} is no folder; `mixset import {source} OUT` turns archives into a set")
+        raise InputError(f"mixing set {source} is not a folder; `mixset import {source} OUT` turns archives into a set")
     shards = shard_infos(source)
     if shards:
         return [_Shard(info) for info in shards]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import DamagedImage, InputError
-from .._common.files import made_folder
+from .._common.files import ensured_folder
 from .._common.jsons import write_sealed_json
 from .._common.partials import is_partial, remove_abandoned
 from . import manifest
@@ -29,7 +29,7 @@ def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: give a folder for the mixing set")
-    with made_folder(out, "mixing set"):
+    with ensured_folder(out, "mixing set"):
         return _begin(out, recipe, count)
 
 
@@ -73,7 +73,7 @@ def _check_contents(out: Path, recipe: dict[str, Any]) -> None:
         if path.name.startswith(".") or is_partial(path.name):
             continue
         if path.suffix != ".h5":
-            raise InputError(f"{out} is not empty and no mixing set (it holds {path.name}); choose another folder")
+            raise InputError(f"{out} is not empty and not a mixing set (it holds {path.name}); choose another folder")
         try:
             _same_recipe(out, read_info(path).recipe, recipe)
         except DamagedImage as error:

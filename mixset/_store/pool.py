@@ -85,7 +85,7 @@ class MixingPool:
     def _map(self) -> None:
         with reading(f"pool {self.path}", "make it again from its mixing set"):
             if stamp(self.path) != self._stamp and not seal_fits(self.path):
-                raise ValueError("its SHA-256 does not fit")
+                raise ValueError("its SHA-256 does not match")
             self.images = np.load(self.path, mmap_mode="r", allow_pickle=False)
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class MixingPool:
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    """S or (H, W) as (H, W); InputError where a side is no whole number from 8 to 4096."""
+    """S or (H, W) as (H, W); InputError where a side is not a whole number from 8 to 4096."""
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not whole or not all(SMALLEST <= side <= LARGEST for side in sides):

@@ -47,12 +47,12 @@ def plain_name(name: object, *, most: int = 100) -> str:
         most: how many bytes it may have.
 
     Raises:
-        ValueError: it is no text, empty, too long, hidden, has a separator or characters that do not print.
+        ValueError: it is not text, empty, too long, hidden, has a separator or characters that do not print.
     """
     if not isinstance(name, str):
-        raise ValueError(f"{name!r:.50} is no name")
+        raise ValueError(f"{name!r:.50} is not a name")
     if not name or name.startswith(".") or not name.isprintable() or set(name) & {"/", "\\"}:
-        raise ValueError(f"{name!r:.50} is no plain name")
+        raise ValueError(f"{name!r:.50} is not a plain name")
     if len(name.encode()) > most:
         raise ValueError(f"the name {name!r:.50}... has more than {most} bytes")
     return name
@@ -71,12 +71,12 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 def whole_number(value: object, least: int, most: int) -> int:
     """`value`, if it is a whole number (Python's or NumPy's) from `least` to `most`; ValueError else."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise ValueError(f"{value!r:.50} is no whole number from {least:,} to {most:,}")
+        raise ValueError(f"{value!r:.50} is not a whole number from {least:,} to {most:,}")
     return int(value)
 
 
 def hash_text(value: object) -> str:
     """`value`, if it is a SHA-256 in hexadecimal; ValueError else."""
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
-        raise ValueError(f"{value!r:.50} is no SHA-256")
+        raise ValueError(f"{value!r:.50} is not a SHA-256")
     return value

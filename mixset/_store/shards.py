@@ -117,10 +117,10 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
 def _own(file: h5py.File, name: str) -> h5py.Dataset:
     """A dataset whose bytes lie in the file itself: HDF5 would follow links and fetch bytes from any other."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is no dataset of its own")
+        raise ValueError(f"{name} is not a dataset of its own")
     dataset = file[name]
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is no dataset of its own")
+        raise ValueError(f"{name} is not a dataset of its own")
     return dataset
 
 
@@ -138,7 +138,7 @@ def _check_claim(dataset: h5py.Dataset, size: int, compression: list[int]) -> No
 def _text(file: h5py.File, name: str) -> str:
     value = _attribute(file, name)
     if not isinstance(value, bytes | str):
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not text")
     return value.decode() if isinstance(value, bytes) else value
 
 
@@ -193,7 +193,7 @@ def verified_images(info: ShardInfo) -> Iterator[np.ndarray]:
         with _damage(info.path):
             seeds, params = _own(file, "seed")[:].tolist(), list(_own(file, "params")[:])
     if content.finish(seeds, params) != info.content_hash:
-        raise DamagedImage(f"shard {info.path} is damaged: its content hash does not fit; {REMEDY}")
+        raise DamagedImage(f"shard {info.path} is damaged: its content hash does not match; {REMEDY}")
 
 
 def verify(path: str | os.PathLike[str]) -> ShardInfo:

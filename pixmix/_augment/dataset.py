@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
-from mixset._common.arguments import is_numbered
+from mixset._common.arguments import is_map_style
 from mixset._common.errors import InputError
 from mixset._common.memory import keep_freed_memory
 
@@ -65,7 +65,7 @@ class PixMixDataset(Dataset):
         crop: Crop | None = None,
         engine: str = "numba",
     ) -> None:
-        if not is_numbered(dataset):
+        if not is_map_style(dataset):
             raise InputError(f"dataset: one with items by number and a length is needed, got {type(dataset).__name__}")
         if not len(dataset):
             raise InputError("dataset: has no items")

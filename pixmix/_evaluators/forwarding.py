@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mixset._common.arguments import is_numbered
+from mixset._common.arguments import is_map_style
 from mixset._common.console import Progress
 from mixset._common.errors import InputError, reason
 
@@ -93,7 +93,7 @@ class ImageSet:
 
 
 def _check_sequence(data: Any) -> None:
-    if not is_numbered(data):
+    if not is_map_style(data):
         raise InputError(
             f"data: a {type(data).__name__} has no length and no indices; give (images, labels), a Dataset or a "
             "DataLoader of one"
@@ -226,7 +226,7 @@ def run_batches(
             for batch in batches:
                 for part, array in zip(parts, _checked(forward, batch, what), strict=True):
                     part.append(array)
-                progress.advance(min(len(parts[1][-1]) * world, count - progress.done))
+                progress.advance(min(len(parts[1][-1]) * world, count - progress.count))
         return parts
 
     shares = gather(share)

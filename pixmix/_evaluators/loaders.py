@@ -86,7 +86,7 @@ def as_batch(images: Sequence[Any]) -> np.ndarray:
 
 
 def _channels_last(image: Any) -> Any:
-    """A tensor with three axes as an array with its channels last, bfloat16 as float32; what is no tensor as it is."""
+    """A tensor of three axes as an array with its channels last (bfloat16 as float32); anything else unchanged."""
     if not isinstance(image, torch.Tensor) or image.ndim != 3:
         return image
     if image.shape[0] in (1, 3) or image.shape[2] not in (1, 3):

@@ -232,7 +232,7 @@ def _below(folder: Path, suffixes: Collection[str], taken: Mapping[tuple[int, in
                 todo.append(f"{prefix}{entry.name}/")
             elif _has_suffix(entry.name, suffixes):
                 if not entry.is_file():
-                    raise InputError(f"{entry.path}: is no file, but a pipe or device; take it out of the set")
+                    raise InputError(f"{entry.path}: is not a file but a pipe or device; take it out of the set")
                 yield prefix + entry.name
             elif not _has_suffix(entry.name, _COMPANIONS):
                 unread[os.path.splitext(entry.name)[1].lower() or "without a suffix"] += 1

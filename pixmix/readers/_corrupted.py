@@ -134,7 +134,7 @@ class CorruptedSet:
         """The labels of arrays, compared with their hash."""
         made = self._made
         if made is not None and made.labels is not None and hash_of(path) not in (None, made.labels):
-            raise InputError(f"{path} is damaged (its SHA-256 does not fit); {made.remedy()}")
+            raise InputError(f"{path} is damaged (its SHA-256 does not match); {made.remedy()}")
         if not path.exists():
             raise InputError(f"{self.root}: {path.name} is missing; it belongs beside the arrays")
         try:

@@ -25,7 +25,7 @@ def read_image(path: Path, fit: Fit) -> np.ndarray:
         InputError: it cannot be read, with its name.
     """
     try:
-        return fit(Image.fromarray(decode(path, turned=False)))
+        return fit(Image.fromarray(decode(path, transpose=False)))
     except InputError as error:
         raise InputError(f"image {path}: {error}; mend it or take it out of the set") from None
 

@@ -243,7 +243,7 @@ def _number(folder: str, text: str, known: Known, classes: Sequence[str]) -> int
     count = len(classes) if classes else known
     if not _are_numbers([text]):
         have = f"has {listed(classes)}" if classes else "has no names; give numbers"
-        raise InputError(f"class map: {folder} is mapped to {text}, which is no class: the network {have}")
+        raise InputError(f"class map: {folder} is mapped to {text}, which is not a class: the network {have}")
     if isinstance(count, int) and int(text) >= count:
         raise InputError(f"class map: {folder} is mapped to {text}, the network's classes are 0 to {count - 1}")
     return int(text)

@@ -66,7 +66,7 @@ def archives(root: Path) -> list[str]:
 
 
 def check_root(root: Path) -> None:
-    """InputError where `root` is no folder."""
+    """InputError where `root` is not a folder."""
     if not os.path.isdir(root):
         raise InputError(f"{root}: no such folder; give the one that holds the set's corruptions")
 
@@ -98,7 +98,7 @@ def damaged(found: Made | None, paths: Mapping[str, Path]) -> dict[str, str]:
     with ThreadPoolExecutor(usable_cores()) as threads:
         digests = list(threads.map(lambda each: hash_of(each[1]), known))
     return {
-        name: f"{path.name} is damaged (its SHA-256 does not fit)"
+        name: f"{path.name} is damaged (its SHA-256 does not match)"
         for (name, path), digest in zip(known, digests, strict=True)
         if digest != hashes[name]
     }

@@ -61,7 +61,7 @@ class TestRecipe:
             ({"objective": "beauty"}, "objective: unknown objective 'beauty'; known ones are channel, neuron"),
             ({"lr": 0.0}, "lr: 0.0 is out of range"),
             ({"lr": float("nan")}, "lr: nan is out of range"),
-            ({"diversity": float("inf")}, "diversity: inf is no number up to a million"),
+            ({"diversity": float("inf")}, "diversity: inf is not a number up to a million"),
             ({"layers": ()}, "layers: none given"),
             ({"mean": (0.5, 0.5)}, "mean: .* must be three finite numbers"),
             ({"std": (0.5, 0.5, 0.0)}, "std: .* must be above zero"),

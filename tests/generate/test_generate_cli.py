@@ -151,7 +151,7 @@ def test_import_names_what_it_leaves_out(mixset: Run, tmp_path: Path) -> None:
     (tmp_path / "in" / "notes.txt").write_text("x")
     code, told, error = mixset("import", tmp_path / "in", tmp_path / "out")
     assert (code, told) == (0, f"{tmp_path / 'out'}: 1 images, 1 broken left out, 1 other files ignored\n")
-    assert "left out no image.jpg: no image of a known format\n" in error
+    assert "left out no image.jpg: not an image of a known format\n" in error
     np.testing.assert_array_equal(MixingSet(tmp_path / "out")[0], render(TinyRecipe(), 0)[0])
 
 
@@ -206,11 +206,11 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", "--seed", "1", "SET"], "a set of another recipe (seed 0 there, 1 asked)"),
         (None, ["make", "fractals", "--size", "7", "OUT"], "size: 7 is out of range"),
         (None, ["make", "tiny", "FILE"], "is a file"),
-        (None, ["make", "tiny", "PLACE"], "is not empty and no mixing set"),
+        (None, ["make", "tiny", "PLACE"], "is not empty and not a mixing set"),
         (None, ["info"], "name at least one set"),
         (None, ["info", "NONE"], "does not exist"),
         (None, ["info", "EMPTY"], "holds no shards"),
-        (None, ["check", "NONE"], "is no folder"),
+        (None, ["check", "NONE"], "is not a folder"),
         (None, ["check", "EMPTY"], "holds no shards"),
         (None, ["sheet", "SET", "OUT.xyz"], "no image format has this suffix"),
         (None, ["sheet", "SET", "FILE/sheet.png"], "sheet.png cannot be written (Not a directory)"),
@@ -218,11 +218,11 @@ def cut(folder: Path) -> None:
         (None, ["sheet", "SET", "OUT.png", "--count", "0"], "--count must be at least 1"),
         (None, ["import", "NONE", "OUT"], "does not exist"),
         (None, ["import", "EMPTY", "OUT"], "holds no images"),
-        (None, ["import", "FILE", "OUT"], "is no folder, tar archive or .npy array"),
+        (None, ["import", "FILE", "OUT"], "is not a folder, tar archive or .npy array"),
         (None, ["import", "BROKEN", "OUT"], "no image in"),
         (None, ["import", "BROKEN", "OUT", "--size", "1"], "size: 1 is out of range"),
         (None, ["import", "BROKEN", "SET"], "holds a set of another recipe"),
-        (None, ["export", "SET", "PLACE"], "is not empty and no mixing set (it holds thesis.tex)"),
+        (None, ["export", "SET", "PLACE"], "is not empty and not a mixing set (it holds thesis.tex)"),
         (
             None,
             ["import", "BROKEN", "OUT", "--workers", "0"],
@@ -238,7 +238,7 @@ def cut(folder: Path) -> None:
             ["make", "tiny", "--workers", "1000000000", "OUT"],
             "workers: a whole number from 1 to 1,024 is needed, got 1000000000",
         ),
-        (None, ["import", "/dev/zero", "OUT"], "/dev/zero is no regular file but a device"),
+        (None, ["import", "/dev/zero", "OUT"], "/dev/zero is not a regular file but a device"),
         (None, ["make", "tiny", "x" * 300], "File name too long; give a shorter one"),
         (None, ["info", "x" * 300], "File name too long; give a shorter one"),
         (None, ["export", "SET", "SET"], "is a mixing set; choose another folder to export into"),
@@ -246,8 +246,8 @@ def cut(folder: Path) -> None:
         (written("[" * 100_000), ["info", "SET"], "mixset.json is damaged"),
         (written('{"a": 5'), ["check", "SET", "--repair"], "mixset.json is damaged"),
         (written("{}"), ["make", "tiny", "--count", "10", "SET"], "mixset.json is damaged"),
-        (renamed(5), ["info", "SET"], "mixset.json is damaged (5 is no name)"),
-        (renamed("../FILE"), ["check", "SET", "--repair"], "mixset.json is damaged ('../FILE' is no plain name)"),
+        (renamed(5), ["info", "SET"], "mixset.json is damaged (5 is not a name)"),
+        (renamed("../FILE"), ["check", "SET", "--repair"], "mixset.json is damaged ('../FILE' is not a plain name)"),
         (later, ["info", "SET"], "has format version 9, this mixset reads up to 1: update mixset"),
         (cut, ["info", "SET"], "tiny-00000.h5 is damaged (truncated file"),
         (cut, ["export", "SET", "OUT"], "tiny-00000.h5 is damaged"),

@@ -16,7 +16,7 @@ from mixset import InputError, MixingSet
 from mixset._store import manifest
 from mixset.generate import make
 from mixset.generate._job import families
-from mixset.generate._job.devices import at_work, check_names, seats
+from mixset.generate._job.devices import at_work, check_names, slots
 from mixset.generate._job.job import remake
 
 
@@ -54,7 +54,7 @@ def test_which_worker_has_which_device(
     monkeypatch: pytest.MonkeyPatch, count: int, devices: list[str], workers: int | None, expected: list[str]
 ) -> None:
     gpus(monkeypatch, count)
-    assert seats(PLACED, devices, workers) == expected
+    assert slots(PLACED, devices, workers) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_said_before_the_work(
 
 def test_families_without_a_device_ask_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert seats(PLACED._replace(on_device=False), ["auto"], 2) == ["cpu"] * 2
+    assert slots(PLACED._replace(on_device=False), ["auto"], 2) == ["cpu"] * 2
     assert check_names(["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
 
 

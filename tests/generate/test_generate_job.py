@@ -172,7 +172,7 @@ def test_other_folders_are_refused_and_left_alone(tmp_path: Path) -> None:
         ("made", r"set of another recipe \(seed 0 there, 1 asked\)"),
         ("begun", r"set of another recipe \(seed 0 there, 1 asked\)"),
         ("loose", r"set of another recipe \(seed 0 there, 1 asked\)"),
-        ("foreign", r"is not empty and no mixing set \(it holds thesis.tex\)"),
+        ("foreign", r"is not empty and not a mixing set \(it holds thesis.tex\)"),
         ("file", "is a file"),
     ):
         with pytest.raises(InputError, match=words):
@@ -245,4 +245,4 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
     os.kill(worker, signal.SIGKILL)
     told = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 1
-    assert told.splitlines()[-1].endswith("a worker process died (out of memory?): run it again with fewer --workers")
+    assert told.splitlines()[-1].endswith("a worker process died (out of memory?): run it again with fewer workers")

@@ -17,7 +17,7 @@ from mixset._store.exporting import export_images
 from mixset._store.importing import import_images
 from mixset.generate import FractalRecipe, make
 from mixset.generate._job import defaults
-from mixset.generate._job.devices import seats
+from mixset.generate._job.devices import slots
 from mixset.generate._job.families import family
 from pixmix.corruptions._c.frost import FILES
 
@@ -40,7 +40,7 @@ def test_without_affinities_all_cores_are_used(
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert usable_cores() == check_workers(None) == 3
-    assert seats(family("fractals"), ["auto"], None) == ["cpu"] * 3
+    assert slots(family("fractals"), ["auto"], None) == ["cpu"] * 3
     assert import_images(photos, tmp_path / "set", quiet=True).count == 3
     images = MixingSet(tmp_path / "set")
     assert export_images(images, tmp_path / "png", quiet=True) == 3

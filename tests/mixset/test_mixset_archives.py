@@ -125,7 +125,7 @@ def test_a_pipe_among_the_images_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "in" / "b.png")
     done = import_images(tmp_path / "in", tmp_path / "out", quiet=True)
     assert done.count == 1
-    assert done.left_out == (("b.png", f"{tmp_path / 'in' / 'b.png'} is no regular file but a pipe"),)
+    assert done.left_out == (("b.png", f"{tmp_path / 'in' / 'b.png'} is not a regular file but a pipe"),)
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar"])
@@ -198,7 +198,7 @@ exporting.export_images(MixingSet(sys.argv[1]), sys.argv[2], quiet=True)
     assert all((out / "images" / name).stat().st_ino == inode for name, inode in kept.items())
     for index, image in enumerate(MixingSet(out)):
         np.testing.assert_array_equal(image, noise(1, seed=index)[0])
-    with pytest.raises(InputError, match="is not empty and no mixing set"):
+    with pytest.raises(InputError, match="is not empty and not a mixing set"):
         export_images(MixingSet(tmp_path / "in"), out, quiet=True)
 
 
@@ -212,7 +212,7 @@ def test_a_refused_folder_keeps_its_partial_files(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(png())
     for use in (import_images, lambda source, out, quiet: export_images(MixingSet(source), out, quiet=quiet)):
-        with pytest.raises(InputError, match=r"is not empty and no mixing set \(it holds movie\.mp4\.partial\)"):
+        with pytest.raises(InputError, match=r"is not empty and not a mixing set \(it holds movie\.mp4\.partial\)"):
             use(tmp_path / "in", out, quiet=True)
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
 

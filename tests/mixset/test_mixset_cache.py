@@ -13,7 +13,7 @@ import pytest
 
 from mixset._common.cache import cache_folder
 from mixset._common.errors import InputError
-from mixset._common.locks import locked, sole
+from mixset._common.locks import exclusive, locked
 
 
 def test_the_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,23 +99,23 @@ def test_a_name_that_is_taken_leads_to_a_fresh_folder(tmp_path: Path) -> None:
 
 def test_one_process_holds_a_folder_alone(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from mixset._common.locks import sole\n"
-        "with sole(Path(sys.argv[1]), 'folder x'): print('held', flush=True); input()"
+        "import sys; from pathlib import Path; from mixset._common.locks import exclusive\n"
+        "with exclusive(Path(sys.argv[1]), 'folder x'): print('held', flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, tmp_path / "lock"], stdout=subprocess.PIPE, stdin=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
-        with pytest.raises(InputError, match=f"by process {holder.pid} on"), sole(tmp_path / "lock", "folder x"):
+        with pytest.raises(InputError, match=f"by process {holder.pid} on"), exclusive(tmp_path / "lock", "folder x"):
             pass
         holder.kill()
     with (
-        sole(tmp_path / "lock", "folder x"),
+        exclusive(tmp_path / "lock", "folder x"),
         pytest.raises(InputError, match="in this process"),
-        sole(tmp_path / "lock", "folder x"),
+        exclusive(tmp_path / "lock", "folder x"),
     ):
         pass
-    with sole(tmp_path / "lock", "folder x"):
+    with exclusive(tmp_path / "lock", "folder x"):
         pass
 
 
@@ -128,12 +128,15 @@ def test_a_file_of_another_program_is_not_taken_for_a_lock(tmp_path: Path, kind:
     else:
         os.link(text, lock) if kind == "hard link" else shutil.copy(text, lock)
     before = text.read_bytes()
-    with pytest.raises(InputError, match=r"folder x holds \.lock, which is no lock of ours"), sole(lock, "folder x"):
+    with (
+        pytest.raises(InputError, match=r"\.lock, which is not a lock of ours"),
+        exclusive(lock, "folder x"),
+    ):
         pass
     assert os.path.lexists(lock) and text.read_bytes() == before
     lock.unlink()
     lock.write_text("process 1 on a-host\n")  # of a process that was killed
-    with sole(lock, "folder x"):
+    with exclusive(lock, "folder x"):
         assert lock.read_text().startswith(f"process {os.getpid()} on ")
 
 
@@ -144,6 +147,6 @@ def test_a_full_disk_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return os.open("/dev/full", os.O_WRONLY)
 
     monkeypatch.setattr("mixset._common.locks._taken", full)
-    with pytest.raises(OSError, match="No space left"), sole(tmp_path / "lock", "folder x"):
+    with pytest.raises(OSError, match="No space left"), exclusive(tmp_path / "lock", "folder x"):
         pass
     assert not list(tmp_path.iterdir())

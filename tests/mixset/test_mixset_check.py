@@ -122,5 +122,5 @@ def test_unfinished_sets_and_image_folders(make_set: MakeSet, tmp_path: Path) ->
     (photos / "b.png").write_text("x")
     report = check(photos, quiet=True)
     assert (report.images, len(report.damage)) == (1, 1)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         check(tmp_path / "none")

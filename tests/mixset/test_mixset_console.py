@@ -16,7 +16,7 @@ import pytest
 
 from mixset._common.console import Progress, duration, run_command
 from mixset._common.errors import DamagedImage, InputError
-from mixset._common.files import made_folder
+from mixset._common.files import ensured_folder
 from mixset._common.parsing import dispatch
 from mixset._common.partials import write_atomically
 
@@ -118,7 +118,7 @@ def test_progress_tells_count_rate_and_time_left(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    with Progress(1000, "images", done=200) as progress:
+    with Progress(1000, "images", initial=200) as progress:
         now[0] += 5
         progress.advance(100)
         assert capsys.readouterr().err == ""  # a line in ten seconds, where stderr is no terminal
@@ -128,7 +128,7 @@ def test_progress_tells_count_rate_and_time_left(
         progress.say("epoch 1")
         assert capsys.readouterr().err == "epoch 1\n"
         now[0] += 30
-        progress.done = 1000
+        progress.count = 1000
     assert re.fullmatch(r"1,000/1,000 images, 20/s, 40 s\n", capsys.readouterr().err)
 
 
@@ -136,7 +136,7 @@ def test_on_a_terminal_progress_shows_that_it_has_begun(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with Progress(1000, "images", done=200):
+    with Progress(1000, "images", initial=200):
         assert capsys.readouterr().err == "\r\x1b[K200/1,000 images"
 
 
@@ -169,15 +169,15 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_folder_behind_two_dots_keeps_what_leads_to_it(tmp_path: Path) -> None:
-    with made_folder(tmp_path / "a" / ".." / "b", "folder"):
+    with ensured_folder(tmp_path / "a" / ".." / "b", "folder"):
         (tmp_path / "b" / "file").write_text("x")
     assert (tmp_path / "a" / ".." / "b" / "file").is_file()
     with (
         pytest.raises(InputError, match="File name too long"),
-        made_folder(tmp_path / "c" / ("n" * 256), "folder"),
+        ensured_folder(tmp_path / "c" / ("n" * 256), "folder"),
     ):
         raise AssertionError
-    with made_folder(tmp_path / "e" / ".." / "f", "folder"):
+    with ensured_folder(tmp_path / "e" / ".." / "f", "folder"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 

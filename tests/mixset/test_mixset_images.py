@@ -145,7 +145,7 @@ def test_an_opened_image_is_turned_only_where_that_is_asked_for() -> None:
     exif[0x0112] = 6
     data = encoded(Image.fromarray(COLOUR), exif=exif)
     with Image.open(io.BytesIO(data)) as image:
-        np.testing.assert_array_equal(to_rgb(image, turned=True), decode(data))
+        np.testing.assert_array_equal(to_rgb(image, transpose=True), decode(data))
         np.testing.assert_array_equal(to_rgb(image), COLOUR)
         assert image.getexif()[0x0112] == 6
 
@@ -204,8 +204,8 @@ def huge_png() -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "no image of a known format"),
-        (b"hello, I am a text", "no image of a known format"),
+        (b"", "not an image of a known format"),
+        (b"hello, I am a text", "not an image of a known format"),
         (encoded(Image.fromarray(noise(1, (64, 64))[0]))[:600], "broken image"),
         (encoded(Image.fromarray(noise(1, (64, 64))[0]), "JPEG")[:700], "broken image"),
         (huge_png(), "too many pixels"),

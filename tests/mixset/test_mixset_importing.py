@@ -50,7 +50,7 @@ def test_a_folder_with_everything_in_it(tmp_path: Path) -> None:
     assert (done.count, done.ignored) == (7, 1)
     reasons = dict(done.left_out)
     assert set(reasons) == {"bröken.jpg", "cut short.png", "link to nothing.png"}
-    assert reasons["bröken.jpg"] == "no image of a known format"
+    assert reasons["bröken.jpg"] == "not an image of a known format"
     images = MixingSet(tmp_path / "out")
     held = {image.tobytes() for image in images}
     assert held == {image.tobytes() for image in array}, "equal sizes are kept, pixel for pixel"
@@ -114,8 +114,8 @@ def test_nothing_to_import(tmp_path: Path) -> None:
     for name, words in (
         ("none", "does not exist"),
         ("empty", "holds no images"),
-        ("bad", r"no image in .* could be read; the first is a\.png: no image of a known format"),
-        ("notes.txt", "is no folder, tar archive or .npy array"),
+        ("bad", r"no image in .* could be read; the first is a\.png: not an image of a known format"),
+        ("notes.txt", "is not a folder, tar archive or .npy array"),
     ):
         with pytest.raises(InputError, match=words):
             import_images(tmp_path / name, tmp_path / "out", quiet=True)
@@ -162,7 +162,7 @@ def test_a_killed_import_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in (tmp_path / "killed").iterdir()}
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
     assert (tmp_path / "killed" / "images-00000.h5").stat().st_mtime_ns == kept["images-00000.h5"]
-    assert manifest.read(tmp_path / "killed").left_out == (("05 broken.png", "no image of a known format"),)
+    assert manifest.read(tmp_path / "killed").left_out == (("05 broken.png", "not an image of a known format"),)
 
 
 def test_an_export_imports_to_the_same_images(make_set: MakeSet, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_an_export_imports_to_the_same_images(make_set: MakeSet, tmp_path: Path)
     for family in ("fractals", "fvis"):
         before, after = MixingSet(folder, families=[family]), MixingSet(tmp_path / "back", families=[family])
         np.testing.assert_array_equal(np.stack(before[:]), np.stack(after[:]))
-    with pytest.raises(InputError, match="is not empty and no mixing set"):
+    with pytest.raises(InputError, match="is not empty and not a mixing set"):
         export_images(MixingSet(folder), tmp_path / "png")
 
 

@@ -214,18 +214,19 @@ def test_datasets_that_lie_elsewhere_are_refused(tmp_path: Path, make_set: MakeS
         with h5py.File(path, "r+") as file:
             del file["images"]
             plant(file)
-        with pytest.raises(DamagedImage, match="images is no dataset of its own"):
+        with pytest.raises(DamagedImage, match="images is not a dataset of its own"):
             MixingSet(path)
 
 
 @pytest.mark.parametrize(
-    ("shape", "words"), [((0, 8), "0 is no whole"), ((8,), "height, width"), ((8, -1), "-1 is no whole"), ("ab", "'a'")]
+    ("shape", "words"),
+    [((0, 8), "0 is not"), ((8,), "height, width"), ((8, -1), "-1 is not"), ("ab", "'a'")],
 )
 def test_the_writer_takes_no_other_shapes(tmp_path: Path, shape: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         ShardWriter(tmp_path / "a.h5", family="x", recipe={}, start_index=0, shape=shape, count=1)
     for other in ({"count": -1}, {"start_index": -1}, {"count": 2**70}, {"start_index": "0"}):
-        with pytest.raises(InputError, match="is no whole number"):
+        with pytest.raises(InputError, match="is not a whole number"):
             ShardWriter(
                 tmp_path / "a.h5",
                 **{"family": "x", "recipe": {}, "start_index": 0, "shape": (8, 8), "count": 1, **other},
@@ -248,7 +249,7 @@ def special(folder: Path, kind: str, name: str) -> Path:
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
 def test_only_regular_files_are_opened(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path may have 107 bytes
-    words = f"is no regular file but a {kind}"
+    words = f"is not a regular file but a {kind}"
     for name in ("a.h5", "a.npy", "a.tar", "a.png", "mixset.json"):
         special(Path(), kind, name)
         for open_one in (check_regular, open_regular):

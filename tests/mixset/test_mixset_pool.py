@@ -147,7 +147,7 @@ def test_what_changed_since_a_pool_was_pickled_is_found(make_set: MakeSet, tmp_p
     os.utime(pool.path)
     np.testing.assert_array_equal(pickle.loads(data).images, before)
     flip(pool.path, before[3].tobytes())
-    with pytest.raises(InputError, match=r"pool .* is damaged \(its SHA-256 does not fit\); make it again"):
+    with pytest.raises(InputError, match=r"pool .* is damaged \(its SHA-256 does not match\); make it again"):
         pickle.loads(data)
 
 
@@ -162,7 +162,7 @@ def test_a_pool_is_written_under_a_name_that_nobody_can_take(make_set: MakeSet, 
     assert victim.read_text() == "years of work"
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(InputError, match="is no regular file but a device; remove it"):
+    with pytest.raises(InputError, match="is not a regular file but a device; remove it"):
         MixingPool(images, 16, cache=tmp_path / "cache", quiet=True)
 
 

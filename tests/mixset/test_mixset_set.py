@@ -185,7 +185,7 @@ def test_bad_sources_get_one_line(make_set: MakeSet, tmp_path: Path) -> None:
     cases = {
         "missing": "does not exist",
         "empty": r"holds no shards \(\*\.h5\) and no images",
-        "file.tar": "is no folder; `mixset import",
+        "file.tar": "is not a folder; `mixset import",
     }
     for name, words in cases.items():
         with pytest.raises(InputError, match=words):

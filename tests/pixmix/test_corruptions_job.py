@@ -454,7 +454,7 @@ def test_a_broken_image_is_named(files: Path, tmp_path: Path) -> None:
     shutil.copytree(files, root)
     (root / "bee" / "four.png").write_bytes(b"no image")
     for workers in (1, 2):
-        with pytest.raises(InputError, match=r"image .*four\.png: no image of a known format; repair it"):
+        with pytest.raises(InputError, match=r"image .*four\.png: not an image of a known format; repair it"):
             corrupt(large(root), tmp_path / "out", corruptions=("contrast", "fog"), workers=workers, quiet=True)
 
 

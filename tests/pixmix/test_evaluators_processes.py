@@ -99,5 +99,5 @@ def test_two_processes_measure_what_one_does_and_end_together(root: Path) -> Non
     assert both[0]["errors"] == both[1]["errors"]
     broken, file, labels = both[0]["errors"]
     assert broken == "the network fails on clean images (RuntimeError: only here); are they of the size it takes?"
-    assert "ILSVRC2012_val_00000024.JPEG: no image of a known format" in file
+    assert "ILSVRC2012_val_00000024.JPEG: not an image of a known format" in file
     assert labels == "clean images: labels run to 9, the network has 8 classes"

@@ -216,7 +216,7 @@ def test_an_array_of_images_with_one_broken_file_is_named(tmp_path: Path) -> Non
     Image.new("RGB", (32, 32)).save(tmp_path / "dtd" / "banded" / "extra.png")
     data = samples.test_images(200)  # a fifth is more than there are, so the broken one counts
     line = line_of(samples.network(), "anomalies", data, sets={"ood": tmp_path})
-    assert "03.png: no image of a known format" in line
+    assert "03.png: not an image of a known format" in line
 
 
 def test_problems_are_told_where_something_is_left_out(tmp_path: Path) -> None:

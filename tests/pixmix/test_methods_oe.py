@@ -305,7 +305,7 @@ BAD_FILES = {
     "truncated.npy": r"truncated\.npy is damaged",
     "text.npy": r"text\.npy is damaged",
     "empty": "empty holds no shards",
-    "archive.tar": r"archive\.tar is no folder; `mixset import",
+    "archive.tar": r"archive\.tar is not a folder; `mixset import",
     "missing": "outliers .*missing: no such folder or file",
     "missing.npy": r"outliers .*missing\.npy: no such folder or file",
 }
@@ -321,7 +321,7 @@ def test_what_cannot_be_used_is_named_in_one_line(name, tmp_path, cache):
 
 def test_a_broken_image_is_named(tmp_path, cache):
     bad_files(tmp_path)
-    with pytest.raises(DamagedImage, match=r"a\.png: no image of a known format"):
+    with pytest.raises(DamagedImage, match=r"a\.png: not an image of a known format"):
         load_outliers(tmp_path / "broken", 32, cache=cache, quiet=True)
 
 

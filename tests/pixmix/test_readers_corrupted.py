@@ -164,7 +164,7 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     assert "holds suite c, needed is suite cbar" in refused(tmp_path / "made", "cbar")
     np.save(tmp_path / "made" / "labels.npy", np.zeros(4, np.int64))
     line = refused(tmp_path / "made", partial=True)
-    assert "labels.npy is damaged (its SHA-256 does not fit); `pixmix corrupt folder:.../noise " in line
+    assert "labels.npy is damaged (its SHA-256 does not match); `pixmix corrupt folder:.../noise " in line
     assert "made --suite c --size 8 --seed 7 --severities 4 2` makes it again" in line
 
 
@@ -197,7 +197,7 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, indices):
             except InputError as error:
                 assert f"{path} is damaged" in str(error) and "again" in str(error) and "\n" not in str(error)
             else:
-                assert len(there) == 1 and f"{path.name} is damaged (its SHA-256 does not fit)" in problems
+                assert len(there) == 1 and f"{path.name} is damaged (its SHA-256 does not match)" in problems
                 assert f"--corruptions {path.stem}` makes it again" in refused(root)
         path.write_bytes(content)
     assert len(read()[0]) == 2

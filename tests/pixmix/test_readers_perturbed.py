@@ -127,7 +127,7 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
     one = np.array(found.sequences("tilt")[:1])
     del found  # a file must not be cut while it is mapped
     np.save(tmp_path / "made" / "tilt.npy", one)
-    assert "tilt.npy is damaged (its SHA-256 does not fit)" in refused(tmp_path / "made")
+    assert "tilt.npy is damaged (its SHA-256 does not match)" in refused(tmp_path / "made")
     remedy = "--suite p --size 8 --seed 7 --corruptions tilt` makes it again"
     assert remedy in refused(tmp_path / "made")
 

@@ -24,8 +24,8 @@ from pixmix.train._training.run import train
 HOLD = """
 import sys
 from pathlib import Path
-from mixset._common.locks import sole
-with sole(Path(sys.argv[1]), ''): input()
+from mixset._common.locks import exclusive
+with exclusive(Path(sys.argv[1]), ''): input()
 """
 HERE = Path(__file__).parent
 

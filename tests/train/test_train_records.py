@@ -72,7 +72,7 @@ def shown(run: Path) -> None:
         ("log.jsonl", '{"epoch": 1, "loss": 1}\n', "log.jsonl is damaged (line 1: test_error is not a number)"),
         ("images.png", "x", "images.png is damaged (cannot identify image file"),
         ("mixing_set.png", "", "mixing_set.png is damaged ("),
-        ("metrics.json", Path.mkdir, "metrics.json is no regular file but a folder"),
+        ("metrics.json", Path.mkdir, "metrics.json is not a regular file but a folder"),
     ],
 )
 def test_what_is_damaged_is_named(sample: Path, tmp_path: Path, file: str, content: Any, message: str) -> None:
@@ -179,10 +179,10 @@ def test_what_is_no_regular_file_is_not_opened(sample: Path, tmp_path: Path, fil
     path = tmp_path / "run" / file
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    with pytest.raises(InputError, match=f"{file} is no regular file but a pipe"):
+    with pytest.raises(InputError, match=f"{file} is not a regular file but a pipe"):
         report(ReportConfig(runs=(tmp_path / "run",), out=tmp_path / "report.html"))
     if file == "config.json":
-        with pytest.raises(InputError, match=f"{file} is no regular file but a pipe"):
+        with pytest.raises(InputError, match=f"{file} is not a regular file but a pipe"):
             open_run(tmp_path / "run", Trust())
 
 

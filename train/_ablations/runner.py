@@ -106,7 +106,7 @@ class _Runner:
 
     def run(self) -> dict[str, str]:
         left = [task for task in self.tasks if not is_done(task, self.root)]
-        status = Progress(len(self.tasks), "tasks", done=len(self.tasks) - len(left), every=60.0)
+        status = Progress(len(self.tasks), "tasks", initial=len(self.tasks) - len(left), every=60.0)
         try:
             while left or self.running:
                 for task in list(left):
@@ -146,8 +146,8 @@ class _Runner:
         command, device = self._command(task, self.slots[slot]), self.slots[slot].device
         log = log_of(task.name, self.root)
         log.parent.mkdir(parents=True, exist_ok=True)
-        leash = f"from mixset._common.workers import end_with_parent; end_with_parent({os.getpid()})"
-        program = f"{leash}; from {PROGRAMS[command[0]]} import main; main()"
+        watch = f"from mixset._common.workers import end_with_parent; end_with_parent({os.getpid()})"
+        program = f"{watch}; from {PROGRAMS[command[0]]} import main; main()"
         with open(log, "ab") as output:
             output.write(f"$ {shlex.join(command)}\n".encode())
             output.flush()

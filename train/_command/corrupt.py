@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from mixset._common.errors import InputError
-from mixset._common.files import made_folder
+from mixset._common.files import ensured_folder
 from mixset._common.ranges import COUNT, SEED, SIDE, check_ranges
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def corrupt(config: CorruptConfig) -> Path:
 
     # A wrong name is told before all images are read.
     members(config.suite, config.size or 0, names=config.corruptions, extra=config.extra, frost_folder=config.frost)
-    with made_folder(config.out, "folder"):
+    with ensured_folder(config.out, "folder"):
         return write(
             load_source(config),
             config.out,

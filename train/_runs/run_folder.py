@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from mixset._common.errors import InputError, reason
-from mixset._common.files import made_folder
-from mixset._common.locks import sole
+from mixset._common.files import ensured_folder
+from mixset._common.locks import exclusive
 from mixset._common.partials import remove_abandoned, write_atomically
 from mixset.generate._networks.spec import CHECKPOINT, CONFIG, WEIGHTS, NetworkSpec
 
@@ -147,9 +147,9 @@ def owned(folder: Path, what: str, *, lock: str = LOCK) -> Iterator[None]:
     Raises:
         InputError: another process holds it, or it cannot be written: before work that would end in nothing.
     """
-    with made_folder(folder, what), contextlib.ExitStack() as stack:
+    with ensured_folder(folder, what), contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(sole(folder / lock, f"{what} {folder}"))
+            stack.enter_context(exclusive(folder / lock, f"{what} {folder}"))
         except OSError as error:
             raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another --out") from error
         yield

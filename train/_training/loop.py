@@ -87,7 +87,7 @@ class Training:
         loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
-        with Progress(self.config.epochs * count, "images", done=done, quiet=not self.processes.leads) as progress:
+        with Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress:
             while self.epoch < self.config.epochs:
                 self._run_epoch(parallel, loader, progress)
 

@@ -106,11 +106,11 @@ def _write_labels(path: Path, content: bytes) -> bool:
 
 def _work(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
     total = len(plan.source) * len(plan.kinds) * len(plan.severities)
-    seats = ["cpu"] * (workers or usable_cores())
+    slots = ["cpu"] * (workers or usable_cores())
     try:
-        with Progress(total, what, done=total - plan.left, quiet=quiet) as progress:
-            run(fulfil, plan.tasks, plan.done, progress.advance, seats=seats)
-            progress.advance(total - progress.done)  # steps that were still on their way to us
+        with Progress(total, what, initial=total - plan.left, quiet=quiet) as progress:
+            run(fulfil, plan.tasks, plan.done, progress.advance, slots=slots)
+            progress.advance(total - progress.count)  # steps that were still on their way to us
     finally:
         plan.close()
 
