@@ -1,4 +1,4 @@
-"""Tar archives of other people, read in place: nothing is unpacked, no claim of a header is believed."""
+"""Reading tar archives from elsewhere in place: nothing is unpacked, and headers are not trusted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .._common.errors import InputError, reading
 from .._common.regular import open_regular
 
 MOST_BYTES = 512 << 20
-"""Of an image's file: as many as Pillow's limit of pixels can fill."""
+"""The largest image file in bytes: an uncompressed image at Pillow's limit of pixels."""
 _PIECE = 1 << 20
 _LINKS = 40
-"""How many links may lead from one to the next."""
+"""The longest chain of links that is followed."""
 _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -28,7 +28,7 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 
 
 class _Bounded:
-    """A stream of which no more is read at once than an image may have: `tarfile` asks for what a header claims."""
+    """A stream with bounded reads, since `tarfile` reads as many bytes as a header claims."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -40,7 +40,7 @@ class _Bounded:
         return self.stream.read(size)
 
     def finish(self) -> None:
-        """Read what is compressed to its end, where its checksum stands and is compared."""
+        """Read a compressed stream to its end, where its checksum is checked."""
         if not isinstance(self.stream, io.BufferedReader):
             while self.stream.read(_PIECE):
                 pass
@@ -50,13 +50,13 @@ def open_tar(path: Path) -> tarfile.TarFile:
     """Open an archive, compressed or not.
 
     Raises:
-        InputError: it is none, or cannot be read.
+        InputError: it is not a tar archive, or cannot be read.
     """
     with reading(f"archive {path}", "fetch it again"):
         file = open_regular(path)
         start = file.read(6)
         file.seek(0)
-        opener = next((one for mark, one in _OPENERS.items() if start.startswith(mark)), None)
+        opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
         stream = _Bounded(opener(file) if opener is not None else file)
         try:
             return tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]
@@ -67,18 +67,18 @@ def open_tar(path: Path) -> tarfile.TarFile:
 
 
 def files(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.TarInfo | str]]:
-    """The name of each member but folders, and the member that has its content, or why there is none.
+    """Yield the name of each member except folders with the member that holds its content, or why there is none.
 
-    Links lead where they would lead once the archive is unpacked.
+    Links are resolved as they would be after unpacking the archive.
 
     Raises:
-        InputError: the archive is damaged or cut short.
+        InputError: the archive is damaged or truncated.
     """
     members: list[tarfile.TarInfo] = []
     with reading(f"archive {path}", "fetch it again"):
         end = 0
         while (member := archive.next()) is not None:
-            if member.size < 0 or archive.offset <= end:  # tarfile would read the same headers for ever
+            if member.size < 0 or archive.offset <= end:  # tarfile would read the same headers forever
                 raise ValueError("a header claims a negative size")
             end = archive.offset
             members.append(member)
@@ -91,24 +91,24 @@ def files(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.T
 
 
 def _content(member: tarfile.TarInfo, by_name: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo | str:
-    aim = member
+    target = member
     for _ in range(_LINKS):
-        if aim.isfile():
-            if aim.size > MOST_BYTES:
-                return f"{aim.size:,} bytes are more than an image may have ({MOST_BYTES >> 20} MiB)"
-            return aim
-        if not aim.islnk() and not aim.issym():
+        if target.isfile():
+            if target.size > MOST_BYTES:
+                return f"{target.size:,} bytes are more than an image may have ({MOST_BYTES >> 20} MiB)"
+            return target
+        if not target.islnk() and not target.issym():
             return "neither a file nor a link to one"
-        beside = posixpath.dirname(aim.name) if aim.issym() else ""
-        there = by_name.get(posixpath.normpath(posixpath.join(beside, aim.linkname)))
-        if there is None:
-            return f"a link to {aim.linkname}, which the archive lacks"
-        aim = there
-    return "a link that leads round in a circle"
+        base = posixpath.dirname(target.name) if target.issym() else ""
+        following = by_name.get(posixpath.normpath(posixpath.join(base, target.linkname)))
+        if following is None:
+            return f"a link to {target.linkname}, which the archive lacks"
+        target = following
+    return "a circular link"
 
 
 def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """The bytes of a file in the archive; raises InputError where they cannot be read."""
-    with reading("its place in the archive", "fetch the archive again"):
+    """The bytes of a file in the archive; raises InputError if they cannot be read."""
+    with reading("its content in the archive", "fetch the archive again"):
         stream = archive.extractfile(member)
         return stream.read() if stream is not None else b""

@@ -1,4 +1,4 @@
-"""Is a mixing set what was written, and is each of its images worth mixing?"""
+"""Checking a mixing set for damage and for images of little use (near-empty, duplicates), and repairing it."""
 
 from __future__ import annotations
 
@@ -22,52 +22,55 @@ from .shard_writer import ShardWriter
 from .shards import ShardInfo, open_images, open_shard, read_image, read_info, verified_images
 from .statistics import contrast
 
-EMPTY = 4.0
-"""An image is near-empty below this contrast at 36 pixels; of 1,000 photographs none is."""
+MIN_CONTRAST = 4.0
+"""An image with less contrast at 36 pixels is near-empty; none of 1,000 photographs is."""
 
 Remake = Callable[[Path, manifest.Entry, dict[str, Any]], Iterator[tuple[np.ndarray, int, dict[str, Any]]]]
-"""(folder, entry, recipe) → what `ShardWriter.add` takes for each image of the shard that `entry` describes."""
+"""(folder, entry, recipe) → the arguments of `ShardWriter.add` for each image of the shard that `entry` describes."""
 
 
 @dataclass
 class Report:
-    """What a check found."""
+    """The result of a check."""
 
     images: int = 0
-    """How many were read and compared."""
+    """The number of intact images."""
     damage: list[str] = field(default_factory=list)
     """A line for each damaged or missing shard or image."""
     repaired: list[str] = field(default_factory=list)
-    """Shards that were damaged and made again with equal content."""
+    """A line for each damaged shard that was made again with equal content."""
     poor: list[str] = field(default_factory=list)
-    """A line for each near-empty or duplicate image: whole, but of little use."""
+    """A line for each near-empty or duplicate image: undamaged, but of little use."""
     notes: list[str] = field(default_factory=list)
-    """What else is odd, and harmless."""
+    """A line for each harmless oddity."""
 
 
 def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet: bool = False) -> Report:
-    """Read every image of the set in `folder` and compare all hashes.
+    """Read every image of the set in `folder` and check all hashes.
 
     Args:
-        folder: a folder of shards, or of image files, which are then decoded.
-        remake: gives the images of a damaged shard again; they replace it if its content is equal.
-        quiet: no progress on stderr.
+        folder: a folder of shards, or of image files, which are decoded.
+        remake: draws the images of a damaged shard again; the shard is replaced if their content hash is the same.
+        quiet: show no progress.
+
+    Returns:
+        A line for everything damaged, repaired, of little use or odd.
 
     Raises:
-        InputError: there is no set, or its manifest is unreadable.
+        InputError: there is no set, or its manifest cannot be read.
     """
     folder, report = Path(folder), Report()
     if not folder.is_dir():
         raise InputError(f"mixing set {folder} is not a folder")
     listed = manifest.read(folder)
-    looks = _Looks(report)
+    quality = _Quality(report)
     if listed is None:
         if any(folder.glob("*.h5")):
-            _check_loose(folder, report, looks, quiet)
+            _check_unlisted(folder, report, quality, quiet)
         else:
-            _check_files(folder, report, looks, quiet)
+            _check_files(folder, report, quality, quiet)
         return report
-    _note_strangers(folder, listed, report)
+    _note_other_files(folder, listed, report)
     entries = list(listed.shards)
     with Progress(listed.count, "images", quiet=quiet) as progress:
         for index, entry in enumerate(entries):
@@ -78,14 +81,15 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
             elif damage:
                 report.damage += damage
             if not damage or remake is not None:
-                looks.shard(read_info(folder / entry.name))
+                quality.shard(read_info(folder / entry.name))
             progress.advance(entry.count)
     if tuple(entries) != listed.shards:
         manifest.write(folder, listed.recipe, entries, listed.left_out)
     return report
 
 
-def _check_loose(folder: Path, report: Report, looks: _Looks, quiet: bool) -> None:
+def _check_unlisted(folder: Path, report: Report, quality: _Quality, quiet: bool) -> None:
+    """Check a folder of shards without a manifest."""
     unfinished = (folder / manifest.UNFINISHED).exists()
     report.notes.append(
         "unfinished: the command that makes it resumes" if unfinished else f"no {manifest.NAME}: file hashes unknown"
@@ -96,30 +100,30 @@ def _check_loose(folder: Path, report: Report, looks: _Looks, quiet: bool) -> No
             damage = _shard_damage(path, None)
             report.damage += damage
             if not damage:
-                looks.shard(read_info(path))
+                quality.shard(read_info(path))
             progress.advance()
 
 
-def _check_files(folder: Path, report: Report, looks: _Looks, quiet: bool) -> None:
+def _check_files(folder: Path, report: Report, quality: _Quality, quiet: bool) -> None:
     images = MixingSet(folder)
     with Progress(len(images), "images", quiet=quiet) as progress:
         for index in range(len(images)):
             try:
-                looks.image(images[index], images.caption(index)[1])
+                quality.image(images[index], images.caption(index)[1])
             except DamagedImage as error:
                 report.damage.append(str(error))
             progress.advance()
 
 
-def _note_strangers(folder: Path, listed: manifest.Manifest, report: Report) -> None:
-    for name in sorted({path.name for path in folder.glob("*.h5")} - {one.name for one in listed.shards}):
+def _note_other_files(folder: Path, listed: manifest.Manifest, report: Report) -> None:
+    for name in sorted({path.name for path in folder.glob("*.h5")} - {entry.name for entry in listed.shards}):
         report.notes.append(f"{folder / name} is not listed in {manifest.NAME}: it is not used")
     for path in sorted(path for path in folder.glob("*.partial") if is_partial(path.name)):
         report.notes.append(f"{path} is being written, or was left by a writer that died")
 
 
 def _shard_damage(path: Path, entry: manifest.Entry | None) -> list[str]:
-    """A line for each thing wrong with a shard; each unreadable image is named."""
+    """A line for each problem of a shard; each unreadable image gets its own."""
     if not path.exists():
         return [f"shard {path} is missing"]
     try:
@@ -127,7 +131,7 @@ def _shard_damage(path: Path, entry: manifest.Entry | None) -> list[str]:
         for _ in verified_images(info):
             pass
     except InputError as error:
-        return _unreadable_images(path) or [_plain(error)]
+        return _unreadable_images(path) or [_without_remedy(error)]
     if entry is None:
         return []
     if info.content_hash != entry.content_hash or (info.start_index, info.count) != (entry.start_index, entry.count):
@@ -138,7 +142,7 @@ def _shard_damage(path: Path, entry: manifest.Entry | None) -> list[str]:
 
 
 def _unreadable_images(path: Path) -> list[str]:
-    found = []
+    problems = []
     try:
         count = read_info(path).count
         with open_shard(path) as file:
@@ -147,24 +151,24 @@ def _unreadable_images(path: Path) -> list[str]:
                 try:
                     read_image(images, path, index)
                 except DamagedImage as error:
-                    found.append(_plain(error))
+                    problems.append(_without_remedy(error))
     except InputError:
         pass
-    return found
+    return problems
 
 
-def _plain(error: InputError) -> str:
-    """Without the advice to run the check that is running."""
+def _without_remedy(error: InputError) -> str:
+    """The message without its remedy, which is to run this check."""
     return str(error).rsplit("; ", 1)[0]
 
 
 def _repair(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], remake: Remake) -> manifest.Entry:
-    """Make a shard again, which takes its place if it has the content it should have."""
+    """Make a shard again and replace it if the content hash is the listed one."""
     path = folder / entry.name
     if "imported" in recipe:
-        raise InputError(f"shard {path} was imported: run the import again, it makes what is damaged anew")
-    made = remake(folder, entry, recipe)
-    first = next(made)
+        raise InputError(f"shard {path} was imported: run the import again to make damaged shards anew")
+    records = remake(folder, entry, recipe)
+    first = next(records)
     with ShardWriter(
         path,
         family=entry.family,
@@ -174,22 +178,23 @@ def _repair(folder: Path, entry: manifest.Entry, recipe: dict[str, Any], remake:
         count=entry.count,
         compression=entry.compression,
     ) as writer:
-        for image in itertools.chain([first], made):
-            writer.add(*image)
-        if writer.content_hash != entry.content_hash:  # then nothing is written
+        for record in itertools.chain([first], records):
+            writer.add(*record)
+        if writer.content_hash != entry.content_hash:  # the exception keeps the writer from replacing the file
             raise InputError(
-                f"shard {path} made again has other content than {manifest.NAME} says: other versions of the packages "
-                "made it; install those it names, or make the set anew in another folder"
+                f"shard {path} made again differs from what {manifest.NAME} lists: it was made with other package "
+                "versions; install those listed there, or make the set anew in another folder"
             )
     return manifest.entry(read_info(path))
 
 
-class _Looks:
-    """Finds near-empty and duplicate images as they pass."""
+class _Quality:
+    """Reports near-empty and duplicate images among those it is given one after another."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.seen: dict[bytes, str] = {}
+        self.names: dict[bytes, str] = {}
+        """The name of the first image with each hash."""
 
     def shard(self, info: ShardInfo) -> None:
         with open_shard(info.path) as file:
@@ -199,10 +204,10 @@ class _Looks:
 
     def image(self, image: np.ndarray, name: str) -> None:
         self.report.images += 1
-        strength = contrast(image)
-        if strength < EMPTY:
-            self.report.poor.append(f"{name} is near-empty: contrast {strength:.1f} of 255 at 36 pixels")
+        value = contrast(image)
+        if value < MIN_CONTRAST:
+            self.report.poor.append(f"{name} is near-empty: contrast {value:.1f} of 255 at 36 pixels")
         digest = hashlib.blake2b(image.data, digest_size=16, person=str(image.shape).encode()[:16]).digest()
-        first = self.seen.setdefault(digest, name)
+        first = self.names.setdefault(digest, name)
         if first is not name:
             self.report.poor.append(f"{name} is a duplicate of {first}")

@@ -1,4 +1,4 @@
-"""Foreign images into a mixing set: each broken one named, none fatal, and what is interrupted resumes."""
+"""Importing images into a mixing set; broken ones are left out and reported, and interrupted imports resume."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _IN_FLIGHT, _BYTES_IN_FLIGHT = 64, 256 << 20  # read and being decoded ahead of 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did."""
+    """The result of an import."""
 
     count: int
-    """Images in the set."""
+    """The number of images in the set."""
     left_out: tuple[tuple[str, str], ...]
-    """(name, reason) of each image, or folder of some, that could not be read."""
+    """(name, reason) of each image or folder that could not be read."""
     ignored: int
-    """Files that are no images by their names."""
+    """The number of files that do not have an image's suffix."""
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """One shard to have: which images of the source go into it."""
+    """A shard of the set: which images of the source go into it."""
 
     path: Path
     family: str
@@ -60,20 +60,24 @@ def import_images(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Imported:
-    """Import a folder, tar archive or .npy array of images into the mixing set `out`, or resume an import there.
+    """Import a folder, tar archive or `.npy` array of images into the mixing set `out`, or resume an import.
 
-    Of every image the short side is scaled to the set's size and the centre cropped. Folders named as in the paper's
-    archive give the families "fractals" and "fvis", all else "images".
+    Each image is resized so that its short side is the set's size, and cropped at the centre. Folders named as in the
+    paper's archive give the families "fractals" and "fvis"; all other images are of the family "images".
 
     Args:
-        source: an image folder in any nesting, a tar archive, or a .npy of shape (N, H, W, 3) uint8.
-        size: side of the set's images in pixels; default: their own size if all have the same, else 256.
-        compression: of the shards' images: "none" or "gzip".
-        workers: threads that decode; default: one for each core this process may use.
-        quiet: no progress on stderr.
+        source: an image folder in any nesting, a tar archive, or a `.npy` file of shape (N, H, W, 3) uint8.
+        out: the folder of the set, created if missing.
+        size: side of the set's images in pixels, 8 to 4096; default: the images' own size if all agree, else 256.
+        compression: "none" or "gzip", for the images in the shards.
+        workers: decoding threads, 1 to 1,024; default: one per core this process may use.
+        quiet: show no progress.
+
+    Returns:
+        The number of images in the set, and what was left out.
 
     Raises:
-        InputError: nothing to import, no image of it can be read, `out` holds something else, the disk is full.
+        InputError: there is nothing to import, no image can be read, `out` holds something else, or the disk is full.
     """
     source, out, workers = Path(source), Path(out), check_workers(workers)
     if size is not None and (not isinstance(size, int) or not 8 <= size <= 4096):
@@ -91,9 +95,9 @@ def import_images(
         ThreadPoolExecutor(workers) as threads,
         Progress(len(images.names), "images", quiet=quiet) as progress,
     ):
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks and sizes do not name the file
+        warnings.simplefilter("ignore")  # Pillow's warnings about EXIF data and sizes do not name the file
         for plan in _plans(images, out, shape):
-            info = _kept(plan, recipe, shape)
+            info = _existing(plan, recipe, shape)
             if info is None:
                 _write(plan, images, recipe, shape, compression, threads, progress)
                 info = read_info(plan.path)
@@ -103,15 +107,15 @@ def import_images(
             entries.append(manifest.entry(info))
         count = sum(entry.count for entry in entries)
         if not count:
-            _forget(out, entries)
+            _undo(out, entries)
             name, reason = left_out[0]
             raise InputError(f"no image in {source} could be read; the first is {name}: {reason}")
     manifest.write(out, recipe, entries, left_out)
     return Imported(count, tuple(left_out), images.ignored)
 
 
-def _forget(out: Path, entries: Sequence[manifest.Entry]) -> None:
-    """Take back an import that came to nothing, so that the folder may be used for another."""
+def _undo(out: Path, entries: Sequence[manifest.Entry]) -> None:
+    """Remove the files of an import without images, so that the folder may be used for another."""
     for entry in entries:
         (out / entry.name).unlink()
     (out / manifest.UNFINISHED).unlink(missing_ok=True)
@@ -120,23 +124,23 @@ def _forget(out: Path, entries: Sequence[manifest.Entry]) -> None:
 
 
 def _common_shape(images: Source) -> tuple[int, int]:
-    """The size that all images have by their headers, else 256; stops at the first that differs."""
+    """(H, W) of all images by their headers if they agree, else (256, 256); stops at the first that differs."""
     shape = None
     for index in range(len(images.names)):
         try:
-            one = item_size(images.fetch(index))
+            size = item_size(images.fetch(index))
         except InputError:
             continue
-        if shape is not None and one != shape:
+        if shape is not None and size != shape:
             return DEFAULT_SIZE, DEFAULT_SIZE
-        shape = one
+        shape = size
         if isinstance(images.fetch(index), np.ndarray):
-            break  # an array's images are alike
+            break  # all images of an array have one size
     return shape or (DEFAULT_SIZE, DEFAULT_SIZE)
 
 
 def _plans(images: Source, out: Path, shape: tuple[int, int]) -> Iterator[_Plan]:
-    """Shards are cut by the source's order, broken images counted, so that each can be made without the others."""
+    """Split the source into shards by index, broken images included, so that each can be made independently."""
     families: dict[str, list[int]] = {}
     for index in range(len(images.names)):
         families.setdefault(images.family(index), []).append(index)
@@ -147,7 +151,8 @@ def _plans(images: Source, out: Path, shape: tuple[int, int]) -> Iterator[_Plan]
             yield _Plan(path, family, start, indices[start : start + length])
 
 
-def _kept(plan: _Plan, recipe: dict[str, object], shape: tuple[int, int]) -> ShardInfo | None:
+def _existing(plan: _Plan, recipe: dict[str, object], shape: tuple[int, int]) -> ShardInfo | None:
+    """The plan's shard if it exists intact and of this recipe."""
     if not plan.path.exists():
         return None
     try:
@@ -200,30 +205,30 @@ def _write(
 
 
 def _batches(items: Iterator[tuple[int, Item | InputError]]) -> Iterator[list[tuple[int, Item | InputError]]]:
-    """As many at a time as threads keep busy, and as the memory bears."""
-    batch, held = [], 0
+    """Split items into batches of at most `_IN_FLIGHT`, and about `_BYTES_IN_FLIGHT` in memory."""
+    batch, size = [], 0
     for item in items:
         batch.append(item)
-        held += len(item[1]) if isinstance(item[1], bytes) else 0
-        if len(batch) == _IN_FLIGHT or held >= _BYTES_IN_FLIGHT:
+        size += len(item[1]) if isinstance(item[1], bytes) else 0
+        if len(batch) == _IN_FLIGHT or size >= _BYTES_IN_FLIGHT:
             yield batch
-            batch, held = [], 0
+            batch, size = [], 0
     if batch:
         yield batch
 
 
 def _left_out(plan: _Plan, info: ShardInfo, images: Source) -> list[tuple[str, str]]:
-    """The images that did not get into the shard, with the reason, found by opening them once more."""
+    """(name, reason) of the images that are not in the shard; they are opened again for the reason."""
     if info.count == len(plan.indices):
         return []
-    held = {params["file"] for params in read_params(info.path)}
-    found = []
+    imported = {params["file"] for params in read_params(info.path)}
+    missing = []
     for index in plan.indices:
-        if images.names[index] not in held:
+        if images.names[index] not in imported:
             try:
                 open_item(images.fetch(index), info.shape)
                 reason = "could not be read at the time"
             except InputError as error:
                 reason = str(error)
-            found.append((images.names[index], reason))
-    return found
+            missing.append((images.names[index], reason))
+    return missing

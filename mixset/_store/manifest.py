@@ -1,4 +1,4 @@
-"""mixset.json: the list of a finished set's shards with their hashes; where it is missing, a set is unfinished."""
+"""The manifest of a finished set, mixset.json: a list of its shards with their hashes."""
 
 from __future__ import annotations
 
@@ -18,26 +18,30 @@ from .shards import ShardInfo
 
 NAME = "mixset.json"
 UNFINISHED = "unfinished.json"
-"""Stands in the folder while a set is made: its recipe and count, so that another recipe is refused from the start."""
+"""A file in the folder while a set is being made: its recipe and count, so that another recipe is refused at once."""
 _MOST = 256 << 20
-"""Bytes of a list: one of 10,000 shards has 4 MB."""
+"""The largest manifest in bytes; one of 10,000 shards has 4 MB."""
 _KEYS = {"format", "format_version", "count", "recipe", "versions", "shards", "left_out"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A shard of a finished set; ValueError where a field is none."""
+    """A shard of a finished set; raises ValueError for an invalid field."""
 
     name: str
-    """Of the file in the set's folder. It may be a link; a repair puts a file in the link's place."""
+    """The file's name in the set's folder. The file may be a link, which a repair replaces by a file."""
     family: str
+    """What kind of images these are, for example "fractals"."""
     start_index: int
+    """The index of the shard's first image in the recipe."""
     count: int
+    """The number of images."""
     sha256: str
-    """Of the file's bytes."""
+    """The SHA-256 of the file's bytes."""
     content_hash: str
-    """Of images, seeds and params: equal for any compression and version."""
+    """The hash of images, seeds and params, which does not depend on compression and versions."""
     compression: str
+    """"none" or "gzip"."""
 
     def __post_init__(self) -> None:
         plain_name(self.name, most=200)
@@ -52,19 +56,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What mixset.json says."""
+    """The content of mixset.json."""
 
     recipe: dict[str, Any]
+    """What determines the images, as JSON values."""
     count: int
+    """The number of images in all shards."""
     shards: tuple[Entry, ...]
+    """The shards, sorted by name."""
     versions: dict[str, str]
-    """Of the packages that the bytes depend on."""
+    """The version of each package that the bytes depend on."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """(file, reason) of what an import could not read."""
+    """(file, reason) of each image that an import could not read."""
 
 
 def entry(info: ShardInfo) -> Entry:
-    """The manifest's entry for a shard; reads the whole file once for its SHA-256."""
+    """The manifest's entry for a shard; reads the whole file for its SHA-256."""
     return Entry(
         name=info.path.name,
         family=info.family,
@@ -79,9 +86,9 @@ def entry(info: ShardInfo) -> Entry:
 def write(
     folder: Path, recipe: dict[str, Any], entries: Iterable[Entry], left_out: Iterable[tuple[str, str]] = ()
 ) -> Manifest:
-    """Write `folder`/mixset.json, by which the set is finished."""
-    shards = tuple(sorted(entries, key=lambda one: one.name))
-    manifest = Manifest(recipe, sum(one.count for one in shards), shards, _versions(), tuple(left_out))
+    """Write `folder`/mixset.json, which marks the set as finished."""
+    shards = tuple(sorted(entries, key=lambda entry: entry.name))
+    manifest = Manifest(recipe, sum(entry.count for entry in shards), shards, _versions(), tuple(left_out))
     write_sealed_json(
         folder / NAME,
         {
@@ -90,7 +97,7 @@ def write(
             "count": manifest.count,
             "recipe": recipe,
             "versions": manifest.versions,
-            "shards": [vars(one) for one in shards],
+            "shards": [vars(entry) for entry in shards],
             "left_out": manifest.left_out,
         },
     )
@@ -99,11 +106,11 @@ def write(
 
 
 def read(folder: Path) -> Manifest | None:
-    """The manifest of the set in `folder`, or None where there is none.
+    """The manifest of the set in `folder`, or None if there is none.
 
     Raises:
-        DamagedImage: it is damaged, or names what cannot be a shard's file.
-        InputError: it is of a later format.
+        DamagedImage: it is damaged, or names something that cannot be a shard's file.
+        InputError: its format version is newer than this package's.
     """
     path = folder / NAME
     values = read_json(path)
@@ -119,8 +126,9 @@ def read(folder: Path) -> Manifest | None:
             )
         if values.keys() != _KEYS:
             raise ValueError(f"{', '.join(sorted(values.keys() ^ _KEYS)):.50}: missing or unknown")
-        shards = tuple(Entry(**one) for one in values["shards"])
-        if values["count"] != sum(one.count for one in shards) or len({one.name for one in shards}) < len(shards):
+        shards = tuple(Entry(**fields) for fields in values["shards"])
+        count = sum(entry.count for entry in shards)
+        if values["count"] != count or len({entry.name for entry in shards}) < len(shards):
             raise ValueError("its counts or names disagree")
         left_out = tuple((_text(name), _text(reason)) for name, reason in values["left_out"])
         versions = {name: _text(version) for name, version in values["versions"].items()}
@@ -128,10 +136,10 @@ def read(folder: Path) -> Manifest | None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in `path`, or None where there is no such file.
+    """The JSON object in `path`, or None if there is no such file.
 
     Raises:
-        DamagedImage: it is none, or not the one that was written (those of release 0.1.0 have no hash).
+        DamagedImage: it is not JSON, or not what was written (files of release 0.1.0 have no hash to tell).
         InputError: it is larger than 256 MiB, or cannot be read.
     """
     with _reading(path):
@@ -159,8 +167,8 @@ def _text(value: object) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in ("pixmix", "numpy", "numba", "h5py", "pillow"):
         with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            versions[package] = version(package)
+    return versions

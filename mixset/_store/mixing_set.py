@@ -1,4 +1,4 @@
-"""MixingSet: the images of one or many folders as one sequence."""
+"""MixingSet: the images of one or more folders as one sequence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FAMILY_OF_FOLDER = {"fractals": "fractals", "fvis": "fvis", "first_layers_resiz
 
 
 def family_of(parts: Sequence[str]) -> str:
-    """The family of a foreign image, by the folders it lies in; the names are those of the paper's archive."""
+    """The family of an imported image, by the names of its folders in the paper's archive; else "images"."""
     return next((_FAMILY_OF_FOLDER[part] for part in parts if part in _FAMILY_OF_FOLDER), "images")
 
 
@@ -42,7 +42,7 @@ class _Shard:
         return files.read(self.info.path, index)
 
     def readers(self) -> Iterator[Reader]:
-        # HDF5 has one lock for all threads, so reading here and now loses nothing.
+        # HDF5 has one lock for all threads, so reading eagerly costs nothing.
         return (functools.partial(np.asarray, image) for image in verified_images(self.info))
 
     def content(self) -> str:
@@ -55,8 +55,8 @@ class _Shard:
 
     def caption(self, index: int) -> tuple[str, str]:
         record = read_record(self.info.path, index)
-        known = [record.params[name] for name in ("file", "shows") if name in record.params]
-        return f"{self.family} {self.info.start_index + index}", str(known[0] if known else f"seed {record.seed}")
+        origins = [record.params[name] for name in ("file", "shows") if name in record.params]
+        return f"{self.family} {self.info.start_index + index}", str(origins[0] if origins else f"seed {record.seed}")
 
 
 class _Files:
@@ -77,7 +77,7 @@ class _Files:
         return (functools.partial(self.read, index) for index in range(self.count))
 
     def content(self) -> str:
-        """By name, size and time of change: to hash the bytes would cost a reading of all of them at each start."""
+        """A hash of names, sizes and times of change; hashing the bytes would read all files at every start."""
         return json_hash([(str(path.relative_to(self.folder)), *stamp(path)) for path in self.paths])
 
     def detail(self) -> str:
@@ -88,19 +88,19 @@ class _Files:
 
 
 class MixingSet(Sequence[np.ndarray]):
-    """Images (H, W, 3) uint8 of one or many sources; sizes may differ between images.
+    """The images of one or more sources as a sequence of (H, W, 3) uint8 arrays, whose sizes may differ.
 
-    Shards are opened on first use in each process, so a set pickles and may be handed to DataLoader workers.
+    Shards are opened on first use in each process, so a set can be pickled and used in DataLoader workers.
 
     Args:
         sources: folders of shards, single shards, or folders of image files in any nesting.
-        weights: how often each source is drawn, relative to the others; default: as it has images.
-        families: only images of these families, for example ("fractals",).
+        weights: how often each source is drawn, relative to the others; default: its number of images.
+        families: use only images of these families, for example ("fractals",); default: all.
 
     Raises:
-        InputError: a folder is missing, empty or unfinished; a shard is damaged or of a later format; a source has no
-            image of the families asked for; weights that do not fit.
-        DamagedImage: from `set[i]`, naming shard and index.
+        InputError: a folder is missing, empty or unfinished; a shard is damaged or its format too new; a source has no
+            image of `families`; or `weights` does not match the sources.
+        DamagedImage: raised by `mixing_set[i]`, naming shard and index.
     """
 
     def __init__(
@@ -113,7 +113,9 @@ class MixingSet(Sequence[np.ndarray]):
             raise InputError("a mixing set needs at least one folder; `mixset make fractals OUT` makes one")
         if isinstance(families, str):
             families = (families,)
-        if families is not None and not all(isinstance(one, str) for one in check_list("families", families, "names")):
+        if families is not None and not all(
+            isinstance(name, str) for name in check_list("families", families, "names")
+        ):
             raise InputError(f"families: a list of names is needed, got {families!r}")
         self.sources = tuple(check_path("mixing set", source) for source in sources)
         self.families = None if families is None else tuple(families)
@@ -124,9 +126,9 @@ class MixingSet(Sequence[np.ndarray]):
             self._parts += parts
             counts.append(sum(part.count for part in parts))
         self.counts = tuple(counts)
-        """Images per source."""
+        """The number of images of each source."""
         self.weights = _check_weights(weights, self.counts)
-        """The share of each source in what is drawn; the sum is 1."""
+        """The probability that a mixing image is drawn from each source; they sum to 1."""
         self._ends = list(itertools.accumulate(part.count for part in self._parts))
         self._files = OpenShards()
 
@@ -152,14 +154,14 @@ class MixingSet(Sequence[np.ndarray]):
         return part, index - (self._ends[number] - part.count)
 
     def readers(self) -> Iterator[Reader]:
-        """For every image in order a function that reads it, which threads may call.
+        """Yield for every image in order a function that reads it, which any thread may call.
 
-        Behind the last image of a shard its content hash is compared. Raises DamagedImage, as the functions do.
+        After the last image of a shard its content hash is checked. The iterator and the functions raise DamagedImage.
         """
         return itertools.chain.from_iterable(part.readers() for part in self._parts)
 
     def content_hash(self) -> str:
-        """One hash for which images these are: of the shards' content hashes, or of names, sizes and times."""
+        """A hash that identifies the images: of the shards' content hashes, or of files' names, sizes and times."""
         return json_hash([part.content() for part in self._parts])
 
     def image_families(self) -> list[str]:
@@ -167,16 +169,16 @@ class MixingSet(Sequence[np.ndarray]):
         return [family for part in self._parts for family in itertools.repeat(part.family, part.count)]
 
     def caption(self, index: int) -> tuple[str, str]:
-        """Two lines about an image: what and where it is, and the file it came from, what it shows, or its seed.
+        """Two lines about an image: its family and index, and its origin.
 
-        The first two stand in its params as `file` and `shows`.
+        The origin is the file it was imported from (`file` in its params), what it visualises (`shows`), or its seed.
         """
         part, position = self._locate(index)
         first, second = part.caption(position)
         return printable(first), printable(second)
 
     def describe(self) -> str:
-        """A line for each source: its path, images, families and share."""
+        """A line for each source: its path, images per family and probability."""
         lines = []
         parts = iter(self._parts)
         for source, count, weight in zip(self.sources, self.counts, self.weights, strict=True):
@@ -184,15 +186,15 @@ class MixingSet(Sequence[np.ndarray]):
             while sum(families.values()) < count:
                 part = next(parts)
                 families[part.family] += part.count
-            held = ", ".join(f"{number:,} {family}" for family, number in sorted(families.items()))
+            contents = ", ".join(f"{number:,} {family}" for family, number in sorted(families.items()))
             share = f", drawn {weight:.0%} of the time" if len(self.sources) > 1 else ""
-            lines.append(printable(f"{source}: {held}{share}"))
+            lines.append(printable(f"{source}: {contents}{share}"))
         return "\n".join(lines)
 
     def details(self) -> list[str]:
-        """A line for each kind of shard: size, compression and what it was made from; for files, only that."""
-        seen = Counter(printable(part.detail()) for part in self._parts)
-        return [f"{line} ({number} shards)" if number > 1 else line for line, number in seen.items()]
+        """A line for each distinct size, compression and recipe of the shards, or for image files."""
+        counts = Counter(printable(part.detail()) for part in self._parts)
+        return [f"{line} ({number} shards)" if number > 1 else line for line, number in counts.items()]
 
     def __repr__(self) -> str:
         return printable(f"MixingSet({', '.join(map(str, self.sources))}: {len(self):,} images)")
@@ -218,23 +220,23 @@ def _open(source: Path) -> list[_Shard | _Files]:
 
 
 def shard_infos(folder: Path) -> list[ShardInfo]:
-    """The shards of the set in `folder`, in order; an empty list where there are none.
+    """The shards of the set in `folder`, in order; an empty list if there are none.
 
     Raises:
         InputError: the set is unfinished, or shards are missing from it.
     """
     listed = manifest.read(folder)
     if listed is None:
-        found = sorted(folder.glob("*.h5"))
+        paths = sorted(folder.glob("*.h5"))
         if (folder / manifest.UNFINISHED).exists():
             raise InputError(f"mixing set {folder} is unfinished; the command that makes it, run again, resumes")
-        return [read_info(path) for path in found]
-    for one in listed.shards:
-        if not (folder / one.name).exists():
-            raise InputError(f"mixing set {folder} lacks shard {one.name}; `mixset check --repair` makes it again")
-    infos = [read_info(folder / one.name) for one in listed.shards]
-    for one, info in zip(listed.shards, infos, strict=True):
-        if (one.family, one.start_index, one.count, one.content_hash) != (
+        return [read_info(path) for path in paths]
+    for entry in listed.shards:
+        if not (folder / entry.name).exists():
+            raise InputError(f"mixing set {folder} lacks shard {entry.name}; `mixset check --repair` makes it again")
+    infos = [read_info(folder / entry.name) for entry in listed.shards]
+    for entry, info in zip(listed.shards, infos, strict=True):
+        if (entry.family, entry.start_index, entry.count, entry.content_hash) != (
             info.family,
             info.start_index,
             info.count,
@@ -245,26 +247,26 @@ def shard_infos(folder: Path) -> list[ShardInfo]:
 
 
 def _select(source: Path, parts: list[_Shard | _Files], families: Sequence[str] | None) -> list[_Shard | _Files]:
-    held: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for part in parts:
-        held[part.family] += part.count
-    if not sum(held.values()):
-        raise InputError(f"mixing set {source} holds no image")
+        counts[part.family] += part.count
+    if not sum(counts.values()):
+        raise InputError(f"mixing set {source} holds no images")
     if families is None:
         return [part for part in parts if part.count]
     chosen = [part for part in parts if part.family in families and part.count]
     if not chosen:
-        has = ", ".join(f"{family} ({number:,})" for family, number in sorted(held.items()))
+        has = ", ".join(f"{family} ({number:,})" for family, number in sorted(counts.items()))
         raise InputError(f"mixing set {source} holds no images of {', '.join(families)}; it has {has}")
     return chosen
 
 
 def _check_weights(weights: Sequence[float] | None, counts: Sequence[int]) -> tuple[float, ...]:
-    given = [float(count) for count in counts]
+    values = [float(count) for count in counts]
     if weights is not None:
-        given = check_numbers("weights", weights, low=0, high=1e300)
-    if len(given) != len(counts):
-        raise InputError(f"weights: {len(given)} weights for {len(counts)} mixing sets; give one for each")
-    if not all(math.isfinite(weight) and weight >= 0 for weight in given) or not sum(given) > 0:
-        raise InputError(f"weights: {given} must be finite, not negative and not all zero")
-    return tuple(weight / sum(given) for weight in given)
+        values = check_numbers("weights", weights, low=0, high=1e300)
+    if len(values) != len(counts):
+        raise InputError(f"weights: {len(values)} weights for {len(counts)} mixing sets; give one for each")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in values) or not sum(values) > 0:
+        raise InputError(f"weights: {values} must be finite, not negative and not all zero")
+    return tuple(weight / sum(values) for weight in values)

@@ -1,4 +1,4 @@
-"""The folder a set is made in: empty, or a beginning of the same recipe."""
+"""Preparing the folder in which a set is made: it is empty, or holds part of the same recipe's images."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .shards import read_info
 
 
 def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
-    """See that `out` may take the shards of `recipe`, and mark it as unfinished.
+    """Check that `out` can take the shards of `recipe`, and mark the set as unfinished.
 
     Args:
-        out: the folder; made when missing. Once it is known for ours, what dead writers left in it is removed.
-        recipe: all that determines the images, as JSON values.
-        count: how many images are wanted; more than a finished set has extends it.
+        out: the folder, created if missing; partial files of dead writers are removed from it.
+        recipe: everything that determines the images, as JSON values.
+        count: the number of images; a finished set with fewer is extended.
 
     Returns:
-        How many images a finished set there has, 0 where none is finished.
+        The number of images of the finished set in `out`, or 0 if the set is not finished.
 
     Raises:
         InputError: `out` is a file, cannot be written, or holds something else.
@@ -41,13 +41,13 @@ def _begin(out: Path, recipe: dict[str, Any], count: int) -> int:
             remove_abandoned(out)
             return finished.count
     if begun is not None:
-        there = begun.get("count")
-        if begun.keys() != {"recipe", "count"} or not isinstance(there, int):
+        target = begun.get("count")
+        if begun.keys() != {"recipe", "count"} or not isinstance(target, int):
             raise InputError(f"{out / manifest.UNFINISHED} is damaged; delete it and run the command again")
         _same_recipe(out, begun["recipe"], recipe)
-        if there > count:
+        if target > count:
             raise InputError(
-                f"{out} is being made with {there:,} images, {count:,} are asked for: "
+                f"{out} is being made with {target:,} images, {count:,} are asked for: "
                 "give that count or choose another folder"
             )
     if finished is None and begun is None:
@@ -58,17 +58,17 @@ def _begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     return 0
 
 
-def _same_recipe(out: Path, held: object, asked: dict[str, Any]) -> None:
-    if held == asked:
+def _same_recipe(out: Path, existing: object, requested: dict[str, Any]) -> None:
+    if existing == requested:
         return
-    there = held if isinstance(held, dict) else {}
-    names = sorted(name for name in {*there, *asked} if there.get(name) != asked.get(name))
-    differences = ", ".join(f"{name} {there.get(name)!r} there, {asked.get(name)!r} asked" for name in names)
+    old = existing if isinstance(existing, dict) else {}
+    names = sorted(name for name in {*old, *requested} if old.get(name) != requested.get(name))
+    differences = ", ".join(f"{name} {old.get(name)!r} there, {requested.get(name)!r} asked" for name in names)
     raise InputError(f"{out} holds a set of another recipe ({differences}); choose another folder")
 
 
 def _check_contents(out: Path, recipe: dict[str, Any]) -> None:
-    """A folder without our marks must be empty, or hold this recipe's shards alone."""
+    """Check that a folder without manifest is empty or holds only shards of this recipe."""
     for path in sorted(out.iterdir()):
         if path.name.startswith(".") or is_partial(path.name):
             continue

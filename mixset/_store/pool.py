@@ -1,4 +1,4 @@
-"""MixingPool: a mixing set at training size, one copy a machine whatever the number of processes."""
+"""MixingPool: a mixing set at training size, of which all processes on a machine share one copy."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from .._common.seals import seal_fits, seal_line
 from .mixing_set import MixingSet
 
 SMALLEST, LARGEST = 8, 4096
-_IN_FLIGHT = 64  # images between reading and writing
+_IN_FLIGHT = 64  # images read but not yet written
 
 
 class MixingPool:
-    """A mixing set as one memory-mapped array, a little larger than the training images that are cropped from it.
+    """A mixing set as one memory-mapped array of images slightly larger than the crops used in training.
 
-    The array lies in a .npy file of the cache folder, made once for each content and size while other processes wait.
-    Making it compares each shard's content hash, opening it the file's SHA-256. A pool pickles as its path; the hash is
-    compared again where the file has changed since.
+    The array is a `.npy` file in the cache folder, made once per content and size while other processes wait. Shards
+    are verified when it is made, and the file's SHA-256 is checked when it is opened. A pool pickles as its path; the
+    SHA-256 is checked again if the file has changed since.
 
     Args:
-        mixing_set: where the images come from; their short side is scaled, then the centre cropped.
-        size: S or (H, W) of the training images, 8 to 4096.
-        margin: False for images of exactly that size, of which no crops are taken.
-        cache: a folder in place of `mixset._common.cache.cache_folder()`.
-        quiet: no progress on stderr.
+        mixing_set: the images; each is resized to cover the pool's size and cropped at the centre.
+        size: S or (H, W) of the training images in pixels, 8 to 4096.
+        margin: False for images of exactly `size`, from which no crops are taken.
+        cache: the folder of the file; default: the cache folder (`$PIXMIX_CACHE`, else `~/.cache/pixmix`).
+        quiet: show no progress.
 
     Raises:
-        InputError: a size out of range; no space in the cache folder.
-        DamagedImage: a damaged image or shard.
+        InputError: `size` is out of range, or the cache folder is full.
+        DamagedImage: an image or shard is damaged.
     """
 
     images: np.ndarray
-    """(N, h, w, 3) uint8, read-only, with (h, w) = (8 H // 7, 8 W // 7): 36 for 32, 256 for 224; (H, W) without a
-    margin."""
+    """All images, (N, h, w, 3) uint8, read-only; h = 8 H // 7 and w = 8 W // 7 (36 for 32, 256 for 224), or H and W
+    without margin."""
 
     def __init__(
         self,
@@ -68,16 +68,16 @@ class MixingPool:
         self.size = check_size(size)
         """(H, W) of the training images."""
         self.counts = mixing_set.counts
-        """Images per source; a source's images follow one another in `images`."""
+        """The number of images of each source; a source's images are contiguous in `images`."""
         self.weights = mixing_set.weights
-        """The share of each source in what is drawn; the sum is 1."""
+        """The probability that a mixing image is drawn from each source; they sum to 1."""
         self.shape = (self.size[0] * 8 // 7, self.size[1] * 8 // 7) if margin else self.size
         """(h, w) of the pool's images."""
         folder = check_path("cache", cache) if cache is not None else cache_folder()
         key = json_hash([mixing_set.content_hash(), self.shape, PIL.__version__])
         self.path = folder / f"pool-{key[:24]}.npy"
         with locked(self.path.with_suffix(".lock")):
-            if not _whole(self.path):
+            if not _is_intact(self.path):
                 _build(self.path, mixing_set, self.shape, quiet)
             self._stamp = stamp(self.path)
         self._map()
@@ -103,7 +103,7 @@ class MixingPool:
 
 
 def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    """S or (H, W) as (H, W); InputError where a side is not a whole number from 8 to 4096."""
+    """S or (H, W) as (H, W); raises InputError unless both sides are whole numbers from 8 to 4096."""
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not whole or not all(SMALLEST <= side <= LARGEST for side in sides):
@@ -111,21 +111,21 @@ def check_size(size: int | tuple[int, int]) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _whole(path: Path) -> bool:
-    """Whether a finished pool lies at `path`; one whose bytes have changed is told of and made again."""
+def _is_intact(path: Path) -> bool:
+    """Whether `path` is a finished, undamaged pool; prints a line if it is damaged."""
     try:
-        whole = seal_fits(path)
+        intact = seal_fits(path)
     except FileNotFoundError:
         return False
     except (OSError, InputError) as error:
         raise InputError(f"pool {path} cannot be read: {reason(error)}; remove it") from error
-    if not whole:
+    if not intact:
         print(f"pool {path} is damaged, or of an earlier release: making it again", file=sys.stderr)
-    return whole
+    return intact
 
 
 def _build(path: Path, mixing_set: MixingSet, shape: tuple[int, int], quiet: bool) -> None:
-    """Write the pool front to back. A memory map would be shorter, but a full disk kills its writer (SIGBUS)."""
+    """Write the pool sequentially; with a memory map, a full disk would kill the process (SIGBUS)."""
     remove_abandoned(path.parent)
     digest = hashlib.sha256()
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(mixing_set), *shape, 3)}

@@ -1,4 +1,4 @@
-"""What a shard's writer and its readers agree on."""
+"""The shard format: versions, limits and checks shared by its writer and readers."""
 
 from __future__ import annotations
 
@@ -12,42 +12,49 @@ FORMAT = "mixset"
 FORMAT_VERSION = 1
 COMPRESSIONS = ("none", "gzip")
 MOST_PIXELS = 1 << 27
-"""Of an image: no file decides how much memory its reader needs."""
+"""The most pixels of an image, which bounds the memory that a file can make its reader allocate."""
 MOST_INDEX = 1 << 53
-"""Of indices and counts: whole numbers that JSON readers of any language keep."""
+"""The largest index or count: JSON readers of any language represent whole numbers up to it exactly."""
 
 
 class ContentHash:
-    """SHA-256 over all images, then all seeds, then all params: what a shard holds, whatever its compression."""
+    """A SHA-256 over all images, then all seeds, then all params of a shard, independent of its compression.
+
+    Args:
+        shape: (H, W) of every image.
+    """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.images = hashlib.sha256(f"{shape[0]}x{shape[1]}x3:".encode())
 
     def add(self, image: np.ndarray) -> None:
+        """Add the next image, (H, W, 3) uint8 and contiguous."""
         self.images.update(image.data)
 
     def finish(self, seeds: list[int], params: list[bytes]) -> str:
-        whole = self.images.copy()
-        whole.update(np.array(seeds, "<u8").tobytes())
+        """The hash in hexadecimal, given the seed and params of every image; more images may be added after it."""
+        digest = self.images.copy()
+        digest.update(np.array(seeds, "<u8").tobytes())
         for text in params:
-            whole.update(b"%d:%s" % (len(text), text))
-        return whole.hexdigest()
+            digest.update(b"%d:%s" % (len(text), text))
+        return digest.hexdigest()
 
 
 def fixed_width(text: str) -> np.ndarray:
-    """Text for an attribute; HDF5 would keep text of variable width in a heap that has no checksum."""
+    """`text` as a fixed-width attribute; HDF5 keeps variable-width text in a heap without checksums."""
     data = text.encode()
     return np.array(data, h5py.string_dtype("utf-8", len(data)))
 
 
 def plain_name(name: object, *, most: int = 100) -> str:
-    """`name`, if it can be nothing but a name in the folder it is used in.
+    """Return `name` if it is a safe file name: joined to a folder, it cannot lead out of it.
 
     Args:
-        most: how many bytes it may have.
+        name: the value to check.
+        most: its maximum length in bytes.
 
     Raises:
-        ValueError: it is not text, empty, too long, hidden, has a separator or characters that do not print.
+        ValueError: it is not a string, empty, too long, hidden, or has separators or unprintable characters.
     """
     if not isinstance(name, str):
         raise ValueError(f"{name!r:.50} is not a name")
@@ -59,9 +66,9 @@ def plain_name(name: object, *, most: int = 100) -> str:
 
 
 def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(H, W) of a shard's images, if they can be that; ValueError else."""
+    """Return `shape` as (H, W); raises ValueError if a shard's images cannot have it."""
     if len(shape) != 2:
-        raise ValueError(f"{shape} is no (height, width)")
+        raise ValueError(f"{shape} is not a (height, width)")
     height, width = (whole_number(side, 1, MOST_PIXELS) for side in shape)
     if height * width > MOST_PIXELS:
         raise ValueError(f"images of {height:,} x {width:,} pixels are larger than {MOST_PIXELS:,}")
@@ -69,14 +76,14 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def whole_number(value: object, least: int, most: int) -> int:
-    """`value`, if it is a whole number (Python's or NumPy's) from `least` to `most`; ValueError else."""
+    """Return `value` as an int; raises ValueError unless it is a whole number (or NumPy's) from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
         raise ValueError(f"{value!r:.50} is not a whole number from {least:,} to {most:,}")
     return int(value)
 
 
 def hash_text(value: object) -> str:
-    """`value`, if it is a SHA-256 in hexadecimal; ValueError else."""
+    """Return `value`; raises ValueError unless it is a SHA-256 in hexadecimal."""
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
         raise ValueError(f"{value!r:.50} is not a SHA-256")
     return value

@@ -1,4 +1,4 @@
-"""The writer of a shard: one HDF5 file of images, which is either whole or absent."""
+"""Writing a shard, an HDF5 file of images, atomically."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from .shard_format import (
 
 
 class ShardWriter:
-    """Writes one shard; a context manager that leaves a whole file at `path` or, after an exception, nothing.
+    """A context manager that writes one shard: a whole file at `path` or, after an exception, none.
 
-    The bytes depend on the arguments and the images alone (and on the versions of HDF5 and zlib): no clock, host
-    or program version is written. Images lie uncompressed unless asked otherwise: gzip takes layered fractals to 0.86
-    of their bytes, and some 15 times as long to write, as long as to draw them, and 10 times to read
+    The file's bytes depend only on the arguments, the images and the versions of HDF5 and zlib: no time, host or
+    program version is stored. Images are uncompressed by default: gzip shrinks layered fractals only to 86 % of their
+    size, takes 15 times as long to write (about as long as drawing them) and 10 times as long to read
     (`benchmarks/shards.py`, 512 pixels).
 
     Args:
-        path: `FOLDER/NAME-00007.h5`; the folder is made when missing.
-        family: what kind of images these are, for example "fractals": a name that a folder could have.
+        path: `FOLDER/NAME-00007.h5`; the folder is created if missing.
+        family: what kind of images these are, for example "fractals"; must be a valid folder name.
         recipe: what determines the images, as JSON values.
-        start_index: the index of the first image in the recipe.
+        start_index: the index of the shard's first image in the recipe.
         shape: (H, W) of every image.
-        count: the most images the shard may get.
+        count: the maximum number of images.
         compression: "none" or "gzip" (level 1).
 
     Raises:
-        InputError: the disk is full or the folder cannot be written; an argument is out of range.
+        InputError: the disk is full, the folder cannot be written, or an argument is out of range.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class ShardWriter:
             self._lock = create_locked(self.partial)
             cleaning.callback(os.close, self._lock)
             cleaning.callback(self.partial.unlink, missing_ok=True)
-            # HDF5 1.10's layout has checksums on all metadata; in older ones a flipped bit can be an endless loop.
-            # No chunk cache: each image goes to the file at once, so a full disk shows in the `add` that met it.
+            # HDF5 1.10's layout has checksums on all metadata; in older ones a flipped bit can cause an endless loop.
+            # Without chunk cache each image is written at once, so the `add` that fills the disk raises.
             self._file = h5py.File(
                 self.partial, "w", libver=("v110", "v110"), locking=False, rdcc_nbytes=0, track_times=False
             )
@@ -110,11 +110,21 @@ class ShardWriter:
 
     @property
     def content_hash(self) -> str:
-        """Of what was added so far."""
+        """The hash of the images, seeds and params added so far."""
         return self._hash.finish(self.seeds, self.params)
 
     def add(self, image: np.ndarray, seed: int, params: dict[str, Any]) -> None:
-        """Append `image` (H, W, 3) uint8, the `seed` it was drawn from and the `params` that make it again."""
+        """Append an image.
+
+        Args:
+            image: (H, W, 3) uint8 of the shard's shape.
+            seed: the seed it was drawn from, 0 to 2**64 - 1.
+            params: what else is needed to draw it again, or its origin, as JSON values.
+
+        Raises:
+            InputError: the disk is full.
+            ValueError: the image has another shape or dtype, or the shard is full.
+        """
         if image.shape != (*self.shape, 3) or image.dtype != np.uint8:
             raise ValueError(f"image is {image.shape} {image.dtype}, the shard's are {(*self.shape, 3)} uint8")
         if len(self.seeds) >= self.count:
@@ -137,7 +147,7 @@ class ShardWriter:
                     self._finish()
 
     def _close(self) -> None:
-        # After a failed write HDF5 may fail to close as well; the first error is the one to tell.
+        # After a failed write HDF5 may fail to close, too; the first error is the one to report.
         with contextlib.suppress(Exception):
             self._file.close()
 
@@ -150,7 +160,7 @@ class ShardWriter:
             "params": np.array(self.params, h5py.string_dtype("utf-8", width)),
         }
         for name, column in columns.items():
-            chunks = (max(1, len(column)),)  # also of an import whose images are all broken
+            chunks = (max(1, len(column)),)  # an import whose images are all broken has none
             self._file.create_dataset(name, data=column, maxshape=chunks, chunks=chunks, fletcher32=True)
         for name, value in {**self.attributes, "content_hash": self.content_hash}.items():
             self._file.attrs[name] = fixed_width(value) if isinstance(value, str) else value
@@ -161,7 +171,7 @@ class ShardWriter:
 
     @contextlib.contextmanager
     def _failures(self) -> Iterator[None]:
-        """HDF5 reports a full disk as an OSError or a RuntimeError of many lines: say it in one."""
+        """Raise InputError with one line for HDF5's errors, such as a full disk, which have many."""
         try:
             yield
         except (OSError, RuntimeError) as error:

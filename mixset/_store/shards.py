@@ -1,4 +1,4 @@
-"""Reading a shard: what it claims is compared with its bytes, and damage is named."""
+"""Reading shards, which may be damaged or hostile: their claims are checked, and damage is reported by image."""
 
 from __future__ import annotations
 
@@ -28,51 +28,60 @@ from .shard_format import (
 
 REMEDY = "`mixset check --repair` makes a generated shard again"
 _MOST_TEXT = 16 << 20
-"""Bytes of an attribute: a recipe that names a network has some hundred."""
+"""The largest attribute in bytes; a recipe that names a network has a few hundred."""
 _DEFLATE, _FLETCHER32 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
 _INFLATED = 1032
-"""How many times larger deflate's output can be than its input."""
+"""The highest compression ratio of deflate."""
 
 
 @dataclass(frozen=True)
 class ShardInfo:
-    """What a shard says about itself; reading it touches no image."""
+    """The metadata of a shard, which can be read without reading images."""
 
     path: Path
+    """The shard's file."""
     family: str
+    """What kind of images these are, for example "fractals"."""
     recipe: dict[str, Any]
+    """What determines the images, as JSON values."""
     start_index: int
+    """The index of the shard's first image in the recipe."""
     count: int
+    """The number of images."""
     shape: tuple[int, int]
     """(H, W) of every image."""
     content_hash: str
+    """The hash of images, seeds and params."""
     compression: str
+    """"none" or "gzip"."""
 
 
 class Record(NamedTuple):
     """One image of a shard."""
 
     image: np.ndarray
-    """(H, W, 3) uint8"""
+    """(H, W, 3) uint8."""
     seed: int
+    """The seed it was drawn from, 0 to 2**64 - 1."""
     params: dict[str, Any]
+    """What else is needed to draw it again, or its origin, as JSON values."""
 
 
 def open_shard(path: Path) -> h5py.File:
     """Open a shard for reading.
 
     Raises:
-        InputError: there is no such file, it cannot be read or it is of a later format.
-        DamagedImage: it is no shard, or truncated.
+        InputError: the file is missing, cannot be read, is another HDF5 file, or its format version is too new.
+        DamagedImage: it is damaged or truncated.
     """
     with _damage(path):
         check_regular(path)
-        # The whole chunk is wanted once, so a cache would only add a copy.
+        # Each chunk is read whole and once, so a chunk cache would only add a copy.
         file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
     try:
         with _damage(path):
             if _text(file, "format") != FORMAT:
-                raise InputError(f"{path} is an HDF5 file but no mixset shard")
+                raise InputError(f"{path} is an HDF5 file but not a mixset shard")
             version = whole_number(_attribute(file, "format_version"), 1, MOST_INDEX)
         if version > FORMAT_VERSION:
             raise InputError(
@@ -85,18 +94,18 @@ def open_shard(path: Path) -> h5py.File:
 
 
 def read_info(path: str | os.PathLike[str]) -> ShardInfo:
-    """What the shard at `path` says about itself; raises as `open_shard`."""
+    """Read the metadata of the shard at `path`; raises as `open_shard`."""
     path = Path(path)
     with open_shard(path) as file, _damage(path):
         images, seeds, params = (_own(file, name) for name in ("images", "seed", "params"))
         count, height, width, channels = images.shape
         check_shape((height, width))
         if images.dtype != np.uint8 or channels != 3 or images.chunks != (1, height, width, 3):
-            raise ValueError("its images are none")
+            raise ValueError("its images have another type or layout")
         if seeds.dtype != np.uint64 or params.dtype.kind != "S":
-            raise ValueError("its seeds or params are none")
+            raise ValueError("its seeds or params have another type")
         if not seeds.shape == params.shape == (count,) or not seeds.chunks == params.chunks == (max(1, count),):
-            raise ValueError("its datasets do not fit together")
+            raise ValueError("the lengths of its datasets disagree")
         size = os.stat(path).st_size
         _check_claim(seeds, size, [])
         _check_claim(params, size, [])
@@ -115,7 +124,7 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
 
 
 def _own(file: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset whose bytes lie in the file itself: HDF5 would follow links and fetch bytes from any other."""
+    """A dataset stored in the file itself: HDF5 would follow links and read data from any other file."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name} is not a dataset of its own")
     dataset = file[name]
@@ -125,7 +134,7 @@ def _own(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _check_claim(dataset: h5py.Dataset, size: int, compression: list[int]) -> None:
-    """Compare what a dataset claims to hold with what is stored for it; other filters could be code of others."""
+    """Check that the data of a dataset can be in the file, and its filters, since others could run foreign code."""
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
     if filters != [*compression, _FLETCHER32]:
@@ -149,7 +158,7 @@ def _attribute(file: h5py.File, name: str) -> Any:
 
 
 def open_images(file: h5py.File, path: Path) -> h5py.Dataset:
-    """The images of an open shard, to look up once: a look-up takes longer than to read a small image."""
+    """The image dataset of an open shard; looking it up takes longer than reading a small image."""
     with _damage(path):
         return _own(file, "images")
 
@@ -159,12 +168,12 @@ def read_image(images: h5py.Dataset, path: Path, index: int) -> np.ndarray:
     try:
         return images[index]
     except Exception:
-        with _damage(path, index):  # entered for each image it would take a tenth of the time
+        with _damage(path, index):  # entered only now, as entering it costs a tenth of reading an image
             raise
 
 
 def read_record(path: Path, index: int) -> Record:
-    """Image `index` of the shard at `path` with its seed and params; raises as `open_shard` and `read_image`."""
+    """Read image `index` of the shard at `path` with its seed and params; raises as `open_shard` and `read_image`."""
     with open_shard(path) as file:
         image = read_image(open_images(file, path), path, index)
         with _damage(path, index):
@@ -178,10 +187,10 @@ def read_params(path: Path) -> list[dict[str, Any]]:
 
 
 def verified_images(info: ShardInfo) -> Iterator[np.ndarray]:
-    """Every image of a shard in order; behind the last one the content hash is compared.
+    """Yield every image of a shard in order, (H, W, 3) uint8, and finally check the content hash.
 
     Raises:
-        DamagedImage: an image cannot be read (named by index), or the content is not what was written.
+        DamagedImage: an image cannot be read (the message has its index), or the content hash does not match.
     """
     content = ContentHash(info.shape)
     with open_shard(info.path) as file:
@@ -197,7 +206,7 @@ def verified_images(info: ShardInfo) -> Iterator[np.ndarray]:
 
 
 def verify(path: str | os.PathLike[str]) -> ShardInfo:
-    """Read a whole shard and compare its content hash; raises as `read_info` and `verified_images`."""
+    """Read a whole shard and check its content hash; raises as `read_info` and `verified_images`."""
     info = read_info(path)
     for _ in verified_images(info):
         pass

@@ -1,4 +1,4 @@
-"""Contact sheets: many images on one page, each with its caption."""
+"""Contact sheets: many images on one page, each with a caption."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._common.errors import InputError, printable
 PAPER, INK, FAINT = (250, 250, 248), (38, 38, 42), (120, 120, 126)
 _GAP = 10
 MOST_PIXELS = 1 << 28
-"""Of a page: 16,384 x 16,384."""
+"""The most pixels of a page: 16,384 × 16,384."""
 
 
 def sheet(
@@ -26,18 +26,21 @@ def sheet(
 ) -> Image.Image:
     """Lay images out in a grid, row by row.
 
-    Small images are enlarged by whole factors with hard pixels, so that what is seen is what is there; large ones are
-    scaled down. Captions may have several lines; lines too wide for the tile are wrapped.
+    Small images are enlarged by whole factors without smoothing, which shows their pixels; large ones are scaled down.
+    Captions may have several lines; lines too wide for the tile are wrapped.
 
     Args:
         images: each (H, W, 3) or (H, W) uint8; sizes may differ.
-        captions: one for each image, or None for none.
-        title: a line above all.
-        columns: images in a row; default: as many as make the page a little wider than high.
-        tile: side of the square in pixels into which each image is fitted.
+        captions: one for each image; default: none.
+        title: a line at the top.
+        columns: images per row; default: as many as make the page slightly wider than high.
+        tile: side in pixels of the square into which each image is fitted.
+
+    Returns:
+        The page, an RGB image.
 
     Raises:
-        InputError: no images, captions that do not fit in number, or a page of more than 2**28 pixels.
+        InputError: there are no images, the number of captions differs, or the page would exceed 2**28 pixels.
     """
     check_page(len(images), tile)
     if not len(images):
@@ -70,10 +73,10 @@ def sheet(
 
 
 def check_page(count: int, tile: int) -> None:
-    """Refuse a page of so many images of this side that it would fill the memory; InputError."""
+    """Raise InputError if a page of `count` images of `tile` pixels would be too large."""
     if tile < 1 or count * tile * tile > MOST_PIXELS:
         raise InputError(
-            f"a contact sheet of {count:,} images of {tile} pixels is too large; fewer or smaller ones fit in it"
+            f"a contact sheet of {count:,} images of {tile} pixels is too large; take fewer or smaller ones"
         )
 
 
@@ -95,7 +98,7 @@ def _height(font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> int:
 
 
 def _wrap(caption: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Lines no wider than `width` pixels, broken at spaces, words longer than a line anywhere."""
+    """Split a caption into lines of at most `width` pixels, at spaces or, in words longer than a line, anywhere."""
     lines = []
     for paragraph in caption.splitlines():
         line = ""

@@ -1,4 +1,4 @@
-"""Where foreign images come from: image folders, tar archives, .npy arrays."""
+"""Sources of an import: image folders, tar archives and `.npy` arrays."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ Item = Path | bytes | np.ndarray
 
 
 class Source(Protocol):
-    """Images by number."""
+    """A sequence of images to import."""
 
     names: Sequence[str]
-    """What each image is called in params and messages."""
+    """The name of each image in params and messages."""
     left_out: Sequence[tuple[str, str]]
-    """(name, reason) of what cannot be reached."""
+    """(name, reason) of images and folders that cannot be reached."""
     ignored: int
-    """Files that are no images by their names."""
+    """The number of files that do not have an image's suffix."""
 
     def identity(self) -> dict[str, Any]:
-        """What tells this source from another, as JSON values: an import resumes only with the same."""
+        """JSON values that identify this source; an import resumes only from the same one."""
 
     def family(self, index: int) -> str:
         """The family of image `index`."""
 
     def fetch(self, index: int) -> Item:
-        """What image `index` is decoded from; cheapest in ascending order. Raises InputError."""
+        """A path, bytes or array from which to decode image `index`; fastest in ascending order. Raises InputError."""
 
 
 def open_item(item: Item, at_least: tuple[int, int]) -> np.ndarray:
-    """The image (H, W, 3) uint8 of what a source fetched; raises InputError as `decode`."""
+    """Decode a fetched item to (H, W, 3) uint8; raises InputError as `decode`."""
     return item if isinstance(item, np.ndarray) else decode(item, at_least=at_least)
 
 
 def item_size(item: Item) -> tuple[int, int]:
-    """(H, W) of what a source fetched, by its header alone; raises InputError."""
+    """(H, W) of a fetched item from its header; raises InputError."""
     return (item.shape[0], item.shape[1]) if isinstance(item, np.ndarray) else header_size(item)
 
 
 def open_source(path: Path) -> Source:
-    """The source at `path`, by what it is; InputError where it is none."""
+    """Open the folder, archive or array at `path`; raises InputError if it is none of these, or holds no images."""
     if not path.exists():
         raise InputError(f"{path} does not exist; give an image folder, a tar archive or a .npy array")
     if path.is_dir():
@@ -63,7 +63,7 @@ def open_source(path: Path) -> Source:
     if not len(source.names):
         why = f" ({source.left_out[0][0]}: {source.left_out[0][1]})" if source.left_out else ""
         raise InputError(
-            f"{path} holds no images{why}; these suffixes are looked for: .jpg .png .webp .gif .tif .bmp ..."
+            f"{path} holds no images{why}; files with an image suffix are needed: .jpg .png .webp .gif .tif .bmp ..."
         )
     return source
 
@@ -92,11 +92,11 @@ class Folder:
 
 
 class Archive:
-    """A tar archive, read in place; compressed ones are read from front to back."""
+    """A tar archive, read in place; a compressed one is read sequentially."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Open for as long as the import lasts.
+        # Stays open for the whole import.
         self.archive = archives.open_tar(path)
         self.ignored = 0
         left_out: list[tuple[str, str]] = []
@@ -124,13 +124,13 @@ class Archive:
 
 
 class Array:
-    """A .npy file of shape (N, H, W, 3) uint8, memory-mapped, such as 300K_random_images.npy."""
+    """A memory-mapped `.npy` file of shape (N, H, W, 3) uint8, such as 300K_random_images.npy."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         images = map_array(path, f"array {path}", "fetch it again")
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-            raise InputError(f"{path} holds {images.shape} {images.dtype}, needed is (N, H, W, 3) uint8")
+            raise InputError(f"{path} holds {images.shape} {images.dtype}; (N, H, W, 3) uint8 is needed")
         self.images = images
         self.names: Sequence[str] = [f"{path.name}[{index}]" for index in range(len(images))]
         self.left_out: Sequence[tuple[str, str]] = ()
@@ -147,5 +147,5 @@ class Array:
 
 
 def _listing(kind: str, path: Path, names: Sequence[str], sizes: Sequence[int]) -> dict[str, Any]:
-    """By names and sizes of the files; to hash their bytes would read everything twice."""
+    """Identify files by their names and sizes; hashing their bytes would read everything twice."""
     return {"imported": kind, "name": path.name, "files": len(names), "listing": json_hash([list(names), list(sizes)])}

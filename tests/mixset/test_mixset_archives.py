@@ -61,7 +61,7 @@ def test_links_in_a_tar_lead_where_they_would_once_unpacked_or_are_named(tmp_pat
     assert (done.count, done.ignored) == (3, 2)
     assert dict(done.left_out) == {
         "set/out.png": "a link to /etc/passwd, which the archive lacks",
-        "set/round.png": "a link that leads round in a circle",
+        "set/round.png": "a circular link",
         "set/pipe.png": "neither a file nor a link to one",
     }
     assert manifest.read(tmp_path / "out").left_out == done.left_out

@@ -140,7 +140,7 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         ("other.npz", "clean", "holds no array 'logits'; it has scores"),
         ("alone.npz", "anomalies", "need arrays ood_NAME"),
         ("nowhere.npz", "clean", "no such file"),
-        (".", "clean", "no regular file"),
+        (".", "clean", "not a regular file"),
     ):
         with pytest.raises(InputError, match=line) as caught:
             evaluate_logits(tmp_path / name, suite)

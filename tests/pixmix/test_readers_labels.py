@@ -133,11 +133,7 @@ def test_a_class_map_gives_what_names_do_not(tmp_path: Path, capsys: pytest.Capt
         ({"cat": "0", "dog": "1", "cow": "1"}, 2, "has no class folder cow, which the class map names"),
         ({"cat": "0", "dog": "2"}, 2, "dog is mapped to 2, the network's classes are 0 to 1"),
         ({"cat": "0", "dog": "-1"}, 2, "dog is mapped to -1, which is not a class"),
-        (
-            {"cat": "0", "dog": "hound"},
-            ("a", "b"),
-            "dog is mapped to hound, which is not a class: .* has a, b",
-        ),
+        ({"cat": "0", "dog": "hound"}, ("a", "b"), "dog is mapped to hound, which is not a class: the network has"),
         ({"cat": "-", "dog": "-"}, 2, "leaves every class folder out"),
     ],
 )
