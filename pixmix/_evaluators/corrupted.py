@@ -13,7 +13,7 @@ from mixset._common.errors import InputError
 from .. import measures
 from ..measures import Answers
 from ..readers import CorruptedSet, RenditionSet, number_classes
-from ..readers._labels import tell_absent
+from ..readers._labels import warn_absent
 from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
 from .sets import about_set, done_to, image_size
@@ -76,7 +76,7 @@ def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndar
     if labels.max() >= classes:
         raise InputError(f"{reader.root}: has labels up to {labels.max()}, the network has {classes:,} classes")
     if reader.classes is None and not reader.named:
-        tell_absent(np.unique(labels).tolist(), classes, reader.root)
+        warn_absent(np.unique(labels).tolist(), classes, reader.root)
     return labels
 
 

@@ -14,7 +14,7 @@ from mixset._common.errors import InputError
 
 from ..measures._inputs import row_sum
 from ..readers._outliers import BENCHMARK
-from ..readers._problems import tell
+from ..readers._problems import warn_once
 from .evaluation import Metrics
 from .outliers import SYNTHETIC
 from .standard import are_log_probabilities, calibration_of, detections, error_of, reliability_of
@@ -107,7 +107,7 @@ def _logits(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
             "say so with --logits-are probabilities (probabilities=True)"
         )
     if not probabilities and 0 <= array.min() <= array.max() <= 1:
-        tell(f"{name}: all values lie in [0, 1], as those of a sigmoid do; they are measured as logits")
+        warn_once(f"{name}: all values lie in [0, 1], as those of a sigmoid do; they are measured as logits")
     # A probability may be 0 by rounding; in float64 the least number changes none of the others.
     return np.log(np.maximum(array.astype(np.float64), np.finfo(np.float64).tiny)) if probabilities else array
 

@@ -1,4 +1,4 @@
-"""The benchmark corruptions (ImageNet-C, C-bar and P and their CIFAR forms) for any image; no torch."""
+"""The corruptions of ImageNet-C, C̄ and P and their CIFAR forms, for any image; torch is not needed."""
 
 import lazy_loader
 

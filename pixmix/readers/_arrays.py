@@ -14,13 +14,14 @@ LABELS = "labels.npy"
 
 
 def open_array(path: Path, form: str) -> np.ndarray:
-    """A memory-mapped uint8 array.
+    """Open a uint8 array memory-mapped.
 
     Args:
-        form: what its axes are, for messages: as many as it must have.
+        path: a `.npy` file.
+        form: the names of its axes, for example "(N, H, W, 3)"; the array must have as many.
 
     Raises:
-        InputError: it is missing, damaged, no array of numbers, or of another type or number of axes.
+        InputError: it is missing or damaged, does not hold numbers, or has another dtype or number of axes.
     """
     array = _load(path)
     axes = form.count(",") + 1
@@ -30,7 +31,7 @@ def open_array(path: Path, form: str) -> np.ndarray:
 
 
 def open_images(path: Path) -> np.ndarray:
-    """A memory-mapped (N, H, W, 3) uint8 array of images; raises as `open_array`."""
+    """Open an (N, H, W, 3) uint8 array of images memory-mapped; raises as `open_array`."""
     array = open_array(path, "(N, H, W, 3)")
     if array.shape[3] != 3:
         raise InputError(f"{path.name}: holds {array.shape}, needed is (N, H, W, 3) uint8")
@@ -38,19 +39,19 @@ def open_images(path: Path) -> np.ndarray:
 
 
 def open_labels(path: Path) -> np.ndarray:
-    """(N,) int64 class numbers; raises as `open_array`."""
+    """Read class numbers, (N,) int64; raises as `open_array`."""
     labels = _load(path)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
         raise InputError(f"{path.name}: holds {labels.dtype} {labels.shape}, needed are (N,) class numbers")
     return labels.astype(np.int64)
 
 
-def of_one_size(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The (..., H, W, 3) arrays that have the size of most, and what is wrong with the others."""
+def of_common_size(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The (..., H, W, 3) arrays with the most frequent image size, and a line for each of the others."""
     sizes = {name: f"{array.shape[-2]}x{array.shape[-3]}" for name, array in arrays.items()}
-    most = max(sizes.values(), key=[*sizes.values()].count, default="")
-    wrong = [f"{name}.npy: images of {size} px, others have {most}" for name, size in sizes.items() if size != most]
-    return {name: array for name, array in arrays.items() if sizes[name] == most}, wrong
+    common = max(sizes.values(), key=[*sizes.values()].count, default="")
+    wrong = [f"{name}.npy: images of {size} px, others have {common}" for name, size in sizes.items() if size != common]
+    return {name: array for name, array in arrays.items() if sizes[name] == common}, wrong
 
 
 def _load(path: Path) -> np.ndarray:

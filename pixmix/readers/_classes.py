@@ -1,4 +1,4 @@
-"""Class folders: which images are in them, and which class each belongs to."""
+"""Class folders: listing their images and numbering their classes."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from mixset._common.errors import InputError, reading, reason
 
 from ._files import Fit, ImageFiles
 from ._labels import PARTS, ClassMap, Known, class_order, composed, number_classes, part_as_class
-from ._problems import listed, tell
+from ._problems import listed, warn_once
 
 Listing = Mapping[str, tuple[str, ...]]
-"""Class → names of its files below the folder of the set; both in their order."""
+"""Class → the names of its files, relative to the set's folder; classes and files are sorted."""
 ANNOTATIONS = "val_annotations.txt"
-"""Tiny ImageNet's val/ has this file beside images/: in each line a file's name, a tab and its class."""
+"""The file beside images/ in Tiny ImageNet's val/: each line has a file name, a tab and its class."""
 _NO_CLASS = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
-"""Folders that operating systems leave in others."""
+"""Folders that operating systems and file servers create."""
 _NAMES = "txt csv tsv json jsonl xml yaml yml md mat db ini lock html"
 _COMPANIONS = frozenset("." + name for name in _NAMES.split())
-"""Suffixes of files that lie beside images and are none."""
+"""Suffixes of files that often accompany images."""
 
 
 def list_folders(root: Path) -> list[str]:
-    """The names of the folders in `root`, sorted, hidden ones left out.
+    """The names of the folders in `root`, sorted, without hidden ones.
 
     Raises:
-        InputError: there is no such folder, it cannot be read, or a link in it leads nowhere.
+        InputError: there is no such folder, it cannot be read, or it holds a broken link.
     """
     return sorted(entry.name for entry in _entries(root, root) if entry.is_dir())
 
 
 def list_classes(root: Path, suffixes: Collection[str] = SUFFIXES) -> Listing:
-    """The files with such suffixes in each class folder of `root`, at any depth; of empty ones there are none.
+    """The files with these suffixes in each class folder of `root`, at any depth; empty folders have none.
 
-    What lies beside the class folders and is no class is said.
+    Images beside the class folders and folders that are not classes are left out, with a line on stderr.
 
     Raises:
-        InputError: no such folder, one in it that cannot be read or is a class twice, an image that is no file.
+        InputError: there is no such folder; one in it cannot be read or is reached under two class names; or an
+            image is not a file.
     """
-    names, beside, left = [], [], []
+    names, beside, ignored = [], [], []
     for entry in _entries(root, root):
         if not entry.is_dir():
             beside += [entry.name] if _has_suffix(entry.name, suffixes) else []
         elif entry.name.lower() in _NO_CLASS:
-            left.append(entry.name)
+            ignored.append(entry.name)
         else:
             names.append(entry.name)
     if beside and not names:
@@ -60,30 +61,31 @@ def list_classes(root: Path, suffixes: Collection[str] = SUFFIXES) -> Listing:
             "folder for each class"
         )
     if beside:
-        tell(f"{root}: {len(beside):,} images beside the class folders left out ({listed(sorted(beside), 1)})")
-    if left:
-        tell(f"{root}: {listed(sorted(left))} left out: no class")
-    taken: dict[tuple[int, int], Path] = {_identity(root): root}
+        warn_once(f"{root}: {len(beside):,} images beside the class folders left out ({listed(sorted(beside), 1)})")
+    if ignored:
+        warn_once(f"{root}: {listed(sorted(ignored))} left out: not a class")
+    folders: dict[tuple[int, int], Path] = {_identity(root): root}
     for name in class_order(names):
         path, identity = root / name, _identity(root / name)
-        if identity in taken:
-            raise InputError(f"{path}: is the same folder as {taken[identity]}, under two names; leave one there")
-        taken[identity] = path
+        if identity in folders:
+            raise InputError(f"{path}: is the same folder as {folders[identity]}, under two names; remove one")
+        folders[identity] = path
     return {
-        name: tuple(f"{name}/{file}" for file in sorted(_below(root / name, suffixes, taken), key=_parts))
+        name: tuple(f"{name}/{file}" for file in sorted(_below(root / name, suffixes, folders), key=_parts))
         for name in class_order(names)
     }
 
 
 def list_images(root: Path, suffixes: Collection[str] = SUFFIXES) -> list[str]:
-    """The names of all files below `root` with such suffixes, in the order of their paths; raises as `list_classes`."""
+    """The names of all files below `root` with these suffixes, sorted by path; raises as `list_classes`."""
     return sorted(_below(root, suffixes, {}), key=_parts)
 
 
 def list_labelled(root: Path) -> Listing:
-    """The images of each class, where `root` has a folder a class or the layout of Tiny ImageNet's val.
+    """The images of each class, in class folders or the layout of Tiny ImageNet's val/.
 
-    Raises InputError as `list_classes`, or for damaged annotations.
+    Raises:
+        InputError: as for `list_classes`; or the annotations are damaged.
     """
     if os.path.isfile(root / ANNOTATIONS) and os.path.isdir(root / "images"):
         return _annotated(root)
@@ -91,10 +93,10 @@ def list_labelled(root: Path) -> Listing:
 
 
 def class_names(root: Path) -> list[str]:
-    """The names of the class folders in `root` in their order, known without listing all their images.
+    """The names of the class folders in `root` in their order, without listing all images.
 
     Raises:
-        InputError: as `list_classes`, or one has no image.
+        InputError: as for `list_classes`; or a class has no image.
     """
     names = class_order([name for name in list_folders(root) if name.lower() not in _NO_CLASS])
     first = {name: tuple(islice(_below(root / name, SUFFIXES, {}), 1)) for name in names}
@@ -102,7 +104,7 @@ def class_names(root: Path) -> list[str]:
 
 
 def is_labelled(root: Path) -> bool:
-    """Whether there are class folders in `root`, or what else `list_labelled` reads."""
+    """Whether `root` has class folders or the layout of Tiny ImageNet's val/."""
     return os.path.isfile(root / ANNOTATIONS) or any(
         name != "images" and name.lower() not in _NO_CLASS for name in list_folders(root)
     )
@@ -116,10 +118,11 @@ def number_listing(
     where: object,
     witnesses: Collection[str] = (),
 ) -> dict[str, int]:
-    """The class number of each class in a listing that has an image, by `number_classes`.
+    """The class number of each class that has an image; see `number_classes` for the arguments.
 
     Raises:
-        InputError: as there; or a class without an image is none of those known by name, so that it would count.
+        InputError: as for `number_classes`; or a class without images is not one of the network's, so that leaving it
+            out would change the numbers of the others.
     """
     if not any(listing.values()):
         raise InputError(f"{where}: no image in its class folders; it needs a folder for each class")
@@ -128,20 +131,19 @@ def number_listing(
         expected |= {*map(composed, known), *(composed(name.replace("/", "_")) for name in known)}
     if empty := [name for name, files in listing.items() if not files and not {name, composed(name)} & expected]:
         raise InputError(
-            f"{where}: its class {listed(empty)} has no image that can be read; convert what is there, or take the "
-            "folder away"
+            f"{where}: its class {listed(empty)} has no image that can be read; convert its files, or remove the folder"
         )
     names = [name for name, files in listing.items() if files or name in (class_map or ())]
     if not isinstance(known, Sequence) and not class_map:
-        _tell_nested(listing, where)
+        _warn_nested(listing, where)
     return number_classes(names, known, class_map, where=where, witnesses=witnesses)
 
 
-def _tell_nested(listing: Listing, where: object) -> None:
-    """Say that class folders hold folders of images, which may be the classes that are meant.
+def _warn_nested(listing: Listing, where: object) -> None:
+    """Warn if class folders hold folders of images, which may be the intended classes.
 
     Raises:
-        InputError: one of them is called after a part of a data set, such as `seg_train` or `test_set`.
+        InputError: such a class is named like a part of a data set, for example `seg_train` or `test_set`.
     """
     inner = {name: sorted({file.rpartition("/")[0] for file in files}) for name, files in listing.items()}
     nested = [name for name, folders in inner.items() if len(folders) > 1 and name not in folders]
@@ -149,32 +151,36 @@ def _tell_nested(listing: Listing, where: object) -> None:
         return
     if parts := [name for name in nested if {*re.findall("[a-z]+", name.lower())} & {*PARTS}]:
         raise part_as_class(parts, where)
-    tell(
+    warn_once(
         f"{where}: {len(nested):,} of {len(listing):,} class folders hold folders of images, which are taken for that "
-        f"class ({listed(inner[nested[0]], 2)}); where those are the classes, move them up"
+        f"class ({listed(inner[nested[0]], 2)}); if those are the classes, move them up"
     )
 
 
 def names_and_labels(listing: Listing, numbers: Mapping[str, int]) -> tuple[list[str], np.ndarray]:
-    """The images of a listing whose class has a number, and (N,) these numbers."""
-    kept = [name for name in listing if name in numbers]
-    labels = np.repeat([numbers[name] for name in kept], [len(listing[name]) for name in kept])
-    return [file for name in kept for file in listing[name]], labels.astype(np.int64)
+    """The images of all classes that have a number, and their labels, (N,) int64."""
+    classes = [name for name in listing if name in numbers]
+    labels = np.repeat([numbers[name] for name in classes], [len(listing[name]) for name in classes])
+    return [file for name in classes for file in listing[name]], labels.astype(np.int64)
 
 
 def read_class_folders(
     root: str | os.PathLike[str], fit: Fit, *, classes: Known = None, class_map: ClassMap | None = None
 ) -> ImageFiles:
-    """The images of a folder with a folder for each class, such as ImageNet's sorted validation set or ImageNetV2.
+    """Read a folder with a folder for each class, such as ImageNet's sorted validation set or ImageNetV2.
 
     Args:
-        fit: `transforms.IMAGENET`, or another.
-        classes: the network's classes: their names by number or how many there are; by default the folders', in their
-            order. See `labels.number_classes`.
-        class_map: class folder → number or name of its class, see `labels.read_class_map`.
+        root: the folder that holds the class folders, or Tiny ImageNet's val/.
+        fit: the transform of each image, for example `IMAGENET`.
+        classes: the network's classes, as a sequence of names or their number; default: the folders in their order.
+            See `number_classes`.
+        class_map: class folder → number or name of its class; see `read_class_map`.
+
+    Returns:
+        A sequence of (image, label).
 
     Raises:
-        InputError: no folder, no image in its class folders, or labels that cannot be known.
+        InputError: there is no such folder, it has no images, or the labels cannot be determined.
     """
     path = Path(root)
     listing = list_labelled(path)
@@ -185,36 +191,42 @@ def read_class_folders(
 def _annotated(root: Path) -> dict[str, tuple[str, ...]]:
     path = root / ANNOTATIONS
     images = {*list_images(root / "images")}
-    found: dict[str, list[str]] = {}
+    by_class: dict[str, list[str]] = {}
     with reading(str(path), "fetch Tiny ImageNet again"):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             words = line.split("\t")
             if len(words) < 2 or words[0] not in images:
-                raise InputError(f"{path}, line {number}: names no image in images/, with a tab and its class")
+                raise InputError(f"{path}, line {number}: needs an image in images/, a tab and its class")
             images.remove(words[0])
-            found.setdefault(words[1], []).append(f"images/{words[0]}")
+            by_class.setdefault(words[1], []).append(f"images/{words[0]}")
     if images:
         raise InputError(f"{path}: has no class for {len(images):,} images ({listed(sorted(images), 1)})")
-    return {name: tuple(sorted(found[name])) for name in class_order(found)}
+    return {name: tuple(sorted(by_class[name])) for name in class_order(by_class)}
 
 
 def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder, hidden names left out; a link to nothing is refused."""
+    """The entries of a folder, without hidden ones; raises InputError for a broken link."""
     try:
-        with os.scandir(folder) as found:
-            entries = [entry for entry in found if not entry.name.startswith(".")]
+        with os.scandir(folder) as scan:
+            entries = [entry for entry in scan if not entry.name.startswith(".")]
     except (OSError, ValueError) as error:
-        remedy = "give the folder of the set" if folder == root else "make it readable or take it out of the set"
+        remedy = "give the folder of the set" if folder == root else "make it readable or remove it from the set"
         raise InputError(f"{folder}: {reason(error).lower()}; {remedy}") from None
     for entry in entries:
         if entry.is_symlink() and not os.path.exists(entry.path):
-            raise InputError(f"{entry.path}: is a link to nothing; mend it or take it out of the set")
+            raise InputError(f"{entry.path}: is a broken link; repair it or remove it from the set")
     return entries
 
 
-def _below(folder: Path, suffixes: Collection[str], taken: Mapping[tuple[int, int], Path]) -> Iterator[str]:
-    """The files below a folder, named from there; links to folders above lead nowhere new."""
-    seen = {_identity(folder)}
+def _below(folder: Path, suffixes: Collection[str], classes: Mapping[tuple[int, int], Path]) -> Iterator[str]:
+    """Yield the files below a folder, relative to it; links to parent folders are not followed.
+
+    Args:
+        folder: where to look.
+        suffixes: only files with these.
+        classes: all class folders by identity, none of which may be reached through another.
+    """
+    visited = {_identity(folder)}
     unread: Counter[str] = Counter()
     todo = [""]
     while todo:
@@ -222,23 +234,23 @@ def _below(folder: Path, suffixes: Collection[str], taken: Mapping[tuple[int, in
         for entry in _entries(folder / prefix, folder.parent):
             if entry.is_dir():
                 identity = _identity(Path(entry.path))
-                if entry.name.lower() in _NO_CLASS or identity in seen:
+                if entry.name.lower() in _NO_CLASS or identity in visited:
                     continue
-                if identity in taken:
-                    if taken[identity] in folder.parents:
+                if identity in classes:
+                    if classes[identity] in folder.parents:
                         continue
-                    raise InputError(f"{entry.path}: is the class folder {taken[identity]}, too; leave one there")
-                seen.add(identity)
+                    raise InputError(f"{entry.path}: is the class folder {classes[identity]}, too; remove one")
+                visited.add(identity)
                 todo.append(f"{prefix}{entry.name}/")
             elif _has_suffix(entry.name, suffixes):
                 if not entry.is_file():
-                    raise InputError(f"{entry.path}: is not a file but a pipe or device; take it out of the set")
+                    raise InputError(f"{entry.path}: is not a file but a pipe or device; remove it from the set")
                 yield prefix + entry.name
             elif not _has_suffix(entry.name, _COMPANIONS):
                 unread[os.path.splitext(entry.name)[1].lower() or "without a suffix"] += 1
     if unread:
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(unread.items()))
-        tell(f"{folder}: files left out whose suffix says no image that is read ({kinds}); convert images among them")
+        warn_once(f"{folder}: files without an image's suffix left out ({kinds}); convert any images among them")
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""CIFAR-10/100-C, ImageNet-C, C̄ and what has their layouts: arrays by corruption, or folders by severity and class."""
+"""Reading CIFAR-10/100-C, ImageNet-C, C̄ and sets in their layouts: arrays, or folders by severity and class."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from mixset._common.errors import InputError
 from ..corruptions._cbar.suite import CBAR
 from ..corruptions._making.suites import SUITES, standard
 from ..corruptions._shared.base import SMALL
-from ._arrays import LABELS, of_one_size, open_images, open_labels
+from ._arrays import LABELS, of_common_size, open_images, open_labels
 from ._classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from ._files import ImageFiles
-from ._labels import ClassMap, Known, applied, renumber
-from ._members import archives, check_root, damaged, find_arrays, find_folders, hash_of, made_of, source_of
-from ._problems import REMEDY, listed, settle
+from ._labels import ClassMap, Known, applicable, renumber
+from ._members import archives, check_root, damaged, find_arrays, find_folders, hash_of, manifest_of, source_of
+from ._problems import REMEDY, listed, resolve
 from ._sealed import SealedFiles
 from ._transforms import benchmark
 
 SEVERITIES = (1, 2, 3, 4, 5)
 OFFICIAL = 224
-"""Side in pixels of the images of ImageNet's official folders."""
+"""The side in pixels of the images in the official ImageNet-C folders."""
 
 Images = tuple[np.ndarray, np.ndarray] | ImageFiles
-"""What `pixmix.evaluate` takes: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (image, label)."""
+"""The images of a severity: (N, H, W, 3) uint8 with (N,) labels, or a sequence of (image, label)."""
 
 
 class CorruptedSet:
     """The images of suite c or cbar by corruption and severity.
 
-    Arrays: `CORRUPTION.npy`, (severities · N, H, W, 3) uint8 severity by severity, beside `labels.npy`. Folders:
-    `CORRUPTION/SEVERITY/CLASS/IMAGE`, also below groups (`noise/gaussian_noise`), with severities 1 to 5 or, in C̄,
-    the raw values its script writes (`2.35`). Every severity must hold the same images.
+    Two layouts are read. Arrays: `CORRUPTION.npy`, (severities · N, H, W, 3) uint8 severity by severity, beside
+    `labels.npy`. Folders: `CORRUPTION/SEVERITY/CLASS/IMAGE`, possibly below groups (`noise/gaussian_noise`), with
+    severities 1 to 5 or, in C̄, the raw values that its script writes (`2.35`). All severities must hold the same images.
 
     Args:
         root: the folder of the set.
         suite: "c" or "cbar".
-        resize: for folders, enlarge and crop as the paper's code does; see `transforms.benchmark`.
-        size: side that is cropped from images in folders; by default 224, their own where they are smaller, or as a
-            made set says of itself.
-        classes: the network's classes, see `labels.number_classes`; for folders, and arrays whose classes a made set
-            names. By default the set's own.
-        class_map: class folder → number or name of its class; it is for sets that have any of its folders.
-        partial: leave out what is missing or wrong and list it in `problems`.
+        resize: for folders, enlarge and crop the images as the paper's code does, instead of the centre crop alone.
+        size: for folders, the side of the crop in pixels; default: the size recorded in a generated set, else 224, or
+            the images' own size if smaller.
+        classes: the network's classes (see `number_classes`), for folders and for arrays of generated sets that record
+            class names; default: the set's own classes.
+        class_map: class folder → number or name of its class; ignored if the set has none of these folders.
+        partial: leave out whatever is missing or invalid and list it in `problems`, instead of raising.
 
     Raises:
-        InputError: no such set; or, without `partial`, anything missing, unknown, cut short or of another number: one
-            line for all.
+        InputError: there is no such set; or, without `partial`, something is missing, unknown, truncated or of another
+            number of images: one line names everything.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class CorruptedSet:
         partial: bool = False,
     ) -> None:
         if suite not in ("c", "cbar"):
-            raise InputError(f"suite {suite}: no suite of corruptions; they are c and cbar")
+            raise InputError(f"suite {suite}: not a suite of corruptions; choose c or cbar")
         self.root, self.suite = Path(root), suite
         check_root(self.root)
         self.source: dict[str, Any]
-        """"source" is "official", or "generated" with all that a made set's images are a function of."""
-        self._made = made_of(self.root, suite)
-        self.source = source_of(self._made)
+        """Where the set is from: "source" is "official", or "generated" with everything that determines its images."""
+        self._manifest = manifest_of(self.root, suite)
+        self.source = source_of(self._manifest)
         self.classes: tuple[str, ...] | None = None
-        """Names of the class folders; None for arrays."""
+        """The names of the class folders; None for arrays."""
         self.numbered = True
-        """Whether labels are numbers of the network's classes; else they are places in `classes`."""
+        """Whether labels are class numbers of the network; else they are indices into `classes`."""
         self.named = False
-        """Whether labels went by the names of the network's classes."""
+        """Whether labels were mapped to the network's classes by name."""
         self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Images]] = {}
         self._damaged: list[str] = []
@@ -98,54 +98,64 @@ class CorruptedSet:
         missing = [f"{name}: missing" for name in names if name not in paths]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
-        remedy = REMEDY if self._made is None else self._made.remedy(self._damaged)
-        self.problems = settle(self.root, [*problems, *missing], partial, remedy)
-        """What is left out, and why."""
+        remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
+        self.problems = resolve(self.root, [*problems, *missing], partial, remedy)
+        """A line for everything that is left out."""
         self.corruptions = tuple(name for name in names if name in self._sets)
-        """Those of the benchmark, of which its mean is taken, in its order."""
+        """The corruptions of the benchmark, over which its mean is taken, in its order."""
         self.extra = tuple(name for name in SUITES[suite] if name in self._sets and name not in names)
-        """The others of the suite that are there."""
+        """The suite's other corruptions in this set."""
         if not self.corruptions:
-            raise InputError(f"{self.root}: none of the corruptions of suite {suite} is whole: {listed(self.problems)}")
+            raise InputError(f"{self.root}: has no complete corruption of suite {suite}: {listed(self.problems)}")
 
     def severities(self, corruption: str) -> tuple[int, ...]:
-        """Those of a corruption that are there, ascending."""
+        """The severities of a corruption in this set, ascending; InputError if it is not in the set."""
         return tuple(sorted(self._of(corruption)))
 
     def images(self, corruption: str, severity: int) -> Images:
-        """The images of a corruption at a severity, in the order of the set; InputError where they are not there."""
+        """The images of a corruption at a severity, in the order of the set.
+
+        Args:
+            corruption: one of `corruptions` or `extra`.
+            severity: one of its `severities`.
+
+        Raises:
+            InputError: the set does not have it.
+        """
         sets = self._of(corruption)
         if severity not in sets:
-            there = ", ".join(map(str, sorted(sets)))
-            raise InputError(f"{self.root}: {corruption} has no severity {severity}; there are {there}")
+            severities = ", ".join(map(str, sorted(sets)))
+            raise InputError(f"{self.root}: {corruption} has no severity {severity}; it has {severities}")
         return sets[severity]
 
     def _of(self, corruption: str) -> dict[int, Images]:
         if corruption not in self._sets:
-            raise InputError(f"{self.root}: no corruption {corruption}; there are {', '.join(self._sets)}")
+            raise InputError(f"{self.root}: no corruption {corruption}; it has {', '.join(self._sets)}")
         return self._sets[corruption]
 
     @property
     def _steps(self) -> tuple[int, ...]:
-        """The severities that should be there, in the order of an array."""
-        return SEVERITIES if self._made is None else tuple(self._made.recipe["severities"])
+        """The expected severities, in the order of an array."""
+        return SEVERITIES if self._manifest is None else tuple(self._manifest.recipe["severities"])
 
     def _labels(self, path: Path) -> np.ndarray:
-        """The labels of arrays, compared with their hash."""
-        made = self._made
-        if made is not None and made.labels is not None and hash_of(path) not in (None, made.labels):
-            raise InputError(f"{path} is damaged (its SHA-256 does not match); {made.remedy()}")
+        """The labels of arrays, checked against their hash."""
+        manifest = self._manifest
+        if manifest is not None and manifest.labels is not None and hash_of(path) not in (None, manifest.labels):
+            raise InputError(f"{path} is damaged (its SHA-256 does not match); {manifest.remedy()}")
         if not path.exists():
-            raise InputError(f"{self.root}: {path.name} is missing; it belongs beside the arrays")
+            raise InputError(f"{self.root}: {path.name} is missing; put it beside the arrays")
         try:
             labels = open_labels(path)
         except InputError as error:
             raise InputError(f"{self.root}: {error}") from None
-        self.named = made is not None and bool(made.classes) and isinstance(self._known[0], Sequence)
-        return labels if made is None else renumber(labels, made.classes, *self._known, where=self.root)
+        if manifest is None:
+            return labels
+        self.named = bool(manifest.classes) and isinstance(self._known[0], Sequence)
+        return renumber(labels, manifest.classes, *self._known, where=self.root)
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:
-        """Cut each array into its severities; the side of the images."""
+        """Split each array into its severities; returns the side of the images."""
         labels, steps = self._labels(next(iter(paths.values())).parent / LABELS), self._steps
         count, rest = divmod(len(labels), len(steps))
         if rest:
@@ -155,7 +165,7 @@ class CorruptedSet:
                 f"{self.root}: {LABELS} differs from severity to severity; each must have the same images in order"
             )
         self._check_count(count, problems)
-        arrays, bad = {}, damaged(self._made, paths)
+        arrays, bad = {}, damaged(self._manifest, paths)
         self._damaged += bad
         problems += bad.values()
         for name, path in paths.items():
@@ -165,7 +175,7 @@ class CorruptedSet:
                 arrays[name] = open_images(path)
             except InputError as error:
                 problems.append(str(error))
-        arrays, others = of_one_size(arrays)
+        arrays, others = of_common_size(arrays)
         problems += others
         for name, array in arrays.items():
             path = paths[name]
@@ -189,75 +199,76 @@ class CorruptedSet:
         resize: bool,
         problems: list[str],
     ) -> None:
-        """List each severity's images; the severity with most of them says which there should be."""
+        """List the images of each severity; the severity with the most images shows what the others must hold."""
         steps = self._steps
         listings: dict[tuple[str, int], tuple[Path, Listing]] = {}
         empty: dict[str, tuple[str, ...]] = {}
-        shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # 75 times 50,000 names would be a third of a gigabyte
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # 75 times 50,000 names would take 300 MB
         for name, path in paths.items():
             folders = severity_folders(self.suite, name, list_folders(path))
-            problems += [f"{name}/{folder}: no severity" for folder, step in folders.items() if step not in steps]
+            problems += [f"{name}/{folder}: not a severity" for folder, step in folders.items() if step not in steps]
             absent = [str(step) for step in steps if step not in folders.values()]
             if absent:
                 problems.append(f"{name}: severity {', '.join(absent)} missing")
             for folder, step in folders.items():
                 if step in steps:
-                    found = list_classes(path / folder).items()
-                    listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in found if f}
-                    if self._made is None:  # of a made one it is known how many there must be
-                        empty |= {kind: () for kind, files in found if not files}
+                    classes = list_classes(path / folder).items()
+                    listings[name, step] = path / folder, {c: shared.setdefault(f, f) for c, f in classes if f}
+                    if self._manifest is None:  # a generated set records its number of images
+                        empty |= {kind: () for kind, files in classes if not files}
         whole = max((listing for _, listing in listings.values()), key=_count, default={})
         self._check_count(_count(whole), problems)
-        classes, class_map = self._known[0], applied(self._known[1], whole)
-        numbers = number_listing({**empty, **whole}, classes, class_map, where=self.root) if whole else {}
+        known, class_map = self._known[0], applicable(self._known[1], whole)
+        numbers = number_listing({**empty, **whole}, known, class_map, where=self.root) if whole else {}
         names, labels = names_and_labels(whole, numbers)
-        self.classes, self.numbered = tuple(numbers), classes is not None or class_map is not None
-        fit = benchmark(size or self._side([path / names[0] for path, each in listings.values() if each]), resize)
+        self.classes, self.numbered = tuple(numbers), known is not None or class_map is not None
+        fit = benchmark(size or self._side([path / names[0] for path, files in listings.values() if files]), resize)
         for (name, step), (path, listing) in listings.items():
             if whole and listing == whole:
                 files = ImageFiles(path, names, labels, fit)
-                if self._made is not None:
-                    files = SealedFiles(files, partial(self._made.check, corruption=name))
+                if self._manifest is not None:
+                    files = SealedFiles(files, partial(self._manifest.check, corruption=name))
                 self._sets.setdefault(name, {})[step] = files
             else:
                 problems.append(f"{path.relative_to(self.root)}: {_difference(listing, whole)}")
 
     def _side(self, firsts: Sequence[Path]) -> int:
-        """The side that images in folders are cropped to: of a made set as it says, of others 224, or their own where
-        that is smaller, as in Tiny-ImageNet-C.
+        """The side that images in folders are cropped to.
+
+        It is recorded in a generated set; otherwise it is 224, or the images' own side if smaller (Tiny-ImageNet-C).
 
         Args:
-            firsts: an image of each corruption and severity, by whose headers it goes.
+            firsts: an image of each corruption and severity, whose headers are read.
 
         Raises:
-            InputError: some are smaller than 224 px, and they are of several sizes.
+            InputError: the images have several sizes, and some are smaller than 224 px.
         """
-        if self._made is not None:
-            return self._made.recipe["size"]
+        if self._manifest is not None:
+            return self._manifest.recipe["size"]
         sides: dict[int, Path] = {}
         for path in firsts:
-            with suppress(InputError):  # of a broken image, which is named when it is read
+            with suppress(InputError):  # a broken image, which is reported when it is read
                 sides.setdefault(min(header_size(path)), path)
         if len(sides) > 1 and min(sides) < OFFICIAL:
-            few, many = min(sides), max(sides)
+            small, large = min(sides), max(sides)
             raise InputError(
-                f"{self.root}: {sides[few].relative_to(self.root)} has {few} px and "
-                f"{sides[many].relative_to(self.root)} {many}; give the folder of one set"
+                f"{self.root}: {sides[small].relative_to(self.root)} has {small} px and "
+                f"{sides[large].relative_to(self.root)} {large}; give the folder of one set"
             )
         return min([OFFICIAL, *sides])
 
     def _check_count(self, count: int, problems: list[str]) -> None:
-        """A made set has as many images as its recipe says, unless its job has not come to its end."""
-        if self._made is not None and count != self._made.count:
-            there = self._made.count
-            problems.append(f"{count:,} images, its recipe has {there:,}: run its command again to finish it")
+        """Note a problem if a generated set has fewer images than its recipe: the job was not finished."""
+        if self._manifest is not None and count != self._manifest.count:
+            expected = self._manifest.count
+            problems.append(f"{count:,} images, its recipe has {expected:,}: run its command again to finish it")
 
 
 def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[str, int]:
-    """The severity of each folder of a corruption: its number, or the place of a raw value in C̄'s list; 0 for neither.
+    """The severity of each folder of a corruption, or 0 if its name is not a severity.
 
-    Folders 1 to 5 are severities. Any other number makes all of them raw values of C̄; its script writes two digits
-    after the point, so that its 1.00 and a severity 1 are told apart.
+    Folders 1 to 5 are severities. If a C̄ corruption has a folder with another number, all numbers are raw values from
+    C̄'s list, of which the first is severity 1; C̄'s script writes them with two decimals, so 1.00 is not severity 1.
     """
     numbers = [name for name in names if _number(name)]
     if suite == "cbar" and not {*numbers} <= {*"12345"}:
@@ -280,7 +291,7 @@ def _count(listing: Listing) -> int:
 
 def _difference(listing: Listing, whole: Listing) -> str:
     """How a listing differs from the one it should equal."""
-    there, needed = ({file for files in each.values() for file in files} for each in (listing, whole))
-    if needed - there:
-        return f"{len(there):,} images, others have {len(needed):,} (missing: {listed(sorted(needed - there), 1)})"
-    return f"{len(there):,} images that are not those of the others ({listed(sorted(there - needed), 1)})"
+    files, expected = ({file for names in one.values() for file in names} for one in (listing, whole))
+    if expected - files:
+        return f"{len(files):,} images, others have {len(expected):,} (missing: {listed(sorted(expected - files), 1)})"
+    return f"{len(files):,} images that are not those of the others ({listed(sorted(files - expected), 1)})"

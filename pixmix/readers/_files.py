@@ -1,4 +1,4 @@
-"""Images in files, read when they are asked for."""
+"""Labelled images in files, which are read on access."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from mixset._common.decoding import decode, stamp
 from mixset._common.errors import InputError
 
 Fit = Callable[[Image.Image], np.ndarray]
-"""An RGB image to (S, S, 3) uint8: a `Transform`."""
+"""A transform from an RGB image to (S, S, 3) uint8, such as a `Transform`."""
 
 
 def read_image(path: Path, fit: Fit) -> np.ndarray:
-    """The image in a file as (S, S, 3) uint8.
-
-    As `mixset._common.decoding.decode` has it, but not turned by what EXIF says: so the benchmarks' own code reads it.
+    """Read an image as (S, S, 3) uint8, ignoring its EXIF orientation as the benchmarks' own code does.
 
     Raises:
-        InputError: it cannot be read, with its name.
+        InputError: it cannot be read; the message names the file.
     """
     try:
         return fit(Image.fromarray(decode(path, transpose=False)))
     except InputError as error:
-        raise InputError(f"image {path}: {error}; mend it or take it out of the set") from None
+        raise InputError(f"image {path}: {error}; repair it or remove it from the set") from None
 
 
 def stamped(name: str, path: Path) -> bytes:
-    """A file's name (of any bytes), length and time, for a fingerprint."""
+    """A file's name (of any bytes), size and time of change, for a fingerprint."""
     return "{}\0{}\0{}\n".format(name, *stamp(path)).encode(errors="surrogateescape")
 
 
 class ImageFiles(Sequence[tuple[np.ndarray, int]]):
-    """Labelled images in files; `self[i]` is the image, (S, S, 3) uint8, and its label.
+    """Labelled images in files, as a sequence of (image, label) with images (S, S, 3) uint8.
 
     Args:
-        root: the folder they are below.
-        names: where each is below it.
-        labels: (N,) class numbers, −1 for what has none.
-        fit: what makes them one size.
+        root: the folder that holds the files.
+        names: the path of each file, relative to `root`.
+        labels: (N,) class numbers, −1 for images without a class.
+        fit: the transform that brings all images to one size, for example `IMAGENET`.
+
+    Raises:
+        InputError: on access, if an image cannot be read.
     """
 
     def __init__(self, root: Path, names: Sequence[str], labels: np.ndarray, fit: Fit) -> None:
@@ -55,11 +56,11 @@ class ImageFiles(Sequence[tuple[np.ndarray, int]]):
         return read_image(self.root / self.names[index], self.fit), int(self.labels[index])
 
     def take(self, indices: np.ndarray) -> ImageFiles:
-        """Those at `places`, (n,) whole numbers."""
+        """The images at `indices`, (n,) whole numbers."""
         return ImageFiles(self.root, [self.names[index] for index in indices], self.labels[indices], self.fit)
 
     def fingerprint(self) -> str:
-        """SHA-256 of names, labels, lengths and times of the files, and of what is done to them; reads no image."""
+        """A SHA-256 of the files' names, labels, sizes and times, and of the transform; reads no image."""
         digest = hashlib.sha256(f"{self.fit}\n".encode())
         digest.update(self.labels.tobytes())
         for name in self.names:

@@ -1,4 +1,4 @@
-"""Labels: from the names of class folders to the numbers of a network's classes, by one function for all readers."""
+"""Labels: mapping the names of class folders to the class numbers of a network, for all readers."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ import numpy as np
 from mixset._common.errors import InputError, reading
 from mixset._common.regular import open_regular
 
-from ._problems import listed, tell
+from ._problems import listed, warn_once
 
 Known = Sequence[str] | int | None
-"""What is known of a network's classes: their names by number, how many there are, or nothing."""
+"""What is known of a network's classes: their names in order, their number, or nothing."""
 ClassMap = Mapping[str, str]
 """Class folder → number or name of its class, or `LEFT_OUT`."""
 LEFT_OUT = "-"
+"""The entry of a class map for a folder to leave out."""
 PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "images")
-"""Folders of these names are parts of a data set; as classes they need a witness."""
+"""Names of the parts of a data set; a folder with such a name counts as a class only if another part has it, too."""
 REMEDY = "give a class map: --classes FILE (class_map=)"
 _MAP_BYTES = 1 << 24
 
 
 @cache
 def imagenet_wnids() -> tuple[str, ...]:
-    """The folder names of ImageNet's 1,000 classes, sorted: the place is the class number."""
+    """The folder names (WordNet ids) of ImageNet's 1,000 classes, sorted: the index is the class number."""
     return tuple(json.loads((resources.files(__package__) / "imagenet_classes.json").read_text("utf-8"))["wnids"])
 
 
 def class_order(names: Collection[str]) -> list[str]:
-    """Names of classes in their order: by value where all are numbers, else as strings."""
+    """Sort class names: by value if all are numbers, else as strings."""
     return sorted(names, key=lambda name: (int(name), name)) if _are_numbers(names) else sorted(names)
 
 
@@ -48,65 +49,74 @@ def number_classes(
     where: object,
     witnesses: Collection[str] = (),
 ) -> dict[str, int]:
-    """The class number of each folder; those that the class map leaves out are not in the result.
+    """The class number of each folder, without those that the class map leaves out.
 
-    The class map comes first. For what it does not name:
+    The class map takes precedence. Folders that it does not name are numbered
 
-    - where the network's classes are known by name, folders go by name (`_` stands for `/`), and folders that are
-      numbers by number;
-    - where only the number of classes is known, folders that are numbers go by number, ImageNet's wnids by ImageNet's
-      numbers if there are 1,000 classes, and others by rank if there are as many;
-    - where nothing is known, by rank.
+    - by name if the names of the network's classes are known (`_` stands for `/`), or by number if all are numbers;
+    - if only the number of classes is known: by number if all are numbers, as in ImageNet if they are its WordNet ids
+      and there are 1,000 classes, and otherwise in sorted order if there are as many folders as classes;
+    - in sorted order if nothing is known.
 
-    What is certain enough to be measured, but not to be kept quiet, is said on stderr.
+    A line on stderr states assumptions that the folders do not prove.
 
     Args:
-        folders: their names, in the order of classes (`class_order`).
-        known: the network's classes.
-        class_map: see `read_class_map`.
-        where: the set, for messages.
-        witnesses: names that another part of the data set holds as classes, too: they may be called as in `PARTS`.
+        folders: the folders' names, sorted by `class_order`.
+        known: the names of the network's classes, their number, or None.
+        class_map: class folder → number or name of its class, or `-`; see `read_class_map`.
+        where: what messages call the set.
+        witnesses: class names of another part of the data set, which may be names like "train".
 
     Raises:
-        InputError: the labels cannot be known, or the class map does not fit.
+        InputError: the labels cannot be determined, or the class map does not match the folders or the network.
     """
-    _tell_alike(folders, where)
-    found = _by_map(folders, known, class_map, where) if class_map else {}
-    rest = [name for name in folders if name not in found]
+    _check_similar(folders, where)
+    numbers = _by_map(folders, known, class_map, where) if class_map else {}
+    rest = [name for name in folders if name not in numbers]
     if rest:
         if class_map and not isinstance(known, Sequence):
             raise InputError(f"{where}: the class map lacks the class folder {listed(rest)}; add a line for each")
-        found |= _without_map(rest, known, where, witnesses)
-    numbers = {name: found[name] for name in folders if found[name] >= 0}
-    if not numbers:
+        numbers |= _without_map(rest, known, where, witnesses)
+    used = {name: numbers[name] for name in folders if numbers[name] >= 0}
+    if not used:
         raise InputError(f"{where}: the class map leaves every class folder out")
-    tell_absent(numbers.values(), known, where)
-    return numbers
+    warn_absent(used.values(), known, where)
+    return used
 
 
 def renumber(
     labels: np.ndarray, names: Sequence[str], known: Known, class_map: ClassMap | None, *, where: object
 ) -> np.ndarray:
-    """(N,) labels of classes with these names by the numbers of the network's classes, or as they are.
+    """Map labels of classes with these names to the network's class numbers; unchanged if no names are known.
+
+    Args:
+        labels: (N,) indices into `names`.
+        names: the names of the set's classes, or none.
+        known: the network's classes, as for `number_classes`.
+        class_map: see `number_classes`.
+        where: what messages call the set.
+
+    Returns:
+        (N,) class numbers of the network.
 
     Raises:
-        InputError: as `number_classes`; or some labels have no name, or the class map leaves some out.
+        InputError: as for `number_classes`; or a label has no name, or the class map leaves a class out.
     """
-    class_map = applied(class_map, names)
+    class_map = applicable(class_map, names)
     if not names or (known is None and not class_map):
         return labels
     if labels.max() >= len(names):
         raise InputError(f"{where}: has the label {labels.max()} and names {len(names):,} classes; make the set again")
-    by_rank = isinstance(known, int) and not class_map
-    there = [*names] if by_rank else [names[label] for label in np.unique(labels)]
-    numbers = number_classes(there, known, applied(class_map, there), where=where, witnesses=names)
-    if left := [name for name in there if name not in numbers]:
-        raise InputError(f"{where}: arrays keep {listed(left)}; leave it out with `pixmix corrupt --classes`")
+    in_order = isinstance(known, int) and not class_map
+    present = [*names] if in_order else [names[label] for label in np.unique(labels)]
+    numbers = number_classes(present, known, applicable(class_map, present), where=where, witnesses=names)
+    if excluded := [name for name in present if name not in numbers]:
+        raise InputError(f"{where}: arrays keep {listed(excluded)}; leave it out with `pixmix corrupt --classes`")
     return np.array([numbers.get(name, 0) for name in names])[labels]
 
 
-def applied(class_map: ClassMap | None, names: Collection[str]) -> ClassMap | None:
-    """The class map where it names any of these, of several sets one is measured on."""
+def applicable(class_map: ClassMap | None, names: Collection[str]) -> ClassMap | None:
+    """The class map if it names any of these folders, else None: it may be meant for another set."""
     return class_map if class_map and {*class_map} & {*names} else None
 
 
@@ -123,15 +133,15 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
     if known is not None and len(names) != known:
         raise InputError(
             f"{where}: has {len(names):,} class folders, the network {known:,} classes without names, so labels "
-            f"cannot be known; {REMEDY}"
+            f"cannot be determined; {REMEDY}"
         )
     values = {int(name) for name in names} if _are_numbers(names) else names
     if len(values) < len(names):
         raise InputError(f"{where}: two class folders are the same number ({listed(names)}); rename or merge them")
     if len(names) == 1:
-        tell(f"{where}: has one class, {names[0]}; an error over one class says little")
+        warn_once(f"{where}: has one class, {names[0]}; an error over one class says little")
     elif known is not None:
-        tell(
+        warn_once(
             f"{where}: the network does not name its classes, so folders are numbered by their order ({names[0]} is 0, "
             f"{names[-1]} {known - 1})"
         )
@@ -139,10 +149,10 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
 
 
 def part_as_class(parts: Sequence[str], where: object) -> InputError:
-    """The error that class folders are named as parts of a data set."""
+    """The error for class folders that are named like parts of a data set."""
     return InputError(
-        f"{where}: {listed(parts)}/ would be a class: it is named as a part of a data set; give the folder that has a "
-        f"folder a class, such as {where}/{parts[0]}, or where it is a class {REMEDY}"
+        f"{where}: {listed(parts)}/ would be a class but is named like a part of a data set; give the folder that has "
+        f"a folder for each class, such as {where}/{parts[0]}, or if it is a class {REMEDY}"
     )
 
 
@@ -159,15 +169,15 @@ def _by_name(names: Sequence[str], classes: Sequence[str], where: object) -> dic
         if len(values) == len(classes) and {int(name) for name in names} <= values.keys():
             return _distinct({name: values[int(name)] for name in names}, where)
     absent = [name for name in classes if name not in names and name.replace("/", "_") not in names]
-    others = f", which has {listed(absent)} besides" if absent else ""
+    others = f", which include {listed(absent)}" if absent else ""
     raise InputError(
-        f"{where}: its class {listed(unknown)} is none of the {len(classes):,} classes known{others}; rename the "
-        f"folder, take it away or {REMEDY}"
+        f"{where}: its class {listed(unknown)} is none of the {len(classes):,} known classes{others}; rename the "
+        f"folder, remove it or {REMEDY}"
     )
 
 
 def _by_number(names: Sequence[str], count: int, where: object) -> dict[str, int]:
-    """Folders 0 to count − 1, or some of them with 0; folders up to count without 0 are counted from 1."""
+    """Number folders by value: from 0 if there is a 0 and none reaches `count`, from 1 if the last is `count`."""
     values = {name: int(name) for name in names}
     least, most = min(values.values()), max(values.values())
     if least == 0 and most < count:
@@ -175,12 +185,12 @@ def _by_number(names: Sequence[str], count: int, where: object) -> dict[str, int
     elif least >= 1 and most == count:
         base = 1
     else:
-        why = f"whether they count the network's {count:,} classes from 0 or from 1 cannot be known"
+        why = f"whether they count the network's {count:,} classes from 0 or from 1 is unclear"
         if most >= count:
             why = f"the network has {count:,} classes"
         raise InputError(f"{where}: its class folders are numbers from {least} to {most}; {why}; {REMEDY}")
     first, last = names[0], names[-1]
-    tell(
+    warn_once(
         f"{where}: its class folders are taken for class numbers, counted from {base} (folder {first} is class "
         f"{least - base}, {last} is {most - base})"
     )
@@ -193,31 +203,31 @@ def _distinct(numbers: dict[str, int], where: object) -> dict[str, int]:
     return numbers
 
 
-def tell_absent(numbers: Collection[int], known: Known, where: object) -> None:
-    """Name the classes of the network that are not among a set's class numbers."""
+def warn_absent(numbers: Collection[int], known: Known, where: object) -> None:
+    """Warn about classes of the network that are not among a set's class numbers."""
     if known is None:
         return
     count = known if isinstance(known, int) else len(known)
     absent = sorted({*range(count)} - {*numbers})
     if absent:
         names = [str(number) if isinstance(known, int) else known[number] for number in absent]
-        tell(f"{where}: has no image of {len(absent):,} of the {count:,} classes ({listed(names)})")
+        warn_once(f"{where}: has no image of {len(absent):,} of the {count:,} classes ({listed(names)})")
 
 
 def composed(name: str) -> str:
-    """A name in the one of Unicode's forms in which é is one character: file systems and archives change it."""
+    """A name in Unicode's composed form (NFC), since file systems and archives may decompose characters like é."""
     return unicodedata.normalize("NFC", name)
 
 
-def _tell_alike(names: Sequence[str], where: object) -> None:
-    """Refuse names that are one in two Unicode forms; tell those that differ by capitals and spaces alone."""
-    seen: dict[str, str] = {}
+def _check_similar(names: Sequence[str], where: object) -> None:
+    """Raise InputError for one name in two Unicode forms; warn of names that differ only in case and spaces."""
+    first: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(" ".join(composed(name).casefold().split()), name)
+        other = first.setdefault(" ".join(composed(name).casefold().split()), name)
         if other != name and composed(other) == composed(name):
-            raise InputError(f"{where}: two class folders are called {name}, in two Unicode forms; merge them")
+            raise InputError(f"{where}: two class folders are named {name}, in two Unicode forms; merge them")
         if other != name:
-            tell(f"{where}: {other}/ and {name}/ are two classes")
+            warn_once(f"{where}: {other}/ and {name}/ are two classes")
 
 
 def _are_numbers(names: Collection[str]) -> bool:
@@ -225,16 +235,18 @@ def _are_numbers(names: Collection[str]) -> bool:
 
 
 def _by_map(folders: Sequence[str], known: Known, class_map: ClassMap, where: object) -> dict[str, int]:
-    """The class numbers that the map gives; −1 for what it leaves out."""
+    """The class numbers from the map; −1 for folders that it leaves out."""
     unknown = [name for name in class_map if name not in folders]
     if unknown:
-        raise InputError(f"{where}: has no class folder {listed(unknown)}, which the class map names; mend the map")
+        raise InputError(f"{where}: has no class folder {listed(unknown)}, which the class map names; correct the map")
     classes = known if isinstance(known, Sequence) else ()
-    found = {name: -1 if text == LEFT_OUT else _number(name, text, known, classes) for name, text in class_map.items()}
-    left = [name for name, number in found.items() if number < 0]
-    if left:
-        tell(f"{where}: {listed(left)} left out by the class map")
-    return found
+    numbers = {
+        name: -1 if text == LEFT_OUT else _number(name, text, known, classes) for name, text in class_map.items()
+    }
+    excluded = [name for name, number in numbers.items() if number < 0]
+    if excluded:
+        warn_once(f"{where}: {listed(excluded)} left out by the class map")
+    return numbers
 
 
 def _number(folder: str, text: str, known: Known, classes: Sequence[str]) -> int:
@@ -250,12 +262,18 @@ def _number(folder: str, text: str, known: Known, classes: Sequence[str]) -> int
 
 
 def read_class_map(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The class map in a text file: a line for each folder, its name, then the number or name of its class.
+    """Read a class map from a text file: each line has a class folder and the number or name of its class.
 
-    Between the two stands a tab, or a space where neither has any; `-` in place of the class leaves the folder out.
+    The two are separated by a tab, or by spaces if neither contains one; `-` as the class leaves the folder out.
+
+    Args:
+        path: the text file, in UTF-8.
+
+    Returns:
+        Class folder → number or name of its class, or `-`.
 
     Raises:
-        InputError: the file cannot be read, a line is of another form, or a folder is named twice.
+        InputError: the file cannot be read, a line has another form, or a folder is named twice.
     """
     what = f"class map {path}"
     with reading(what, "write a line FOLDER CLASS for each class folder"), open_regular(Path(path)) as file:
@@ -263,7 +281,7 @@ def read_class_map(path: str | os.PathLike[str]) -> dict[str, str]:
     if len(content) > _MAP_BYTES:
         raise InputError(f"{what}: has more than {_MAP_BYTES:,} bytes; write a line FOLDER CLASS for each class folder")
     text = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
-    found: dict[str, str] = {}
+    class_map: dict[str, str] = {}
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
@@ -271,9 +289,9 @@ def read_class_map(path: str | os.PathLike[str]) -> dict[str, str]:
         if len(words) != 2 or not all(word.strip() for word in words):
             raise InputError(f"{what}, line {number}: needs FOLDER and CLASS, with a tab between them: {line[:80]}")
         folder, name = (word.strip() for word in words)
-        if folder in found:
-            raise InputError(f"{what}, line {number}: names {folder} a second time; leave one line")
-        found[folder] = name
-    if not found:
+        if folder in class_map:
+            raise InputError(f"{what}, line {number}: names {folder} a second time; remove one line")
+        class_map[folder] = name
+    if not class_map:
         raise InputError(f"{what}: is empty; write a line FOLDER CLASS for each class folder")
-    return found
+    return class_map

@@ -1,7 +1,4 @@
-"""Real out-of-distribution sets at the test set's size: folders of images, arrays, SVHN's and CIFAR's own files.
-
-The synthetic ones are made in `pixmix._evaluators.outliers`.
-"""
+"""Reading out-of-distribution sets at the test set's size: folders of images, arrays, SVHN's and CIFAR's own files."""
 
 from __future__ import annotations
 
@@ -21,22 +18,22 @@ from ._classes import list_folders, list_images
 from ._files import ImageFiles
 from ._matlab import read_bytes_array
 from ._members import archives, check_root
-from ._problems import listed, settle, tell
+from ._problems import listed, resolve, warn_once
 from ._transforms import Transform
 
 BENCHMARK = ("textures", "svhn", "places69")
-"""The photographs among the six sets of the paper's supplement, section B."""
+"""The sets of photographs among the six sets of the paper's supplement, section B; the others are synthetic."""
 
 SVHN = "test_32x32.mat"
 CIFAR = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100"}
-"""Folders that torchvision unpacks, and its names for what is in them."""
+"""Folders that torchvision unpacks, and the names of its data sets in them."""
 _NO_OUTLIERS = ("train", "labels", "annotations", "masks", "segmentations")
-"""Folders that lie in a set beside the images that are meant."""
+"""Folders of a set that usually do not hold the images to measure."""
 _NAMES = {"dtd": "textures", "cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
 
 
 class ArrayImages(Sequence[tuple[np.ndarray, int]]):
-    """Images of an (N, H, W, 3) uint8 array made another size when they are asked for; labels are −1."""
+    """Images of an (N, H, W, 3) uint8 array, transformed on access, as a sequence of (image, −1)."""
 
     def __init__(self, array: np.ndarray, fit: Transform) -> None:
         self.array, self.fit = array, fit
@@ -48,33 +45,34 @@ class ArrayImages(Sequence[tuple[np.ndarray, int]]):
         return self.fit(Image.fromarray(np.ascontiguousarray(self.array[index]))), -1
 
     def take(self, indices: np.ndarray) -> ArrayImages:
-        """Those at `places`, (n,) whole numbers."""
+        """The images at `indices`, (n,) whole numbers."""
         return ArrayImages(self.array[indices], self.fit)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the images and of what is done to them."""
+        """A SHA-256 of the images and the transform."""
         digest = hashlib.sha256(f"{self.fit} {self.array.shape}\n".encode())
         digest.update(np.ascontiguousarray(self.array).data)
         return digest.hexdigest()
 
 
 Outliers = tuple[np.ndarray, np.ndarray] | ImageFiles | ArrayImages
-"""What `pixmix.evaluate` takes as images with labels, which are −1."""
+"""Images with labels −1: an (N, H, W, 3) uint8 array with (N,) labels, or a sequence of (image, −1)."""
 
 
 class OutlierSets:
-    """The out-of-distribution sets in a folder, each a folder of images, an array or a file below it.
+    """The out-of-distribution sets in a folder, in which each set is a folder of images, an array or a `.mat` file.
 
-    Every entry is a set and called by its name in lower case: `textures` (or `dtd`), `svhn`, `places69`, `lsun`,
-    `imagenet`, `cifar-100-python`, or any other.
+    A set is named by its file name in lower case: `textures` (or `dtd`), `svhn`, `places69`, `lsun`, `imagenet`,
+    `cifar-100-python`, or any other.
 
     Args:
-        sets: the folder, or paths by name.
-        size: side of the in-distribution images.
-        partial: leave out sets that are missing or broken and list them in `problems`.
+        sets: the folder, or a path for each set's name.
+        size: side of the in-distribution images in pixels.
+        partial: leave out sets that are missing or broken and list them in `problems`, instead of raising.
 
     Raises:
-        InputError: no such folder; or, without `partial`, one of `BENCHMARK` missing or a set that cannot be read.
+        InputError: there is no such folder; or, without `partial`, one of the paper's sets is missing or a set cannot
+            be read.
     """
 
     def __init__(
@@ -93,27 +91,32 @@ class OutlierSets:
                 self._sets[name] = open_outliers(path, size)
             except InputError as error:
                 problems.append(str(error))
-        self.problems = settle(where, problems, partial)
-        """What is left out, and why."""
+        self.problems = resolve(where, problems, partial)
+        """A line for everything that is left out."""
         self.names = tuple(name for name in BENCHMARK if name in self._sets)
-        """Those of the benchmark, of which with the synthetic ones its mean is taken."""
+        """The paper's sets, over which together with the synthetic ones the mean is taken."""
         self.extra = tuple(name for name in self._sets if name not in BENCHMARK)
-        """The others that are there."""
+        """The other sets."""
 
     def images(self, name: str) -> Outliers:
-        """The images of a set, all of them; InputError where it is not there."""
+        """All images of a set; InputError if there is no such set."""
         if name not in self._sets:
-            raise InputError(f"no out-of-distribution set {name}; there are {', '.join(self._sets) or 'none'}")
+            raise InputError(f"no out-of-distribution set {name}; choose from {', '.join(self._sets) or 'none'}")
         return self._sets[name]
 
 
 def open_outliers(path: Path, size: int) -> Outliers:
-    """The images at `path`: a folder of them in any nesting, `.npy`, SVHN's `.mat` or torchvision's CIFAR.
+    """Open the images at `path`; those of another size are resized by their shorter side and cropped at the centre.
 
-    Their shorter side is scaled to `size` and the centre cropped, where they are not of that size.
+    Args:
+        path: an image folder in any nesting, a `.npy` file, SVHN's `.mat` file or folder, or torchvision's CIFAR.
+        size: side of the images in pixels.
+
+    Returns:
+        The images with labels −1: (N, size, size, 3) uint8 and (N,), or a sequence of (image, −1).
 
     Raises:
-        InputError: there is none, or it cannot be read.
+        InputError: there are no images, or they cannot be read.
     """
     fit = Transform(crop=size, resize=size)
     if os.path.exists(path / SVHN):
@@ -129,18 +132,18 @@ def open_outliers(path: Path, size: int) -> Outliers:
         labels = np.full(len(array), -1)
         return (array, labels) if array.shape[1:3] == (size, size) else ArrayImages(array, fit)
     if not os.path.isdir(path):
-        raise InputError(f"{path}: no folder of images, .npy array or .mat file")
+        raise InputError(f"{path}: not a folder of images, .npy array or .mat file")
     names = list_images(path)
     if not names:
         raise InputError(f"{path}: holds no images")
     inner = [name for name in list_folders(path) if name.lower() in _NO_OUTLIERS]
-    if found := [name for name in inner if any(file.startswith(f"{name}/") for file in names)]:
-        tell(f"{path}: the images in {listed(found)} are taken for outliers, too; take away what is none")
+    if doubtful := [name for name in inner if any(file.startswith(f"{name}/") for file in names)]:
+        warn_once(f"{path}: the images in {listed(doubtful)} are taken for outliers, too; remove them if they are not")
     return ImageFiles(path, names, np.full(len(names), -1), fit)
 
 
 def take(images: Outliers, indices: np.ndarray) -> Outliers:
-    """The images of a set at `places`, those that `measures.outlier_places` gives, in the form they have."""
+    """The images of a set at `indices`, (n,) whole numbers, for example from `pixmix.measures.outlier_indices`."""
     if isinstance(images, tuple):
         array, labels = images
         return array[indices], labels[indices]
@@ -148,26 +151,26 @@ def take(images: Outliers, indices: np.ndarray) -> Outliers:
 
 
 def _entries(root: Path) -> dict[str, Path]:
-    """What lies in a folder of sets, by name."""
+    """The path of each set in a folder, by name."""
     check_root(root)
     if loose := [path.name for path in sorted(root.iterdir()) if is_image(path.name) and path.is_file()]:
-        tell(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
+        warn_once(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
     if packed := archives(root):
-        tell(f"{root}: {listed(packed)} left out; unpack it")
-    found: dict[str, Path] = {}
+        warn_once(f"{root}: {listed(packed)} left out; unpack it")
+    paths: dict[str, Path] = {}
     for path in sorted(root.iterdir()):
         if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in (".npy", ".mat")):
             continue
         stem = (path.name if path.is_dir() else path.stem).lower()
         name = _NAMES.get(stem, stem)
-        if name in found:
-            raise InputError(f"{root}: {found[name].name} and {path.name} are both {name}; leave one there")
-        found[name] = path
-    return found
+        if name in paths:
+            raise InputError(f"{root}: {paths[name].name} and {path.name} are both {name}; remove one")
+        paths[name] = path
+    return paths
 
 
 def _read_svhn(path: Path) -> np.ndarray:
-    """The images of SVHN's file, (N, 32, 32, 3) uint8; they are stored with the number last."""
+    """The images of SVHN's file as (N, 32, 32, 3) uint8; in the file N is the last axis."""
     array = read_bytes_array(path, "X", f"fetch SVHN's {SVHN} again")
     if array.ndim != 4 or array.shape[2] != 3 or 0 in array.shape:
         raise InputError(f"{path}: X holds {array.shape}, needed is (H, W, 3, N) uint8")
@@ -175,7 +178,7 @@ def _read_svhn(path: Path) -> np.ndarray:
 
 
 def _cifar_in(path: Path) -> Path | None:
-    """The folder that torchvision unpacked, `path` itself or in it."""
+    """The folder unpacked by torchvision, which is `path` or in it, if any."""
     return next(
         (
             folder
@@ -187,11 +190,11 @@ def _cifar_in(path: Path) -> Path | None:
 
 
 def _read_cifar(folder: Path) -> np.ndarray:
-    """CIFAR's test images, (N, 32, 32, 3) uint8; torchvision checks the files' sums before it unpickles them."""
+    """CIFAR's test images, (N, 32, 32, 3) uint8; torchvision checks the files' MD5 before it unpickles them."""
     import torchvision.datasets
 
     kind = getattr(torchvision.datasets, CIFAR[folder.name])
     try:
         return np.asarray(kind(folder.parent, train=False, download=False).data)
     except RuntimeError:
-        raise InputError(f"{folder}: not the files of {CIFAR[folder.name]}, or cut short; fetch them again") from None
+        raise InputError(f"{folder}: not the files of {CIFAR[folder.name]}, or truncated; fetch them again") from None

@@ -1,4 +1,4 @@
-"""CIFAR-10/100-P, ImageNet-P and what has their layouts: arrays of sequences, or folders of videos."""
+"""Reading CIFAR-10/100-P, ImageNet-P and sets in their layouts: arrays of sequences, or folders of videos."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from mixset._common.errors import InputError
 
 from ..corruptions._making.suites import SUITES
 from ..corruptions._p.suite import P
-from ._arrays import of_one_size, open_array
+from ._arrays import of_common_size, open_array
 from ._classes import Listing, list_classes
-from ._members import archives, check_root, damaged, find_arrays, find_folders, made_of, source_of
-from ._problems import REMEDY, listed, settle
+from ._members import archives, check_root, damaged, find_arrays, find_folders, manifest_of, source_of
+from ._problems import REMEDY, listed, resolve
 from ._videos import SUFFIXES, VideoFiles
 
 FRAMES = (31, 41, 21, 16)
-"""Lengths of the official sequences: most have 31 frames, ImageNet's translate 41; CIFAR's script makes 21 and 16."""
+"""Lengths of the official sequences: most have 31 frames, ImageNet's translate 41, and CIFAR's have 21 or 16."""
 
 Sequences = np.ndarray | VideoFiles
-"""(N, frames, H, W, 3) uint8, or a sequence of N (frames, H, W, 3) uint8."""
+"""All sequences of a perturbation: (N, frames, H, W, 3) uint8, or a sequence of N (frames, H, W, 3) uint8."""
 
 
 class PerturbedSet:
     """The sequences of suite p by perturbation.
 
-    Arrays: `PERTURBATION.npy`, (N, frames, H, W, 3) uint8, or with the frames as first or last axis; extra ones may lie
-    in a folder. Folders: `PERTURBATION/CLASS/IMAGE.mp4`, also below groups. Harder noises are `gaussian_noise_2` and
-    so on. Every perturbation must hold the same images.
+    Two layouts are read. Arrays: `PERTURBATION.npy`, (N, frames, H, W, 3) uint8, or with the frames as first or last
+    axis; the extra perturbations may be in a folder. Folders: `PERTURBATION/CLASS/IMAGE.mp4`, possibly below groups.
+    Harder noises are named `gaussian_noise_2` and so on. Every perturbation must hold the same images.
 
     Args:
         root: the folder of the set.
-        partial: leave out what is missing or wrong and list it in `problems`.
+        partial: leave out whatever is missing or invalid and list it in `problems`, instead of raising.
 
     Raises:
-        InputError: no such set; or, without `partial`, anything missing, unknown, cut short or of another number: one
-            line for all.
+        InputError: there is no such set; or, without `partial`, something is missing, unknown, truncated or of another
+            number of sequences: one line names everything.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, partial: bool = False) -> None:
         self.root = Path(root)
         check_root(self.root)
         self.source: dict[str, Any]
-        """"source" is "official", or "generated" with all that a made set's sequences are a function of."""
-        self._made = made_of(self.root, "p")
-        self.source = source_of(self._made)
+        """Where the set is from: "source" is "official", or "generated" with everything that determines its images."""
+        self._manifest = manifest_of(self.root, "p")
+        self.source = source_of(self._manifest)
         self._sets: dict[str, Sequences] = {}
         self._damaged: list[str] = []
         paths, unknown = find_arrays(self.root, SUITES["p"])
@@ -63,24 +63,24 @@ class PerturbedSet:
         missing = [f"{name}: missing" for name in P if name not in paths]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
-        remedy = REMEDY if self._made is None else self._made.remedy(self._damaged)
-        self.problems = settle(self.root, [*problems, *missing], partial, remedy)
-        """What is left out, and why."""
+        remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
+        self.problems = resolve(self.root, [*problems, *missing], partial, remedy)
+        """A line for everything that is left out."""
         self.perturbations = tuple(name for name in P if name in self._sets)
-        """Those of the benchmark's ten, snow among them."""
+        """The perturbations among the benchmark's ten, which include snow."""
         self.extra = tuple(name for name in SUITES["p"] if name in self._sets and name not in P)
-        """The others that are there; some evaluations of CIFAR-P take spatter in the place of snow."""
+        """The other perturbations; some evaluations of CIFAR-P use spatter instead of snow."""
         if not self.perturbations:
-            raise InputError(f"{self.root}: none of the perturbations of suite p is whole: {listed(self.problems)}")
+            raise InputError(f"{self.root}: has no complete perturbation of suite p: {listed(self.problems)}")
 
     def sequences(self, perturbation: str) -> Sequences:
-        """The sequences of a perturbation, in the order of the set; InputError where it is not there."""
+        """The sequences of a perturbation, in the order of the set; InputError if it is not in the set."""
         if perturbation not in self._sets:
-            raise InputError(f"{self.root}: no perturbation {perturbation}; there are {', '.join(self._sets)}")
+            raise InputError(f"{self.root}: no perturbation {perturbation}; it has {', '.join(self._sets)}")
         return self._sets[perturbation]
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> None:
-        arrays, bad = {}, damaged(self._made, paths)
+        arrays, bad = {}, damaged(self._manifest, paths)
         self._damaged += bad
         problems += bad.values()
         for name, path in paths.items():
@@ -90,15 +90,15 @@ class PerturbedSet:
                 arrays[name] = frames_second(open_array(path, "(N, frames, H, W, 3)"), path.name)
             except InputError as error:
                 problems.append(str(error))
-        arrays, others = of_one_size(arrays)
+        arrays, others = of_common_size(arrays)
         problems += others
         counts = [len(array) for array in arrays.values()]
-        count = max(counts, default=0) if self._made is None else self._made.count
+        count = max(counts, default=0) if self._manifest is None else self._manifest.count
         for name, array in arrays.items():
             if len(array) == count:
                 self._sets[name] = array
             else:
-                problems.append(f"{paths[name].name}: {len(array):,} sequences, there should be {count:,}")
+                problems.append(f"{paths[name].name}: {len(array):,} sequences, expected {count:,}")
 
     def _read_folders(self, paths: Mapping[str, Path], problems: list[str]) -> None:
         listings: dict[str, Listing] = {
@@ -109,21 +109,25 @@ class PerturbedSet:
         names = [file for files in whole.values() for file in files]
         for name, listing in listings.items():
             if whole and listing == whole:
-                check = None if self._made is None else partial(self._made.check, corruption=name)
+                check = None if self._manifest is None else partial(self._manifest.check, corruption=name)
                 self._sets[name] = VideoFiles(paths[name], names, check)
             else:
-                found = {file for files in listing.values() for file in files}
+                videos = {file for files in listing.values() for file in files}
                 problems.append(
-                    f"{paths[name].relative_to(self.root)}: {len(found):,} videos, others have {len(names):,} "
-                    f"(missing or other: {listed(sorted(found ^ {*names}), 1) or 'none'})"
+                    f"{paths[name].relative_to(self.root)}: {len(videos):,} videos, others have {len(names):,} "
+                    f"(missing or other: {listed(sorted(videos ^ {*names}), 1) or 'none'})"
                 )
 
 
 def frames_second(array: np.ndarray, name: str) -> np.ndarray:
-    """A view (N, frames, H, W, 3) of an array with its frames on the second, first or last axis.
+    """View an array with its frames on the first, second or last axis as (N, frames, H, W, 3).
 
-    Rows and columns are the two neighbouring axes of equal length before the three channels. Of the first two axes,
-    frames are the one that has one of `FRAMES`, or else the shorter; where both could be, the second.
+    Rows and columns are the two adjacent axes of equal length before the three channels. Of the first two axes, the
+    frames are the one whose length is in `FRAMES`, else the shorter one; if both qualify, the second.
+
+    Args:
+        array: five axes, uint8.
+        name: what error messages call it.
 
     Raises:
         InputError: there are no such axes.

@@ -1,4 +1,4 @@
-"""What is wrong with an image set: named in one line, or left out and said; and other lines that are said once."""
+"""Problems of an image set, which are raised in one line or left out with a warning; and warnings printed once."""
 
 from __future__ import annotations
 
@@ -11,37 +11,42 @@ from mixset._common.errors import InputError, printable
 
 _NAMED = 6
 REMEDY = "fetch what is missing or broken again"
-"""What to do about a set that was made by others."""
-_said: set[str] = set()
+"""What to do about problems of a set that this package did not generate."""
+_printed: set[str] = set()
 
 
-def tell(line: str) -> None:
-    """Say on stderr, once and by one process, what does not stop the work but should be known."""
-    if line not in _said and os.environ.get("RANK", "0") == "0":
-        _said.add(line)
+def warn_once(line: str) -> None:
+    """Print a warning on stderr, once per process and, in a distributed run, only in rank 0."""
+    if line not in _printed and os.environ.get("RANK", "0") == "0":
+        _printed.add(line)
         print(printable(line), file=sys.stderr)
 
 
-def settle(where: Path | str, problems: Sequence[str], partial: bool, remedy: str = REMEDY) -> tuple[str, ...]:
-    """The problems of what is left out, where `partial` allows it; a line says the first six.
+def resolve(where: Path | str, problems: Sequence[str], partial: bool, remedy: str = REMEDY) -> tuple[str, ...]:
+    """Raise the problems of a set, or warn about them if whatever has one may be left out.
 
     Args:
         where: the set's folder.
-        remedy: what to do about them.
+        problems: a line for each.
+        partial: whether to leave out instead of raising.
+        remedy: what to do about the problems.
+
+    Returns:
+        All problems.
 
     Raises:
-        InputError: there are problems and nothing may be left out; the line names the first six.
+        InputError: there are problems and `partial` is false; the message has the first six.
     """
     if problems:
         more = len(problems) - _NAMED
         named = "; ".join([*problems[:_NAMED], *([f"and {more} more"] if more > 0 else [])])
         if not partial:
             raise InputError(f"{where}: {named}; {remedy}, or leave it out with --partial (partial=True)")
-        tell(f"{where}: left out: {named}")
+        warn_once(f"{where}: left out: {named}")
     return tuple(problems)
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in one line: the first few, then how many more."""
+    """The first `most` names, and how many more there are."""
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest

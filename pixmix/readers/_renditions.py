@@ -1,4 +1,4 @@
-"""ImageNet-R: 30,000 renditions of 200 of ImageNet's classes."""
+"""Reading ImageNet-R, 30,000 renditions of 200 ImageNet classes."""
 
 from __future__ import annotations
 
@@ -11,43 +11,45 @@ from ..measures._references import constants
 from ._classes import list_classes, names_and_labels
 from ._files import ImageFiles
 from ._labels import imagenet_wnids, number_classes
-from ._problems import listed, settle
+from ._problems import listed, resolve
 from ._transforms import IMAGENET, Transform
 
 IMAGES = 30_000
-"""In the official archive."""
+"""The number of images in the official archive."""
 
 
 class RenditionSet:
-    """ImageNet-R as its archive has it: `WNID/STYLE_N.jpg`; a label is the rank of the wnid among the 200.
+    """ImageNet-R in the layout of its archive, `WNID/STYLE_N.jpg`; labels are indices into the 200 sorted WordNet ids.
 
     Args:
         root: the folder `imagenet-r`.
-        fit: by default shorter side to 256, centre of 224.
-        partial: leave out what is missing or unknown and list it in `problems`.
+        fit: the transform of each image; default: shorter side to 256 pixels, centre crop of 224.
+        partial: leave out whatever is missing or unknown and list it in `problems`, instead of raising.
 
     Raises:
-        InputError: no such set; or, without `partial`, a class missing or unknown, or another number of images.
+        InputError: there is no such set; or, without `partial`, a class is missing or unknown, or the number of images
+            is not 30,000.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, fit: Transform = IMAGENET, partial: bool = False) -> None:
         self.root = Path(root)
         wnids = imagenet_wnids()
         self.classes = tuple(wnids[index] for index in constants("imagenet_r")["indices"])
-        """The 200 wnids by class number."""
+        """The 200 WordNet ids in the order of the labels."""
         listing = list_classes(self.root)
-        kept = {name: files for name, files in listing.items() if files and name in self.classes}
-        count = sum(map(len, kept.values()))
+        files_by_class = {name: files for name, files in listing.items() if files and name in self.classes}
+        count = sum(map(len, files_by_class.values()))
         problems = [f"{name}/: unknown class" for name in listing if name not in self.classes]
-        if missing := [name for name in self.classes if name not in kept]:
+        if missing := [name for name in self.classes if name not in files_by_class]:
             problems.append(f"{len(missing)} of 200 classes missing: {listed(missing)}")
         if count != IMAGES:
             problems.append(f"{count:,} images, ImageNet-R has {IMAGES:,}")
-        self.problems = settle(self.root, problems, partial)
-        """What is left out, and why."""
-        if not kept:
+        self.problems = resolve(self.root, problems, partial)
+        """A line for everything that is left out."""
+        if not files_by_class:
             raise InputError(f"{self.root}: holds none of ImageNet-R's classes; give its folder imagenet-r")
-        numbers = number_classes([*kept], self.classes, where=self.root)
-        self.images = ImageFiles(self.root, *names_and_labels(kept, numbers), fit)
+        numbers = number_classes([*files_by_class], self.classes, where=self.root)
+        self.images = ImageFiles(self.root, *names_and_labels(files_by_class, numbers), fit)
         """A sequence of (image, label)."""
         self.source = {"source": "official"}
+        """Where the set is from, for results."""

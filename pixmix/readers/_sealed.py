@@ -1,4 +1,4 @@
-"""Images in files that this package wrote: each is compared with the hash behind it before it is read."""
+"""Image files written by this package, whose seals are checked before they are read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ._files import ImageFiles
 
 
 class SealedFiles(ImageFiles):
-    """Labelled images in files as `ImageFiles` has them; a file that is not as it was written is an InputError.
+    """`ImageFiles` that raises InputError for damaged files.
 
     Args:
         files: the images.
-        check: raises for a file that is damaged; see `Made.check`.
+        check: raises InputError if a file is damaged; see `Manifest.check`.
     """
 
     def __init__(self, files: ImageFiles, check: Callable[[Path], None]) -> None:

@@ -1,4 +1,4 @@
-"""Sequences in video files, decoded by OpenCV when they are asked for."""
+"""Sequences in video files, decoded by OpenCV on access."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ SUFFIXES = (".mp4",)
 
 
 class VideoFiles(Sequence[np.ndarray]):
-    """Sequences of equal length in video files; `self[i]` is one, (frames, H, W, 3) uint8 RGB.
+    """Sequences of equal length in video files, as a sequence of (frames, H, W, 3) uint8 RGB arrays.
 
     Args:
-        root: the folder they are below.
-        names: where each is below it.
-        check: raises for a file that is damaged, where that can be known; see `Made.check`.
+        root: the folder that holds the files.
+        names: the path of each file, relative to `root`.
+        check: raises InputError if a file is damaged; default: files are not checked. See `Manifest.check`.
+
+    Raises:
+        InputError: on access, if a video cannot be decoded or differs in shape from the first.
     """
 
     def __init__(self, root: Path, names: Sequence[str], check: Callable[[Path], None] | None = None) -> None:
@@ -44,7 +47,7 @@ class VideoFiles(Sequence[np.ndarray]):
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """(frames, H, W, 3) of the first video, which all must have."""
+        """(frames, H, W, 3) of the first video, which all others must have, too."""
         return self._read(0).shape
 
     def _read(self, index: int) -> np.ndarray:
@@ -54,7 +57,7 @@ class VideoFiles(Sequence[np.ndarray]):
         return read_video(path)
 
     def fingerprint(self) -> str:
-        """SHA-256 of names, lengths and times of the files; reads no video."""
+        """A SHA-256 of the files' names, sizes and times; reads no video."""
         digest = hashlib.sha256()
         for name in self.names:
             digest.update(stamped(name, self.root / name))
@@ -62,7 +65,7 @@ class VideoFiles(Sequence[np.ndarray]):
 
 
 def read_video(path: Path) -> np.ndarray:
-    """All frames of a video: (frames, H, W, 3) uint8 RGB.
+    """Read all frames of a video as (frames, H, W, 3) uint8 RGB.
 
     Raises:
         InputError: it cannot be decoded, or OpenCV is not installed.
@@ -72,17 +75,17 @@ def read_video(path: Path) -> np.ndarray:
         open_regular(path).close()
         video = cv2.VideoCapture(str(path))
         try:
-            said = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+            expected = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
             frames = []
             while True:
-                found, frame = video.read()
-                if not found:
+                success, frame = video.read()
+                if not success:
                     break
                 frames.append(frame[..., ::-1])
         finally:
             video.release()
-    if not frames or len(frames) < said:
-        raise InputError(f"video {path}: broken or cut short ({len(frames)} of {said} frames); fetch it again")
+    if not frames or len(frames) < expected:
+        raise InputError(f"video {path}: broken or truncated ({len(frames)} of {expected} frames); fetch it again")
     return np.stack(frames)
 
 

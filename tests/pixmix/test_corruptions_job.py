@@ -25,7 +25,7 @@ from mixset._common.errors import InputError
 from mixset._common.partials import HOST
 from pixmix.corruptions._c.suite import C
 from pixmix.corruptions._cbar.suite import CIFAR_CBAR, IMAGENET_CBAR
-from pixmix.corruptions._making import layouts, made
+from pixmix.corruptions._making import layouts, manifest
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source, file_names
 from pixmix.corruptions._making.suites import SUITES, members, standard
@@ -198,10 +198,10 @@ def test_large_images_become_files_as_the_official_ones(files: Path, tmp_path: P
     )
     file = io.BytesIO()
     Image.fromarray(wanted).save(file, "JPEG", quality=85, optimize=True)
-    there = made.read(out)
+    there = manifest.read(out)
     assert there is not None and there.recipe["constants"] == "ImageNet"
     found = (out / "shot_noise" / "4" / "ant" / "one.JPEG").read_bytes()
-    assert found == made.sealed(file.getvalue(), there.stamp)
+    assert found == manifest.sealed(file.getvalue(), there.stamp)
     assert (np.asarray(Image.open(io.BytesIO(found))) == np.asarray(Image.open(file))).all()
 
 
@@ -246,11 +246,11 @@ def test_damaged_arrays_and_labels_are_made_again_and_whole_ones_kept(
 def test_a_damaged_list_of_what_was_made_is_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
     before = contents(out)
-    content = before[made.NAME]
+    content = before[manifest.NAME]
     for index in range(3, len(content), 41):
-        (out / made.NAME).write_bytes(flipped(content, index))
+        (out / manifest.NAME).write_bytes(flipped(content, index))
         with pytest.raises(InputError, match=r"\.json is damaged \(.*\); run the command that made it again"):
-            made.read(out)
+            manifest.read(out)
     corrupt(small(3), out, corruptions=NAMES[1:2], workers=1)
     assert "corruptions.json is damaged" in capsys.readouterr().err
     assert contents(out) == before
@@ -258,16 +258,16 @@ def test_a_damaged_list_of_what_was_made_is_made_again(tmp_path: Path, capsys: p
 
 def test_a_suite_without_hashes_is_kept_and_said_to_have_none(tmp_path: Path) -> None:
     out = corrupt(small(), tmp_path / "c", corruptions=NAMES[:1], workers=1, quiet=True)
-    old = json.loads((out / made.NAME).read_text())
+    old = json.loads((out / manifest.NAME).read_text())
     del old["made"]["gaussian_noise"]["sha256"], old["sha256"], old["labels_sha256"], old["test_subset"]
-    (out / made.NAME).write_text(json.dumps({**old, "format_version": 1}))
+    (out / manifest.NAME).write_text(json.dumps({**old, "format_version": 1}))
     before = (out / "gaussian_noise.npy").stat().st_ino
-    there = made.read(out)
+    there = manifest.read(out)
     assert there is not None and there.unhashed == ["gaussian_noise"] and there.labels is None
     corrupt(small(), out, corruptions=NAMES, workers=1, quiet=True)
     assert (out / "gaussian_noise.npy").stat().st_ino == before
-    there = made.read(out)
-    assert there is not None and there.unhashed == ["gaussian_noise"] and "sha256" in there.made["fog"]
+    there = manifest.read(out)
+    assert there is not None and there.unhashed == ["gaussian_noise"] and "sha256" in there.finished["fog"]
 
 
 @pytest.mark.parametrize("kind", ["arrays", "files"])
@@ -277,19 +277,19 @@ def test_what_other_parameters_made_is_made_again(
     """Spatter of version 0.1.0 had no form among its parameters, and was the corrected one."""
     given = small(3) if kind == "arrays" else large(files)
     out = corrupt(given, tmp_path / "c", corruptions=("spatter", "contrast"), severities=(1,), workers=1, quiet=True)
-    whole, said = contents(out), json.loads((out / made.NAME).read_text())
+    whole, said = contents(out), json.loads((out / manifest.NAME).read_text())
     for each in said["made"]["spatter"]["parameters"]:
         assert each.pop() == "reference"
     del said["sha256"]
-    (out / made.NAME).write_text(json.dumps({**said, "format_version": 1}))
+    (out / manifest.NAME).write_text(json.dumps({**said, "format_version": 1}))
     corrupt(given, out, corruptions=("spatter", "contrast"), severities=(1,), workers=1)
     told = capsys.readouterr().err
     assert "made again: spatter (it had other parameters)" in told and "contrast" not in told
-    assert {name: content for name, content in contents(out).items() if name != made.NAME} == {
-        name: content for name, content in whole.items() if name != made.NAME
+    assert {name: content for name, content in contents(out).items() if name != manifest.NAME} == {
+        name: content for name, content in whole.items() if name != manifest.NAME
     }
-    again = made.read(out)
-    assert again is not None and again.made["spatter"]["parameters"][0][-1] == "reference"
+    again = manifest.read(out)
+    assert again is not None and again.finished["spatter"]["parameters"][0][-1] == "reference"
 
 
 WRONG = {
@@ -302,11 +302,11 @@ WRONG = {
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
 def test_wrong_types_are_one_line(tmp_path: Path, key: str, value: object) -> None:
     out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
-    old = json.loads((out / made.NAME).read_text())
+    old = json.loads((out / manifest.NAME).read_text())
     del old["sha256"]
-    (out / made.NAME).write_text(json.dumps({**old, "format_version": 1, key: value}))
+    (out / manifest.NAME).write_text(json.dumps({**old, "format_version": 1, key: value}))
     with pytest.raises(InputError, match=r"corruptions\.json is damaged"):
-        made.read(out)
+        manifest.read(out)
 
 
 @pytest.mark.parametrize(
@@ -314,19 +314,19 @@ def test_wrong_types_are_one_line(tmp_path: Path, key: str, value: object) -> No
 )
 def test_values_out_of_range_are_one_line(tmp_path: Path, change: dict[str, object]) -> None:
     out = corrupt(small(3), tmp_path / "c", corruptions=NAMES[1:2], workers=1, quiet=True)
-    whole = made.read(out)
+    whole = manifest.read(out)
     assert whole is not None
     whole.recipe.update(change)
-    made._write(whole)
+    manifest._write(whole)
     with pytest.raises(InputError, match=r"corruptions\.json is damaged \(it holds values out of range\)"):
-        made.read(out)
+        manifest.read(out)
 
 
 def test_nested_and_huge_lists_are_one_line(tmp_path: Path) -> None:
-    for content in ("[" * 100_000, '{"format": ' * 50_000, " " * (made._MOST + 1)):
-        (tmp_path / made.NAME).write_text(content)
+    for content in ("[" * 100_000, '{"format": ' * 50_000, " " * (manifest._MOST + 1)):
+        (tmp_path / manifest.NAME).write_text(content)
         with pytest.raises(InputError, match=r"corruptions\.json (is damaged|has more than the 16 MiB)") as caught:
-            made.read(tmp_path)
+            manifest.read(tmp_path)
         assert "\n" not in str(caught.value)
 
 
@@ -442,7 +442,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_partial_files(
         patched.setattr(layouts.os, "replace", full)
         patched.setattr(
             "pixmix.corruptions._making.job.begin",
-            lambda root, recipe, **_: root.mkdir() or made.Made(root, recipe, {}),
+            lambda root, recipe, **_: root.mkdir() or manifest.Made(root, recipe, {}),
         )
         with pytest.raises(InputError, match=r"cannot write .*one\.JPEG: No space left on device; free space"):
             corrupt(large(files), tmp_path / "b", corruptions=("contrast",), workers=1, quiet=True)

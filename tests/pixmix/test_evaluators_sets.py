@@ -15,7 +15,7 @@ from PIL import Image
 import pixmix
 from pixmix import measures
 from pixmix._evaluators import outliers
-from pixmix.corruptions._making import made
+from pixmix.corruptions._making import manifest
 from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -189,12 +189,12 @@ def test_a_generated_set_says_so(tmp_path: Path) -> None:
     recipe = {
         "suite": "cbar",
         "dataset": "digits",
-        made.COUNT: 5,
+        manifest.COUNT: 5,
         "size": 32,
         "severities": [1, 2, 3, 4, 5],
         "seed": 11,
     }
-    made.begin(root, recipe)
+    manifest.begin(root, recipe)
     layouts.cifar_c(tmp_path / "arrays", layouts.CBAR_CIFAR, count=5)
     for path in (tmp_path / "arrays").iterdir():
         path.rename(root / path.name)

@@ -36,7 +36,7 @@ SOME_WNIDS = imagenet_wnids()[:3]
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problems, "_said", set())
+    monkeypatch.setattr(problems, "_printed", set())
 
 
 def image(path: Path, shade: int = 0, side: int = 8) -> None:
@@ -64,7 +64,7 @@ def test_folders_go_by_the_names_of_the_networks_classes(capsys: pytest.CaptureF
 
 def test_as_many_classes_under_other_names_are_refused() -> None:
     line = refused(STL, CIFAR)
-    assert "its class car, monkey is none of the 10 classes known, which has automobile, frog besides" in line
+    assert "its class car, monkey is none of the 10 known classes, which include automobile, frog" in line
     assert "--classes FILE" in line
     assert "its class zebra is none" in refused(("zebra",), CIFAR)
     assert "its class 10 is none" in refused(tuple(map(str, range(1, 11))), tuple("0123456789"))
@@ -109,8 +109,8 @@ def test_of_a_network_without_names_there_must_be_as_many(capsys: pytest.Capture
 @pytest.mark.parametrize("names", [("train", "val"), ("images",), ("Test", "cat", "dog")])
 def test_parts_of_a_data_set_are_no_classes(names) -> None:
     for known in (None, len(names)):
-        assert f"{names[0]}" in (line := refused(names, known)) and "named as a part of a data set" in line
-    assert "named as a part" not in refused(names, ("cat", "dog"))
+        assert f"{names[0]}" in (line := refused(names, known)) and "named like a part of a data set" in line
+    assert "named like a part" not in refused(names, ("cat", "dog"))
     assert len(number_classes(names, where="SET", witnesses=names)) == len(names)
 
 
@@ -185,10 +185,9 @@ def test_what_is_no_class_is_left_out_and_said(tmp_path: Path, capsys: pytest.Ca
     assert (again.names, again.labels.tolist()) == (alone.names, [0, 1])
     assert capsys.readouterr().err.splitlines() == [
         f"{tmp_path}: 1 images beside the class folders left out (loose.png)",
-        f"{tmp_path}: @eaDir, __MACOSX left out: no class",
-        f"{tmp_path / 'ant'}: files left out whose suffix says no image that is read (1 .heic); convert images among "
-        "them",
-        f"{tmp_path / 'bee'}: files left out whose suffix says no image that is read (1 without a suffix); convert "
+        f"{tmp_path}: @eaDir, __MACOSX left out: not a class",
+        f"{tmp_path / 'ant'}: files without an image's suffix left out (1 .heic); convert any images among them",
+        f"{tmp_path / 'bee'}: files without an image's suffix left out (1 without a suffix); convert any "
         "images among them",
     ]
 
@@ -270,9 +269,9 @@ def test_tiny_imagenets_val_is_read_by_its_annotations(tmp_path: Path) -> None:
     ]
     for content, line in (
         ("\n".join(lines[:2]), r"has no class for 1 images \(val_2\.JPEG\)"),
-        ("\n".join([*lines, "../../secret.JPEG\tn02124075"]), r"line 4: names no image in images/"),
-        ("\n".join([*lines, lines[0]]), r"line 4: names no image in images/"),
-        ("\0", "line 1: names no image"),
+        ("\n".join([*lines, "../../secret.JPEG\tn02124075"]), r"line 4: needs an image in images/"),
+        ("\n".join([*lines, lines[0]]), r"line 4: needs an image in images/"),
+        ("\0", "line 1: needs an image"),
     ):
         annotations.write_text(content)
         with pytest.raises(InputError, match=line):
@@ -377,7 +376,7 @@ def test_a_name_is_one_in_each_of_unicodes_forms(tmp_path: Path, capsys: pytest.
     for known in ((one, "tea"), (two, "tea")):
         assert number_classes((one, "tea"), known, where="SET") == {one: 0, "tea": 1}
         assert number_classes((two, "tea"), known, where="SET") == {two: 0, "tea": 1}
-    assert "two class folders are called" in refused((one, two, "tea"))
+    assert "two class folders are named" in refused((one, two, "tea"))
     assert capsys.readouterr().err == ""
     assert number_classes(("Tea", "tea"), where="SET") == {"Tea": 0, "tea": 1}
     assert capsys.readouterr().err == "SET: Tea/ and tea/ are two classes\n"
@@ -395,6 +394,6 @@ def test_folders_in_class_folders_are_said_or_refused(tmp_path: Path, capsys: py
         root = tmp_path / first.split("/")[0]
         for name in (f"{first}/ant", f"{first}/bee", f"{second}/ant", f"{second}/bee"):
             image(root / name / "1.png")
-        with pytest.raises(InputError, match="would be a class: it is named as a part of a data set"):
+        with pytest.raises(InputError, match="would be a class but is named like a part of a data set"):
             read_class_folders(root, FIT, classes=2)
         read_class_folders(root / first, FIT)

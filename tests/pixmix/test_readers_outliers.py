@@ -93,7 +93,7 @@ def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
     np.testing.assert_array_equal(found.images("cifar10")[0], expected)
     np.testing.assert_array_equal(open_outliers(tmp_path / "sets", 32)[0], expected)
     (tmp_path / "sets" / "cifar-10-batches-py" / "test_batch").write_bytes(b"evil")
-    with pytest.raises(InputError, match="not the files of CIFAR10, or cut short"):
+    with pytest.raises(InputError, match="not the files of CIFAR10, or truncated"):
         open_outliers(tmp_path / "sets", 32)
 
 
@@ -125,7 +125,7 @@ def test_missing_and_broken_sets_are_named_or_left_out(root):
     assert "\n" not in line and "empty: holds no images" in line and "lsun.npy is damaged" in line
     found = OutlierSets(root, 32, partial=True)
     assert found.names == ("textures", "places69") and found.extra == () and len(found.problems) == 3
-    with pytest.raises(InputError, match="no out-of-distribution set svhn; there are textures, places69"):
+    with pytest.raises(InputError, match="no out-of-distribution set svhn; choose from textures, places69"):
         found.images("svhn")
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_set_gets_one_line(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         OutlierSets(tmp_path / "nowhere", 32)
     (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(InputError, match="no folder of images"):
+    with pytest.raises(InputError, match="not a folder of images"):
         open_outliers(tmp_path / "notes.txt", 32)
     for name in ("dtd", "textures"):
         (tmp_path / name).mkdir()
@@ -196,7 +196,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
 
 
 def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
-    monkeypatch.setattr(problems, "_said", set())
+    monkeypatch.setattr(problems, "_printed", set())
     layouts.jpeg(root / "dtd" / "labels" / "1.png", layouts.bytes_of(8, 8, 3))
     layouts.jpeg(root / "loose.jpg", layouts.bytes_of(8, 8, 3))
     OutlierSets(root, 32)
@@ -210,7 +210,7 @@ def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
 
 
 def test_files_count_whatever_the_case_of_their_suffix_and_archives_are_said(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(problems, "_said", set())
+    monkeypatch.setattr(problems, "_printed", set())
     np.save(tmp_path / "lsun.npy", np.zeros((2, 32, 32, 3), np.uint8))
     (tmp_path / "lsun.npy").rename(tmp_path / "LSUN.NPY")
     (tmp_path / "isun.tar").touch()

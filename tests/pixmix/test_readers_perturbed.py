@@ -155,7 +155,7 @@ FAULTS = {
     ),
     "fewer": (
         lambda root: np.save(root / "snow.npy", np.zeros((4, 31, 32, 32, 3), np.uint8)),
-        r"snow\.npy: 4 sequences, there should be 5",
+        r"snow\.npy: 4 sequences, expected 5",
     ),
     "images": (
         lambda root: np.save(root / "snow.npy", np.zeros((5, 32, 32, 3), np.uint8)),
@@ -173,7 +173,7 @@ def test_a_fault_of_arrays_is_named_or_left_out(cifar_p, tmp_path, fault):
     found = PerturbedSet(root, partial=True)
     assert re.search(line, "; ".join(found.problems))
     assert len(found.perturbations) == 9
-    with pytest.raises(InputError, match="no perturbation snow; there are"):
+    with pytest.raises(InputError, match="no perturbation snow; it has"):
         found.sequences("snow")
 
 
@@ -183,7 +183,7 @@ def test_faults_of_videos_are_named(imagenet_p, tmp_path):
     path = root / "tilt" / layouts.WNIDS[1] / "ILSVRC2012_val_00000001.mp4"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match=re.escape(f"video {path}: broken or cut short")) as caught:
+    with pytest.raises(InputError, match=re.escape(f"video {path}: broken or truncated")) as caught:
         PerturbedSet(root).sequences("tilt")[1]
     assert "\n" not in str(caught.value)
     layouts.video(path, layouts.shades(5))
@@ -222,11 +222,11 @@ class CutShort:
 def test_a_video_with_fewer_frames_than_it_says_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(videos, "opencv", lambda: CutShort)
     (tmp_path / "a.mp4").write_bytes(b"video")
-    with pytest.raises(InputError, match=r"a\.mp4: broken or cut short \(3 of 6 frames\)"):
+    with pytest.raises(InputError, match=r"a\.mp4: broken or truncated \(3 of 6 frames\)"):
         videos.read_video(tmp_path / "a.mp4")
 
 
 def test_what_is_no_set_gets_one_line(tmp_path):
     assert "no such folder" in refused(tmp_path / "nowhere")
     assert "gaussian_noise: missing" in refused(tmp_path)
-    assert "none of the perturbations of suite p is whole" in refused(tmp_path, partial=True)
+    assert "has no complete perturbation of suite p" in refused(tmp_path, partial=True)

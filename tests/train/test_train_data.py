@@ -153,7 +153,7 @@ def test_a_class_called_train_is_told_from_a_folder_of_classes(tmp_path: Path) -
 def test_what_is_wrong_with_copies_is_named(tmp_path: Path, colours: Path) -> None:
     data = load_data(f"folder:{colours}")
     cases = {"no such folder": tmp_path / "none", "no image in its class folders": tmp_path / "empty"}
-    cases["its class violet is none of the 3 classes known"] = tmp_path / "other"
+    cases["its class violet is none of the 3 known classes"] = tmp_path / "other"
     cases[r"00000\.png"] = tmp_path / "broken"
     (tmp_path / "empty").mkdir()
     shutil.copytree(colours / "test" / "red", tmp_path / "other" / "train" / "violet")

@@ -21,7 +21,7 @@ import pixmix
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse
 from mixset.generate._networks.spec import network_spec
-from pixmix.corruptions._making import made
+from pixmix.corruptions._making import manifest
 from pixmix.readers import IMAGENET
 from pixmix.train._data.datasets import load_test
 from pixmix.train._evaluation.evaluate import EvaluateConfig, evaluate
@@ -68,7 +68,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in C:
         np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
     np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
-    made.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
+    manifest.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
     for name in P:
         np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
     return root
@@ -116,7 +116,7 @@ def test_a_run_is_measured_on_other_images_elsewhere(
     (tmp_path / "others" / "violet").mkdir()
     shutil.copy(next((tmp_path / "others" / "red").iterdir()), tmp_path / "others" / "violet")
     shutil.rmtree("others/red")
-    with pytest.raises(InputError, match="folder:others: its class violet is none of the 3 classes known"):
+    with pytest.raises(InputError, match="folder:others: its class violet is none of the 3 known classes"):
         evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "elsewhere"))
 
 
@@ -486,7 +486,7 @@ def test_classes_called_otherwise_are_measured_by_a_class_map(
     shutil.copytree(colours / "test", "others")
     Path("others/green").rename("others/azure")  # between blue and red no more
     words = (own, "--suite", "clean", "--data", "folder:others", "--out", "there")
-    with pytest.raises(InputError, match="its class azure is none of the 3 classes known, which has green besides"):
+    with pytest.raises(InputError, match="its class azure is none of the 3 known classes, which include green"):
         evaluate(configure(*words))
     Path("map.txt").write_text("azure green\n")
     with pytest.raises(InputError, match="its folder is for measures of its own test images"):

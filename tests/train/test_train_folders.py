@@ -17,7 +17,7 @@ from PIL import Image
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse
 from mixset.generate._networks.spec import NetworkSpec
-from pixmix.corruptions._making import job, made
+from pixmix.corruptions._making import job, manifest
 from pixmix.corruptions._making.sources import file_names
 from pixmix.readers import CorruptedSet, Transform, open_outliers, read_class_folders
 from pixmix.readers import _problems as problems
@@ -33,7 +33,7 @@ STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey",
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problems, "_said", set())
+    monkeypatch.setattr(problems, "_printed", set())
 
 
 def write(root: Path, *classes: str, count: int = 1, suffix: str = "png") -> None:
@@ -64,7 +64,7 @@ def test_the_part_to_test_on_may_have_several_names(tmp_path: Path, part: str) -
 def test_a_root_of_parts_is_never_taken_for_classes(tmp_path: Path) -> None:
     for part in ("train", "images"):
         write(tmp_path / "two" / part, "ant", "bee")
-    assert re.search("images, train/ would be a class: it is named as a part", refused(tmp_path / "two"))
+    assert re.search("images, train/ would be a class but is named like a part", refused(tmp_path / "two"))
     for part in ("train", "val", "valid"):
         write(tmp_path / "three" / part, "ant", "bee")
     assert "has val/ and valid/; give the one to test on" in refused(tmp_path / "three")
@@ -136,7 +136,7 @@ def test_test_classes_that_training_lacks_are_refused(tmp_path: Path, capsys: py
     write(tmp_path / "train", "ant", "bee")
     write(tmp_path / "test", "ant", "bee", "cow", count=3)
     for load in (load_test, load_data):
-        with pytest.raises(InputError, match="its class cow is none of the 2 classes known"):
+        with pytest.raises(InputError, match="its class cow is none of the 2 known classes"):
             load(f"folder:{tmp_path}")
     shutil.rmtree(tmp_path / "test" / "cow")
     shutil.rmtree(tmp_path / "test" / "bee")
@@ -187,17 +187,17 @@ def test_a_suite_of_arrays_says_what_its_labels_are(tmp_path: Path, monkeypatch:
     assert mapped.images("contrast", 1)[1].tolist() == [0, 1, 1]
     with pytest.raises(InputError, match="its class cow is none of the 3"):
         CorruptedSet(out, "c", classes=("ant", "bee", "dog"), partial=True)
-    content = json.loads((out / made.NAME).read_text())
+    content = json.loads((out / manifest.NAME).read_text())
     del content["sha256"]
     few = "has the label 2 and names 1 classes"
     for wrong, line in ((["ant"], few), ("abc", "is damaged"), ([1, 2, 3], "is damaged")):
         recipe = {**content["recipe"], "classes": wrong}
-        write_json(out / made.NAME, {**content, "format_version": 1, "recipe": recipe})
+        write_json(out / manifest.NAME, {**content, "format_version": 1, "recipe": recipe})
         with pytest.raises(InputError, match=line):
             CorruptedSet(out, "c", classes=("ant", "bee", "cow"), partial=True)
     del content["recipe"]["classes"]  # as 0.1.0 made it
-    write_json(out / made.NAME, {**content, "format_version": 1})
-    assert made.begin(out, {**content["recipe"], "classes": ["ant", "bee", "cow"]}).classes == ["ant", "bee", "cow"]
+    write_json(out / manifest.NAME, {**content, "format_version": 1})
+    assert manifest.begin(out, {**content["recipe"], "classes": ["ant", "bee", "cow"]}).classes == ["ant", "bee", "cow"]
     (tmp_path / "map").write_text("ant 7\nbee -\ncow 2\n")
     mapped_source = load_source(parse(CorruptConfig, "pixmix corrupt", [*words, "--classes", "map"]))
     assert (mapped_source.labels.tolist(), mapped_source.classes) == ([7, 2], ())

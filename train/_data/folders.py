@@ -17,7 +17,7 @@ from pixmix.readers._classes import (
     number_listing,
 )
 from pixmix.readers._labels import ClassMap, Known, number_classes
-from pixmix.readers._problems import tell
+from pixmix.readers._problems import warn_once
 
 from .labelled import IN_MEMORY, LabelledImages, read
 
@@ -53,7 +53,7 @@ def test_folder(root: Path, *, alone: bool = True) -> Path:
             raise InputError(f"folder:{root}: has {_listed(labelled)}; give the one to test on, such as {one}")
         others = [name for name in _visible(root) if name not in ("train", labelled[0])]
         if others:
-            tell(f"folder:{root}: {labelled[0]}/ is tested on, {_listed(others)} left out")
+            warn_once(f"folder:{root}: {labelled[0]}/ is tested on, {_listed(others)} left out")
         return root / labelled[0]
     if there:
         raise InputError(f"folder:{root}: has no class folders in {_listed(there)}, so their images have no labels")

@@ -321,7 +321,7 @@ def _test_subset(config: EvaluateConfig, model: Model, dataset: str) -> int | No
 
 def _test_images(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> LabelledImages | None:
     """The labelled test images, or None where no suite asks for them."""
-    from pixmix.readers._problems import tell
+    from pixmix.readers._problems import warn_once
 
     from .._data.datasets import load_test
     from .models import classes_of
@@ -335,7 +335,7 @@ def _test_images(config: EvaluateConfig, model: Model, class_map: ClassMap | Non
     usual = Path("data")
     folder = config.data_folder or model.data_folder or usual
     if config.data is None and dataset.startswith("folder:"):
-        tell(f"MODEL {config.model}: its config.json names the test images {dataset}; --data names others")
+        warn_once(f"MODEL {config.model}: its config.json names the test images {dataset}; --data names others")
     subset = _test_subset(config, model, dataset)
     return load_test(
         dataset,

@@ -1,4 +1,4 @@
-"""The job that writes a suite for an image set into the official layouts, with any number of workers and attempts."""
+"""Writing a suite of corruptions for an image set in the official layouts, in parallel and resumable."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mixset._common.workers import run
 
 from .._shared.base import SMALL
 from .layouts import LABELS, labels_file, opencv
-from .made import COUNT, begin
+from .manifest import COUNT, begin
 from .sources import Source
 from .suites import members
-from .tasks import NONE, Plan, fulfil
+from .tasks import NONE, Plan, execute
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -39,32 +39,32 @@ def corrupt(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Write the corruptions of a suite for an image set into the folder `out`, or go on with those begun there.
+    """Write the corruptions of a suite for an image set to the folder `out`, or resume an interrupted run.
 
-    What becomes of an image is a function of (seed, its number, corruption, severity): the same bytes for any number
-    of workers. Files that are there are compared with their hashes: whole ones are kept, damaged ones made again, which
-    one line on stderr says. Up to 64 pixels one file holds all images, `CORRUPTION.npy` of
-    (severities · N, S, S, 3) uint8, severity by severity in the order of the set, beside `labels.npy`; sequences are
-    (N, frames, S, S, 3). Larger images are files of their own, `CORRUPTION/SEVERITY/CLASS/NAME.JPEG`, and sequences
-    `PERTURBATION/CLASS/NAME.mp4`. `corruptions.json` says what was made, and how.
+    A corrupted image is a function of the seed, the image's index, the corruption and the severity, so the files are
+    the same for any number of workers. Existing files are checked against their hashes; damaged ones are made again,
+    with a line on stderr. Images of up to 64 pixels are written to `CORRUPTION.npy`, (severities · N, S, S, 3) uint8
+    severity by severity in the order of the set, beside `labels.npy`; sequences are (N, frames, S, S, 3). Larger images
+    are written to `CORRUPTION/SEVERITY/CLASS/NAME.JPEG`, and sequences to `PERTURBATION/CLASS/NAME.mp4`.
+    `corruptions.json` records what was made, and how.
 
     Args:
         source: the images.
-        out: the folder; made when missing.
-        suite: c, cbar or p.
-        corruptions: some of the suite's; default: the benchmark's.
-        severities: some of 1 to 5, in this order; sequences have none.
-        extra: with the benchmark's the suite's others.
-        frost: the folder with the photographs of frost, where they are not installed.
-        seed: of all that is drawn, 0 to 2**64 − 1.
-        workers: processes; default: one for each core this process may use.
-        quiet: no progress on stderr.
+        out: the folder, created if missing.
+        suite: "c", "cbar" or "p".
+        corruptions: names of the suite's corruptions; default: those of the benchmark.
+        severities: distinct severities from 1 to 5, in this order; ignored for sequences.
+        extra: add the suite's other corruptions to those of the benchmark.
+        frost: the folder with the photographs of frost, if they are not installed.
+        seed: the seed of all random numbers, 0 to 2**64 − 1.
+        workers: the number of processes; default: one per core this process may use.
+        quiet: show no progress.
 
     Returns:
         The folder.
 
     Raises:
-        InputError: `out` holds something else, the disk is full, an argument is out of range, an image is broken.
+        InputError: `out` holds something else, the disk is full, an argument is out of range, or an image is broken.
     """
     folder = None if frost is None else Path(frost)
     kinds = members(suite, source.size, names=corruptions, extra=extra, frost_folder=folder)
@@ -78,39 +78,39 @@ def corrupt(
     root = Path(out).absolute()
     labels = labels_file(source.labels, len(steps)) if source.size <= SMALL and suite != "p" else None
     digest = None if labels is None else hashlib.sha256(labels).hexdigest()
-    made = begin(root, _recipe(source, suite, steps, seed), labels=digest, subset=source.subset, quiet=quiet)
+    manifest = begin(root, _recipe(source, suite, steps, seed), labels=digest, subset=source.subset, quiet=quiet)
     damaged = []
     try:
         if labels is not None and _write_labels(root / LABELS, labels):
             damaged.append(LABELS)
-        plan = Plan(source, kinds, steps, seed, made)
+        plan = Plan(source, kinds, steps, seed, manifest)
         damaged += sorted(plan.damaged)
         if damaged and not quiet:
             more = f" and {len(damaged) - 4:,} more" if len(damaged) > 4 else ""
             print(printable(f"{root}: damaged, made again: {', '.join(damaged[:4])}{more}"), file=sys.stderr)
-        _work(plan, workers, "sequences" if suite == "p" else "images", quiet)
+        _run(plan, workers, "sequences" if suite == "p" else "images", quiet)
     finally:
         remove_abandoned(root)
     return Path(out)
 
 
 def _write_labels(path: Path, content: bytes) -> bool:
-    """Write labels.npy where it is not there as it should be; whether something else was there."""
+    """Write labels.npy unless it has this content; returns whether another file was replaced."""
     with contextlib.suppress(FileNotFoundError, InputError):
         if read_regular(path) == content:
             return False
-    found = os.path.lexists(path)
+    replaced = os.path.lexists(path)
     write_atomically(path, content)
-    return found
+    return replaced
 
 
-def _work(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
+def _run(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
     total = len(plan.source) * len(plan.kinds) * len(plan.severities)
     slots = ["cpu"] * (workers or usable_cores())
     try:
-        with Progress(total, what, initial=total - plan.left, quiet=quiet) as progress:
-            run(fulfil, plan.tasks, plan.done, progress.advance, slots=slots)
-            progress.advance(total - progress.count)  # steps that were still on their way to us
+        with Progress(total, what, initial=total - plan.remaining, quiet=quiet) as progress:
+            run(execute, plan.tasks, plan.task_finished, progress.advance, slots=slots)
+            progress.advance(total - progress.count)  # progress reports may arrive after the last result
     finally:
         plan.close()
 
@@ -122,7 +122,7 @@ def _check(severities: Sequence[int]) -> tuple[int, ...]:
 
 
 def _recipe(source: Source, suite: str, severities: tuple[int, ...], seed: int) -> dict[str, object]:
-    """All that the images are a function of, but for the corruption."""
+    """Everything that determines the images, except for the corruption."""
     return {
         "suite": suite,
         "dataset": source.name,

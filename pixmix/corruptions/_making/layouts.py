@@ -1,4 +1,4 @@
-"""The official layouts on disk: arrays of small images, folders of large ones, folders of videos."""
+"""The official layouts on disk: arrays of small images, folders of large images, and folders of videos."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from mixset._common.partials import create_locked, partial_of, sync_folder
 from mixset._common.seals import file_hash
 
 from .._p.base import Frames
-from .made import sealed
+from .manifest import sealed
 
 IMAGE, VIDEO = ".JPEG", ".mp4"
 LABELS = "labels.npy"
 
 
 class ArrayFile:
-    """An `.npy` file of uint8 that several processes fill: at its path once it is whole.
+    """A `.npy` file of uint8 that several processes fill under a temporary name, and that is renamed when whole.
 
-    Its space is taken at the beginning, so that a full disk is known then.
+    Its disk space is allocated at once, so that a full disk is noticed before the work.
 
     Args:
-        path: where it will lie.
-        shape: of the array.
+        path: the final path.
+        shape: the array's shape.
 
     Raises:
-        InputError: there is no space for it, or the folder cannot be written.
+        InputError: the disk is full, or the folder cannot be written.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
@@ -44,7 +44,7 @@ class ArrayFile:
             self._handle = create_locked(self.partial)
             os.pwrite(self._handle, header, 0)
             length = self.start + int(np.prod(shape))
-            if hasattr(os, "posix_fallocate"):  # macOS has it not, and learns of a full disk while it writes
+            if hasattr(os, "posix_fallocate"):  # missing on macOS, where a full disk is noticed while writing
                 os.posix_fallocate(self._handle, 0, length)
             else:
                 os.ftruncate(self._handle, length)
@@ -53,18 +53,18 @@ class ArrayFile:
             raise InputError(f"cannot write {path}: {reason(error)}; free space or choose another folder") from error
 
     def sha256(self) -> str:
-        """Of all that was written into it, in hexadecimal."""
+        """The SHA-256 of the file's content so far, in hexadecimal."""
         return file_hash(self.partial)
 
     def finish(self) -> None:
-        """Bring the file to its path, to last."""
+        """Sync the file and rename it to its path."""
         os.fsync(self._handle)
         os.replace(self.partial, self.path)
         os.close(self._handle)
         sync_folder(self.path.parent)
 
     def discard(self) -> None:
-        """Remove what was not finished."""
+        """Remove the temporary file."""
         with contextlib.suppress(OSError, AttributeError):
             os.close(self._handle)
         self.partial.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def _header(shape: tuple[int, ...]) -> bytes:
 
 
 def write_part(partial: Path, offset: int, values: np.ndarray) -> None:
-    """Write uint8 values into a file in the making, from byte `offset` on."""
+    """Write uint8 values to an unfinished array file, from byte `offset` on."""
     handle, rest = os.open(partial, os.O_WRONLY), np.ascontiguousarray(values).data.cast("B")
     try:
         while rest:
@@ -89,9 +89,14 @@ def write_part(partial: Path, offset: int, values: np.ndarray) -> None:
 
 
 def labels_file(labels: np.ndarray, times: int) -> bytes:
-    """labels.npy: the labels of the set over and over, as its images come at one severity after the other.
+    """The content of labels.npy: the set's labels repeated for each severity.
 
-    They are (times · N,) uint8 as the official ones; int64 where there are more than 256 classes.
+    Args:
+        labels: (N,) whole numbers.
+        times: the number of severities.
+
+    Returns:
+        The file's bytes; its array is (times · N,) uint8 as the official ones, or int64 for more than 256 classes.
     """
     kind = np.uint8 if labels.max() < 256 else np.int64
     file = io.BytesIO()
@@ -100,7 +105,7 @@ def labels_file(labels: np.ndarray, times: int) -> bytes:
 
 
 def holds_array(path: Path, shape: tuple[int, ...]) -> bool:
-    """Whether a whole uint8 array of this shape lies at `path`, by its header and length."""
+    """Whether `path` is a complete uint8 array of this shape, by its header and size."""
     try:
         array = map_array(path, path.name, "")
     except InputError:
@@ -108,25 +113,31 @@ def holds_array(path: Path, shape: tuple[int, ...]) -> bool:
     return array.shape == shape and array.dtype == np.uint8
 
 
-def write_image(root: Path, index: str, image: np.ndarray, stamp: bytes) -> None:
-    """Write (H, W, 3) uint8 to `place` below `root` as the official archives have it: JPEG of quality 85, and sealed.
+def write_image(root: Path, name: str, image: np.ndarray, stamp: bytes) -> None:
+    """Write an image as in the official archives, a JPEG of quality 85, with a seal.
 
     Args:
-        stamp: of the recipe; see `made.sealed`.
+        root: the folder of the set.
+        name: the path of the file, relative to `root`.
+        image: (H, W, 3) uint8.
+        stamp: the stamp of the recipe; see `manifest.sealed`.
     """
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=85, optimize=True)
-    _put(root, index, sealed(file.getvalue(), stamp))
+    _put(root, name, sealed(file.getvalue(), stamp))
 
 
-def write_video(root: Path, index: str, frames: Frames, stamp: bytes) -> None:
-    """Write frames to `place` below `root` as a video that OpenCV reads back bit for bit (FFV1), and sealed.
+def write_video(root: Path, name: str, frames: Frames, stamp: bytes) -> None:
+    """Write frames as a lossless video (FFV1), with a seal.
 
-    OpenCV's wheels cannot make the official files' H.264; their lossy codecs take away much of the noise. 31 frames of
-    224 px are one to three megabytes.
+    OpenCV's wheels cannot encode H.264 like the official files, and their lossy codecs remove much of the noise.
+    31 frames of 224 pixels take 1 to 3 MB.
 
     Args:
-        stamp: of the recipe; see `made.sealed`.
+        root: the folder of the set.
+        name: the path of the file, relative to `root`.
+        frames: (frames, H, W, 3) uint8.
+        stamp: the stamp of the recipe; see `manifest.sealed`.
 
     Raises:
         InputError: OpenCV is not installed or cannot write such videos here.
@@ -144,14 +155,14 @@ def write_video(root: Path, index: str, frames: Frames, stamp: bytes) -> None:
         reader.release()
         if not whole:  # OpenCV says nothing when the disk is full
             raise InputError(
-                f"cannot write {root / index}: this OpenCV makes no FFV1 video, or {folder} has no space; "
+                f"cannot write {root / name}: this OpenCV makes no FFV1 video, or {folder} has no space; "
                 "install opencv-python-headless, free space or set TMPDIR"
             )
-        _put(root, index, sealed(Path(file).read_bytes(), stamp))
+        _put(root, name, sealed(Path(file).read_bytes(), stamp))
 
 
 def opencv():
-    """OpenCV; InputError where it is not installed."""
+    """Import OpenCV; raises InputError if it is not installed."""
     try:
         import cv2
     except ImportError:
@@ -161,10 +172,10 @@ def opencv():
     return cv2
 
 
-def _put(root: Path, index: str, content: bytes) -> None:
-    """Write a file whole or not at all; it is not synced, for of millions that would take days."""
-    path = root / index
-    partial = partial_of(root / "file")  # all of them in one folder, where `remove_abandoned` finds them
+def _put(root: Path, name: str, content: bytes) -> None:
+    """Write a file atomically but without syncing it, which would take days for millions of files."""
+    path = root / name
+    partial = partial_of(root / "file")  # all in one folder, where `remove_abandoned` finds them
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(create_locked(partial), "wb") as file:

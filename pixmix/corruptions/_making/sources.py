@@ -1,4 +1,4 @@
-"""ImageArray sets to corrupt: in memory, or read from files as the scripts of the benchmarks read ImageNet's."""
+"""Image sets to corrupt: in memory, or read from files as by the benchmarks' scripts for ImageNet."""
 
 from __future__ import annotations
 
@@ -19,51 +19,51 @@ from .._shared.base import SMALL, ImageArray
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """Images with their labels, or some of them in a row.
+    """An image set with labels, or a contiguous part of one.
 
     Raises:
-        InputError: no images, or other numbers of labels or names.
+        InputError: there are no images, or their number differs from that of labels or names.
     """
 
     name: str
-    """Of the data set."""
+    """The name of the data set."""
 
     size: int
-    """Side in pixels of what is made."""
+    """The side of the corrupted images in pixels."""
 
     labels: np.ndarray
-    """(N,) whole numbers."""
+    """The labels, (N,) whole numbers."""
 
     array: np.ndarray | None = None
-    """(N, size, size, 3) uint8, for images in memory."""
+    """Images in memory, (N, size, size, 3) uint8."""
 
     files: tuple[Path, ...] = ()
-    """N image files, for those that are read: their short side is scaled to 8/7 of `size`, 256 for 224."""
+    """N image files, if `array` is None; their short side is resized to 8/7 of `size` (256 for 224)."""
 
     names: tuple[str, ...] = ()
-    """CLASS/NAME of each image, as its files are called; needed for large images."""
+    """CLASS/NAME of each image, from which its files are named; needed for large images."""
 
     subset: int | None = None
-    """How many of the data set's images were asked for; None for all."""
+    """The number of the data set's images that were requested; None for all."""
 
     classes: tuple[str, ...] = ()
-    """Names of classes by label, so that a network with another order of them is measured rightly."""
+    """The names of the classes in the order of labels, to match them with networks whose order differs."""
 
     first: int = 0
-    """The number of the first of these images in the whole set, by which their randomness goes."""
+    """The index of the first image in the whole set, which its random numbers depend on."""
 
     def __post_init__(self) -> None:
         count = len(self.files if self.array is None else self.array)
         if not count or count != len(self.labels) or (self.names and count != len(self.names)):
-            raise InputError(f"data set {self.name}: {count} images and {len(self.labels)} labels; it needs as many")
+            raise InputError(f"data set {self.name}: {count} images, but {len(self.labels)} labels")
         if self.size > SMALL and not self.names:
-            raise InputError(f"data set {self.name}: images of {self.size} px need names, for they become files")
+            raise InputError(f"data set {self.name}: images of {self.size} px are written to files and need names")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def part(self, start: int, stop: int) -> Source:
-        """The images from `start` up to, but without, `stop`; cheap to send to another process."""
+        """The images from `start` to `stop` − 1, to be sent to another process."""
         return Source(
             name=self.name,
             size=self.size,
@@ -76,7 +76,7 @@ class Source:
         )
 
     def uncropped(self, index: int) -> ImageArray:
-        """An image as large as there is of it: what is in memory as it is, a file's before its centre is cropped."""
+        """An image before cropping, (H, W, 3) uint8: from memory as it is, or from a file after resizing."""
         if self.array is not None:
             return self.array[index]
         image, short = _read(self.files[index]), self.size * 8 // 7
@@ -85,11 +85,11 @@ class Source:
         return scale_and_crop(image, shape)
 
     def cropped(self, index: int) -> ImageArray:
-        """An image, (size, size, 3) uint8."""
+        """The centre crop of an image, (size, size, 3) uint8."""
         return np.ascontiguousarray(centre(self.uncropped(index), self.size))
 
     def fingerprint(self) -> str:
-        """SHA-256 by which another set of the same name is told: of arrays, or of files' names and lengths."""
+        """A SHA-256 that identifies the set: of its labels and its array, or its files' names and sizes."""
         digest = hashlib.sha256(np.asarray(self.labels, np.int64).tobytes())
         if self.array is not None:
             digest.update(np.ascontiguousarray(self.array).data)
@@ -99,7 +99,7 @@ class Source:
 
 
 def _read(file: Path) -> ImageArray:
-    """The image in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
+    """Read an image, (H, W, 3) uint8; raises InputError with the file's name if it is broken."""
     try:
         return decode(file)
     except InputError as error:
@@ -114,20 +114,25 @@ def _length(file: Path) -> int:
 
 
 def file_names(files: Sequence[Path], root: Path, classes: Sequence[str]) -> tuple[str, ...]:
-    """CLASS/NAME of image files below `root` in these classes: what lies deeper gets _ for /.
+    """CLASS/NAME for each of the image files below `root`, in which deeper folders are joined by `_`.
 
-    The suffix goes, but stays where two names would be the same without; where they still are, a number follows.
+    The suffix is dropped unless two names would be equal; if they still are, a number is appended.
+
+    Args:
+        files: image files below `root`.
+        root: the folder of the set.
+        classes: the class of each file.
     """
     parts = [file.relative_to(root).parts for file in files]
     inner = [rest[1:] if rest[0] == kind else rest for kind, rest in zip(classes, parts, strict=True)]
     stems = [f"{kind}/{Path('_'.join(rest)).stem}" for kind, rest in zip(classes, inner, strict=True)]
-    taken = Counter(stems)
-    names = [stem if taken[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True)]
-    found: dict[str, None] = {}
-    for name in names:
-        unique, number = name, 1
-        while unique in found:
+    counts = Counter(stems)
+    candidates = [stem if counts[stem] == 1 else stem + file.suffix for stem, file in zip(stems, files, strict=True)]
+    names: dict[str, None] = {}
+    for candidate in candidates:
+        name, number = candidate, 1
+        while name in names:
             number += 1
-            unique = f"{name}_{number}"
-        found[unique] = None
-    return tuple(found)
+            name = f"{candidate}_{number}"
+        names[name] = None
+    return tuple(names)

@@ -1,4 +1,4 @@
-"""The suites of corruptions by name: which of them a benchmark has, for images of a size."""
+"""The suites of corruptions by name, and which corruptions belong to the benchmark for an image size."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ SUITES: dict[str, Mapping[str, Corruption | Perturbation]] = {
     "cbar": CBAR,
     "p": {**P, **P_EXTRA, **HARDER, **P_CORRECTED},
 }
-"""All that is known of each; `members` has those of the benchmarks."""
+"""Suite → name → corruption, including those that are not part of the benchmark; see `members`."""
 
 
 def members(
     suite: str, size: int, *, names: Sequence[str] = (), extra: bool = False, frost_folder: Path | None = None
 ) -> list[Corruption | Perturbation]:
-    """Those of a suite to make.
+    """Select corruptions of a suite.
 
     Args:
         suite: one of `SUITES`.
-        size: side of the images; C-bar has other ten corruptions for CIFAR's than for ImageNet's.
-        names: these, in this order; none for the benchmark's own.
-        extra: with the benchmark's own the others of its suite, but for the harder noises of P and corrected forms.
-        frost_folder: where the photographs of frost are.
+        size: side of the images in pixels; C̄ has ten corruptions for CIFAR and another ten for ImageNet.
+        names: the corruptions in this order; default: those of the benchmark.
+        extra: add the suite's others to the benchmark's, except for the harder noises of P and corrected versions.
+        frost_folder: the folder with the photographs of frost.
 
     Raises:
-        InputError: an unknown suite or name, or frost is to be made and its photographs are not there.
+        InputError: a suite or name is unknown, or frost is selected and its photographs are missing.
     """
     if suite not in SUITES:
         raise InputError(f"--suite {suite}: unknown; the suites are {', '.join(SUITES)}")
@@ -51,7 +51,7 @@ def members(
 
 
 def standard(suite: str, size: int, *, extra: bool = False) -> list[str]:
-    """The names of a benchmark's own corruptions; with `extra` the suite's others, too, as the original makes them."""
+    """The names of the benchmark's corruptions; with `extra`, also the others that its original code makes."""
     if suite == "cbar":
         own, other = (CIFAR_CBAR, IMAGENET_CBAR) if size <= SMALL else (IMAGENET_CBAR, CIFAR_CBAR)
         return [*own, *(name for name in other if extra and name not in own)]

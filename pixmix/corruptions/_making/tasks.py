@@ -1,4 +1,4 @@
-"""The parts of a job: some images under one corruption each, and the files they go to."""
+"""The tasks of a job, each a few images under one corruption, and the plan of the tasks that remain."""
 
 from __future__ import annotations
 
@@ -22,40 +22,44 @@ from mixset._common.workers import Step
 from .._p.base import Perturbation
 from .._shared.base import SMALL, Corruption
 from .layouts import IMAGE, VIDEO, ArrayFile, holds_array, write_image, write_part, write_video
-from .made import Made, record
+from .manifest import Manifest, record
 from .sources import Source
 
 Kind = Corruption | Perturbation
 NONE = (0,)
 """The severities of a sequence."""
 _SMALL_PART, _LARGE_PART = 100, 16
-"""Images of a task: enough to be worth sending, few enough that all workers end at about the same time."""
+"""Images per task: enough to outweigh the cost of sending it, few enough for workers to finish together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Some images under one corruption: all that a worker is told."""
+    """A few images under one corruption, as sent to a worker."""
 
     kind: Kind
+    """The corruption or perturbation."""
     source: Source
+    """The images."""
     severities: tuple[tuple[int, ...], ...]
-    """For each image those to make."""
+    """The severities to make, for each image."""
     seed: int
+    """The seed of the job."""
     root: Path
-    """The folder of files, for large images."""
+    """The folder of the set, for large images."""
     stamp: bytes = b""
-    """Of the recipe, for them; see `made.sealed`."""
+    """The stamp of the recipe, for large images; see `manifest.sealed`."""
     array: Path | None = None
-    """The array in the making, for small images."""
+    """The unfinished array file, for small images."""
     starts: tuple[int, ...] = ()
-    """Where in it, in bytes, what is made at each severity begins."""
+    """The offset in bytes in `array` of the first image at each severity."""
 
 
-def fulfil(task: Task, step: Step) -> str:
-    """Do a task and return the name of its corruption; what a worker does.
+def execute(task: Task, step: Step) -> str:
+    """Execute a task in a worker and return the name of its corruption.
 
     Args:
-        step: called after each image with how many were made of it.
+        task: the task.
+        step: called after each image with the number of its severities.
     """
     keep_freed_memory()
     rows: list[list[np.ndarray]] = [[] for _ in task.starts]
@@ -64,21 +68,21 @@ def fulfil(task: Task, step: Step) -> str:
             continue
         image = task.source.uncropped(index) if isinstance(task.kind, Perturbation) else task.source.cropped(index)
         for number, severity in enumerate(severities):
-            made = _make(task, image, severity, index)
+            output = _corrupt(task, image, severity, index)
             if task.array is not None:
-                rows[number].append(made)
+                rows[number].append(output)
             elif isinstance(task.kind, Perturbation):
-                write_video(task.root, path_of(task.kind, severity, task.source.names[index]), made, task.stamp)
+                write_video(task.root, path_of(task.kind, severity, task.source.names[index]), output, task.stamp)
             else:
-                write_image(task.root, path_of(task.kind, severity, task.source.names[index]), made, task.stamp)
+                write_image(task.root, path_of(task.kind, severity, task.source.names[index]), output, task.stamp)
         step(len(severities))
     if task.array is not None:
-        for start, made_there in zip(task.starts, rows, strict=True):
-            write_part(task.array, start, np.stack(made_there))
+        for start, outputs in zip(task.starts, rows, strict=True):
+            write_part(task.array, start, np.stack(outputs))
     return task.kind.name
 
 
-def _make(task: Task, image: np.ndarray, severity: int, index: int) -> np.ndarray:
+def _corrupt(task: Task, image: np.ndarray, severity: int, index: int) -> np.ndarray:
     number = task.source.first + index
     if isinstance(task.kind, Perturbation):
         return task.kind(image, size=task.source.size, seed=task.seed, index=number)
@@ -86,37 +90,38 @@ def _make(task: Task, image: np.ndarray, severity: int, index: int) -> np.ndarra
 
 
 def path_of(kind: Kind, severity: int, name: str) -> str:
-    """Where the file of a large image CLASS/NAME lies below the folder."""
+    """The path of the file of a large image CLASS/NAME, relative to the folder."""
     if isinstance(kind, Perturbation):
         return f"{kind.name}/{name}{VIDEO}"
     return f"{kind.name}/{severity}/{name}{IMAGE}"
 
 
 class Plan:
-    """All tasks of a job, but for what is there already.
+    """The tasks of a job that remain, given the files in its folder.
 
     Args:
         source: the images.
-        kinds: what to make of them.
-        severities: of each.
-        seed: of all that is drawn.
-        made: the folder, and what it says that it holds.
+        kinds: the corruptions or perturbations.
+        severities: the severities of each corruption.
+        seed: the seed of all random numbers.
+        manifest: the manifest of the folder.
 
     Raises:
-        InputError: there is no space for the arrays, or the folder cannot be written.
+        InputError: the disk has no space for the arrays, or the folder cannot be written.
     """
 
     def __init__(
-        self, source: Source, kinds: Sequence[Kind], severities: tuple[int, ...], seed: int, made: Made
+        self, source: Source, kinds: Sequence[Kind], severities: tuple[int, ...], seed: int, manifest: Manifest
     ) -> None:
-        self.source, self.severities, self.seed, self.made, self.root = source, severities, seed, made, made.root
+        self.source, self.severities, self.seed = source, severities, seed
+        self.manifest, self.root = manifest, manifest.root
         self.kinds = {kind.name: kind for kind in kinds}
         size = _SMALL_PART if source.size <= SMALL else _LARGE_PART
         self._parts = [source.part(start, start + size) for start in range(0, len(source), size)]
         self._arrays: dict[str, ArrayFile] = {}
         self.tasks: list[Task] = []
         self.damaged: list[str] = []
-        """What is there below the folder, but not as it was written, and so is made again."""
+        """Files in the folder that are damaged or outdated, and are made again."""
         try:
             with ThreadPoolExecutor(usable_cores()) as threads:
                 if source.size <= SMALL:
@@ -134,24 +139,23 @@ class Plan:
                 self._finish(name)
 
     @property
-    def left(self) -> int:
-        """Images or sequences to make."""
+    def remaining(self) -> int:
+        """The number of images or sequences to make."""
         return sum(len(severities) for task in self.tasks for severities in task.severities)
 
-    def done(self, name: str) -> None:
-        """Take note that a task of the corruption called `name` is done."""
+    def task_finished(self, name: str) -> None:
+        """Note that a task of the corruption `name` is finished."""
         self._open[name] -= 1
         if not self._open[name]:
             self._finish(name)
 
     def close(self) -> None:
-        """Remove what is not finished."""
+        """Remove unfinished arrays."""
         for array in self._arrays.values():
             array.discard()
 
     def _finish(self, name: str) -> None:
-        """Record a corruption before its array is at its place: one that is there without its hash would count for
-        nothing."""
+        """Record a corruption, then rename its array: an array without a recorded hash would be made again."""
         kind, array = self.kinds[name], self._arrays.pop(name, None)
         parameters = self._parameters(kind)
         if array is not None:
@@ -161,12 +165,12 @@ class Plan:
             record(self.root, name, parameters)
 
     def _parameters(self, kind: Kind) -> Any:
-        """Those of all severities or frames, as corruptions.json has them."""
+        """The parameters of all severities or frames, as in the manifest."""
         return json.loads(json.dumps(kind.small if self.source.size <= SMALL else kind.large))
 
-    def _otherwise(self, kind: Kind) -> bool:
-        """Whether what is there of a corruption was made with other parameters, by another version."""
-        entry = self.made.made.get(kind.name)
+    def _is_outdated(self, kind: Kind) -> bool:
+        """Whether a corruption in the folder was made by another version with other parameters."""
+        entry = self.manifest.finished.get(kind.name)
         if entry is None or entry.get("parameters") == self._parameters(kind):
             return False
         self.damaged.append(f"{kind.name} (it had other parameters)")
@@ -177,9 +181,9 @@ class Plan:
         return (len(self.severities) * len(self.source), *frames, self.source.size, self.source.size, 3)
 
     def _holds_array(self, kind: Kind) -> bool:
-        """Whether a corruption's array is there as it was made; by its shape alone where that was without hashes."""
-        path, entry = self.root / f"{kind.name}.npy", self.made.made.get(kind.name)
-        if self._otherwise(kind):
+        """Whether a corruption's array is intact; if it was made without a hash, by its shape alone."""
+        path, entry = self.root / f"{kind.name}.npy", self.manifest.finished.get(kind.name)
+        if self._is_outdated(kind):
             return False
         whole = entry is not None and holds_array(path, self._shape(kind))
         if whole and entry is not None and "sha256" in entry:
@@ -191,7 +195,7 @@ class Plan:
     def _array_tasks(self, kind: Kind) -> list[Task]:
         shape, count = self._shape(kind), len(self.source)
         array = self._arrays[kind.name] = ArrayFile(self.root / f"{kind.name}.npy", shape)
-        each = int(np.prod(shape[1:]))
+        item_size = int(np.prod(shape[1:]))
         return [
             Task(
                 kind=kind,
@@ -201,7 +205,7 @@ class Plan:
                 root=self.root,
                 array=array.partial,
                 starts=tuple(
-                    array.start + (number * count + part.first) * each for number in range(len(self.severities))
+                    array.start + (number * count + part.first) * item_size for number in range(len(self.severities))
                 ),
             )
             for part in self._parts
@@ -209,9 +213,9 @@ class Plan:
 
     def _file_tasks(self, kind: Kind, threads: Executor) -> list[Task]:
         tasks = []
-        all_of = [(self.severities,) * len(part) for part in self._parts] if self._otherwise(kind) else None
-        found = all_of or threads.map(partial(self._missing, kind), self._parts)
-        for part, missing in zip(self._parts, found, strict=True):
+        everything = [(self.severities,) * len(part) for part in self._parts] if self._is_outdated(kind) else None
+        per_part = everything or threads.map(partial(self._missing, kind), self._parts)
+        for part, missing in zip(self._parts, per_part, strict=True):
             if any(missing):
                 tasks.append(
                     Task(
@@ -220,31 +224,32 @@ class Plan:
                         severities=missing,
                         seed=self.seed,
                         root=self.root,
-                        stamp=self.made.stamp,
+                        stamp=self.manifest.stamp,
                     )
                 )
         return tasks
 
     def _missing(self, kind: Kind, part: Source) -> tuple[tuple[int, ...], ...]:
-        """The severities of each image that are not there, or not as they were written."""
+        """The severities of each image whose files are missing or damaged."""
         missing = []
         for name in part.names:
-            found = tuple(
+            severities = tuple(
                 severity for severity in self.severities if not self._holds(kind, path_of(kind, severity, name))
             )
-            missing.append(self.severities if found == self.severities else found)  # millions of equal tuples are one
+            # Millions of equal tuples share one object.
+            missing.append(self.severities if severities == self.severities else severities)
         return tuple(missing)
 
-    def _holds(self, kind: Kind, there: str) -> bool:
-        """Whether a file is there as it was written; a power cut may leave empty ones."""
-        path = self.root / there
+    def _holds(self, kind: Kind, name: str) -> bool:
+        """Whether a file exists and is intact; a power cut may leave empty ones."""
+        path = self.root / name
         if not os.path.lexists(path):
             return False
         try:
-            self.made.check(path, kind.name)
+            self.manifest.check(path, kind.name)
             whole = path.stat().st_size > 0
         except (InputError, OSError):
             whole = False
         if not whole:
-            self.damaged.append(there)
+            self.damaged.append(name)
         return whole

@@ -1,4 +1,4 @@
-"""corruptions.json: what a folder of corrupted images holds, all that its images are a function of, and hashes."""
+"""The manifest of a generated set, corruptions.json: its recipe, its finished corruptions and their hashes."""
 
 from __future__ import annotations
 
@@ -20,55 +20,56 @@ from mixset._common.seals import seal, unseal
 
 NAME = "corruptions.json"
 FORMAT, FORMAT_VERSION = "pixmix corruptions", 2
-"""Version 1, of pixmix 0.1.0, knows no hashes."""
+"""The format's name and version; version 1, of pixmix 0.1.0, has no hashes."""
 _MOST = 1 << 24
-"""Bytes; what is written has some thousands."""
+"""The largest manifest in bytes; they usually have a few thousand."""
 COUNT = "pictures"
-"""The key under which a recipe counts its images: a hash of the recipe lies in every file, so it stays as it was."""
-_OURS = (b'"pixmix corruptions"', b'"format_version"', b'"recipe"')
-"""Of these a damaged file of ours still has two, and another program's has not."""
+"""The recipe's key for the number of images; it must not change, as a hash of the recipe is part of every file."""
+_MARKS = (b'"pixmix corruptions"', b'"format_version"', b'"recipe"')
+"""A damaged manifest is expected to contain at least two of these, unlike other programs' files."""
 _NAMED = ("digits", "cifar10", "cifar100", "fashionmnist")
 _ALL = [1, 2, 3, 4, 5]
 _LARGEST = 1 << 14
-"""Side in pixels."""
+"""The largest side of an image in pixels."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """What corruptions.json in a folder says, its types and its own hash checked."""
+class Manifest:
+    """The content of corruptions.json in a folder, with its types and its hash checked."""
 
     root: Path
+    """The folder of the set."""
     recipe: dict[str, Any]
-    """suite, dataset, images, size, severities (None for sequences), seed, and more that they are a function of."""
-    made: dict[str, dict[str, Any]]
-    """Corruption that is whole → `parameters`, `versions`, and `sha256` of its array or `sealed` for files."""
+    """Everything that determines the images: suite, dataset, size, severities (None for sequences), seed and others."""
+    finished: dict[str, dict[str, Any]]
+    """Finished corruption → its `parameters`, `versions`, and the `sha256` of its array or `sealed` for files."""
     labels: str | None = None
-    """SHA-256 of labels.npy; None where there is no such file or hash."""
+    """The SHA-256 of labels.npy; None if there is no such file or hash."""
     subset: int | None = None
-    """How many of the data set's images were asked for; None for all."""
+    """The number of the data set's images that were requested; None for all."""
 
     @property
     def count(self) -> int:
-        """How many images were corrupted."""
+        """The number of images."""
         return self.recipe[COUNT]
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes by label; none where they are not known."""
+        """The names of the classes in the order of labels; empty if they are not recorded."""
         return self.recipe.get("classes", [])
 
     @property
     def unhashed(self) -> list[str]:
-        """Corruptions that were made by a version without hashes."""
-        return [name for name, entry in self.made.items() if not ("sha256" in entry or entry.get("sealed"))]
+        """Corruptions made by a version without hashes."""
+        return [name for name, entry in self.finished.items() if not ("sha256" in entry or entry.get("sealed"))]
 
     @property
     def stamp(self) -> bytes:
-        """The line behind each sealed file that says of which recipe it is."""
+        """The line in each sealed file that identifies its recipe."""
         return stamp_of(self.recipe)
 
     def command(self, names: Sequence[str] = ()) -> str:
-        """The command that makes the folder, or some of its corruptions, again."""
+        """The command that makes the folder again, or only the named corruptions."""
         recipe = self.recipe
         dataset = recipe["dataset"] if recipe["dataset"] in _NAMED else f"folder:.../{recipe['dataset']}"
         words = ["pixmix", "corrupt", dataset, str(self.root), "--suite", recipe["suite"], "--size", recipe["size"]]
@@ -82,31 +83,31 @@ class Made:
         return shlex.join(map(str, words))
 
     def remedy(self, names: Sequence[str] = ()) -> str:
-        """What to do about damage."""
+        """What error messages advise about damage."""
         return f"`{self.command(names)}` makes it again"
 
     def check(self, path: Path, corruption: str) -> None:
-        """See that a sealed file is as it was written; InputError, with the command that makes it again."""
-        if not self.made.get(corruption, {"sealed": True}).get("sealed"):
+        """Raise InputError, with the command that makes it again, if a sealed file is damaged."""
+        if not self.finished.get(corruption, {"sealed": True}).get("sealed"):
             return
         with reading(str(path), self.remedy([corruption])):
             check_sealed(read_regular(path), self.stamp)
 
 
 def stamp_of(recipe: dict[str, Any]) -> bytes:
-    """The line that says of which recipe a file is."""
+    """The line that identifies the recipe of a file."""
     return b"\n#recipe:" + json_hash(recipe)[:32].encode()
 
 
 def sealed(content: bytes, stamp: bytes) -> bytes:
-    """An image's or video's bytes with the recipe's line and the seal behind, which their readers pass over."""
+    """The bytes of an image or video, followed by the recipe's stamp and the seal, which decoders ignore."""
     return content + stamp + seal(content + stamp)
 
 
 def check_sealed(content: bytes, stamp: bytes) -> None:
-    """ValueError where `content` is not what `sealed` gave for an image of this recipe."""
-    body, found = unseal(content)
-    if not found:
+    """Raise ValueError unless `content` was returned by `sealed` for this recipe."""
+    body, has_seal = unseal(content)
+    if not has_seal:
         raise ValueError("it lacks its SHA-256")
     if not body.endswith(stamp):
         raise ValueError("it is of another recipe")
@@ -114,16 +115,20 @@ def check_sealed(content: bytes, stamp: bytes) -> None:
 
 def begin(
     out: Path, recipe: dict[str, Any], *, labels: str | None = None, subset: int | None = None, quiet: bool = False
-) -> Made:
-    """See that `out` may take corruptions of `recipe`, and say so in it; what dead writers left there is removed.
+) -> Manifest:
+    """Check that `out` can take corruptions of `recipe`, and write the manifest.
 
-    A damaged corruptions.json of ours is written anew, with nothing made, and one line on stderr says so.
+    A damaged manifest is replaced by one without finished corruptions, with a line on stderr.
 
     Args:
-        out: the folder; made when missing.
-        recipe: suite, data set, size, seed and severities, as JSON values.
-        labels, subset: as `Made` has them.
-        quiet: say nothing.
+        out: the folder, created if missing; partial files of dead writers are removed from it.
+        recipe: everything that determines the images, as JSON values.
+        labels: the SHA-256 of labels.npy, if there is such a file.
+        subset: the number of the data set's images that were requested; None for all.
+        quiet: print nothing.
+
+    Returns:
+        The manifest.
 
     Raises:
         InputError: `out` is a file, cannot be written, or holds something else.
@@ -131,48 +136,53 @@ def begin(
     try:
         if out.exists() and not out.is_dir():
             raise InputError(f"{out} is a file: give a folder for the corrupted images")
-        there = _there(out, quiet)
-        if there is None:
+        existing = _read_or_discard(out, quiet)
+        if existing is None:
             _check_empty(out)
         out.mkdir(parents=True, exist_ok=True)
         remove_abandoned(out)
     except OSError as error:
         raise InputError(f"cannot write {out}: {reason(error)}; choose another folder") from error
-    held = recipe if there is None else there.recipe
-    if held not in (recipe, {name: value for name, value in recipe.items() if name != "classes"}):  # 0.1.0 named none
-        names = sorted(name for name in {*held, *recipe} if held.get(name) != recipe.get(name))
-        sides = [(name, repr(held.get(name))[:80], repr(recipe.get(name))[:80]) for name in names]
+    old_recipe = recipe if existing is None else existing.recipe
+    without_classes = {name: value for name, value in recipe.items() if name != "classes"}  # as in 0.1.0
+    if old_recipe not in (recipe, without_classes):
+        names = sorted(name for name in {*old_recipe, *recipe} if old_recipe.get(name) != recipe.get(name))
+        sides = [(name, repr(old_recipe.get(name))[:80], repr(recipe.get(name))[:80]) for name in names]
         differences = ", ".join(f"{name} {old} there, {new} asked" for name, old, new in sides)
         raise InputError(f"{out} holds other corruptions ({differences}); choose another folder")
-    begun = Made(out, recipe, {} if there is None else there.made, labels, subset)
-    if begun != there:
-        _write(begun)
-    return begun
+    manifest = Manifest(out, recipe, {} if existing is None else existing.finished, labels, subset)
+    if manifest != existing:
+        _write(manifest)
+    return manifest
 
 
 def record(out: Path, corruption: str, parameters: Any, *, sha256: str | None = None) -> None:
-    """Add a corruption that is finished, with its parameters, the versions of what made it, and its hash.
+    """Add a finished corruption to the manifest, with the versions of the packages that made it.
+
+    An entry with the same parameters and hash is kept.
 
     Args:
-        parameters: as JSON values.
-        sha256: of its array; None for files, which are sealed each. What is there under the same hash stays.
+        out: the folder of the set.
+        corruption: the corruption's name.
+        parameters: its parameters at each severity, as JSON values.
+        sha256: the hash of its array; None for files, which are sealed individually.
     """
-    there = read(out)
-    assert there is not None
-    known = there.made.get(corruption)
-    if known is not None and known.get("parameters") == parameters and sha256 in (None, known.get("sha256")):
+    manifest = read(out)
+    assert manifest is not None
+    previous = manifest.finished.get(corruption)
+    if previous is not None and previous.get("parameters") == parameters and sha256 in (None, previous.get("sha256")):
         return
     entry = {"parameters": parameters, "versions": _versions()}
-    there.made[corruption] = entry | ({"sealed": True} if sha256 is None else {"sha256": sha256})
-    _write(there)
+    manifest.finished[corruption] = entry | ({"sealed": True} if sha256 is None else {"sha256": sha256})
+    _write(manifest)
 
 
-def read(out: Path) -> Made | None:
-    """What corruptions.json in a folder says; None where there is none.
+def read(out: Path) -> Manifest | None:
+    """Read the manifest in a folder; None if there is none.
 
     Raises:
         DamagedImage: it is damaged.
-        InputError: it cannot be read, or is of a later format.
+        InputError: it cannot be read, or its format version is too new.
     """
     path = out / NAME
     try:
@@ -185,15 +195,15 @@ def read(out: Path) -> Made | None:
         return _checked(out, *unseal_json(read_regular(path, _MOST)))
 
 
-def _checked(out: Path, values: dict[str, Any], hashed: bool) -> Made:
-    """What the JSON value says; anything is raised where that is not what this package writes."""
+def _checked(out: Path, values: dict[str, Any], hashed: bool) -> Manifest:
+    """The manifest in a JSON object; raises any exception if this package cannot have written it."""
     if values.get("format") != FORMAT:
-        raise ValueError("it is not of pixmix corrupt")
+        raise ValueError("it was not written by pixmix corrupt")
     if values["format_version"] > FORMAT_VERSION:
         raise InputError(f"{out / NAME} is of format version {values['format_version']}: update pixmix")
     if not hashed and values["format_version"] != 1:
         raise ValueError("its SHA-256 is missing")
-    recipe, made = values["recipe"], values["made"]
+    recipe, finished = values["recipe"], values["made"]
     labels, subset = values.get("labels_sha256"), values.get("test_subset")
     kinds = {
         int: [recipe[COUNT], recipe["size"], recipe["seed"]],
@@ -202,10 +212,10 @@ def _checked(out: Path, values: dict[str, Any], hashed: bool) -> Made:
             recipe["dataset"],
             labels or "",
             *recipe.get("classes", []),
-            *(entry.get("sha256", "") for entry in made.values()),
+            *(entry.get("sha256", "") for entry in finished.values()),
         ],
-        dict: [recipe, made, *made.values()],
-        bool: [entry.get("sealed", True) for entry in made.values()],
+        dict: [recipe, finished, *finished.values()],
+        bool: [entry.get("sealed", True) for entry in finished.values()],
         list: [recipe["severities"] if recipe["suite"] != "p" else _ALL, recipe.get("classes", [])],
     }
     if any(type(value) is not kind for kind, group in kinds.items() for value in group):
@@ -216,23 +226,23 @@ def _checked(out: Path, values: dict[str, Any], hashed: bool) -> Made:
         raise ValueError("it holds values out of range")
     if recipe[COUNT] < 1 or not 1 <= recipe["size"] <= _LARGEST or len({*classes}) < len(classes):
         raise ValueError("it holds values out of range")
-    return Made(out, recipe, made, labels, subset)
+    return Manifest(out, recipe, finished, labels, subset)
 
 
-def _write(made: Made) -> None:
-    values: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "recipe": made.recipe}
-    values |= {"made": made.made, "labels_sha256": made.labels, "test_subset": made.subset}
-    write_sealed_json(made.root / NAME, values)
+def _write(manifest: Manifest) -> None:
+    values: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "recipe": manifest.recipe}
+    values |= {"made": manifest.finished, "labels_sha256": manifest.labels, "test_subset": manifest.subset}
+    write_sealed_json(manifest.root / NAME, values)
 
 
-def _there(out: Path, quiet: bool) -> Made | None:
-    """What `out` holds; None also where it says that in a damaged file of ours."""
+def _read_or_discard(out: Path, quiet: bool) -> Manifest | None:
+    """The manifest in `out`; None if there is none, or a damaged one, which is reported."""
     try:
         return read(out)
     except DamagedImage as error:
         with open_regular(out / NAME) as file:
             content = file.read(_MOST)
-        if sum(mark in content for mark in _OURS) < 2:
+        if sum(mark in content for mark in _MARKS) < 2:
             raise
         if not quiet:
             print(f"{error.args[0].split(';')[0]}: all arrays are made again", file=sys.stderr)
@@ -240,7 +250,7 @@ def _there(out: Path, quiet: bool) -> Made | None:
 
 
 def _check_empty(out: Path) -> None:
-    """InputError where a folder holds files of somebody else."""
+    """Raise InputError if a folder without manifest holds files."""
     if not out.exists() or (out / NAME).exists():
         return
     others = sorted(path.name for path in out.iterdir() if path.suffix != ".partial" and path.name[0] != ".")
@@ -249,8 +259,8 @@ def _check_empty(out: Path) -> None:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in ("pixmix", "numpy", "scipy", "numba", "pillow"):
         with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+            versions[package] = version(package)
+    return versions
