@@ -1,7 +1,7 @@
-"""Safety measures: pure functions over logits, labels, answers, ranks and scores. NumPy and scikit-learn, no torch.
+"""Safety measures: pure functions of logits, labels, rankings and anomaly scores, in NumPy and scikit-learn.
 
-An error is a fraction. Bad input (NaN logits, no images) raises InputError; a statistic that so few images do not have
-raises its subclass Undefined.
+Errors and rates are fractions. Invalid input, such as NaN logits or no images, raises InputError; a statistic that is
+not defined for so few images raises its subclass Undefined.
 """
 
 import lazy_loader

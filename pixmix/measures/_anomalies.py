@@ -1,6 +1,6 @@
-"""Detecting out-of-distribution images by a score; they are the positive class (Hendrycks & Gimpel, 2017).
+"""Out-of-distribution detection by anomaly scores; anomalous images are the positive class (Hendrycks & Gimpel, 2017).
 
-scikit-learn takes more than a second to import, so the functions that need it do.
+scikit-learn takes more than a second to import, so only the functions that need it import it.
 """
 
 from __future__ import annotations
@@ -17,30 +17,46 @@ from ._inputs import check_logits, softmax
 
 
 def msp(logits: ArrayLike) -> np.ndarray:
-    """Anomaly score of (N, classes) logits: minus the maximum softmax probability, (N,) float64 in [-1, 0)."""
+    """Anomaly score: the negative maximum softmax probability (Hendrycks & Gimpel, 2017).
+
+    Args:
+        logits: (N, classes) finite numbers.
+
+    Returns:
+        (N,) float64 in [−1, 0), higher for images that look out of distribution.
+
+    Raises:
+        InputError: logits of another shape, or not finite.
+    """
     return -softmax(logits).max(axis=1)
 
 
 def max_logit(logits: ArrayLike) -> np.ndarray:
-    """Anomaly score: minus the largest logit, (N,) float64 (Hendrycks et al., Scaling out-of-distribution, 2022)."""
+    """Anomaly score: the negative largest logit (Hendrycks et al., 2022), (N,) float64; arguments as for `msp`."""
     return -check_logits(logits).max(axis=1).astype(np.float64)
 
 
 def energy(logits: ArrayLike) -> np.ndarray:
-    """Anomaly score: the free energy −log Σ exp(logit) at temperature 1, (N,) float64 (Liu et al., 2020)."""
+    """Anomaly score: the free energy −log Σ exp(logit) (Liu et al., 2020), (N,) float64; arguments as for `msp`."""
     return -logsumexp(check_logits(logits).astype(np.float64), axis=1)
 
 
 SCORES: dict[str, Callable[[ArrayLike], np.ndarray]] = {"msp": msp, "max_logit": max_logit, "energy": energy}
-"""Anomaly scores by name, higher for what looks out of distribution; the paper's is `msp`."""
+"""Anomaly scores by name, all higher for images that look out of distribution; the paper uses `msp`."""
 
 
 def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """Area under the ROC curve: the share of pairs in which the anomalous image scores higher, ties half.
+    """Area under the ROC curve: the probability that an anomalous image scores higher; ties count half.
 
     Args:
         known: (N,) anomaly scores of in-distribution images.
         anomalous: (M,) anomaly scores of out-of-distribution images.
+
+    Returns:
+        A fraction; chance is 0.5.
+
+    Raises:
+        InputError: there are no scores of a kind, or they are not finite.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -48,32 +64,33 @@ def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
 
 
 def aupr(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """Area under the precision-recall curve as average precision; chance is M / (N + M)."""
+    """Area under the precision-recall curve, as average precision; chance is M / (N + M). Arguments as for `auroc`."""
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(*labelled(known, anomalous)))
 
 
 def fpr95(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """The smallest share of in-distribution images flagged where at least 95 % of the anomalous ones are."""
+    """The smallest false positive rate at a true positive rate of at least 95 %; arguments as for `auroc`."""
     from sklearn.metrics import roc_curve
 
-    flagged, found, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
-    return float(flagged[found >= 0.95].min())
+    fpr, tpr, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
+    return float(fpr[tpr >= 0.95].min())
 
 
 def fpr95_reference(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """FPR95 as the original code has it: the share flagged where the share of the anomalous found is nearest to 95 %.
+    """FPR95 as in the original code: the false positive rate where the true positive rate is nearest to 95 %.
 
-    Of two shares found that are equally near, as float64 has them, the higher; of thresholds that find the same share,
-    the lowest, which flags most. Thresholds below the first that finds all are not looked at.
+    Of two rates that are equally near in float64, the higher is taken; of thresholds with the same true positive rate,
+    the lowest, which has the most false positives. Thresholds below the first that detects all anomalous images are
+    ignored. Arguments are those of `auroc`.
     """
     from sklearn.metrics import roc_curve
 
-    flagged, found, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
-    all_found = int(np.searchsorted(found, found[-1]))
-    flagged, found = flagged[all_found:0:-1], found[all_found:0:-1]
-    return float(flagged[np.argmin(np.abs(found - 0.95))])
+    fpr, tpr, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
+    last = int(np.searchsorted(tpr, tpr[-1]))
+    fpr, tpr = fpr[last:0:-1], tpr[last:0:-1]
+    return float(fpr[np.argmin(np.abs(tpr - 0.95))])
 
 
 DETECTION: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
@@ -82,11 +99,11 @@ DETECTION: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
     "fpr95": fpr95,
     "fpr95_reference": fpr95_reference,
 }
-"""Measures of detection by name; `_reference` is the form of the original code."""
+"""Detection measures by name; `_reference` marks the form of the original code."""
 
 
 def labelled(known: ArrayLike, anomalous: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (1 = anomalous) and scores in one row, the known first, or InputError."""
+    """Labels (1 for anomalous) and scores of all images, (N + M,) each; raises InputError for invalid scores."""
     scores = []
     for name, values in (("in-distribution", known), ("out-of-distribution", anomalous)):
         array = np.asarray(values, np.float64)

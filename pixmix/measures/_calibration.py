@@ -1,4 +1,7 @@
-"""Calibration: does a confidence of 0.8 mean right in 80 % of the cases? RMS, MAD and ECE over bins of confidence."""
+"""Calibration errors over bins of confidence: RMS, MAD, maximum and ECE.
+
+A network is calibrated if 80 % of its answers with a confidence of 0.8 are right.
+"""
 
 from __future__ import annotations
 
@@ -16,42 +19,54 @@ from ._inputs import Undefined, check_labels, check_logits, softmax
 
 
 class Answers(NamedTuple):
-    """What calibration needs of an image set: 9 bytes an image in place of its logits."""
+    """What calibration needs of a network's answers: 9 bytes per image instead of its logits."""
 
     confidence: np.ndarray
-    """(N,) float64, the largest softmax, in (0, 1]."""
+    """The largest softmax probability of each image, (N,) float64 in (0, 1]."""
     right: np.ndarray
-    """(N,) bool, whether the class of the largest logit is the label."""
+    """Whether the class of the largest logit is the label, (N,) bool."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bins:
-    """Images in the order of their confidence, cut into bins; also the data of a reliability diagram."""
+    """Bins of images by confidence, ascending: the data of a reliability diagram."""
 
     confidence: np.ndarray
-    """(bins,) float64, mean confidence."""
+    """The mean confidence in each bin, (bins,) float64."""
     accuracy: np.ndarray
-    """(bins,) float64, share of right answers."""
+    """The fraction of right answers in each bin, (bins,) float64."""
     count: np.ndarray
-    """(bins,) int64, images; their sum is N."""
+    """The number of images in each bin, (bins,) int64; their sum is N."""
 
 
 def answers(logits: ArrayLike, labels: ArrayLike) -> Answers:
-    """Confidence and correctness of (N, classes) logits beside (N,) labels; of equal logits the lower class wins."""
+    """The confidence and correctness of a network's answers.
+
+    Args:
+        logits: (N, classes) finite numbers; of equal logits the lower class is the answer.
+        labels: (N,) class numbers.
+
+    Raises:
+        InputError: other shapes, logits that are not finite, or labels out of range.
+    """
     checked = check_logits(logits)
     right = checked.argmax(axis=1) == check_labels(labels, checked)
     return Answers(softmax(checked).max(axis=1), right)
 
 
 def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 100) -> Bins:
-    """Sort by confidence, ascending, and cut into bins of `bin_size` images (Hendrycks et al., 2019).
+    """Sort images by confidence and split them into bins of `bin_size` (Hendrycks et al., 2019).
 
-    The last bin also takes the remainder; fewer than `bin_size` images are one bin. The sort is stable: images of
-    equal confidence stay in the order given (the paper's code leaves their order to quicksort).
+    The last bin also has the remainder; fewer than `bin_size` images form one bin. The sort is stable, whereas the
+    paper's code leaves the order of images with equal confidence to quicksort.
 
     Args:
         confidence: (N,) in [0, 1].
-        right: (N,) whether the answer was right.
+        right: (N,) whether each answer is right.
+        bin_size: images per bin.
+
+    Raises:
+        InputError: the arrays differ in length or are empty, or a value is out of range.
     """
     values, hits = _checked(confidence, right)
     if bin_size < 1:
@@ -67,68 +82,101 @@ def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 
 
 
 def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15) -> Bins:
-    """Bins (i / bins, (i + 1) / bins] of confidence (Guo et al., 2017), those without an image left out."""
+    """Bins (i / bins, (i + 1) / bins] of confidence (Guo et al., 2017), without empty ones.
+
+    Args:
+        confidence: (N,) in [0, 1].
+        right: (N,) whether each answer is right.
+        bins: the number of bins, including empty ones.
+
+    Raises:
+        InputError: the arrays differ in length or are empty, or a value is out of range.
+    """
     values, hits = _checked(confidence, right)
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
     edges = np.linspace(0, 1, bins + 1)
     index = np.maximum(np.searchsorted(edges, values, side="left") - 1, 0)
     count = np.bincount(index, minlength=bins)
-    held = count > 0
+    occupied = count > 0
     return Bins(
-        confidence=np.bincount(index, values, bins)[held] / count[held],
-        accuracy=np.bincount(index, hits, bins)[held] / count[held],
-        count=count[held],
+        confidence=np.bincount(index, values, bins)[occupied] / count[occupied],
+        accuracy=np.bincount(index, hits, bins)[occupied] / count[occupied],
+        count=count[occupied],
     )
 
 
 def rms_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The root mean square gap between confidence and accuracy, weighted by the bins' share of all images.
+    """The root mean square gap between confidence and accuracy, weighted by the bins' numbers of images.
 
-    Without its last bin a single bin has no gap: Undefined is raised.
+    Args:
+        bins: the bins.
+        last_bin: whether the last bin counts.
+
+    Raises:
+        Undefined: there is a single bin, and it does not count.
     """
     share, gaps = _gaps(bins, last_bin)
     return float(np.sqrt((share * gaps**2).sum()))
 
 
 def mad_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The mean absolute gap between confidence and accuracy, weighted as in `rms_of_bins`."""
+    """The mean absolute gap between confidence and accuracy, weighted by the bins' numbers of images.
+
+    Arguments and errors are those of `rms_of_bins`.
+    """
     share, gaps = _gaps(bins, last_bin)
     return float((share * gaps).sum())
 
 
 def max_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The largest gap between confidence and accuracy in any bin."""
+    """The largest absolute gap between confidence and accuracy in a bin; arguments and errors as for `rms_of_bins`."""
     return float(_gaps(bins, last_bin)[1].max())
 
 
 def rms_calibration_error(logits: ArrayLike, labels: ArrayLike, *, last_bin: bool = True, bin_size: int = 100) -> float:
-    """RMS calibration error of the largest softmax, a fraction.
+    """RMS calibration error of the largest softmax probability, a fraction (Hendrycks et al., 2019).
 
     Args:
-        logits: (N, classes).
+        logits: (N, classes) finite numbers.
         labels: (N,) class numbers.
-        last_bin: False is the paper's code, which leaves the most confident bin out of the sum but not out of N; True
-            counts all bins.
+        last_bin: True counts all bins; False follows the paper's code, which leaves the most confident bin out of the
+            sum, but not out of N.
+        bin_size: images per bin.
 
     Raises:
-        Undefined: one bin alone (N < 2 bin_size), and that left out.
+        InputError: invalid logits or labels.
+        Undefined: there is a single bin (N < 2 · bin_size), and it does not count.
     """
     return rms_of_bins(reliability(logits, labels, bin_size=bin_size), last_bin=last_bin)
 
 
 def reliability(logits: ArrayLike, labels: ArrayLike, *, bin_size: int = 100) -> Bins:
-    """`confidence_bins` of the largest softmax of (N, classes) logits beside (N,) labels."""
+    """The data of a reliability diagram: `confidence_bins` of the answers with these logits and labels.
+
+    Args:
+        logits: (N, classes) finite numbers.
+        labels: (N,) class numbers.
+        bin_size: images per bin.
+
+    Raises:
+        InputError: invalid logits or labels.
+    """
     return confidence_bins(*answers(logits, labels), bin_size=bin_size)
 
 
-def _adaptive(norm: Callable[..., float], last_bin: bool, given: Answers) -> float:
-    return norm(confidence_bins(*given), last_bin=last_bin)
+def _adaptive(norm: Callable[..., float], last_bin: bool, answered: Answers) -> float:
+    return norm(confidence_bins(*answered), last_bin=last_bin)
 
 
-def ece(given: Answers, *, bins: int = 15) -> float:
-    """Expected calibration error: the mean absolute gap over bins of equal width (Guo et al., 2017), a fraction."""
-    return mad_of_bins(equal_width_bins(*given, bins=bins), last_bin=True)
+def ece(answered: Answers, *, bins: int = 15) -> float:
+    """Expected calibration error: the mean absolute gap over bins of equal width (Guo et al., 2017), a fraction.
+
+    Args:
+        answered: the network's answers, from `answers`.
+        bins: the number of bins.
+    """
+    return mad_of_bins(equal_width_bins(*answered, bins=bins), last_bin=True)
 
 
 CALIBRATION: dict[str, Callable[[Answers], float]] = {
@@ -140,7 +188,7 @@ CALIBRATION: dict[str, Callable[[Answers], float]] = {
     "max_all_bins": partial(_adaptive, max_of_bins, True),
     "ece": ece,
 }
-"""Every calibration error by name; `_reference` is the paper's code's form, without the most confident bin."""
+"""Calibration errors by name; `_reference` marks the form of the paper's code, without the most confident bin."""
 
 
 def pooled_calibration(
@@ -149,33 +197,38 @@ def pooled_calibration(
     *,
     pooling: Literal["corruption", "severity"],
 ) -> dict[str, float]:
-    """A calibration error of each corruption; their mean is the paper's RMS on C and C̄.
+    """A calibration error for each corruption; their mean is the paper's RMS on C and C̄.
 
     Args:
         sets: corruption → severity → answers.
         measure: one of `CALIBRATION`.
-        pooling: "corruption" bins the answers to all severities of a corruption together (the reading for CIFAR, whose
-            files hold all five); "severity" bins each severity by itself and takes the mean (the paper's ImageNet
-            code).
+        pooling: "corruption" bins the answers at all severities of a corruption together, as for CIFAR, whose files
+            hold all five; "severity" takes the mean over severities, as the paper's code does for ImageNet.
+
+    Returns:
+        Corruption → calibration error, a fraction.
 
     Raises:
-        InputError: no corruption, or one without severities.
+        InputError: there is no corruption, or one without severities.
     """
     if not sets or not all(sets.values()):
         raise InputError("calibration: at least one corruption, and one severity of each, is needed")
     if pooling == "severity":
-        return {name: float(np.mean([measure(given) for given in each.values()])) for name, each in sets.items()}
-    return {name: measure(_joined(each)) for name, each in sets.items()}
+        return {
+            name: float(np.mean([measure(answered) for answered in by_severity.values()]))
+            for name, by_severity in sets.items()
+        }
+    return {name: measure(_concatenate(by_severity)) for name, by_severity in sets.items()}
 
 
-def _joined(by_severity: Mapping[int, Answers]) -> Answers:
-    """All severities' answers in the order of severity, as the rows of a CIFAR-C file are."""
+def _concatenate(by_severity: Mapping[int, Answers]) -> Answers:
+    """The answers at all severities in ascending order, like the rows of a CIFAR-C file."""
     parts = [by_severity[severity] for severity in sorted(by_severity)]
     return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _gaps(bins: Bins, last_bin: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Share of all images and absolute gap of each bin that counts."""
+    """The fraction of all images in each bin that counts, and its absolute gap."""
     share, gaps = bins.count / bins.count.sum(), np.abs(bins.confidence - bins.accuracy)
     if last_bin:
         return share, gaps
@@ -184,7 +237,7 @@ def _gaps(bins: Bins, last_bin: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_bins(bins: int, images: int) -> None:
-    """Raise Undefined where `images` are one bin, which the reference form leaves out."""
+    """Raise Undefined if there is a single bin, which the reference form leaves out."""
     if bins < 2:
         raise Undefined(f"the paper's code leaves the last bin out, and {images:,} images are one bin: two are needed")
 

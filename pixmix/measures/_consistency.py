@@ -1,6 +1,6 @@
-"""Consistency along perturbation sequences: flip probability and top-5 distance, mFR and mT5D.
+"""Consistency over perturbation sequences: flip probability, top-5 distance, mFR and mT5D.
 
-Hendrycks & Dietterich (2019), section 3. Both need of a frame no more than its `top_classes`.
+See Hendrycks & Dietterich (2019), section 3. All are computed from the `top_classes` of each frame.
 """
 
 from __future__ import annotations
@@ -15,77 +15,90 @@ from ._rankings import TOP
 
 
 def is_noise(perturbation: str) -> bool:
-    """Whether a perturbation's frames are compared with the first, clean one: those with "noise" in their name."""
+    """Whether a perturbation's frames are compared with the first, clean frame: its name contains "noise"."""
     return "noise" in perturbation
 
 
 def sequence_flips(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.ndarray:
-    """The share of comparisons in each sequence in which the predicted class differs: (N,) float64.
+    """The fraction of frame comparisons in each sequence in which the predicted class differs.
 
     Args:
-        top: (N, frames, up to 5) class numbers, of `top_classes`.
-        noise: compare every later frame with the first; otherwise each with the one `difficulty` before it.
-        difficulty: 1 is what everyone reports. Noise has other sequences (`NAME_2`, `NAME_3`) for higher ones, so it
-            does not matter there.
+        top: (N, frames, 1 to 5) class numbers, from `top_classes`.
+        noise: compare every later frame with the first, instead of with the frame `difficulty` before it.
+        difficulty: the distance of compared frames; 1 is what is commonly reported. Ignored for noise, which has
+            separate sequences of higher difficulty (`NAME_2`, `NAME_3`).
+
+    Returns:
+        (N,) float64 in [0, 1].
 
     Raises:
-        InputError: no sequence, too few frames for one comparison.
+        InputError: there is no sequence, or too few frames for a comparison.
     """
-    before, after = _compared(top, noise, difficulty)
+    before, after = _pairs(top, noise, difficulty)
     return (before[:, :, 0] != after[:, :, 0]).mean(axis=1)
 
 
 def sequence_t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.ndarray:
-    """The mean top-5 distance of each sequence's comparisons: (N,) float64, from 0 to 15.
+    """The mean top-5 distance of the frame comparisons in each sequence, (N,) float64 from 0 to 15.
 
-    σ(i) is the rank in a frame of the class that has rank i in the frame it is compared with; their distance is
-    Σ |i − min(σ(i), 6)| over i = 1 to 5. Arguments and errors are those of `sequence_flips`.
+    The distance of two frames is Σ |i − min(σ(i), 6)| over i = 1 to 5, where σ(i) is the rank in the second frame of
+    the class that has rank i in the first. Arguments and errors are those of `sequence_flips`.
     """
-    before, after = _compared(top, noise, difficulty)
-    ranks = np.arange(1, top.shape[2] + 1)
+    before, after = _pairs(top, noise, difficulty)
     distance = np.zeros((len(after), after.shape[1]), np.int64)
-    for index, rank in enumerate(ranks):  # one rank at a time: 31 frames of 10,000 images stay within 10 MB
+    for index in range(top.shape[2]):  # one rank at a time: 31 frames of 10,000 images take 10 MB
         same = before[:, :, index, None] == after
-        found = np.where(same.any(axis=2), same.argmax(axis=2) + 1, TOP + 1)
-        distance += np.abs(rank - found)
+        rank_after = np.where(same.any(axis=2), same.argmax(axis=2) + 1, TOP + 1)
+        distance += np.abs(index + 1 - rank_after)
     return distance.mean(axis=1)
 
 
 def flip_probability(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> float:
-    """FP: the mean of `sequence_flips` over the sequences, a fraction."""
+    """Flip probability (FP): the mean of `sequence_flips` over the sequences, a fraction."""
     return float(sequence_flips(top, noise=noise, difficulty=difficulty).mean())
 
 
 def t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> float:
-    """T5D: the mean of `sequence_t5d` over the sequences."""
+    """Top-5 distance (T5D): the mean of `sequence_t5d` over the sequences, from 0 to 15."""
     return float(sequence_t5d(top, noise=noise, difficulty=difficulty).mean())
 
 
 def flip_rates(probabilities: Mapping[str, float], reference: Mapping[str, float] | None = None) -> dict[str, float]:
-    """FR of each perturbation: its flip probability, over the reference's where there is one.
+    """The flip rate (FR) of each perturbation: its flip probability, divided by the reference's if there is one.
 
     Args:
-        probabilities: perturbation → FP.
-        reference: `alexnet_flip_probabilities()` for ImageNet-P; None where FPs are not normalised: CIFAR-P.
+        probabilities: perturbation → flip probability.
+        reference: `alexnet_flip_probabilities()` for ImageNet-P; None for CIFAR-P, where they are not normalised.
+
+    Returns:
+        Perturbation → flip rate.
 
     Raises:
-        InputError: no perturbation, no number of at least 0, or a perturbation that the reference lacks.
+        InputError: there is no perturbation, a value is negative or not finite, or the reference lacks a perturbation.
     """
     return _relative(probabilities, reference, "flip probability")
 
 
 def mfr(probabilities: Mapping[str, float], reference: Mapping[str, float] | None = None) -> float:
-    """Mean flip rate over the perturbations given; arguments and errors are those of `flip_rates`."""
+    """Mean flip rate (mFR) over the perturbations; arguments and errors are those of `flip_rates`."""
     return float(np.mean(list(flip_rates(probabilities, reference).values())))
 
 
 def mt5d(distances: Mapping[str, float], reference: Mapping[str, float] | None = None) -> float:
-    """Mean top-5 distance over the perturbations given, as `mfr`; the reference is `alexnet_t5d()` for ImageNet-P."""
+    """Mean top-5 distance (mT5D) over the perturbations, normalised as in `mfr`.
+
+    Args:
+        distances: perturbation → top-5 distance.
+        reference: `alexnet_t5d()` for ImageNet-P; None for CIFAR-P.
+
+    Raises:
+        InputError: as for `flip_rates`.
+    """
     return float(np.mean(list(_relative(distances, reference, "top-5 distance").values())))
 
 
-def _compared(top: np.ndarray, noise: bool, difficulty: int) -> tuple[np.ndarray, np.ndarray]:
-    """The frames to compare with, and those compared: (N, 1 or comparisons, 5) and (N, comparisons, 5)."""
+def _pairs(top: np.ndarray, noise: bool, difficulty: int) -> tuple[np.ndarray, np.ndarray]:
+    """The earlier and the later frame of each comparison: (N, 1 or comparisons, 5) and (N, comparisons, 5)."""
     if top.ndim != 3 or 0 in top.shape or not 1 <= top.shape[2] <= TOP:
         raise InputError(f"sequences: top classes of shape (N, frames, 1 to 5), N > 0, are needed, got {top.shape}")
     if difficulty < 1:
@@ -98,7 +111,7 @@ def _compared(top: np.ndarray, noise: bool, difficulty: int) -> tuple[np.ndarray
 
 def _relative(values: Mapping[str, float], reference: Mapping[str, float] | None, what: str) -> dict[str, float]:
     if not values:
-        raise InputError(f"{what}: no perturbation is given; at least one is needed")
+        raise InputError(f"{what}: at least one perturbation is needed")
     result = {}
     for name, value in values.items():
         if not (np.isfinite(value) and value >= 0):

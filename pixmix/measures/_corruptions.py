@@ -1,4 +1,4 @@
-"""Errors under corruptions: CE by corruption and their mean, as they are (CIFAR, C̄) or over AlexNet's (ImageNet-C)."""
+"""Corruption errors and their mean (mCE), plain for CIFAR-C and C̄, or relative to AlexNet's for ImageNet-C."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ Errors = Mapping[str, Mapping[int, float]]
 
 
 def corruption_errors(errors: Errors, reference: Errors | None = None) -> dict[str, float]:
-    """CE of each corruption: its mean error over the severities, over the reference's mean at the same severities.
+    """The corruption error (CE) of each corruption: its mean error, divided by the reference's if there is one.
 
-    Where all severities have equally many images, the mean is the error on all of them together, as the paper's CIFAR
-    code takes it.
+    The mean is over severities; if all have equally many images, it is the error on all of them together, which the
+    paper's code reports for CIFAR.
 
     Args:
-        errors: at least one severity for each corruption.
-        reference: `alexnet_errors()` for ImageNet-C; None where CEs are not normalised: CIFAR-C and C̄.
+        errors: corruption → severity → error, a fraction; at least one severity for each corruption.
+        reference: the errors to divide by at the same severities, `alexnet_errors()` for ImageNet-C; None for CIFAR-C
+            and C̄, where errors are not normalised.
+
+    Returns:
+        Corruption → CE.
 
     Raises:
-        InputError: no corruption or severity, no fraction, or a corruption or severity that the reference lacks.
+        InputError: there is no corruption or severity, an error is not a fraction, or the reference lacks a corruption
+            or severity.
     """
     if not errors:
-        raise InputError("corruption errors: no corruption is given; at least one is needed")
+        raise InputError("corruption errors: at least one corruption is needed")
     means = {name: _mean(name, by_severity) for name, by_severity in errors.items()}
     if reference is None:
         return means
@@ -36,17 +41,25 @@ def corruption_errors(errors: Errors, reference: Errors | None = None) -> dict[s
 
 
 def mce(errors: Errors, reference: Errors | None = None) -> float:
-    """Mean corruption error over the corruptions given; arguments and errors are those of `corruption_errors`."""
+    """Mean corruption error (mCE) over the corruptions; arguments and errors are those of `corruption_errors`."""
     return float(np.mean(list(corruption_errors(errors, reference).values())))
 
 
 def relative_mce(
     errors: Errors, clean_error: float, reference: Errors | None = None, reference_clean_error: float | None = None
 ) -> float:
-    """How much the error rises above the clean one, over how much AlexNet's does: the mean over corruptions.
+    """Relative mCE: the mean rise of the error above the clean error, divided by the reference's for each corruption.
 
-    Hendrycks & Dietterich (2019), section 4. Arguments and errors are those of `corruption_errors`; without a reference
-    it is AlexNet.
+    See Hendrycks & Dietterich (2019), section 4.
+
+    Args:
+        errors: corruption → severity → error, a fraction.
+        clean_error: the error on clean images, a fraction.
+        reference: the reference's errors; default: AlexNet's on ImageNet-C.
+        reference_clean_error: the reference's error on clean images; default: AlexNet's on ImageNet.
+
+    Raises:
+        InputError: as for `corruption_errors`.
     """
     reference = alexnet_errors() if reference is None else reference
     reference_clean_error = alexnet_clean_error() if reference_clean_error is None else reference_clean_error
@@ -58,7 +71,7 @@ def relative_mce(
 
 
 def _mean_of(reference: Errors, name: str, severities: Collection[int]) -> float:
-    """The reference's mean error under one corruption over the severities that are measured."""
+    """The reference's mean error under a corruption over the measured severities."""
     if name not in reference:
         raise InputError(f"corruption error of {name}: no reference to divide by; known: {', '.join(reference)}")
     missing = sorted(set(severities) - set(reference[name]))

@@ -1,4 +1,4 @@
-"""The share of wrong answers."""
+"""The classification error."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from ._inputs import check_labels, check_logits
 
 
 def error(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The share of images whose largest logit is not the label's; equal logits: the lower class wins.
+    """The fraction of images whose largest logit is not the label's.
 
     Args:
-        logits: (N, classes).
+        logits: (N, classes) finite numbers; of equal logits the lower class is the answer.
         labels: (N,) class numbers.
+
+    Raises:
+        InputError: other shapes, logits that are not finite, or labels out of range.
     """
     checked = check_logits(logits)
     return float(np.mean(checked.argmax(axis=1) != check_labels(labels, checked)))

@@ -1,4 +1,4 @@
-"""What every measure asks of its input, and the softmax they share."""
+"""Checks of logits and labels, and the softmax, shared by all measures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mixset._common.errors import InputError
 
 
 class Undefined(InputError):
-    """So few images do not have the statistic; the message is the reason, in words that can stand below a table."""
+    """A statistic is not defined for so few images; the message is the reason, worded to stand below a table."""
 
 
 def check_logits(logits: ArrayLike) -> np.ndarray:
-    """(N, classes) finite numbers with N and classes at least 1, or InputError that says what is wrong."""
+    """Return logits as an array; raises InputError unless they are (N, classes) finite numbers, both at least 1."""
     array = np.asarray(logits)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
         raise InputError(f"logits must be numbers of shape (N, classes), N > 0; got {array.dtype} {array.shape}")
@@ -27,7 +27,7 @@ def check_logits(logits: ArrayLike) -> np.ndarray:
 
 
 def check_labels(labels: ArrayLike, logits: np.ndarray) -> np.ndarray:
-    """(N,) class numbers that fit the logits, as int64, or InputError that says what is wrong."""
+    """Return labels as (N,) int64; raises InputError unless they are class numbers that match the logits."""
     array = np.asarray(labels)
     if array.shape != logits.shape[:1] or array.dtype.kind not in "iu":
         raise InputError(f"labels must be {len(logits):,} whole numbers, got {array.dtype} {array.shape}")
@@ -37,9 +37,9 @@ def check_labels(labels: ArrayLike, logits: np.ndarray) -> np.ndarray:
 
 
 def row_sum(array: np.ndarray) -> int | None:
-    """1 where each row of (N, classes) holds probabilities, 100 where it holds them in per cent, else None.
+    """What the rows of (N, classes) sum to if they are probabilities: 1, or 100 for percentages; else None.
 
-    They may be rounded: a row's sum may be off by a tenth, the mean of all by a fiftieth.
+    They may be rounded: the sum of a row may be off by 10 %, the mean over all rows by 2 %.
     """
     values = array.astype(np.float64)
     if not values.min() >= 0:
@@ -52,7 +52,7 @@ def row_sum(array: np.ndarray) -> int | None:
 
 
 def softmax(logits: ArrayLike) -> np.ndarray:
-    """(N, classes) float64 probabilities; float64 keeps apart confidences that are all 1 in float32."""
+    """Probabilities, (N, classes) float64, which distinguishes confidences that are all 1 in float32."""
     array = check_logits(logits).astype(np.float64)
     exponentials = np.exp(array - array.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Intervals beside the numbers: how far a measure would move with other test images of the same kind and number."""
+"""Confidence intervals: how much a measure would vary with other test images of the same kind and number."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mixset._common.kernels import kernel
 from ._inputs import Undefined
 
 Statistic = Callable[..., np.ndarray]
-"""(r, n) int32 counts, one array for each sample: how often each image is in each of r resamples; gives r values,
-(r,) or (r, measures)."""
+"""A statistic of r resamples: takes for each sample how often each resample contains each of its n images, (r, n)
+int32, and returns (r,) or (r, measures)."""
 
 _COUNTS = 1 << 21
-"""Counts held at once: 8 MB, and some 30 MB of what statistics make of them."""
+"""Counts in memory at once: 8 MB, and about 30 MB for the statistics."""
 
 
 def bootstrap(
@@ -30,25 +30,28 @@ def bootstrap(
     level: float = 0.95,
     within: tuple[float, float] = (0.0, math.inf),
 ) -> np.ndarray:
-    """The interval of a statistic of images drawn at random: (2,) low and high, or (2, measures).
+    """The bootstrap confidence interval of a statistic.
 
-    Images are drawn with replacement, as many as there are, from each sample by itself. The interval is the value on
-    the sample itself, plus the quantiles of the resamples' values about their own mean. For means this is the
-    percentile interval; for the RMS calibration error, which is larger the noisier its bins are, it takes out what
-    resampling adds to the noise (the percentile interval may not even hold the value).
+    Each sample is resampled independently, with replacement, to its own size. The interval is the statistic of the
+    samples themselves plus the quantiles of the resamples' values about their mean. For means this is the percentile
+    interval; for the RMS calibration error, which grows with the noise in its bins, it corrects for the noise that
+    resampling adds (the percentile interval may not even contain the value).
 
     Args:
-        statistic: of counts, so that what must be sorted is sorted once.
-        sizes: images of each sample; with the same seed and sizes the same images are drawn, so give several
-            measures of the same images to one statistic where their mean is wanted.
-        seed: of the resamples, a function of nothing else.
-        resamples: how many.
-        level: the share of resamples within the interval.
-        within: what values the statistic can have; ends beyond are cut.
+        statistic: a function of counts, so that images need to be sorted only once.
+        sizes: the number of images of each sample. The resamples depend on seed and sizes alone; to take a mean of
+            measures of the same images, compute all in one statistic.
+        seed: the seed of the resamples.
+        resamples: the number of resamples.
+        level: the fraction of resamples within the interval.
+        within: the range of the statistic, to which the interval is clipped.
+
+    Returns:
+        The low and the high end, (2,) or (2, measures).
 
     Raises:
-        Undefined: a sample of one image, which does not tell how images differ.
-        InputError: an empty sample, no resamples, a level that is no share.
+        Undefined: a sample has a single image, which does not show how images vary.
+        InputError: a sample is empty, there are too few resamples, or the level is not a fraction.
     """
     if not sizes or min(sizes) < 1:
         raise InputError(f"bootstrap: samples of at least one image are needed, got {', '.join(map(str, sizes))}")
@@ -70,7 +73,7 @@ def bootstrap(
 
 
 def _resample(generator: np.random.Generator, rows: int, size: int) -> np.ndarray:
-    """(rows, size) int32: how often each of `size` images is drawn in `size` draws."""
+    """How often each of `size` images is drawn in `size` draws with replacement, (rows, size) int32."""
     counts = np.zeros((rows, size), np.int32)
     _count(generator.integers(0, size, (rows, size), dtype=np.int64), counts)
     return counts
@@ -84,10 +87,21 @@ def _count(drawn, counts):
 
 
 def error_interval(error: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of an error, a fraction of n images.
+    """Wilson's score interval of an error.
 
-    Resampling right and wrong answers is drawing from a binomial, so a closed form will do; this one keeps its level
-    for few images and does not shrink to a point where no answer is wrong.
+    The number of wrong answers in a resample is binomial, so no bootstrap is needed. Wilson's interval keeps its level
+    for few images and does not shrink to a point if no answer is wrong.
+
+    Args:
+        error: a fraction of the images.
+        n: the number of images.
+        level: the confidence level.
+
+    Returns:
+        The low and the high end, fractions.
+
+    Raises:
+        InputError: the error or the level is not a fraction, or there are no images.
     """
     if n < 1 or not 0 <= error <= 1 or not 0 < level < 1:
         raise InputError(f"interval: a fraction of n > 0 images and a level within 0..1 are needed: {error}, {n}")
@@ -98,10 +112,10 @@ def error_interval(error: float, n: int, *, level: float = 0.95) -> tuple[float,
 
 
 def mean_of(values: ArrayLike) -> Statistic:
-    """The statistic of a mean over images, such as `sequence_flips`, or each image's share of an mCE.
+    """The mean over images as a statistic for `bootstrap`, for example of `sequence_flips`.
 
     Args:
-        values: (n,) or (n, measures), of each image.
+        values: the value of each image, (n,) or (n, measures).
     """
     array = np.asarray(values, np.float64)
     return lambda counts: counts @ array / counts.shape[1]

@@ -1,4 +1,4 @@
-"""The outlier-exposure protocol (Hendrycks et al., 2019): how many outliers of a set count, which, and their mean."""
+"""The outlier-exposure protocol (Hendrycks et al., 2019): which outliers are measured, and the mean over sets."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ._anomalies import DETECTION
 
 
 def outlier_count(known: int, available: int | None = None, *, batch_size: int | None = None) -> int:
-    """How many out-of-distribution images are measured beside `known` in-distribution ones: a fifth.
+    """The number of out-of-distribution images to measure: a fifth of the in-distribution images.
 
     Args:
-        known: images of the in-distribution test set, all of which count.
-        available: images of the out-of-distribution set; a smaller one counts whole. None: as many as asked for.
-        batch_size: None takes the fifth exactly. A number is the original code's form, which only counts whole batches:
-            of 10,000 at 128 a batch 9,984. At its 200 of CIFAR both are the same.
+        known: the number of in-distribution test images, all of which are measured.
+        available: the number of out-of-distribution images, if it may be less than a fifth.
+        batch_size: None takes exactly a fifth. A number follows the original code, which drops incomplete batches: of
+            10,000 outliers in batches of 128 it measures 9,984. With its batches of 200 for CIFAR nothing differs.
 
     Raises:
-        InputError: too few images for one outlier, or for one whole batch.
+        InputError: there are too few images for one outlier or one whole batch.
     """
     fifth = known // 5
     if fifth < 1:
@@ -38,12 +38,20 @@ def outlier_count(known: int, available: int | None = None, *, batch_size: int |
 def outlier_indices(
     known: int, available: int, *, seed: int, repetition: int = 0, batch_size: int | None = None
 ) -> np.ndarray:
-    """Which images of an out-of-distribution set are measured: (count,) int64, drawn without replacement, ascending.
+    """The indices of the out-of-distribution images to measure, drawn without replacement.
 
     Args:
-        known, available, batch_size: as in `outlier_count`.
-        seed: of the draw.
-        repetition: another draw of the same seed; the original code takes the mean of ten.
+        known: the number of in-distribution test images.
+        available: the number of out-of-distribution images.
+        seed: the seed of the draw.
+        repetition: the number of the draw; the original code averages ten.
+        batch_size: as for `outlier_count`.
+
+    Returns:
+        (count,) int64, ascending.
+
+    Raises:
+        InputError: there are no or too few images.
     """
     if available < 1:
         raise InputError("anomalies: the out-of-distribution set has no image")
@@ -53,22 +61,23 @@ def outlier_indices(
 
 
 def detection(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> dict[str, dict[str, float]]:
-    """AUROC, AUPR and FPR95 of each out-of-distribution set, and under "mean" their unweighted means.
+    """AUROC, AUPR and FPR95 of each out-of-distribution set, and their unweighted means.
 
     Args:
-        known: (N,) anomaly scores of the in-distribution test set.
-        sets: name → (M,) scores of the images that count.
+        known: (N,) anomaly scores of the in-distribution test images.
+        sets: name → (M,) anomaly scores of the measured images.
+
+    Returns:
+        Set, or "mean" → measure of `DETECTION` → value, a fraction.
 
     Raises:
-        InputError: no set, one called "mean", or scores that are none.
+        InputError: there is no set, a set is named "mean", or scores are missing or not finite.
     """
     if not sets or "mean" in sets:
-        raise InputError(f"anomalies: at least one set is needed, none called mean; got {', '.join(sets) or 'none'}")
-    found = {
+        raise InputError(f"anomalies: at least one set is needed, none named mean; got {', '.join(sets) or 'none'}")
+    values = {
         name: {measure: function(known, scores) for measure, function in DETECTION.items()}
         for name, scores in sets.items()
     }
-    return {
-        **found,
-        "mean": {measure: float(np.mean([each[measure] for each in found.values()])) for measure in DETECTION},
-    }
+    means = {measure: float(np.mean([row[measure] for row in values.values()])) for measure in DETECTION}
+    return {**values, "mean": means}

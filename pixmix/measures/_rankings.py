@@ -1,4 +1,4 @@
-"""The classes of the largest logits in their order: all that flips and top-5 distances need of a frame."""
+"""The top-5 classes of each image or frame, from which flips and top-5 distances are computed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ TOP = 5
 
 
 def top_classes(logits: ArrayLike) -> np.ndarray:
-    """The classes of the five largest logits, the largest first: (..., 5) int32 of logits (..., classes).
+    """The classes of the five largest logits, in descending order.
 
-    Of equal logits the lower class comes first (an ordinal ranking). Fewer than five classes are all given. One pass
-    over the logits, which may be a memory-mapped file; the result is a 200th of logits of 1,000 classes, so blocks of
-    frames can be ranked while they are forwarded and their logits forgotten.
+    The logits are read once and may be a memory-mapped file. The result takes a 200th of the memory of 1,000 logits, so
+    frames can be ranked as they are forwarded, without keeping their logits.
+
+    Args:
+        logits: (..., classes) finite numbers; of equal logits the lower class comes first.
+
+    Returns:
+        (..., 5) int32, or (..., classes) if there are fewer classes.
 
     Raises:
-        InputError: no classes, no numbers, or values that are not finite.
+        InputError: there are no classes, or values that are not finite numbers.
     """
     array = np.asarray(logits)
     if array.ndim < 1 or array.shape[-1] == 0 or array.dtype.kind not in "fiu":
@@ -42,20 +47,20 @@ def top_classes(logits: ArrayLike) -> np.ndarray:
 
 @kernel
 def _rank(first, last, rows, top, finite):
-    classes, indices = rows.shape[1], top.shape[1]
-    best = np.empty(indices, rows.dtype)
+    classes, length = rows.shape[1], top.shape[1]
+    best = np.empty(length, rows.dtype)
     for row in range(first, last):
         zero = rows[row, 0] * 0
-        known = 0
+        filled = 0
         for label in range(classes):
             value = rows[row, label]
-            zero += value * 0  # becomes NaN with the first value that is not finite, and stays
-            if known == indices and value <= best[indices - 1]:
+            zero += value * 0  # becomes and stays NaN after the first value that is not finite
+            if filled == length and value <= best[length - 1]:
                 continue
-            index = min(known, indices - 1)
+            index = min(filled, length - 1)
             while index > 0 and best[index - 1] < value:
                 best[index], top[row, index] = best[index - 1], top[row, index - 1]
                 index -= 1
             best[index], top[row, index] = value, label
-            known = min(known + 1, indices)
+            filled = min(filled + 1, length)
         finite[row] = zero == 0

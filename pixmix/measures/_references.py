@@ -1,4 +1,4 @@
-"""The published numbers that measures divide by or choose with, from `constants/*.json`, where each has its source."""
+"""Published reference values that measures need, from `constants/*.json`, which name their sources."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 @cache
 def constants(name: str) -> dict[str, Any]:
-    """The content of `constants/NAME.json`: values beside `what`, `source`, `notes` and `provisional`."""
+    """The content of `constants/NAME.json`: values, and `what`, `source`, `notes` and `provisional` about them."""
     return json.loads((resources.files(__package__) / "constants" / f"{name}.json").read_text("utf-8"))
 
 
 def alexnet_errors() -> dict[str, dict[int, float]]:
-    """AlexNet's errors on ImageNet-C: corruption → severity → fraction, the 15 corruptions in the benchmark's order."""
+    """AlexNet's errors on ImageNet-C: corruption → severity → fraction, for 15 corruptions in the benchmark's order."""
     errors = constants("alexnet_c")["errors"]
     return {name: dict(zip(SEVERITIES, values, strict=True)) for name, values in errors.items()}
 
@@ -28,10 +28,10 @@ def alexnet_clean_error() -> float:
 
 
 def alexnet_flip_probabilities() -> dict[str, float]:
-    """AlexNet's flip probabilities on ImageNet-P at difficulty 1, fractions, the 10 in the benchmark's order."""
+    """AlexNet's flip probabilities on ImageNet-P at difficulty 1, fractions, for 10 perturbations in their order."""
     return dict(constants("alexnet_fp")["values"])
 
 
 def alexnet_t5d() -> dict[str, float]:
-    """AlexNet's top-5 distances on ImageNet-P at difficulty 1; provisional, good to about 1 %."""
+    """AlexNet's top-5 distances on ImageNet-P at difficulty 1; provisional, accurate to about 1 %."""
     return dict(constants("alexnet_t5d")["values"])

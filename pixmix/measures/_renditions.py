@@ -1,4 +1,4 @@
-"""ImageNet-R: a classifier of 1,000 classes judged on the 200 that have renditions."""
+"""ImageNet-R: evaluating a classifier of 1,000 classes on the 200 that have renditions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from ._references import constants
 
 
 def imagenet_r_classes() -> np.ndarray:
-    """(200,) int64: where ImageNet-R's classes are among ImageNet's 1,000, ascending."""
+    """The indices of ImageNet-R's classes among ImageNet's 1,000, (200,) int64, ascending."""
     return np.array(constants("imagenet_r")["indices"], np.int64)
 
 
 def imagenet_r_logits(logits: ArrayLike) -> np.ndarray:
-    """The 200 columns of ImageNet-R out of 1,000: (N, 200), in the order of wnids, as the labels of its folders are.
+    """Select the logits of ImageNet-R's 200 classes, so that errors and confidences are those of a 200-way softmax.
 
-    Error and confidence of these logits are those of a 200-way softmax. Logits of 200 classes are given back as they
-    are: a network trained on these classes alone.
+    Args:
+        logits: (N, 1000), or (N, 200) from a network trained on these classes, which are returned unchanged.
+
+    Returns:
+        (N, 200), in the order of the WordNet ids, like the labels of ImageNet-R's folders.
 
     Raises:
-        InputError: neither 1,000 classes nor 200.
+        InputError: the number of classes is neither 1,000 nor 200.
     """
     checked = check_logits(logits)
     if checked.shape[1] == 200:

@@ -1,4 +1,4 @@
-"""Calibration errors and detection as statistics of resampled images, for `bootstrap`: sorted once, compiled."""
+"""Calibration errors and detection measures as compiled statistics of resampled images, for `bootstrap`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from ._calibration import Answers, check_bins
 from ._intervals import Statistic, bootstrap
 
 
-def rms_of(given: Answers, *, last_bin: bool, images: int | None = None, bin_size: int = 100) -> Statistic:
-    """The RMS calibration error as a statistic.
+def rms_of(answered: Answers, *, last_bin: bool, images: int | None = None, bin_size: int = 100) -> Statistic:
+    """The RMS calibration error as a statistic for `bootstrap`.
 
     Args:
-        given: the answers; those to several severities lie one after another.
-        last_bin, bin_size: as in `rms_calibration_error`.
-        images: how many different ones there are, where each is answered at several severities.
+        answered: the answers, those at several severities one after another.
+        last_bin: whether the most confident bin counts; see `rms_calibration_error`.
+        images: the number of distinct images, if each is answered at several severities.
+        bin_size: images per bin.
+
+    Raises:
+        InputError: the number of answers is not a multiple of that of images.
+        Undefined: there is a single bin, and it does not count.
     """
-    count = len(given.right) if images is None else images
-    if count < 1 or len(given.right) % count:
-        raise InputError(f"calibration: {len(given.right)} answers are no whole number of answers to {count} images")
+    total = len(answered.right)
+    count = total if images is None else images
+    if count < 1 or total % count:
+        raise InputError(f"calibration: the number of answers, {total}, is not a multiple of {count} images")
     if not last_bin:
-        check_bins(len(given.right) // bin_size, len(given.right))
-    order = np.argsort(given.confidence, kind="stable")
+        check_bins(total // bin_size, total)
+    order = np.argsort(answered.confidence, kind="stable")
     image = (order % count).astype(np.int32)
-    gap = given.confidence[order] - given.right[order]
+    gap = answered.confidence[order] - answered.right[order]
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         values = np.empty(len(counts))
@@ -42,12 +48,12 @@ def rms_of(given: Answers, *, last_bin: bool, images: int | None = None, bin_siz
 
 
 def average(statistics: Sequence[Statistic]) -> Statistic:
-    """The mean of several statistics of the same images: for RMS on C, whose corruptions share their images."""
+    """The mean of several statistics of the same images, such as the RMS over corruptions, which share images."""
     return lambda *counts: np.mean([statistic(*counts) for statistic in statistics], axis=0)
 
 
 def detection_statistic(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> Statistic:
-    """What `detection` gives as a statistic of the known images and of each set: (r, (sets + 1) * measures)."""
+    """The result of `detection` as a statistic for `bootstrap`, flattened to (r, (sets + 1) · measures)."""
     scores = {name: labelled(known, values)[1] for name, values in sets.items()}
     count = len(np.asarray(known))
     orders = [np.argsort(-values, kind="stable") for values in scores.values()]
@@ -68,78 +74,87 @@ def detection_statistic(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> Stat
 def detection_intervals(
     known: ArrayLike, sets: Mapping[str, ArrayLike], *, seed: int, resamples: int = 1000
 ) -> dict[str, dict[str, list[float]]]:
-    """95 % intervals of what `detection` gives: set (or "mean") → measure → [low, high]; arguments are those there.
+    """95 % confidence intervals of the result of `detection`.
 
-    The known images and each set are resampled apart, the known ones for all sets together. A set of one image has
-    no interval, and then the mean has none.
+    In-distribution images and each set are resampled independently, the former once for all sets. A set of a single
+    image has no interval, nor has the mean in this case.
+
+    Args:
+        known: (N,) anomaly scores of the in-distribution test images.
+        sets: name → (M,) anomaly scores of the measured images.
+        seed: the seed of the resamples.
+        resamples: the number of resamples.
+
+    Returns:
+        Set, or "mean" → measure → [low, high].
     """
-    whole, sets = len(sets), {name: values for name, values in sets.items() if len(np.asarray(values)) > 1}
+    total, sets = len(sets), {name: values for name, values in sets.items() if len(np.asarray(values)) > 1}
     if len(np.asarray(known)) < 2 or not sets:
         return {}
     statistic = detection_statistic(known, sets)
     sizes = [len(np.asarray(values)) for values in (known, *sets.values())]
-    found = bootstrap(statistic, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
-    intervals = found.T.reshape(len(sets) + 1, len(DETECTION), 2).tolist()
-    names = [*sets, "mean"] if len(sets) == whole else [*sets]
+    ends = bootstrap(statistic, *sizes, seed=seed, resamples=resamples, within=(0.0, 1.0))
+    intervals = ends.T.reshape(len(sets) + 1, len(DETECTION), 2).tolist()
+    names = [*sets, "mean"] if len(sets) == total else [*sets]
     return {name: dict(zip(DETECTION, rows, strict=True)) for name, rows in zip(names, intervals, strict=False)}
 
 
 @kernel
 def _rms(first, last, counts, image, gap, bin_size, last_bin, values):
-    """Fill bins of `bin_size` in the order of confidence, images drawn several times as often as they are."""
+    """Fill bins of `bin_size` in the order of confidence, with each image as often as it was drawn."""
     total = len(gap)
     bins = max(total // bin_size, 1)
     for row in range(first, last):
         squares, gaps, number = 0.0, 0.0, 0
         size = bin_size if bins > 1 else total
-        room = size
+        space = size
         for index in range(total):
-            left = counts[row, image[index]]
-            while left > 0:
-                taken = min(left, room)
-                gaps += taken * gap[index]
-                left -= taken
-                room -= taken
-                if room == 0:
+            remaining = counts[row, image[index]]
+            while remaining > 0:
+                added = min(remaining, space)
+                gaps += added * gap[index]
+                remaining -= added
+                space -= added
+                if space == 0:
                     if last_bin or number < bins - 1:
                         squares += gaps * gaps / size
                     number, gaps = number + 1, 0.0
                     size = bin_size if number < bins - 1 else total - (bins - 1) * bin_size
-                    room = size
+                    space = size
         values[row] = np.sqrt(squares / total)
 
 
 @kernel
 def _detect(first, last, counts, order, ends, known, values):
-    """`DETECTION` by one walk down the scores; `ends` marks the last image of equal scores."""
+    """Compute all of `DETECTION` in one pass over descending scores; `ends` marks the last image of equal scores."""
     for row in range(first, last):
         anomalous, total = 0, 0
         for index in range(counts.shape[1]):
             total += counts[row, index]
             anomalous += counts[row, index] if index >= known else 0
-        found, flagged, area, precision, flagged95 = 0, 0, 0.0, 0.0, -1
-        nearest, flagged_nearest = 2.0, 0
-        group_found, group_flagged = 0, 0
+        true, false, area, precision, false_at_95 = 0, 0, 0.0, 0.0, -1
+        nearest, false_at_nearest = 2.0, 0
+        group_true, group_false = 0, 0
         for index in range(len(order)):
             if order[index] >= known:
-                group_found += counts[row, order[index]]
+                group_true += counts[row, order[index]]
             else:
-                group_flagged += counts[row, order[index]]
+                group_false += counts[row, order[index]]
             if not ends[index]:
                 continue
-            area += group_flagged * (found + 0.5 * group_found)
-            incomplete = found < anomalous
-            found += group_found
-            flagged += group_flagged
-            if group_found:
-                precision += group_found * found / (found + flagged)
-            if flagged95 < 0 and found / anomalous >= 0.95:
-                flagged95 = flagged
-            distance = abs(found / anomalous - 0.95)
+            area += group_false * (true + 0.5 * group_true)
+            incomplete = true < anomalous
+            true += group_true
+            false += group_false
+            if group_true:
+                precision += group_true * true / (true + false)
+            if false_at_95 < 0 and true / anomalous >= 0.95:
+                false_at_95 = false
+            distance = abs(true / anomalous - 0.95)
             if incomplete and distance <= nearest:
-                nearest, flagged_nearest = distance, flagged
-            group_found, group_flagged = 0, 0
+                nearest, false_at_nearest = distance, false
+            group_true, group_false = 0, 0
         values[row, 0] = area / (anomalous * (total - anomalous))
         values[row, 1] = precision / anomalous
-        values[row, 2] = flagged95 / (total - anomalous)
-        values[row, 3] = flagged_nearest / (total - anomalous)
+        values[row, 2] = false_at_95 / (total - anomalous)
+        values[row, 3] = false_at_nearest / (total - anomalous)

@@ -39,7 +39,7 @@ class CorruptedSet:
 
     Two layouts are read. Arrays: `CORRUPTION.npy`, (severities · N, H, W, 3) uint8 severity by severity, beside
     `labels.npy`. Folders: `CORRUPTION/SEVERITY/CLASS/IMAGE`, possibly below groups (`noise/gaussian_noise`), with
-    severities 1 to 5 or, in C̄, the raw values that its script writes (`2.35`). All severities must hold the same images.
+    severities 1 to 5 or, in C̄, the raw values that its script writes (`2.35`). All must hold the same images.
 
     Args:
         root: the folder of the set.

@@ -178,7 +178,7 @@ def test_ends_stay_within_what_a_measure_can_be():
         (lambda: measures.error_interval(50.0, 10), "a fraction"),
         (
             lambda: measures.rms_of(measures.Answers(np.ones(5), np.ones(5)), last_bin=True, images=2),
-            "5 answers are no whole number of answers to 2 images",
+            "the number of answers, 5, is not a multiple of 2 images",
         ),
         (lambda: measures.detection_intervals([0.0, 1.0], {"svhn": [np.nan, 1.0]}, seed=0), "NaN"),
     ],

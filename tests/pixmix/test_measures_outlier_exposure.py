@@ -105,7 +105,7 @@ def test_scores_of_bytes_do_not_wrap_around():
         (lambda: measures.outlier_count(500, batch_size=0), "batches of 0"),
         (lambda: measures.outlier_indices(500, 0, seed=0), "has no image"),
         (lambda: measures.detection([0.0], {}), "at least one set"),
-        (lambda: measures.detection([0.0], {"mean": [1.0]}), "none called mean"),
+        (lambda: measures.detection([0.0], {"mean": [1.0]}), "none named mean"),
         (lambda: measures.detection([0.0], {"svhn": []}), "out-of-distribution scores must be"),
     ],
 )

@@ -351,9 +351,7 @@ def test_a_image_cut_short_is_named_when_it_is_read(broken_folders):
 
 def test_images_smaller_than_the_crop_are_named(imagenet_c):
     images = CorruptedSet(imagenet_c, "c", size=224).images("fog", 2)
-    with pytest.raises(
-        InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, smaller than the crop of 224x224"
-    ):
+    with pytest.raises(InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, smaller than the crop"):
         images[0]
 
 
