@@ -51,7 +51,7 @@ class Resident:
         if self.tensor is None:
             return self.crops(indices, zeros, zeros, size)
         self._check(indices, zeros, zeros, size)
-        return self.tensor.index_select(0, carry(self.device, indices=indices)["places"])
+        return self.tensor.index_select(0, carry(self.device, indices=indices)["indices"])
 
     def crops(
         self,

@@ -203,7 +203,7 @@ def test_bad_sequences_are_one_clear_line(measure, top, options, line):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", [0, 3, 49])
+@pytest.mark.parametrize("index", [0, 3, 49])
 def test_diverged_frames_are_refused_wherever_they_are(value, index):
     logits = np.random.default_rng(0).normal(size=(4, 3, 50)).astype(np.float32)
     logits[2, 1, index] = value

@@ -169,9 +169,9 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("size", "places"), [(8, 5), (80, 5), *(pytest.param(size, 400, marks=pytest.mark.slow) for size in (8, 80))]
+    ("size", "flips"), [(8, 5), (80, 5), *(pytest.param(size, 400, marks=pytest.mark.slow) for size in (8, 80))]
 )
-def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, indices):
+def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, flips):
     names = ("ant/a", "ant/b", "bee/c")
     source = Source(
         name="noise", size=size, labels=np.array([0, 0, 1]), array=layouts.bytes_of(3, size, size, 3), names=names
@@ -189,7 +189,7 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, indices):
     for path in files:
         content = path.read_bytes()
         random = np.random.default_rng(0)
-        for index in (1, 9, len(content) - 1, *random.integers(0, len(content), indices - 3)):
+        for index in (1, 9, len(content) - 1, *random.integers(0, len(content), flips - 3)):
             bit = 1 << int(random.integers(8))
             path.write_bytes(content[:index] + bytes([content[index] ^ bit]) + content[index + 1 :])
             try:

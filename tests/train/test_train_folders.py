@@ -241,7 +241,7 @@ def test_a_flipped_bit_of_the_kept_images_is_found(tmp_path: Path, monkeypatch: 
         assert kept.read_bytes() == written
 
 
-@pytest.mark.parametrize("place", ["none", "a\0b", "x" * 300, "file/in"])
+@pytest.mark.parametrize("index", ["none", "a\0b", "x" * 300, "file/in"])
 def test_what_cannot_be_a_folder_is_one_line(tmp_path: Path, index: str) -> None:
     (tmp_path / "file").touch()
     assert "has no test/ with a folder a class" in refused(tmp_path / index)
