@@ -241,8 +241,8 @@ class _Watched(torch.optim.Adam):
         self.spectra, self.last, self.taken = parameters[0], last, 0
         self.gradients = torch.zeros(len(last), device=self.spectra.device)
 
-    def step(self, closure: Callable[[], Any]) -> None:
-        closure()
+    def step(self, closure: Any = None) -> Any:
+        loss = closure()
         if self.taken < EARLY:
             assert self.spectra.grad is not None
             self.gradients += self.spectra.grad.abs().amax((1, 2, 3, 4))
@@ -252,6 +252,7 @@ class _Watched(torch.optim.Adam):
                 if dead := [row for row, lives in enumerate(living) if not lives and not self.last[row]]:
                     raise _Dead(dead)
         super().step()
+        return loss
 
 
 @contextlib.contextmanager

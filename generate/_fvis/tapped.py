@@ -25,6 +25,7 @@ class Tapped(nn.Module):
         self, body: nn.Module, layers: list[str], mean: Sequence[float], std: Sequence[float], amp: torch.dtype | None
     ) -> None:
         super().__init__()
+        self.body: nn.Module
         object.__setattr__(self, "body", body)  # hidden from lucent, which walks `_modules`
         self.layers = layers
         for name in layers:
@@ -36,7 +37,9 @@ class Tapped(nn.Module):
 
     def forward(self, images: Tensor) -> None:
         for name, features in self.features(images).items():
-            self._modules[name](features)
+            module = self._modules[name]
+            assert module is not None
+            module(features)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """The output of each layer looked at, (N, C, H, W), where it is first reached."""

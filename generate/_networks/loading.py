@@ -170,7 +170,8 @@ def _from_timm(name: str) -> Found:
         raise InputError(
             f"network {name}: timm does not give it with weights ({reason(error)}){near(model, timm_names())}"
         ) from None
-    return body, body.pretrained_cfg["mean"], body.pretrained_cfg["std"]
+    settings: Any = body.pretrained_cfg
+    return body, settings["mean"], settings["std"]
 
 
 def _lite(name: str) -> Found:

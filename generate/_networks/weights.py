@@ -71,8 +71,9 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
     with reading(what, AGAIN):
         if not isinstance(found, Mapping) or not found:
             raise InputError(f"{what}: holds no weights (looked for {', '.join(indices)})")
-        weights = {str(name): _plain(value) for name, value in found.items()}
-    odd = next((name for name, value in weights.items() if value is None), None)
+        plain = {str(name): _plain(value) for name, value in found.items()}
+    weights = {name: value for name, value in plain.items() if value is not None}
+    odd = next((name for name in plain if name not in weights), None)
     if odd is not None:
         raise InputError(f"{what}: holds no weights, or more: {odd} is not a tensor (looked for {', '.join(indices)})")
     return weights
@@ -203,8 +204,8 @@ def check_finite(network: nn.Module, source: str) -> None:
 
     Buffers may be infinite: masks of attention are.
     """
-    for name, tensor in network.named_parameters():
-        if not torch.isfinite(tensor).all():
+    for name, parameter in network.named_parameters():
+        if not torch.isfinite(parameter).all():
             raise InputError(f"{source}: {name} is not finite (its training diverged); choose other weights")
     for name, tensor in network.named_buffers():
         if torch.isnan(tensor).any():

@@ -6,7 +6,7 @@ import numbers
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -58,7 +58,15 @@ def check_numbers(field: str, value: object, *, low: float, high: float) -> list
     return [float(check_number(field, number, low=low, high=high)) for number in check_list(field, value, "numbers")]
 
 
-def is_map_style(value: object) -> bool:
+class MapStyle(Protocol):
+    """What has a length and items by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+def is_map_style(value: object) -> TypeGuard[MapStyle]:
     """Whether `value` has a length and items by index, like a map-style data set; strings and mappings do not."""
     sized = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "shape", None) != ()
     return sized and not isinstance(value, str | bytes | Mapping)

@@ -83,7 +83,7 @@ class Resident:
         if self.tensor is None:
             # Pinned, the buffer is copied while the host goes on; torch's allocator keeps it until that is done.
             buffer = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
-            _gather(_read_only(self.array), indices, tops, lefts, buffer.numpy())
+            _gather(_read_only(np.asarray(self.array)), indices, tops, lefts, buffer.numpy())
             if out is None:
                 return buffer.to(self.device, non_blocking=self.device.type == "cuda")
             return out.copy_(buffer, non_blocking=self.device.type == "cuda")

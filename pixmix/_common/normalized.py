@@ -23,6 +23,7 @@ class Normalized(nn.Module):
         mean, std: per channel, in units of [0, 1] images.
     """
 
+    body: nn.Module
     mean: Tensor
     std: Tensor
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_OPTIONS = {"assert_indirect_indexing": False}
+_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 """Of Inductor, for all; places are the host's own."""
 _FUSED = {"realize_reads_threshold": 1000, "realize_acc_reads_threshold": 1000, "realize_opcount_threshold": 10_000}
 """What is used often is computed again; the work of compiling doubles with each use, so only short functions can."""

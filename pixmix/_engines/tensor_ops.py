@@ -108,7 +108,7 @@ def _blend(images: Tensor, grey: Tensor | None, factors: Tensor) -> None:
     """Color of the images that `grey` has, sharpness of those behind them, in place."""
     lesser = images.to(torch.float32)
     colors = 0 if grey is None else len(grey)
-    if colors:
+    if grey is not None:
         lesser[:colors] = grey
     if colors < len(images) and min(images.shape[1:3]) > 2:  # the border is left as it is
         # Weights of 1 around 5, over 13, which is odd: no sum lies near half way between two numbers.

@@ -129,7 +129,7 @@ def augment(images: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray)
     if count and not -1 <= min(op) <= max(op) < len(OPS):
         raise InputError(f"ops: numbers from -1 to {len(OPS) - 1} are needed, got {min(op)} to {max(op)}")
     none = np.empty((count, 0))
-    plan = make_plan((op, level, sign), (none, none, none), np.zeros(count), images.shape[1:3])
+    plan = make_plan((op, level, sign), (none, none, none), np.zeros(count), (images.shape[1], images.shape[2]))
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
         sent = carry(images.device, **plan.arrays())
         sources = images.new_empty(images.shape)

@@ -8,7 +8,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mixset._common.console import Progress, duration
 from mixset._common.errors import InputError, reading
+from pixmix._common.normalized import Normalized
 from pixmix._evaluators.forwarding import ImageSet, to_device
 from pixmix.methods._base import Method, StepKey
 
@@ -46,7 +47,7 @@ class Training:
         self,
         config: TrainConfig,
         data: TrainingData,
-        network: nn.Module,
+        network: Normalized,
         method: Method,
         folder: RunFolder,
         processes: Processes,
@@ -54,8 +55,8 @@ class Training:
         self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
         self.device = processes.device
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
-        self.network = network.to(self.device, memory_format=torch.channels_last)
-        self.body: nn.Module = self.network.body
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.body = self.network.body
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
         self.optimizer = torch.optim.SGD(
@@ -78,12 +79,12 @@ class Training:
         """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
         if self.epoch == self.config.epochs:
             return
-        parallel = self.network
+        parallel: nn.Module = self.network
         if self.processes.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
             parallel = DistributedDataParallel(self.network, device_ids=ids)
         if self.config.compile:
-            parallel = torch.compile(parallel)
+            parallel = cast(nn.Module, torch.compile(parallel))
         loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)

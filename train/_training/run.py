@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 import pixmix
 from mixset import MixingPool, MixingSet
@@ -142,7 +141,7 @@ def _method(
     data: TrainingData,
     images: MixingSet | None,
     outliers: np.ndarray | None,
-    network: nn.Module,
+    network: Normalized,
     folder: RunFolder,
     mine: Processes,
 ) -> Method:
@@ -166,7 +165,7 @@ def _method(
     return compose(config.method, made)
 
 
-def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool = False) -> nn.Module:
+def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool = False) -> Normalized:
     """The network as training begins with it, tried on noise; `quiet` says nothing of a head that starts anew."""
     body = spec.build()
     if config.init is not None:
