@@ -213,8 +213,8 @@ def verdict(copy: Copy, one: Breakage, tests: list[Path], limit: float) -> tuple
         arguments = [*names, *(f"--deselect={test}" for test in excused)]
         status, said = copy.run(arguments, end - time.monotonic()) if names else (0, "")
         copy.write(one.path, before)
-        if status in (0, -1):
-            return False, f"{len(names)} test files" if status == 0 else f"{len(names)} test files, time ran out"
+        if status in (0, 5, -1):
+            return False, f"{len(names)} test files{', time ran out' if status == -1 else ''}"
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
         if failed is None:
             return True, "pytest does not start"

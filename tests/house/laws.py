@@ -6,7 +6,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 FOLDERS = {"mixset": "mixset", "generate": "mixset.generate", "pixmix": "pixmix", "train": "pixmix.train"}
@@ -24,6 +24,20 @@ ONE_HOME = {
 }
 """Names that one file alone may use: elsewhere its function serves."""
 
+PUBLIC = {
+    "mixset",
+    "mixset.generate",
+    "pixmix",
+    "pixmix.corruptions",
+    "pixmix.measures",
+    "pixmix.methods",
+    "pixmix.readers",
+    "pixmix.train",
+}
+"""The packages that users import from, `pixmix.train` for its command; every other module is private by its name."""
+NAMESAKES = 3
+"""How many modules may share a name: beyond that it tells a reader nothing."""
+
 
 def folder_of(module: str) -> str | None:
     """The folder a module lives in, by the longest import name that it begins with."""
@@ -36,6 +50,12 @@ def folder_of(module: str) -> str | None:
 def files(root: Path) -> list[Path]:
     """Every source file of the packages."""
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    """The import name of a source file whose path is relative to the tree."""
+    folder, *parts = path.with_suffix("").parts
+    return ".".join((FOLDERS[folder], *(part for part in parts if part != "__init__")))
 
 
 def imported(tree: ast.AST) -> list[tuple[int, str, int]]:
@@ -90,6 +110,82 @@ def strangers(root: Path) -> list[str]:
             if ONE_HOME.get(name, here) != here:
                 found.append(f"{here} uses {name}: {ONE_HOME[name]} has a function for it")
     return found
+
+
+def open_doors(root: Path) -> list[str]:
+    """Modules whose name is public and that are no public package."""
+    told = []
+    for path in files(root):
+        name = module_of(path.relative_to(root)).removesuffix(".__main__")
+        package = path.stem in ("__init__", "__main__")
+        if not (package and name in PUBLIC) and not any(part.startswith("_") for part in name.split(".")):
+            told.append(f"{path.relative_to(root)}: {name} is neither private by its name nor a public package")
+    return told
+
+
+def namesakes(root: Path) -> list[str]:
+    """Names that too many modules have."""
+    homes: dict[str, list[str]] = {}
+    for path in files(root):
+        if path.stem not in ("__init__", "__main__"):
+            homes.setdefault(path.stem.lstrip("_"), []).append(path.relative_to(root).as_posix())
+    return [
+        f"{name} is the name of {len(paths)} modules: {', '.join(paths)}"
+        for name, paths in homes.items()
+        if len(paths) > NAMESAKES
+    ]
+
+
+def false_exports(root: Path) -> list[str]:
+    """Names that a package's stub, from which its `__all__` is made, exports without their home defining them."""
+    told = []
+    for stub in sorted(path for folder in FOLDERS for path in (root / folder).rglob("__init__.pyi")):
+        for node in ast.parse(stub.read_text()).body:
+            where = f"{stub.relative_to(root)}:{node.lineno}"
+            if not isinstance(node, ast.ImportFrom) or node.level != 1:
+                told.append(f"{where}: a stub has nothing but `from .home import name as name`")
+                continue
+            home = stub.parent.joinpath(*(node.module or "").split("."))
+            source = home.with_suffix(".py") if home.with_suffix(".py").is_file() else home / "__init__.py"
+            defined = _defined(ast.parse(source.read_text())) if source.is_file() else set()
+            told += [
+                f"{where}: exports {alias.name}, which {node.module} does not define"
+                for alias in node.names
+                if alias.name not in defined or alias.asname != alias.name
+            ]
+    return told
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The names that a module binds at its top level."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return names
+
+
+def undeclared(root: Path, declared: set[str], standard: Mapping[str, str]) -> list[str]:
+    """Imports of packages that no dependency gives.
+
+    Args:
+        declared: the names of the distributions that are asked for.
+        standard: the distribution of each import name where the two differ.
+    """
+    told = []
+    for path in files(root):
+        for line, module, level in imported(ast.parse(path.read_text())):
+            package = module.split(".")[0]
+            if level or package in sys.stdlib_module_names or package in ("mixset", "pixmix"):
+                continue
+            if standard.get(package, package).replace("_", "-") not in declared:
+                told.append(f"{path.relative_to(root)}:{line} imports {package}, which no dependency gives")
+    return told
 
 
 def heavy_imports(names: Sequence[str], forbidden: Sequence[str], root: Path | None = None) -> list[str]:

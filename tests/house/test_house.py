@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import laws
@@ -24,6 +26,60 @@ def test_imports_run_along_the_arrows() -> None:
 
 def test_what_has_one_home_is_used_from_there() -> None:
     assert laws.strangers(ROOT) == []
+
+
+def test_every_module_is_private_or_a_public_package() -> None:
+    assert laws.open_doors(ROOT) == []
+    assert {laws.module_of(path.relative_to(ROOT)) for path in laws.files(ROOT)} >= laws.PUBLIC
+
+
+def test_names_of_modules_tell_them_apart() -> None:
+    assert laws.namesakes(ROOT) == []
+
+
+def test_exports_are_defined_where_stubs_say() -> None:
+    assert laws.false_exports(ROOT) == []
+
+
+@pytest.mark.parametrize("package", sorted(laws.PUBLIC - {"pixmix.train"}))
+def test_all_is_true(package: str) -> None:
+    module = importlib.import_module(package)
+    assert module.__all__
+    assert len({*module.__all__}) == len(module.__all__)
+    assert not [name for name in module.__all__ if name.startswith("_") and name != "__version__"]
+    assert {*module.__all__} <= {*dir(module)}
+    for name in module.__all__:
+        getattr(module, name)
+
+
+@pytest.mark.parametrize(
+    ("law", "path", "text", "told"),
+    [
+        (laws.open_doors, "pixmix/draws.py", "", "pixmix/draws.py: pixmix.draws is neither private"),
+        (laws.open_doors, "pixmix/augment/__init__.py", "", "pixmix.augment is neither private"),
+        (laws.open_doors, "mixset/_common/files.py", "", None),
+        (laws.open_doors, "pixmix/methods/__init__.py", "", None),
+        (laws.open_doors, "train/__main__.py", "", None),
+        (laws.namesakes, "train/_data/_images.py", "", "images is the name of 4 modules: pixmix/_a/images.py, "),
+        (laws.namesakes, "train/_data/pictures.py", "", None),
+        (laws.false_exports, "pixmix/__init__.pyi", "from ._a.images import X as X", "exports X, which _a.images"),
+        (laws.false_exports, "pixmix/__init__.pyi", "from ._b import X as X", "exports X, which _b does not define"),
+        (laws.false_exports, "pixmix/__init__.pyi", "from ._a.images import kept", "exports kept, which"),
+        (laws.false_exports, "pixmix/__init__.pyi", "import numpy", "pixmix/__init__.pyi:1: a stub has nothing but"),
+        (laws.false_exports, "pixmix/__init__.pyi", "from ._a.images import kept as kept, Kept as Kept", None),
+    ],
+)
+def test_a_planted_file_breaks_its_law(
+    tmp_path: Path, law: Callable[[Path], list[str]], path: str, text: str, told: str | None
+) -> None:
+    for name in ("_a", "_b", "_c"):
+        (tmp_path / "pixmix" / name).mkdir(parents=True)
+        (tmp_path / "pixmix" / name / "images.py").write_text("class Kept: pass\nkept: int = 1\n")
+    assert law(tmp_path) == []
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(text)
+    lines = law(tmp_path)
+    assert [told in line for line in lines] == [True] if told else lines == []
 
 
 @pytest.mark.parametrize(
@@ -92,12 +148,8 @@ FRACTALS = [
 
 def modules(folder: str) -> list[str]:
     """The import names of a folder's modules, commands' entry points left out."""
-    found = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        parts = path.relative_to(ROOT / folder).with_suffix("").parts
-        if parts[-1] != "__main__":
-            found.append(".".join((laws.FOLDERS[folder], *(part for part in parts if part != "__init__"))))
-    return found
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    return [laws.module_of(path.relative_to(ROOT)) for path in paths if path.stem != "__main__"]
 
 
 @pytest.mark.parametrize(
