@@ -6,7 +6,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 FOLDERS = {"mixset": "mixset", "generate": "mixset.generate", "pixmix": "pixmix", "train": "pixmix.train"}
@@ -170,22 +170,25 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def undeclared(root: Path, declared: set[str], standard: Mapping[str, str]) -> list[str]:
-    """Imports of packages that no dependency gives.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "lucent": "torch-lucent",
+    "sklearn": "scikit-learn",
+}
+"""What an import name is installed as where the two differ by more than a hyphen."""
 
-    Args:
-        declared: the names of the distributions that are asked for.
-        standard: the distribution of each import name where the two differ.
-    """
-    told = []
+
+def distributions(root: Path) -> dict[str, str]:
+    """The distributions whose packages are imported, each with a place that does."""
+    places: dict[str, str] = {}
     for path in files(root):
         for line, module, level in imported(ast.parse(path.read_text())):
             package = module.split(".")[0]
-            if level or package in sys.stdlib_module_names or package in ("mixset", "pixmix"):
-                continue
-            if standard.get(package, package).replace("_", "-") not in declared:
-                told.append(f"{path.relative_to(root)}:{line} imports {package}, which no dependency gives")
-    return told
+            if not level and package not in sys.stdlib_module_names and package not in ("mixset", "pixmix"):
+                name = DISTRIBUTIONS.get(package, package).replace("_", "-").lower()
+                places.setdefault(name, f"{path.relative_to(root)}:{line}")
+    return places
 
 
 def heavy_imports(names: Sequence[str], forbidden: Sequence[str], root: Path | None = None) -> list[str]:

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import laws
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The distributions that are asked for, as the package index spells them."""
+    found = [re.match("[A-Za-z0-9._-]+", requirement) for requirement in requirements]
+    return {match[0].replace("_", "-").lower() for match in found if match}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_imported(tmp_path: Path) -> None:
+    core = names(PROJECT["dependencies"])
+    extras = {extra: names(wanted) for extra, wanted in PROJECT["optional-dependencies"].items()}
+    offered = core.union(*(wanted for extra, wanted in extras.items() if extra not in ("all", "dev", "docs")))
+    places = laws.distributions(ROOT)
+    assert {name: place for name, place in places.items() if name not in offered} == {}
+    assert core <= places.keys()
+    (tmp_path / "pixmix").mkdir()
+    (tmp_path / "pixmix" / "__init__.py").write_text("def late():\n    from surely_absent.inner import x\n")
+    assert laws.distributions(tmp_path) == {"surely-absent": "pixmix/__init__.py:2"}
+
+
+def test_the_version_is_the_same_everywhere(site: Path) -> None:
+    done = run(site, "-c", "import mixset, pixmix; print(mixset.__version__, pixmix.__version__)")
+    assert done.stdout.split() == [PROJECT["version"]] * 2
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {PROJECT['version']}\n" in citation
+
+
+def test_holds_every_file_of_the_packages(site: Path) -> None:
+    """Sources, stubs, marks of types, and what is read at run time."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *laws.FOLDERS]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    wanted = [Path(name) for name in listed if (ROOT / name).exists()]
+    assert {".py", ".pyi", ".typed", ".json", ".css"} <= {path.suffix for path in wanted}
+    homes = {folder: Path(*name.split(".")) for folder, name in laws.FOLDERS.items()}
+    lost = [path for path in wanted if not (site / homes[path.parts[0]] / Path(*path.parts[1:])).exists()]
+    assert lost == []
 
 
 @pytest.fixture(scope="module")
