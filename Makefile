@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: demo test test-all lint format clean
+.PHONY: demo test test-all lint types format wheel lowest pythons breakages clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -28,9 +28,20 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: .venv/installed
+	$(BIN)/python checks/types.py
+
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Before a release: the wheel tried outside the checkout; the lowest versions promised; every Python promised.
+wheel lowest pythons: .venv/installed
+	$(BIN)/python checks/installs.py $@
+
+# Thirty small changes, drawn by a seed: do the tests notice?
+breakages: .venv/installed
+	$(BIN)/python checks/breakages.py
 
 clean:
 	rm -rf .venv build demo *.egg-info
