@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixset._common.arguments import check_flag, check_list, check_path, check_whole
-from mixset._common.console import Progress
 from mixset._common.cores import check_workers
 from mixset._common.errors import DamagedImage, InputError, printable, reading
 from mixset._common.partials import HOST, remove_abandoned
+from mixset._common.progress import Progress
 from mixset._common.workers import Step, bound_device, run
 from mixset._store import manifest
 from mixset._store.output import begin

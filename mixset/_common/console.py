@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
@@ -179,82 +178,3 @@ _USER_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPE
 def _exit(line: str, code: int) -> None:
     print(line, file=sys.stderr)
     sys.exit(code)
-
-
-class Progress:
-    """Counts finished work and shows count, rate and time left on stderr.
-
-    On a terminal one line is redrawn; elsewhere (a log file, CI) a line is printed every `every` seconds.
-
-    Args:
-        total: the number of units of work.
-        what: the unit's name in the plural, for example "images".
-        initial: units finished before this run; they do not count towards the rate.
-        every: seconds between lines if stderr is not a terminal.
-        quiet: print nothing.
-    """
-
-    def __init__(self, total: int, what: str, *, initial: int = 0, every: float = 10.0, quiet: bool = False) -> None:
-        self.total, self.what, self.count, self.initial = total, what, initial, initial
-        self.every, self.quiet = every, quiet
-        self.start = self.shown = time.monotonic()
-        self.terminal = sys.stderr.isatty()
-
-    def __enter__(self) -> Progress:
-        if self.terminal:
-            self._show()  # the first unit may take a minute
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self._show(last=True)
-        elif self.terminal and not self.quiet:
-            print(file=sys.stderr)  # the error message gets a line of its own
-
-    def advance(self, count: int = 1, note: str = "") -> None:
-        """Count `count` more finished units; `note` is appended to the line if it is redrawn now."""
-        self.count += count
-        if time.monotonic() - self.shown >= (0.2 if self.terminal else self.every):
-            self._show(note)
-
-    def say(self, line: str) -> None:
-        """Print a line above the progress line."""
-        if not self.quiet:
-            self._print(line, "\n")
-
-    def _show(self, note: str = "", *, last: bool = False) -> None:
-        if self.quiet:
-            return
-        self.shown = time.monotonic()
-        elapsed = self.shown - self.start
-        rate = (self.count - self.initial) / max(elapsed, 1e-9)
-        line = f"{self.count:,}/{self.total:,} {self.what}"
-        if self.count == self.initial:
-            line += ", all there already" if last else ""
-        else:
-            line += f", {_rate(rate)}"
-        if last:
-            line += f", {duration(elapsed)}"
-        elif rate > 0:
-            line += f", {duration((self.total - self.count) / rate)} left"
-        if note:
-            line += f"  {note}"
-        self._print(line, "\n" if last or not self.terminal else "")
-
-    def _print(self, line: str, end: str) -> None:
-        start = "\r\x1b[K" if self.terminal else ""
-        print(start + printable(line), end=end, file=plain_stream(sys.stderr), flush=True)
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f}/min"
-
-
-def duration(seconds: float) -> str:
-    """A duration for people: `42 s`, `3 min 20 s`, `2 h 05 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,23 @@ def kernel(function: F | None = None, **options: Any) -> Any:
         return numba.njit(**{"cache": True, "nogil": True, **options})(function)
     finally:
         numba.config.CACHE_DIR = before
+
+
+def cold(package: str) -> bool:
+    """Whether all kernels of a package's loaded modules are yet to be compiled for these sources."""
+    kernels = [
+        value
+        for name, module in list(sys.modules.items())
+        if f"{name}.".startswith(f"{package}.")
+        for value in vars(module).values()
+        if isinstance(value, numba.core.dispatcher.Dispatcher)
+    ]
+    return bool(kernels) and not any(map(_compiled, kernels))
+
+
+def _compiled(dispatcher: Any) -> bool:
+    function = dispatcher.py_func
+    return any(_folder(Path(function.__code__.co_filename)).rglob(f"*.{function.__qualname__}-*.nbi"))
 
 
 _OURS = re.compile("kernels-[0-9a-f]{24}")

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .._common.console import Progress
 from .._common.errors import DamagedImage, InputError
 from .._common.partials import is_partial
+from .._common.progress import Progress
 from .._common.seals import file_hash
 from . import manifest
 from .mixing_set import MixingSet

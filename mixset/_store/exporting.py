@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from .._common.console import Progress
 from .._common.cores import usable_cores
 from .._common.errors import InputError, reason
 from .._common.partials import remove_abandoned, write_atomically
+from .._common.progress import Progress
 from .manifest import NAME, UNFINISHED
 from .mixing_set import MixingSet, Reader
 from .output import begin

@@ -16,13 +16,13 @@ import PIL
 
 from .._common.arguments import check_flag, check_path
 from .._common.cache import cache_folder
-from .._common.console import Progress
 from .._common.cores import usable_cores
 from .._common.decoding import scale_and_crop, stamp
 from .._common.errors import InputError, reading, reason
 from .._common.jsons import json_hash
 from .._common.locks import locked
 from .._common.partials import remove_abandoned, replacing
+from .._common.progress import Progress
 from .._common.seals import seal_fits, seal_line
 from .mixing_set import MixingSet
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mixset._common.arguments import is_map_style
-from mixset._common.console import Progress
 from mixset._common.errors import InputError, reason
+from mixset._common.progress import Progress
 
 from .._common.distributed import gather, rank_and_count
 from .._common.images import stack

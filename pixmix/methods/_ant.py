@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mixset._common.console import Progress
+from mixset._common.progress import Progress
 
 from .._common import keyed
 from .._evaluators.attacks import in_eval_mode

@@ -21,7 +21,7 @@ from processes_alive import alive, wait_for
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet
-from mixset._common.console import Progress
+from mixset._common.progress import Progress
 from mixset._store import manifest
 from mixset._store.shards import read_info
 from mixset.generate import make

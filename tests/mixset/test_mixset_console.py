@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from mixset._common.console import Progress, duration, run_command
+from mixset._common.console import run_command
 from mixset._common.errors import DamagedImage, InputError
 from mixset._common.files import ensured_folder
 from mixset._common.parsing import dispatch
 from mixset._common.partials import write_atomically
+from mixset._common.progress import Progress, duration
 
 
 def fail(error: BaseException):  # type: ignore[no-untyped-def]
@@ -130,6 +131,24 @@ def test_progress_tells_count_rate_and_time_left(
         now[0] += 30
         progress.count = 1000
     assert re.fullmatch(r"1,000/1,000 images, 20/s, 40 s\n", capsys.readouterr().err)
+
+
+def test_what_comes_before_the_first_unit_does_not_count_into_the_rate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress(100, "images", every=0, preparing="compiling kernels (once)") as progress:
+        assert capsys.readouterr().err == "0/100 images  compiling kernels (once)\n"
+        now[0] += 40
+        progress.advance()
+        assert capsys.readouterr().err == "1/100 images\n"
+        now[0] += 1
+        progress.advance(9)
+        assert capsys.readouterr().err == "10/100 images, 9.0/s, 10 s left\n"
+        now[0] += 9
+        progress.advance(90)
+    assert capsys.readouterr().err.endswith("100/100 images, 2.0/s, 50 s\n")
 
 
 def test_on_a_terminal_progress_shows_that_it_has_begun(

@@ -71,6 +71,17 @@ def test_an_edit_elsewhere_costs_nothing(copy: Path) -> None:
     assert run(copy) == (41, 1)
 
 
+def test_whether_kernels_are_yet_to_be_compiled(copy: Path) -> None:
+    environment = {**os.environ, "PIXMIX_CACHE": str(copy / "cache")}
+    code = (
+        "import pixmix.leaf, pixmix.top; from mixset._common.kernels import cold; print(cold('pixmix'), cold('mixset'))"
+    )
+    for expected in ("True False", "False False"):
+        done = subprocess.run([sys.executable, "-c", code], cwd=copy, env=environment, capture_output=True, text=True)
+        assert done.stdout.strip() == expected, done.stderr
+        run(copy)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
     """The folder that a new process would keep kernels in."""

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mixset._common.console import Progress
 from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError, reading
 from mixset._common.files import write_file
 from mixset._common.posix import fcntl
+from mixset._common.progress import Progress
 
 from .._runs.records import TEXTS, check, read_json
 from .plan import Plan, Task

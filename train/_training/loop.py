@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mixset._common.console import Progress, duration
 from mixset._common.errors import InputError, reading
+from mixset._common.progress import Progress, duration
 from pixmix._common.normalized import Normalized
 from pixmix._evaluators.forwarding import ImageSet, to_device
 from pixmix.methods._base import Method, StepKey

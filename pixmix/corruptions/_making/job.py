@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixset._common.console import Progress
 from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError, printable
 from mixset._common.partials import remove_abandoned, write_atomically
+from mixset._common.progress import Progress
 from mixset._common.regular import read_regular
 from mixset._common.workers import run
 
