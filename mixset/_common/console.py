@@ -107,6 +107,9 @@ def run_command(main: Callable[[], object]) -> None:
 
     A full disk counts as such an error: the line says which file could not be written.
     """
+    # OpenMP reads it as torch is imported. Threads that spin while they wait take the cores that other programs need:
+    # on a machine with ten busy processes training fell to a thirtieth of its speed.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with _filtered_streams(), _sigterm_as_exception():
         try:
             check_platform()

@@ -50,6 +50,15 @@ def test_what_a_user_can_mend_is_one_line_and_a_code(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(("own", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_a_command_lets_waiting_threads_sleep(own: str | None, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    run_command(lambda: None)
+    assert os.environ["OMP_WAIT_POLICY"] == expected
+
+
 TERMINATED = """
 import os, signal, time
 from mixset._common.console import run_command
