@@ -1,4 +1,4 @@
-"""PixMix for batches, on whatever device they are: one line in a training loop."""
+"""PixMix as a module for batches on any device: one line in a training loop."""
 
 from __future__ import annotations
 
@@ -20,27 +20,32 @@ from .settings import PixMixSettings
 
 
 class PixMixBatch(nn.Module):
-    """PixMix of whole batches where they are, on a GPU or the CPU: `images = mix(images)`.
+    """PixMix of whole batches on their device, GPU or CPU: `images = mix(images)`.
 
-    Takes (N, 3, H, W) uint8, behind crops and flips, and gives (N, 3, H, W) float32 in [0, 1] on the same device,
-    channels-last in memory; a normaliser may follow. Nothing waits for the device. In evaluation mode (`mix.eval()`)
-    images are not mixed, as dropout drops nothing there: they only become floats.
+    Takes (N, 3, H, W) uint8 images after crops and flips, and returns (N, 3, H, W) float32 in [0, 1] on the same
+    device, channels-last in memory, ready for a normaliser. The host does not wait for the device. Like dropout, it is
+    active in training mode only; in evaluation mode (`mix.eval()`) images are converted to float without mixing.
 
-    What happens to an image depends on the seed and, given its index and the epoch, on these alone: it is then what
-    `PixMixDataset` gives. Without them each call is a step of its own; steps are counted, the count is saved in the
-    `state_dict`, and processes of a distributed run draw apart.
+    If indices and epoch are passed, the result for an image depends only on them and the seed, and equals that of
+    `PixMixDataset`. Otherwise it depends on the seed and the number of steps so far, which is saved in the
+    `state_dict`, and on the rank of a process in a distributed run.
 
     Args:
         mixing_set: a folder of images or shards, several folders, a `MixingSet` or a `MixingPool`; None with
-            `partner="input"`. On a GPU it lies in its memory if it takes no more than a quarter of what is free.
-        size: S or (H, W) of the training images; default: that of the first batch. Given, the pool of mixing
-            images is made now.
-        weights: how often each of several folders is drawn; default: as it has images.
-        k, beta, aug_severity, all_ops, mixings, partner: as in `PixMixSettings`.
-        seed: of everything drawn.
+            `partner="input"`. It is kept in GPU memory if it takes at most a quarter of what is free.
+        size: S or (H, W) of the training images in pixels; default: that of the first batch. With it, the pool of
+            mixing images is made at once.
+        weights: how often each of several folders is drawn, relative to the others; default: its number of images.
+        k: the maximum number of mixing rounds; for this and the next, see `PixMixSettings`.
+        beta: the shape of the Beta distributions of the mixing weights.
+        aug_severity: the maximum level of the augmentations.
+        all_ops: use all 13 augmentations.
+        mixings: the mixing operations to draw from.
+        partner: what a round mixes in: "both", "input" or "mixing_set".
+        seed: the seed of all random numbers, 0 to 2**64 − 1.
 
     Raises:
-        InputError: a setting is out of range, the mixing set cannot be used, or a batch has another shape or type.
+        InputError: a setting is out of range, the mixing set cannot be used, or a batch has another shape or dtype.
     """
 
     def __init__(
@@ -63,11 +68,11 @@ class PixMixBatch(nn.Module):
         )
         self.key = Key(seed)
         self.steps = 0
-        """How many batches were mixed without indices."""
+        """The number of batches mixed without indices."""
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
         self._residents = Residents()
 
-    @torch._disable_dynamo  # the host's part, draws and plan, is not torch's to compile
+    @torch._disable_dynamo  # draws are made by NumPy on the host, which torch.compile cannot trace
     def forward(
         self, images: Tensor, indices: Sequence[int] | np.ndarray | Tensor | None = None, epoch: int | None = None
     ) -> Tensor:
@@ -75,8 +80,15 @@ class PixMixBatch(nn.Module):
 
         Args:
             images: (N, 3, H, W) uint8.
-            indices: (N,) positions of the images in their data set; best on the CPU, a device's have to be waited for.
-            epoch: from 0; given with the indices.
+            indices: (N,) indices of the images in their data set, preferably on the CPU: reading them from a GPU waits
+                for it.
+            epoch: the epoch, counted from 0; needed with `indices`.
+
+        Returns:
+            (N, 3, H, W) float32 in [0, 1].
+
+        Raises:
+            InputError: the batch has another shape or dtype, or only one of `indices` and `epoch` is passed.
         """
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             shape = tuple(images.shape)
@@ -105,11 +117,11 @@ class PixMixBatch(nn.Module):
         return Key(self.key.seed, epoch), positions
 
     def get_extra_state(self) -> dict[str, int]:
-        """What `state_dict` keeps: the number of steps."""
+        """The state saved in `state_dict`: the number of steps."""
         return {"steps": self.steps}
 
     def set_extra_state(self, state: Any) -> None:
-        """Go on from the saved step."""
+        """Resume from the saved number of steps."""
         self.steps = int(state["steps"])
 
     def extra_repr(self) -> str:

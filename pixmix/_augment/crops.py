@@ -1,4 +1,4 @@
-"""The crops and flips of the training recipes, for uint8 batches: functions of (seed, epoch, index)."""
+"""The crops and flips of the training recipes for uint8 batches, as functions of (seed, epoch, index)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _TRIES = 10
-# The slots of a stream: 0 flip, 1 top, 2 left; then four for each try of a resized crop.
+# The slots of a stream: 0 flip, 1 top, 2 left; then four for each attempt at a resized crop.
 _SLOTS = 4 + 4 * _TRIES
 
 
@@ -33,27 +33,27 @@ def crop_and_flip(
     flip: bool = True,
     stream: int = philox.CROP,
 ) -> np.ndarray:
-    """Mirror each image by a fair coin, put black around it, take a crop of its own size: the paper's CIFAR recipe.
+    """Flip each image horizontally with probability 0.5, pad it and crop it to its size: the paper's CIFAR recipe.
 
     Args:
         images: (N, H, W, 3) uint8, or a list of images of one size.
         key: seed and epoch.
-        indices: (N,) the images' places in their data set.
-        padding: pixels of black on each side; 0 for no crop.
-        flip: whether to mirror at all.
-        stream: of `pixmix._common.philox`; the first three slots are used.
+        indices: (N,) indices of the images in their data set.
+        padding: black pixels on each side; 0 for no crop.
+        flip: whether to flip at all.
+        stream: the random stream of `pixmix._common.philox`, of which the first three slots are used.
 
     Returns:
         (N, H, W, 3) uint8.
 
     Raises:
-        InputError: the padding is negative, or the indices are not as many as the images.
+        InputError: the padding is negative, or the number of indices differs from that of images.
     """
     images = stack(images)
     mirrored, tops, lefts = _draw_crops(len(images), key, indices, padding, flip, stream)
     result = np.empty(images.shape, np.uint8)
     source = np.ascontiguousarray(images).view()
-    source.flags.writeable = False  # one kind of argument, so that the kernel is compiled once
+    source.flags.writeable = False  # always read-only, so that the kernel is compiled for one type
     _crop_and_flip(source, mirrored, tops, lefts, result)
     return result
 
@@ -67,12 +67,12 @@ def crop_and_flip_tensor(
     flip: bool = True,
     stream: int = philox.CROP,
 ) -> Tensor:
-    """As `crop_and_flip`, byte for byte, for a tensor (N, H, W, 3) uint8 on any device, which is not waited for.
+    """`crop_and_flip` for an (N, H, W, 3) uint8 tensor on any device, byte for byte; does not wait for the device.
 
     Raises:
-        InputError: as there, or it is another tensor.
+        InputError: as for `crop_and_flip`; or the tensor has another shape or dtype.
     """
-    import torch  # here, so that who crops arrays needs no torch
+    import torch  # not needed to crop arrays
 
     from .transfers import carry
 
@@ -82,7 +82,7 @@ def crop_and_flip_tensor(
     count, height, width = images.shape[:3]
     mirrored, tops, lefts = _draw_crops(count, key, indices, padding, flip, stream)
     padded = torch.nn.functional.pad(images, (0, 0, padding, padding, padding, padding))
-    # Among the pixels of all padded images: where each row begins, and the way from there to each column.
+    # Flat indices into the pixels of all padded images: the start of each row, and the offset of each column.
     rows = np.arange(count) * (height + 2 * padding) + tops + padding
     first = np.where(mirrored, width - 1 - lefts, lefts) + padding
     sent = carry(
@@ -97,7 +97,7 @@ def crop_and_flip_tensor(
 def _draw_crops(
     count: int, key: Key, indices: np.ndarray, padding: int, flip: bool, stream: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether each image is mirrored, (N,) bool; how far below and right of it its crop begins, (N,) int64."""
+    """Whether each image is flipped, (N,) bool, and the row and column at which its crop starts, (N,) int64 each."""
     if padding < 0 or len(indices) != count:
         raise InputError(f"crop: padding {padding} and {len(indices)} indices for {count} images")
     draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
@@ -133,19 +133,20 @@ def random_resized_crop(
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
     flip: bool = True,
 ) -> np.ndarray:
-    """Cut a part of random area and shape out of each image, scale it (bilinear) and mirror it by a fair coin.
+    """Crop each image to a random area and aspect ratio, resize the crop (bilinear) and flip it with probability 0.5.
 
-    The distribution is torchvision's `RandomResizedCrop` with `RandomHorizontalFlip`, the paper's ImageNet recipe.
+    The distribution is that of torchvision's `RandomResizedCrop` and `RandomHorizontalFlip`, the paper's recipe for
+    ImageNet.
 
     Args:
-        images: of any sizes; taken one at a time, so they may be decoded on the way. Arrays (H, W, 3) uint8 are
-            taken as they are.
+        images: N images of any sizes: PIL images, tensors or (H, W, 3) uint8 arrays. They are read one at a time, so an
+            iterator can decode them.
         key: seed and epoch.
-        indices: (N,) the images' places in their data set.
-        size: S or (H, W) of the result.
-        scale: the part of the image's area, from and to.
-        ratio: width by height, from and to; drawn evenly in its logarithm.
-        flip: whether to mirror at all.
+        indices: (N,) indices of the images in their data set.
+        size: S or (H, W) of the result in pixels.
+        scale: the range of the crop's area, as a fraction of the image's.
+        ratio: the range of the crop's aspect ratio, width by height, drawn uniformly in its logarithm.
+        flip: whether to flip at all.
 
     Returns:
         (N, H, W, 3) uint8.
@@ -162,7 +163,7 @@ def random_resized_crop(
 def _choose_box(
     width: int, height: int, tries: np.ndarray, scale: tuple[float, float], ratio: tuple[float, float]
 ) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom): the first try that lies within the image, else a crop of its centre."""
+    """(left, top, right, bottom) of the first attempt that is within the image, else of a central crop."""
     low, high = math.log(ratio[0]), math.log(ratio[1])
     for u in tries:
         area = width * height * (scale[0] + (scale[1] - scale[0]) * u[0])

@@ -1,4 +1,4 @@
-"""PixMix over a data set, as a function of (seed, epoch, index): the same tensors for any number of workers."""
+"""PixMix over a data set as a function of (seed, epoch, index): the same tensors for any number of workers."""
 
 from __future__ import annotations
 
@@ -24,33 +24,34 @@ from .sampler import ItemKey, passed_epoch
 from .settings import PixMixSettings
 
 Crop = Callable[[Sequence[Any], Key, np.ndarray], np.ndarray]
-"""(images, key, indices) → (N, H, W, 3) uint8, as `crop_and_flip` and `random_resized_crop` of `crops` do."""
+"""A function (images, key, indices) → (N, H, W, 3) uint8, such as `crop_and_flip` and `random_resized_crop`."""
 
 
 class PixMixDataset(Dataset):
-    """A data set of (image, label, ...) with PixMix done to its images: (3, H, W) float32 tensors in [0, 1].
+    """A data set of (image, label, ...) with PixMix applied to its images: (3, H, W) float32 tensors in [0, 1].
 
-    An item depends on (seed, epoch, index) alone. What the data set itself draws from torch's generator does so, too:
-    it runs under a seed of that item, and the generator is put back.
+    An item depends only on (seed, epoch, index). So do random numbers that the wrapped data set draws from torch's
+    generator, which is seeded for each item and restored afterwards.
 
-    The epoch comes with the keys of an `EpochSampler`, through `Subset` and `ConcatDataset`, too. Under any other
-    sampler (`shuffle=True`, `DistributedSampler`) it is counted, for all workers together: an item that is asked for
-    by its index alone is that of epoch 0 the first time, of epoch 1 the second time, and so on. Several processes
-    count apart and take turns in the epochs, so that no image comes again. `set_epoch` sets the count. Only where an
-    epoch is broken off while workers are ahead of it does the count depend on how far they came.
+    The epoch is part of the keys of an `EpochSampler`, which also pass through `Subset` and `ConcatDataset`. With any
+    other sampler (`shuffle=True`, `DistributedSampler`) epochs are counted per item, over all workers: an item
+    requested by its index alone is that of epoch 0 the first time, of epoch 1 the second time, and so on. The processes
+    of a distributed run count separately and interleave their epochs, so that no augmented image repeats. `set_epoch`
+    sets the count. If an epoch is interrupted, its count depends on how many items the workers have prefetched.
 
     Args:
-        dataset: gives PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, of one size unless `crop` cuts.
+        dataset: a map-style data set of PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, of one size
+            unless `crop` makes them so.
         mixing_set: a folder of images or shards, several folders, a `MixingSet` or a `MixingPool`.
-        seed: of everything drawn.
-        settings: PixMix's.
-        size: S or (H, W) of the images that are mixed; default: that of the first one.
-        weights: how often each of several folders is drawn; default: as it has images.
-        crop: what to do to the images first, for example `pixmix._augment.crops.crop_and_flip`.
-        engine: of `pixmix._engines.ENGINES`.
+        seed: the seed of all random numbers, 0 to 2**64 − 1.
+        settings: the settings of PixMix; default: the paper's for CIFAR.
+        size: S or (H, W) of the mixed images in pixels; default: that of the first image.
+        weights: how often each of several folders is drawn, relative to the others; default: its number of images.
+        crop: applied to the images first, for example `crop_and_flip`.
+        engine: the engine that mixes, "numba", "pillow" or "torch".
 
     Raises:
-        InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or type.
+        InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or dtype.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class PixMixDataset(Dataset):
         engine: str = "numba",
     ) -> None:
         if not is_map_style(dataset):
-            raise InputError(f"dataset: one with items by number and a length is needed, got {type(dataset).__name__}")
+            raise InputError(
+                f"dataset: a map-style data set is needed (items by index, length), got {type(dataset).__name__}"
+            )
         if not len(dataset):
             raise InputError("dataset: has no items")
         if settings is not None and not isinstance(settings, PixMixSettings):
@@ -76,50 +79,50 @@ class PixMixDataset(Dataset):
         self.dataset, self.crop, self.engine = dataset, crop, engine
         self.settings = settings or PixMixSettings()
         self.seed = Key(seed).seed
-        # Shared with loader workers: whether the epoch was set and to what, and how often each item was asked for.
+        # Shared with loader workers: whether the epoch was set and to what, and how often each item was requested.
         self._set = torch.tensor([False, 0], dtype=torch.int64).share_memory_()
-        self._asked = torch.zeros(len(dataset), dtype=torch.int16).share_memory_()
+        self._requests = torch.zeros(len(dataset), dtype=torch.int16).share_memory_()
         self._processes = (0, 1)
         find_engine(engine)
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is not forked has no process group to ask.
+        # Workers that are not forked have no process group.
         return {**self.__dict__, "_processes": self._find_processes()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._set.share_memory_()
-        self._asked.share_memory_()
+        self._requests.share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch of items that are next asked for by their index alone, in all workers."""
+        """Set the epoch of items that are next requested by their index alone, in all workers."""
         self._set[:] = torch.tensor([True, Key(self.seed, epoch).epoch])
-        self._asked.zero_()
+        self._requests.zero_()
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: Any) -> tuple[Any, ...]:
-        """The item of an index, or of (epoch, index)."""
+        """The item with this index, or (epoch, index)."""
         return self.__getitems__([key])[0]
 
     def __getitems__(self, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The items of a batch, in one call of the engine for each epoch in it."""
+        """The items of a batch, mixed in one call of the engine per epoch."""
         if get_worker_info() is not None:
-            keep_freed_memory()  # images of some hundred pixels are decoded a third faster
+            keep_freed_memory()  # images of a few hundred pixels are decoded a third faster
         passed = passed_epoch()
         pairs = [self._locate(key, passed) for key in keys]
         items: list[tuple[Any, ...]] = [()] * len(pairs)
         for epoch in sorted({epoch for epoch, _ in pairs}):
             indices = [index for index, pair in enumerate(pairs) if pair[0] == epoch]
-            made = self._make(Key(self.seed, epoch), np.array([pairs[index][1] for index in indices], np.int64))
-            for index, item in zip(indices, made, strict=True):
+            mixed = self._mix(Key(self.seed, epoch), np.array([pairs[index][1] for index in indices], np.int64))
+            for index, item in zip(indices, mixed, strict=True):
                 items[index] = item
         return items
 
     def _locate(self, key: Any, passed: int | None) -> tuple[int, int]:
-        """Epoch and index, from 0 on, of a key; `passed` is the epoch of one that became an index on its way here."""
+        """Epoch and non-negative index of a key; `passed` is the epoch of a key that was converted to an index."""
         epoch, number = key if isinstance(key, tuple | ItemKey) and len(tuple(key)) == 2 else (passed, key)
         try:
             number, epoch = operator.index(number), None if epoch is None else operator.index(epoch)
@@ -131,24 +134,24 @@ class PixMixDataset(Dataset):
         return (self._count(number % count) if epoch is None else epoch), number % count
 
     def _count(self, index: int) -> int:
-        """The epoch of an item that is asked for by its index alone, one more each time."""
-        if index >= len(self._asked):
-            raise InputError(f"dataset: has grown from {len(self._asked)} to {len(self)} items; wrap it anew")
-        asked, (told, first) = self._asked.numpy(), self._set.tolist()
-        times = int(asked[index])
-        asked[index] = (times + 1) % 2**15
-        if told and not times:
+        """The epoch of an item that is requested by its index alone, one higher each time."""
+        if index >= len(self._requests):
+            raise InputError(f"dataset: has grown from {len(self._requests)} to {len(self)} items; wrap it anew")
+        requests, (is_set, first) = self._requests.numpy(), self._set.tolist()
+        times = int(requests[index])
+        requests[index] = (times + 1) % 2**15
+        if is_set and not times:
             return first
         rank, world = self._find_processes()
         return (first + times * world + rank) % 2**32
 
     def _find_processes(self) -> tuple[int, int]:
-        found = rank_and_count()
-        return found if found[1] > 1 else self._processes
+        current = rank_and_count()
+        return current if current[1] > 1 else self._processes
 
-    def _make(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:
+    def _mix(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:
         samples = self._read(key, indices)
-        images = self._cut([sample[0] for sample in samples], key, indices)
+        images = self._crop([sample[0] for sample in samples], key, indices)
         pool = self._pool.get((images.shape[1], images.shape[2]))
         draws = draw(self.settings, key, indices, pool)
         mixing_images = None if pool is None else pool.images
@@ -166,5 +169,5 @@ class PixMixDataset(Dataset):
                 samples.append(tuple(sample))
         return samples
 
-    def _cut(self, images: list[Any], key: Key, indices: np.ndarray) -> np.ndarray:
+    def _crop(self, images: list[Any], key: Key, indices: np.ndarray) -> np.ndarray:
         return stack(images) if self.crop is None else self.crop(images, key, indices)

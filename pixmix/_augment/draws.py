@@ -1,4 +1,4 @@
-"""All randomness of PixMix in one function: `draw` says what happens to each image, the engines do it."""
+"""The random numbers of PixMix: `draw` decides what happens to each image, and the engines carry it out."""
 
 from __future__ import annotations
 
@@ -19,103 +19,103 @@ __all__ = ["Draws", "Key", "PoolLike", "draw"]
 
 
 class PoolLike(Protocol):
-    """What `draw` and the engines ask of a pool of mixing images; `mixset.MixingPool` is one."""
+    """The interface of a pool of mixing images; `mixset.MixingPool` has it."""
 
     @property
     def images(self) -> np.ndarray:
-        """(M, h, w, 3) uint8, the sources one behind the other."""
+        """All images, (M, h, w, 3) uint8, one source after another."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W) of the crops that are taken; at most (h, w)."""
+        """(H, W) of the crops, at most (h, w)."""
 
     @property
     def counts(self) -> Sequence[int]:
-        """How many images each source has."""
+        """The number of images of each source."""
 
     @property
     def weights(self) -> Sequence[float]:
-        """How likely each source is; sums to 1."""
+        """The probability of each source; they sum to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
-    """What PixMix does to N images with at most k rounds; beyond `rounds` the entries of a row are 0 (op: −1)."""
+    """What PixMix does to N images in at most k rounds; entries after the last round are 0 (−1 for ops)."""
 
     start_op: np.ndarray
-    """(N,) int8: the op of the starting image, a place in `OPS`; −1 for none."""
+    """The op applied to the starting image, an index into `OPS`, or −1 for none; (N,) int8."""
 
     start_level: np.ndarray
-    """(N,) float64: its level, from 0.1 to `aug_severity`."""
+    """The level of that op, from 0.1 to `aug_severity`; (N,) float64."""
 
     start_sign: np.ndarray
-    """(N,) int8: +1 or −1, for the ops that have a sign."""
+    """The sign of that op, +1 or −1, if it has one; (N,) int8."""
 
     rounds: np.ndarray
-    """(N,) int32: how many rounds, 0 to k."""
+    """The number of rounds, 0 to k; (N,) int32."""
 
     op: np.ndarray
-    """(N, k) int8: the op of the input's copy that is mixed in; −1 where the mixing image is mixed in."""
+    """The op applied to the copy of the input that is mixed in, or −1 if the mixing image is mixed in; (N, k) int8."""
 
     level: np.ndarray
-    """(N, k) float64."""
+    """The level of each round's op, from 0.1 to `aug_severity`; (N, k) float64."""
 
     sign: np.ndarray
-    """(N, k) int8."""
+    """The sign of each round's op, +1 or −1, if it has one; (N, k) int8."""
 
     mixing: np.ndarray
-    """(N, k) int8: a place in `MIXINGS`."""
+    """The mixing operation, an index into `MIXINGS`; (N, k) int8."""
 
     a: np.ndarray
-    """(N, k) float32: the weight of the image so far; `overlay` uses it for `multiply`."""
+    """The weight of the image so far, used by `overlay` for `multiply`; (N, k) float32."""
 
     b: np.ndarray
-    """(N, k) float32: the weight of what is mixed in."""
+    """The weight of the image that is mixed in; (N, k) float32."""
 
     a2: np.ndarray
-    """(N, k) float32: the second pair of weights, which `overlay` uses for `screen`."""
+    """A second weight of the image so far, used by `overlay` for `screen`; (N, k) float32."""
 
     b2: np.ndarray
-    """(N, k) float32."""
+    """A second weight of the image that is mixed in; (N, k) float32."""
 
     coin: np.ndarray
-    """(N, k) bool: `overlay` multiplies the dark half, `darken_or_lighten` darkens."""
+    """Whether `overlay` multiplies the dark half and `darken_or_lighten` darkens; (N, k) bool."""
 
     channel: np.ndarray
-    """(N, k) int8: the channel, 0 to 2, that `swap_channel` takes over."""
+    """The channel that `swap_channel` replaces, 0 to 2; (N, k) int8."""
 
     image: np.ndarray
-    """(N,) int64: the mixing image, a place in the pool."""
+    """The mixing image, an index into the pool; (N,) int64."""
 
     top: np.ndarray
-    """(N,) int32: the first row of its crop."""
+    """The first row of the mixing image's crop; (N,) int32."""
 
     left: np.ndarray
-    """(N,) int32: the first column of its crop."""
+    """The first column of the mixing image's crop; (N,) int32."""
 
     def __len__(self) -> int:
         return len(self.rounds)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Draws:
-        """The draws of some of the images."""
+        """The draws of the images in `rows`."""
         return Draws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """All fields in their order: what a compiled kernel takes."""
+        """All fields in their order, as arguments of a compiled kernel."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
 def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike | None) -> Draws:
-    """What PixMix does to each of the images `indices`: a function of the arguments and nothing else.
+    """Draw what PixMix does to each image, as a pure function of the arguments.
 
     Args:
-        settings: the user's choices.
+        settings: the settings of PixMix.
         key: seed and epoch.
-        indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
-        pool: where mixing images come from; None where `settings.partner` is "input".
+        indices: (N,) indices of the images in their data set, 0 to 2**32 − 1.
+        pool: the mixing images; None if `settings.partner` is "input".
 
     Raises:
-        InputError: a pool is missing or empty, or its crops do not fit into its images.
+        InputError: the pool is missing or empty, or its crops are larger than its images.
     """
     indices = philox.check_indices(indices)
     firsts, limits, margins = _describe(pool, settings)
@@ -127,7 +127,7 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
     )
     _draw_images(seed, epoch, indices, firsts, limits, margins, draws.image, draws.top, draws.left)
     mixings = np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
-    # The chance that a round mixes in the input's copy.
+    # The probability that a round mixes in a copy of the input.
     share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
     _draw_rounds(
         *(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings),
@@ -138,7 +138,7 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
 
 
 def _empty(count: int, k: int) -> Draws:
-    """Draws of no op and no round."""
+    """Draws without ops and rounds."""
     return Draws(
         start_op=np.full(count, -1, np.int8),
         start_level=np.zeros(count),
@@ -161,7 +161,7 @@ def _empty(count: int, k: int) -> Draws:
 
 
 def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where each source begins (S + 1,), the cumulated weights (S,), and how many crops fit (rows, columns)."""
+    """The first index of each source (S + 1,), cumulative weights (S,), and the number of crop positions (2,)."""
     if pool is None:
         if settings.partner != "input":
             raise InputError(
@@ -182,11 +182,11 @@ def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarr
     return np.concatenate(([0], np.cumsum(counts))), limits, margins.astype(np.int64)
 
 
-# The slots: blocks 0 to 2 belong to the image, 4 + 4r to 7 + 4r to its round r; what is not named is free for new
-# options, which so shift nothing.
+# The slots: blocks 0 to 2 belong to the image, 4 + 4r to 7 + 4r to its round r. Unnamed slots are reserved for new
+# options, so that these will not change existing draws.
 #   0: start augmented?, op, level, sign    1: rounds, source, image    2: top, left
 #   4 + 4r: copy of the input?, op, level, sign    5 + 4r: mixing, which pair of Betas?, first Beta, second Beta
-#   6 + 4r: the same pair again for overlay's screen, behind the coin of overlay and darken_or_lighten
+#   6 + 4r: the coin of overlay and darken_or_lighten, then another pair for overlay's screen
 #   7 + 4r: channel
 _STREAM = np.uint64(philox.PIXMIX)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -195,7 +195,7 @@ _32 = np.uint64(32)
 
 @kernel
 def _uniforms(seed, epoch, index, number):
-    """The four uniform numbers of one block of the stream."""
+    """The four uniform random numbers of a block of the stream."""
     w = block(np.uint64(index), epoch, number, _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])
 
@@ -226,7 +226,7 @@ def _draw_images(seed, epoch, indices, firsts, limits, margins, image, top, left
 
 @kernel
 def _weights(which, first, second, exponent):
-    """The mixing weights (a, b), float32: half the time Beta(β, 1) and Beta(1, β), else 1 + Beta(1, β), −Beta(1, β).
+    """The mixing weights (a, b), float32: Beta(β, 1) and Beta(1, β), or 1 + Beta(1, β) and −Beta(1, β), half each.
 
     Beta(β, 1) is U^(1/β) and Beta(1, β) is 1 − U^(1/β); `exponent` is 1/β.
     """
@@ -268,7 +268,7 @@ def _draw_rounds(
             u = _uniforms(seed, epoch, indices[n], np.uint64(5 + 4 * r))
             mixing[n, r] = mixings[int(u[0] * len(mixings))]
             a[n, r], b[n, r] = _weights(u[1], u[2], u[3], exponent)
-            if mixing[n, r] >= 2:  # only the experimental mixings have more to draw
+            if mixing[n, r] >= 2:  # only the experimental mixings need more random numbers
                 u = _uniforms(seed, epoch, indices[n], np.uint64(6 + 4 * r))
                 coin[n, r] = u[0] < 0.5
                 a2[n, r], b2[n, r] = _weights(u[1], u[2], u[3], exponent)

@@ -1,4 +1,4 @@
-"""From what a user calls a mixing set to a pool of mixing images at training size."""
+"""Opening whatever a user passes as a mixing set as a pool of mixing images at training size."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .draws import PoolLike
 from .settings import PixMixSettings
 
 Source: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | MixingSet | PoolLike | None"
-"""A folder, several, an opened mixing set, or a pool; None where none is mixed in."""
+"""A folder, several folders, an opened mixing set or a pool; None if no mixing images are needed."""
 
 
 class LazyPool:
-    """A mixing set whose pool is made when the size of the images is known; pickles, with or without its pool.
+    """A mixing set whose pool is made once the size of the images is known; it can be pickled before and after.
 
     Args:
         source: the mixing set.
-        weights: how often each of several folders is drawn; default: as it has images.
-        size: S or (H, W) of the training images; default: that of the first image.
-        settings: whether a mixing set is needed at all.
+        weights: how often each of several folders is drawn, relative to the others; default: its number of images.
+        size: S or (H, W) of the training images in pixels; default: that of the first image.
+        settings: the settings, whose `partner` tells whether a mixing set is needed.
 
     Raises:
-        InputError: a folder is missing or holds no image, weights do not fit, or a set is needed and none given.
+        InputError: a folder is missing or has no images, `weights` does not match, or a needed set is missing.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class LazyPool:
             self.get(sides)
 
     def get(self, size: tuple[int, int]) -> PoolLike | None:
-        """The pool for images of `size` (H, W), made on the first call; None where no mixing set is needed.
+        """The pool for images of `size` (H, W), made on the first call; None if no mixing set is needed.
 
         Raises:
-            InputError: the pool there is was made for another size.
+            InputError: the pool was made for another size.
         """
         if not self._needed:
             return None

@@ -1,9 +1,8 @@
-"""Part of an image at another size: Pillow's bilinear `resize`, compiled for what crops need of it.
+"""Resizing a part of an image: Pillow's bilinear `resize`, compiled and specialised for crops.
 
-Each axis is resampled as Pillow does it, bit for bit: a triangle that grows with the scale (so that nothing aliases),
-weights of 22 bits, a result of 8. Columns come first and rows second, which is Pillow's order up to release 12; 13
-turns it round for parts that lose more of their height than of their width. So the images of a training do not
-depend on the release of Pillow.
+Each axis is resampled exactly as by Pillow: a triangle filter that widens with the scale (antialiasing), weights of 22
+bits and results of 8 bits. The horizontal pass comes first, as in Pillow up to release 12; release 13 reverses the
+order for parts that shrink more in height than in width. Training images do not depend on the release of Pillow.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from .._common.threads import read_only
 
 _BITS = 22
 _ROWS = 32
-"""How many rows are resampled side by side: their pixels at one column lie in a few vectors."""
+"""The number of rows resampled together, so that their pixels in a column fill a few SIMD vectors."""
 
 
 def resize_part(
     image: np.ndarray, box: tuple[int, int, int, int], result: np.ndarray, *, mirrored: bool = False
 ) -> None:
-    """Scale the part of an image within `box` to the size of `result` and write it there.
+    """Resize the part of an image within `box` to the size of `result`, in place.
 
     Args:
         image: (H, W, 3) uint8.
         box: (left, top, right, bottom) in pixels, within the image and not empty.
-        result: (h, w, 3) uint8, contiguous.
-        mirrored: whether its left becomes its right.
+        result: the array to fill, (h, w, 3) uint8, contiguous.
+        mirrored: whether to flip the result horizontally.
     """
     left, top, right, bottom = box
     _resize(read_only(image), left, top, right - left, bottom - top, mirrored, result)
@@ -38,7 +37,7 @@ def resize_part(
 
 @kernel
 def _weigh(length, count):
-    """Of each of `count` results along an axis of `length`: its first source, how many it has, and their weights."""
+    """The first source pixel, the number of source pixels, and their weights for each of `count` pixels of an axis."""
     scale = length / count
     reach = max(scale, 1.0)
     inverse = 1.0 / reach
@@ -60,7 +59,7 @@ def _weigh(length, count):
 
 @kernel
 def _weighted_sum(sources, weights, taps, sums):
-    """Into `sums` (m,) int32: the first rows of `sources` (n, m) uint8 by their weights, and half a step to round."""
+    """Write the weighted sum of the first `taps` rows of `sources` (n, m) uint8, plus 0.5, to `sums` (m,) int32."""
     for index in range(len(sums)):
         sums[index] = 1 << (_BITS - 1)
     for tap in range(taps):

@@ -1,4 +1,4 @@
-"""Images on a device: the whole array where there is room for it, else what is asked for, gathered on the host."""
+"""Images on a device: the whole array if there is memory for it, else batches gathered on the host."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from mixset._common.kernels import kernel
 from .transfers import carry
 
 SHARE = 0.25
-"""Of a device's free memory: what an array may take."""
+"""The fraction of a device's free memory that an array may take."""
 _PIECE = 1 << 26
-"""Bytes that are copied to the device at once, so that a memory map is never read into memory as a whole."""
+"""Bytes copied to the device at once, so that a memory map is never read into memory as a whole."""
 
 
 class Resident:
-    """An array of images, to be asked for by their places, as tensors on a device.
+    """An array of images, of which batches are returned as tensors on a device.
 
     Args:
-        array: (M, h, w, 3) uint8, in memory or a memory map; or a tensor, which is then there as a whole.
-        device: where the images are wanted.
-        whole: whether the array lies there as a whole; by default where it takes at most a quarter of a GPU's free
-            memory. Elsewhere each batch's images are gathered on the host and copied; nothing waits for that.
+        array: (M, h, w, 3) uint8, in memory or a memory map; or a tensor, which is moved to the device as a whole.
+        device: the device of the batches.
+        whole: whether to keep the whole array on the device; default: if it takes at most a quarter of a GPU's free
+            memory. Otherwise batches are gathered on the host and copied asynchronously.
     """
 
     def __init__(self, array: np.ndarray | Tensor, device: torch.device | str, *, whole: bool | None = None) -> None:
         self.array, self.device, self.shape = array, torch.device(device), tuple(array.shape)
         self.tensor: Tensor | None = None
-        """The array on the device, where it lies there as a whole."""
+        """The whole array on the device, or None."""
         if isinstance(array, Tensor):
             self.tensor = array.to(self.device).contiguous()
         elif whole or (whole is None and self._has_room(array.nbytes)):
@@ -45,7 +45,11 @@ class Resident:
         return len(self.array)
 
     def take(self, indices: np.ndarray) -> Tensor:
-        """The images at `places`, (n,): (n, h, w, 3) uint8 on the device. Raises InputError for a place beyond."""
+        """The images at `indices`, (n,) whole numbers, as (n, h, w, 3) uint8 on the device.
+
+        Raises:
+            InputError: an index is out of range.
+        """
         indices, size = np.asarray(indices, np.int64), (self.shape[1], self.shape[2])
         zeros = np.zeros_like(indices)
         if self.tensor is None:
@@ -62,18 +66,20 @@ class Resident:
         *,
         out: Tensor | None = None,
     ) -> Tensor:
-        """Parts of the images at `places`.
+        """Crops of images.
 
         Args:
-            places, tops, lefts: (n,) whole numbers: which image, the part's first row and column.
-            size: (H, W) of the parts.
-            out: (n, H, W, 3) uint8 on the device, to be written.
+            indices: (n,) whole numbers, the image of each crop.
+            tops: (n,) whole numbers, the first row of each crop.
+            lefts: (n,) whole numbers, the first column of each crop.
+            size: (H, W) of the crops.
+            out: a tensor for the result, (n, H, W, 3) uint8 on the device; default: a new one.
 
         Returns:
             (n, H, W, 3) uint8 on the device.
 
         Raises:
-            InputError: a part lies beyond the images.
+            InputError: an index or a crop is out of range.
         """
         indices, tops, lefts = (np.asarray(numbers, np.int64) for numbers in (indices, tops, lefts))
         self._check(indices, tops, lefts, size)
@@ -81,7 +87,7 @@ class Resident:
         if not len(indices):
             return torch.empty(shape, dtype=torch.uint8, device=self.device) if out is None else out
         if self.tensor is None:
-            # Pinned, the buffer is copied while the host goes on; torch's allocator keeps it until that is done.
+            # A pinned buffer is copied asynchronously; torch's allocator does not reuse it before.
             buffer = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
             _gather(_read_only(np.asarray(self.array)), indices, tops, lefts, buffer.numpy())
             if out is None:
@@ -92,7 +98,7 @@ class Resident:
         rows = carry(self.device, rows=firsts)["rows"]
         if out is None:
             out = torch.empty(shape, dtype=torch.uint8, device=self.device)
-        # Each pixel begins a row of W pixels, and these overlap: a crop's row is then one thing to select.
+        # A view with a row of W pixels starting at every pixel, in which each row of a crop is one row to select.
         every = self.tensor.as_strided((len(self) * h * w - size[1] + 1, size[1] * 3), (3, 1))
         torch.index_select(every, 0, rows.view(-1), out=out.view(-1, size[1] * 3))
         return out
@@ -102,26 +108,26 @@ class Resident:
             return
         count, h, w = self.shape[:3]
         if indices.min() < 0 or indices.max() >= count:
-            raise InputError(f"images: {indices.min()} to {indices.max()} are asked for, but there are {count}")
+            raise InputError(f"images: indices run from {indices.min()} to {indices.max()}, but there are {count}")
         if min(tops.min(), lefts.min()) < 0 or tops.max() + size[0] > h or lefts.max() + size[1] > w:
-            raise InputError(f"images: crops of {size[0]}×{size[1]} lie beyond the {h}×{w} there are")
+            raise InputError(f"images: crops of {size[0]}×{size[1]} reach beyond the images of {h}×{w}")
 
 
 class Residents:
-    """The resident of a pool's array, kept until another array or device is asked for; pickles and copies empty."""
+    """A cache of one `Resident`, for the last array and device; its pickles and copies are empty."""
 
     def __init__(self) -> None:
-        self._kept: Resident | None = None
+        self._resident: Resident | None = None
 
     def get(self, array: np.ndarray, device: torch.device) -> Resident:
-        """The array's resident on `device`."""
-        if self._kept is None or self._kept.array is not array or self._kept.device != device:
-            self._kept = None  # before another takes its room
-            self._kept = Resident(array, device)
-        return self._kept
+        """The resident of `array` on `device`."""
+        if self._resident is None or self._resident.array is not array or self._resident.device != device:
+            self._resident = None  # frees its memory first
+            self._resident = Resident(array, device)
+        return self._resident
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_kept": None}
+        return {"_resident": None}
 
 
 def _copy(array: np.ndarray, device: torch.device) -> Tensor:
@@ -133,7 +139,7 @@ def _copy(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """A plain read-only array: one kind of argument, so that the kernel is compiled once."""
+    """A plain read-only view, so that the kernel is compiled for one type only."""
     view = np.ascontiguousarray(array).view(np.ndarray)
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""The order of an epoch's items, and the keys that carry the epoch to whoever reads them."""
+"""The order of the items in an epoch, and keys that carry the epoch to the data set."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .._common.philox import Key
 
 
 class ItemKey:
-    """The epoch and the index of an item, as `EpochSampler` gives them: equal to that pair, and unpacked like it.
+    """The epoch and index of an item, from `EpochSampler`; it equals that pair and unpacks like it.
 
-    What stands between the sampler and a `PixMixDataset` may take it for a number. `ConcatDataset` subtracts from it
-    and gets a key. `Subset` looks its own index up by it and hands that on, a plain number; so whenever a key is taken
-    as an index, its epoch is left in the thread, where the `PixMixDataset` behind takes it (`passed_epoch`).
+    Data sets between the sampler and a `PixMixDataset` may use it as a number. `ConcatDataset` subtracts from it, which
+    gives another key. `Subset` uses it as an index into its own indices and passes on a plain number; so whenever a key
+    is used as an index, its epoch is stored in a thread-local variable, which `PixMixDataset` reads (`passed_epoch`).
     """
 
     __slots__ = ("epoch", "index")
@@ -72,35 +72,34 @@ _passing = threading.local()
 
 
 def passed_epoch() -> int | None:
-    """The epoch of the key that was last taken as an index in this thread since this was asked; None without one."""
+    """The epoch of the last key used as an index in this thread since the previous call, or None."""
     epoch = getattr(_passing, "epoch", None)
     _passing.epoch = None
     return epoch
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """A random order of `count` items, (count,) int64: a function of the arguments and nothing else."""
+    """A random permutation of `count` items, (count,) int64, as a pure function of the arguments."""
     words = philox.words(Key(seed, epoch), np.arange(count), philox.SHUFFLE, 2).astype(np.uint64)
     return np.argsort(words[:, 0] | (words[:, 1] << np.uint64(32)), kind="stable")
 
 
 class EpochSampler(Sampler[ItemKey]):
-    """The (epoch, index) of each item of an epoch, over all processes, in an order of (seed, epoch) alone.
+    """Yields the (epoch, index) of this process's items in an epoch, in an order that depends on (seed, epoch) alone.
 
-    The processes take turns and have equally many items, so that they take equally many steps: as in torch's
-    `DistributedSampler`, the first items of the order are dealt out again to those that would lack one. Each iteration
-    is the epoch that was set, or the one after the last.
+    Items are distributed over the processes in turn, as by torch's `DistributedSampler`: all have the same number,
+    for which the first items of the order are repeated if needed. Each iteration is the next epoch, or the one set.
 
     Args:
-        count: how many items the data set has.
-        seed: of the order.
-        num_replicas: how many processes there are; default: as `torch.distributed` has it, 1 where it is not in use.
-        rank: this process's number among them; default: likewise.
-        shuffle: False for the order of the data set.
-        drop_last: leave out the last items of the order where they do not suffice for all processes.
+        count: the number of items in the data set.
+        seed: the seed of the order, 0 to 2**64 − 1.
+        num_replicas: the number of processes; default: the world size of `torch.distributed`, or 1.
+        rank: the rank of this process; default: that of `torch.distributed`, or 0.
+        shuffle: False keeps the order of the data set.
+        drop_last: drop the last items of the order instead of repeating the first ones.
 
     Raises:
-        InputError: a number is out of range, or no item is left for a process.
+        InputError: a number is out of range, or a process would have no items.
     """
 
     def __init__(
@@ -122,12 +121,12 @@ class EpochSampler(Sampler[ItemKey]):
         self.shuffle, self.drop_last = check_flag("shuffle", shuffle), check_flag("drop_last", drop_last)
         self.start, self._begun = 0, False
         self.share = count // self.num_replicas if drop_last else -(-count // self.num_replicas)
-        """How many items of an epoch each process has."""
+        """The number of items of each process in an epoch."""
         if not self.share:
             raise InputError(f"sampler: {count} items do not suffice for {self.num_replicas} processes with drop_last")
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """The next iteration is this epoch's, without the first `start` items of this process's share."""
+        """Make the next iteration this epoch, without the first `start` items of this process."""
         self.key, self.start = Key(self.key.seed, epoch), check_whole("start", start, low=0, high=2**32)
         self._begun = False
 
@@ -140,6 +139,6 @@ class EpochSampler(Sampler[ItemKey]):
         self._begun = True
         epoch = self.key.epoch
         order = epoch_order(self.count, seed=self.key.seed, epoch=epoch) if self.shuffle else np.arange(self.count)
-        dealt = np.resize(order, self.share * self.num_replicas)  # cut off, or begun again
-        for index in dealt[self.rank :: self.num_replicas][self.start :].tolist():
+        repeated = np.resize(order, self.share * self.num_replicas)  # truncated, or repeated from the start
+        for index in repeated[self.rank :: self.num_replicas][self.start :].tolist():
             yield ItemKey(epoch, index)

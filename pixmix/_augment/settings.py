@@ -1,4 +1,4 @@
-"""What a user chooses about PixMix, and the names of its operations and mixings."""
+"""The settings of PixMix, and the names of its augmentations and mixing operations."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ OPS = (
     "brightness",
     "sharpness",
 )
-"""The base augmentations by name; a number in `Draws` is a place in this tuple."""
+"""The names of the augmentations (ops); numbers in `Draws` are indices into this tuple."""
 
 BASIC_OPS = 9
-"""How many ops, from the front of `OPS`, there are without `all_ops`: the rest overlap with ImageNet-C."""
+"""The number of ops, from the start of `OPS`, used without `all_ops`; the others overlap with ImageNet-C."""
 
 SIGNED_OPS = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
-"""Ops whose strength has a sign."""
+"""The ops whose level has a sign."""
 
 MIXINGS = ("add", "multiply", "screen", "overlay", "darken_or_lighten", "swap_channel")
-"""The mixing operations by name; the paper uses the first two, the others are its code's experimental ones."""
+"""The names of the mixing operations; the paper uses the first two, the others are experimental in its code."""
 
 PARTNERS = ("both", "input", "mixing_set")
-"""What a round may mix in: the choices of `PixMixSettings.partner`."""
+"""The choices of `PixMixSettings.partner`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,27 +44,27 @@ class PixMixSettings:
     """The settings of PixMix; the defaults are the paper's for CIFAR.
 
     Raises:
-        InputError: a value is out of its range or a name is unknown.
+        InputError: a value is out of range or a name is unknown.
     """
 
     k: int = 4
-    """Most mixing rounds: their number is drawn uniformly from 0 to k, both included."""
+    """The maximum number of mixing rounds, 0 to 1,000; the number is drawn uniformly from 0 to k inclusive."""
 
     beta: float = 3.0
-    """Shape of the Beta distributions of the mixing weights: the higher, the closer the result is to the input."""
+    """The shape of the Beta distributions of the mixing weights, 0.01 to 1,000; higher is closer to the input."""
 
     aug_severity: float = 3.0
-    """Highest level of the ops, from 0.1 to 10: each op draws its level uniformly from 0.1 up to this."""
+    """The maximum level of the ops, 0.1 to 10; each op's level is drawn uniformly from 0.1 to it."""
 
     all_ops: bool = True
-    """All 13 ops; without it the 9 that do not overlap with ImageNet-C's corruptions."""
+    """Use all 13 ops; False uses the 9 that do not overlap with ImageNet-C's corruptions."""
 
     mixings: Sequence[str] = ("add", "multiply")
-    """The mixing operations of which each round draws one uniformly."""
+    """The mixing operations, of which each round draws one uniformly."""
 
     partner: Literal["both", "input", "mixing_set"] = "both"
-    """What a round mixes in: an augmented copy of the input or the mixing image by a fair coin ("both"), always the
-    input's copy ("input", the paper's Mix Input) or always the mixing image ("mixing_set", its Mix Aug)."""
+    """What a round mixes in: an augmented copy of the input or the mixing image with equal probability ("both"), always
+    the copy of the input ("input", the paper's Mix Input), or always the mixing image ("mixing_set", its Mix Aug)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_whole("k", self.k, low=0, high=1000))

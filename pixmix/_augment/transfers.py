@@ -1,4 +1,4 @@
-"""Small arrays on their way to a device: all that a batch needs in one copy."""
+"""Copying the small arrays that a batch needs to a device in one transfer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 _ALIGNMENT = 64
-"""Bytes between the beginnings of arrays; more than any type needs, and what compiled kernels like."""
+"""Arrays start at multiples of this many bytes, which suffices for any dtype and for vector loads."""
 
 
 def carry(device: torch.device, **arrays: np.ndarray) -> dict[str, Tensor]:
-    """The arrays as tensors on `device`, which is not waited for.
+    """Copy arrays to `device` as tensors, without waiting for it.
 
-    One pinned buffer takes them to a GPU; float64 becomes float32 where the device has no float64 (mps).
+    A GPU gets them in a single pinned buffer; on mps, which has no float64, float64 becomes float32.
     """
     if device.type == "cpu":
         return {name: torch.from_numpy(np.require(array, requirements=["C", "W"])) for name, array in arrays.items()}
@@ -21,12 +21,12 @@ def carry(device: torch.device, **arrays: np.ndarray) -> dict[str, Tensor]:
         narrow = {np.dtype(np.float64): np.float32}
         arrays = {name: array.astype(narrow.get(array.dtype, array.dtype)) for name, array in arrays.items()}
     pinned = device.type == "cuda"
-    # The allocator keeps the pinned buffer from being used again before the copy has been made.
+    # The allocator does not reuse the pinned buffer before the copy is complete.
     return unpack(pack(arrays, pinned=pinned).to(device, non_blocking=pinned), arrays)
 
 
 def pack(arrays: dict[str, np.ndarray], *, pinned: bool = False) -> Tensor:
-    """The bytes of all arrays in one buffer, each from a multiple of `_ALIGNMENT` on."""
+    """The bytes of all arrays in one uint8 buffer, each aligned to `_ALIGNMENT`."""
     buffer = torch.empty(sum(map(_room, arrays.values())), dtype=torch.uint8, pin_memory=pinned)
     view, first = buffer.numpy(), 0
     for array in arrays.values():
@@ -36,7 +36,7 @@ def pack(arrays: dict[str, np.ndarray], *, pinned: bool = False) -> Tensor:
 
 
 def unpack(buffer: Tensor, arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Views of what `pack` made of the arrays, or of a copy on a device, in their types and shapes."""
+    """Views of a buffer from `pack`, or of its copy on a device, with the dtypes and shapes of the arrays."""
     typed: dict[np.dtype, Tensor] = {}
     tensors, first = {}, 0
     for name, array in arrays.items():

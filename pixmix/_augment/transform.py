@@ -28,29 +28,34 @@ from .settings import PixMixSettings
 class PixMix(v2.Transform):
     """Mix structurally complex images into training images (Hendrycks et al., CVPR 2022).
 
-    Takes PIL images, (3, H, W) uint8 tensors and (H, W, 3) uint8 arrays, grey ones too, alone or in a sample; gives
-    (3, H, W) float32 tensors in [0, 1], so that `v2.Normalize` may follow. It stands behind crops and flips. Randomness
-    comes from one draw of torch's generator for each call; for images that depend on (seed, epoch, index) alone, see
+    Takes PIL images, (3, H, W) uint8 tensors and (H, W, 3) uint8 arrays, also grey ones, alone or in a sample, and
+    returns (3, H, W) float32 tensors in [0, 1]. Use it after crops and flips and before `v2.Normalize`. Each call draws
+    one random number from torch's generator; for images that depend on (seed, epoch, index) alone, see
     `pixmix.PixMixDataset`.
 
-    Of a sample those parts are mixed that torchvision's own transforms take for images: PIL images, `tv_tensors.Image`
-    and `tv_tensors.Video`, (T, 3, H, W) uint8, all of them by one draw and all frames of a video alike. Where it has
-    none of these, the first plain tensor of two or more dimensions is the image, or without one the first such array;
-    a uint8 one with three channels comes before any other. All else passes: masks, boxes, key points, labels.
+    In a sample, the parts that torchvision's own transforms treat as images are mixed: PIL images, `tv_tensors.Image`
+    and `tv_tensors.Video`, (T, 3, H, W) uint8, all with the same draw. If there are none, the first plain tensor of at
+    least two dimensions is the image, or else the first such array; uint8 with three channels takes precedence.
+    Everything else is unchanged: masks, boxes, key points, labels.
 
     Args:
         mixing_set: a folder of images or shards, several folders, a `MixingSet` or a `MixingPool`; None with
             `partner="input"`.
-        size: S or (H, W) of the training images; default: that of the first one. Given, the pool of mixing images
-            is made now.
-        weights: how often each of several folders is drawn; default: as it has images.
-        p: the probability that a sample is mixed; otherwise its images only become floats.
-        k, beta, aug_severity, all_ops, mixings, partner: as in `PixMixSettings`.
-        engine: of `pixmix._engines.ENGINES`.
+        size: S or (H, W) of the training images in pixels; default: that of the first image. With it, the pool of
+            mixing images is made at once.
+        weights: how often each of several folders is drawn, relative to the others; default: its number of images.
+        p: the probability that a sample is mixed; otherwise its images are only converted to float.
+        k: the maximum number of mixing rounds; for this and the next, see `PixMixSettings`.
+        beta: the shape of the Beta distributions of the mixing weights.
+        aug_severity: the maximum level of the augmentations.
+        all_ops: use all 13 augmentations.
+        mixings: the mixing operations to draw from.
+        partner: what a round mixes in: "both", "input" or "mixing_set".
+        engine: the engine that mixes, "numba", "pillow" or "torch".
 
     Raises:
-        InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or type, or
-            a sample has none.
+        InputError: a setting is out of range, the mixing set cannot be used, an image has another size or dtype, or a
+            sample has no image.
     """
 
     def __init__(
@@ -80,22 +85,22 @@ class PixMix(v2.Transform):
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """One 63-bit seed, which all images of a sample share."""
         if not flat_inputs:
-            raise InputError("sample: there is no image in it; PIL images, tensors and arrays are mixed")
+            raise InputError("sample: has no image; PIL images, tensors and arrays are mixed")
         return {"seed": int(torch.randint(2**63 - 1, ()).item())}
 
     def _needs_transform_list(self, flat_inputs: list[Any]) -> list[bool]:
-        """Which parts of a sample are images: torchvision's rule, and arrays where there is nothing else."""
+        """Which parts of a sample are images: torchvision's rule, and arrays if there is nothing else."""
         images = {index for index, part in enumerate(flat_inputs) if isinstance(part, _IMAGES)}
         if not images:
             plain = [index for index, part in enumerate(flat_inputs) if _is_plain(part)]
-            plain.sort(key=lambda index: _rank(flat_inputs[index]))
+            plain.sort(key=lambda index: _precedence(flat_inputs[index]))
             images = set(plain[:1])
         return [index in images for index in range(len(flat_inputs))]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
-        """One image through PixMix: (3, H, W) float32 in [0, 1]; of a video (T, 3, H, W)."""
+        """Mix one image to (3, H, W) float32 in [0, 1], or a video to (T, 3, H, W)."""
         if get_worker_info() is not None:
-            keep_freed_memory()  # images of some hundred pixels are decoded a third faster
+            keep_freed_memory()  # images of a few hundred pixels are decoded a third faster
         if isinstance(inpt, Tensor) and inpt.is_floating_point():
             raise InputError(f"image: is a {inpt.dtype} tensor; put PixMix before ToDtype, ToTensor and Normalize")
         video = isinstance(inpt, tv_tensors.Video)
@@ -119,17 +124,17 @@ class PixMix(v2.Transform):
 
 
 _APPLIED = 12
-"""The slot of the stream that decides whether a sample is mixed: in a block that `draw` leaves free."""
+"""The slot of the random stream that decides whether a sample is mixed, in a block that `draw` does not use."""
 _IMAGES = (Image.Image, tv_tensors.Image, tv_tensors.Video)
 
 
 def _is_plain(part: object) -> bool:
-    """Whether a part of a sample may be its image where none says so: labels have fewer dimensions."""
+    """Whether a part of a sample is a plain tensor or array that may be an image; labels have fewer dimensions."""
     return isinstance(part, Tensor | np.ndarray) and not isinstance(part, tv_tensors.TVTensor) and part.ndim >= 2
 
 
-def _rank(part: Tensor | np.ndarray) -> int:
-    """0: surely an image, 1: what torchvision would take for one, 2: what it takes for none."""
+def _precedence(part: Tensor | np.ndarray) -> int:
+    """0 for a uint8 image of three channels, 1 for any other tensor, 2 for any other array."""
     tensor = isinstance(part, Tensor)
     channels = part.shape[0 if tensor else 2] if part.ndim == 3 else None
     if channels == 3 and part.dtype == (torch.uint8 if tensor else np.uint8):

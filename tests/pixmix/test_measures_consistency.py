@@ -220,7 +220,7 @@ def test_what_is_no_logits_is_refused(logits):
 @pytest.mark.parametrize(
     ("values", "line"),
     [
-        ({}, "no perturbation"),
+        ({}, "at least one perturbation"),
         ({"fog": 0.1}, "fog: no reference to divide by; known: gaussian_noise"),
         ({"snow": -0.1}, "snow: a number of at least 0"),
         ({"snow": float("nan")}, "snow: a number of at least 0"),

@@ -101,7 +101,7 @@ def test_equals_the_sums_written_out(names, data):
 @pytest.mark.parametrize(
     ("errors", "reference", "line"),
     [
-        ({}, None, "no corruption"),
+        ({}, None, "at least one corruption"),
         ({"fog": {}}, None, "fog: fractions by severity"),
         ({"fog": {1: 43.0}}, None, "fog: fractions by severity"),
         ({"fog": {1: float("nan")}}, None, "fog: fractions by severity"),

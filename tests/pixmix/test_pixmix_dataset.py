@@ -392,7 +392,7 @@ def test_processes_that_count_apart_make_no_image_twice(noted, monkeypatch):
     data, notes = noted
     for rank in range(2):
         monkeypatch.setattr("pixmix._augment.dataset.rank_and_count", lambda rank=rank: (rank, 2))
-        data._asked.zero_()  # as another process has it
+        data._requests.zero_()  # as another process has it
         seen(DataLoader(data, 4, sampler=DistributedSampler(data, num_replicas=2, rank=rank), collate_fn=list), 6)
         assert data.__getstate__()["_processes"] == (rank, 2)  # which a worker that is not forked needs
     assert len(notes) == len(set(notes)) == 24 * 6

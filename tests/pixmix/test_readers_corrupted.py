@@ -359,7 +359,7 @@ def test_what_is_no_set_gets_one_line(tmp_path, cifar_c):
     assert "no such folder" in refused(tmp_path / "nowhere")
     assert "gaussian_noise: missing" in refused(tmp_path)
     assert "has no complete corruption of suite c" in refused(tmp_path, partial=True)
-    assert "no suite of corruptions" in refused(cifar_c, "p")
+    assert "not a suite of corruptions" in refused(cifar_c, "p")
     (tmp_path / "noise.tar").write_bytes(b"")
     assert "unpack noise.tar first" in refused(tmp_path, partial=True)
     assert "missing" in refused(cifar_c, "cbar")
@@ -377,7 +377,7 @@ def test_labels_that_do_not_fit_are_refused(broken):
     np.save(broken / "labels.npy", np.zeros(20))
     assert "labels.npy: holds float64 (20,), needed are (N,) class numbers" in refused(broken, partial=True)
     (broken / "labels.npy").unlink()
-    assert "labels.npy is missing; it belongs beside the arrays" in refused(broken, partial=True)
+    assert "labels.npy is missing; put it beside the arrays" in refused(broken, partial=True)
 
 
 class Evil:

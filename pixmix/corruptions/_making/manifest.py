@@ -146,8 +146,12 @@ def begin(
     old_recipe = recipe if existing is None else existing.recipe
     without_classes = {name: value for name, value in recipe.items() if name != "classes"}  # as in 0.1.0
     if old_recipe not in (recipe, without_classes):
-        names = sorted(name for name in {*old_recipe, *recipe} if old_recipe.get(name) != recipe.get(name))
-        sides = [(name, repr(old_recipe.get(name))[:80], repr(recipe.get(name))[:80]) for name in names]
+        keys = sorted(key for key in {*old_recipe, *recipe} if old_recipe.get(key) != recipe.get(key))
+        names = ["images" if key == COUNT else key for key in keys]
+        sides = [
+            (name, repr(old_recipe.get(key))[:80], repr(recipe.get(key))[:80])
+            for name, key in zip(names, keys, strict=True)
+        ]
         differences = ", ".join(f"{name} {old} there, {new} asked" for name, old, new in sides)
         raise InputError(f"{out} holds other corruptions ({differences}); choose another folder")
     manifest = Manifest(out, recipe, {} if existing is None else existing.finished, labels, subset)
