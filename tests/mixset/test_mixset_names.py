@@ -141,7 +141,7 @@ def test_lists_have_a_limit(make_set: MakeSet) -> None:
     folder = make_set("a", noise(4))
     with open(folder / manifest.NAME, "r+b") as file:
         file.truncate(10 << 30)
-    with pytest.raises(InputError, match=r"mixset\.json has more than the 256 MiB"):
+    with pytest.raises(InputError, match=r"mixset\.json is larger than 256 MiB"):
         MixingSet(folder)
 
 

@@ -1,1 +1,1 @@
-"""The corruptions of ImageNet-C and CIFAR-C."""
+"""The corruptions of ImageNet-C and CIFAR-10/100-C."""

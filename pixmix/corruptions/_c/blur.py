@@ -1,4 +1,4 @@
-"""Blurs that look around each pixel: Gaussian, defocus, and through frosted glass."""
+"""Gaussian blur, defocus blur and glass blur."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def _defocus(image: ImageArray, parameters: tuple[float, float], fields: Fields)
 
 @cache
 def disk(radius: float, sigma: float) -> np.ndarray:
-    """The lower right quarter of a disk with softened edge, for `filters.symmetric`: float32 values as float64.
+    """The lower right quadrant of a disk with a soft edge, for `filters.symmetric`: float32 values as float64.
 
-    Softened over the mirrored border of its grid, a disk as wide as that does not sum to 1, here as in the original.
+    As in the original, a disk as wide as its grid does not sum to 1, since it is smoothed with mirrored borders.
 
     Args:
-        radius: of the disk, in pixels; its grid reaches to 8 or, if that is more, to the radius.
-        sigma: of the Gaussian that softens it: 3 × 3 pixels, 5 × 5 for disks of more than 8 pixels.
+        radius: the disk's radius in pixels; its grid extends to the larger of 8 and the radius.
+        sigma: the sigma of the Gaussian that smooths it, over 3 × 3 pixels, or 5 × 5 for a radius above 8.
     """
     reach, margin = (8, 1) if radius <= 8 else (math.floor(radius), 2)
     distance = np.arange(-reach, reach + 1)
@@ -37,7 +37,7 @@ def disk(radius: float, sigma: float) -> np.ndarray:
     inside /= inside.sum()
     weights = np.exp(-(np.arange(-margin, margin + 1) ** 2) / (2.0 * sigma * sigma))
     weights = (weights / weights.sum()).astype(np.float32)
-    for _ in range(2):  # along the rows, then, turned, down the columns
+    for _ in range(2):  # along rows, then, after transposing, along columns
         padded = np.pad(inside, ((0, 0), (margin, margin)), mode="reflect")
         middle = weights[margin] * inside
         for k in range(1, margin + 1):
@@ -50,7 +50,7 @@ def disk(radius: float, sigma: float) -> np.ndarray:
 
 
 def _draw_glass(stream: Stream, size: tuple[int, int], parameters: tuple[float, int, int]) -> Fields:
-    """Where each pixel gets its value from, (rounds, H − 2·reach, W − 2·reach, 2) in the order of the walk."""
+    """The offset to the source of each pixel, (rounds, H − 2·reach, W − 2·reach, 2) in the order of processing."""
     _, reach, rounds = parameters
     height, width = max(size[0] - 2 * reach, 0), max(size[1] - 2 * reach, 0)
     return {"steps": stream.integers(-reach, reach, rounds, height, width, 2)}
@@ -65,10 +65,10 @@ def _look_through_glass(image: ImageArray, parameters: tuple[float, int, int], f
 
 @kernel
 def _shuffle(values, steps, reach):
-    """Walk from the lower right to the upper left; each pixel takes the value of one nearby.
+    """Replace each pixel, from the lower right to the upper left, by one nearby.
 
-    The original means to swap the two, but assigns views of one array, so the other keeps its value. It may or may not
-    have been walked over before: a pixel to the right or below was.
+    The original intends to swap the two, but assigns views of one array, so the other pixel keeps its value. Pixels to
+    the right and below have been replaced before.
     """
     height, width = values.shape[:2]
     for rounds in range(steps.shape[0]):
@@ -88,7 +88,7 @@ DEFOCUS_BLUR = Corruption(
     draw=draws_nothing,
     apply=_defocus,
 )
-"""Parameters: the disk's radius and the sigma that softens its edge."""
+"""Parameters: the disk's radius and the sigma that smooths its edge, in pixels."""
 
 GLASS_BLUR = Corruption(
     name="glass_blur",
@@ -98,7 +98,7 @@ GLASS_BLUR = Corruption(
     draw=_draw_glass,
     apply=_look_through_glass,
 )
-"""Parameters: the sigma of the blur before and after, how far values come, in how many rounds."""
+"""Parameters: the sigma of the blur before and after, the maximum offset in pixels, and the number of rounds."""
 
 GAUSSIAN_BLUR = Corruption(
     name="gaussian_blur",
@@ -108,4 +108,4 @@ GAUSSIAN_BLUR = Corruption(
     draw=draws_nothing,
     apply=_blur,
 )
-"""Parameter: sigma, in pixels."""
+"""Parameter: the sigma in pixels."""

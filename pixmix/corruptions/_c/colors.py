@@ -1,4 +1,4 @@
-"""Colours by hue, saturation and value, as scikit-image converts them, bit for bit: brightness and saturation."""
+"""Brightness and saturation, in scikit-image's HSV colours, bit for bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._shared.base import Corruption, Fields, ImageArray, draws_nothing, to_byt
 
 @kernel
 def to_hsv(red, green, blue):
-    """Hue, saturation and value, each in [0, 1], of a colour in [0, 1]."""
+    """Convert a colour in [0, 1] to hue, saturation and value, each in [0, 1]."""
     value = max(red, green, blue)
     spread = value - min(red, green, blue)
     if spread == 0.0:
@@ -27,7 +27,7 @@ def to_hsv(red, green, blue):
 
 @kernel
 def to_rgb(hue, saturation, value):
-    """Red, green and blue of a colour by its hue, saturation and value."""
+    """Convert hue, saturation and value to red, green and blue, all in [0, 1]."""
     sector = math.floor(hue * 6)
     part = hue * 6 - sector
     low = value * (1 - saturation)
@@ -49,7 +49,7 @@ def to_rgb(hue, saturation, value):
 
 @kernel
 def _alter(values, saturation, factor, amount):
-    """Multiply the saturation, else the value, of (N, 3) colours in place, add and cut to [0, 1]."""
+    """Scale, shift and clip to [0, 1] the saturation (or else the value) of (N, 3) colours, in place."""
     for i in range(values.shape[0]):
         h, s, v = to_hsv(values[i, 0], values[i, 1], values[i, 2])
         if saturation:
@@ -79,7 +79,7 @@ BRIGHTNESS = Corruption(
     draw=draws_nothing,
     apply=_brighten,
 )
-"""Parameter: what is added to the value, of 1."""
+"""Parameter: added to the value in [0, 1]."""
 
 SATURATE = Corruption(
     name="saturate",
@@ -89,4 +89,4 @@ SATURATE = Corruption(
     draw=draws_nothing,
     apply=_saturate,
 )
-"""Parameters: what the saturation is multiplied by, and what is added then."""
+"""Parameters: factor and offset of the saturation."""

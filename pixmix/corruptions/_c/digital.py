@@ -1,4 +1,4 @@
-"""What cameras and files do: contrast, pixelation and JPEG."""
+"""Contrast, pixelation and JPEG compression."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTRAST = Corruption(
     draw=draws_nothing,
     apply=_reduce_contrast,
 )
-"""Parameter: what a channel's distance from its mean is multiplied by."""
+"""Parameter: the factor for a channel's deviation from its mean."""
 
 PIXELATE = Corruption(
     name="pixelate",
@@ -47,7 +47,7 @@ PIXELATE = Corruption(
     draw=draws_nothing,
     apply=_pixelate,
 )
-"""Parameter: the part of its sides to which the image is reduced in between."""
+"""Parameter: the scale to which the image is reduced in between."""
 
 JPEG_COMPRESSION = Corruption(
     name="jpeg_compression",
@@ -57,4 +57,4 @@ JPEG_COMPRESSION = Corruption(
     draw=draws_nothing,
     apply=_compress,
 )
-"""Parameter: the quality."""
+"""Parameter: the JPEG quality."""

@@ -1,4 +1,4 @@
-"""Elastic transformation: an image bent as a whole, then locally by a smooth random field."""
+"""Elastic transform: an affine map of the whole image, then local displacements by a smooth random field."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
 from .._shared.filters import gaussian
 
 _PART = 32
-"""OpenCV reads between pixels at whole parts of this size of one, as its `warpAffine` did before version 5."""
+"""OpenCV's `warpAffine` before version 5 interpolates at multiples of 1/32 of a pixel."""
 
 
 def warp(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """What OpenCV's `warpAffine` makes of (H, W, 3) float32: linear between pixels, mirrored beyond the border.
+    """OpenCV's `warpAffine` of (H, W, 3) float32, with linear interpolation and mirrored borders.
 
     Args:
-        matrix: (2, 3) float64 from places (x, y, 1) in the result to places in `values`.
+        values: the image, (H, W, 3) float32.
+        matrix: the map from positions (x, y, 1) in the result to positions in `values`, (2, 3) float64.
     """
     result = np.empty_like(values)
     _warp(values, np.ascontiguousarray(matrix, np.float64), result)
@@ -51,14 +52,14 @@ def _warp(values, matrix, result):
 
 @kernel
 def _mirror(index, size):
-    """A place within the border: beyond `abcd` lies `cba`."""
+    """The index within the border for `abcd|cba`."""
     index = abs(index) % max(2 * size - 2, 1)
     return index if index < size else 2 * size - 2 - index
 
 
 @kernel
 def _displace(values, down, along, result):
-    """Each pixel read anew, (down, along) float32 away, as by SciPy's linear `map_coordinates` with `reflect`."""
+    """Read each pixel at an offset (down, along) float32, like SciPy's linear `map_coordinates` with `reflect`."""
     height, width = values.shape[:2]
     for y in range(height):
         for x in range(width):
@@ -77,21 +78,25 @@ def _displace(values, down, along, result):
 
 @kernel
 def _reflect(index, size):
-    """A place within the border: beyond `abcd` lies `dcba`."""
+    """The index within the border for `abcd|dcba`."""
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index
 
 
 def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, ...]) -> Fields:
-    """Three corners' shifts (3, 2), and the fields along x and y before they are smoothed, all in (−1, 1)."""
+    """The shifts of three corners (3, 2), and the unsmoothed displacements along x and y, all in (−1, 1)."""
     return {name: 2 * stream.uniform(*shape) - 1 for name, shape in (("corners", (3, 2)), ("dx", size), ("dy", size))}
 
 
 def bend(size: tuple[int, int], shifts: np.ndarray) -> np.ndarray:
-    """The map by which an image of `size` (H, W) is bent, from places in the result: (2, 3) float64.
+    """The affine map from positions in the result to positions in the image, (2, 3) float64.
 
-    It takes three points around the middle to the same points shifted by `shifts`, (3, 2) in pixels. Height stands for
-    x in them, as in the original, where images are square.
+    It maps three points around the centre, shifted by `shifts`, back to themselves. As in the original, which has
+    square images, the height is used for their x.
+
+    Args:
+        size: (H, W) of the image.
+        shifts: (3, 2) in pixels.
     """
     middle, reach = np.array(size, np.float32) // 2, np.float32(min(size) // 3)
     before = np.stack([middle + reach, middle + reach * np.array([1, -1], np.float32), middle - reach])
@@ -115,7 +120,7 @@ def _apply(image: ImageArray, parameters: tuple[float, ...], fields: Fields) -> 
 
 
 _TYPO = 244 / 224
-"""ImageNet's constants are multiples of 244, where 224 was meant."""
+"""The original's constants for ImageNet are multiples of 244 instead of 224."""
 
 ELASTIC_TRANSFORM = Corruption(
     name="elastic_transform",
@@ -131,5 +136,5 @@ ELASTIC_TRANSFORM = Corruption(
     draw=_draw,
     apply=_apply,
 )
-"""Parameters: strength and smoothness of the field and the corners' shift, as parts of the smaller side, and a factor
-for that."""
+"""Parameters: strength and sigma of the displacements and the corners' shift, as fractions of the shorter side, and a
+factor for that side."""

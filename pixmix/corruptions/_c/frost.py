@@ -1,4 +1,4 @@
-"""Frost: photographs of frost laid over an image. They are not ours to give, so the user brings them."""
+"""Frost: photographs of frost blended with an image; for copyright reasons, the user has to install them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from mixset._common.errors import InputError, reading
 from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
-"""The originals' names; their sixth image, `frost6.jpg`, is never drawn."""
+"""The names of the original photographs; the sixth, `frost6.jpg`, is never drawn."""
 
 PACKAGE = "imagecorruptions"
-"""The Python package that has them in its folder `frost`; it is looked into, never imported."""
+"""The Python package with the photographs in its folder `frost`; it is never imported."""
 
 
 @cache
 def find_frost(folder: Path | None = None) -> tuple[np.ndarray, ...]:
-    """The five frost photographs, each (h, w, 3) uint8, transparency dropped.
+    """The five photographs of frost, each (h, w, 3) uint8, without transparency.
 
     Args:
-        folder: that has `FILES`, as hendrycks/robustness has them in ImageNet-C/create_c; default: the folder of the
-            installed package imagecorruptions-imaug.
+        folder: a folder with `FILES` from ImageNet-C/create_c of hendrycks/robustness; default: that of the installed
+            package imagecorruptions-imaug.
 
     Raises:
-        InputError: they are not there, or one cannot be read.
+        InputError: a photograph is missing or cannot be read.
     """
     if folder is None:
         spec = importlib.util.find_spec(PACKAGE)
@@ -53,7 +53,7 @@ def _read(path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Frosting:
-    """The `apply` of a corruption whose photographs lie in a folder: small to pickle, read at first use."""
+    """The `apply` of frost with the photographs in a folder, which are read on first use and not pickled."""
 
     folder: Path | None
 
@@ -68,12 +68,14 @@ class _Frosting:
 
 
 def fit(photograph: np.ndarray, size: tuple[int, int], every: int) -> np.ndarray:
-    """The photograph as large as it is laid over an image of `size` (H, W).
+    """Resize a photograph to cover an image.
 
     Args:
-        every: take each such row and column, from the middle of the first so many: what OpenCV's linear reduction by
-            a whole odd number comes down to. Where the image does not fit into that, the photograph is scaled
-            (bilinear) until it just does, which the originals never need.
+        photograph: (h, w, 3) uint8.
+        size: (H, W) of the image.
+        every: an odd number; take every such row and column, from the middle of the first, which equals OpenCV's
+            linear reduction. If the image is larger than that, which the original's never are, the photograph is
+            resized (bilinear) to just cover it.
     """
     reduced = photograph[every // 2 :: every, every // 2 :: every]
     if reduced.shape[0] >= size[0] and reduced.shape[1] >= size[1]:
@@ -85,13 +87,13 @@ def fit(photograph: np.ndarray, size: tuple[int, int], every: int) -> np.ndarray
 
 
 def _draw(stream: Stream, size: tuple[int, int], parameters: tuple[float, float, int]) -> Fields:
-    """Which photograph, and the parts of the way down and across at which it is cropped."""
+    """The index of the photograph, and the relative position of its crop."""
     number = int(stream.integers(0, len(FILES)))
     return {"photograph": number, "top": float(stream.uniform()), "left": float(stream.uniform())}
 
 
 def frost(folder: Path | None = None) -> Corruption:
-    """Frost with the photographs of a folder, or of the installed package; they are looked for at first use."""
+    """Frost with the photographs in a folder, or else of the installed package, which are read on first use."""
     return Corruption(
         name="frost",
         number=8,
@@ -103,4 +105,4 @@ def frost(folder: Path | None = None) -> Corruption:
 
 
 FROST = frost()
-"""Parameters: the shares of image and frost, and by how much the photographs are reduced."""
+"""Parameters: the weights of image and frost, and the factor by which the photographs are reduced."""

@@ -1,4 +1,4 @@
-"""ImageMagick's motion blur, restated to the bit, and the corruption made of it."""
+"""Motion blur, reimplementing ImageMagick's bit for bit."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .._shared.base import Corruption, Fields, ImageArray, Stream
 
 
 def motion_blur(image: np.ndarray, radius: float, sigma: float, angle: float) -> np.ndarray:
-    """What ImageMagick's `-motion-blur {radius}x{sigma}+{angle}` made of an 8-bit image when ImageNet-C was made.
+    """ImageMagick's `-motion-blur {radius}x{sigma}+{angle}` of the version with which ImageNet-C was made.
 
-    Its values of 16 bits are rounded to 8 in the end; Debian's 6.9.11 truncates them.
+    Its 16-bit values are rounded to 8 bits; Debian's 6.9.11 truncates them.
 
     Args:
         image: (H, W) or (H, W, C) uint8.
-        radius: in pixels; the line along which is blurred is 2·⌈radius⌉ + 1 long.
-        sigma: of the weights along it, in pixels.
-        angle: of the line in degrees; x grows to the right, y down.
+        radius: determines the length of the line of pixels that are averaged, 2·⌈radius⌉ + 1.
+        sigma: the sigma of the weights along the line, in pixels.
+        angle: the direction of the line in degrees, with x to the right and y down.
     """
     return ((motion_blur_16(image, radius, sigma, angle).astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def motion_blur_16(image: np.ndarray, radius: float, sigma: float, angle: float) -> np.ndarray:
-    """The same before the last rounding, uint16: each pixel the weighted mean of those on a line that begins at it.
+    """`motion_blur` before rounding, uint16: the weighted mean of the pixels on a line that starts at each pixel.
 
-    Beyond the border lie the border's own pixels (ImageMagick's MagickCore/effect.c).
+    Borders are replicated; see ImageMagick's MagickCore/effect.c.
     """
     weights = line_weights(radius, sigma)
     turn = math.radians(angle)
@@ -42,7 +42,7 @@ def motion_blur_16(image: np.ndarray, radius: float, sigma: float, angle: float)
 
 @lru_cache(64)
 def line_weights(radius: float, sigma: float) -> np.ndarray:
-    """Half a Gaussian, from its middle on, that sums to 1: (2·⌈radius⌉ + 1,) float64."""
+    """Half a Gaussian, from its centre, that sums to 1: (2·⌈radius⌉ + 1,) float64."""
     values = [math.exp(-i * i / (2.0 * sigma * sigma)) for i in range(2 * math.ceil(radius) + 1)]
     return np.array(values) / sum(values)
 
@@ -62,7 +62,7 @@ def _blur(values, weights, steps, result):
 
 @kernel
 def _add_shifted(row, shift, channels, weight, sums):
-    """Add the pixels that lie `shift` to the right, the border's where there are none."""
+    """Add the pixels `shift` to the right, times `weight`; borders are replicated."""
     width = sums.size // channels
     first, last = min(max(-shift, 0), width), max(min(width - shift, width), 0)
     for x in range(first):
@@ -71,10 +71,10 @@ def _add_shifted(row, shift, channels, weight, sums):
     for x in range(last, width):
         for channel in range(channels):
             sums[x * channels + channel] += weight * row[(width - 1) * channels + channel]
-    if first < last:  # a loop without conditions is what vectorises
-        inside, here = row[(first + shift) * channels : (last + shift) * channels], sums[first * channels :]
-        for i in range(inside.size):
-            here[i] += weight * inside[i]
+    if first < last:  # a loop without conditions, so that it is vectorised
+        source, target = row[(first + shift) * channels : (last + shift) * channels], sums[first * channels :]
+        for i in range(source.size):
+            target[i] += weight * source[i]
 
 
 def _draw_angle(stream: Stream, size: tuple[int, int], parameters: tuple[float, float]) -> Fields:
@@ -93,4 +93,4 @@ MOTION_BLUR = Corruption(
     draw=_draw_angle,
     apply=_apply,
 )
-"""Parameters: radius and sigma, in pixels."""
+"""Parameters: the radius and sigma in pixels."""

@@ -1,4 +1,4 @@
-"""Noise: Gaussian, shot, impulse and speckle, drawn for each value of each pixel."""
+"""Gaussian, shot, impulse and speckle noise, drawn independently for each channel of each pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixset._common.kernels import kernel
 from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 _SURE = 1 - 2.0**-33
-"""Above it lies no number of a stream, so counts beyond this probability never come up."""
+"""No number of a stream exceeds this, so counts beyond this cumulative probability never occur."""
 
 
 def _draw_normal(stream: Stream, size: tuple[int, int], parameters: float) -> Fields:
@@ -50,7 +50,7 @@ def _hit(image: ImageArray, amount: float, fields: Fields) -> ImageArray:
 
 @cache
 def _poisson(photons: float) -> np.ndarray:
-    """For each byte, the probability that at most 0, 1, 2, … photons come where white sends `photons`: (256, K)."""
+    """The cumulative Poisson distribution of each byte's photon count, if white has a mean of `photons`: (256, K)."""
     longest = 32
     while pdtr(longest - 1, photons) < _SURE:
         longest *= 2
@@ -59,7 +59,7 @@ def _poisson(photons: float) -> np.ndarray:
 
 @kernel
 def _count(values, chances, table, counts):
-    """The least count whose probability, or that of less, reaches the chance: by bisection."""
+    """Find by bisection the smallest count whose cumulative probability reaches the uniform number."""
     for i in range(values.size):
         row = table[values[i]]
         low, high = 0, row.size - 1
@@ -80,7 +80,7 @@ GAUSSIAN_NOISE = Corruption(
     draw=_draw_normal,
     apply=_add_normal,
 )
-"""Parameter: the standard deviation, of values in [0, 1]."""
+"""Parameter: the standard deviation, for values in [0, 1]."""
 
 SHOT_NOISE = Corruption(
     name="shot_noise",
@@ -90,7 +90,7 @@ SHOT_NOISE = Corruption(
     draw=_draw_uniform,
     apply=_count_photons,
 )
-"""Parameter: how many photons white sends on average."""
+"""Parameter: the mean number of photons for white."""
 
 IMPULSE_NOISE = Corruption(
     name="impulse_noise",
@@ -100,7 +100,7 @@ IMPULSE_NOISE = Corruption(
     draw=_draw_impulses,
     apply=_hit,
 )
-"""Parameter: the part of all values that becomes 0 or 255."""
+"""Parameter: the fraction of values that become 0 or 255."""
 
 SPECKLE_NOISE = Corruption(
     name="speckle_noise",
@@ -110,4 +110,4 @@ SPECKLE_NOISE = Corruption(
     draw=_draw_normal,
     apply=_add_speckles,
 )
-"""Parameter: the standard deviation for white; darker values have it in proportion."""
+"""Parameter: the standard deviation relative to the value."""

@@ -1,4 +1,4 @@
-"""Plasma: a fractal landscape by the diamond-square algorithm on a torus, and fog that lies like it."""
+"""Fog, whose density is plasma: a fractal landscape by the diamond-square algorithm on a torus."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .._shared.base import Corruption, Fields, ImageArray, Stream, to_bytes
 
 
 def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
-    """A landscape of heights from 0 to 1: (S, S) float64, S a power of two and at least 2.
+    """A landscape of heights from 0 to 1, (S, S) float64, where S is a power of two and at least 2.
 
     Args:
-        chances: (S·S − 1,) uniform numbers in (0, 1), in the order in which heights are made.
-        decay: the square root of how much smaller the random part of a height is each time the mesh is halved.
+        chances: (S·S − 1,) uniform numbers in (0, 1), in the order in which heights are computed.
+        decay: the square root of the factor by which random displacements shrink whenever the mesh is halved.
     """
     size = int(np.sqrt(len(chances) + 1))
     heights = np.zeros((size, size))
@@ -25,19 +25,19 @@ def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
 
 @kernel
 def _raise_heights(heights, chances, spread, decay):
-    """Each new height is the mean of its four neighbours and a random part; those of a mesh wider than it are known."""
+    """Compute heights on ever finer meshes, each as the mean of its four neighbours plus a random displacement."""
     size = heights.shape[0]
     step, used = size, 0
     while step >= 2:
         half = step // 2
-        for y in range(half, size, step):  # the middles of squares
+        for y in range(half, size, step):  # centres of squares
             for x in range(half, size, step):
                 above, below = y - half, (y + half) % size
                 left, right = x - half, (x + half) % size
                 total = (heights[above, left] + heights[below, left]) + (heights[above, right] + heights[below, right])
                 heights[y, x] = total / 4 + spread * spread * (2 * chances[used] - 1)
                 used += 1
-        for y in range(0, size, step):  # the middles of level edges, then of upright ones
+        for y in range(0, size, step):  # centres of horizontal edges, then of vertical ones
             for x in range(half, size, step):
                 total = heights[y + half, x] + heights[y - half, x]
                 total += heights[y, x - half] + heights[y, (x + half) % size]
@@ -54,7 +54,7 @@ def _raise_heights(heights, chances, spread, decay):
 
 
 def _draw_plasma(stream: Stream, size: tuple[int, int], parameters: tuple[float, float]) -> Fields:
-    """For the least landscape that covers the image: 256 pixels for the benchmark's 224, 32 for 32."""
+    """Uniform numbers for the smallest landscape that covers the image: 256 pixels for 224, 32 for 32."""
     side = max(2, 1 << (max(size) - 1).bit_length())
     return {"chances": stream.uniform(side * side - 1)}
 
@@ -75,4 +75,4 @@ FOG = Corruption(
     draw=_draw_plasma,
     apply=_add_fog,
 )
-"""Parameters: how thick the fog is, and the plasma's decay."""
+"""Parameters: the density of the fog, and the plasma's decay."""

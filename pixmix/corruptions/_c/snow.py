@@ -1,4 +1,4 @@
-"""Snow: bright specks, blurred along their fall, over an image that has paled."""
+"""Snow: bright flakes, blurred along their fall, over a whitened image."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def _apply(image: ImageArray, parameters: tuple[float, ...], fields: Fields) -> 
 
 
 def whiten(image: ImageArray, share: float) -> np.ndarray:
-    """Part of the image with part of it paled: (H, W, 3) float32, 1 for white.
+    """Blend an image with a pale version of it: (H, W, 3) float32 in [0, 1] and above.
 
     Args:
-        share: of the image as it is; the rest is 1.5 times its grey and a half, where that is brighter.
+        image: (H, W, 3) uint8.
+        share: the weight of the image; the pale version is the maximum of the image and 1.5 · grey + 0.5.
     """
     values = image.astype(np.float32) / np.float32(255)
     red, green, blue = (values[:, :, channel] * _LUMA[channel] for channel in range(3))
@@ -55,5 +56,5 @@ SNOW = Corruption(
     draw=_draw,
     apply=_apply,
 )
-"""Parameters: mean and standard deviation of the flakes, their enlargement, the least that is snow, radius and sigma of
-the fall, and the share of the image that does not pale."""
+"""Parameters: mean and standard deviation of the flakes, their enlargement, the threshold for snow, radius and sigma of
+the motion blur, and the weight of the image that is not whitened."""

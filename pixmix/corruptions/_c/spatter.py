@@ -1,4 +1,4 @@
-"""Spatter: drops of water or of mud on the lens."""
+"""Spatter: drops of water or mud on the lens."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ def _add_mud(image: ImageArray, muddy: np.ndarray, sigma: float) -> ImageArray:
 
 
 def add_water(image: ImageArray, liquid: np.ndarray, amount: float, *, form: str) -> ImageArray:
-    """Lay drops of water on the lens.
+    """Add drops of water to an image.
 
     Args:
-        liquid: how thick it lies, (H, W) float64, 0 for none.
+        image: (H, W, 3) uint8.
+        liquid: the thickness of the water, (H, W) float64, 0 for none.
         amount: the brightness of the brightest drop.
-        form: what becomes of an image without drops that shine. `REFERENCE`: black, because the original divides 0 by 0
-            there and its cast to bytes makes 0 of not-a-number. `CORRECTED`: the image as it is.
+        form: the result for an image without shining drops: black for `REFERENCE`, since the original divides 0 by 0
+            and casts NaN to 0, or the unchanged image for `CORRECTED`.
     """
-    layer = (liquid * 255.0).astype(np.int64).astype(np.uint8)  # above 1 it wraps round, as the original's cast does
+    layer = (liquid * 255.0).astype(np.int64).astype(np.uint8)  # values above 1 wrap around as in the original
     gloss = layer.astype(np.float32) * _shade(layer)
     if (brightest := gloss.max()) > 0:
         gloss = gloss / brightest * np.float32(amount)
@@ -54,7 +55,7 @@ def add_water(image: ImageArray, liquid: np.ndarray, amount: float, *, form: str
 
 
 def _shade(layer: np.ndarray) -> np.ndarray:
-    """Light on the drops' slopes, 0 to 255 in float32: their distance from an edge, embossed."""
+    """Light on the slopes of the drops, (H, W) float32 from 0 to 255: the embossed distance from an edge."""
     distance = distances(canny(layer, 50, 150), 20)
     blurred = (_sum_around(distance.astype(np.float64), ((1, 1, 1),) * 3) * (1 / 9)).astype(np.float32)
     slopes = np.clip(_sum_around(equalize(blurred.astype(np.uint8)).astype(np.int64), _EMBOSS), 0, 255)
@@ -62,7 +63,7 @@ def _shade(layer: np.ndarray) -> np.ndarray:
 
 
 def _sum_around(values: np.ndarray, weights: tuple[tuple[int, ...], ...]) -> np.ndarray:
-    """The weighted sum of each value and its eight neighbours, mirrored beyond the border."""
+    """The weighted sum of each value and its eight neighbours, with mirrored borders."""
     height, width = values.shape
     padded = np.pad(values, 1, mode="reflect")
     total = np.zeros_like(values)
@@ -87,16 +88,16 @@ _LARGE = (
     (0.65, 0.3, 1, 0.65, 1.5, 1),
     (0.67, 0.4, 1, 0.65, 1.5, 1),
 )
-"""Mean, standard deviation and smoothness of the liquid, the least that is a drop, how bright water is or how smooth
+"""Mean, standard deviation and sigma of the liquid, the threshold for a drop, the brightness of water or the sigma of
 the edge of mud, and whether it is mud."""
 
 
 def _spatter(name: str, form: str) -> Corruption:
-    """Spatter whose parameters end with its form, so that a made set records it."""
-    small, large = (tuple((*each, form) for each in constants) for constants in (_SMALL, _LARGE))
+    """Spatter with its form as the last parameter, so that generated sets record it."""
+    small, large = (tuple((*row, form) for row in constants) for constants in (_SMALL, _LARGE))
     return Corruption(name=name, number=17, small=small, large=large, draw=_draw, apply=_apply)
 
 
 SPATTER = _spatter("spatter", REFERENCE)
 SPATTER_CORRECTED = _spatter("spatter_corrected", CORRECTED)
-"""The same drops, and the images where the original divides by zero as they are."""
+"""Spatter that leaves images unchanged where the original divides by zero."""

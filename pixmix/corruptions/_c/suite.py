@@ -1,4 +1,4 @@
-"""The corruptions of ImageNet-C and CIFAR-10/100-C: the benchmark's fifteen and its four extra ones."""
+"""The corruptions of ImageNet-C and CIFAR-10/100-C (Hendrycks & Dietterich, 2019): the benchmark's 15 and 4 extra."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BENCHMARK = (
 )
 
 C: dict[str, Corruption] = {corruption.name: corruption for corruption in _BENCHMARK}
-"""The fifteen that mCE is the mean of, in the benchmark's order. Frost from a folder of one's own: `frost.frost`."""
+"""The 15 corruptions over which the mCE is taken, in the benchmark's order; see `frost.frost` for another folder."""
 
 EXTRA: dict[str, Corruption] = {
     corruption.name: corruption for corruption in (GAUSSIAN_BLUR, SATURATE, SPATTER, SPECKLE_NOISE)
 }
-"""The four for tuning, which mCE leaves out."""
+"""The 4 extra corruptions for validation, which are not part of the mCE."""
 
 C_CORRECTED: dict[str, Corruption] = {SPATTER_CORRECTED.name: SPATTER_CORRECTED}
-"""What the original code does otherwise than it was meant, corrected."""
+"""Corrected versions of corruptions whose original code does not do what was intended."""

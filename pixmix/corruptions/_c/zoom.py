@@ -1,4 +1,4 @@
-"""Zooming into the middle of an image, as SciPy's linear `zoom` does it, and zoom blur."""
+"""Zoom blur, and zooming into the centre of an image like SciPy's linear `zoom`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from .._shared.base import Corruption, Fields, ImageArray, draws_nothing, to_byt
 
 
 def clipped_zoom(values: np.ndarray, factor: float) -> np.ndarray:
-    """The middle of `values`, (H, W, C) float32 or float64, enlarged `factor` times (at least 1) to the same size."""
+    """Enlarge the centre of (H, W, C) float32 or float64 values by `factor`, at least 1, to the same size."""
     result = np.zeros_like(values)
-    _add_zoomed(values, *_look(values.shape[0], factor), *_look(values.shape[1], factor), result)
+    _add_zoomed(values, *_positions(values.shape[0], factor), *_positions(values.shape[1], factor), result)
     return result
 
 
 @lru_cache(1024)
-def _look(size: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each place along an enlarged side: the place before it in the original, and how far behind that it lies.
+def _positions(size: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """For each index along an enlarged side: the index before it in the original, and the distance from that.
 
-    The middle ⌈size / factor⌉ are stretched from end to end over the nearest whole number of places, of which the
-    middle ones are kept.
+    The central ⌈size / factor⌉ pixels are stretched to the nearest whole number of pixels, of which the central ones
+    are used.
     """
     part = math.ceil(size / factor)
     length = round(part * factor)
     step = (part - 1) / (length - 1) if length > 1 else 1.0
-    # At some sizes (150 by 3; none of 32 or 224) the last position is rounded beyond the end, where SciPy has zeros.
+    # For some sizes (150 by 3, but not 32 or 224) the last position is rounded beyond the end, where SciPy has zeros.
     position = np.minimum((np.arange(size) + (length - size) // 2) * step, part - 1)
     before = np.minimum(np.floor(position).astype(np.int64), max(part - 2, 0))
     return before + (size - part) // 2, position - before
@@ -37,7 +37,7 @@ def _look(size: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
 
 @kernel
 def _add_zoomed(values, above, down, left, along, result):
-    """Interpolate in float64, in SciPy's order of operations, round to the type of `result` and add."""
+    """Interpolate in float64 in SciPy's order of operations, round to the dtype of `result` and add to it."""
     height, width, channels = values.shape
     upper, lower = np.empty((width, channels)), np.empty((width, channels))
     for y in range(height):
@@ -62,12 +62,12 @@ def _blur(image: ImageArray, factors: tuple[float, ...], fields: Fields) -> Imag
     values = image.astype(np.float32) / np.float32(255)
     total = np.zeros_like(values)
     for factor in factors:
-        _add_zoomed(values, *_look(len(values), factor), *_look(values.shape[1], factor), total)
+        _add_zoomed(values, *_positions(len(values), factor), *_positions(values.shape[1], factor), total)
     return to_bytes((values + total) / np.float32(len(factors) + 1) * np.float32(255))
 
 
 def _factors(*ranges: tuple[float, float]) -> tuple[tuple[float, ...], ...]:
-    """1 and on by a step, until below a stop: one more than one expects where floating point sums fall short of it."""
+    """Factors from 1 in steps up to each stop, which may itself be reached because of rounding, as in the original."""
     return tuple(tuple(np.arange(1, stop, step).tolist()) for stop, step in ranges)
 
 
@@ -79,4 +79,4 @@ ZOOM_BLUR = Corruption(
     draw=draws_nothing,
     apply=_blur,
 )
-"""Parameter: the enlargements whose mean is taken."""
+"""Parameter: the factors of the enlargements that are averaged."""

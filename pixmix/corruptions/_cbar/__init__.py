@@ -1,1 +1,1 @@
-"""The corruptions of ImageNet-C-bar and CIFAR-C-bar."""
+"""The corruptions of ImageNet-C̄ and CIFAR-10-C̄."""

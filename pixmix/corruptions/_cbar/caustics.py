@@ -1,4 +1,4 @@
-"""Caustic refraction: the image through a rippled, glittering surface of water."""
+"""Caustic refraction: the image seen through a rippled, glittering water surface."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .._shared.sampling import bilinear, to_byte
 
 _REFRACTION = 4.0
 _FLAT = 1.0 - 1e-3
-"""Of the cosine of a surface's slope: what is flatter does not refract."""
+"""The cosine of the surface's slope above which light is not refracted."""
 
 
 def draw_caustics(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Time, and the side in pixels of the tile that the pattern repeats."""
+    """The time, and the period of the pattern in pixels."""
     time, side = stream.uniform(2)
     return {"time": 0.5 + 1.5 * time, "side": (0.75 + 0.5 * side) * min(size)}
 
 
 def caustic_refraction(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """The image refracted by, and lit on, the slopes of softened caustics."""
+    """Refract and light the image by the slopes of smoothed caustics."""
     caustics = np.empty(image.shape[:2])
     _caustics(fields["time"], fields["side"], caustics)
-    # The original softens across its three equal channels, too, which changes nothing.
+    # The original also smooths across its three equal channels, which has no effect.
     caustics = gaussian_filter(caustics, sigma=1)
     lens, lighting = severity * (0.5 * min(caustics.shape)) / 10, severity * 2.0 / 10
     result = np.empty(image.shape, np.uint8)
@@ -37,7 +37,7 @@ def caustic_refraction(image: ImageArray, severity: float, fields: Fields) -> Im
 
 @kernel(error_model="numpy")
 def _caustics(time, side, result):
-    """Brightness of the caustics, 0 to 1, at each pixel of `result` (H, W) float64: five rounds of crossing waves."""
+    """Compute the brightness of the caustics, 0 to 1, from five rounds of crossing waves: (H, W) float64."""
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):
             down = (y / side % 1) * 6.28318530718 - 250
@@ -58,11 +58,14 @@ def _caustics(time, side, result):
 
 @kernel(error_model="numpy")
 def _refract(image, caustics, lens, lighting, result):
-    """Look through the surface at the image.
+    """Render the image as seen through the water surface.
 
     Args:
         image: (H, W, 3) float32 in [0, 1].
-        caustics: (H + 2, W + 2) float64, zero around its edges.
+        caustics: the surface, (H + 2, W + 2) float64, padded with zeros.
+        lens: the strength of the refraction in pixels.
+        lighting: the strength of the lighting.
+        result: the array to fill, (H, W, 3) uint8.
     """
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
@@ -72,8 +75,8 @@ def _refract(image, caustics, lens, lighting, result):
             cosine = 1.0 / length
             from_y, from_x = 0.0, 0.0
             if cosine < _FLAT:
-                # Light from straight above, by Snell's law along the way down the slope: cos(out) of the normal and
-                # sin(out) of the horizontal direction across it, of which the horizontal part is this share.
+                # Light from straight above is refracted by Snell's law; `share` is its horizontal component along the
+                # direction of steepest descent.
                 out = math.asin(math.sin(math.acos(cosine)) / _REFRACTION)
                 share = math.cos(out) - cosine / _REFRACTION
                 from_y = np.rint(down / length * share * lens * 1000) / 1000

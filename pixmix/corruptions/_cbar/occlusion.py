@@ -1,4 +1,4 @@
-"""What hides parts of an image under grey: a board of random squares, straight lines."""
+"""Occlusion of parts of an image by grey: random squares of a chessboard, and straight lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GREY = 128
 
 
 def draw_checkerboard(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """The board's angle in radians, the side of its squares in pixels, and which squares are hidden: (n, n) bool."""
+    """The board's angle in radians, the side of its squares in pixels, and which squares are grey, (n, n) bool."""
     angle, side = stream.uniform(2)
     side = max((0.1 + 0.15 * side) * min(size), 1)
     count = int(4 * max(size) // side)
@@ -23,16 +23,16 @@ def draw_checkerboard(stream: Stream, size: tuple[int, int], severity: float) ->
 
 
 def checkerboard_cutout(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Of the black squares of a turned chessboard the hidden ones become grey; the white ones all stay."""
+    """Replace some of the black squares of a rotated chessboard by grey; its white squares show the image."""
     result = np.array(image, order="C")
     _hide_squares(fields["angle"], fields["side"], fields["hidden"], result)
     return result
 
 
 def draw_lines(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Through which (row, column) each line goes, (n, 2) float64, and at which angle in radians, (n,).
+    """The centre (row, column) of each line, (n, 2) float64, and its angle in radians, (n,).
 
-    There are a tenth of the severity times the longer side of them; none in a very small image at severity 1.
+    The number of lines is the severity / 10 times the longer side, which may be 0 for very small images.
     """
     count = int(1.0 * severity / 10 * max(size))
     angle, variation = stream.uniform(2)
@@ -42,7 +42,7 @@ def draw_lines(stream: Stream, size: tuple[int, int], severity: float) -> Fields
 
 
 def lines(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Grey lines, twice the shorter side long, are drawn one upon the other, each pixel in uint8 after each."""
+    """Draw grey lines, twice the shorter side long, one after another; pixels are rounded to uint8 after each."""
     result = np.array(image, order="C")
     ways = np.stack([np.cos(fields["angles"]), np.sin(fields["angles"])], axis=1) * min(image.shape[:2])
     starts, ends = (fields["points"] - ways).astype(np.int64), (fields["points"] + ways).astype(np.int64)
@@ -56,14 +56,14 @@ def _hide_squares(angle, side, hidden, result):
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):
             down, right = (cosine * y + sine * x) / side, (-sine * y + cosine * x) / side
-            # int() cuts towards zero and negative places count from the board's far end, both as in the original.
+            # int() truncates towards zero, and negative indices count from the end, both as in the original.
             if int(down % 2) == int(right % 2) and hidden[int(down), int(right)]:
                 result[y, x] = _GREY
 
 
 @kernel(error_model="numpy")
 def _blend(row, column, cover, result):
-    """Blend a pixel towards grey; places outside are left out."""
+    """Blend a pixel with grey; does nothing outside the image."""
     if 0 <= row < result.shape[0] and 0 <= column < result.shape[1]:
         for channel in range(3):
             value = (1.0 - cover) * float(result[row, column, channel]) + cover * _GREY
@@ -78,7 +78,7 @@ def _draw_lines(starts, ends, result):
 
 @kernel(error_model="numpy")
 def _draw_line(row, column, last_row, last_column, result):
-    """Bresenham's line with smooth edges, as scikit-image's `line_aa` draws it: no place comes twice."""
+    """Draw an antialiased Bresenham line like scikit-image's `line_aa`; no pixel is drawn twice."""
     height, width = abs(last_row - row), abs(last_column - column)
     down, right = 1 if row < last_row else -1, 1 if column < last_column else -1
     length = 1.0 if height + width == 0 else float(np.float32(math.sqrt(float(height * height + width * width))))

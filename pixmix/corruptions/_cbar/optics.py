@@ -1,4 +1,4 @@
-"""Faults of lenses and mounts: an image turned while it was taken, colours magnified by different factors."""
+"""Optical faults: circular motion blur and transverse chromatic aberration."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mixset._common.kernels import kernel
 from .._shared.base import Fields, ImageArray, Stream
 
 _TURNS = 2 * np.arange(21) / 20 - 1
-"""From −1 to 1: the angles that make up the blur, as shares of the largest."""
+"""The angles over which the blur is taken, as fractions of the largest, from −1 to 1."""
 
 _WEIGHTS = np.exp(-2 * _TURNS**2)
 
 
 def circular_motion_blur(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """The weighted mean of 21 cubic rotations, black where they show what is outside.
+    """The weighted mean of 21 rotations with cubic interpolation and black borders.
 
-    Each rotation is `scipy.ndimage.rotate`'s. The mean is taken in float32, as the original's NumPy did.
+    Each rotation equals that of `scipy.ndimage.rotate`. The mean is computed in float32, as in the original.
     """
     angles = _TURNS * (severity * 15 / 10)
     values = image.astype(np.float32) / 255
@@ -35,15 +35,15 @@ def circular_motion_blur(image: ImageArray, severity: float, fields: Fields) -> 
 
 
 def draw_chromatic_aberration(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """The magnifications of red, green and blue: one is 1."""
+    """The magnifications of red, green and blue, one of which is 1."""
     scale = severity * 0.5 / 10
     return {"scales": np.array([1.0, 1.0 + scale / 2, 1.0 + scale])[stream.permutation(3)]}
 
 
 def transverse_chromatic_abberation(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Each channel is magnified about the middle.
+    """Magnify each channel about the centre.
 
-    As in the original, splines are used without their filter, so that all channels are blurred, that of scale 1, too.
+    As in the original, splines are not prefiltered, so that all channels are blurred, also that of magnification 1.
     """
     result = np.empty(image.shape, np.uint8)
     for channel in range(3):
@@ -54,9 +54,9 @@ def transverse_chromatic_abberation(image: ImageArray, severity: float, fields: 
 
 
 @kernel(error_model="numpy")
-def _spline_weights(past):
-    """Weights of the four knots about a place that lies `past` the second one."""
-    y, z = past, 1.0 - past
+def _spline_weights(offset):
+    """The weights of the four knots around a position at `offset` from the second one."""
+    y, z = offset, 1.0 - offset
     first = z * z * z / 6.0
     second = (y * y * (y - 2.0) * 3.0 + 4.0) / 6.0
     third = (z * z * (z - 2.0) * 3.0 + 4.0) / 6.0
@@ -65,13 +65,14 @@ def _spline_weights(past):
 
 @kernel(error_model="numpy")
 def _rotate(knots, cosines, sines, weights, result):
-    """The weighted sum of rotations about the middle.
+    """The weighted sum of rotations about the centre.
 
     Args:
-        knots: (H + 3, W + 3, 3) float64, of cubic splines; mirrored around the edges, by 1 before and 2 behind.
-        cosines, sines: of the angles.
-        weights: float32, one for each angle.
-        result: (H, W, 3) float32.
+        knots: the knots of the cubic splines, (H + 3, W + 3, 3) float64, padded by mirroring: 1 before and 2 after.
+        cosines: the cosine of each angle.
+        sines: the sine of each angle.
+        weights: the weight of each angle, float32.
+        result: the array to fill, (H, W, 3) float32.
     """
     height, width = result.shape[:2]
     middle_y, middle_x = (height - 1) / 2, (width - 1) / 2

@@ -1,4 +1,4 @@
-"""Perlin's noise of 1985: random gradients on a grid, smoothly interpolated, over five octaves."""
+"""Perlin noise (1985): random gradients on a grid, smoothly interpolated, over five octaves."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _OFFSET = 16 * _TABLE
 def draw_perlin_noise(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
     """Unit gradients (256, 2) float64 and a permutation of 256.
 
-    A gradient of (0, 0), one in 2**18, stays that; in the original it is NaN. The shuffle is the original's, too: each
-    place is exchanged with any other, which does not make all permutations equally likely.
+    A gradient of (0, 0), one in 2**18, is kept, whereas it becomes NaN in the original. As there, each element is swapped
+    with any other, so that not all permutations are equally likely.
     """
     gradients = (stream.integers(0, 2 * _TABLE, _TABLE, 2) - _TABLE) / _TABLE
     lengths = np.sqrt((gradients**2).sum(1, keepdims=True))
@@ -28,7 +28,7 @@ def draw_perlin_noise(stream: Stream, size: tuple[int, int], severity: float) ->
 
 
 def perlin_noise(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """The image gives way in part to grey turbulence, whose coarsest cells are a seventh of the shorter side."""
+    """Blend the image with grey turbulence, whose coarsest cells are a seventh of the shorter side."""
     share = 0.5 * severity / 10
     noise = np.empty(image.shape[:2])
     _turbulence(fields["gradients"], fields["permutation"], 1 / (32 * min(noise.shape) / 224), noise)
@@ -48,7 +48,7 @@ def _slope(gradients, index, y, x):
 
 @kernel(error_model="numpy")
 def _noise(gradients, permutation, y, x):
-    """Perlin's noise at (y, x) ≥ 0, which are offset by 16 tables."""
+    """Perlin noise at (y, x) ≥ 0, offset by 16 periods."""
     y, x = y + _OFFSET, x + _OFFSET
     y0, x0 = int(y) % _TABLE, int(x) % _TABLE
     y1, x1 = (y0 + 1) % _TABLE, (x0 + 1) % _TABLE
@@ -70,7 +70,7 @@ def _noise(gradients, permutation, y, x):
 
 @kernel(error_model="numpy")
 def _turbulence(gradients, permutation, scale, result):
-    """Five octaves of noise without its sign at steps of `scale` cells."""
+    """Sum five octaves of absolute noise, at steps of `scale` cells."""
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):
             total, frequency = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""Stars of light with rays of random lengths: five upon the image, or one that the image is seen through."""
+"""Stars of light with rays of random lengths: five over the image, or one through which the image is seen."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MOST_RAYS = 199
 
 
 def draw_sparkles(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Five centres (row, column), how many rays each has (50 to 199), and the rays' lengths (5, 199) in pixels.
+    """Five centres (row, column), the number of rays of each, 50 to 199, and the rays' lengths in pixels, (5, 199).
 
-    Of each row of lengths as many count as the star has rays.
+    In each row of lengths, as many are used as the star has rays.
     """
     radius = 0.1 * severity / 10 * min(size)
     return {
@@ -30,14 +30,14 @@ def draw_sparkles(stream: Stream, size: tuple[int, int], severity: float) -> Fie
 
 
 def sparkles(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Five white stars, one after the other; between them values are rounded to float32, as in the original."""
+    """Add five white stars one after another; in between, values are rounded to float32 as in the original."""
     result = np.empty(image.shape, np.uint8)
     _add_stars(read_only(image), fields["centres"], fields["rays"], fields["lengths"], result)
     return result
 
 
 def draw_inverse_sparkles(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """A centre (row, column) in the image's middle half, 50 to 199 rays, and their lengths in pixels."""
+    """A centre (row, column) in the central half of the image, and the lengths of 50 to 199 rays in pixels."""
     radius = 0.25 * min(size)
     centre = (0.25 + 0.5 * stream.uniform(2)) * size
     rays = int(stream.integers(50, _MOST_RAYS + 1))
@@ -45,7 +45,7 @@ def draw_inverse_sparkles(stream: Stream, size: tuple[int, int], severity: float
 
 
 def inverse_sparkles(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """White but for a star in which the image shows."""
+    """White except for a star in which the image is visible."""
     power = (100 - (100 - 65 * severity / 10)) / 50  # the original's rounding
     result = np.empty(image.shape, np.uint8)
     _show_through_star(read_only(image), fields["centre"], fields["lengths"], power, result)
@@ -54,18 +54,18 @@ def inverse_sparkles(image: ImageArray, severity: float, fields: Fields) -> Imag
 
 @kernel(error_model="numpy")
 def _light(y, x, centre, lengths, rays, power):
-    """How bright a star is at (y, x), 0 to 1: the ray's length over the distance, brightest along the ray."""
+    """The brightness of a star at (y, x), 0 to 1, which depends on the ray's length over the distance."""
     down, right = y - centre[0], x - centre[1]
     distance = np.sqrt(down * down + right * right)
     turns = (np.arctan2(right, down) + math.pi) / (2 * math.pi) * rays
     ray = int(turns)
-    past = turns - ray
-    length, following = lengths[ray % rays], lengths[(ray + 1) % rays]
-    length += past * (following - length)
+    offset = turns - ray
+    length, next_length = lengths[ray % rays], lengths[(ray + 1) % rays]
+    length += offset * (next_length - length)
     brightness = length**2 / (distance**2 + 1e-4)
     if power != 1.0:
         brightness = brightness**power
-    return min(max((1 - (past - 0.5) ** 2) * brightness, 0.0), 1.0)
+    return min(max((1 - (offset - 0.5) ** 2) * brightness, 0.0), 1.0)
 
 
 @kernel(error_model="numpy")

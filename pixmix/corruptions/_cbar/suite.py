@@ -1,8 +1,8 @@
-"""The fifteen corruptions of CIFAR-10-C̄ and ImageNet-C̄ (Mintun, Kirillov, Xie 2021), for images of any size.
+"""The fifteen corruptions of CIFAR-10-C̄ and ImageNet-C̄ (Mintun, Kirillov & Xie, 2021), for images of any size.
 
-Their parameter is the raw severity of the original lists. Positions are drawn over an image's own height and width;
-lengths (radii, wavelengths, squares, the rings' widths) are shares of its shorter side. In square images both are the
-original's. A corruption of only one of the two lists has that one's severities at every size.
+Their parameter is the raw severity from the original lists. Positions are drawn over the image's height and width, and
+lengths (radii, wavelengths, squares, rings) are fractions of its shorter side, which for square images is as in the
+original. A corruption in only one of the two lists has its severities at every size.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _ALL = (
 )
 
 CBAR: dict[str, Corruption] = {corruption.name: corruption for corruption in _ALL}
-"""All fifteen by their names on disk, the spellings of the official archives among them."""
+"""All fifteen corruptions by name, spelled as in the official archives."""
 
 CIFAR_CBAR = (
     "blue_noise_sample",
@@ -101,7 +101,7 @@ CIFAR_CBAR = (
     "sparkles",
     "transverse_chromatic_abberation",
 )
-"""CIFAR-10-C̄'s ten, in its list's order."""
+"""The ten corruptions of CIFAR-10-C̄, in the order of its list."""
 
 IMAGENET_CBAR = (
     "caustic_refraction",
@@ -115,4 +115,4 @@ IMAGENET_CBAR = (
     "single_frequency_greyscale",
     "brownish_noise",
 )
-"""ImageNet-C̄'s ten, in its list's order."""
+"""The ten corruptions of ImageNet-C̄, in the order of its list."""

@@ -1,4 +1,4 @@
-"""Pixels taken from elsewhere in the image: pinched and twirled in round cells, or shifted by ripples."""
+"""Warps: pinching and twirling in round cells, and ripples."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .._shared.sampling import bilinear, to_byte
 
 
 def draw_pinch_and_twirl(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Which way each cell is twirled: (columns, rows) of ±1, 3 or 5 of them to the shorter side."""
+    """The direction in which each cell is twirled, (columns, rows) of ±1; the shorter side has 3 or 5 cells."""
     across, down = (_cells(size) * side // min(size) for side in (size[1], size[0]))
     return {"signs": 1 - 2 * stream.integers(0, 2, across, down)}
 
 
 def pinch_and_twirl(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """In each of a grid of round cells the image is pulled to the middle and turned about it."""
+    """In each of a grid of round cells, pull the image towards the centre and rotate it about it."""
     side = min(image.shape[:2]) // _cells(image.shape[:2])
     angles = fields["signs"] * (severity * (math.pi / 2) / 10)
     result = np.array(image, order="C")
@@ -29,13 +29,13 @@ def pinch_and_twirl(image: ImageArray, severity: float, fields: Fields) -> Image
 
 
 def draw_ripple(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Two wavelengths in pixels and two phases in radians, each of the rows first, then of the columns."""
+    """Two wavelengths in pixels and two phases in radians, first of rows, then of columns."""
     numbers = stream.uniform(2, 2)
     return {"wavelengths": (0.1 + 0.2 * numbers[0]) * min(size), "phases": 2 * math.pi * numbers[1]}
 
 
 def ripple(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Rows and columns are shifted by a sine of their own place."""
+    """Shift rows and columns by a sine of their index."""
     amplitude = severity * 0.025 / 10 * min(image.shape[:2])
     y, x = (
         indices + amplitude * np.sin(2 * np.pi * indices / wavelength + phase)
@@ -49,7 +49,7 @@ def ripple(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
 
 
 def _cells(size: tuple[int, ...]) -> int:
-    """How many cells the shorter side holds: 3 as in CIFAR's images or 5 as in ImageNet's."""
+    """The number of cells along the shorter side: 3 as for CIFAR or 5 as for ImageNet."""
     return 3 if max(size) <= SMALL else 5
 
 
@@ -65,8 +65,8 @@ def _sample_grid(image, y, x, result):
 def _twirl(image, angles, side, amount, result):
     """Fill the cells of `result`, a copy of the image.
 
-    The original reads from the partly filled result. That is the same: from within its circle a cell looks at most one
-    pixel beyond its right and lower edges, into cells that are filled later.
+    The original reads from the partly filled result, which is equivalent: within its circle, a cell reads at most one
+    pixel beyond its right and lower edges, from cells that are filled later.
     """
     radius = side / 2
     for i in range(angles.shape[0]):

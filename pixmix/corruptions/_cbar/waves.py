@@ -1,4 +1,4 @@
-"""Patterns of sines over the image: a single frequency, waves about a centre, plasma."""
+"""Sine patterns over the image: a single frequency, concentric waves, and plasma."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .._shared.base import Fields, ImageArray, Stream, to_bytes
 
 
 def draw_single_frequency(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Two frequencies in radians per pixel, along x and along y, and a phase; one frequency bounds the other."""
+    """The frequencies along x and y in radians per pixel, of which one bounds the other, and a phase."""
     first, second, phase = 2 * stream.uniform(3) - 1
     frequencies = np.array([math.pi * first, abs(math.pi * first) * second])[stream.permutation(2)]
     return {"frequencies": frequencies, "phase": math.pi * (phase + 1)}
 
 
 def single_frequency_greyscale(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """A plane wave is added to all channels."""
+    """Add a plane wave to all channels."""
     y, x = _indices(image)
     across, down = fields["frequencies"]
     wave = np.sin(x * across + y * down + fields["phase"])
@@ -25,7 +25,7 @@ def single_frequency_greyscale(image: ImageArray, severity: float, fields: Field
 
 
 def draw_concentric_waves(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """The centre (x, y), how often a ring waves in 2π, how far it does, and how wide the rings are, in pixels."""
+    """The centre (x, y), the frequency and amplitude of each ring's wave around it, and the rings' width, in pixels."""
     x, y, frequency, amplitude, width = stream.uniform(5)
     tenth = min(size) / 10
     return {
@@ -37,7 +37,7 @@ def draw_concentric_waves(stream: Stream, size: tuple[int, int], severity: float
 
 
 def cocentric_sine_waves(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """Rings about a centre, each a ramp, their radius waving with the angle, are added to all channels."""
+    """Add concentric rings to all channels, each a ramp, with radii that vary with the angle."""
     y, x = _indices(image)
     x, y = x - fields["centre"][0], y - fields["centre"][1]
     # arctan2 of (x, y), not (y, x): the angle is from the downward axis, as in the original.
@@ -47,7 +47,7 @@ def cocentric_sine_waves(image: ImageArray, severity: float, fields: Fields) -> 
 
 
 def draw_plasma(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
-    """Time in radians, 4 to 6 rounds, a sharpness, and the pattern's scale in pixels."""
+    """The time in radians, the number of rounds (4 to 6), a sharpness, and the scale of the pattern in pixels."""
     time, sharpness, scale = stream.uniform(3)
     return {
         "time": 6 * math.pi * time,
@@ -58,7 +58,7 @@ def draw_plasma(stream: Stream, size: tuple[int, int], severity: float) -> Field
 
 
 def plasma_noise(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
-    """The image gives way in part to a colour of three sines at places that rounds of sines have pushed about."""
+    """Blend the image with colours of three sines, at positions that are displaced by rounds of sines."""
     time, share = fields["time"], 64 * severity / 10
     y, x = _indices(image)
     x, y = x / fields["scale"], y / fields["scale"]

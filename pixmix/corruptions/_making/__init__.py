@@ -1,1 +1,1 @@
-"""The job that writes whole suites in the official layouts."""
+"""Writing whole suites of corruptions in the official layouts."""

@@ -1,4 +1,4 @@
-"""What a perturbation is: a sequence of frames of one image, each a little further along."""
+"""The `Perturbation` class: a sequence of frames of an image under a gradually changing perturbation."""
 
 from __future__ import annotations
 
@@ -13,47 +13,53 @@ from mixset._common.errors import InputError
 from .._shared.base import SMALL, Fields, ImageArray, Stream
 
 Frames = np.ndarray
-"""(frames, S, S, 3) uint8."""
+"""A sequence of frames, (frames, S, S, 3) uint8."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation:
-    """One perturbation sequence."""
+    """A perturbation sequence."""
 
     name: str
-    """As the official archives spell it."""
+    """The perturbation's name, spelled as in the official archives."""
 
     number: int
-    """Of its random stream: 64 and above, another one for each perturbation, and never changed."""
+    """The number of its random stream, 64 or above, which is unique and must not change."""
 
     small: tuple[Any, ...]
-    """The parameters of each frame at sizes up to `SMALL` pixels: CIFAR's."""
+    """The parameters of each frame for images of up to `SMALL` pixels (CIFAR)."""
 
     large: tuple[Any, ...]
-    """Those at larger sizes: ImageNet's."""
+    """The parameters of each frame for larger images (ImageNet)."""
 
     draw: Callable[[Stream, int, tuple[Any, ...]], Fields]
-    """(stream, size, parameters) → fields of the whole sequence."""
+    """(stream, size, parameters) → the random fields of the whole sequence."""
 
     apply: Callable[[ImageArray, int, tuple[Any, ...], Fields], Frames]
-    """(image, size, parameters, fields) → the frames; the image given is not changed."""
+    """(image, size, parameters, fields) → the frames; the input is not changed."""
 
     uncropped: bool = False
-    """Whether `apply` gets the whole image, which moves into view from outside the centre, and crops each frame."""
+    """Whether `apply` gets the whole image and crops each frame itself, since the image moves."""
 
     def parameters(self, size: int) -> tuple[Any, ...]:
-        """Those of each frame at a side of `size` pixels; there are as many frames."""
+        """The parameters of each frame of `size` pixels; there are as many frames."""
         return self.small if size <= SMALL else self.large
 
     def __call__(self, image: ImageArray, *, size: int, seed: int, index: int) -> Frames:
-        """The frames of the image, number `index` of its set: (frames, size, size, 3) uint8.
+        """The frames of an image.
 
         Args:
-            image: as large as the frames or larger. ImageNet-P takes images of a short side of 256 for a `size` of
-                224, CIFAR-P those of the `size` itself.
+            image: (H, W, 3) uint8, at least as large as the frames. ImageNet-P takes images with a short side of 256
+                for a `size` of 224, CIFAR-P images of the `size` itself.
+            size: the side of the frames in pixels.
+            seed: the seed of all random numbers, 0 to 2**64 − 1.
+            index: the index of the image in its set.
+
+        Returns:
+            (frames, size, size, 3) uint8.
 
         Raises:
-            InputError: it is not (H, W, 3) uint8, or smaller than the frames.
+            InputError: the image has another shape or dtype, or is smaller than the frames.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(f"{self.name}: an image (H, W, 3) uint8 is needed, got {image.shape} {image.dtype}")
@@ -72,11 +78,11 @@ def no_draw(stream: Stream, size: int, parameters: tuple[Any, ...]) -> Fields:
 
 
 def corner(image: ImageArray, size: int) -> tuple[int, int]:
-    """(top, left) of the central square of `size` pixels, rounded as torchvision's CenterCrop rounds."""
+    """(top, left) of the central square of `size` pixels, rounded as by torchvision's CenterCrop."""
     return round((image.shape[0] - size) / 2), round((image.shape[1] - size) / 2)
 
 
 def centre(image: ImageArray, size: int) -> ImageArray:
-    """The central square of `size` pixels, a view."""
+    """The central square of `size` pixels, as a view."""
     top, left = corner(image, size)
     return image[top : top + size, left : left + size]

@@ -1,4 +1,4 @@
-"""Perturbations that are noise: the clean image, then draws of a corruption's noise, each on its own."""
+"""Noise perturbations: the clean image, then independent draws of a corruption's noise."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ DRAWS = 30
 
 @dataclass(frozen=True)
 class Draws:
-    """Frames of one corruption at parameters of its own, None for the clean image."""
+    """Frames of a corruption at the parameters of each frame, None for the clean image."""
 
     corruption: Corruption
 
     def draw(self, stream: Stream, size: int, parameters: tuple[float | None, ...]) -> Fields:
-        """The corruption's fields for each frame but the clean one."""
+        """The corruption's random fields for each frame except the clean one."""
         noisy = [parameter for parameter in parameters if parameter is not None]
         return {"frames": [self.corruption.draw(stream, (size, size), parameter) for parameter in noisy]}
 
     def apply(self, image: ImageArray, size: int, parameters: tuple[float | None, ...], fields: Fields) -> Frames:
-        """The frames."""
+        """The frames, (frames, S, S, 3) uint8."""
         frames, drawn = np.empty((len(parameters), *image.shape), np.uint8), iter(fields["frames"])
         for frame, parameter in zip(frames, parameters, strict=True):
             frame[:] = image if parameter is None else self.corruption.apply(image, parameter, next(drawn))
@@ -37,7 +37,14 @@ def noises(
     small: tuple[float, float, float],
     large: tuple[float, float, float],
 ) -> list[Perturbation]:
-    """The perturbations of the three difficulties: `NAME`, `NAME_2` and `NAME_3`."""
+    """The perturbations of a noise at three difficulties: `NAME`, `NAME_2` and `NAME_3`.
+
+    Args:
+        corruption: the noise.
+        numbers: the number of each random stream.
+        small: the parameter at each difficulty for CIFAR.
+        large: the parameter at each difficulty for ImageNet.
+    """
     draws = Draws(corruption)
     return [
         Perturbation(

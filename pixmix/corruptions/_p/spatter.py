@@ -1,4 +1,4 @@
-"""Drops of water that run down the lens."""
+"""Spatter as a perturbation: drops of water that run down the lens."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ BRIGHT = 0.6
 
 
 class Spatter(NamedTuple):
-    """Drops, the same in each frame but for their way down."""
+    """A frame of drops, which are the same in all frames but run down."""
 
     mean: float
+    """The mean of the random liquid."""
     spread: float
-    """The standard deviation of what is drawn."""
+    """The standard deviation of the random liquid."""
     sigma: float
-    """Of the Gaussian by which that is smoothed, in pixels."""
-    least: float
-    """That is a drop."""
+    """The sigma of the Gaussian that smooths it, in pixels."""
+    threshold: float
+    """The smallest amount of liquid that forms a drop."""
     run: tuple[float, ...]
-    """How the liquid is carried on from frame to frame: the weights of a convolution down the columns."""
+    """The weights of the convolution along columns that moves the liquid from one frame to the next."""
     form: str
-    """That of `add_water`."""
+    """The form of `add_water`, `REFERENCE` or `CORRECTED`."""
 
 
 def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fields:
@@ -37,9 +38,9 @@ def draw_drops(stream: Stream, size: int, parameters: tuple[Spatter, ...]) -> Fi
 
 def spatter(image: ImageArray, size: int, parameters: tuple[Spatter, ...], fields: Fields) -> Frames:
     """The same liquid in each frame, further down."""
-    mean, spread, sigma, least, *_ = parameters[0]
+    mean, spread, sigma, threshold, *_ = parameters[0]
     liquid = gaussian(mean + spread * fields["liquid"], sigma)
-    liquid = np.where(liquid < least, 0, liquid)
+    liquid = np.where(liquid < threshold, 0, liquid)
     frames = np.empty((len(parameters), size, size, 3), np.uint8)
     for frame, parameter in zip(frames, parameters, strict=True):
         frame[:] = add_water(image, liquid, BRIGHT, form=parameter.form)
@@ -48,10 +49,10 @@ def spatter(image: ImageArray, size: int, parameters: tuple[Spatter, ...], field
 
 
 def _run_down(liquid: np.ndarray, weights: tuple[float, ...]) -> np.ndarray:
-    """NumPy's `convolve` of each column in its mode `same`, terms added in its order, from above."""
+    """Convolve each column like `numpy.convolve` with mode `same`, with terms added in its order."""
     above = (len(weights) - 1) // 2
     padded = np.pad(liquid, ((len(weights) - 1 - above, above), (0, 0)))
-    # Weight k takes from k rows above where the kernel's middle lies.
+    # Weight k applies to the row k above the kernel's centre.
     rows = [padded[len(weights) - 1 - k :][: len(liquid)] for k in range(len(weights))]
     terms = [weight * row for weight, row in zip(weights, rows, strict=True)]
     return sum(reversed(terms), np.zeros_like(liquid))

@@ -1,7 +1,7 @@
-"""The perturbation sequences of ImageNet-P and CIFAR-P (Hendrycks & Dietterich 2019), for images of any size.
+"""The perturbation sequences of ImageNet-P and CIFAR-P (Hendrycks & Dietterich, 2019), for images of any size.
 
-Frames and constants are those of the scripts that made the official sequences: 31 frames, but 41 of ImageNet's
-translate, 16 of CIFAR's, and 21 of CIFAR's motion blur.
+Frames and constants are those of the scripts that made the official sequences: 31 frames, except for translate (41 for
+ImageNet, 16 for CIFAR) and CIFAR's motion blur (21).
 """
 
 from __future__ import annotations
@@ -152,13 +152,14 @@ P = _by_name(
         _SCALE,
     )
 )
-"""The ten of the benchmark, in the paper's order; some evaluations have spatter in the place of snow."""
+"""The ten perturbations of the benchmark, in the paper's order; some evaluations use spatter instead of snow."""
 
 P_EXTRA = _by_name((_SPATTER, _SHEAR, _SPECKLE_NOISE[0], _GAUSSIAN_BLUR))
-"""The four of its validation set."""
+"""The four extra perturbations for validation."""
 
 HARDER = _by_name((*_GAUSSIAN_NOISE[1:], *_SHOT_NOISE[1:], *_SPECKLE_NOISE[1:]))
 """The noises at difficulties 2 and 3."""
 
 P_CORRECTED = _by_name((_SPATTER_CORRECTED,))
-"""What the original code does otherwise than it was meant, corrected: the same drops, but no black frames."""
+"""Corrected versions of perturbations whose original code does not do what was intended: spatter without black frames.
+"""

@@ -1,7 +1,7 @@
-"""Perturbations that move the image: translate, rotate, scale, shear, tilt, and the zoom blur.
+"""Perturbations that move the image: translate, rotate, scale, shear, tilt and zoom blur.
 
-The affine ones are Pillow's, with the matrix of the torchvision of 2018, by which the official sequences were made: its
-centre lies half a pixel down and to the right, and its shear shortens what it slants.
+Affine maps are Pillow's, with the matrix of the torchvision of 2018 that made the official sequences: its centre is
+half a pixel too far down and to the right, and its shear also scales.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .base import Frames, corner
 
 
 def translate(image: ImageArray, size: int, shifts: tuple[int, ...], fields: Fields) -> Frames:
-    """A frame for each shift to the right, in whole pixels; what comes from outside is black."""
+    """A frame for each shift to the right, in whole pixels; the outside of the image is black."""
     top, left = corner(image, size)
     margin = max(map(abs, shifts))
     padded = np.pad(image[top : top + size], ((0, 0), (margin, margin), (0, 0)))
@@ -28,44 +28,44 @@ def translate(image: ImageArray, size: int, shifts: tuple[int, ...], fields: Fie
 
 def rotate(image: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each angle in degrees, clockwise."""
-    return np.stack(list(_affine(image, size, [_turned(math.radians(angle)) for angle in angles])))
+    return np.stack(list(_affine(image, size, [_rotation(math.radians(angle)) for angle in angles])))
 
 
 def scale(image: ImageArray, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
-    """A frame for each factor; below 1 the image stands in black."""
-    return np.stack(list(_affine(image, size, [_scaled(factor) for factor in factors])))
+    """A frame for each factor; below 1 the image has black borders."""
+    return np.stack(list(_affine(image, size, [_scaling(factor) for factor in factors])))
 
 
 def shear(image: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
     """A frame for each angle in degrees by which columns are slanted."""
-    return np.stack(list(_affine(image, size, [_slanted(math.radians(angle)) for angle in angles])))
+    return np.stack(list(_affine(image, size, [_shearing(math.radians(angle)) for angle in angles])))
 
 
 def zoom_blur(image: ImageArray, size: int, factors: tuple[float, ...], fields: Fields) -> Frames:
-    """Frame i is the mean of the image at the first i + 1 factors."""
+    """Frames of which number i is the mean of the image at the first i + 1 factors."""
     total = np.zeros((size, size, 3), np.float32)
     frames = np.empty((len(factors), size, size, 3), np.uint8)
-    zoomed = _affine(image, size, [_scaled(factor) for factor in factors])
+    zoomed = _affine(image, size, [_scaling(factor) for factor in factors])
     for number, frame in enumerate(zoomed):
-        total += frame / np.float32(255)  # in the order and the precision of the original, whose cast truncates
+        total += frame / np.float32(255)  # in the order and precision of the original, whose cast truncates
         frames[number] = (total / np.float32(number + 1) * np.float32(255)).astype(np.uint8)
     return frames
 
 
-def _turned(angle: float) -> tuple[float, float, float, float]:
+def _rotation(angle: float) -> tuple[float, float, float, float]:
     return math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle)
 
 
-def _scaled(factor: float) -> tuple[float, float, float, float]:
+def _scaling(factor: float) -> tuple[float, float, float, float]:
     return 1 / factor, 0.0, 0.0, 1 / factor
 
 
-def _slanted(angle: float) -> tuple[float, float, float, float]:
+def _shearing(angle: float) -> tuple[float, float, float, float]:
     return 1.0, math.tan(angle), 0.0, 1 / math.cos(angle)
 
 
 def _affine(image: ImageArray, size: int, inverses: list[tuple[float, float, float, float]]) -> Iterator[ImageArray]:
-    """The centre of the image under each map of the plane around its centre, given by the inverse's rows."""
+    """Yield the centre of the image under each linear map about it, given by the rows of the inverse."""
     whole = Image.fromarray(image)
     top, left = corner(image, size)
     x, y = whole.width / 2 + 0.5, whole.height / 2 + 0.5
@@ -76,10 +76,10 @@ def _affine(image: ImageArray, size: int, inverses: list[tuple[float, float, flo
 
 
 def tilt(image: ImageArray, size: int, angles: tuple[float, ...], fields: Fields) -> Frames:
-    """A frame for each angle in degrees by which the image's plane turns around both its axes at once.
+    """A frame for each angle in degrees by which the image plane is rotated about both its axes at once.
 
-    It is seen from as far as its diagonal is long and, as the original has it, one pixel more, so that no frame is the
-    image itself. Bilinear at positions of whole 1/32 of a pixel, as in OpenCV 3 and 4; black outside.
+    The distance of the camera is the image's diagonal and, as in the original, one pixel more, so that no frame equals
+    the image. Interpolation is bilinear at multiples of 1/32 of a pixel, as in OpenCV 3 and 4; the outside is black.
     """
     height, width = image.shape[:2]
     frames = np.empty((len(angles), size, size, 3), np.uint8)
@@ -89,7 +89,7 @@ def tilt(image: ImageArray, size: int, angles: tuple[float, ...], fields: Fields
 
 
 def _perspective(height: int, width: int, angle: float) -> np.ndarray:
-    """The (3, 3) map of (x, y, 1) in the image to where it is seen."""
+    """The (3, 3) projection of positions (x, y, 1) in the image onto the screen."""
     cos, sin, distance = math.cos(angle), math.sin(angle), math.hypot(height, width)
     onto_plane = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1], [0, 0, 1]])
     around_x = np.array([[1, 0, 0, 0], [0, cos, -sin, 0], [0, sin, cos, 0], [0, 0, 0, 1]])

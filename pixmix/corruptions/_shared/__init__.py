@@ -1,1 +1,1 @@
-"""What corruptions of several suites are built from."""
+"""Building blocks shared by the suites of corruptions."""

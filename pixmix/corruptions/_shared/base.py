@@ -1,4 +1,4 @@
-"""What a corruption is: fields drawn from a key, then done to an image."""
+"""The `Corruption` class: random fields drawn from a stream, and a function that applies them to an image."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from mixset._common.errors import InputError
 from ..._common import philox
 
 SMALL = 64
-"""Images up to this side get the constants of CIFAR's benchmarks, larger ones ImageNet's."""
+"""The largest side in pixels at which CIFAR's constants are used; larger images get ImageNet's."""
 
 REFERENCE, CORRECTED = "reference", "corrected"
-"""The two forms of what the original code does not do as it was meant: as it is published, and as it was meant."""
+"""The forms of a corruption whose original code does not do what was intended: as published, and as intended."""
 
 ImageArray = np.ndarray
-"""(H, W, 3) uint8."""
+"""An image, (H, W, 3) uint8."""
 
 Fields = dict[str, Any]
-"""All that is random about a corruption of one image, by name: arrays and numbers."""
+"""Everything random about a corruption of an image: arrays and numbers by name."""
 
 
 class Stream:
-    """Random numbers of one image under one corruption: a function of (seed, image, corruption, severity).
+    """The random numbers of an image under a corruption, as a function of (seed, image, corruption, severity).
 
     Each call takes the next numbers of the stream, so the order of calls is part of a corruption's definition.
 
     Args:
         seed: 0 to 2**64 − 1.
-        image: its place in its set.
-        corruption: `Corruption.number`.
-        severity: 1 to 5; 0 where there is none.
+        image: the index of the image in its set.
+        corruption: the `number` of the corruption.
+        severity: 1 to 5, or 0 for perturbations.
     """
 
     def __init__(self, seed: int, image: int, *, corruption: int, severity: int) -> None:
@@ -43,7 +43,7 @@ class Stream:
         self._used = 0
 
     def uniform(self, *shape: int) -> np.ndarray:
-        """Uniform numbers in the open interval (0, 1), float64; without a shape a single one, shape ()."""
+        """Uniform numbers in the open interval (0, 1), float64; without arguments of shape ()."""
         count = int(np.prod(shape, dtype=np.int64))
         if count == 0:
             return np.empty(shape)
@@ -52,55 +52,64 @@ class Stream:
         return ((words[0] + 0.5) * 2.0**-32).reshape(shape)
 
     def normal(self, *shape: int) -> np.ndarray:
-        """Normal numbers of mean 0 and standard deviation 1, float64."""
+        """Standard normal numbers, float64."""
         return ndtri(self.uniform(*shape))
 
     def integers(self, low: int, high: int, *shape: int) -> np.ndarray:
-        """Whole numbers from `low` up to, but without, `high`, int64."""
+        """Whole numbers from `low` to `high` − 1, int64."""
         return low + np.floor(self.uniform(*shape) * (high - low)).astype(np.int64)
 
     def permutation(self, count: int) -> np.ndarray:
-        """The numbers below `count` in a random order, int64."""
+        """A random permutation of the numbers below `count`, int64."""
         return np.argsort(self.uniform(count), kind="stable")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corruption:
-    """One corruption at its five severities."""
+    """A corruption with five severities."""
 
     name: str
-    """As the official archives spell it."""
+    """The corruption's name, spelled as in the official archives."""
 
     number: int
-    """Of its random stream: another one for each corruption, and never changed."""
+    """The number of its random stream, which is unique and must not change."""
 
     small: tuple[Any, ...]
-    """The parameters of severities 1 to 5 for images up to `SMALL` pixels: CIFAR's."""
+    """The parameters of severities 1 to 5 for images of up to `SMALL` pixels (CIFAR)."""
 
     large: tuple[Any, ...]
-    """Those for larger images: ImageNet's."""
+    """The parameters of severities 1 to 5 for larger images (ImageNet)."""
 
     draw: Callable[[Stream, tuple[int, int], Any], Fields]
-    """(stream, (H, W), parameters) → fields; what draws nothing gives an empty dict."""
+    """(stream, (H, W), parameters) → random fields; an empty dict if nothing is random."""
 
     apply: Callable[[ImageArray, Any, Fields], ImageArray]
-    """(image, parameters, fields) → the corrupted image; the image given is not changed."""
+    """(image, parameters, fields) → the corrupted image; the input is not changed."""
 
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
-        """Of severity 1 to 5 for images of `size` (H, W).
+        """The parameters of a severity, 1 to 5, for images of `size` (H, W).
 
         Raises:
-            InputError: another severity.
+            InputError: the severity is out of range.
         """
         if severity not in (1, 2, 3, 4, 5):
             raise InputError(f"severity: 1, 2, 3, 4 or 5 is needed, got {severity!r}")
         return (self.small if max(size) <= SMALL else self.large)[severity - 1]
 
     def __call__(self, image: ImageArray, *, severity: int, seed: int, index: int) -> ImageArray:
-        """The image, number `index` of its set, corrupted: (H, W, 3) uint8.
+        """Corrupt an image.
+
+        Args:
+            image: (H, W, 3) uint8.
+            severity: 1 to 5.
+            seed: the seed of all random numbers, 0 to 2**64 − 1.
+            index: the index of the image in its set.
+
+        Returns:
+            (H, W, 3) uint8.
 
         Raises:
-            InputError: it is not (H, W, 3) uint8, or the severity is not one of the five.
+            InputError: the image has another shape or dtype, or the severity is out of range.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise InputError(f"{self.name}: an image (H, W, 3) uint8 is needed, got {image.shape} {image.dtype}")
@@ -116,5 +125,5 @@ def draws_nothing(stream: Stream, size: tuple[int, int], parameters: Any) -> Fie
 
 
 def to_bytes(values: np.ndarray) -> ImageArray:
-    """Values of a 0 to 255 scale as uint8: cut to that range, then truncated, as the original scripts cast."""
+    """Convert values on a scale from 0 to 255 to uint8, clipped and truncated like the original scripts' casts."""
     return np.clip(values, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""OpenCV's Canny edges, distance transform and equalisation of grey 8-bit images, restated to the byte."""
+"""OpenCV's Canny edges, distance transform and equalisation of 8-bit grey images, reimplemented byte for byte."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mixset._common.kernels import kernel
 
 _TAN = 13573  # tan 22.5° in units of 2**−15
 _STEP, _DIAGONAL, _KNIGHT = 65536, 91750, 143976
-"""Lengths 1, 1.4 and 2.1969 of moves to a neighbour, across and like a chess knight, in units of 2**−16."""
+"""The lengths of straight, diagonal and knight's moves (1, 1.4 and 2.1969) in units of 2**−16."""
 
 
 def canny(image: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Edges of (H, W) uint8 as `cv2.Canny(image, low, high)` finds them, with Sobel slopes of 3 × 3: (H, W) bool."""
+    """The edges that `cv2.Canny(image, low, high)` finds in (H, W) uint8 with 3 × 3 Sobel gradients: (H, W) bool."""
     padded = np.pad(image.astype(np.int32), 1, mode="edge")
     smooth_y = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     smooth_x = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
@@ -24,24 +24,24 @@ def canny(image: np.ndarray, low: int, high: int) -> np.ndarray:
 
 @kernel
 def _thin(dx, dy, slope, low, high, state):
-    """Mark ridges of the slope: 1 where it exceeds `low`, 2 above `high` and, from there on, where a ridge goes on."""
+    """Mark ridges of the gradient: 1 above `low`, and 2 above `high` or connected to such a pixel."""
     height, width = dx.shape
     stack = np.empty((height * width, 2), np.int64)
     count = 0
     for y in range(height):
         for x in range(width):
-            here = slope[y + 1, x + 1]
-            if here <= low:
+            value = slope[y + 1, x + 1]
+            if value <= low:
                 continue
             across, down = abs(dx[y, x]), abs(dy[y, x]) << 15
             if down < across * _TAN:
-                ridge = here > slope[y + 1, x] and here >= slope[y + 1, x + 2]
+                ridge = value > slope[y + 1, x] and value >= slope[y + 1, x + 2]
             elif down > across * _TAN + (across << 16):
-                ridge = here > slope[y, x + 1] and here >= slope[y + 2, x + 1]
+                ridge = value > slope[y, x + 1] and value >= slope[y + 2, x + 1]
             else:
                 side = -1 if (dx[y, x] ^ dy[y, x]) < 0 else 1
-                ridge = here > slope[y, x + 1 - side] and here > slope[y + 2, x + 1 + side]
-            if ridge and here > high:
+                ridge = value > slope[y, x + 1 - side] and value > slope[y + 2, x + 1 + side]
+            if ridge and value > high:
                 state[y + 1, x + 1] = 2
                 stack[count] = y + 1, x + 1
                 count += 1
@@ -59,9 +59,9 @@ def _thin(dx, dy, slope, low, high, state):
 
 
 def distances(zeros: np.ndarray, limit: float) -> np.ndarray:
-    """How far from the next True of (H, W) bool, at most `limit` pixels: float32 as `cv2.distanceTransform` has it.
+    """The distance of each pixel to the nearest True of (H, W) bool, at most `limit` pixels: (H, W) float32.
 
-    It counts moves to neighbours, across, and like a chess knight (`DIST_L2` with a mask of 5), not the exact distance.
+    As in `cv2.distanceTransform` (`DIST_L2`, mask size 5), it is the length of straight, diagonal and knight's moves.
     """
     moves = np.full((zeros.shape[0] + 4, zeros.shape[1] + 4), 1 << 30, np.int64)
     _measure(zeros, moves)
@@ -70,7 +70,7 @@ def distances(zeros: np.ndarray, limit: float) -> np.ndarray:
 
 @kernel
 def _measure(zeros, moves):
-    """Forward, from what lies above and to the left, then back."""
+    """Propagate distances forward from above and from the left, then backward."""
     height, width = zeros.shape
     for turn in (1, -1):
         for j in range(height):
@@ -88,7 +88,7 @@ def _measure(zeros, moves):
 
 
 def equalize(image: np.ndarray) -> np.ndarray:
-    """Bytes spread so that all are about as frequent, as `cv2.equalizeHist` does it."""
+    """Equalise the histogram of (H, W) uint8 like `cv2.equalizeHist`."""
     counts = np.bincount(image.reshape(-1), minlength=256)
     darkest = int(np.flatnonzero(counts)[0])
     rest = image.size - int(counts[darkest])

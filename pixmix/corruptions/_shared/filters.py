@@ -1,4 +1,4 @@
-"""Filters of images: Gaussians as SciPy computes them, bit for bit, and kernels with two mirror axes."""
+"""Image filters: Gaussians bit for bit as in SciPy, and kernels that are symmetric in both axes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import numpy as np
 from mixset._common.kernels import kernel
 
 BORDERS = ("nearest", "reflect", "mirror")
-"""What lies beyond `abcd`: its last value (`ddd`), its reflection with that value (`dcb`) or without it (`cba`)."""
+"""How `abcd` continues: with its last value (`ddd`), reflected with that value (`dcb`), or without it (`cba`)."""
 
 
 def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", truncate: float = 4.0) -> np.ndarray:
-    """What `scipy.ndimage.gaussian_filter`, and with it scikit-image, makes of each channel.
+    """Filter each channel like `scipy.ndimage.gaussian_filter`, which scikit-image uses.
 
-    Equal to the bit where the kernel is no longer than the image; else, folded, within rounding, and much faster.
+    The result is equal bit for bit unless the kernel is longer than the image; then it is folded, which is much faster
+    and equal up to rounding.
 
     Args:
-        values: (H, W) or (H, W, C) float64, or float32, which SciPy rounds between the axes and at the end; given back
-            itself where sigma is too small to do anything.
-        sigma: in pixels.
+        values: (H, W) or (H, W, C) float64, or float32, which is rounded after each axis as in SciPy. Returned itself
+            if sigma is too small to have an effect.
+        sigma: the standard deviation in pixels.
         border: one of `BORDERS`.
-        truncate: where the kernel ends, in sigmas.
+        truncate: the radius of the kernel in sigmas.
     """
     weights = gaussian_weights(sigma, truncate)
     if len(weights) == 1:
@@ -46,10 +47,12 @@ def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", trunc
 
 
 def symmetric(values: np.ndarray, quarter: np.ndarray, *, border: str = "mirror") -> np.ndarray:
-    """Filter (H, W, C) float64 with a kernel that both mirrors leave as it is, given by its lower right quarter.
+    """Filter (H, W, C) float64 with a kernel that is symmetric in both axes.
 
     Args:
-        quarter: (ry + 1, rx + 1) float64, the middle row and column first.
+        values: the image.
+        quarter: the kernel's lower right quadrant, (ry + 1, rx + 1) float64, starting at its centre.
+        border: one of `BORDERS`.
     """
     height, width = values.shape[:2]
     flat = np.ascontiguousarray(values, np.float64).reshape(height, -1)
@@ -61,7 +64,7 @@ def symmetric(values: np.ndarray, quarter: np.ndarray, *, border: str = "mirror"
 
 @lru_cache(64)
 def gaussian_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
-    """The middle and one side of a sampled Gaussian whose both sides sum to 1: (radius + 1,) float64."""
+    """The centre and one side of a sampled Gaussian that sums to 1: (radius + 1,) float64."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return np.ones(1)
@@ -71,18 +74,18 @@ def gaussian_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
 
 @lru_cache(256)
 def indices(size: int, margin: int, border: str) -> np.ndarray:
-    """Where a row of `size` values, continued by `margin` on each side, has its values from: (size + 2·margin,)."""
-    wanted = np.arange(-margin, size + margin)
+    """The source index of each value of a row that is padded by `margin` on each side: (size + 2·margin,)."""
+    positions = np.arange(-margin, size + margin)
     if border == "nearest":
-        return np.clip(wanted, 0, size - 1)
+        return np.clip(positions, 0, size - 1)
     period = 2 * size if border == "reflect" else max(2 * size - 2, 1)
-    wanted = wanted % period
-    return np.where(wanted < size, wanted, period - wanted - (border == "reflect"))
+    positions = positions % period
+    return np.where(positions < size, positions, period - positions - (border == "reflect"))
 
 
 @lru_cache(8)
 def folded(size: int, sigma: float, truncate: float, border: str) -> np.ndarray:
-    """The Gaussian as a matrix, what lies beyond the borders added where it comes from: (size, size) float64."""
+    """The Gaussian as a matrix, with the weights of padding added to those of its sources: (size, size) float64."""
     weights = gaussian_weights(sigma, truncate)
     radius = len(weights) - 1
     sources, both_sides = indices(size, radius, border), np.concatenate([weights[:0:-1], weights])
@@ -91,7 +94,7 @@ def folded(size: int, sigma: float, truncate: float, border: str) -> np.ndarray:
 
 @kernel
 def _filter_down(values, weights, sources, result):
-    """Terms are added in SciPy's order: the middle, then pairs from the outside in."""
+    """Filter along columns; terms are added in SciPy's order: the centre, then pairs from the outside in."""
     radius = weights.size - 1
     for y in range(values.shape[0]):
         sums, middle = result[y], values[y]
@@ -130,7 +133,7 @@ def _continue(values, sources, channels, row):
 
 @kernel
 def _multiply(matrix, values, result):
-    """matrix @ values in one order of additions on every machine, which BLAS does not promise."""
+    """matrix @ values, summed in the same order on every machine, which BLAS does not guarantee."""
     result[:] = 0.0
     for y in range(result.shape[0]):
         sums = result[y]
@@ -142,7 +145,7 @@ def _multiply(matrix, values, result):
 
 @kernel
 def _multiply_along(matrix, values, result):
-    """The same along the rows, for each channel apart."""
+    """Multiply along rows, for each channel separately."""
     size = matrix.shape[0]
     channels = values.shape[1] // size
     transposed = matrix.T.copy()
@@ -162,7 +165,7 @@ def _multiply_along(matrix, values, result):
 
 @kernel
 def _filter_both(values, quarter, down, along, result):
-    """Rows and columns that share a weight are added before they are multiplied: a quarter of the multiplications."""
+    """Rows and columns with the same weight are added before the multiplication, which saves three quarters of them."""
     y_radius, x_radius = quarter.shape[0] - 1, quarter.shape[1] - 1
     channels = values.shape[1] // (along.size - 2 * x_radius)
     start = x_radius * channels

@@ -1,4 +1,4 @@
-"""Bilinear looks at an image between its pixels, black outside: what the warps of C̄ read images by."""
+"""Bilinear sampling of an image with black borders, for the warps of C̄."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixset._common.kernels import kernel
 
 @kernel(error_model="numpy")
 def pixel(image, row, column):
-    """Three values of the (H, W, 3) image at a whole place, or three zeros where that is outside."""
+    """The three values of an (H, W, 3) image at a pixel, or zeros outside the image."""
     if row < 0 or row >= image.shape[0] or column < 0 or column >= image.shape[1]:
         return 0.0, 0.0, 0.0
     return float(image[row, column, 0]), float(image[row, column, 1]), float(image[row, column, 2])
@@ -17,9 +17,9 @@ def pixel(image, row, column):
 
 @kernel(error_model="numpy")
 def bilinear(image, y, x):
-    """Three float64 values of the (H, W, 3) image at row y and column x, in the original's order of operations.
+    """The three float64 values of an (H, W, 3) image at row y and column x, in the original's order of operations.
 
-    Neighbours outside count as 0, so what comes from beyond an edge fades to black within a pixel of it.
+    Neighbours outside the image are 0, so values fade to black within a pixel of its edges.
     """
     top, left = math.floor(y), math.floor(x)
     above, below = 1.0 - y + top, 1.0 - (top + 1) + y
@@ -37,5 +37,5 @@ def bilinear(image, y, x):
 
 @kernel
 def to_byte(value):
-    """A value of a 0 to 255 scale cut to that range and truncated."""
+    """Clip a value to 0 to 255 and truncate it."""
     return int(min(max(value, 0.0), 255.0))
