@@ -1,12 +1,12 @@
-"""PixMix images per second on one core: the numba engine beside the paper's way, and draws per second.
+"""PixMix images per second on one core: the numba engine compared with the paper's code, and draws per second.
 
     python benchmarks/augment.py [--repeats 5]
 
-The paper's way is restated in benchmarks/paper.py. Both get the same settings (k = 4, all 13 ops; β and severity of
-CIFAR at 32 px and of ImageNet at 224 px) and one thread; they take turns, and medians of CPU time are shown. "in
-memory": crops are given and the mixing images lie in memory at training size. "input path": crop and flip of the
-training image too, and the paper's way decodes, scales and crops a 512-px JPEG for each image, as its code does;
-ours takes crops of the pool. benchmarks/input_path.py has both in a DataLoader with workers.
+The paper's code is reimplemented in benchmarks/paper.py. Both run with the same settings (k = 4, all 13 ops; β and
+severity of CIFAR at 32 px and of ImageNet at 224 px) on one thread; runs alternate, and medians of CPU time are shown.
+"in memory": training images are already cropped, and mixing images are in memory at training size. "input path": the
+training image is cropped and flipped, too; the paper's code decodes, resizes and crops a 512-px JPEG for each image,
+while ours crops from the pool. benchmarks/input_path.py measures both in a DataLoader with workers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MIXING_IMAGES = 64
 
 
 def median_rates(ways: dict[str, tuple[Callable[[], None], int]], repeats: int) -> dict[str, float]:
-    """Things a second of each way: (do `count` of them, count); they take turns."""
+    """Items per second of each way, given as (a function that processes `count` items, count); runs alternate."""
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, (work, _) in ways.items():
@@ -46,7 +46,7 @@ def median_rates(ways: dict[str, tuple[Callable[[], None], int]], repeats: int) 
 
 
 def in_memory(size: int, settings: PixMixSettings, count: int, repeats: int) -> dict[str, float]:
-    """Images a second of both ways, crops and mixing images given."""
+    """Images per second of both ways, from cropped training images and mixing images in memory."""
     images = photographs("china.jpg", count, size)
     mixing = photographs("flower.jpg", MIXING_IMAGES, size * 8 // 7)
     pool = Pool(np.stack([np.asarray(image) for image in mixing]), (size, size), (len(mixing),))
@@ -66,7 +66,7 @@ def in_memory(size: int, settings: PixMixSettings, count: int, repeats: int) -> 
 
 
 def input_path(size: int, settings: PixMixSettings, count: int, repeats: int) -> dict[str, float]:
-    """Images a second of both ways from uncropped training images, the paper's from 512-px JPEGs to mix in."""
+    """Images per second of both ways from uncropped training images, and for the paper's from 512-px JPEG files."""
     small = size == 32
     images = photographs("china.jpg", count, 32 if small else 320)
     mixing, files = photographs("flower.jpg", MIXING_IMAGES, 512), []

@@ -1,13 +1,13 @@
-"""Corruptions: images per second beside their originals restated; how long a whole suite of CIFAR's test set takes.
+"""Corruptions: images per second compared with the original scripts, and the time for a whole suite of CIFAR.
 
     python benchmarks/corruptions.py [--suites c cbar p] [--repeats 3] [--full FOLDER]
 
-The originals are those that the tests compare bytes with: one image at a time in NumPy, SciPy, OpenCV and
-scikit-image, C-bar's pixel by pixel, as the scripts of the benchmarks have them (ImageMagick's motion blur is restated
-in NumPy). They draw as many random numbers by NumPy's generator. Both have one thread and take turns; medians of CPU
-time over severities 1 to 5 at 32 px, and of severity 3 at 224 px. Of sequences ours alone are shown: the scripts make
-them from the same operations, a frame at a time. Whole suites are estimated from that for two cores, and with --full
-measured: 10,000 images, two processes, all files written.
+The originals are those with which the tests compare results byte for byte: one image at a time in NumPy, SciPy, OpenCV
+and scikit-image, and for C̄ pixel by pixel, as in the benchmarks' scripts (ImageMagick's motion blur is reimplemented in
+NumPy). They draw as many random numbers from NumPy's generator. Both run on one thread and alternate; shown are medians
+of CPU time over severities 1 to 5 at 32 px, and of severity 3 at 224 px. For sequences only ours are shown, since the
+scripts make them by the same operations frame by frame. The time for whole suites on two cores is estimated from these,
+or with --full measured: 10,000 images, two processes, all files written.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ import original_cbar
 
 TEST_SET, CORES = 10_000, 2
 FROST_SIZES = ((600, 900), (315, 560), (315, 560), (350, 527), (495, 660))
-"""Height and width of the original photographs of frost, in whose stead parts of others are laid over images."""
+"""Height and width of the original photographs of frost, which are replaced by parts of another photograph."""
 
 
 def photographs(count: int, size: int) -> np.ndarray:
-    """(count, size, size, 3) uint8, parts of a photograph that comes with scikit-learn."""
+    """Parts of a photograph from scikit-learn, (count, size, size, 3) uint8."""
     rng, whole = np.random.default_rng(0), Image.fromarray(load_sample_image("china.jpg"))
     parts = []
     for _ in range(count):
@@ -58,7 +58,7 @@ def photographs(count: int, size: int) -> np.ndarray:
 
 
 def frost_photographs(folder: Path) -> Path:
-    """A folder with photographs as large as those of frost."""
+    """Write photographs with the sizes of those of frost to a folder, and return it."""
     flower = Image.fromarray(load_sample_image("flower.jpg"))
     for name, (height, width) in zip(FILES, FROST_SIZES, strict=True):
         flower.resize((width, height)).save(folder / name)
@@ -66,7 +66,7 @@ def frost_photographs(folder: Path) -> Path:
 
 
 def original(kind: Corruption, frost: Path) -> Callable[[np.ndarray, int], object]:
-    """The restated script of a corruption, with draws of its own: called with an image and a severity."""
+    """The original script of a corruption with random draws, as a function of an image and a severity."""
     rng = np.random.default_rng(0)
     module = original_cbar if hasattr(original_cbar, kind.name) else original_c
     function, indices = getattr(module, kind.name), {}
@@ -79,7 +79,7 @@ def original(kind: Corruption, frost: Path) -> Callable[[np.ndarray, int], objec
     def work(image: np.ndarray, severity: int) -> object:
         size = image.shape[:2]
         parameters = kind.parameters(severity, size)
-        if kind.name == "shot_noise":  # the tests' takes quantiles of given chances, which is slow
+        if kind.name == "shot_noise":  # the tests' version computes quantiles of uniform numbers, which is slow
             return original_c.finish(rng.poisson(image / 255.0 * parameters) / float(parameters))
         fields = templates.setdefault(
             (size, severity), kind.draw(Stream(0, 0, corruption=kind.number, severity=severity), size, parameters)
@@ -96,21 +96,21 @@ def original(kind: Corruption, frost: Path) -> Callable[[np.ndarray, int], objec
 
 
 def spent(work: Callable[[], object]) -> float:
-    """CPU seconds of a call."""
+    """CPU time of a call in seconds."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
-def in_turns(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Median CPU seconds of both, the first of them after a call that warms up."""
+def median_times(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median CPU time of both in seconds; runs alternate, after a warm-up call of the first."""
     ours()
     times = [(spent(ours), spent(theirs)) for _ in range(repeats)]
     return statistics.median(time for time, _ in times), statistics.median(time for _, time in times)
 
 
 def compare(kind: Corruption, frost: Path, size: int, count: int, few: int, repeats: int) -> tuple[float, float]:
-    """Corrupted images a second of ours and of the original, which gets fewer images."""
+    """Corrupted images per second of ours and of the original, which gets fewer images."""
     images, theirs = photographs(count, size), original(kind, frost)
     severities = (1, 2, 3, 4, 5) if size == 32 else (3,)
 
@@ -124,12 +124,12 @@ def compare(kind: Corruption, frost: Path, size: int, count: int, few: int, repe
             for severity in severities:
                 theirs(image, severity)
 
-    seconds = in_turns(ours, plainly, repeats)
+    seconds = median_times(ours, plainly, repeats)
     return count * len(severities) / seconds[0], few * len(severities) / seconds[1]
 
 
 def show_corruptions(suite: str, frost: Path, repeats: int) -> None:
-    """A line for each corruption of a suite, and how long CIFAR's takes."""
+    """Print a line for each corruption of a suite, and the estimated time for CIFAR's suite."""
     print(f"\n{suite:33}{'32 px: plain':>12}{'ours':>9}{'ratio':>8}{'224 px: plain':>16}{'ours':>9}{'ratio':>8}")
     own, estimate = {kind.name for kind in members(suite, 32, frost_folder=frost)}, 0.0
     for kind in members(suite, 32, extra=True, frost_folder=frost):
@@ -145,7 +145,7 @@ def show_corruptions(suite: str, frost: Path, repeats: int) -> None:
 
 
 def show_sequences(repeats: int) -> None:
-    """A line for each perturbation, and how long CIFAR's ten take."""
+    """Print a line for each perturbation, and the estimated time for CIFAR's ten."""
     print(f"\n{'p: sequences a second':33}{'32 px':>12}{'224 px':>9}")
     own, estimate = {kind.name for kind in members("p", 32)}, 0.0
     for kind in members("p", 32, extra=True):
@@ -167,7 +167,7 @@ def show_sequences(repeats: int) -> None:
 
 
 def show_whole(suite: str, frost: Path, folder: Path) -> None:
-    """Write a whole suite of as many images as CIFAR's test set has, and say how long it took."""
+    """Write a whole suite for as many images as CIFAR's test set has, and print the time it takes."""
     source = Source(name="parts", size=32, labels=np.arange(TEST_SET) % 10, array=photographs(TEST_SET, 32))
     with tempfile.TemporaryDirectory(dir=folder) as out:
         start = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Procedural families: finished images per second, and dead leaves beside the usual way. One core, CPU time, medians.
+"""Procedural families: finished images per second, and dead leaves compared with the usual algorithm, on one core.
 
     python benchmarks/families.py [--quick]
 
-The rival of dead leaves is how the peers paint them, restated plainly: for each leaf a NumPy mask of the whole image,
-and after each a test of the whole image for pixels that are left. It draws the same squares from the same law.
+Numbers are medians of CPU time. The rival of dead leaves is the common algorithm: a NumPy mask of the whole image for
+each leaf, and after each a test of the whole image for uncovered pixels, with squares of the same distribution.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STYLES = {
 
 
 def seconds(work: Callable[[int], object], repeats: int) -> float:
-    """The median CPU time of a call over different images, after one that warms up."""
+    """The median CPU time of a call over different images, after a warm-up call."""
     work(0)
     times = []
     for number in range(repeats):
@@ -45,7 +45,7 @@ def seconds(work: Callable[[int], object], repeats: int) -> float:
 
 
 def rival_leaves(side: int, seed: int) -> np.ndarray:
-    """(side, side) owners: masks of the whole image, one after another, until a test finds none uncovered."""
+    """The leaf that owns each pixel, (side, side), from masks of the whole image until no pixel is uncovered."""
     state, draws = np.array([seed], np.uint64), np.random.default_rng(seed)
     indices = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(indices, indices)

@@ -34,7 +34,7 @@ SIDE, POINTS = 512, 1_000_000
 
 @njit
 def rival_points(maps: np.ndarray, shares: np.ndarray, count: int) -> np.ndarray:
-    """(count, 2) points of one orbit as the peers write it: a row of the system and a test for infinity a point."""
+    """Points of an orbit, (count, 2), by the common algorithm: a copy of a map and a test for infinity per point."""
     edges = np.cumsum(shares)
     points = np.empty((count, 2))
     x, y = 0.0, 0.0
@@ -53,7 +53,7 @@ def rival_points(maps: np.ndarray, shares: np.ndarray, count: int) -> np.ndarray
 
 @njit
 def tight_points(maps: np.ndarray, shares: np.ndarray, count: int) -> np.ndarray:
-    """The same orbit with neither."""
+    """The same orbit without copies and tests."""
     edges = np.cumsum(shares)
     points = np.empty((count, 2))
     x, y = 0.0, 0.0
@@ -68,7 +68,7 @@ def tight_points(maps: np.ndarray, shares: np.ndarray, count: int) -> np.ndarray
 
 @njit
 def rival_counts(points: np.ndarray, side: int) -> np.ndarray:
-    """(side, side) counts of points scaled to the frame."""
+    """Counts of the points scaled to the frame, (side, side)."""
     x0, y0 = points[:, 0].min(), points[:, 1].min()
     scale = (side - 1) / max(points[:, 0].max() - x0, points[:, 1].max() - y0)
     grid = np.zeros((side, side))
@@ -78,7 +78,7 @@ def rival_counts(points: np.ndarray, side: int) -> np.ndarray:
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median CPU time of one call, after one that warms up."""
+    """The median CPU time of a call, after a warm-up call."""
     work()
     times = []
     for _ in range(repeats):
@@ -89,14 +89,14 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def fitted(base: Base) -> np.ndarray:
-    """The root (1, 7) that shows the whole attractor in the frame, with POINTS points."""
+    """The view (1, 7) of the whole attractor in the frame, with POINTS points."""
     scale = 0.48 * SIDE / max(base.box[2], base.box[3])
     shift = SIDE / 2 - scale * base.box[0], SIDE / 2 - scale * base.box[1]
     return np.array([[scale, 0.0, 0.0, scale, *shift, POINTS]])
 
 
 def kernels(systems: list[System], repeats: int) -> None:
-    """Print points per second of the expansion, the population game and the rival, on the same systems."""
+    """Print points per second of the expansion, the population chaos game and the rival, on the same systems."""
     rows: dict[str, list[float]] = {"expansion": [], "population": [], "tight": [], "rival": []}
     grid = np.zeros((SIDE + 2, SIDE + 2), np.uint64)
     rounds = POINTS // POPULATION
@@ -136,13 +136,13 @@ def kernels(systems: list[System], repeats: int) -> None:
 
 
 def images(quick: bool) -> None:
-    """Print finished images per second of each style and size, filters and redraws included."""
+    """Print finished images per second for each style and size, including filters and redraws."""
     sizes = (64, 256, 512)
     count = 16 if quick else 48
     print(f"\nfinished images/s, {count} of each  " + "".join(f"{size:>8} px" for size in sizes))
     for style in STYLES:
         for index in range(24):
-            render(FractalRecipe(count=24, size=32, style=style), index)  # Compiles whatever this style may use.
+            render(FractalRecipe(count=24, size=32, style=style), index)  # compiles every kernel that the style may use
         rates = []
         for size in sizes:
             recipe = FractalRecipe(count=count, size=size, style=style, seed=3)
@@ -153,7 +153,7 @@ def images(quick: bool) -> None:
 
 
 def seconds_mean(work: Callable[[], object], repeats: int) -> float:
-    """The mean CPU time of a call over different images, after one that warms up."""
+    """The mean CPU time of a call over different images, after a warm-up call."""
     work()
     start = time.process_time()
     for _ in range(repeats):
@@ -162,7 +162,7 @@ def seconds_mean(work: Callable[[], object], repeats: int) -> float:
 
 
 def written(count: int) -> float:
-    """CPU seconds a layered 512-pixel image takes, drawn and written."""
+    """CPU time in seconds to draw and write a layered image of 512 pixels."""
     recipe = FractalRecipe(count=count, size=512, seed=3)
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()

@@ -1,15 +1,14 @@
-"""CPU time per feature visualisation beside plain lucent, at equal results, and over a thousand calls.
+"""CPU time per feature visualisation compared with plain lucent, at equal results, and over a thousand calls.
 
     python benchmarks/fvis.py [--units 64] [--steps 32] [--quick]
 
-The network is efficientnet_lite0 with its ImageNet weights, one torch thread. Three ways make the same units at the
-same size in the same number of steps: lucent's `render_vis` with its defaults, one channel at a time (it scales small
-images up to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as the maker calls it: 32 channels
-of a layer, 8 at a time, the folding of batch norms included, in a process set up like the maker's workers. Lucent has a
-process of its own; the ways take turns, and CPU time is what counts. Lucent's hooks are taken away after each of its
-calls, for else it grows slower with each: the second table shows that. "Activation" is the mean, over units, of the
-channel's mean for the finished image at its own size. At the end stands the peak
-of memory, which needs Linux.
+The network is efficientnet_lite0 with its ImageNet weights, on one torch thread. Three ways visualise the same units at
+the same size in the same number of steps: lucent's `render_vis` with its defaults, one channel at a time (it enlarges
+small images to 224 pixels); the same with `fixed_image_size`; and ours, `visualise` as `mixset make fvis` calls it: 32
+channels of a layer, 8 at a time, including the folding of batch norms, in a process set up like its workers. Lucent
+runs in a process of its own; runs alternate, and CPU time is measured. Lucent's hooks are removed after each of its
+calls, as it would otherwise slow down with each, which the second table shows. "Activation" is the mean, over units, of
+the channel's mean for the finished image at its own size. Finally, the peak memory is printed, which needs Linux.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ SIZE, BATCH = 96, 32
 
 
 def ours(layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> tuple[float, np.ndarray]:
-    """CPU seconds, and images (n, S, S, 3) uint8 of the channels, as the maker makes a batch of one layer."""
+    """CPU time in seconds, and images (n, S, S, 3) uint8 of the channels, made like a batch of a set."""
     network = load_network(NETWORK)
-    start, made = time.process_time(), []
+    start, parts = time.process_time(), []
     body = folded(network.body, keep=[layer], size=size)
     for first in range(0, len(channels), CPU_BATCH):
         units = [Unit(layer, channel) for channel in channels[first : first + CPU_BATCH]]
-        done = visualise(
+        visualised = visualise(
             body,
             lambda index, attempt, units=units: units[index],
             range(len(units)),
@@ -60,12 +59,12 @@ def ours(layer: str, channels: Sequence[int], steps: int, size: int = SIZE) -> t
             size=size,
             steps=steps,
         )
-        made.append(done.images)
-    return time.process_time() - start, np.concatenate(made)
+        parts.append(visualised.images)
+    return time.process_time() - start, np.concatenate(parts)
 
 
 def plain(layer: str, channel: int, steps: int, fixed: int | None, clean: bool = True) -> tuple[float, np.ndarray]:
-    """CPU seconds, and one image (1, S, S, 3) uint8, by lucent as it comes."""
+    """CPU time in seconds, and an image (1, S, S, 3) uint8, by unmodified lucent."""
     network = load_network(NETWORK)
     start = time.process_time()
     images = render.render_vis(
@@ -85,43 +84,43 @@ def plain(layer: str, channel: int, steps: int, fixed: int | None, clean: bool =
 
 
 def hooks() -> int:
-    """How many the network bears."""
+    """The number of hooks in the network."""
     return sum(len(module._forward_hooks) for module in load_network(NETWORK).body.modules())
 
 
 def peak(layer: str, channels: Sequence[int], size: int) -> float:
-    """MB that the process held at most while it made the channels' images, above what it held before."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    """The peak memory in MB while the channels' images are made, above that before."""
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = resident("VmRSS")
     ours(layer, channels, 2, size)
     return resident("VmHWM") - before
 
 
 def resident(name: str) -> float:
-    """A figure of this process's memory in MB."""
+    """A memory statistic of this process in MB."""
     return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) / 1024
 
 
 def activations(layer: str, images: np.ndarray) -> Tensor:
     """The mean of each channel for each image (n, S, S, 3) uint8: (n, C)."""
-    network, found = load_network(NETWORK), []
-    handle = network.body.get_submodule(layer).register_forward_hook(lambda _, __, output: found.append(output))
+    network, outputs = load_network(NETWORK), []
+    handle = network.body.get_submodule(layer).register_forward_hook(lambda _, __, output: outputs.append(output))
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (network.mean, network.std))
     with torch.no_grad():
         network.body((torch.from_numpy(images).permute(0, 3, 1, 2) / 255 - mean) / std)
     handle.remove()
-    return found[0].mean((2, 3))
+    return outputs[0].mean((2, 3))
 
 
 def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str, units: int, steps: int) -> None:
-    """Rows of the first table for one layer."""
+    """Print the rows of the first table for a layer."""
     layer = LAYERS[depth]
     seconds: dict[str, list[float]] = {"lucent": [], "lucent, fixed size": [], "ours": []}
     images: dict[str, list[np.ndarray]] = {way: [] for way in seconds}
 
-    def note(way: str, spent: float, made: np.ndarray) -> None:
-        seconds[way].append(spent / len(made))
-        images[way].append(made)
+    def note(way: str, spent: float, batch: np.ndarray) -> None:
+        seconds[way].append(spent / len(batch))
+        images[way].append(batch)
 
     count = activations(layer, np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape[1]
     shown = [number % count for number in range(units)]
@@ -133,7 +132,8 @@ def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str,
             note("lucent, fixed size", *lucents.submit(plain, layer, channel, steps, SIZE).result())
     median = {way: statistics.median(spent) for way, spent in seconds.items()}
     value = {
-        way: float(activations(layer, np.concatenate(made))[range(units), shown].mean()) for way, made in images.items()
+        way: float(activations(layer, np.concatenate(batches))[range(units), shown].mean())
+        for way, batches in images.items()
     }
     for way in seconds:
         print(
@@ -146,19 +146,19 @@ def compare(mine: ProcessPoolExecutor, lucents: ProcessPoolExecutor, depth: str,
 def growth(
     process: ProcessPoolExecutor, name: str, calls: int, call: Callable[..., object], *arguments: object
 ) -> None:
-    """CPU time of the last 20 calls beside the first 20: calls of 4 steps, one image each."""
+    """Print the CPU time of the first and the last 20 calls, each of 4 steps and one image."""
     times = [process.submit(call, LAYERS["early"], *arguments).result()[0] for _ in range(calls + 1)][1:]  # type: ignore[index]
     first, last = statistics.median(times[:20]), statistics.median(times[-20:])
-    told = f"{name:<8} {calls:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s, {last / first:.2f}x"
-    print(f"{told}, {process.submit(hooks).result():,} hooks left", flush=True)
+    line = f"{name:<8} {calls:5} calls: first 20 {first:.3f} s, last 20 {last:.3f} s, {last / first:.2f}x"
+    print(f"{line}, {process.submit(hooks).result():,} hooks left", flush=True)
 
 
 def begin(keeps_memory: bool) -> None:
-    """What a process does first."""
+    """Initialise a process."""
     torch.set_num_threads(1)
     if keeps_memory:
         keep_freed_memory()
-    ours(LAYERS["early"], [0], 1)  # what is imported and loaded only once
+    ours(LAYERS["early"], [0], 1)  # one-time imports and loading
 
 
 def process(keeps_memory: bool) -> ProcessPoolExecutor:
@@ -187,8 +187,8 @@ def main() -> None:
         growth(mine, "ours", options.calls, ours, [0], 4)
         growth(lucents, "lucent", min(240, options.calls), plain, 0, 4, SIZE, False)
     with process(True) as fresh:
-        taken = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), 224).result() / CPU_BATCH
-    print(f"\nMemory of an image of 224 px at its peak (middle layer): {taken:.0f} MB")
+        memory = fresh.submit(peak, LAYERS["middle"], range(CPU_BATCH), 224).result() / CPU_BATCH
+    print(f"\nPeak memory per image of 224 px (middle layer): {memory:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Whether visualisations show their units: each image's activation against those of real photographs.
+"""Whether visualisations show their units: the activation of each image compared with that of photographs.
 
     python benchmarks/fvis_units.py IMAGES [--network efficientnet_lite0] [--layers _blocks.2 ...] [--size 128]
 
-IMAGES is a folder of photographs, those the network was trained for, for instance one of each ImageNet class. They
-are scaled and cropped to the size of the visualisations. A unit's activation is the mean of its channel over the map,
-of the untransformed image. For each layer: the share of units whose image exceeds the unit's 99th percentile over
-the photographs, the share that exceeds every photograph, and by how many standard deviations the median one lies above
-the photographs' mean. With --sheet the images are shown on one page for each layer.
+IMAGES is a folder of photographs like those the network was trained on, for example one of each ImageNet class. They
+are resized and cropped to the size of the visualisations. A unit's activation is the mean of its channel over the map,
+for the untransformed image. For each layer are printed: the fraction of units whose image exceeds the 99th percentile
+of the photographs, the fraction that exceeds every photograph, and the median distance above the photographs' mean in
+standard deviations. With --sheet the images of each layer are written to a contact sheet.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ BATCH = 32
 
 
 def photographs(folder: Path, size: int) -> np.ndarray:
-    """(N, S, S, 3) uint8."""
+    """The images in a folder, (N, S, S, 3) uint8."""
     images = MixingSet(folder)
     return np.stack([scale_and_crop(images[index], (size, size)) for index in range(len(images))])
 
 
 def activations(network: LoadedNetwork, layer: str, images: np.ndarray) -> Tensor:
-    """(N, C): the mean of each channel."""
+    """The mean of each channel for each image, (N, C)."""
     tapped = Tapped(network.body, [layer], network.mean, network.std, None)
     rows = []
     with torch.no_grad():
@@ -48,12 +48,12 @@ def activations(network: LoadedNetwork, layer: str, images: np.ndarray) -> Tenso
 
 
 def visualisations(network: LoadedNetwork, layer: str, channels: list[int], size: int, steps: int) -> np.ndarray:
-    """(n, S, S, 3) uint8, one of each channel."""
+    """A visualisation of each channel, (n, S, S, 3) uint8."""
     body = folded(network.body, keep=[layer], size=size)
-    made = []
+    batches = []
     for start in range(0, len(channels), BATCH):
         units = [Unit(layer, channel) for channel in channels[start : start + BATCH]]
-        made.append(
+        batches.append(
             visualise(
                 body,
                 lambda index, attempt, units=units: units[index],
@@ -64,7 +64,7 @@ def visualisations(network: LoadedNetwork, layer: str, channels: list[int], size
                 steps=steps,
             ).images
         )
-    return np.concatenate(made)
+    return np.concatenate(batches)
 
 
 def main() -> None:
@@ -81,19 +81,20 @@ def main() -> None:
     real = photographs(options.images, options.size)
     print(f"{options.network}, {options.size} px, {options.steps} steps, {len(real):,} photographs")
     for layer in options.layers:
-        seen = activations(network, layer, real)
-        channels = list(range(min(options.units, seen.shape[1])))
-        made = visualisations(network, layer, channels, options.size, options.steps)
-        found = activations(network, layer, made)[range(len(channels)), channels]
-        bar, most = seen.quantile(0.99, 0)[channels], seen.amax(0)[channels]
-        above = (found - seen.mean(0)[channels]) / seen.std(0)[channels]
+        reference = activations(network, layer, real)
+        channels = list(range(min(options.units, reference.shape[1])))
+        images = visualisations(network, layer, channels, options.size, options.steps)
+        values = activations(network, layer, images)[range(len(channels)), channels]
+        percentile, maximum = reference.quantile(0.99, 0)[channels], reference.amax(0)[channels]
+        distance = (values - reference.mean(0)[channels]) / reference.std(0)[channels]
         print(
-            f"{layer:<24} {len(channels):3} units: {(found > bar).float().mean():6.1%} above the 99th percentile, "
-            f"{(found > most).float().mean():6.1%} above all; median {above.median():.1f} standard deviations"
+            f"{layer:<24} {len(channels):3} units: {(values > percentile).float().mean():6.1%} above the 99th "
+            f"percentile, "
+            f"{(values > maximum).float().mean():6.1%} above all; median {distance.median():.1f} standard deviations"
         )
         if options.sheet:
             options.sheet.mkdir(parents=True, exist_ok=True)
-            page = sheet(list(made), [str(channel) for channel in channels], title=f"{options.network} {layer}")
+            page = sheet(list(images), [str(channel) for channel in channels], title=f"{options.network} {layer}")
             page.save(options.sheet / f"{layer}.png")
 
 

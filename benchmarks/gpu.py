@@ -1,12 +1,12 @@
-"""Every check and benchmark that wants a GPU, as one short table: `python benchmarks/gpu.py [PART ...]`.
+"""All checks and benchmarks that need a GPU, as a short table: `python benchmarks/gpu.py [PART ...]`.
 
-The parts, all by default: `networks`: a Wide ResNet gives the same logits on the GPU as on the CPU, and how many
-images a second it trains on in full precision and as `--amp auto` has it. `engine`: the torch engine beside Pillow,
-and whether it ever waits. `rates`: its images a second beside the numba engine's, and its share of what the memory's
-bandwidth allows. `training`: how much longer an epoch takes with PixMix than without, through the training program's
-own loop, compiled. `fvis`: feature visualisations of a ResNet-50 with random weights, the first batch of a set on GPU
-and CPU beside each other, and whole sets at 224 px of early layers and of all, through the job as `mixset make fvis`
-runs it. Rates are medians of several rounds. Where there is no GPU it says so and ends.
+The parts, all by default: `networks`: the logits of a Wide ResNet on the GPU and the CPU, and its training images per
+second in full precision and with `--amp auto`. `engine`: the torch engine compared with Pillow, and whether the host
+ever waits. `rates`: its images per second compared with the numba engine's, and its share of the memory's bandwidth.
+`training`: how much longer an epoch takes with PixMix than without, in the compiled loop of `pixmix train`. `fvis`:
+feature visualisations of a ResNet-50 with random weights, the first batch of a set on GPU and CPU, and whole sets at
+224 px of early layers and of all, through the job of `mixset make fvis`. Rates are medians of several rounds. Without a
+GPU, nothing is measured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BATCH, STEPS, ROUNDS = 128, 50, 5
 
 
 def rate(step: Callable[[], None]) -> float:
-    """Images a second over some steps, the median of several rounds."""
+    """Images per second over several steps, the median of several rounds."""
     for _ in range(10):
         step()
     rates = []
@@ -79,18 +79,18 @@ def training_step(amp: torch.dtype | None) -> Callable[[], None]:
 
 
 def largest_difference() -> float:
-    """Of the logits of a fresh WRN-40-4 between CPU and GPU, relative to their size."""
+    """The largest difference between the logits of a new WRN-40-4 on CPU and GPU, relative to their maximum."""
     torch.manual_seed(0)
     network = network_spec("wrn-40-4", classes=10).build().eval()
     images = torch.rand(16, 3, 32, 32)
     with torch.no_grad():
         expected = network(images)
-        found = network.cuda()(images.cuda()).cpu()
-    return float((found - expected).abs().max() / expected.abs().max())
+        actual = network.cuda()(images.cuda()).cpu()
+    return float((actual - expected).abs().max() / expected.abs().max())
 
 
 def random_data(side: int, count: int) -> TrainingData:
-    """Images of nothing in memory, and a handful to test on."""
+    """Random images in memory for training, and ten for testing."""
     images = gpu_engine.random_images(64, side, side)
     labels = np.arange(count) % 10
     train = LabelledImages(labels, side, array=images[np.arange(count) % 64])
@@ -99,7 +99,7 @@ def random_data(side: int, count: int) -> TrainingData:
 
 
 def epoch_seconds(config: TrainConfig, side: int, count: int, *, mixed: bool) -> float:
-    """Of an epoch through the training program's loop, the shortest but the first, which compiles."""
+    """Seconds of an epoch in the loop of `pixmix train`: the shortest except the first, which compiles."""
     data = random_data(side, count)
     network = Normalized(network_spec(config.network, classes=10, dropout=config.dropout).build(), data.mean, data.std)
     method = PixMixMethod("pixmix", settings=config.mix, pool=gpu_engine.make_pool((side, side))) if mixed else Method()
@@ -112,7 +112,7 @@ def epoch_seconds(config: TrainConfig, side: int, count: int, *, mixed: bool) ->
 
 
 def report_training(device: str, *, counts: tuple[int, int] = (25_600, 5_120), **changes: Any) -> None:
-    """Print how long epochs take with PixMix and without."""
+    """Print the time of epochs with and without PixMix."""
     for name, side, count in (("cifar", 32, counts[0]), ("imagenet", 224, counts[1])):
         options = {"epochs": 4, "workers": 0, "compile": True, "device": device} | changes
         config = dataclasses.replace(recipe(name), **options)
@@ -122,7 +122,7 @@ def report_training(device: str, *, counts: tuple[int, int] = (25_600, 5_120), *
 
 
 def resnet50() -> torch.nn.Module:
-    """With random weights, so that nothing is fetched; the same in every process."""
+    """A ResNet-50 with random weights, so that nothing is downloaded; the same in every process."""
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         return torchvision.models.resnet50()
@@ -133,17 +133,17 @@ def fvis_recipe(count: int, layers: str) -> FVisRecipe:
 
 
 def fvis_beside_cpu(device: str) -> tuple[float, float]:
-    """Of 8 images of 64 px: the mean difference of a byte from the CPU's, and the mean score as its multiple."""
+    """For 8 images of 64 px, the mean absolute difference of bytes from the CPU's, and the ratio of mean scores."""
     recipe = dataclasses.replace(fvis_recipe(8, "early"), size=64, batch=8).resolved()
     (mine, _, my_params), (theirs, _, their_params) = (
         zip(*render_all(recipe, range(8), index), strict=True) for index in (device, "cpu")
     )
-    scores = [statistics.mean(one["score"] for one in params) for params in (my_params, their_params)]
+    scores = [statistics.mean(image["score"] for image in params) for params in (my_params, their_params)]
     return float(np.abs(np.subtract(mine, theirs, dtype=np.int16)).mean()), scores[0] / scores[1]
 
 
 def fvis_rate(count: int, layers: str, device: str) -> float:
-    """Images a second of 224 px, the start of the job included."""
+    """Images per second at 224 px, including the start of the job."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         make(fvis_recipe(count, layers), Path(folder) / "set", devices=[device], quiet=True)
@@ -151,7 +151,7 @@ def fvis_rate(count: int, layers: str, device: str) -> float:
 
 
 def report_networks() -> None:
-    """Print whether a network is the same on the GPU, and how fast it trains."""
+    """Print how much a network's logits differ on the GPU, and how fast it trains."""
     amp = precision("auto", torch.device("cuda"))
     full, mixed = rate(training_step(None)), rate(training_step(amp))
     print(f"logits of CPU and GPU differ by at most     {largest_difference():.1e} of their size")
@@ -160,12 +160,12 @@ def report_networks() -> None:
 
 
 def report_fvis() -> None:
-    """Print how feature visualisations are made."""
+    """Print differences and rates of feature visualisations."""
     difference, score = fvis_beside_cpu("cuda")
     print(f"visualisations beside the CPU's: bytes differ by {difference:.1f}, scores are {score:.2f}x as large")
     for layers, count in (("early", 1024), ("all", 256)):
-        made = fvis_rate(count, layers, "cuda")
-        print(f"{count:,} visualisations of 224 px, {layers:<6}             {made:10,.1f} images/s")
+        images_per_second = fvis_rate(count, layers, "cuda")
+        print(f"{count:,} visualisations of 224 px, {layers:<6}             {images_per_second:10,.1f} images/s")
 
 
 PARTS: dict[str, Callable[[], None]] = {
@@ -175,11 +175,11 @@ PARTS: dict[str, Callable[[], None]] = {
     "training": lambda: report_training("cuda"),
     "fvis": report_fvis,
 }
-"""What can be asked for."""
+"""The parts by name."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Every check and benchmark that wants a GPU.")
+    parser = argparse.ArgumentParser(description="All checks and benchmarks that need a GPU.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parts = parser.parse_args().parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):

@@ -1,4 +1,4 @@
-"""The torch engine on a GPU: what `benchmarks/gpu.py` checks and measures of it; all of it runs on a CPU, too."""
+"""Checks and measurements of the torch engine for `benchmarks/gpu.py`; they also run on a CPU."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ CASES = {(32, 1024): CIFAR, (224, 256): IMAGENET}
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done all that it was asked for."""
+    """Wait until the device has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def seconds(step: Callable[[int], object], device: torch.device, *, steps: int = 50, rounds: int = 5) -> float:
-    """Of one of many steps, which get their numbers; the median of several rounds, the host's work included."""
+    """Seconds per call of `step`, which gets its number; the median of several rounds, including the host's work."""
     for number in range(min(steps, 10)):
         step(number)
-    taken = []
+    times = []
     for _ in range(rounds):
         wait(device)
         start = time.perf_counter()
         for number in range(steps):
             step(number)
         wait(device)
-        taken.append((time.perf_counter() - start) / steps)
-    return statistics.median(taken)
+        times.append((time.perf_counter() - start) / steps)
+    return statistics.median(times)
 
 
 def random_images(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """(count, height, width, 3) uint8 with shades and noise in them."""
+    """Images with gradients and noise, (count, height, width, 3) uint8."""
     rng = np.random.default_rng(seed)
-    made = np.empty((count, height, width, 3), np.uint8)
-    for image in made:
+    images = np.empty((count, height, width, 3), np.uint8)
+    for image in images:
         coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
         shades = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.int16)
         image[...] = np.clip(shades * 1.2 - 20 + rng.integers(-9, 10, shades.shape), 0, 255)
-    return made
+    return images
 
 
 def make_pool(size: tuple[int, int], count: int = 64) -> Pool:
-    """Mixing images a little larger than what is trained on."""
+    """A pool of mixing images slightly larger than the training images."""
     return Pool(random_images(count, size[0] * 8 // 7, size[1] * 8 // 7, seed=1), size, (count,))
 
 
 def engine_seconds(side: int, batch: int, device: torch.device, *, crop: bool = False, **effort: int) -> float:
-    """Of a batch that lies on the device: draws, plan and PixMix; with `crop` crop and flip before."""
+    """Seconds for draws and PixMix of a batch on the device, and with `crop` also crop and flip."""
     settings, pool = CASES.get((side, batch), CIFAR), make_pool((side, side))
     images = torch.from_numpy(random_images(64, side, side)[np.arange(batch) % 64]).to(device)
     resident = Resident(pool.images, device, whole=True)
@@ -76,7 +76,7 @@ def engine_seconds(side: int, batch: int, device: torch.device, *, crop: bool = 
 
 
 def numba_seconds(side: int, batch: int, **effort: int) -> float:
-    """The same by the numba engine on all cores."""
+    """Seconds for draws and PixMix of a batch by the numba engine on all cores."""
     settings, pool = CASES.get((side, batch), CIFAR), make_pool((side, side))
     images, indices = random_images(64, side, side)[np.arange(batch) % 64], np.arange(batch)
 
@@ -99,7 +99,7 @@ def needed_bytes(side: int, batch: int) -> float:
 
 
 def ops_off(size: tuple[int, int], device: torch.device, count: int = 260) -> float:
-    """The share of bytes in which an op differs from Pillow's."""
+    """The fraction of bytes that differ from Pillow's after an op."""
     rng = np.random.default_rng(0)
     images = random_images(count, *size)
     op, sign = np.arange(count).astype(np.int8) % len(OPS), rng.choice(np.array([-1, 1], np.int8), count)
@@ -113,7 +113,7 @@ def ops_off(size: tuple[int, int], device: torch.device, count: int = 260) -> fl
 
 
 def mixing_off(size: tuple[int, int], device: torch.device, count: int = 260) -> float:
-    """The share of values that lie more than 1/255 from the `pillow` engine's, with all mixings."""
+    """The fraction of values that differ by more than 1/255 from the `pillow` engine's, with all mixings."""
     settings = PixMixSettings(mixings=MIXINGS)
     images, pool = random_images(count, *size), make_pool(size)
     draws = draw(settings, Key(0), np.arange(count), pool)
@@ -123,7 +123,7 @@ def mixing_off(size: tuple[int, int], device: torch.device, count: int = 260) ->
 
 
 def waits(device: torch.device) -> str:
-    """What in a step, crop and flip included, makes the host wait for the GPU: nothing, or the error that says so."""
+    """Whether a step, including crop and flip, makes the host wait for the GPU: "nothing" or torch's error."""
     pool, indices = make_pool((32, 32)), np.arange(64)
     images = torch.from_numpy(random_images(64, 32, 32)).to(device)
     resident = Resident(pool.images, device, whole=True)
@@ -146,7 +146,7 @@ def waits(device: torch.device) -> str:
 
 
 def report_checks(device: torch.device, *, count: int = 260) -> None:
-    """Print how the engine's images differ from Pillow's, and whether a step waits."""
+    """Print how much the engine's images differ from Pillow's, and whether a step waits."""
     for size in ((32, 32), (33, 47), (224, 224)):
         fewer = count if size[0] < 200 else max(count // 5, 13)
         ops, mixed = ops_off(size, device, fewer), mixing_off(size, device, count=fewer)
@@ -156,7 +156,7 @@ def report_checks(device: torch.device, *, count: int = 260) -> None:
 
 
 def report_rates(device: torch.device, **effort: int) -> None:
-    """Print how many images a second the engine mixes."""
+    """Print how many images per second the engine mixes."""
     bandwidth = copy_bandwidth(device, 1 << 30 if device.type == "cuda" else 1 << 24, **effort)
     print(f"a copy in the device's memory               {bandwidth / 1e9:10,.0f} GB/s", flush=True)
     for side, batch in CASES:

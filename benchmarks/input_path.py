@@ -1,17 +1,17 @@
-"""Training images a second through a DataLoader with two workers, beside the paper's way; PixMix's share of a step.
+"""Training images per second through a DataLoader with two workers, compared with the paper's code.
 
     python benchmarks/input_path.py [--repeats 5]
 
-The whole way of an image to the network: crop, flip, PixMix, batch. At 32 px the training images lie in memory, as
-CIFAR's do, and are cropped with a padding of 4, in batches of 128; at 224 px they are JPEG files of 500 x 375, of which
-a part of random size is cut out, in batches of 64. The paper's way is restated in benchmarks/paper.py: it reads a
-mixing image from a folder of 512-px JPEG files for each training image. Of ours there are three: the loader of
-`pixmix train`, `PixMixDataset` and the `PixMix` transform with torch's own collation. All take turns, an epoch each,
-with workers that persist; shown are medians of images a second by the clock, and of CPU time of the workers.
+The whole input pipeline is measured: crop, flip, PixMix, batch. At 32 px the training images are in memory like CIFAR's
+and are cropped after padding by 4, in batches of 128; at 224 px they are JPEG files of 500 x 375 that are cropped at
+random sizes, in batches of 64. The paper's code is reimplemented in benchmarks/paper.py: it reads a mixing image from a
+folder of 512-px JPEG files for each training image. Three of our ways are measured: the loader of `pixmix train`,
+`PixMixDataset`, and the `PixMix` transform with torch's own collation. Epochs alternate, with persistent workers; shown
+are medians of images per second of wall time, and of the workers' CPU time.
 
-Behind 224 px stands where the loader's time goes, in one process: decoding, cutting, mixing, and a copy to memory that
-processes share. The share at the end is that of drawing and mixing in a training step of a WRN-16-2 on the CPU, 128
-images of 32 px, one thread.
+For 224 px, the time of the loader's steps in one process follows: decoding, cropping, mixing, and a copy to shared
+memory. The last line is the share of PixMix in a training step of a WRN-16-2 on the CPU, with 128 images of 32 px and
+one thread.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MIXING_IMAGES = 128
 
 
 class PaperSet(Dataset):
-    """Training images the paper's way: a mixing image is opened, scaled and cropped for each."""
+    """Training images by the paper's code, which opens, resizes and crops a mixing image for each."""
 
     def __init__(self, images: LabelledImages, mixing: list[Path], settings: PixMixSettings) -> None:
         self.images, self.mixing, size = images, mixing, images.size
@@ -71,7 +71,7 @@ class PaperSet(Dataset):
 
 
 class Plain(Dataset):
-    """Training images as torchvision's data sets give them, through a transform if there is one."""
+    """Training images like those of torchvision's data sets, with an optional transform."""
 
     def __init__(self, images: LabelledImages, transform: Callable[[Image.Image], Any] = lambda image: image) -> None:
         self.images, self.transform = images, transform
@@ -90,11 +90,11 @@ def opened(images: LabelledImages, index: int) -> Image.Image:
 
 
 def training_images(size: int, count: int, folder: Path) -> LabelledImages:
-    """Parts of a photograph, in memory at 32 px and in JPEG files of 500 x 375 above; repeated up to `count`."""
+    """Parts of a photograph, in memory at 32 px or else in JPEG files of 500 x 375, repeated up to `count`."""
     labels = np.zeros(count, np.int64)
     if size == 32:
-        some = np.stack([np.asarray(image) for image in photographs("china.jpg", 500, size)])
-        return LabelledImages(labels, size, array=some[np.arange(count) % len(some)])
+        distinct = np.stack([np.asarray(image) for image in photographs("china.jpg", 500, size)])
+        return LabelledImages(labels, size, array=distinct[np.arange(count) % len(distinct)])
     files = []
     for number, image in enumerate(photographs("china.jpg", 128, 500)):
         files.append(folder / f"training-{number}.jpg")
@@ -103,7 +103,7 @@ def training_images(size: int, count: int, folder: Path) -> LabelledImages:
 
 
 def loaders(size: int, folder: Path, batch: int, counts: tuple[int, int]) -> dict[str, DataLoader]:
-    """The paper's way over the first of `counts` images, ours over the second."""
+    """The loader of the paper's code with the first of `counts` images, and ours with the second."""
     settings, mixing = (CIFAR if size == 32 else IMAGENET), []
     (folder / "mixing").mkdir()
     for number, image in enumerate(photographs("flower.jpg", MIXING_IMAGES, 512)):
@@ -141,7 +141,7 @@ def loaders(size: int, folder: Path, batch: int, counts: tuple[int, int]) -> dic
 
 
 def processor_seconds(loader: DataLoader) -> float:
-    """CPU time of a loader's workers up to now; 0 before they run."""
+    """CPU time of a loader's workers so far in seconds; 0 before they run."""
     if loader._iterator is None:
         return 0.0
     ticks = 0
@@ -152,7 +152,7 @@ def processor_seconds(loader: DataLoader) -> float:
 
 
 def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, float]]:
-    """Images of each way a second of the clock, and a second of its workers' CPU time."""
+    """Images of each way per second of wall time, and per second of its workers' CPU time."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, loader in ways.items():
@@ -167,7 +167,7 @@ def rates(ways: dict[str, DataLoader], repeats: int) -> dict[str, tuple[float, f
 
 
 def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
-    """CPU milliseconds an image of the steps on its way through the loader of `pixmix train`, files read from disk."""
+    """CPU time in milliseconds per image of the steps of the loader of `pixmix train`, with files read from disk."""
     ours: TrainingSet = loader.dataset  # type: ignore[assignment]
     key, indices, files = Key(0), np.arange(count), ours.images.files[:count]
     keep_freed_memory()  # as in the workers
@@ -190,7 +190,7 @@ def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
 
 
 def share_of_a_step(folder: Path, repeats: int) -> tuple[float, float]:
-    """Seconds of drawing and mixing for a batch of 128 images of 32 px, and of the rest of a WRN-16-2's step."""
+    """Seconds for mixing a batch of 128 images of 32 px, and for the rest of a WRN-16-2's training step."""
     pool = MixingPool(MixingSet(folder / "mixing"), 32, cache=folder / "cache", quiet=True)
     method = PixMixMethod("pixmix", settings=CIFAR, pool=pool)
     network = network_spec("wrn-16-2", classes=10).build().to(memory_format=torch.channels_last)
@@ -224,16 +224,16 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         for size, batch, counts in ((32, 128, (1_280, 51_200)), (224, 64, (256, 1_024))):
-            index = Path(folder) / str(size)
-            index.mkdir()
-            ways = loaders(size, index, batch, counts)
-            found = rates(ways, repeats)
+            subfolder = Path(folder) / str(size)
+            subfolder.mkdir()
+            ways = loaders(size, subfolder, batch, counts)
+            results = rates(ways, repeats)
             print(f"{f'images/s, {size} px':24}{'clock':>10}{'ratio':>8}{'CPU':>10}{'ratio':>8}")
-            for name, (clock, processor) in found.items():
-                ratios = clock / found["paper"][0], processor / found["paper"][1]
+            for name, (clock, processor) in results.items():
+                ratios = clock / results["paper"][0], processor / results["paper"][1]
                 print(f"{name:24}{clock:>10,.0f}{ratios[0]:>7.1f}x{processor:>10,.0f}{ratios[1]:>7.1f}x", flush=True)
         took = parts(ways["pixmix train"], batch, 2 * repeats)
-        print("CPU ms an image:", ", ".join(f"{name} {each:.2f}" for name, each in took.items()))
+        print("CPU ms per image:", ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in took.items()))
         mixing, rest = share_of_a_step(Path(folder) / "32", 2 * repeats)
     print(f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", ")
     print(f"{mixing / (mixing + rest):.2%}")

@@ -1,9 +1,9 @@
-"""What the method iterative costs beside a baseline epoch: `python benchmarks/iterative.py [--device cuda]`.
+"""The cost of the method iterative compared with a baseline epoch: `python benchmarks/iterative.py [--device cuda]`.
 
-Trains an epoch of a network on random images without and with PixMix at the step, and refreshes a pool of feature
-visualisations of the same network in between; medians of several turns. On a CPU it is CPU time of one torch thread,
-on a GPU wall time in the precision that `--amp auto` chooses. What a refresh takes, and so the shares, depend on the
-network and on where its channels are, not on the images.
+Trains an epoch of a network on random images without PixMix and with PixMix in the training step, and in between
+refreshes a pool of feature visualisations of the same network; medians of several rounds. On a CPU the CPU time of one
+torch thread is measured, on a GPU the wall time in the precision of `--amp auto`. The time of a refresh depends on the
+network and its layers' channels, not on the images.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEFAULT = IterativeSettings()
 
 
 def random_images(count: int) -> TrainingData:
-    """A data set of random images of 32 px in ten classes, next to none of them for testing."""
+    """A data set of random images of 32 px in ten classes, with only two for testing."""
     rng = np.random.default_rng(0)
     halves = [
         LabelledImages(rng.integers(0, 10, n), 32, array=rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8))
@@ -45,7 +45,7 @@ def random_images(count: int) -> TrainingData:
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """CPU time of some work, or wall time of a GPU's."""
+    """The CPU time of a call, or its wall time on a GPU."""
     if device.type == "cpu":
         start = time.process_time()
         work()
@@ -58,7 +58,7 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def measure(config: TrainConfig, data: TrainingData, repeats: int, scratch: Path) -> tuple[float, float, float]:
-    """Medians: an epoch of the baseline, of PixMix at the step, a refresh."""
+    """Median seconds of a baseline epoch, an epoch with PixMix in the step, and a refresh."""
     processes, folder = Processes(device=torch.device(config.device)), RunFolder(scratch)
     torch.manual_seed(0)
     body = network_spec(config.network, classes=10).build().to(processes.device)
@@ -67,13 +67,13 @@ def measure(config: TrainConfig, data: TrainingData, repeats: int, scratch: Path
     baseline = make_method("baseline", classes=10, size=(32, 32), mean=data.mean, std=data.std)
     times: dict[str, list[float]] = {"baseline": [], "pixmix": [], "refresh": []}
     for turn in range(repeats + 1):
-        found = {"refresh": seconds(lambda: iterative.refresh(body), processes.device)}
+        spent = {"refresh": seconds(lambda: iterative.refresh(body), processes.device)}
         for name, method in (("baseline", baseline), ("pixmix", iterative)):
             training = Training(config, data, network, method, folder, processes)
             with contextlib.redirect_stderr(io.StringIO()):
-                found[name] = seconds(training.run, processes.device)
+                spent[name] = seconds(training.run, processes.device)
         if turn:  # the first turn warms up
-            for name, value in found.items():
+            for name, value in spent.items():
                 times[name].append(value)
     epoch, mixed, refresh = (statistics.median(times[name]) for name in ("baseline", "pixmix", "refresh"))
     return epoch, mixed, refresh

@@ -1,10 +1,10 @@
-"""Flips and top-5 distances of 10,000 sequences of 31 frames and 1,000 classes, beside a plain form; intervals' cost.
+"""Flips and top-5 distances of 10,000 sequences compared with a plain implementation, and the cost of intervals.
 
     python benchmarks/measures.py [--repeats 1] [--sequences 10000]
 
-The plain form is the evaluation that came with ImageNet-P, restated: ranks of all classes by SciPy, then one comparison
-after the other. It does a few hundred sequences; seconds are scaled to all of them. Logits come in blocks, as a network
-gives them, and are forgotten. One thread; medians of CPU time.
+Sequences have 31 frames and 1,000 classes. The plain implementation follows the evaluation code of ImageNet-P: ranks of
+all classes by SciPy, then one comparison after another. It processes a few hundred sequences, and seconds are scaled to
+all. Ours gets logits in blocks, as from a network, and does not keep them. Medians of CPU time on one thread.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pixmix import measures
 
 FRAMES, CLASSES = 31, 1000
 BLOCK = 32
-"""Sequences that are ranked at a time: a batch of 992 images."""
+"""The number of sequences ranked at a time: a batch of 992 images."""
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median CPU time of a call, after one that warms up."""
+    """The median CPU time of a call, after a warm-up call."""
     work()
     times = []
     for _ in range(repeats):
@@ -41,7 +41,7 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def drifting(count: int) -> np.ndarray:
-    """(count, frames, classes) float32 logits that change a little from frame to frame."""
+    """Logits that change slightly from frame to frame, (count, frames, classes) float32."""
     rng = np.random.default_rng(0)
     steps = rng.standard_normal((count, FRAMES, CLASSES), np.float32)
     steps[:, 0] *= 8
@@ -49,7 +49,7 @@ def drifting(count: int) -> np.ndarray:
 
 
 def plain(logits: np.ndarray, *, noise: bool) -> tuple[float, float]:
-    """FP and T5D, sequence by sequence and frame by frame, with the ranks of all classes."""
+    """FP and T5D computed frame by frame, from the ranks of all classes."""
     flips, distances = [], []
     counted = np.minimum(np.arange(CLASSES), 5)
     for sequence in logits:
@@ -65,13 +65,13 @@ def plain(logits: np.ndarray, *, noise: bool) -> tuple[float, float]:
 
 
 def ours(block: np.ndarray, sequences: int, *, noise: bool) -> tuple[float, float]:
-    """FP and T5D of as many sequences, ranked block by block (the same block of logits over and over)."""
+    """FP and T5D of `sequences` sequences, ranked block by block (the same block of logits repeatedly)."""
     top = np.concatenate([measures.top_classes(block[: sequences - start]) for start in range(0, sequences, BLOCK)])
     return measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
 
 
 def sequences(count: int, repeats: int) -> None:
-    """Print the time of both forms, what they find, and the memory that ours takes."""
+    """Print the time of both implementations, their results, and the memory that ours takes."""
     few = min(count, 128)
     logits = drifting(few)
     print(f"{count:,} sequences, {FRAMES} frames, {CLASSES:,} classes    plain s    ours s   x plain      FP     T5D")
@@ -79,10 +79,10 @@ def sequences(count: int, repeats: int) -> None:
         slow = seconds(lambda noise=noise: plain(logits, noise=noise), 1) * count / few
         fast = seconds(lambda noise=noise: ours(logits[:BLOCK], count, noise=noise), repeats)
         top = np.concatenate([measures.top_classes(logits[start : start + BLOCK]) for start in range(0, few, BLOCK)])
-        found = measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
-        np.testing.assert_allclose(found, plain(logits, noise=noise))
+        results = measures.flip_probability(top, noise=noise), measures.t5d(top, noise=noise)
+        np.testing.assert_allclose(results, plain(logits, noise=noise))
         kind = "first frame" if noise else "frame before"
-        row = f"{slow:10.1f} {fast:9.2f} {slow / fast:9.0f}  {found[0]:6.3f} {found[1]:7.3f}"
+        row = f"{slow:10.1f} {fast:9.2f} {slow / fast:9.0f}  {results[0]:6.3f} {results[1]:7.3f}"
         print(f"  compared with the {kind:22} {row}")
     tracemalloc.start()
     ours(logits[:BLOCK], count, noise=False)
@@ -91,7 +91,7 @@ def sequences(count: int, repeats: int) -> None:
 
 
 def intervals(repeats: int) -> None:
-    """Print the time of 95 % intervals from 1,000 resamples."""
+    """Print the time of 95 % confidence intervals from 1,000 resamples."""
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.2, 1, 50_000)
     answers = measures.Answers(confidence, rng.random(50_000) < confidence)

@@ -1,7 +1,7 @@
-"""The paper's way restated plainly, and images to try it on: what benchmarks have beside ours.
+"""A plain reimplementation of the paper's code, and images, for the benchmarks.
 
-PixMix of one image at a time, with Pillow's ops, small float tensors and draws of `np.random`, as the paper's code
-does it. The images are parts of the photographs that come with scikit-learn.
+PixMix is applied to one image at a time, with Pillow's ops, small float tensors and random numbers from `np.random`, as
+in the paper's code. The images are parts of the photographs in scikit-learn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BILINEAR = Image.Resampling.BILINEAR
 
 
 class PaperPixMix:
-    """PixMix of one image as the paper's code does it."""
+    """PixMix of a single image as in the paper's code."""
 
     def __init__(self, settings: PixMixSettings, size: int) -> None:
         self.settings, self.size = settings, size
@@ -85,7 +85,7 @@ class PaperPixMix:
 
 @dataclass
 class Pool:
-    """Mixing images in memory, as `mixset.MixingPool` has them in a file."""
+    """A pool of mixing images in memory, with the interface of `mixset.MixingPool`."""
 
     images: np.ndarray
     size: tuple[int, int]
@@ -94,7 +94,7 @@ class Pool:
 
 
 def photographs(name: str, count: int, size: int) -> list[Image.Image]:
-    """Parts of a photograph that comes with scikit-learn, scaled to `size` pixels."""
+    """Parts of a photograph from scikit-learn, resized to `size` pixels."""
     rng = np.random.default_rng(0)
     whole = Image.fromarray(load_sample_image(name))
     parts = []

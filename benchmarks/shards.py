@@ -1,10 +1,10 @@
-"""How fast shards are written and read, by compression, beside folders of JPEG and PNG files.
+"""How fast shards are written and read, by compression, compared with folders of JPEG and PNG files.
 
     python benchmarks/shards.py [SIZE [COUNT]]
 
-Real fractals (layered, seed 0) are made once, then written and read back as shuffled single images by one thread, in
-turns over several rounds; medians of processor time are printed, as ratios to the uncompressed shard. The default
-compression of `ShardWriter` was chosen by this table.
+Layered fractals are drawn once, then written, and read back as single images in random order by one thread, in
+alternation over several rounds; medians of CPU time are printed with their ratios to the uncompressed shard. The
+default compression of `ShardWriter` was chosen by this table.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def shard_writer(compression: str) -> Callable[[Path, np.ndarray], None]:
 
 
 def write_lzf(folder: Path, images: np.ndarray) -> None:
-    """As a shard is written, with the compression that shards do not offer."""
+    """Write images like a shard, but with LZF compression, which shards do not offer."""
     with h5py.File(folder / "fractals.h5", "w", rdcc_nbytes=0) as file:
         stored = file.create_dataset(
             "images", images.shape, np.uint8, chunks=(1, *images.shape[1:]), compression="lzf", fletcher32=True
@@ -108,10 +108,10 @@ def measure(size: int, count: int) -> None:
     sizes = {}
     for _ in range(ROUNDS):
         for name, (write, read) in WAYS.items():
-            with tempfile.TemporaryDirectory() as place:
-                writes[name].append(processor_time(write, Path(place), images) / count)
-                sizes[name] = sum(path.stat().st_size for path in Path(place).iterdir()) / images.nbytes
-                reads[name].append(processor_time(read, Path(place), order) / count)
+            with tempfile.TemporaryDirectory() as folder:
+                writes[name].append(processor_time(write, Path(folder), images) / count)
+                sizes[name] = sum(path.stat().st_size for path in Path(folder).iterdir()) / images.nbytes
+                reads[name].append(processor_time(read, Path(folder), order) / count)
 
     raw_write, raw_read = (statistics.median(times["shard, none"]) for times in (writes, reads))
     print(f"{count} layered fractals of {size} pixels; drawing one takes {drawing * 1e3:.1f} ms of one core")
@@ -126,12 +126,12 @@ def measure(size: int, count: int) -> None:
 
 
 def processor_time(work: Callable[..., None], *arguments: object) -> float:
-    """Seconds of processor time, the kernel's for copying and syncing files included."""
+    """CPU time of a call in seconds, including the kernel's for copying and syncing files."""
     start = time.process_time()
     work(*arguments)
     return time.process_time() - start
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:3]]
-    measure(*given, *(512, 96)[len(given) :])
+    arguments = [int(argument) for argument in sys.argv[1:3]]
+    measure(*arguments, *(512, 96)[len(arguments) :])

@@ -1,4 +1,4 @@
-"""Feature visualisations (FVis): images that drive units of a network, by the thousand."""
+"""Feature visualisations (FVis): images optimised to activate units of a network, by the thousand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from mixset._common.errors import InputError
 
 
 def need_lucent() -> None:
-    """InputError where lucent, which optimises the images, is not installed: it comes with an extra of its own."""
+    """Raise InputError if lucent, which optimises the images, is not installed; it is part of an extra."""
     if importlib.util.find_spec("lucent") is None:
         raise InputError('feature visualisations need lucent, which is not installed; pip install "pixmix[fvis]"')

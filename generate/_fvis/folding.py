@@ -1,4 +1,4 @@
-"""Networks made cheaper without changing what they compute: batch norms folded into the convolutions before them."""
+"""Folding batch norms into the convolutions before them, which makes a network faster without changing its output."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from .padding import absorb_padding
 
 
 def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
-    """A copy of a network for optimising images: eval mode, frozen, channels last, batch norms folded.
+    """Copy a network for optimising images: in eval mode, frozen, channels-last, with batch norms folded.
 
-    A batch norm is folded where both it and the convolution before it are called once and nothing but it uses what
-    the convolution returns. One dry run shows this operation by operation, so it holds for any weights. Every module
-    then returns what it did, up to rounding, but for the convolutions that were folded into, modules that hand on what
-    these return, and paddings that convolutions have absorbed.
+    A batch norm is folded if it and the convolution before it are called once each, and the convolution's output is
+    used by nothing else. A dry run determines this for each operation, independently of the weights. Every module then
+    returns the same as before, up to rounding, except for convolutions with a folded batch norm, modules that pass on
+    their outputs, and paddings absorbed by convolutions.
 
     Args:
-        body: any network; the copy lies on its device.
+        body: any network; the copy is on its device.
         keep: names of layers whose outputs must not change.
-        size: height and width of an image that it can take.
+        size: height and width in pixels of an image that the network accepts.
 
     Raises:
-        InputError: it cannot take such an image, or cannot be copied.
+        InputError: the network does not accept such an image, or cannot be copied.
     """
     try:
         result = copy.deepcopy(body).eval().requires_grad_(False)
-    except Exception as error:  # whatever a module of the user's holds
+    except Exception as error:  # a user's module may raise anything
         raise InputError(f"network: cannot be copied ({reason(error)}); choose another --network") from error
     absorb_padding(result, keep)
-    for convolved in _convolved_for_a_norm(result, size):
+    for convolved in _foldable(result, size):
         if not convolved.outlets.intersection(keep):
             _fold(convolved.convolution, convolved.norm)
     return result.to(memory_format=torch.channels_last)
@@ -48,22 +48,24 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
 
 @dataclass(eq=False)
 class _Convolved:
-    """What became of a tensor that a convolution made; the tensor carries this, so that it need not be kept itself."""
+    """How the output of a convolution is used; an attribute of the tensor, which need not be kept itself."""
 
     weight: Tensor
+    """The weight of the convolution."""
     bias: Tensor | None
+    """The bias of the convolution, if it has one."""
     uses: int = 0
-    """Operations that took the tensor."""
+    """The number of operations that use the tensor."""
     outlets: set[str] = field(default_factory=set)
-    """Modules that returned it: the convolution, and those that hand it on."""
+    """The modules that return it: the convolution, and those that pass it on."""
     convolution: nn.Module | None = None
-    """The module that made it, by nothing but the convolution with its own weight and bias."""
+    """The module that computes it by nothing but a convolution with its own weight and bias."""
     norm: nn.Module | None = None
-    """The batch norm that took it."""
+    """The batch norm that uses it."""
 
 
 class _Watch(TorchDispatchMode):
-    """Marks what convolutions make, and counts the operations that take it or a parameter."""
+    """Marks the outputs of convolutions, and counts the operations that use them or a parameter."""
 
     def __init__(self, parameters: Collection[Tensor]) -> None:
         super().__init__()
@@ -84,30 +86,30 @@ class _Watch(TorchDispatchMode):
         return result
 
 
-def _convolved_for_a_norm(body: nn.Module, size: int) -> list[_Convolved]:
-    """Each convolution and the batch norm that alone uses what it makes."""
-    found: list[_Convolved] = []
+def _foldable(body: nn.Module, size: int) -> list[_Convolved]:
+    """The outputs of convolutions that are used by a batch norm alone."""
+    candidates: list[_Convolved] = []
     calls: Counter[nn.Module | None] = Counter()
 
-    def seen(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def on_call(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         calls[module] += 1
         for mark in filter(None, map(_mark, _tensors(output))):
             mark.outlets.add(name)
             if isinstance(module, nn.Conv2d) and mark.weight is module.weight and mark.bias is module.bias:
                 mark.convolution = module
-        taken = _mark(inputs[0]) if inputs else None
-        if taken and _without_norm(module) and module.running_mean is not None:
-            taken.norm = module
-            found.append(taken)
+        convolved = _mark(inputs[0]) if inputs else None
+        if convolved and _without_norm(module) and module.running_mean is not None:
+            convolved.norm = module
+            candidates.append(convolved)
 
     with _Watch(list(body.parameters())) as watch:
-        returned = {_mark(tensor) for tensor in _tensors(dry_run(body, size, seen))}
+        returned = {_mark(tensor) for tensor in _tensors(dry_run(body, size, on_call))}
     return [
         mark
-        for mark in found
+        for mark in candidates
         if mark.convolution is not None
         and mark.uses == 1
-        and watch.uses.get(id(mark.weight)) == 1  # None: no parameter, but made anew in each pass
+        and watch.uses.get(id(mark.weight)) == 1  # None if it is not a parameter, but computed in each pass
         and calls[mark.norm] == 1
         and mark not in returned
     ]
@@ -121,18 +123,18 @@ def _fold(convolution: Any, norm: Any) -> None:
     shift = shift * scale if norm.bias is None else shift * scale + norm.bias
     convolution.weight = nn.Parameter(convolution.weight * scale.view(-1, 1, 1, 1), requires_grad=False)
     convolution.bias = nn.Parameter(shift, requires_grad=False)
-    # In its place, not by another module: networks may hold it in more places than named_modules shows.
+    # The class is changed in place, since networks may refer to the module in ways that named_modules does not show.
     norm.__class__ = _without_norm(norm)
 
 
 def _without_norm(module: nn.Module) -> type[nn.Module] | None:
-    """The class that does what is left of a batch norm's work after folding; None for what is no batch norm we know.
+    """The class that replaces a batch norm after folding, or None if the module is not a known batch norm.
 
-    timm's has a dropout and an activation in it, its children in this order.
+    timm's also contains a dropout and an activation, which are its children in this order.
     """
     if type(module) in (nn.BatchNorm2d, nn.SyncBatchNorm):  # not subclasses: they may do more
         return nn.Identity
-    timm_layers = sys.modules.get("timm.layers")  # there if the network is timm's
+    timm_layers = sys.modules.get("timm.layers")  # imported if the network is timm's
     return nn.Sequential if timm_layers and type(module) is timm_layers.BatchNormAct2d else None
 
 

@@ -1,4 +1,4 @@
-"""What there is to visualise: the layers of a recipe's network as a table."""
+"""Printing the layers of a network that can be visualised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .recipe import FVisRecipe
 
 
 def print_layers(recipe: FVisRecipe) -> None:
-    """Print the layers of the recipe's network for images of its size, those of `early` marked."""
+    """Print the layers of the recipe's network for images of its size, and mark those of the group `early`."""
     network = recipe.load()
     layers = list_layers(network.body, recipe.size)
     early = early_layers(layers)
@@ -15,7 +15,7 @@ def print_layers(recipe: FVisRecipe) -> None:
     for layer in layers:
         mark = "early" if layer in early else ""
         rows.append((layer.name, layer.kind, f"{layer.channels:,}", f"{layer.height}×{layer.width}", mark))
-    # Plain columns: a table that is cut to the width of a terminal, or of a pipe, would hide what is to be copied.
+    # Plain columns, since a table truncated to the terminal's width would hide names that users copy.
     first, second, third, fourth, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     for name, kind, channels, size, mark in rows:
         print(f"{name:{first}}  {kind:{second}}  {channels:>{third}}  {size:>{fourth}}  {mark}".rstrip())

@@ -1,4 +1,4 @@
-"""Feature visualisations by lucent: the one place that imports it, and that mends what hurts when there are many."""
+"""Feature visualisations by lucent, with corrections that matter for many images; only this module imports it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from .objectives import Unit, scores, similarity
 from .tapped import Tapped
 
 with warnings.catch_warnings():
-    # kornia, which lucent brings, scripts functions in a way that torch warns of at every import.
+    # kornia, a dependency of lucent, uses a deprecated way to script functions, of which torch warns at every import.
     warnings.simplefilter("ignore")
     from lucent.optvis import objectives as lucent_objectives
     from lucent.optvis import render
     from lucent.optvis.param import color, spatial
 
 ATTEMPTS = 4
-"""An image is optimised for at most this many units; the last one is kept whatever it looks like."""
+"""An image is optimised for at most this many units in turn; the last is kept in any case."""
 EARLY = 3
-"""After so many steps a unit without any gradient is given up."""
+"""The number of steps after which a unit without any gradient is abandoned."""
 FLAT = 5.0
-"""An image whose colours have a smaller standard deviation, in steps of 0 to 255, shows nothing."""
+"""An image whose colours have a smaller standard deviation, on a scale from 0 to 255, is flat."""
 
-# lucent's ranges of rotation and scale. Its shifts are of whole pixels, of 8 sizes and then of 4, to the right and
-# down: 0 to 10 in all, here as a share of the side of 224.
+# lucent's ranges of rotation and scale. It shifts right and down by 0 to 7 and then by 0 to 3 whole pixels; here shifts
+# are relative to a side of 224.
 ROTATION, SCALE, SHIFTS, SIDE = math.radians(10.0), 0.1, (8, 4), 224
 
 _PATCHING = threading.Lock()
@@ -43,16 +43,16 @@ _PATCHING = threading.Lock()
 
 @dataclass(frozen=True)
 class Visualised:
-    """Feature visualisations, and how they came about."""
+    """Feature visualisations, and their units and scores."""
 
     images: np.ndarray
-    """(N, S, S, 3) uint8."""
+    """The images, (N, S, S, 3) uint8."""
     units: list[Unit]
-    """What each shows."""
+    """The unit that each image visualises."""
     scores: np.ndarray
-    """(N,) float32: the objective of the finished image, at its own size and untransformed."""
+    """The objective of each finished image at its own size, without transformation, (N,) float32."""
     refused: list[list[str]]
-    """For each, why earlier units were given up: "dead" (no gradient) or "flat" (nothing to see)."""
+    """For each image, why earlier units were abandoned: "dead" (no gradient) or "flat" (no visible structure)."""
 
 
 def visualise(
@@ -69,33 +69,34 @@ def visualise(
     diversity: float = 0.0,
     amp: torch.dtype | None = None,
 ) -> Visualised:
-    """Optimise one image for each seed, all at once, on the device where the network is.
+    """Optimise one image for each seed, all together, on the network's device.
 
-    The network is run in eval mode, only as far as the last layer that is looked at, and without gradients of its
-    weights; it, its hooks and the global random states are left as they were. On a CPU with one torch thread the
-    result is a function of the arguments, bit for bit.
+    The network is run in eval mode, without gradients of its weights, and only up to the last layer that is needed; its
+    state, its hooks and the global random states are restored. On a CPU with one torch thread the result is a function
+    of the arguments, bit for bit.
 
     Args:
-        body: takes (N, 3, S, S) normalised images.
-        choose: (place, attempt) → the unit that the image at this place shows; a unit that is dead or gives a flat
-            image is followed by the one of the next attempt.
-        seeds: one for each image, of its first noise and its transformations; 0 to 2**64 - 1.
-        mean, std: the normalisation of `body`, per channel, in units of [0, 1] images.
+        body: a network that takes normalised images (N, 3, S, S).
+        choose: (index, attempt) → the unit of the image with this index; if a unit is dead or its image flat, that of
+            the next attempt is tried.
+        seeds: the seed of each image's initial noise and transformations, 0 to 2**64 − 1.
+        mean: the channel means of the normalisation, for images in [0, 1].
+        std: the channel standard deviations of the normalisation.
         size: height and width in pixels.
-        steps: of Adam.
-        lr: its learning rate; 0.15 gives in 64 steps what lucent's 0.05 gives in 512.
-        objective: of `objectives.OBJECTIVES`.
-        diversity: how much the likeness of the images of a layer counts against their scores.
-        amp: type of mixed precision inside the network.
+        steps: the number of steps of Adam.
+        lr: the learning rate; 0.15 achieves in 64 steps what lucent's 0.05 achieves in 512.
+        objective: one of `objectives.OBJECTIVES`.
+        diversity: the weight of a penalty for the similarity of images of the same layer.
+        amp: the dtype of mixed precision inside the network; default: full precision.
 
     Raises:
-        InputError: the network cannot take such images, or a layer is not reached.
+        InputError: the network does not accept such images, or a layer is not reached.
     """
     indices = list(range(len(seeds)))
     attempts, refused = [0] * len(seeds), [list[str]() for _ in seeds]
     units = [choose(index, 0) for index in indices]
     images = np.empty((len(seeds), size, size, 3), np.uint8)
-    found = np.empty(len(seeds), np.float32)
+    values = np.empty(len(seeds), np.float32)
     settings = _Settings(tuple(mean), tuple(std), size, steps, lr, objective, diversity, amp)
 
     def next_attempt(index: int, reason: str) -> None:
@@ -107,17 +108,17 @@ def visualise(
         last = [attempts[index] == ATTEMPTS - 1 for index in indices]
         noises = [(seeds[index], attempts[index]) for index in indices]
         try:
-            done, values = _optimise(body, [units[index] for index in indices], noises, last, settings)
+            optimised, optimised_values = _optimise(body, [units[index] for index in indices], noises, last, settings)
         except _Dead as error:
             for row in error.rows:
                 next_attempt(indices[row], "dead")
             continue
-        flat = [not final and image.std((0, 1)).mean() < FLAT for final, image in zip(last, done, strict=True)]
-        images[indices], found[indices] = done, values
+        flat = [not final and image.std((0, 1)).mean() < FLAT for final, image in zip(last, optimised, strict=True)]
+        images[indices], values[indices] = optimised, optimised_values
         indices = [index for index, again in zip(indices, flat, strict=True) if again]
         for index in indices:
             next_attempt(index, "flat")
-    return Visualised(images, units, found, refused)
+    return Visualised(images, units, values, refused)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class _Settings:
 def _optimise(
     body: nn.Module, units: list[Unit], noises: list[tuple[int, int]], last: list[bool], settings: _Settings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One call of lucent's `render_vis`: images (n, S, S, 3) uint8 and their scores (n,) float32."""
+    """Call lucent's `render_vis` once; returns images (n, S, S, 3) uint8 and their scores (n,) float32."""
     device = next(body.parameters(), torch.empty(0)).device
     randoms = [np.random.Generator(np.random.Philox(key=np.array(noise, np.uint64))) for noise in noises]
     layers = list(dict.fromkeys(unit.layer for unit in units))
@@ -143,23 +144,23 @@ def _optimise(
 
     def loss(layer: Callable[[str], Tensor]) -> Tensor:
         features = {name: layer(name) for name in layers}
-        wanted = -scores(settings.objective, features, units).sum()
+        total = -scores(settings.objective, features, units).sum()
         if settings.diversity:
-            wanted = wanted + settings.diversity * similarity(features, units)
-        return wanted
+            total = total + settings.diversity * similarity(features, units)
+        return total
 
-    with _as_it_was(body, device):
+    with _restored(body, device):
         rendered = render.render_vis(
             tapped,
             lucent_objectives.Objective(loss, settings.objective, settings.objective),
             param_f=lambda: _image_parameters(randoms, settings.size, device),
-            optimizer=lambda parameters: _Watched(parameters, settings.lr, last),
-            transforms=[_Wobble(randoms, settings.steps, device)],
+            optimizer=lambda parameters: _AdamUntilDead(parameters, settings.lr, last),
+            transforms=[_RandomAffine(randoms, settings.steps, device)],
             thresholds=(settings.steps,),
             preprocess=False,
             progress=False,
             show_image=False,
-            fixed_image_size=0,  # no resizing at all; lucent would scale up to 224 pixels
+            fixed_image_size=0,  # no resizing; lucent would enlarge images to 224 pixels
         )
         if not np.isfinite(rendered[0]).all():
             raise InputError(f"network: what layer {units[0].layer} gives is not finite; choose another --network")
@@ -171,7 +172,7 @@ def _optimise(
 
 
 class _Dead(Exception):
-    """Units without gradient, by row."""
+    """Units have no gradient; `rows` are their indices in the batch."""
 
     def __init__(self, rows: list[int]) -> None:
         super().__init__(rows)
@@ -181,17 +182,17 @@ class _Dead(Exception):
 def _image_parameters(
     randoms: Sequence[np.random.Generator], size: int, device: torch.device
 ) -> tuple[list[Tensor], Callable[[], Tensor]]:
-    """lucent's Fourier parameters and the images (n, 3, S, S) in [0, 1] that they stand for.
+    """lucent's Fourier parameters, and a function for the images (n, 3, S, S) in [0, 1] that they represent.
 
-    Each image starts from noise of its own. The colours are decorrelated by lucent's matrix, which lucent itself
-    would carry to the first GPU at every step.
+    Each image starts from its own noise. The colours are decorrelated by lucent's matrix, which lucent itself would
+    copy to the first GPU at every step.
     """
     with _PATCHING:
-        before, spatial.device = spatial.device, device
+        original, spatial.device = spatial.device, device
         try:
             parameters, fourier = spatial.fft_image((len(randoms), 3, size, size))
         finally:
-            spatial.device = before
+            spatial.device = original
     spectra = parameters[0]
     noise = np.stack([random.standard_normal(spectra.shape[1:], np.float32) for random in randoms])
     with torch.no_grad():
@@ -205,10 +206,10 @@ def _image_parameters(
     return parameters, images
 
 
-class _Wobble:
-    """Turn, scale and shift each image by draws of its own at each step: lucent's five transformations as one.
+class _RandomAffine:
+    """Rotates, scales and shifts each image at random at each step: lucent's five transformations in one.
 
-    What comes in at the border is the image reflected, not grey, which the network would see as an edge.
+    Borders are reflected, as the network would see grey borders as edges.
     """
 
     def __init__(self, randoms: Sequence[np.random.Generator], steps: int, device: torch.device) -> None:
@@ -219,7 +220,7 @@ class _Wobble:
         rows[..., 0, 0] = rows[..., 1, 1] = np.cos(turn) / scale
         rows[..., 1, 0] = np.sin(turn) / scale
         rows[..., 0, 1] = -rows[..., 1, 0]
-        rows[..., 2] = shifts * (-2 / SIDE)  # where the grid looks moves the other way, on a side from -1 to 1
+        rows[..., 2] = shifts * (-2 / SIDE)  # the sampling grid, from -1 to 1, moves in the opposite direction
         self.rows = torch.from_numpy(rows).to(device)
         self.step = 0
 
@@ -227,49 +228,49 @@ class _Wobble:
         side = images.shape[-1]
         indices = (torch.arange(side, device=images.device) * 2 + 1) / side - 1
         along, down, shift = self.rows[self.step, :, None, None].unbind(-1)
-        # functional.affine_grid, but four times as fast on a CPU.
+        # Like functional.affine_grid, but four times as fast on a CPU.
         grid = indices[:, None] * along + (indices[:, None, None] * down + shift)
         self.step += 1
         return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-class _Watched(torch.optim.Adam):
-    """Adam that gives up after `EARLY` steps if images have had no gradient, those on their last attempt excepted."""
+class _AdamUntilDead(torch.optim.Adam):
+    """Adam that raises `_Dead` after `EARLY` steps if images had no gradient, unless it is their last attempt."""
 
     def __init__(self, parameters: list[Tensor], lr: float, last: list[bool]) -> None:
         super().__init__(parameters, lr=lr, fused=True)
-        self.spectra, self.last, self.taken = parameters[0], last, 0
+        self.spectra, self.last, self.steps = parameters[0], last, 0
         self.gradients = torch.zeros(len(last), device=self.spectra.device)
 
     def step(self, closure: Any = None) -> Any:
         loss = closure()
-        if self.taken < EARLY:
+        if self.steps < EARLY:
             assert self.spectra.grad is not None
             self.gradients += self.spectra.grad.abs().amax((1, 2, 3, 4))
-            self.taken += 1
-            if self.taken == EARLY:
-                living = (self.gradients > 0).tolist()
-                if dead := [row for row, lives in enumerate(living) if not lives and not self.last[row]]:
+            self.steps += 1
+            if self.steps == EARLY:
+                alive = (self.gradients > 0).tolist()
+                if dead := [row for row, is_alive in enumerate(alive) if not is_alive and not self.last[row]]:
                     raise _Dead(dead)
         super().step()
         return loss
 
 
 @contextlib.contextmanager
-def _as_it_was(body: nn.Module, device: torch.device) -> Iterator[None]:
-    """Freeze the network in eval mode; put it and the global random states back afterwards."""
+def _restored(body: nn.Module, device: torch.device) -> Iterator[None]:
+    """Freeze the network in eval mode, and restore it and the global random states afterwards."""
     training = [module for module in body.modules() if module.training]
-    wanted = [weights for weights in body.parameters() if weights.requires_grad]
+    trainable = [weights for weights in body.parameters() if weights.requires_grad]
     numpy_state = np.random.get_state()  # noqa: NPY002 - lucent's
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
             body.eval()
-            for weights in wanted:
+            for weights in trainable:
                 weights.requires_grad_(False)
             yield
         finally:
             for module in training:
                 module.training = True
-            for weights in wanted:
+            for weights in trainable:
                 weights.requires_grad_(True)
             np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Convolutions that pad their own input, as EfficientNets do, made to pad as they go: one copy of the features less."""
+"""Absorbing the padding modules inside convolutions, as in EfficientNets, which saves a copy of the features."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SIDE = 33
 
 
 def absorb_padding(body: nn.Module, keep: Collection[str]) -> None:
-    """Replace, in place, each zero padding that lies within a convolution by the convolution's own `padding`.
+    """Replace, in place, each zero padding that is a child of a convolution by the convolution's own `padding`.
 
-    Only where it is the same on opposite sides, and where a trial shows that the convolution returns what it did.
+    The padding must be the same on opposite sides, and a trial must show that the convolution's output is unchanged.
 
     Args:
         body: a network in eval mode.
-        keep: names of modules whose outputs must not change, paddings among them.
+        keep: names of modules whose outputs must not change, including paddings.
     """
-    indices = Counter(id(module) for _, module in body.named_modules(remove_duplicate=False))
+    occurrences = Counter(id(module) for _, module in body.named_modules(remove_duplicate=False))
     for name, module in body.named_modules():
         if not isinstance(module, nn.Conv2d) or module.padding != (0, 0):
             continue
@@ -29,7 +29,7 @@ def absorb_padding(body: nn.Module, keep: Collection[str]) -> None:
             continue
         child, pad = inner[0]
         left, right, top, bottom = pad.padding
-        if left == right and top == bottom and indices[id(pad)] == 1 and f"{name}.{child}" not in keep:
+        if left == right and top == bottom and occurrences[id(pad)] == 1 and f"{name}.{child}" not in keep:
             _absorb(module, child, pad, (top, left))
 
 
@@ -40,7 +40,7 @@ def _absorb(convolution: nn.Conv2d, child: str, pad: nn.ZeroPad2d, padding: tupl
     try:
         before = convolution(trial)
     except RuntimeError:
-        return  # takes other sizes only
+        return  # it does not accept this size
     convolution.padding = padding
     setattr(convolution, child, nn.Identity())
     try:
@@ -48,6 +48,6 @@ def _absorb(convolution: nn.Conv2d, child: str, pad: nn.ZeroPad2d, padding: tupl
         same = after.shape == before.shape and torch.allclose(after, before, rtol=1e-4, atol=1e-5)
     except RuntimeError:
         same = False
-    if not same:  # its forward pass does not look at `padding`
+    if not same:  # its forward pass ignores `padding`
         convolution.padding = (0, 0)
         setattr(convolution, child, pad)

@@ -1,4 +1,4 @@
-"""What a set of feature visualisations is made from."""
+"""The recipe of a set of feature visualisations."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 Objective = Literal["channel", "neuron", "direction", "deep-dream"]
 MOST_CHANNELS = 1_000_000
 SHARD = 64
-"""Images in a shard: a minute or so of one CPU core."""
+"""The number of images in a shard, which take one CPU core about a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FVisRecipe(SetRecipe):
-    """Feature visualisations of a network's units; image i is a function of everything here but `count`.
+    """Feature visualisations of a network's units; image i is a function of all fields except `count`.
 
     Raises:
-        InputError: a field is of the wrong type, out of its range or unknown.
+        InputError: a field has the wrong type, is out of range or unknown.
     """
 
     count: int = 4_690
-    """How many images; a larger count extends a set. The paper's set has 4,690. Units come in random order, and none
-    comes again before all have."""
+    """How many images; a larger count extends a set. The paper's set has 4,690. Units are visualised in random order,
+    each once before any is repeated."""
 
     size: int = 128
     """Height and width in pixels, 32 to 1024."""
@@ -47,35 +47,35 @@ class FVisRecipe(SetRecipe):
     convolutions; the paper's set shows first layers) or `all` convolutions."""
 
     objective: Objective = "channel"
-    """What is made large: a channel's mean, its neuron in the middle (neuron), the cosine with a random direction of
-    the layer (direction), or the mean square of the whole layer (deep-dream)."""
+    """What is maximised: a channel's mean, its central neuron (neuron), the cosine with a random direction of the layer
+    (direction), or the mean square of the whole layer (deep-dream)."""
 
     diversity: float = 0.0
-    """How much likeness to the other images of the batch counts against an image."""
+    """Weight of a penalty for similarity to the other images of the batch."""
 
     steps: int = 64
-    """Of Adam."""
+    """Optimisation steps of Adam."""
 
     lr: float = 0.15
-    """Learning rate: 0.15 is vivid after 64 steps, 0.05 needs some 500."""
+    """Learning rate: with 0.15 images are vivid after 64 steps, with 0.05 after about 500."""
 
     batch: int = 32
     """Images optimised together, all of one layer: 1, 2, 4, 8, 16, 32 or 64."""
 
     mean: tuple[float, float, float] | None = None
-    """The network's normalisation; default: what is known of it, else ImageNet's."""
+    """Channel means of the network's normalisation; default: the network's own if known, else ImageNet's."""
 
     std: tuple[float, float, float] | None = None
-    """Likewise."""
+    """Channel standard deviations of the network's normalisation; default: as for the mean."""
 
     trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Build the network of run:PATH even if its config.json names code, module:function, and run that."""
 
     weights: Annotated[str, tyro.conf.Suppress] = ""
-    """SHA-256 of the network's weights, found when the set is begun."""
+    """SHA-256 of the network's weights, recorded when the set is begun."""
 
     channels: Annotated[tuple[int, ...], tyro.conf.Suppress] = ()
-    """How many channels each of `layers` has, found when the set is begun."""
+    """The number of channels of each of `layers`, recorded when the set is begun."""
 
     family: ClassVar[str] = "fvis"
     content_version: ClassVar[int] = 2
@@ -106,11 +106,11 @@ class FVisRecipe(SetRecipe):
             raise InputError(f"std: {self.std} must be above zero")
 
     def resolved(self) -> Self:
-        """With the layers by name, their channels, the normalisation and the hash of the weights.
+        """The recipe with the names of its layers, their channels, the normalisation and the hash of the weights.
 
         Raises:
-            InputError: lucent is not installed, the network or a layer cannot be found, or its weights are not those
-                the recipe names.
+            InputError: lucent is not installed, the network or a layer cannot be found, or the weights differ from the
+                recipe's.
         """
         from .layers import choose_layers, list_layers
 
@@ -130,7 +130,7 @@ class FVisRecipe(SetRecipe):
         )
 
     def load(self) -> LoadedNetwork:
-        """The network, with its normalisation."""
+        """Load the network with its normalisation."""
         from .._networks.loading import load_network
         from .._networks.runs import Trust
 
@@ -144,10 +144,10 @@ class FVisRecipe(SetRecipe):
     def trusted(self) -> Self:
         return dataclasses.replace(self, trust=True)
 
-    def check_weights(self, found: str) -> None:
-        """Refuse a network that is no longer the one the set was begun with."""
-        if found != self.weights:
+    def check_weights(self, weights: str) -> None:
+        """Raise InputError if the network's weights are not those with which the set was begun."""
+        if weights != self.weights:
             raise InputError(
-                f"network {self.network}: has weights {found[:16]}, the set is of {self.weights[:16]}; "
+                f"network {self.network}: has weights {weights[:16]}, the set is of {self.weights[:16]}; "
                 "give it those weights or make a new set"
             )

@@ -1,4 +1,4 @@
-"""Feature visualisations of a recipe: a range of indices in, finished images out, a batch at a time."""
+"""Rendering the feature visualisations of a recipe for a range of indices, a batch at a time."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .recipe import FVisRecipe
 from .units import another_unit, units_of
 
 CPU_BATCH = 8
-"""Images that a CPU optimises together: more do not fit its caches, and each takes longer."""
+"""The number of images that a CPU optimises together; more do not fit into its caches and take longer each."""
 
 
 def render_all(recipe: FVisRecipe, indices: range, device: str) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """The images of consecutive indices, optimised on `device` in the batches that the recipe fixes.
+    """Yield the images of consecutive indices, optimised on `device` in the recipe's batches.
 
-    An image is the same whatever is asked for beside it, bit for bit on a CPU with one torch thread. On a GPU, in
-    bfloat16, the units and seeds are the same and the images alike.
+    An image does not depend on the other indices, bit for bit on a CPU with one torch thread. On a GPU, in bfloat16,
+    units and seeds are the same and the images are similar.
 
     Yields:
-        An image (S, S, 3) uint8, its own 64-bit seed, and what it shows.
+        An image (S, S, 3) uint8, its 64-bit seed, and its params.
 
     Raises:
-        InputError: the network is not the one of the recipe, or cannot take such images.
+        InputError: the network is not that of the recipe, or does not accept such images.
     """
     for group in range(indices.start // recipe.batch, -(-indices.stop // recipe.batch)):
         first = group * recipe.batch
-        # Nothing is asked of the generator beyond the last index, so that no more than its chunk is optimised.
+        # islice stops at the last index, so that later chunks are not optimised.
         for index, finished in enumerate(islice(_render_batch(recipe, group, device), indices.stop - first), first):
             if index >= indices.start:
                 yield finished
@@ -62,7 +62,7 @@ def _optimise(
     def choose(index: int, attempt: int) -> Unit:
         return another_unit(recipe, units[index], seeds[index], attempt) if attempt else units[index]
 
-    done = visualise(
+    visualised = visualise(
         body,
         choose,
         seeds,
@@ -76,7 +76,7 @@ def _optimise(
         amp=amp,
     )
     for index, seed in enumerate(seeds):
-        layer, channel = done.units[index]
+        layer, channel = visualised.units[index]
         params = {
             "shows": layer if recipe.objective == "deep-dream" else f"{layer}:{channel}",
             "network": recipe.network,
@@ -87,8 +87,8 @@ def _optimise(
             "steps": recipe.steps,
             "size": recipe.size,
             "index": first + index,
-            "attempt": len(done.refused[index]),
-            "refused": done.refused[index],
-            "score": round(float(done.scores[index]), 5),
+            "attempt": len(visualised.refused[index]),
+            "refused": visualised.refused[index],
+            "score": round(float(visualised.scores[index]), 5),
         }
-        yield done.images[index], seed, params
+        yield visualised.images[index], seed, params

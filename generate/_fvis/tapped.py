@@ -1,4 +1,4 @@
-"""A network as lucent shall see it: some layers and nothing else, run no further than they are."""
+"""A wrapper that exposes selected layers of a network to lucent and runs it only up to the last of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from mixset._common.errors import InputError, reason
 
 
 class _Reached(Exception):
-    """Raised in the network's forward pass when nothing more is to be seen."""
+    """All layers were reached; ends the network's forward pass."""
 
 
 class Tapped(nn.Module):
-    """A network as lucent shall see it: normalisation in front, a module for each layer looked at, nothing else.
+    """A network with normalisation in front that shows lucent one module for each selected layer.
 
-    lucent hooks every module that it sees, on every call, and takes none away: these modules go with this object, and
-    the network bears hooks of ours within a forward pass alone.
+    lucent adds hooks to every module that it sees, at every call, and never removes them. Here the hooked modules are
+    discarded with this object, and the network itself has hooks only during a forward pass.
+
+    Args:
+        body: the network.
+        layers: the names of the selected layers.
+        mean: the channel means of the normalisation.
+        std: the channel standard deviations of the normalisation.
+        amp: the dtype of mixed precision, or None.
     """
 
     def __init__(
@@ -29,7 +36,7 @@ class Tapped(nn.Module):
         object.__setattr__(self, "body", body)  # hidden from lucent, which walks `_modules`
         self.layers = layers
         for name in layers:
-            self._modules[name] = nn.Identity()  # add_module would refuse dots, lucent takes them
+            self._modules[name] = nn.Identity()  # add_module refuses dots, lucent accepts them
         device = next(body.parameters(), torch.empty(0)).device
         self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)
@@ -42,16 +49,20 @@ class Tapped(nn.Module):
             module(features)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """The output of each layer looked at, (N, C, H, W), where it is first reached."""
-        found: dict[str, Tensor] = {}
+        """The output of each selected layer at its first call, (N, C, H, W) or (N, C), for images in [0, 1].
+
+        Raises:
+            InputError: the network does not accept such images, or does not reach a layer.
+        """
+        outputs: dict[str, Tensor] = {}
 
         def keep(name: str, output: Tensor) -> None:
-            if name in found:
+            if name in outputs:
                 return
-            if len(found) + 1 < len(self.layers):
-                output = output.clone()  # the network goes on, and may work in place
-            found[name] = output
-            if len(found) == len(self.layers):
+            if len(outputs) + 1 < len(self.layers):
+                output = output.clone()  # the network continues, and may change it in place
+            outputs[name] = output
+            if len(outputs) == len(self.layers):
                 raise _Reached
 
         handles = [
@@ -63,13 +74,13 @@ class Tapped(nn.Module):
             with torch.autocast(images.device.type, dtype=self.amp, enabled=self.amp is not None):
                 self.body(inputs)
         except _Reached:
-            return found
+            return outputs
         except RuntimeError as error:
-            # lucent takes RuntimeErrors of the network, out of memory among them, for layers that are not needed.
+            # lucent ignores RuntimeErrors of the network, including out of memory.
             size = "×".join(map(str, images.shape[2:]))
             raise InputError(f"network: cannot take {len(images)} images of {size} pixels ({reason(error)})") from error
         finally:
             for handle in handles:
                 handle.remove()
-        lost = ", ".join(name for name in self.layers if name not in found)
-        raise InputError(f"network: its forward pass does not reach layer {lost}")
+        missing = ", ".join(name for name in self.layers if name not in outputs)
+        raise InputError(f"network: its forward pass does not reach layer {missing}")

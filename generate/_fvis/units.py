@@ -1,4 +1,4 @@
-"""Which unit each image of a set shows: all in random order, none again before all have come."""
+"""The unit of each image of a set: all units in random order, each once before any is repeated."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .recipe import FVisRecipe
 
 
 def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
-    """The units of images `group * batch` up to, not including, `(group + 1) * batch`.
+    """The units of images `group * batch` to `(group + 1) * batch - 1`, as a function of the recipe without its count.
 
-    A function of the recipe (but its count): layers take turns by their numbers of channels, and within a layer its
-    channels come in random order, in another one for each time round. In the first batch they take turns image by
-    image, so that a small set shows many layers; each later one is of one layer, which costs less.
+    Layers alternate in proportion to their numbers of channels, and within a layer channels come in random order, in a
+    different one in each pass. In the first batch layers alternate image by image, so that a small set shows many
+    layers; later batches are of a single layer, which costs less.
     """
     first = _turns(recipe.channels, recipe.batch)
     if group == 0:
@@ -27,25 +27,25 @@ def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
 
 
 def _unit(recipe: FVisRecipe, index: int, number: int) -> Unit:
-    """The unit that the layer at `place` shows in its turn `number`."""
+    """Unit `number` of the layer with this index."""
     channels = recipe.channels[index]
     return Unit(recipe.layers[index], _order(recipe.seed, index, number // channels, channels)[number % channels])
 
 
 def another_unit(recipe: FVisRecipe, unit: Unit, seed: int, attempt: int) -> Unit:
-    """A random unit of the same layer, in place of one that showed nothing."""
+    """A random unit of the same layer, to replace one that is dead or flat."""
     channels = recipe.channels[recipe.layers.index(unit.layer)]
     return Unit(unit.layer, Draws(seed, attempt).whole(0, channels - 1))
 
 
 def _turns(channels: Sequence[int], groups: int) -> list[int]:
-    """The layer of each of the first turns: always the one that is furthest behind its share."""
-    total, given = sum(channels), [0] * len(channels)
+    """The index of the layer in each of the first turns, always the one that is furthest behind its share."""
+    total, counts = sum(channels), [0] * len(channels)
     turns = []
     for group in range(groups):
-        behind = [share * (group + 1) - total * got for share, got in zip(channels, given, strict=True)]
-        index = behind.index(max(behind))
-        given[index] += 1
+        deficits = [share * (group + 1) - total * count for share, count in zip(channels, counts, strict=True)]
+        index = deficits.index(max(deficits))
+        counts[index] += 1
         turns.append(index)
     return turns
 

@@ -15,8 +15,8 @@ _OFFSET = 16 * _TABLE
 def draw_perlin_noise(stream: Stream, size: tuple[int, int], severity: float) -> Fields:
     """Unit gradients (256, 2) float64 and a permutation of 256.
 
-    A gradient of (0, 0), one in 2**18, is kept, whereas it becomes NaN in the original. As there, each element is swapped
-    with any other, so that not all permutations are equally likely.
+    A gradient of (0, 0), one in 2**18, is kept, whereas it becomes NaN in the original. As there, each element is
+    swapped with any other, so that not all permutations are equally likely.
     """
     gradients = (stream.integers(0, 2 * _TABLE, _TABLE, 2) - _TABLE) / _TABLE
     lengths = np.sqrt((gradients**2).sum(1, keepdims=True))
