@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -129,11 +129,8 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
     mixings = np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
     # The probability that a round mixes in a copy of the input.
     share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
-    _draw_rounds(
-        *(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings),
-        *(draws.rounds, draws.op, draws.level, draws.sign, draws.mixing, draws.a, draws.b, draws.a2, draws.b2),
-        *(draws.coin, draws.channel),
-    )
+    rounds = _Rounds(*(getattr(draws, name) for name in _Rounds._fields))
+    _draw_rounds(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings, rounds)
     return draws
 
 
@@ -236,40 +233,36 @@ def _weights(which, first, second, exponent):
     return np.float32(np.float32(1.0) + np.float32(1.0 - first**exponent)), np.float32(-b)
 
 
+class _Rounds(NamedTuple):
+    """The fields of `Draws` that are drawn for each round."""
+
+    rounds: np.ndarray
+    op: np.ndarray
+    level: np.ndarray
+    sign: np.ndarray
+    mixing: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    a2: np.ndarray
+    b2: np.ndarray
+    coin: np.ndarray
+    channel: np.ndarray
+
+
 @kernel
-def _draw_rounds(
-    seed,
-    epoch,
-    indices,
-    severity,
-    ops,
-    share,
-    exponent,
-    mixings,
-    rounds,
-    op,
-    level,
-    sign,
-    mixing,
-    a,
-    b,
-    a2,
-    b2,
-    coin,
-    channel,
-):
+def _draw_rounds(seed, epoch, indices, severity, ops, share, exponent, mixings, draws):
     for n in range(len(indices)):
-        for r in range(rounds[n]):
+        for r in range(draws.rounds[n]):
             u = _uniforms(seed, epoch, indices[n], np.uint64(4 + 4 * r))
             if u[0] < share:
-                op[n, r] = int(u[1] * ops)
-                level[n, r] = 0.1 + (severity - 0.1) * u[2]
-                sign[n, r] = -1 if u[3] > 0.5 else 1
+                draws.op[n, r] = int(u[1] * ops)
+                draws.level[n, r] = 0.1 + (severity - 0.1) * u[2]
+                draws.sign[n, r] = -1 if u[3] > 0.5 else 1
             u = _uniforms(seed, epoch, indices[n], np.uint64(5 + 4 * r))
-            mixing[n, r] = mixings[int(u[0] * len(mixings))]
-            a[n, r], b[n, r] = _weights(u[1], u[2], u[3], exponent)
-            if mixing[n, r] >= 2:  # only the experimental mixings need more random numbers
+            draws.mixing[n, r] = mixings[int(u[0] * len(mixings))]
+            draws.a[n, r], draws.b[n, r] = _weights(u[1], u[2], u[3], exponent)
+            if draws.mixing[n, r] >= 2:  # only the experimental mixings need more random numbers
                 u = _uniforms(seed, epoch, indices[n], np.uint64(6 + 4 * r))
-                coin[n, r] = u[0] < 0.5
-                a2[n, r], b2[n, r] = _weights(u[1], u[2], u[3], exponent)
-                channel[n, r] = int(_uniforms(seed, epoch, indices[n], np.uint64(7 + 4 * r))[0] * 3)
+                draws.coin[n, r] = u[0] < 0.5
+                draws.a2[n, r], draws.b2[n, r] = _weights(u[1], u[2], u[3], exponent)
+                draws.channel[n, r] = int(_uniforms(seed, epoch, indices[n], np.uint64(7 + 4 * r))[0] * 3)
