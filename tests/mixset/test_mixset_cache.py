@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         path.touch()
         return os.open("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr("mixset._common.locks._taken", full)
+    monkeypatch.setattr("mixset._common.locks._acquire", full)
     with pytest.raises(OSError, match="No space left"), exclusive(tmp_path / "lock", "folder x"):
         pass
     assert not list(tmp_path.iterdir())

@@ -98,7 +98,7 @@ def test_arrays_that_are_none_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "whole.npy", noise(20))
     (tmp_path / "short.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:3000])
     for name, words in (
-        ("floats", r"needed is \(N, H, W, 3\) uint8"),
+        ("floats", r"\(N, H, W, 3\) uint8 is needed"),
         ("objects", "is damaged"),
         ("short", "is damaged"),
     ):

@@ -171,7 +171,7 @@ def test_a_shard_that_claims_more_than_it_has(tmp_path: Path, count: int, option
     claim(tmp_path / "x-00000.h5", count, **options)
     assert (tmp_path / "x-00000.h5").stat().st_size < 100_000
     for use in (MixingSet, lambda folder: MixingSet(folder / "x-00000.h5")):
-        with pytest.raises(DamagedImage, match=r"x-00000\.h5 is damaged \(.*(claims|checksum|fit)"):
+        with pytest.raises(DamagedImage, match=r"x-00000\.h5 is damaged \(.*(claims|checksum|disagree)"):
             use(tmp_path)
     assert len(check(tmp_path, quiet=True).damage) == 1
 

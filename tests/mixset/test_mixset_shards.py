@@ -185,7 +185,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @settings(max_examples=400, deadline=None)
-@given(index=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_found_or_changes_nothing(
     whole: bytes, tmp_path_factory: pytest.TempPathFactory, place: float, bit: int
 ) -> None:

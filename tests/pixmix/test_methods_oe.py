@@ -297,7 +297,7 @@ def bad_files(folder):
 
 
 BAD_FILES = {
-    "floats.npy": r"floats\.npy holds \(5, 32, 32, 3\) float32, needed is \(N, H, W, 3\) uint8",
+    "floats.npy": r"floats\.npy holds \(5, 32, 32, 3\) float32; \(N, H, W, 3\) uint8 is needed",
     "planes.npy": r"planes\.npy holds \(5, 3, 32, 32\) uint8",
     "none.npy": r"none\.npy: holds no images",
     "small.npy": r"16x16 pixels, needed is 32x32; .*`mixset import .*small\.npy OUT --size 32`",

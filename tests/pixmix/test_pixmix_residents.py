@@ -58,7 +58,7 @@ def test_nothing_is_taken_from_beyond(photographs, whole):
     resident = Resident(photographs(3, 8, 9), "cpu", whole=whole)
     one = np.ones(1, np.int64)
     for indices, tops, lefts, size in ((3, 0, 0, 4), (-1, 0, 0, 4), (0, 5, 0, 4), (0, 0, 6, 4), (0, -1, 0, 4)):
-        with pytest.raises(InputError, match=r"there are 3|beyond the 8×9"):
+        with pytest.raises(InputError, match=r"there are 3|beyond the images of 8×9"):
             resident.crops(indices * one, tops * one, lefts * one, (size, size))
     assert resident.take(np.zeros(0, np.int64)).shape == (0, 8, 9, 3)
     assert Resident(np.zeros((0, 8, 9, 3), np.uint8), "cpu", whole=whole).take([]).shape == (0, 8, 9, 3)
