@@ -20,8 +20,9 @@ from mixset._common.errors import InputError
 from pixmix.train._command.show import ShowConfig
 from pixmix.train._figures.figures import show
 from pixmix.train._reports.grids import markdown
+from pixmix.train._reports.measured import SHOWN
 from pixmix.train._reports.report import ReportConfig, report
-from pixmix.train._reports.table import COLUMNS, as_grid, heading, make_table, print_table
+from pixmix.train._reports.table import as_grid, make_table, print_table
 from pixmix.train._runs.config import recipe
 from pixmix.train._runs.run_folder import RunFolder
 
@@ -80,14 +81,14 @@ def test_what_so_few_images_do_not_have_is_a_dash_with_its_reason(tmp_path: Path
     metrics["calibration"]["rms_reference"] = {"undefined": why, "n": 150}
     (few / "metrics.json").write_text(json.dumps(metrics))
     told = as_grid([few, many])
-    assert f"RMS ref. –: {why}" in told.notes
-    index = list(told.headings).index("RMS ref. ↓")
+    assert f"RMS (ref.) –: {why}" in told.notes
+    index = list(told.headings).index("RMS (ref.) ↓")
     assert [(cells[index].text, cells[index].best) for _, cells in told.rows] == [("–", False), ("5.0", False)]
     alone = as_grid([few])
-    assert alone.rows[0][1][list(alone.headings).index("RMS ref. ↓")].text == "–"
+    assert alone.rows[0][1][list(alone.headings).index("RMS (ref.) ↓")].text == "–"
     page = report(ReportConfig(runs=(few, many), out=tmp_path / "page.html")).read_text()
     assert (
-        'title="the paper&#x27;s code leaves the last bin out, and 150 images are one bin: two are needed">–</td>'
+        'title="the paper&#39;s code leaves the last bin out, and 150 images are one bin: two are needed">–</td>'
         in page
     )
 
@@ -114,14 +115,14 @@ def test_the_table_marks_the_best_and_leaves_gaps(tmp_path: Path) -> None:
     metrics = json.loads((runs[1] / "metrics.json").read_text())
     (runs[1] / "metrics.json").write_text(json.dumps({**metrics, "p": {"mt5d": {"value": 2.3456}}}))
     lines = markdown(as_grid(runs)).splitlines()
-    assert lines[0] == "| run | Clean error ↓ | mT5D ↓ | RMS ↓ | RMS ref. ↓ | AUROC ↑ | AUPR ↑ |"
+    assert lines[0] == "| run | Clean error ↓ | mT5D ↓ | RMS ↓ | RMS (ref.) ↓ | AUROC ↑ | AUPR ↑ |"
     assert lines[2] == "| one | 25.0 | – | 12.5 | 6.2 | 75.0 | 50.0 |"
     assert lines[3] == "| two | **12.5** | 2.35 | **6.2** | **3.1** | **87.5** | 50.0 |"
 
 
 def all_measures(value: float) -> dict[str, dict]:
     metrics: dict[str, dict] = {}
-    for column in COLUMNS:
+    for column in SHOWN:
         part = metrics
         for name in column.path:
             part = part.setdefault(name, {})
@@ -131,12 +132,12 @@ def all_measures(value: float) -> dict[str, dict]:
 
 def test_equal_values_mark_none_and_a_measure_that_no_run_has_is_left_out() -> None:
     table = make_table([("a", all_measures(0.2)), ("b", all_measures(0.20001))])
-    assert table.columns == list(COLUMNS)
+    assert table.measures == list(SHOWN)
     assert not any(mark for row in table.cells() for _, mark in row)
-    assert make_table([("a", {}), ("b", {"clean": {}})]).columns == []
+    assert make_table([("a", {}), ("b", {"clean": {}})]).measures == []
     table = make_table([("a", all_measures(0.2)), ("b", all_measures(0.3))])
-    columns = zip(COLUMNS, zip(*table.cells(), strict=True), strict=True)
-    best = {column.title: [mark for _, mark in cells] for column, cells in columns}
+    columns = zip(SHOWN, zip(*table.cells(), strict=True), strict=True)
+    best = {column.name: [mark for _, mark in cells] for column, cells in columns}
     assert best["AUROC"] == best["AUPR"] == [False, True]
     assert all(marks == [True, False] for title, marks in best.items() if not title.startswith("AU"))
 
@@ -154,9 +155,9 @@ def test_the_printed_table_holds_every_number_in_a_narrow_terminal(
     print_table(folders)
     printed = capsys.readouterr().out
     assert max(map(cell_len, printed.splitlines())) <= 80
-    assert all(heading(column) in printed for column in COLUMNS)
+    assert all(column.heading in printed for column in SHOWN)
     for number in range(runs):
-        assert printed.count(f" {11.1 * (number + 1):.1f}") == len(COLUMNS) - 1  # all but mT5D
+        assert printed.count(f" {11.1 * (number + 1):.1f}") == len(SHOWN) - 1  # all but mT5D
     assert "[b]" in printed.replace("\n", "") or runs > 1
 
 
@@ -197,7 +198,7 @@ def test_a_run_of_iterative_shows_its_first_middle_and_last_sheet(tmp_path: Path
     page.feed(report(ReportConfig(runs=(folder,), out=tmp_path / "r.html")).read_text())
     sizes = [shown(source).width for source in page.sources if source.startswith("data:image/")]
     assert sizes == [30, 2, 10, 1000]
-    assert "mixes in after epoch 1000" in page.text
+    assert "mixed in after epoch 1000" in page.text
 
 
 @pytest.fixture

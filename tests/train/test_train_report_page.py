@@ -99,7 +99,7 @@ def test_what_was_not_measured_has_no_section(tmp_path: Path) -> None:
     assert list(page.sections) == ["", "measures", "repeat"]
     assert "1 network, measured on 60 test images" in page.text
     change(run, clean=None)
-    assert "Nothing of the table was measured" in written(tmp_path, run).text
+    assert "Nothing in the table was measured" in written(tmp_path, run).text
 
 
 def test_runs_with_other_suites_stand_side_by_side(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_corruptions_show_every_number(tmp_path: Path) -> None:
     text = page.sections["c"]
     for value in ("20.0", "22.0", "40.0", "42.0", "21.0", "23.0", "41.0", "43.0"):  # means and severities
         assert value in text
-    assert "speckle noise *" in text and "not in the mean" in text
+    assert "speckle noise *" in text and "not counted in the mean" in text
     assert "fog *" not in text
     assert "generated, seed 3, 60 each" in text
     assert "official, 30 each" in page.sections["p"]
@@ -151,7 +151,7 @@ def test_curves_are_those_of_the_kept_logits(tmp_path: Path) -> None:
     [
         ("missing", "logits/ood_textures <&>.npz is not in its folder"),
         ("damaged", "logits/ood_textures <&>.npz is damaged"),
-        ("others", "are of another measurement"),
+        ("others", "belong to another measurement"),
         ("nan", "logits/ood_textures <&>.npz"),
         ("flat", "logits/ood_textures <&>.npz"),
     ],

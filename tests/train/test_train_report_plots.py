@@ -46,7 +46,7 @@ def test_ticks_are_those_one_would_choose(low: float, high: float, ticks: tuple[
 
 def drawn(panel: Panel) -> ElementTree.Element:
     """The drawing as XML, which HTML takes, too; one that is not well-formed raises."""
-    return ElementTree.fromstring(panel.svg())
+    return ElementTree.fromstring(panel.__html__())
 
 
 def coordinates(path: str) -> list[tuple[float, float]]:

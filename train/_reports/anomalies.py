@@ -1,9 +1,9 @@
-"""Anomaly detection: AUROC by outlier set, ROC curves, and how the scores of both kinds of images are spread."""
+"""Anomaly detection: AUROC by outlier set, ROC curves, and histograms of the scores of both kinds of images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_curve
@@ -12,18 +12,14 @@ from mixset._common.errors import InputError
 from pixmix._evaluators.outliers import SYNTHETIC
 from pixmix.measures._anomalies import auroc, labelled, msp
 
-from .page import Section, details, names_of, panels, paragraph, table
+from .page import Section
 from .runs import Run
 from .svg import Axis, Panel, axis, style_of
 
 SMALL = (200, 160)
 BINS = 20
 CORNERS = 160
-"""Of a ROC curve, at most: as many as can be seen."""
-HISTOGRAMS = (
-    "The histograms show the per cent of images by their largest softmax probability, from 0 to 1: test images in "
-    "grey, outliers in the run's colour. The less the two overlap, and the further left the outliers lie, the better."
-)
+"""Most corners of a ROC curve: as many as can be seen."""
 UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -31,50 +27,44 @@ def anomalies(runs: Sequence[Run]) -> Section:
     """How well each run's confidence tells its own images from outliers."""
     measured = [run for run in runs if _sets(run)]
     if not measured:
-        return Section("anomalies", "Anomaly detection", "")
+        return Section("anomalies", "Anomaly detection")
     names = list(dict.fromkeys(name for run in measured for name in _sets(run)))
     scores, missing = _scores(measured, names)
     drawn = [name for name in names if any((run.name, name) in scores for run in measured)]
-    body = (
-        paragraph(
-            "The anomaly score is minus the largest softmax probability: the less sure a network is of its answer, the "
-            "more anomalous the image. AUROC is the per cent of pairs of an outlier and a test image in which the "
-            "outlier has the higher score; 50 is chance, 100 perfect."
-        )
-        + _table(measured, names)
-        + (paragraph(HISTOGRAMS) if drawn else "")
-        + "".join(
-            details(f"Outliers: <b>{escape(name)}</b>", _figures(runs, name, scores), opened=index < 3)
-            for index, name in enumerate(drawn)
-        )
-        + "".join(paragraph(f"No curves of {names_of(some)}: {escape(reason)}.") for reason, some in missing.items())
-    )
-    return Section("anomalies", "Anomaly detection", body)
+    figures = [(name, *_figures(runs, name, scores)) for name in drawn]
+    values = {
+        "names": [run.name for run in measured],
+        "rows": _rows(measured, names),
+        "figures": figures,
+        "missing": missing,
+    }
+    return Section("anomalies", "Anomaly detection", "anomalies.html", values)
 
 
 def _sets(run: Run) -> list[str]:
     return [name for name, entry in run.entry("anomalies").items() if name != "mean" and "auroc" in entry]
 
 
-def _table(runs: Sequence[Run], names: Sequence[str]) -> str:
+def _rows(runs: Sequence[Run], names: Sequence[str]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The rows of the table: each outlier set's AUROC by run, with the other measures below it, and their means."""
     rows = []
     for name in (*names, "mean"):
         values = [run.value("anomalies", name, "auroc") for run in runs]
         best = max((round(100 * value, 1) for value in values if value is not None), default=None)
-        cells = []
+        cells: list[dict[str, Any]] = []
         for run, value in zip(runs, values, strict=True):
             if value is None:
-                cells.append('<td class="none">–</td>')
+                cells.append({"text": "–", "style": "none", "more": []})
                 continue
-            more = "<br>".join(
+            more = [
                 f"{title} {100 * other:.1f}"
-                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 ref."))
+                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 (ref.)"))
                 if (other := run.value("anomalies", name, key)) is not None
-            )
-            style = ' class="best"' if len(runs) > 1 and round(100 * value, 1) == best else ""
-            cells.append(f"<td{style}>{100 * value:.1f}<small>{more}</small></td>")
-        rows.append((escape(name), cells))
-    return table(["AUROC ↑", *(escape(run.name) for run in runs)], rows)
+            ]
+            style = "best" if len(runs) > 1 and round(100 * value, 1) == best else ""
+            cells.append({"text": f"{100 * value:.1f}", "style": style, "more": more})
+        rows.append((name, cells))
+    return rows
 
 
 Scores = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
@@ -82,7 +72,7 @@ Scores = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]
 
 
 def _scores(runs: Sequence[Run], names: Sequence[str]) -> tuple[Scores, dict[str, list[str]]]:
-    """The scores that kept logits give, and the runs for which some are lacking by the reason."""
+    """The scores that kept logits give, and by reason the runs for which some are lacking."""
     found: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     missing: dict[str, list[str]] = {}
     for run in runs:
@@ -94,7 +84,7 @@ def _scores(runs: Sequence[Run], names: Sequence[str]) -> tuple[Scores, dict[str
             outliers = _score(run, f"{'outliers' if name in SYNTHETIC else 'ood'}_{name}")
             reasons = [part for part in (clean, outliers) if isinstance(part, str)]
             if not reasons and (len(clean), len(outliers)) != (about.get("n"), about.get("n_ood")):
-                reasons = [f"the logits of {name} in its folder are of another measurement"]
+                reasons = [f"the logits of {name} in its folder belong to another measurement"]
             if reasons:
                 lacking = missing.setdefault(reasons[0], [])
                 lacking += [run.name] if run.name not in lacking else []
@@ -115,9 +105,10 @@ def _score(run: Run, name: str) -> np.ndarray | str:
     return scores if np.isfinite(scores).all() else f"logits/{name}.npz holds NaN or infinite values"
 
 
-def _figures(runs: Sequence[Run], name: str, scores: Scores) -> str:
+def _figures(runs: Sequence[Run], name: str, scores: Scores) -> tuple[Panel, list[Panel]]:
+    """The ROC curves of an outlier set, and the histograms of each run."""
     there = [(index, run.name) for index, run in enumerate(runs) if (run.name, name) in scores]
-    side = Axis("found, share of outliers", 0, 1, UNIT)
+    side = Axis("detected, share of outliers", 0, 1, UNIT)
     roc = Panel(f"ROC: {name}", Axis("false alarms, share of test images", 0, 1, UNIT), side)
     roc.line([(0, 0), (1, 1)], "ideal", "chance")
     shares = {run: _histograms(scores[run, name]) for _, run in there}
@@ -131,7 +122,7 @@ def _figures(runs: Sequence[Run], name: str, scores: Scores) -> str:
         panel.steps(edges, known.tolist(), "known", "test images")
         panel.steps(edges, anomalous.tolist(), style_of(index), f"outliers: {name}")
         spread.append(panel)
-    return f'<div class="detection">{panels([roc])}{panels(spread, style="many")}</div>\n'
+    return roc, spread
 
 
 def _histograms(pair: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:

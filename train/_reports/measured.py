@@ -1,52 +1,75 @@
-"""The table of measures."""
+"""The measures by name: what each is called in every table and page, and where its value lies in `metrics.json`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
-
-from .page import Section, details, paragraph, table
-from .runs import Run
-from .table import Column, heading, make_table
+from dataclasses import dataclass
 
 
-def measured(runs: Sequence[Run]) -> Section:
-    """Every measure of every run with its 95 % interval."""
-    made = make_table([(run.name, run.metrics) for run in runs])
-    rows = []
-    for column, cells in zip(made.columns, zip(*made.cells(), strict=True), strict=True):
-        name = f'<span title="{escape(column.meaning)}">{joined(column)}</span>'
-        rows.append((name, [_cell(run, column, *cell) for run, cell in zip(runs, cells, strict=True)]))
-    meanings = "".join(f"<dt>{joined(column)}</dt><dd>{escape(column.meaning)}</dd>" for column in made.columns)
-    but = " but for mT5D" if any(not column.percent for column in made.columns) else ""
-    marked = "; the best of each measure is marked" if len(runs) > 1 else ""
-    small = "Small: the 95 % interval over the test images, for this one training."
-    if not rows:
-        return Section("measures", "Measures", paragraph("Nothing of the table was measured."))
-    body = (
-        paragraph(f"In per cent{but}{marked}. ↓ lower is better, ↑ higher. {small}")
-        + table(["", *(escape(name) for name in made.names)], rows)
-        + details("What the measures mean", f"<dl>{meanings}</dl>\n")
-    )
-    return Section("measures", "Measures", body)
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a run."""
+
+    name: str
+    path: tuple[str, ...]
+    """Where its value lies in `metrics.json`."""
+    meaning: str
+    higher_is_better: bool = False
+    percent: bool = True
+    """Whether a fraction is shown in per cent, with one decimal; another number has two."""
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals are shown."""
+        return 1 if self.percent else 2
+
+    @property
+    def heading(self) -> str:
+        """The name with an arrow in the direction that is better."""
+        return f"{self.name} {'↑' if self.higher_is_better else '↓'}"
+
+    @property
+    def joined(self) -> str:
+        """The heading, whose arrow never stands on a line of its own."""
+        return "\u00a0".join(self.heading.rsplit(" ", 1))
 
 
-def joined(column: Column) -> str:
-    """Its heading, whose arrow never stands on a line of its own."""
-    return "\u00a0".join(heading(column).rsplit(" ", 1))
+_ALEXNET = "relative to AlexNet's, as in ImageNet's tables"
+_CODE = "as the paper's code computes it"
+SHOWN = (
+    Measure("Clean error", ("clean", "error"), "share of test images that are misclassified"),
+    Measure("C mCE", ("c", "mce"), "mean error over the corruptions of C"),
+    Measure("C mCE/AlexNet", ("c", "mce_alexnet"), f"C mCE {_ALEXNET}"),
+    Measure("C̄ mCE", ("cbar", "mce"), "mean error over the corruptions of C̄"),
+    Measure("R error", ("r", "error"), "share of ImageNet-R's renditions that are misclassified"),
+    Measure("mFR", ("p", "mfr"), "mean share of the frames of P's sequences at which the answer flips"),
+    Measure("mFR/AlexNet", ("p", "mfr_alexnet"), f"mFR {_ALEXNET}"),
+    Measure("mT5D", ("p", "mt5d"), "mean distance of the top five classes from frame to frame", percent=False),
+    Measure("mT5D/AlexNet", ("p", "mt5d_alexnet"), f"mT5D {_ALEXNET}; good to about 1 %"),
+    Measure("PGD error", ("adversaries", "pgd_error_corrected"), "error under attack, by default in ℓ∞ within 2/255"),
+    Measure("PGD error (ref.)", ("adversaries", "pgd_error_reference"), f"PGD error {_CODE}: within up to 4/255"),
+    Measure("RMS", ("calibration", "rms_all_bins"), "root mean square calibration error over all bins"),
+    Measure("RMS (ref.)", ("calibration", "rms_reference"), f"RMS {_CODE}: without the last bin"),
+    Measure(
+        "C RMS", ("c", "rms_all_bins_by_corruption"), "mean RMS over C's corruptions, all severities of one together"
+    ),
+    Measure("C̄ RMS", ("cbar", "rms_all_bins_by_corruption"), "the same over C̄'s corruptions"),
+    Measure("R RMS", ("r", "rms_all_bins"), "RMS on ImageNet-R"),
+    Measure("AUROC", ("anomalies", "mean", "auroc"), "anomaly detection, mean over the outlier sets", True),
+    Measure("AUPR", ("anomalies", "mean", "aupr"), "the same as the area under precision and recall", True),
+)
+"""The measures of a run's table, in its order."""
+_BY_CODE = (
+    Measure("C RMS (ref.)", ("c", "rms_reference_by_corruption"), f"C RMS {_CODE}"),
+    Measure("C̄ RMS (ref.)", ("cbar", "rms_reference_by_corruption"), f"C̄ RMS {_CODE}"),
+    Measure("C RMS (ref., by severity)", ("c", "rms_reference_by_severity"), f"C RMS {_CODE} for ImageNet"),
+    Measure("C̄ RMS (ref., by severity)", ("cbar", "rms_reference_by_severity"), f"C̄ RMS {_CODE} for ImageNet"),
+    Measure("R RMS (ref.)", ("r", "rms_reference"), f"R RMS {_CODE}"),
+)
+"""Measures that only the paper's tables show."""
+MEASURES = {measure.path: measure for measure in (*SHOWN, *_BY_CODE)}
+"""Every named measure by its path."""
 
 
-def _cell(run: Run, column: Column, text: str, best: bool) -> str:
-    entry = run.entry(*column.path)
-    scale = 100 if column.percent else 1
-    interval = entry.get("interval")
-    small = (
-        f"<small>{scale * interval[0]:.{column.decimals}f} – {scale * interval[1]:.{column.decimals}f}</small>"
-        if interval
-        else ""
-    )
-    about = f"{entry['n']:,} images" if "n" in entry else ""
-    about = escape(entry["undefined"]) if "undefined" in entry else about
-    images = f' title="{about}"' if about else ""
-    style = ' class="best"' if best else ' class="none"' if text == "–" else ""
-    return f"<td{style}{images}>{text}{small}</td>"
+def words(name: str) -> str:
+    """A corruption's or perturbation's name as it is read: "gaussian noise" for `gaussian_noise`."""
+    return name.replace("_", " ")

@@ -1,11 +1,10 @@
-"""What it takes to repeat the runs: commands, seeds, versions."""
+"""What is needed to repeat the runs: commands, seeds, versions."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from mixset.generate._job.families import FAMILIES, load
 from .._evaluation.evaluate import AttackSettings
 from .._runs.commands import command
 from .._runs.run_folder import versions
-from .page import Section, paragraph, table
+from .page import Section
 from .runs import Run
 
 OWN = ("clean", "calibration", "adversaries", "anomalies")
@@ -26,17 +25,17 @@ MADE = ("c", "cbar", "p")
 
 
 def repeat(runs: Sequence[Run]) -> Section:
-    """The commands in the order to give them, the seeds, and the versions of what decides the numbers."""
+    """The commands in the order to give them, the seeds, and the versions of the packages that decide the numbers."""
     lines = _in_order(dict.fromkeys(line for run in runs for line in _commands(run)))
-    body = f'<pre tabindex="0">{escape(chr(10).join(map(printable, lines)))}</pre>\n' if lines else ""
-    if any(line.startswith("pixmix evaluate") for line in lines):
-        body += paragraph(
-            "Name the folders of sets as you like. A model's --network, --mean and --std, and --resize, are not kept "
-            "with an evaluation, so not shown."
-        )
-    seeds = [(label, [_text(seed(run)) for run in runs]) for label, seed in SEEDS]
-    body += "<h3>Seeds</h3>\n" + _words(runs, [row for row in seeds if set(row[1]) != {"–"}])
-    return Section("repeat", "To repeat it", body + "<h3>Versions</h3>\n" + _versions(runs))
+    seeds = [(name, [_text(seed(run)) for run in runs]) for name, seed in SEEDS]
+    values = {
+        "names": [run.name for run in runs],
+        "commands": list(map(printable, lines)),
+        "evaluated": any(line.startswith("pixmix evaluate") for line in lines),
+        "seeds": [row for row in seeds if set(row[1]) != {"–"}],
+        **_versions(runs),
+    }
+    return Section("repeat", "How to repeat it", "repeat.html", values)
 
 
 def _in_order(lines: Iterable[str]) -> list[str]:
@@ -160,22 +159,20 @@ SEEDS: tuple[tuple[str, Callable[[Run], Any]], ...] = (
 """What is drawn, and its seed."""
 
 
-def _versions(runs: Sequence[Run]) -> str:
-    """What the runs were trained with; in one line where all agree."""
-    here = ", ".join(f"{name} {number}" for name, number in versions().items())
+def _versions(runs: Sequence[Run]) -> dict[str, Any]:
+    """What the runs were trained with: in one line where all agree, else by run."""
     trained = [run for run in runs if run.versions]
     if all(run.versions == trained[0].versions for run in trained):
-        with_these = ", ".join(f"{name} {number}" for name, number in trained[0].versions.items()) if trained else ""
-        shown = paragraph(f"Trained with {escape(with_these)}.") if trained else ""
+        packages, rows = _listed(trained[0].versions) if trained else "", []
     else:
-        packages = dict.fromkeys(name for run in trained for name in run.versions)
-        shown = _words(trained, [(name, [run.versions.get(name, "–") for run in trained]) for name in packages])
-    return shown + paragraph(f"This page was written with {escape(here)}.")
+        names = dict.fromkeys(name for run in trained for name in run.versions)
+        packages, rows = "", [(name, [run.versions.get(name, "–") for run in trained]) for name in names]
+    here = _listed(versions())
+    return {"trained": [run.name for run in trained], "versions": rows, "packages": packages, "here": here}
 
 
-def _words(runs: Sequence[Run], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    cells = [(escape(name), [f"<td>{escape(word)}</td>" for word in words]) for name, words in rows]
-    return table(["", *(escape(run.name) for run in runs)], cells, style="words")
+def _listed(packages: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in packages.items())
 
 
 def _text(value: Any) -> str:

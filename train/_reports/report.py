@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -23,9 +22,9 @@ class ReportConfig:
     """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
-    """Folders of runs, or of what `pixmix evaluate` measured, in the order of the table."""
+    """Folders of runs or of evaluations by `pixmix evaluate`, in the order of the table."""
     out: Path = Path("report.html")
-    """The page; a name that ends in .md, .tex or .csv gets the table alone."""
+    """The page to write; a name that ends in .md, .tex or .csv gets the table alone."""
 
     def __post_init__(self) -> None:
         if not self.runs:
@@ -36,17 +35,17 @@ def report(config: ReportConfig) -> Path:
     """Write the page and return its path. A section appears where at least one run measured what it shows.
 
     Raises:
-        InputError: no runs, a run that has not ended, a damaged file, or a path that cannot be written.
+        InputError: a run that has not ended, a damaged file, or a path that cannot be written.
     """
     from mixset._common.files import check_file, write_file
 
-    from . import anomalies, corruptions, measured, page, profile, repeat, sheets, training
+    from . import anomalies, corruptions, page, profile, repeat, sheets, table, training
     from .runs import names_for, read_run
 
     check_file(config.out)
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
     sections = [
-        measured.measured(runs),
+        table.measures(runs),
         profile.against_each_other(runs),
         sheets.sheets(runs),
         corruptions.corruptions(runs, "c"),
@@ -57,25 +56,25 @@ def report(config: ReportConfig) -> Path:
         training.learning(runs),
         repeat.repeat(runs),
     ]
-    data = " and ".join(sorted({_plain(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
-    these = "are these classifiers" if len(runs) > 1 else "is this classifier"
-    title = f"How safe {these} of {data or 'images'}?"
+    datasets = " and ".join(sorted({_plain(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
+    subject = "are these classifiers" if len(runs) > 1 else "is this classifier"
+    title = f"How safe {subject} of {datasets or 'images'}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
-    # What does not print, and halves of characters, which a folder's name may hold, are shown escaped.
+    # A folder's name may hold unprintable characters and lone surrogates; the page shows them escaped.
     write_file(config.out, printable(html, keep="\n").encode())
     return config.out
 
 
 def _plain(dataset: str) -> str:
-    """The name of a data set: of a folder's its last part."""
+    """A data set's name: of a folder, the last part of its path."""
     return Path(dataset).name if dataset.startswith("folder:") else dataset
 
 
-def _lead(runs: list[Run]) -> str:
-    """How many runs, and of how many test images their numbers are."""
+def _lead(runs: list[Run]) -> dict[str, Any]:
+    """How many test images the numbers are of, and the methods that the runs' names do not tell."""
     counts = sorted({run.entry("clean", "error").get("n", 0) for run in runs} - {0})
-    of = f", measured on {' and '.join(f'{count:,}' for count in counts)} test images" if counts else ""
-    methods = {run.name: str(run.metrics["method"]) for run in runs if "method" in run.metrics}
-    said = ", ".join(f"{escape(name)} ({escape(method)})" for name, method in methods.items() if method not in name)
-    named = f" Methods: {said}." if said else ""
-    return f"<p>{len(runs)} {'network' if len(runs) == 1 else 'networks'}{of}.{named}</p>"
+    methods = [(run.name, str(run.metrics["method"])) for run in runs if "method" in run.metrics]
+    return {
+        "counts": [f"{count:,}" for count in counts],
+        "methods": [(name, method) for name, method in methods if method not in name],
+    }

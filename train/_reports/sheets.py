@@ -2,61 +2,60 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from mixset._common.errors import reading
 from mixset._common.regular import read_regular
 
-from .page import Section, image
+from .page import Section
 from .runs import Run
 
 MOST_BYTES = 256 << 20
-"""Of a sheet's file."""
+"""Largest file that is read as a sheet."""
 WIDEST = 1280
-"""Pixels; a sheet is not shown any wider."""
+"""Pixels; a wider sheet is scaled down."""
 
 
 def sheets(runs: Sequence[Run]) -> Section:
-    """All the sheets there are; equal mixing sets once."""
-    shown = "".join([*_mixing_sets(runs), *_methods(runs)])
-    return Section("images", "Images", f'<div class="sheets">\n{shown}</div>\n' if shown else "")
+    """All the sheets there are; a mixing set that several runs share is shown once."""
+    images = [*_mixing_sets(runs), *_methods(runs)]
+    return Section("images", "Images", "sheets.html", {"images": images}) if images else Section("images", "Images")
 
 
-def _mixing_sets(runs: Sequence[Run]) -> Iterable[str]:
-    sheets: dict[bytes, list[Run]] = {}
+def _mixing_sets(runs: Sequence[Run]) -> Iterable[dict[str, Any]]:
+    sharing: dict[bytes, list[Run]] = {}
     for run in runs:
         file = run.folder.path / "mixing_set.png"
         if file.exists():
             with reading(str(file), "delete it, and the page goes without"):
-                sheets.setdefault(read_regular(file, MOST_BYTES), []).append(run)
-    for some in sheets.values():
-        names = ", ".join(run.name for run in some)
-        caption = f"<b>Mixing set</b> of {escape(names)}, a sample."
-        yield _sheet(some[0].folder.path / "mixing_set.png", caption, f"Mixing set of {names}")
+                sharing.setdefault(read_regular(file, MOST_BYTES), []).append(run)
+    for some in sharing.values():
+        file = some[0].folder.path / "mixing_set.png"
+        yield _sheet(file, [run.name for run in some], "a sample of the mixing set")
 
 
-def _methods(runs: Sequence[Run]) -> Iterable[str]:
+def _methods(runs: Sequence[Run]) -> Iterable[dict[str, Any]]:
     for run in runs:
         file = run.folder.path / "images.png"
         if file.exists():
             iterative = run.config is not None and "iterative" in run.config["method"].split("+")
             before = ", before the first feature visualisations" if iterative else ""
-            words = f"training images in the first row, and below what the network sees in three epochs{before}"
-            yield _sheet(file, f"<b>{escape(run.name)}</b>: {words}.", f"{run.name}: {words}")
-        sheets = run.folder.sheets()
-        for index in sorted({0, len(sheets) // 2, len(sheets) - 1}) if sheets else ():
-            epoch = int(sheets[index].stem.partition("-")[2])
-            words = f"the feature visualisations that it mixes in after epoch {epoch}"
-            yield _sheet(sheets[index], f"<b>{escape(run.name)}</b>: {words}.", f"{run.name}: {words}")
+            text = f"training images in the first row; below it what the network sees of them in three epochs{before}"
+            yield _sheet(file, [run.name], text)
+        visualised = run.folder.sheets()
+        for index in sorted({0, len(visualised) // 2, len(visualised) - 1}) if visualised else ():
+            epoch = int(visualised[index].stem.partition("-")[2])
+            yield _sheet(visualised[index], [run.name], f"the feature visualisations mixed in after epoch {epoch}")
 
 
-def _sheet(file: Path, caption: str, words: str) -> str:
-    """A sheet as WebP, a fifth of its PNG: ten runs are to fit on a page of a few megabytes."""
+def _sheet(file: Path, names: Sequence[str], text: str) -> dict[str, Any]:
+    """A sheet as WebP, a fifth the size of its PNG: ten runs should fit on a page of a few megabytes."""
     with (
         reading(str(file), "delete it, and the page goes without"),
         Image.open(io.BytesIO(read_regular(file, MOST_BYTES))) as opened,
@@ -65,4 +64,5 @@ def _sheet(file: Path, caption: str, words: str) -> str:
     page.thumbnail((WIDEST, 10 * WIDEST))
     out = io.BytesIO()
     page.save(out, "WebP", quality=82, method=4)
-    return image("image/webp", out.getvalue(), page.size, caption, words)
+    data = base64.b64encode(out.getvalue()).decode()
+    return {"names": names, "words": text, "width": page.width, "height": page.height, "data": data}

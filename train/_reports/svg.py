@@ -14,9 +14,9 @@ from html import escape
 Point = tuple[float, float]
 
 COLOURS, DASHES = 8, 3
-"""How many the style sheet has: a ninth run has the first one's colour and a dashed line."""
+"""How many the style sheet has: the ninth run has the first one's colour and a dashed line."""
 LONGEST = 32
-"""Letters of a title."""
+"""Most letters of a title that is shown whole."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def axis(label: str, low: float, high: float, *, ticks: int = 5) -> Axis:
 
 
 def style_of(index: int) -> str:
-    """The class of the colour and dash of the run in this place."""
+    """The classes for the colour and dash of the run with this index."""
     return f"s{index % COLOURS} d{index // COLOURS % DASHES}"
 
 
@@ -48,7 +48,7 @@ class Panel:
     """A plot: two axes, and lines, areas and dots in the colours of runs. Points are (x, y); NaN leaves a gap.
 
     Args:
-        title: in words what is plotted; also its label for who cannot see it.
+        title: what is plotted, in words; also its label for screen readers.
         size: width and height in units of the drawing, in which text is 12 high.
     """
 
@@ -85,8 +85,8 @@ class Panel:
                 self.marks.append(f'<path class="whisker {style}" d="{self._path(ends)}"/>')
         self.marks.append(self._dot(point, style, name, radius=5))
 
-    def svg(self) -> str:
-        """The drawing."""
+    def __html__(self) -> str:
+        """The drawing, which templates take as it is: names in it are escaped here."""
         kind = "" if self.width >= 300 else " small"
         return (
             f'<svg class="panel{kind}" role="img" aria-label="{escape(self.title)}" '
@@ -138,7 +138,7 @@ class Panel:
 
 
 def _share(value: float, side: Axis) -> float:
-    """Where on the axis a value lies, in [0, 1]; what lies beyond its ends lies on them."""
+    """Where on the axis a value lies, in [0, 1]; a value beyond an end is drawn at that end."""
     return min(max((value - side.low) / (side.high - side.low), 0.0), 1.0)
 
 
