@@ -23,6 +23,7 @@ def sheet(
     title: str = "",
     columns: int | None = None,
     tile: int = 160,
+    letters: int | None = None,
 ) -> Image.Image:
     """Lay images out in a grid, row by row.
 
@@ -35,6 +36,7 @@ def sheet(
         title: a line at the top.
         columns: images per row; default: as many as make the page slightly wider than high.
         tile: side in pixels of the square into which each image is fitted.
+        letters: size of the captions' letters in pixels; default: a fourteenth of `tile`, at least 11.
 
     Returns:
         The page, an RGB image.
@@ -50,7 +52,7 @@ def sheet(
     columns = columns or min(len(images), math.ceil(math.sqrt(1.4 * len(images))))
     tiles = [_fit(Image.fromarray(np.ascontiguousarray(image)).convert("RGB"), tile) for image in images]
     tile = max(max(fitted.size) for fitted in tiles)
-    font, title_font = ImageFont.load_default(max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
+    font, title_font = ImageFont.load_default(letters or max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
     title = printable(title)
     lines = [_wrap(printable(caption, keep="\n"), font, tile) for caption in captions or [""] * len(images)]
     line_height = _height(font)

@@ -75,9 +75,9 @@ def test_a_cell_has_ours_the_papers_and_the_difference(config: AblateConfig) -> 
 def test_the_best_is_marked(config: AblateConfig) -> None:
     found = made(config)
     pixmix, mix_input = cells(found, "pixmix"), cells(found, "mix-input")
-    assert [pixmix[name]["best"] for name in ("Clean error ↓", "C mCE ↓", "Anomalies AUROC ↑")] == [False, True, True]
-    assert mix_input["Clean error ↓"]["best"] and not mix_input["Anomalies AUROC ↑"]["best"]
-    assert pixmix["PGD error ↓"]["best"] and mix_input["PGD error ↓"]["best"]  # equals
+    assert [pixmix[name]["best"] for name in ("Clean error ↓", "C mCE ↓", "AUROC ↑")] == [False, True, True]
+    assert mix_input["Clean error ↓"]["best"] and not mix_input["AUROC ↑"]["best"]
+    assert pixmix["PGD error (ref.) ↓"]["best"] and mix_input["PGD error (ref.) ↓"]["best"]  # equals
 
 
 def test_what_is_not_there_is_said(config: AblateConfig) -> None:
@@ -114,9 +114,9 @@ def test_what_so_few_images_do_not_have_is_absent_with_its_reason(config: Ablate
         few["c"]["rms_reference_by_corruption"] = {"undefined": why, "n": 150}
         give(config, "iterative", seed, few)
     found = made(config)
-    cell = cells(found, "iterative")["C RMS ↓"]
+    cell = cells(found, "iterative")["C RMS (ref.) ↓"]
     assert (cell["values"], cell["mean"], cell["best"], cell["difference"]) == ([], None, False, None)
-    assert f"C RMS ↓ –: {why}" in found["notes"]
+    assert f"C RMS (ref.) ↓ –: {why}" in found["notes"]
     assert "–<br>12.7" in markdown(grid(found)) and "**–**" not in markdown(grid(found))
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from mixset._common.errors import InputError
 from pixmix.methods import METHODS
-from pixmix.train._ablations.columns import CORRUPTIONS, Measure
+from pixmix.train._ablations.columns import CORRUPTIONS, Column
 from pixmix.train._ablations.tables import ROWS, TABLES, Table, find_table
+from pixmix.train._reports.measured import Measure
 
 
 def paper(table: Table, row: str) -> list[float]:
@@ -74,14 +75,14 @@ def test_means_are_those_of_their_columns() -> None:
 def test_what_is_bold_in_the_paper_is_the_best() -> None:
     table = TABLES["4"]
     best = {
-        column.heading: min(
-            table.rows, key=lambda row: table.paper(row, column) * (-1 if column.higher_is_better else 1)
+        column.measure.heading: min(
+            table.rows, key=lambda row: table.paper(row, column) * (-1 if column.measure.higher_is_better else 1)
         )
         for column in table.columns
     }
     assert best["Clean error ↓"] == "cutout"
-    assert best["Anomalies AUROC ↑"] == best["Anomalies AUPR ↑"] == "oe"
-    assert {best[name] for name in ("C mCE ↓", "C̄ mCE ↓", "P mT5D ↓", "PGD error ↓", "C̄ RMS ↓")} == {"pixmix"}
+    assert best["AUROC ↑"] == best["AUPR ↑"] == "oe"
+    assert {best[name] for name in ("C mCE ↓", "C̄ mCE ↓", "mT5D ↓", "PGD error (ref.) ↓", "C̄ RMS (ref.) ↓")} == {"pixmix"}
 
 
 def test_values_come_in_the_units_of_the_tables() -> None:
@@ -93,13 +94,13 @@ def test_values_come_in_the_units_of_the_tables() -> None:
     }
     one, six, eight = TABLES["1"], TABLES["6"], TABLES["8"]
     assert one.columns[0].value(metrics) == pytest.approx(21.3)
-    of_p = {column.title: column for column in six.columns if column.suite == "p"}
+    of_p = {column.measure.name: column for column in six.columns if column.suite == "p"}
     assert of_p["mT5D"].value(metrics) == 2.7
     assert of_p["mFR"].value(metrics) == pytest.approx(10)
     assert not of_p["mFR"].comparable(metrics)
     assert one.columns[0].comparable(metrics)
-    shot = next(column for column in eight.columns if column.title == "Shot")
-    fog = next(column for column in CORRUPTIONS if column.title == "Fog")
+    shot = next(column for column in eight.columns if column.measure.name == "shot noise")
+    fog = next(column for column in CORRUPTIONS if column.measure.name == "fog")
     assert shot.value(metrics) == pytest.approx(5) and fog.value(metrics) == pytest.approx(40)
     metrics["p"] |= {"mfr_alexnet": {"value": 0.58}, "mt5d_alexnet": {"value": 0.784}}
     metrics["c"] |= {"mce_alexnet": {"value": 0.782}}
@@ -108,7 +109,7 @@ def test_values_come_in_the_units_of_the_tables() -> None:
     assert shot.value(metrics) == pytest.approx(100 * 0.05 / 0.3006, rel=0.01)  # AlexNet flips at 30.06 %
     alexnets = (0.67474 + 0.7605 + 0.84378 + 0.8726 + 0.945) / 5
     assert fog.value(metrics) == pytest.approx(100 * 0.4 / alexnets)
-    assert Measure("R", ("r", "error")).value(metrics) is None
+    assert Column(Measure("R", ("r", "error"))).value(metrics) is None
 
 
 def test_where_words_and_code_differ_the_codes_form_is_compared() -> None:
@@ -117,7 +118,7 @@ def test_where_words_and_code_differ_the_codes_form_is_compared() -> None:
         "calibration": {"rms_reference": {"value": 0.03}, "rms_all_bins": {"value": 0.04}},
         "c": {"rms_reference_by_corruption": {"value": 0.1}, "rms_all_bins_by_corruption": {"value": 0.2}},
     }
-    four = {column.path: column.value(metrics) for column in TABLES["4"].columns}
+    four = {column.measure.path: column.value(metrics) for column in TABLES["4"].columns}
     assert four["adversaries", "pgd_error_reference"] == pytest.approx(90)
     assert four["calibration", "rms_reference"] == pytest.approx(3)
     assert four["c", "rms_reference_by_corruption"] == pytest.approx(10)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._runs.records import read_metrics
 from .._runs.run_folder import versions
-from .columns import Measure
+from .columns import Column
 from .config import AblateConfig
 from .plan import Plan, rows_of
 from .runner import is_done, log_of
@@ -29,10 +29,11 @@ def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[st
     rows = [_row(config, plan, name, failed) for name in rows_of(config)]
     for index, column in enumerate(table.columns):
         known = [row["cells"][index]["mean"] for row in rows if row["cells"][index]["mean"] is not None]
-        best = (max if column.higher_is_better else min)(known) if len(known) > 1 else None
+        best = (max if column.measure.higher_is_better else min)(known) if len(known) > 1 else None
         for row in rows:
             cell = row["cells"][index]
             cell["best"] = best is not None and cell["mean"] is not None and _shown(cell["mean"]) == _shown(best)
+    measured = [read_metrics(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     return {
         "schema": SCHEMA,
         "table": table.name,
@@ -40,17 +41,15 @@ def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[st
         "layout": table.layout,
         "columns": [
             {
-                "group": column.group,
-                "title": column.title,
-                "heading": column.heading,
-                "measure": list(column.path),
-                "higher_is_better": column.higher_is_better,
+                "heading": column.shown(measured).heading,
+                "measure": list(column.measure.path),
+                "higher_is_better": column.measure.higher_is_better,
             }
             for column in table.columns
         ],
         "rows": rows,
         "seeds": list(config.seeds),
-        "notes": _notes(config, plan, rows),
+        "notes": _notes(config, rows, measured),
         "versions": versions(),
     }
 
@@ -84,7 +83,7 @@ def _row(config: AblateConfig, plan: Plan, name: str, failed: dict[str, str]) ->
     }
 
 
-def _cell(config: AblateConfig, row: str, column: Measure, measured: list[dict[str, Any]]) -> dict[str, Any]:
+def _cell(config: AblateConfig, row: str, column: Column, measured: list[dict[str, Any]]) -> dict[str, Any]:
     values = [value for metrics in measured if (value := column.value(metrics)) is not None]
     mean = statistics.fmean(values) if values else None
     paper = config.paper.paper(row, column)
@@ -99,25 +98,26 @@ def _cell(config: AblateConfig, row: str, column: Measure, measured: list[dict[s
     }
 
 
-def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list[str]:
+def _notes(config: AblateConfig, rows: list[dict[str, Any]], measured: list[dict[str, Any]]) -> list[str]:
     """What a reader has to know: forms, sources, what is missing."""
     found = []
     suites = {column.suite for column in config.paper.columns}
-    if any("reference" in column.path[-1] for column in config.paper.columns):
-        found.append("RMS and PGD error in the form of the paper's code, as the paper's numbers are")
+    if any("reference" in column.measure.path[-1] for column in config.paper.columns):
+        found.append("(ref.): in the form of the paper's code, as the paper's numbers are")
     names = {"c": "C", "cbar": "C̄", "p": "P"}
     made = [names[suite] for suite in names if suite in suites and getattr(config, suite) is None]
     if made:
         found.append(f"{', '.join(made)} made of the test images by `pixmix corrupt`, not the official images")
     if "anomalies" in suites:
         found.append(f"anomalies: {_outliers(rows, config.paper.columns)}")
-    measured = [read_metrics(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
         found.append(
             "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
         )
-    absences = {(column.heading, column.why(metrics)): None for metrics in measured for column in config.paper.columns}
-    found += [f"{heading} –: {why}" for heading, why in absences if why]
+    absences = {
+        (column.measure.heading, column.why(metrics)): None for metrics in measured for column in config.paper.columns
+    }
+    found += [f"{heading} –: {why}" for heading, why in dict.fromkeys(reasons) if why]
     if any(row["name"] == "ant" for row in rows):
         found.append(ANT)
     found += config.paper.notes
@@ -130,7 +130,7 @@ def _notes(config: AblateConfig, plan: Plan, rows: list[dict[str, Any]]) -> list
     return found
 
 
-def _outliers(rows: list[dict[str, Any]], columns: tuple[Measure, ...]) -> str:
+def _outliers(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> str:
     """The outlier sets that the means are of."""
     named = next((column.over for column in columns if column.over), ())
     for row in rows:

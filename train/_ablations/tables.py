@@ -13,6 +13,7 @@ from mixset._common.errors import InputError
 from .columns import (
     AUROC,
     BAR_CORRUPTIONS,
+    C_BAR,
     CIFAR,
     CLEAN,
     CORRUPTIONS,
@@ -20,13 +21,12 @@ from .columns import (
     FLIPS,
     IMAGENET,
     IMAGENET_C,
-    IMAGENET_C_BAR,
     IMAGENET_P,
     MFR,
     PGD,
     RMS_C,
     C,
-    Measure,
+    Column,
 )
 
 
@@ -94,7 +94,7 @@ class Table:
     """The paper's data set."""
     network: str
     rows: tuple[str, ...]
-    columns: tuple[Measure, ...]
+    columns: tuple[Column, ...]
     dataset: str | None = None
     """The data set as `pixmix train` names it; None where it has to be a folder."""
     recipe: str = "cifar"
@@ -108,7 +108,7 @@ class Table:
         """As the paper counts it."""
         return self.caption if self.name == "mixing-sets" else f"Table {self.name}: {self.caption}"
 
-    def paper(self, row: str, column: Measure) -> float | None:
+    def paper(self, row: str, column: Column) -> float | None:
         """The paper's number, in the units of the table."""
         listed = _paper().get(self.name, {}).get("rows", {})
         # Rows of other tables can stand in a table whose columns are its own.
@@ -205,7 +205,7 @@ TABLES: dict[str, Table] = {
             _FIVE,
             name="12",
             caption="Error by corruption of C̄",
-            columns=(CLEAN, IMAGENET_C_BAR, *BAR_CORRUPTIONS),
+            columns=(CLEAN, C_BAR, *BAR_CORRUPTIONS),
         ),
         replace(
             _ONE,

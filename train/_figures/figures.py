@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 TILE = 160
 COLUMNS = 6
-"""Images that show a method."""
+"""Images in a row that shows a method."""
 
 
 def show(config: ShowConfig) -> Path:
@@ -173,16 +173,19 @@ def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
 def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path) -> None:
     """Draw what a run trains on into its folder: `images.png` and, if it has a mixing set, `mixing_set.png`.
 
-    Where the network sees several images for each, a row shows the first of them, the next the second, ....
+    Where the network sees several views of each image, the first row shows the first view, the next row the second.
     """
     data, views = training.data, training.method.views
-    spread = np.linspace(0, len(data.train) - 1, 8).astype(int)
+    spread = np.linspace(0, len(data.train) - 1, COLUMNS).astype(int)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
         inputs = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
         rows.append(_uint8(inputs.clamp(0, 1).cpu().numpy()))
-    captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 24
-    save_image(sheet(list(np.concatenate(rows)), captions, columns=8, tile=128), folder / "images.png")
+    captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 3 * COLUMNS
+    # The report shows the page at about half its size.
+    page = sheet(list(np.concatenate(rows)), captions, columns=COLUMNS, tile=128, letters=20)
+    save_image(page, folder / "images.png")
     if mixing_set is not None:
-        sample = np.linspace(0, len(mixing_set) - 1, min(24, len(mixing_set))).astype(int)
-        save_image(sheet([mixing_set[index] for index in sample], columns=8, tile=128), folder / "mixing_set.png")
+        sample = np.linspace(0, len(mixing_set) - 1, min(4 * COLUMNS, len(mixing_set))).astype(int)
+        page = sheet([mixing_set[index] for index in sample], columns=COLUMNS, tile=128)
+        save_image(page, folder / "mixing_set.png")

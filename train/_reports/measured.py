@@ -12,7 +12,7 @@ class Measure:
     name: str
     path: tuple[str, ...]
     """Where its value lies in `metrics.json`."""
-    meaning: str
+    meaning: str = ""
     higher_is_better: bool = False
     percent: bool = True
     """Whether a fraction is shown in per cent, with one decimal; another number has two."""
@@ -49,9 +49,7 @@ SHOWN = (
     Measure("PGD error (ref.)", ("adversaries", "pgd_error_reference"), f"PGD error {_CODE}: within up to 4/255"),
     Measure("RMS", ("calibration", "rms_all_bins"), "root mean square calibration error over all bins"),
     Measure("RMS (ref.)", ("calibration", "rms_reference"), f"RMS {_CODE}: without the last bin"),
-    Measure(
-        "C RMS", ("c", "rms_all_bins_by_corruption"), "mean RMS over C's corruptions, all severities of one together"
-    ),
+    Measure("C RMS", ("c", "rms_all_bins_by_corruption"), "mean RMS over C's corruptions, severities together"),
     Measure("C̄ RMS", ("cbar", "rms_all_bins_by_corruption"), "the same over C̄'s corruptions"),
     Measure("R RMS", ("r", "rms_all_bins"), "RMS on ImageNet-R"),
     Measure("AUROC", ("anomalies", "mean", "auroc"), "anomaly detection, mean over the outlier sets", True),

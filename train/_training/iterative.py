@@ -207,8 +207,9 @@ class Iterative(Method):
             [self.pool.images[index] for index in indices],
             [f"{self.pool.units[index].layer}:{self.pool.units[index].channel}" for index in indices],
             title=f"Epoch {epoch}: the pool after refresh {self.schedule.refreshes}",
-            columns=8,
+            columns=6,
             tile=128,
+            letters=20,  # the report shows a sheet at about half its size
         )
         save_image(page, self.folder.sheet(epoch))
 
