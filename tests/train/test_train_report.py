@@ -212,7 +212,9 @@ def photographs(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("steps", [False, True])
-def test_show_draws_every_image(tmp_path: Path, photographs: list[Path], mixing_folder: Path, steps: bool) -> None:
+def test_show_draws_every_image(
+    tmp_path: Path, photographs: list[Path], mixing_folder: Path, steps: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     sizes = []
     for number in (1, 2):
         paths = (*photographs[:number], tmp_path / "new" / f"out{number}.png")
@@ -220,6 +222,11 @@ def test_show_draws_every_image(tmp_path: Path, photographs: list[Path], mixing_
         first = show(config).read_bytes()
         assert show(config).read_bytes() == first
         sizes.append(Image.open(paths[-1]).size)
+        # One drawing an image, or 4 x 5 of the grid for each and a row of 6 for each method: all are counted.
+        lines = re.findall(r"^(\d+)/(\d+) images, .*/s", capsys.readouterr().err, re.MULTILINE)
+        count = int(lines[-1][0])
+        assert lines[-1] == (str(count), str(count))
+        assert count == number if steps else count > 20 * number and (count - 20 * number) % 6 == 0
     # The steps of a second image, or its grid of k and beta; the methods have one page for all.
     assert sizes[1][1] - sizes[0][1] > (0.9 * sizes[0][1] if steps else 500)
 

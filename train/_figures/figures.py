@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from mixset import MixingPool, MixingSet
+from mixset._common.console import Progress
 from mixset._common.decoding import scale_and_crop
 from mixset._common.errors import InputError
 from mixset._common.files import check_file, save_image
@@ -43,41 +44,42 @@ def show(config: ShowConfig) -> Path:
     check_file(out)
     images = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
-    if config.steps:
-        figures = [
-            _steps(image, pool, config, index, file.name)
-            for index, (image, file) in enumerate(zip(images, files, strict=True))
-        ]
-    else:
-        figures = [
-            *(
-                _grid(image, pool, config, index, file.name)
-                for index, (image, file) in enumerate(zip(images, files, strict=True))
-            ),
-            _methods(images, pool, config),
-        ]
+    shown = [name for name, row in METHODS.items() if not row.in_training and not row.needs_copies]
+    columns = max(COLUMNS, len(images))
+    tiles = len(images) if config.steps else len(images) * config.mix.k * len(config.betas) + len(shown) * columns
+    with Progress(tiles, "images") as progress:
+        figures = []
+        for index, (image, file) in enumerate(zip(images, files, strict=True)):
+            draw_one = _steps if config.steps else _grid
+            figures.append(draw_one(image, pool, config, index, file.name, progress))
+        if not config.steps:
+            figures.append(_methods(shown, images, pool, config, columns, progress))
     save_image(_stacked(figures), out)
     return out
 
 
-def _grid(image: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str) -> Image.Image:
+def _grid(
+    image: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str, progress: Progress
+) -> Image.Image:
     tiles, captions = [], []
     for k, beta in itertools.product(range(1, config.mix.k + 1), config.betas):
         settings = dataclasses.replace(config.mix, k=k, beta=beta)
         # The same stream of draws in each column, so that a row shows what beta alone changes.
         tiles.append(_mixed(image, pool, _with_rounds(settings, config.seed, pool, k, index)))
         captions.append(f"k {k}, beta {beta:g}")
+        progress.advance()
     return sheet(tiles, captions, title=f"{name}: PixMix over k and beta", columns=len(config.betas), tile=TILE)
 
 
-def _methods(images: np.ndarray, pool: MixingPool, config: ShowConfig) -> Image.Image:
-    """A row for each method, the images over and over in other draws; all views where the network sees several."""
-    # Mixup and CutMix need a second image: where there is one only, it is its own mirror image.
+def _methods(
+    shown: Sequence[str], images: np.ndarray, pool: MixingPool, config: ShowConfig, columns: int, progress: Progress
+) -> Image.Image:
+    """A row for each method, the images again and again in new draws; all views where the network sees several."""
+    # Mixup and CutMix need a second image: where there is only one, it is paired with its mirror image.
     batch = images if len(images) > 1 else np.concatenate([images, images[:, :, ::-1]])
-    size, columns = (config.size, config.size), max(COLUMNS, len(images))
+    size = (config.size, config.size)
     outliers = pool.images[:, : config.size, : config.size]
     network = _fresh_network(config.seed)
-    shown = [name for name, row in METHODS.items() if not row.in_training and not row.needs_copies]
     tiles: list[np.ndarray] = []
     for name in shown:
         settings = MethodSettings(mix=config.mix)
@@ -86,13 +88,14 @@ def _methods(images: np.ndarray, pool: MixingPool, config: ShowConfig) -> Image.
         )
         row: list[np.ndarray] = []
         for epoch in itertools.count():
-            made = _made(method, batch, network, Key(seed=config.seed, epoch=epoch))
-            row += [made[view, index] for index in range(len(images)) for view in range(method.views)]
+            views = _augmented(method, batch, network, Key(seed=config.seed, epoch=epoch))
+            row += [views[view, index] for index in range(len(images)) for view in range(method.views)]
             if len(row) >= columns:
                 break
         tiles += row[:columns]
+        progress.advance(columns)
     absent = ", ".join(name for name in METHODS if name not in shown)
-    title = f"The methods (where one looks at a network: of random weights), without {absent}"
+    title = f"The methods (networks, where one is looked at, have random weights), without {absent}"
     return sheet(tiles, np.repeat(shown, columns).tolist(), title=title, columns=columns, tile=TILE)
 
 
@@ -104,12 +107,12 @@ def _fresh_network(seed: int) -> nn.Module:
         return Normalized(resnet18(), HALF, HALF).train()
 
 
-def _made(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np.ndarray:
+def _augmented(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np.ndarray:
     """A batch (N, H, W, 3) uint8 through a method's image and batch transforms: (views, N, H, W, 3) uint8."""
     count, labels = len(batch), torch.arange(len(batch))
     images = torch.from_numpy(method.augment_array(batch, key, np.arange(count)))
-    # CutMix leaves half of all batches alone, and a permutation may leave an image with itself; others leave half of a
-    # batch alone. A figure shows a first image that is changed.
+    # CutMix leaves half of all batches alone, a permutation may pair an image with itself, and other methods leave half
+    # of a batch alone: steps are tried until the first image changes.
     for step in range(64):
         step_key = StepKey(seed=key.seed, epoch=key.epoch, step=step)
         mixed, _ = method.batch(images, labels, network=network, key=step_key, classes=count)
@@ -118,35 +121,35 @@ def _made(method: Method, batch: np.ndarray, network: nn.Module, key: Key) -> np
     return _uint8(mixed.clamp(0, 1).numpy()).reshape(method.views, count, *batch.shape[1:])
 
 
-def _steps(image: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str) -> Image.Image:
+def _steps(
+    image: np.ndarray, pool: MixingPool, config: ShowConfig, index: int, name: str, progress: Progress
+) -> Image.Image:
+    """A column for each round: above, what is mixed in; below, the result."""
     draws, n = _with_rounds(config.mix, config.seed, pool, config.mix.k, index)
-    tiles, captions = [image], ["input"]
-    blank = np.full_like(image, PAPER, dtype=np.uint8)
-    made = list(pillow.steps(image, pool.images, draws, n=n))
-    for number, step in enumerate(made):
+    above, below = [(image, "input")], []
+    steps = list(pillow.steps(image, pool.images, draws, n=n))
+    for number, step in enumerate(steps):
         source = step.source if step.op is None else f"{step.op.replace('_', ' ')} {step.level:.2f}"
+        result = _uint8(step.result[None])[0]
         if number == 0:
-            tiles.append(_uint8(step.result[None])[0])
-            captions.append(f"start: {source}")
+            below.append((result, f"start: {source}"))
             continue
-        tiles += [step.partner, _uint8(step.result[None])[0]]
         weights = "" if step.mixing in ("darken_or_lighten", "swap_channel") else f" a {step.a:.2f} b {step.b:.2f}"
-        captions += [f"round {number}: {source}", f"{(step.mixing or '').replace('_', ' ')}{weights}"]
-    # The row above holds what is mixed in, the row below what comes of it.
-    above = [tiles[0], *tiles[2::2], blank][: len(made)]
-    below = [tiles[1], *tiles[3::2]]
-    words = [[captions[0], *captions[2::2], ""][: len(made)], [captions[1], *captions[3::2]]]
-    title = f"{name}: the steps of PixMix, above what is mixed in, below the result"
-    return sheet([*above, *below], [*words[0], *words[1]], title=title, columns=len(made), tile=TILE)
+        above.append((step.partner, f"round {number}: {source}"))
+        below.append((result, f"{(step.mixing or '').replace('_', ' ')}{weights}"))
+    tiles, captions = zip(*above, *below, strict=True)
+    progress.advance()
+    title = f"{name}: the steps of PixMix; above, what is mixed in; below, the result"
+    return sheet(tiles, captions, title=title, columns=len(steps), tile=TILE)
 
 
-def _with_rounds(settings: PixMixSettings, seed: int, pool: MixingPool, rounds: int, start: int) -> tuple[Draws, int]:
-    """Draws, and the first of them behind `start` that has so many rounds and mixes the pool's image in."""
-    draws = draw(settings, Key(seed=seed, epoch=0), np.arange(1000 * start, 1000 * (start + 1)), pool)
+def _with_rounds(settings: PixMixSettings, seed: int, pool: MixingPool, rounds: int, image: int) -> tuple[Draws, int]:
+    """1,000 draws of an image, and the first of them with so many rounds that mixes in an image of the pool."""
+    draws = draw(settings, Key(seed=seed, epoch=0), np.arange(1000 * image, 1000 * (image + 1)), pool)
     used = ((draws.op < 0) & (np.arange(settings.k) < draws.rounds[:, None])).any(1)
     fitting = np.flatnonzero((draws.rounds == rounds) & (used | (settings.partner == "input")))
     if not len(fitting):
-        raise InputError(f"--mix.k {settings.k}: no draw of {rounds} rounds among 1,000; a smaller k shows as much")
+        raise InputError(f"mix.k {settings.k}: no draw of {rounds} rounds among 1,000; choose a smaller k")
     return draws, int(fitting[0])
 
 
