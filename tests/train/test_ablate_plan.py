@@ -34,6 +34,21 @@ def training(plan: Plan, name: str) -> TrainConfig:
     return parse(TrainConfig, "pixmix train", arguments, default=recipe(_option(arguments, "--recipe") or "cifar"))
 
 
+@pytest.mark.parametrize(
+    ("table", "size", "fractals", "visualisations"),
+    [("1", None, 64, 36), ("1", 48, 64, 54), ("1", 24, 64, 32), ("1", 96, 256, 256), ("6", None, 256, 256)],
+)
+def test_mixing_images_are_larger_than_the_training_images(
+    table: str, size: int | None, fractals: int, visualisations: int
+) -> None:
+    """Visualisations by a seventh, of at least 32 px: as the paper's 256 are to 224."""
+    plan = plan_of(table, size=size)
+    sizes = {
+        name: int(_option(list(plan.tasks[f"sets/{name}"].command), "--size") or 0) for name in ("fractals", "fvis")
+    }
+    assert sizes == {"fractals": fractals, "fvis": visualisations}
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_every_row_is_planned_and_every_need_is_met(name: str) -> None:
     plan = plan_of(name, **GIVEN)

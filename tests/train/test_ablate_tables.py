@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from statistics import mean
 
 import pytest
@@ -10,6 +11,7 @@ from mixset._common.errors import InputError
 from pixmix.methods import METHODS
 from pixmix.train._ablations.columns import CORRUPTIONS, Column
 from pixmix.train._ablations.tables import ROWS, TABLES, Table, find_table
+from pixmix.train._reports.grids import Cell, Grid, latex
 from pixmix.train._reports.measured import Measure
 
 
@@ -43,6 +45,7 @@ def test_numbers_that_stand_in_two_tables_agree() -> None:
     one, two, three, ten = (TABLES[name] for name in ("1", "2", "3", "10"))
     assert paper(two, "pixmix") == paper(three, "pixmix")
     assert paper(two, "cutmix") == paper(three, "cutmix")
+    assert paper(two, "baseline") == paper(three, "baseline")
     for row in ("pixmix", "baseline"):
         of_three = dict(zip(three.columns, paper(three, row), strict=True))
         assert paper(one, row) == [of_three[column] for column in one.columns]
@@ -53,6 +56,30 @@ def test_numbers_that_stand_in_two_tables_agree() -> None:
         assert paper(TABLES["11"], row)[:2] == paper(five, row)[:2]
         clean, c_bar = paper(TABLES["12"], row)[:2]
         assert (clean, c_bar) == (paper(five, row)[0], paper(five, row)[2])
+
+
+CHECKSUMS = {
+    "1": "517aeebc",
+    "2": "260397c6",
+    "3": "223cbc0d",
+    "4": "c471e566",
+    "5": "f0b8d9b4",
+    "6": "3adbe3c6",
+    "7": "7152b61d",
+    "8": "7b388ec0",
+    "9": "691bf67d",
+    "10": "1203b98e",
+    "11": "560a18f1",
+    "12": "2918677b",
+}
+"""CRC-32 of each table's numbers, taken from the text of the paper and not from the file that is tested."""
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_no_number_of_the_paper_is_mistyped(name: str) -> None:
+    """The numbers with one decimal, commas between them and a line for each row: swapped digits change the checksum."""
+    lines = [",".join(f"{value:.1f}" for value in paper(TABLES[name], row)) for row in TABLES[name].rows]
+    assert f"{zlib.crc32(chr(10).join(lines).encode()):08x}" == CHECKSUMS[name]
 
 
 def test_means_are_those_of_their_columns() -> None:
@@ -82,7 +109,9 @@ def test_what_is_bold_in_the_paper_is_the_best() -> None:
     }
     assert best["Clean error ↓"] == "cutout"
     assert best["AUROC ↑"] == best["AUPR ↑"] == "oe"
-    assert {best[name] for name in ("C mCE ↓", "C̄ mCE ↓", "mT5D ↓", "PGD error (ref.) ↓", "C̄ RMS (ref.) ↓")} == {"pixmix"}
+    assert {best[name] for name in ("C mCE ↓", "C̄ mCE ↓", "mT5D ↓", "PGD error (ref.) ↓", "C̄ RMS (ref.) ↓")} == {
+        "pixmix"
+    }
 
 
 def test_values_come_in_the_units_of_the_tables() -> None:
@@ -98,6 +127,7 @@ def test_values_come_in_the_units_of_the_tables() -> None:
     assert of_p["mT5D"].value(metrics) == 2.7
     assert of_p["mFR"].value(metrics) == pytest.approx(10)
     assert not of_p["mFR"].comparable(metrics)
+    assert of_p["mFR"].shown([metrics]).heading == "mFR ↓"
     assert one.columns[0].comparable(metrics)
     shot = next(column for column in eight.columns if column.measure.name == "shot noise")
     fog = next(column for column in CORRUPTIONS if column.measure.name == "fog")
@@ -105,6 +135,7 @@ def test_values_come_in_the_units_of_the_tables() -> None:
     metrics["p"] |= {"mfr_alexnet": {"value": 0.58}, "mt5d_alexnet": {"value": 0.784}}
     metrics["c"] |= {"mce_alexnet": {"value": 0.782}}
     assert of_p["mFR"].comparable(metrics)
+    assert of_p["mFR"].shown([metrics]).heading == of_p["mFR"].shown([]).heading == "mFR/AlexNet ↓"
     assert [of_p[name].value(metrics) for name in ("mFR", "mT5D")] == pytest.approx([58, 78.4])
     assert shot.value(metrics) == pytest.approx(100 * 0.05 / 0.3006, rel=0.01)  # AlexNet flips at 30.06 %
     alexnets = (0.67474 + 0.7605 + 0.84378 + 0.8726 + 0.945) / 5
@@ -123,3 +154,12 @@ def test_where_words_and_code_differ_the_codes_form_is_compared() -> None:
     assert four["calibration", "rms_reference"] == pytest.approx(3)
     assert four["c", "rms_reference_by_corruption"] == pytest.approx(10)
     assert not any("corrected" in path[-1] or "all_bins" in path[-1] for path in four)
+
+
+def test_latex_has_a_command_for_every_sign_of_the_tables() -> None:
+    grid = Grid("k and β", ["C̄ mCE ↓", "AUROC ↑"], [("ℓ∞, β = 3", [Cell("1.0 ± 0.5", True, "2.0 −1.0"), Cell("–")])])
+    lines = latex(grid).splitlines()
+    assert r"\caption{k and $\beta$}" in lines
+    assert r" & \makecell[r]{$\bar{C}$ mCE $\downarrow$} & \makecell[r]{AUROC $\uparrow$} \\" in lines
+    row = r"$\ell$$\infty$, $\beta$ = 3 & \makecell[r]{\textbf{1.0 $\pm$ 0.5}\\ \scriptsize 2.0 $-$1.0} & -- \\"
+    assert row in lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from importlib.resources import files
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.metrics import auc
 
 from pixmix.measures import auroc
 from pixmix.train._reports.anomalies import CORNERS, _roc
-from pixmix.train._reports.svg import COLOURS, DASHES, Axis, Panel, axis, style_of
+from pixmix.train._reports.svg import Axis, Panel, axis, style_of
 
 UNIT = Axis("", 0, 1, (0.0, 1.0))
 
@@ -99,10 +100,18 @@ def test_long_titles_are_shortened_and_kept_for_who_cannot_see() -> None:
     assert svg.attrib["aria-label"] == title
 
 
-def test_runs_have_a_style_each() -> None:
-    count = COLOURS * DASHES
-    assert len({style_of(index) for index in range(count)}) == count
-    assert style_of(0) == style_of(count)
+def test_runs_have_a_style_each_which_the_style_sheet_draws() -> None:
+    """Eight colours, each with a full, a dashed and a dotted line: 24 runs are told apart."""
+    styles = [style_of(index) for index in range(25)]
+    assert (styles[0], styles[7], styles[8], styles[23]) == ("s0 d0", "s7 d0", "s0 d1", "s7 d2")
+    assert len({*styles}) == 24 and styles[24] == styles[0]
+    css = (files("pixmix.train._reports") / "style.css").read_text()
+    light, dark = (dict(re.findall(r"--(c\d+): (#\w{6})", part)) for part in css.split("@media", 2)[:2])
+    for colours in (light, dark):
+        assert list(colours) == [f"c{number}" for number in range(8)]
+        assert len({*colours.values()}) == 8
+    assert re.findall(r"\.(s\d+) \{ --c: var\(--(c\d+)\); \}", css) == [(f"s{n}", f"c{n}") for n in range(8)]
+    assert re.findall(r"^\.(d\d+) \{ stroke-dasharray", css, re.MULTILINE) == ["d1", "d2"]
 
 
 @pytest.mark.parametrize("count", [5, 40, 20_000])
