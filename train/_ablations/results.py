@@ -114,9 +114,7 @@ def _notes(config: AblateConfig, rows: list[dict[str, Any]], measured: list[dict
         found.append(
             "ours is not relative to AlexNet's (a network of 1,000 classes would be), so there is no difference"
         )
-    absences = {
-        (column.measure.heading, column.why(metrics)): None for metrics in measured for column in config.paper.columns
-    }
+    reasons = [(column.measure.heading, column.why(each)) for each in measured for column in config.paper.columns]
     found += [f"{heading} –: {why}" for heading, why in dict.fromkeys(reasons) if why]
     if any(row["name"] == "ant" for row in rows):
         found.append(ANT)
