@@ -52,7 +52,8 @@ def sheet(
     columns = columns or min(len(images), math.ceil(math.sqrt(1.4 * len(images))))
     tiles = [_fit(Image.fromarray(np.ascontiguousarray(image)).convert("RGB"), tile) for image in images]
     tile = max(max(fitted.size) for fitted in tiles)
-    font, title_font = ImageFont.load_default(letters or max(11, tile // 14)), ImageFont.load_default(max(16, tile // 9))
+    font = ImageFont.load_default(letters or max(11, tile // 14))
+    title_font = ImageFont.load_default(max(16, tile // 9))
     title = printable(title)
     lines = [_wrap(printable(caption, keep="\n"), font, tile) for caption in captions or [""] * len(images)]
     line_height = _height(font)

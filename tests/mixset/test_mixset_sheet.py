@@ -38,6 +38,8 @@ def test_captions_and_title_are_drawn_within_the_page() -> None:
     bare = sheet([np.zeros((40, 40, 3), np.uint8)], tile=40)
     told = sheet([np.zeros((40, 40, 3), np.uint8)], ["a caption of many words\nand a second line"], title="ä", tile=40)
     assert told.height > bare.height + 60
+    small, large = (sheet([np.zeros((40, 40, 3), np.uint8)], ["a"], tile=40, letters=size) for size in (11, 31))
+    assert large.height - small.height == pytest.approx(1.2 * 20, abs=6)
     edge = np.asarray(told)
     assert (edge[-1] == PAPER).all()
     assert (edge[:, -1] == PAPER).all()

@@ -1,4 +1,4 @@
-"""A table's results in the table's own shape, and as one line for each number."""
+"""The results of a table: in the table's own shape, and as a line for each number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Results = dict[str, Any]
 
 
 def grid(results: Results) -> Grid:
-    """The table in the paper's shape: in each cell ours, and below it the paper's number and the difference."""
+    """The table in the paper's shape: each cell has our number, and below it the paper's and the difference."""
     return LAYOUTS[results["layout"]](results)
 
 
@@ -23,7 +23,7 @@ def _rows(results: Results) -> Grid:
 
 
 def _outliers(results: Results) -> Grid:
-    """As Table 9: an outlier set a line, the methods side by side."""
+    """As Table 9: a line for each outlier set, the methods side by side."""
     headings = [f"{what} {row['label']} ↑" for what in ("AUROC", "AUPR") for row in results["rows"]]
     rows = []
     lines = (*OUTLIERS, "mean")
@@ -44,14 +44,14 @@ def _ks_and_betas(results: Results) -> Grid:
     rows = []
     for beta in betas:
         for index, column in enumerate(results["columns"]):
-            found = [by_name.get(f"k{k}-beta{beta}") for k in ks]
-            cells = [Cell("–") if row is None else _cell(row, index) for row in found]
+            cells_of = [by_name.get(f"k{k}-beta{beta}") for k in ks]
+            cells = [Cell("–") if row is None else _cell(row, index) for row in cells_of]
             rows.append((f"β = {beta}, {column['heading']}", cells))
     others = [row for row in results["rows"] if row["name"] not in {f"k{k}-beta{beta}" for k, beta in GRID}]
     notes = []
     for row in others:  # rows of other tables have no place in the grid
-        told = ", ".join(f"{c['heading']} {_cell(row, index).text}" for index, c in enumerate(results["columns"]))
-        notes.append(f"{row['label']}: {told}")
+        values = [f"{c['heading']} {_cell(row, index).text}" for index, c in enumerate(results["columns"])]
+        notes.append(f"{row['label']}: {', '.join(values)}")
     return _grid(results, [f"k = {k}" for k in ks], rows, notes)
 
 
@@ -61,10 +61,10 @@ LAYOUTS: dict[str, Callable[[Results], Grid]] = {"rows": _rows, "outliers": _out
 def _grid(
     results: Results, headings: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], notes: Sequence[str] = ()
 ) -> Grid:
-    told = ["bold: the best"]
+    key = "bold: the best"
     if any(cell["paper"] is not None for row in results["rows"] for cell in row["cells"]):
-        told = ["below ours the paper's number and the difference; bold: the best"]
-    return Grid(results["title"], headings, rows, [*told, *notes, *results["notes"]])
+        key = "below ours the paper's number and the difference; bold: the best"
+    return Grid(results["title"], headings, rows, [key, *notes, *results["notes"]])
 
 
 def _cell(row: dict[str, Any], index: int) -> Cell:
@@ -84,7 +84,7 @@ def numbers(results: Results) -> str:
     lines: list[Sequence[object]] = [("table", "row", "measure", "ours", "std", "seeds", "paper", "difference")]
     for row in results["rows"]:
         for column, cell in zip(results["columns"], row["cells"], strict=True):
-            found = [cell["mean"], cell["std"], len(cell["values"]), cell["paper"], cell["difference"]]
-            shown = ["" if value is None else value for value in found]
+            values = [cell["mean"], cell["std"], len(cell["values"]), cell["paper"], cell["difference"]]
+            shown = ["" if value is None else value for value in values]
             lines.append((results["table"], as_text(row["name"]), ".".join(column["measure"]), *shown))
     return csv_lines(lines)

@@ -1,4 +1,4 @@
-"""A table's title, which says in what it is smaller than the paper's."""
+"""A table's title, which says in which ways its rows differ from the paper's."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ from .config import AblateConfig
 
 
 def title(config: AblateConfig) -> str:
-    """The table's name, its data, what was scaled down, and in what else its rows are not the paper's."""
+    """The table's name, its data, what was scaled down, and how else its rows differ from the paper's."""
     table = config.paper
     data = table.data
     if config.dataset not in (None, table.dataset):
         # The paper has no table of all families, so there is nothing that the data stands in for.
         data = config.folder_name + ("" if config.table == "mixing-sets" else f" in place of {table.data}")
-    said = [f"{table.title} on {data}"]
+    parts = [f"{table.title} on {data}"]
     for word, changes in (("scaled", scaled(config)), ("changed", changed(config))):
         if changes:
-            said.append(f"{word}: {', '.join(changes)}")
-    return "; ".join(said)
+            parts.append(f"{word}: {', '.join(changes)}")
+    return "; ".join(parts)
 
 
 def scaled(config: AblateConfig) -> list[str]:
-    """In which ways the table is not at the paper's size: for its title."""
+    """In which ways the table is not at the paper's scale."""
     table, start = config.paper, recipe(config.trained_by)
     paper = recipe(table.recipe)
     network = config.network or (table.network if config.recipe is None else start.network)
-    found = []
+    smaller = []
     if network != table.network:
-        found.append(network)
+        smaller.append(network)
     for name, unit in (("epochs", "epoch"), ("batch_size", "image")):
         value = getattr(config, name) or getattr(start, name)
         if value != getattr(paper, name):
-            found.append(_count(value, unit) + (" a step" if name == "batch_size" else ""))
+            smaller.append(_count(value, unit) + (" a step" if name == "batch_size" else ""))
     for count, what in ((config.subset, "training"), (config.test_subset, "test")):
         if count is not None:
-            found.append(_count(count, f"{what} image"))
+            smaller.append(_count(count, f"{what} image"))
     if config.size is not None:
-        found.append(f"{config.size} px")
+        smaller.append(f"{config.size} px")
     usual = {name.name: name.default for name in dataclasses.fields(AblateConfig)}
     for name, what in (("fractals", "fractal"), ("fvis", "visualisation")):
         if getattr(config, name) != usual[name]:
-            found.append(_count(getattr(config, name), what))
-    return found
+            smaller.append(_count(getattr(config, name), what))
+    return smaller
 
 
 def changed(config: AblateConfig) -> list[str]:
-    """What else makes a row other than the paper's: the rate, dropout, the start, what is mixed in."""
-    found = []
+    """What else differs from the paper's rows: learning rate, dropout, initial weights, mixing sets."""
+    different = []
     start, paper = recipe(config.trained_by), recipe(config.paper.recipe)
     for name, what in (("lr", "learning rate"), ("dropout", "dropout")):
         value = getattr(start, name) if getattr(config, name) is None else getattr(config, name)
         if value != getattr(paper, name):
-            found.append(f"{what} {value:g}")
+            different.append(f"{what} {value:g}")
     # The paper's ImageNet rows begin with torchvision's weights.
     if config.init != ("torchvision" if config.paper.data == "ImageNet" else None):
-        found.append(f"from {_start(config.init)} weights")
+        different.append(f"from {_start(config.init)} weights")
     for name in ("mix", "mixup", "cutmix", "autoaugment", "augmix"):
         if getattr(start, name) != getattr(paper, name):
-            found.append(f"{name} as in the recipe {config.trained_by}")
+            different.append(f"{name} as in the recipe {config.trained_by}")
     iterative = "iterative" in (config.rows or config.paper.rows)
     for field in dataclasses.fields(IterativeSettings) if iterative else ():
         value = getattr(config.iterative, field.name)
         if value != field.default:
-            found.append(f"iterative {field.name} {value:g}")
+            different.append(f"iterative {field.name} {value:g}")
     if config.mixing_set and not config.own_sets:
         names = [Path(name).name or name for name in config.mixing_set]
         weights = [f"{weight:g} " for weight in config.weights] or [""] * len(names)
-        found.append(f"mixing set {' + '.join(map(''.join, zip(weights, names, strict=True)))}")
-    return found
+        different.append(f"mixing set {' + '.join(map(''.join, zip(weights, names, strict=True)))}")
+    return different
 
 
 def _start(init: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The figure of a suite's corruptions at all severities, or of some frames of its sequences."""
+"""The figure of a suite: its corruptions at all severities, or some frames of its sequences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def draw(
     seed: int = 0,
     frost_folder: Path | None = None,
 ) -> Image.Image:
-    """An image in a file by each corruption of `suite`, a row each, at `size` px; `names` chooses some."""
+    """A row for each corruption of `suite`, applied to the image in `file` at `size` px; `names` selects some."""
     source = _source(file, size)
     kinds = members(suite, source.size, names=names, extra=extra, frost_folder=frost_folder)
     tiles: list[np.ndarray] = []

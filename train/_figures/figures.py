@@ -1,4 +1,4 @@
-"""Figures: PixMix over k and beta, the methods side by side, the steps of a mixing, what a run trains on."""
+"""Figures of PixMix over k and beta, of the methods side by side, of PixMix's steps, of what a run trains on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COLUMNS = 6
 
 
 def show(config: ShowConfig) -> Path:
-    """Draw what `config` says and return the figure's path."""
+    """Draw the figure that `config` asks for, and return its path."""
     *files, out = config.paths
     check_file(out)
     images = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])

@@ -20,12 +20,12 @@ from mixset._common.files import write_file
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell."""
+    """The content of a cell."""
 
     text: str
     best: bool = False
     below: str = ""
-    """A second line, in smaller letters where there are any."""
+    """A second line, smaller where the format has smaller letters."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Grid:
     rows: Sequence[tuple[str, Sequence[Cell]]]
     notes: Sequence[str] = ()
     corner: str = ""
-    """What the rows are."""
+    """The heading above the rows' labels."""
 
     def transposed(self) -> Grid:
         """With a row for each column."""
@@ -46,7 +46,7 @@ class Grid:
         return Grid(self.title, [label for label, _ in self.rows], rows, self.notes)
 
     def mapped(self, change: Callable[[str], str]) -> Grid:
-        """With every text changed, as what it is written to needs it."""
+        """With every text changed by `change`, as an output format needs it."""
         rows = [
             (change(label), [Cell(change(cell.text), cell.best, change(cell.below)) for cell in cells])
             for label, cells in self.rows
@@ -70,13 +70,13 @@ def show(grid: Grid) -> None:
 
 
 def _least(grid: Grid) -> int:
-    """Columns of a terminal that hold the labels and the cells, with the headings broken as they need."""
+    """The fewest columns of a terminal that hold the labels and the cells, with headings broken as needed."""
     label = max((cell_len(label) for label, _ in grid.rows), default=0)
     return 2 + sum(3 + width for width in (label, *_widths(grid)))
 
 
 def _widths(grid: Grid) -> list[int]:
-    """Of each column the longest line in a cell."""
+    """The longest line in the cells of each column."""
     return [
         max((cell_len(text) for _, cells in grid.rows for text in (cells[index].text, cells[index].below)), default=0)
         for index in range(len(grid.headings))
@@ -84,7 +84,7 @@ def _widths(grid: Grid) -> list[int]:
 
 
 def _rich(grid: Grid, space: str) -> Any:
-    """The table as rich prints it; `space` joins what must stay in a line."""
+    """The table as rich prints it; `space` joins words that must stay on one line."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape as plain
     from rich.table import Table
@@ -119,7 +119,7 @@ def markdown(grid: Grid) -> str:
 
 
 def _mark(text: str) -> str:
-    """Text as Markdown shows it: no mark-up, HTML or link of its own; code between backticks stays code."""
+    """Text that Markdown shows as it is, without markup, HTML or links; code between backticks stays code."""
     text = re.sub(r"&(?=#?\w+;)", "&amp;", printable(text)).replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\|*\[\]])", r"\\\1", text)
 
@@ -135,7 +135,7 @@ _LATEX = {
 
 
 def latex(grid: Grid) -> str:
-    """A table for a paper; needs the packages booktabs and makecell."""
+    """A LaTeX table, which needs the packages booktabs and makecell."""
     grid = grid.mapped(_tex)
     lines = [
         r"% \usepackage{booktabs,makecell}",
@@ -163,7 +163,7 @@ def _tex(text: str) -> str:
 
 
 def comma_separated(grid: Grid) -> str:
-    """A line for each row, the first lines of the cells alone."""
+    """A line for each row, with only the first line of each cell."""
     grid = grid.mapped(as_text)
     rows = [(label, *(cell.text for cell in cells)) for label, cells in grid.rows]
     return csv_lines([(grid.corner, *grid.headings), *rows])
@@ -177,7 +177,7 @@ def csv_lines(rows: Iterable[Sequence[object]]) -> str:
 
 
 def as_text(text: str) -> str:
-    """What a spreadsheet would take for a formula, with an apostrophe before it; what does not print is escaped."""
+    """Text with an apostrophe before what a spreadsheet would take for a formula, and what does not print escaped."""
     number = re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", text)
     return f"'{printable(text)}" if text.startswith(tuple("=+-@\t\r")) and not number else printable(text)
 
@@ -186,7 +186,7 @@ FORMATS = {".md": markdown, ".tex": latex, ".csv": comma_separated}
 
 
 def write(grid: Grid, path: Path) -> Path:
-    """Write in the format that the file's name ends in; InputError where it is none of FORMATS."""
+    """Write in the format that the file's suffix names; InputError where FORMATS lacks it."""
     if path.suffix not in FORMATS:
         raise InputError(f"{path}: must end in {', '.join(FORMATS)}")
     write_file(path, FORMATS[path.suffix](grid).encode())

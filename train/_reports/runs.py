@@ -1,4 +1,4 @@
-"""What the page knows of a run, read from its folder once."""
+"""What the page shows of a run, read from its folder once."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from .._runs.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Run:
-    """A run, or a network that was only measured: that has no config, no versions and no log."""
+    """A run, or an evaluation of a network, which has no config, no versions and no log."""
 
     name: str
     config: dict[str, Any] | None
     versions: dict[str, str]
-    """Of the packages it was trained with."""
+    """Versions of the packages that it was trained with, by name."""
     metrics: dict[str, Any]
     log: list[dict[str, Any]]
     folder: RunFolder
 
     def value(self, *path: str) -> float | None:
-        """The value that lies under these names in `metrics.json`; None where it was not measured."""
+        """The value at this path in `metrics.json`; None where it was not measured."""
         value = self.entry(*path).get("value", math.nan)
         return float(value) if math.isfinite(value) else None
 
     def entry(self, *path: str) -> dict[str, Any]:
-        """What lies under these names in `metrics.json`; empty where it was not measured."""
+        """The entry at this path in `metrics.json`; empty where it was not measured."""
         part: Any = self.metrics
         for name in path:
             part = part.get(name, {}) if isinstance(part, dict) else {}
         return part if isinstance(part, dict) else {}
 
     def logits(self, name: str) -> np.ndarray | str:
-        """The (N, classes) logits kept as `logits/NAME.npz`, or the reason why there are none, in words."""
+        """The (N, classes) logits kept as `logits/NAME.npz`, or in words why there are none."""
         path = self.folder.logits / f"{name}.npz"
         if not path.exists():
             return f"logits/{path.name} is not in its folder"
@@ -59,11 +59,11 @@ def read_run(path: Path, name: str) -> Run:
         InputError: no `metrics.json` there, or a damaged file.
     """
     folder = RunFolder(path)
-    described: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     if folder.config.exists() or not folder.metrics.exists():
-        described = read_config(folder.config)
+        stored = read_config(folder.config)
     metrics, log = read_metrics(folder.metrics), read_log(folder.log)
-    return Run(printable(name), described.get("config"), described.get("versions", {}), metrics, log, folder)
+    return Run(printable(name), stored.get("config"), stored.get("versions", {}), metrics, log, folder)
 
 
 def names_for(paths: Sequence[Path]) -> list[str]:
