@@ -14,10 +14,10 @@ from PIL import Image
 from torch import nn
 
 from mixset import MixingPool, MixingSet
-from mixset._common.console import Progress
 from mixset._common.decoding import scale_and_crop
 from mixset._common.errors import InputError
 from mixset._common.files import check_file, save_image
+from mixset._common.progress import Progress
 from mixset._store.sheet import PAPER, sheet
 from pixmix._augment.draws import Draws, Key, draw
 from pixmix._augment.settings import PixMixSettings
