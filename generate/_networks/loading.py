@@ -18,7 +18,7 @@ from torch import nn
 
 from mixset._common.errors import InputError, reason
 
-from .code import call
+from .code import build
 from .files import read_file
 from .runs import Trust, open_run
 from .spec import (
@@ -38,7 +38,7 @@ from .weights import check_finite, tensors_hash
 
 Channels = tuple[float, float, float]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FORMS = f"use a torchvision name, timm:NAME, {LITE}, run:PATH or module:function"
+FORMS = f"use a torchvision name, timm:NAME, {LITE}, run:PATH, module:function or FILE.py:function"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,8 +69,8 @@ def load_network(
 
     Args:
         name: a torchvision name, `timm:NAME` (or NAME alone where torchvision has none), `efficientnet_lite0`,
-            `run:PATH` (a run folder of `pixmix train`), or `module:function`, called without arguments. It is the
-            user's word: a name from a file that is `foreign` must not come here unasked.
+            `run:PATH` (a run folder of `pixmix train`), or `module:function` or `FILE.py:function`, called without
+            arguments. It is the user's word: a name from a file that is `foreign` must not come here unasked.
         mean, std: in place of the normalisation that comes with it.
         trust: which code the run's config.json may name.
 
@@ -116,7 +116,7 @@ def _source(name: str, trust: Trust) -> Callable[[str], Found]:
     if name.startswith("timm:"):
         return _from_timm
     if foreign(name):
-        return lambda name: (call(name, {}), IMAGENET_MEAN, IMAGENET_STD)
+        return lambda name: (build(name, {}), IMAGENET_MEAN, IMAGENET_STD)
     if name == LITE:
         return _lite
     if name in torchvision_names():

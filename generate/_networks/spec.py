@@ -35,7 +35,8 @@ class NetworkSpec:
     """
 
     name: str
-    """`wrn-DEPTH-WIDTH`, a classifier of torchvision, `timm:NAME`, `efficientnet_lite0`, or `module:function`."""
+    """`wrn-DEPTH-WIDTH`, a classifier of torchvision, `timm:NAME`, `efficientnet_lite0`, `module:function` or
+    `FILE.py:function`."""
     arguments: dict[str, Any]
     """`num_classes`, the length of the logits; of Wide ResNets `dropout`, too."""
 
@@ -92,9 +93,9 @@ class NetworkSpec:
         if self.name.startswith("timm:"):
             return _timms(self.name, classes)
         if ":" in self.name:
-            from .code import call
+            from .code import build
 
-            return call(self.name, {"num_classes": classes})
+            return build(self.name, {"num_classes": classes})
         import torchvision
 
         return torchvision.models.get_model(self.name, weights=None, num_classes=classes)
@@ -143,7 +144,8 @@ def recorded(entry: Any) -> tuple[str, dict[str, Any]]:
 
 
 def foreign(name: str) -> bool:
-    """Whether a name leads to code or files of others: `module:function`, `run:PATH`, `timm:hf-hub:...`."""
+    """Whether a name leads to code or files of others: `module:function`, `FILE.py:function`, `run:PATH`,
+    `timm:hf-hub:...`."""
     return ":" in name and not re.fullmatch(r"timm:[\w.]+", name)
 
 
@@ -192,7 +194,7 @@ def _check_known(name: str) -> None:
         return
     if name != LITE and name not in torchvision_names():
         known = near(name, dict.fromkeys([LITE, *torchvision_names(), *timm_names()]))
-        forms = f"use wrn-DEPTH-WIDTH, a torchvision name, timm:NAME, {LITE} or module:function"
+        forms = f"use wrn-DEPTH-WIDTH, a torchvision name, timm:NAME, {LITE}, module:function or FILE.py:function"
         raise InputError(f"network {name!r}: unknown{known}; {forms}")
 
 

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
 
+from . import named
 from .errors import InputError
 
 T = TypeVar("T")
@@ -150,6 +151,11 @@ WATCH_INTERVAL = 0.5
 """Seconds between two checks that the parent is alive; only Linux could send a signal instead."""
 
 
+def _unpacked(work: Work[T, R], packed: bytes, step: Step) -> R:
+    """In a worker: what the task is made of may be of the user's code, which has to be imported first."""
+    return work(named.unpack(packed), step)
+
+
 def _forward(receiver: Connection, events: queue.SimpleQueue[Any]) -> None:
     """Forward the workers' progress reports as events until every sending end is closed."""
     with receiver, contextlib.suppress(EOFError, OSError):
@@ -172,7 +178,7 @@ def _run_all(
         # `submit` starts processes, which inherit the signal mask: only this process gets Ctrl-C, and ends the others.
         with without_interrupts(), _without_main():
             for task in tasks:
-                futures.append(executor.submit(work, task, send_step))
+                futures.append(executor.submit(_unpacked, work, named.pack(task), send_step))
                 futures[-1].add_done_callback(events.put)
         pending = len(futures)
         while pending:

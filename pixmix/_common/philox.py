@@ -38,6 +38,8 @@ CORRUPTION = 12
 """Benchmark corruptions: the epoch tells corruption and severity, the index the image."""
 OUTLIER_CHOICE = 13
 """Which images of an out-of-distribution set are taken: the epoch is the repetition, the index the image."""
+OWN = 14
+"""Methods that live outside this package."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

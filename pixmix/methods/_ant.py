@@ -77,6 +77,7 @@ class ANT(Method):
     """
 
     name = "ant"
+    keys = ("step",)
 
     def __init__(self, *, size: tuple[int, int], settings: ANTSettings | None = None) -> None:
         self.settings = settings or ANTSettings()

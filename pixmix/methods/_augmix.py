@@ -42,6 +42,7 @@ class AugMix(Method):
     """
 
     name = "augmix"
+    keys = ("image",)
 
     def __init__(self, settings: AugMixSettings) -> None:
         self.settings = settings

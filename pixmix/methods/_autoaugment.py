@@ -27,6 +27,7 @@ class AutoAugment(Method):
     """
 
     name = "autoaugment"
+    keys = ("image",)
     on_device = False
 
     def __init__(self, *, policy: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -13,10 +13,13 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 
+from .._common import philox
+from .._common.keyed import generator as generator
+from .._common.philox import Key as Key
+
 if TYPE_CHECKING:
     from mixset._store.pool import MixingPool
 
-    from .._augment.draws import Key
     from ._settings import MethodSettings
 
 Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
@@ -74,8 +77,26 @@ class Method:
     on_device = True
     """Whether there is `augment_tensor`; without it a GPU's images come from loader workers, too."""
     views = 1
-    """Network images for each training image. Of V · N images the first N show the training images in their
-    order; `loss` is given the logits of all."""
+    """V, the rows of the network's batch that each training image becomes: 2 for two losses, 3 for AugMix's views, 4
+    for rotations. The first N of V · N rows show the images in their order; `loss` is given the outputs of all."""
+    keys: tuple[Literal["image", "step"], ...] = ()
+    """What its randomness is a function of. "image": `augment_array` and `augment_tensor` draw from (seed, epoch,
+    index), so that an image is the same in any batch and any process. "step": `batch` draws from (seed, epoch, step,
+    rank), so that the batch size and the number of processes matter. Neither: it draws nothing."""
+
+    def extend(self, network: nn.Module) -> nn.Module:
+        """What is trained in place of the network, which it contains: the network with modules of the method's own.
+
+        Training optimises, checkpoints and distributes the whole; measures and saved weights are the network's alone.
+
+        Args:
+            network: takes normalised images (N, C, H, W), gives logits (N, classes).
+
+        Returns:
+            The network itself, where the method adds nothing. Else a module that takes the same images and whose
+            output (N, ...), one tensor, is what `loss` is given.
+        """
+        return network
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         """Turn cropped images into the network's.
@@ -112,7 +133,12 @@ class Method:
         return images, labels
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share."""
+        """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share.
+
+        Args:
+            logits: the outputs for all rows; of an extended network (see `extend`) whatever it gives.
+            targets: what `batch` returned.
+        """
         return functional.cross_entropy(logits, targets)
 
     def before_epoch(self, network: nn.Module, batches: Batches, *, key: StepKey) -> None:
@@ -147,6 +173,20 @@ class Method:
                 f"method {self.name} keeps no state, but the checkpoint has {', '.join(sorted(state))}; "
                 "go on with the method the run was started with"
             )
+
+
+def uniforms(key: Key, indices: np.ndarray, count: int) -> np.ndarray:
+    """Random numbers for the `augment_array` and `augment_tensor` of a method of one's own.
+
+    Args:
+        key: seed and epoch.
+        indices: (N,) positions in the training set.
+        count: how many numbers each image gets, always the same ones, however many are asked for.
+
+    Returns:
+        (N, count) float64, uniform in (0, 1): a function of seed, epoch and index.
+    """
+    return philox.uniforms(key.seed, key.epoch, np.asarray(indices), philox.OWN, count)
 
 
 def as_float(batch: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ class Mixup(Method):
     """
 
     name = "mixup"
+    keys = ("step",)
 
     def __init__(self, *, alpha: float = 1.0) -> None:
         self.alpha = _positive("mixup: alpha", alpha)
@@ -54,6 +55,7 @@ class CutMix(Method):
     """
 
     name = "cutmix"
+    keys = ("step",)
 
     def __init__(self, *, beta: float = 1.0, probability: float = 0.5) -> None:
         self.beta = _positive("cutmix: beta", beta)

@@ -17,29 +17,39 @@ if TYPE_CHECKING:
 
 
 class Composed(Method):
-    """An image transform and a batch transform as one method.
+    """An image transform and a batch transform as one method; the loss, and what is added to the network, are the
+    second's.
 
     Args:
         name: what the user called it.
-        first: changes images, and shows the network one for each.
+        first: changes images, makes one row of each, and adds nothing to the network.
         second: changes batches.
 
     Raises:
-        InputError: the first shows the network more than one image for each training image.
+        InputError: the first makes several rows of an image, or adds modules to the network.
     """
 
     def __init__(self, name: str, first: Method, second: Method) -> None:
         if first.views > 1:
             raise InputError(
                 f"method {name}: {first.name} shows the network {first.views} images for each, which "
-                f"{second.name} cannot take" + ("; --augmix.jsd 0 leaves the copies out" * (first.name == "augmix"))
+                f"{second.name} cannot take" + ("; augmix.jsd 0 leaves the copies out" * (first.name == "augmix"))
+            )
+        if type(first).extend is not Method.extend:
+            raise InputError(
+                f"method {name}: {first.name} adds modules to the network for a loss of its own, which "
+                f"{second.name} cannot take"
             )
         self.name, self.first, self.second = name, first, second
+        self.keys = tuple(dict.fromkeys((*first.keys, *second.keys)))
         self.in_loader, self.on_device = first.in_loader, first.on_device
 
     @property
     def _both(self) -> Sequence[Method]:
         return (self.first, self.second)
+
+    def extend(self, network: nn.Module) -> nn.Module:
+        return self.second.extend(network)
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         return self.first.augment_array(batch, key, indices)

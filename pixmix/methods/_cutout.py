@@ -31,6 +31,7 @@ class Cutout(Method):
     """
 
     name = "cutout"
+    keys = ("image",)
 
     def __init__(self, *, length: int, mean: Sequence[float]) -> None:
         if length < 2:

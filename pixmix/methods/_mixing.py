@@ -43,6 +43,8 @@ class PixMixMethod(Method):
         InputError: an unknown engine, a missing pool, or settings whose partner is another method's.
     """
 
+    keys = ("image",)
+
     def __init__(
         self, name: str, *, settings: PixMixSettings | None = None, pool: PoolLike | None = None, engine: str = "numba"
     ) -> None:
@@ -54,7 +56,7 @@ class PixMixMethod(Method):
         self.settings = replace(settings, partner=partner)
         self.pool = None if partner == "input" else pool
         if self.pool is None and partner != "input":
-            raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
+            raise InputError(f"method {name}: needs a mixing set; give a pool")
         self.engine = engine
         find_engine(engine)
         self._residents = Residents()

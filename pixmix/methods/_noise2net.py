@@ -48,6 +48,7 @@ class Noise2Net(Method):
     """
 
     name = "noise2net"
+    keys = ("step",)
 
     def __init__(
         self, *, mean: Sequence[float], std: Sequence[float], settings: Noise2NetSettings | None = None

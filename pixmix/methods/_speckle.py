@@ -21,6 +21,7 @@ class Speckle(Method):
     """
 
     name = "speckle"
+    keys = ("step",)
 
     def __init__(self, settings: SpeckleSettings | None = None) -> None:
         self.settings = settings or SpeckleSettings()

@@ -1,22 +1,16 @@
-"""The rows of the paper's tables as methods: `METHODS` lists them, `make_method` makes one by its name."""
+"""What is known of each method before torch is imported: the rows of the paper's tables, open to others."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mixset._common.errors import InputError
 
-from ._settings import MethodSettings
-
 if TYPE_CHECKING:
-    import numpy as np
-
-    from mixset import MixingPool
-
-    from ._base import Method, Setting
+    from ._base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +23,9 @@ class MethodRow:
     """Who proposed it."""
     changes: Literal["", "data", "images", "batch"] = ""
     """The training data, each image, or a batch on the device; methods that change different things compose."""
-    maker: str = "_base:plain"
-    """`module:function` in this package, called with a `Setting` and the method's name."""
+    maker: str | Callable[..., Method] = "_base:plain"
+    """`module:function` in this package, called with the method's name and a `Setting`. Of a method that lives
+    elsewhere a function, called with a `Setting`, or a subclass of `Method`, made without arguments."""
     needs_pool: bool = False
     """Whether it cannot run without a mixing set."""
     needs_outliers: bool = False
@@ -152,108 +147,61 @@ METHODS = {
         needs_copies=True,
     ),
 }
-"""Every method by the name that `--method` takes; `A+B` composes two that change different things."""
+"""Every method by its name; `A+B` composes two that change different things. `register_method` adds one of your own."""
 
 
-def find_parts(name: str) -> tuple[str, ...]:
-    """The methods that `name` composes, in the order of the data's way: of the data, of images, of batches.
-
-    Raises:
-        InputError: an unknown name (lists the known ones), or methods that do not compose (says why).
-    """
-    parts = name.split("+")
-    for part in parts:
-        if part not in METHODS:
-            raise InputError(f"method {name}: unknown {part!r}; the methods are {', '.join(METHODS)}, or two as A+B")
-    changed = [METHODS[part].changes for part in parts]
-    if len(parts) > 1 and "" in changed:
-        raise InputError(f"method {name}: {parts[changed.index('')]} changes nothing; leave it out")
-    for what in changed:
-        if changed.count(what) > 1:
-            one, other = [part for part, change in zip(parts, changed, strict=True) if change == what][:2]
-            things = {"data": "the data", "images": "each image", "batch": "each batch"}[what]
-            raise InputError(
-                f"method {name}: {one} and {other} both change {things}; compose one that changes images with one "
-                "that changes batches"
-            )
-    return tuple(sorted(parts, key=lambda part: ("", "data", "images", "batch").index(METHODS[part].changes)))
+M = TypeVar("M", bound="Callable[..., Method]")
 
 
-def make_method(
+def register_method(
     name: str,
     *,
-    classes: int,
-    size: tuple[int, int],
-    mean: Sequence[float],
-    std: Sequence[float],
-    settings: MethodSettings | None = None,
-    pool: MixingPool | None = None,
-    outliers: np.ndarray | None = None,
-    engine: str = "numba",
-) -> Method:
-    """Make the method called `name`, ready to be pickled into loader workers.
+    summary: str = "",
+    source: str = "",
+    changes: Literal["data", "images", "batch"] = "images",
+    needs_pool: bool = False,
+    needs_outliers: bool = False,
+    needs_copies: bool = False,
+    needs_network: bool = False,
+) -> Callable[[M], M]:
+    """Decorator that makes a function (`Setting`) → `Method`, or a subclass of `Method`, a method called `name`.
 
     Args:
-        name: of `METHODS`, or several joined by `+`.
-        classes: how many classes the data set has.
-        size: (H, W) of the training images.
-        mean, std: the normaliser's, per channel, in units of [0, 1] images.
-        settings: of the methods; default: their originators'.
-        pool: the mixing images; needed where `METHODS[name].needs_pool`, left aside elsewhere.
-        outliers: (M, H, W, 3) uint8; needed where `METHODS[name].needs_outliers`, left aside elsewhere.
-        engine: which of `pixmix._engines.ENGINES` mixes on the CPU.
+        name: letters, digits, `.`, `_` and `-`.
+        summary: what it does, in a few words; default: the first line of the docstring.
+        source: who proposed it.
+        changes, needs_pool, needs_outliers, needs_copies, needs_network: as `MethodRow` has them.
 
     Raises:
-        InputError: an unknown name (lists the known ones), parts that do not compose, a missing pool or set of
-            outliers, or a method that lives in a training.
+        InputError: the name is another method's, or cannot be one.
     """
-    parts = find_parts(name)
-    # Here, because the table above is read before torch and numba are wanted.
-    from ._base import Setting
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise InputError(f"method {name!r}: cannot be a name; use letters, digits, dots and hyphens")
 
-    setting = Setting(
-        classes=classes,
-        size=size,
-        mean=tuple(mean),
-        std=tuple(std),
-        settings=settings or MethodSettings(),
-        pool=pool,
-        outliers=outliers,
-        engine=engine,
-    )
-    return compose(name, [make_part(part, setting) for part in parts])
-
-
-def compose(name: str, made: Sequence[Method]) -> Method:
-    """The parts of `find_parts(name)`, made, as one method.
-
-    Raises:
-        InputError: they do not compose.
-    """
-    from ._composed import Composed
-
-    changing = [method for method in made if METHODS[method.name].changes in ("images", "batch")]
-    if len(changing) == 2:
-        return Composed(name, *changing)
-    (method,) = changing or made[:1]
-    method.name = name
-    return method
-
-
-def make_part(name: str, setting: Setting) -> Method:
-    """One method of `METHODS`.
-
-    Raises:
-        InputError: a missing pool or set of outliers, or a method that lives in a training.
-    """
-    row = METHODS[name]
-    if row.in_training:
-        raise InputError(
-            f"method {name} looks at the network in training; only `pixmix train --method {name}` makes it"
+    def register(maker: M) -> M:
+        known = METHODS.get(name)
+        # A module that is loaded again, or a cell of a notebook that is run again, takes its own place.
+        if known is not None and _origin(known.maker) != _origin(maker):
+            raise InputError(f"method {name}: there is one of this name; take another")
+        METHODS[name] = MethodRow(
+            summary=summary or first_line(maker),
+            source=source,
+            changes=changes,
+            maker=maker,
+            needs_pool=needs_pool,
+            needs_outliers=needs_outliers,
+            needs_copies=needs_copies,
+            needs_network=needs_network,
         )
-    if row.needs_pool and setting.pool is None:
-        raise InputError(f"method {name} needs a mixing set; give one with --mixing-set")
-    if row.needs_outliers and setting.outliers is None:
-        raise InputError(f"method {name} needs outliers; give a set of images with --outliers")
-    module, _, function = METHODS[name].maker.partition(":")
-    return getattr(importlib.import_module(f".{module}", __package__), function)(name, setting)
+        return maker
+
+    return register
+
+
+def _origin(maker: object) -> tuple[object, ...]:
+    return getattr(maker, "__module__", None), getattr(maker, "__qualname__", maker)
+
+
+def first_line(thing: object) -> str:
+    """What the docstring of a function or class begins with."""
+    return (getattr(thing, "__doc__", None) or "").strip().partition("\n")[0]

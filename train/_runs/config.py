@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from mixset._common.errors import InputError
+from mixset._common.named import slug
 from mixset._common.ranges import (
     BATCH,
     COUNT,
@@ -113,7 +114,7 @@ class TrainConfig(MethodSettings):
     """baseline; of images: cutout, autoaugment, augmix, oe, pixmix, mix-input (PixMix without a mixing set), mix-aug
     (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the network in training); of
     batches: mixup, cutmix, speckle, ant, noise2net, adversarial-linf, adversarial-l2; of data: sin, edsr. Two of
-    different kinds compose: pixmix+cutmix."""
+    different kinds compose: pixmix+cutmix. One of your own: module:function or FILE.py:function."""
     mixing_set: tuple[str, ...] = ()
     """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
     ./fractals for a folder of that name)."""
@@ -127,7 +128,7 @@ class TrainConfig(MethodSettings):
     iterative: IterativeSettings = field(default_factory=IterativeSettings)
 
     network: str = "wrn-40-4"
-    """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function (called with num_classes=N)."""
+    """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function or FILE.py:function, called with num_classes=N."""
     dropout: float = 0.3
     """Dropout inside the blocks of a Wide ResNet."""
     init: str | None = None
@@ -194,7 +195,7 @@ class TrainConfig(MethodSettings):
     def folder(self) -> Path:
         """The run folder."""
         name = self.dataset.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
-        return self.out or Path("runs") / f"{name}-{self.method}-{self.seed}"
+        return self.out or Path("runs") / f"{name}-{slug(self.method)}-{self.seed}"
 
     def to_json(self) -> dict[str, Any]:
         """The config as JSON types; paths become strings."""

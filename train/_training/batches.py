@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from mixset._common import named
 from mixset._common.errors import InputError
 from mixset._common.memory import keep_freed_memory
 from pixmix._augment.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
@@ -64,6 +65,13 @@ class TrainingSet(Dataset):
         self.at_step = self.tensors or not method.in_loader
         """Whether the method makes the images at their step, in the training process."""
         self.resident = Resident(images.array, self.device) if self.tensors and images.array is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For loader workers that are spawned: the method may be of code that they have to import first."""
+        return {**self.__dict__, "method": named.pack(self.method)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, method=named.unpack(state["method"]))
 
     def __len__(self) -> int:
         return len(self.images)

@@ -103,6 +103,7 @@ class Iterative(Method):
     """
 
     name = "iterative"
+    keys = ("image",)
     in_loader = False
 
     def __init__(

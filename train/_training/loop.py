@@ -57,10 +57,12 @@ class Training:
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.body = self.network.body
+        self.trained = self._extended()
+        """What steps go through: the network, or that with what the method adds to it."""
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
         self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
+            self.trained.parameters(),
             lr=config.lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
@@ -79,10 +81,10 @@ class Training:
         """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
         if self.epoch == self.config.epochs:
             return
-        parallel: nn.Module = self.network
+        parallel: nn.Module = self.trained
         if self.processes.world > 1:
             ids = [self.device.index] if self.device.type == "cuda" else None
-            parallel = DistributedDataParallel(self.network, device_ids=ids)
+            parallel = DistributedDataParallel(self.trained, device_ids=ids)
         if self.config.compile:
             parallel = cast(nn.Module, torch.compile(parallel))
         loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
@@ -95,7 +97,7 @@ class Training:
     def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
         start, config = time.monotonic() - self.seconds, self.config
         self.plan.set_epoch(self.epoch, self.position)
-        self.network.train()
+        self.trained.train()
         if self.position == 0:
             with self._autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
@@ -124,6 +126,14 @@ class Training:
                 + (f", {words}" if words else "")
             )
         self.save()
+
+    def _extended(self) -> nn.Module:
+        body = self.method.extend(self.body)
+        if body is self.body:
+            return self.network
+        if not isinstance(body, nn.Module) or not any(module is self.body for module in body.modules()):
+            raise InputError(f"method {self.config.method}: its extend must return a module that contains the network")
+        return Normalized(body, self.data.mean, self.data.std).to(self.device).to(memory_format=torch.channels_last)
 
     def _lr(self) -> float:
         steps = self.plan.steps
@@ -212,6 +222,7 @@ class Training:
             checkpoints.save(
                 {
                     "model": self.body.state_dict(),
+                    **({} if self.trained is self.network else {"extended": self.trained.state_dict()}),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.scaler.state_dict(),
                     "epoch": self.epoch,
@@ -236,6 +247,8 @@ class Training:
 
     def _take_up(self, state: dict[str, Any]) -> None:
         self.body.load_state_dict(state["model"])
+        if self.trained is not self.network:
+            self.trained.load_state_dict(state["extended"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         self.epoch, self.position, self.seconds = state["epoch"], state["position"], float(state["seconds"])

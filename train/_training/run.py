@@ -19,7 +19,7 @@ from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import NetworkSpec, network_spec, torchvision_names
 from pixmix._common.normalized import Normalized
 from pixmix._evaluators import EVALUATORS, check
-from pixmix.methods import METHODS, MethodRow, compose, find_parts, make_part
+from pixmix.methods import MethodRow, compose, find_parts, find_row, make_part
 from pixmix.methods._base import Method, Setting
 from pixmix.methods._outlier_sets import load_outliers
 
@@ -53,7 +53,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         return read_metrics(folder.metrics)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    parts = [METHODS[part] for part in find_parts(config.method)]
+    parts = [find_row(part) for part in find_parts(config.method)]
     known = [name for name, row in EVALUATORS.items() if not row.of_set]
     for name in config.suites:
         if name not in known:
