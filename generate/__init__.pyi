@@ -10,6 +10,12 @@ from ._job.defaults import (
 from ._job.job import (
     make as make,
 )
+from ._job.own import (
+    register_family as register_family,
+)
+from ._job.recipe import (
+    SetRecipe as SetRecipe,
+)
 from ._procedural.recipes import (
     DeadLeavesRecipe as DeadLeavesRecipe,
 )

@@ -11,18 +11,20 @@ from mixset._common.parsing import Commands, dispatch, parse
 
 
 def _make(arguments: list[str]) -> None:
-    from .._job.families import FAMILIES, family, load
+    from .._job.families import FAMILIES, find_family, load
 
     if not arguments or arguments[0] in ("-h", "--help"):
         names = "\n".join(f"  {name:<12}{one.summary}" for name, one in FAMILIES.items())
-        print(f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n`mixset make FAMILY --help` lists its flags.")
+        print(
+            f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n`mixset make FAMILY --help` lists its flags. A family of your own: FILE.py:CLASS or module:CLASS."
+        )
         return
     name = arguments[0]
     if name.startswith("-"):
         raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
     from .commands import DeviceCommand, MakeCommand, make_set
 
-    kind = family(name)
+    kind = find_family(name)
     shape: Any = DeviceCommand if kind.on_device else MakeCommand
     command = shape[load(kind.recipe)]  # a type known when it runs
     make_set(parse(command, f"mixset make {name}", arguments[1:]))

@@ -13,7 +13,7 @@ import tyro
 from mixset._common.console import say
 from mixset._common.errors import InputError
 
-from .._job.families import Recipe, family, load
+from .._job.families import Recipe, family, find_family, load
 
 R = TypeVar("R", bound=Recipe)
 Compression = Literal["none", "gzip"]
@@ -124,6 +124,9 @@ class CheckCommand:
 
     trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """With --repair: use the network that the set names, be it code (module:function) or a folder (run:PATH)."""
+
+    family: str | None = None
+    """With --repair: what made a set of a family of your own, FILE.py:CLASS or module:CLASS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +250,10 @@ def check_set(command: CheckCommand) -> None:
 
     if command.trust and not command.repair:
         raise InputError("--trust: belongs to --repair; a check alone uses nothing that the set names")
+    if command.family is not None:
+        if not command.repair:
+            raise InputError("--family: belongs to --repair; a check alone draws nothing")
+        find_family(command.family)
     report = check(command.set, remake=functools.partial(remake, trust=command.trust) if command.repair else None)
     for kind, lines in (
         ("damaged", report.damage),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from mixset._common.errors import InputError
+from mixset._common.named import names_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,12 +42,12 @@ that works on a device takes its name as a third argument: `cpu`, `cuda:1`."""
 
 
 class Family(NamedTuple):
-    """Where a family's two halves live, as `module:name`, so that a command's help loads neither."""
+    """A family's two halves; this package's own as `module:name`, so that a command's help loads neither."""
 
     summary: str
     """What its images are, in a few words."""
-    recipe: str
-    render: str
+    recipe: str | type
+    render: str | Render
     on_device: bool = False
     """Whether `render` takes a device."""
     shard: int = 256
@@ -92,11 +93,23 @@ FAMILIES: dict[str, Family] = {
 def family(name: str) -> Family:
     """The family called `name`; InputError with the known ones where there is none."""
     if name not in FAMILIES:
-        raise InputError(f"family {name!r} is unknown; known ones are {', '.join(sorted(FAMILIES))}")
+        known = ", ".join(sorted(FAMILIES))
+        raise InputError(f"family {name!r} is unknown; known ones are {known}, and those of your own that are named")
     return FAMILIES[name]
 
 
-def load(path: str) -> Any:
-    """What `module:name` names."""
+def find_family(name: str) -> Family:
+    """As `family`, for a name that the user typed: `module:CLASS` and `FILE.py:CLASS` lead to one of the user's own."""
+    if names_code(name):
+        from .own import named_family
+
+        return named_family(name)
+    return family(name)
+
+
+def load(path: Any) -> Any:
+    """What `module:name` of this package names; a half that is here already as it is."""
+    if not isinstance(path, str):
+        return path
     module, name = path.split(":")
     return getattr(importlib.import_module(module), name)

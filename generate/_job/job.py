@@ -104,6 +104,11 @@ def make(
     out, kind = check_path("out", out), family(recipe.family)
     index, parts = _check_part(part)
     places = slots(kind, devices, workers) if executor is None else check_names(devices)
+    if type(recipe).__module__ == "__main__" and (executor is not None or len(places) > 1):
+        raise InputError(
+            f"recipe: {type(recipe).__name__} is defined in the script that runs, which worker processes do not "
+            "import; put it into a module of its own, or give workers=1"
+        )
     sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:

@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 FORMS = "module:function or FILE.py:function"
 
-_found: dict[tuple[str, str], None] = {}
-"""What and name of all that was found in this process, in that order; files by their full paths."""
+_found: dict[tuple[str, str], str] = {}
+"""The module of all that was found in this process, by what it is to be and its name; files by their full paths."""
 
 
 def names_code(name: str) -> bool:
@@ -59,7 +59,7 @@ def find(what: str, name: str) -> Any:
             raise InputError(f"{what} {name}: cannot be imported ({reason(error)}); use {FORMS}") from error
     file = str(getattr(module, "__file__", None) or where)
     _say(what, name, file)
-    _found[what, f"{os.path.abspath(where)}:{attribute}" if where.endswith(".py") else name] = None
+    _found[what, f"{os.path.abspath(where)}:{attribute}" if where.endswith(".py") else name] = module.__name__
     return thing
 
 
@@ -88,7 +88,8 @@ def slug(name: str) -> str:
 
 def pack(value: object) -> bytes:
     """Pickle a value for another process, which may have to import the user's code before it can unpickle it."""
-    return pickle.dumps((tuple(_found), pickle.dumps(value)))
+    packed = pickle.dumps(value)
+    return pickle.dumps(([found for found, module in _found.items() if module.encode() in packed], packed))
 
 
 def unpack(packed: bytes) -> Any:

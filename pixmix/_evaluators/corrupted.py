@@ -36,21 +36,25 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
         counted = {name: answered[name] for name in reader.corruptions}
         wrong = {name: np.mean([~given.right for given in each.values()], axis=0) for name, each in answered.items()}
         about, whole = about_set(reader, len(next(iter(wrong.values()))))
-        first = reader.corruptions[0]
+        first = next(iter(answered))
         how = done_to(reader.images(first, reader.severities(first)[0]))
         yield "set", {**whole, **how, "corruptions": list(reader.corruptions), "extra": list(reader.extra)}
         errors = _errors(counted)
-        mean = np.mean([wrong[name] for name in counted], axis=0)
+        mean = np.mean([wrong[name] for name in counted or wrong], axis=0)
         interval = _intervals(np.stack([mean, *wrong.values()], axis=1), evaluation.seed, 1.0)
-        yield "mce", {"value": measures.mce(errors), **interval[0], **about}
-        if suite == "c" and classes == IMAGENET_CLASSES:
+        if counted:
+            yield "mce", {"value": measures.mce(errors), **interval[0], **about}
+        else:
+            yield "mce", {"undefined": "there is none of the benchmark's corruptions", **about}
+        if suite == "c" and classes == IMAGENET_CLASSES and counted:
             yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
         for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
             by_severity = _errors({name: each})
             value = {"value": measures.corruption_errors(by_severity)[name], **ends, **about}
             severities = {str(severity): error for severity, error in by_severity[name].items()}
             yield name, {**value, "severities": severities, "counted": name in counted}
-        yield from _calibration(counted, about, evaluation.seed)
+        if counted:
+            yield from _calibration(counted, about, evaluation.seed)
 
     return evaluate
 

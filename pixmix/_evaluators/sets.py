@@ -83,7 +83,7 @@ def check_set(name: str, reader: Opened, classes: int | None) -> None:
             if (frames := reader.sequences(perturbation).shape[-4]) < 2:
                 raise InputError(f"suite {name}: {perturbation} has {frames} frame; two are needed to compare")
     if isinstance(reader, CorruptedSet) and classes is not None:
-        first = reader.corruptions[0]
+        first = (*reader.corruptions, *reader.extra)[0]
         images = reader.images(first, reader.severities(first)[0])
         highest = int((images[1] if isinstance(images, tuple) else images.labels).max())
         if highest >= classes:

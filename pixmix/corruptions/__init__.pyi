@@ -16,6 +16,9 @@ from ._making.sources import (
 from ._making.suites import (
     SUITES as SUITES,
 )
+from ._making.suites import (
+    register_corruption as register_corruption,
+)
 from ._p.base import (
     Perturbation as Perturbation,
 )
@@ -30,4 +33,13 @@ from ._p.suite import (
 )
 from ._shared.base import (
     Corruption as Corruption,
+)
+from ._shared.base import (
+    Stream as Stream,
+)
+from ._shared.base import (
+    draws_nothing as draws_nothing,
+)
+from ._shared.base import (
+    to_bytes as to_bytes,
 )

@@ -138,9 +138,9 @@ def make_part(name: str, setting: Setting) -> Method:
             f"method {name} looks at the network in training; only `pixmix train --method {name}` makes it"
         )
     if row.needs_pool and setting.pool is None:
-        raise InputError(f"method {name}: needs a mixing set; give a pool")
+        raise InputError(f"method {name} needs a mixing set; give a pool")
     if row.needs_outliers and setting.outliers is None:
-        raise InputError(f"method {name}: needs outliers; give a set of images as outliers")
+        raise InputError(f"method {name} needs outliers; give a set of images as outliers")
     if isinstance(row.maker, str):
         module, _, function = row.maker.partition(":")
         return getattr(importlib.import_module(f".{module}", __package__), function)(name, setting)

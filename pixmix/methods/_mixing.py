@@ -56,7 +56,7 @@ class PixMixMethod(Method):
         self.settings = replace(settings, partner=partner)
         self.pool = None if partner == "input" else pool
         if self.pool is None and partner != "input":
-            raise InputError(f"method {name}: needs a mixing set; give a pool")
+            raise InputError(f"method {name} needs a mixing set; give a pool")
         self.engine = engine
         find_engine(engine)
         self._residents = Residents()

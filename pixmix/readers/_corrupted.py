@@ -21,7 +21,7 @@ from ._arrays import LABELS, of_common_size, open_images, open_labels
 from ._classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from ._files import ImageFiles
 from ._labels import ClassMap, Known, applicable, renumber
-from ._members import archives, check_root, damaged, find_arrays, find_folders, hash_of, manifest_of, source_of
+from ._members import archives, check_root, damaged, find_arrays, find_folders, hash_of, known_names, manifest_of, source_of
 from ._problems import REMEDY, listed, resolve
 from ._sealed import SealedFiles
 from ._transforms import benchmark
@@ -85,17 +85,20 @@ class CorruptedSet:
         self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Images]] = {}
         self._damaged: list[str] = []
-        paths, unknown = find_arrays(self.root, SUITES[suite])
+        known = known_names(self._manifest, SUITES[suite])
+        paths, unknown = find_arrays(self.root, known)
         problems = [f"{name}: unknown name" for name in unknown]
         if paths:
             side = self._read_arrays(paths, problems)
         else:
-            paths, unknown = find_folders(self.root, SUITES[suite])
+            paths, unknown = find_folders(self.root, known)
             problems += [f"{name}: unknown name" for name in unknown]
             self._read_folders(paths, size, resize, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their images' size
         names = standard(suite, side)
-        missing = [f"{name}: missing" for name in names if name not in paths]
+        ours = standard(suite, side, extra=True)
+        all_own = self._manifest is not None and bool(paths) and not any(name in ours for name in paths)
+        missing = [f"{name}: missing" for name in names if name not in paths and not all_own]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
         remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
@@ -103,9 +106,9 @@ class CorruptedSet:
         """A line for everything that is left out."""
         self.corruptions = tuple(name for name in names if name in self._sets)
         """The corruptions of the benchmark, over which its mean is taken, in its order."""
-        self.extra = tuple(name for name in SUITES[suite] if name in self._sets and name not in names)
-        """The suite's other corruptions in this set."""
-        if not self.corruptions:
+        self.extra = tuple(name for name in known if name in self._sets and name not in names)
+        """The other corruptions in this set: the suite's, and the user's own in a generated set."""
+        if not self.corruptions and not (all_own and self.extra):
             raise InputError(f"{self.root}: has no complete corruption of suite {suite}: {listed(self.problems)}")
 
     def severities(self, corruption: str) -> tuple[int, ...]:
@@ -271,7 +274,7 @@ def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[
     C̄'s list, of which the first is severity 1; C̄'s script writes them with two decimals, so 1.00 is not severity 1.
     """
     numbers = [name for name in names if _number(name)]
-    if suite == "cbar" and not {*numbers} <= {*"12345"}:
+    if suite == "cbar" and corruption in CBAR and not {*numbers} <= {*"12345"}:
         indices = {float(value): index for index, value in enumerate(CBAR[corruption].large, 1)}
         return {name: indices.get(float(name), 0) if name in numbers else 0 for name in names}
     return {name: int(name) if name in {*"12345"} else 0 for name in names}

@@ -91,6 +91,12 @@ def manifest_of(root: Path, suite: str) -> Manifest | None:
     return generated
 
 
+def known_names(generated: Manifest | None, suite: Collection[str]) -> list[str]:
+    """The names that a folder's corruptions may have: the suite's, and the user's own that a generated set lists."""
+    listed = () if generated is None else generated.finished
+    return [*suite, *(name for name in listed if name not in suite)]
+
+
 def source_of(generated: Manifest | None) -> dict[str, Any]:
     """The origin of a set for results: official, or generated with everything that determines its images."""
     if generated is None:

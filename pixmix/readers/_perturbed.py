@@ -16,7 +16,7 @@ from ..corruptions._making.suites import SUITES
 from ..corruptions._p.suite import P
 from ._arrays import of_common_size, open_array
 from ._classes import Listing, list_classes
-from ._members import archives, check_root, damaged, find_arrays, find_folders, manifest_of, source_of
+from ._members import archives, check_root, damaged, find_arrays, find_folders, known_names, manifest_of, source_of
 from ._problems import REMEDY, listed, resolve
 from ._videos import SUFFIXES, VideoFiles
 
@@ -52,12 +52,13 @@ class PerturbedSet:
         self.source = source_of(self._manifest)
         self._sets: dict[str, Sequences] = {}
         self._damaged: list[str] = []
-        paths, unknown = find_arrays(self.root, SUITES["p"])
+        known = known_names(self._manifest, SUITES["p"])
+        paths, unknown = find_arrays(self.root, known)
         problems = [f"{name}: unknown name" for name in unknown]
         if paths:
             self._read_arrays(paths, problems)
         else:
-            paths, unknown = find_folders(self.root, SUITES["p"])
+            paths, unknown = find_folders(self.root, known)
             problems += [f"{name}: unknown name" for name in unknown]
             self._read_folders(paths, problems)
         missing = [f"{name}: missing" for name in P if name not in paths]
@@ -68,7 +69,7 @@ class PerturbedSet:
         """A line for everything that is left out."""
         self.perturbations = tuple(name for name in P if name in self._sets)
         """The perturbations among the benchmark's ten, which include snow."""
-        self.extra = tuple(name for name in SUITES["p"] if name in self._sets and name not in P)
+        self.extra = tuple(name for name in known if name in self._sets and name not in P)
         """The other perturbations; some evaluations of CIFAR-P use spatter instead of snow."""
         if not self.perturbations:
             raise InputError(f"{self.root}: has no complete perturbation of suite p: {listed(self.problems)}")

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from mixset import InputError
-from mixset.generate._networks import code
 from mixset.generate._networks import loading as networks
 from mixset.generate._networks.files import save
 from mixset.generate._networks.loading import load_network, weights_hash
@@ -93,8 +92,11 @@ class TestFunctions:
             (".x:y", "not of the form module:function"),
             ("a:", "not of the form module:function"),
             ("tiny_networks:drawn.x", "not of the form module:function"),
-            ("tiny_networks:leaving", r"fails \(SystemExit: 3\)"),
-            ("tiny_networks:failing", r"tiny_networks:failing: fails \(ZeroDivisionError: no luck\)$"),
+            ("tiny_networks:leaving", r"fails in .*tiny_networks\.py, line \d+ \(SystemExit: 3\)$"),
+            (
+                "tiny_networks:failing",
+                r"tiny_networks:failing: fails in .*tiny_networks\.py, line \d+ \(ZeroDivisionError: no luck\)$",
+            ),
             ("tiny_networks:drawn", "fails .*missing 1 required positional argument: 'body'"),
             ("tiny_networks:cases", r"returns a dict, not a torch\.nn\.Module"),
         ],
@@ -171,10 +173,10 @@ class TestRuns:
             for trust in (Trust("tiny_networks:classes"), Trust(everything=True)):
                 assert load_network(f"run:{run}", trust=trust).body[-1].out_features == 4
         capsys.readouterr()
-        code._say.cache_clear()
+        named._say.cache_clear()
         networks._load.cache_clear()
         load_network(f"run:{run}", trust=trust)
-        assert re.fullmatch(r"network tiny_networks:classes: made by the code in .*\.py\n", capsys.readouterr().err)
+        assert re.fullmatch(r"network tiny_networks:classes: runs the code in .*\.py\n", capsys.readouterr().err)
 
     @pytest.mark.parametrize(
         ("network", "message"),

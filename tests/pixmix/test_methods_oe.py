@@ -199,7 +199,7 @@ def test_the_method_has_its_settings_and_needs_outliers():
     options = {"classes": 10, "size": (8, 8), "mean": (0.5,) * 3, "std": (0.5,) * 3}
     made = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
     assert (made.name, made.views, made.in_loader, made.settings) == ("oe", 4, True, chosen)
-    with pytest.raises(InputError, match="method oe needs outliers; give a set of images with --outliers"):
+    with pytest.raises(InputError, match="method oe needs outliers; give a set of images as outliers"):
         make_method("oe", **options)
 
 

@@ -70,7 +70,7 @@ def ends(line: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         return 1, traceback.format_exc()
     said = capfd.readouterr().err.splitlines(keepends=True)
     # Which code made a network that was named is said whatever becomes of it.
-    return code, "".join(line for line in said if "made by the code in" not in line)
+    return code, "".join(line for line in said if "runs the code in" not in line)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 
 from mixset._common.errors import InputError
 
-from .._shared.base import SMALL, Fields, ImageArray, Stream
+from .._shared.base import SMALL, Fields, ImageArray, Stream, number_of
 
 Frames = np.ndarray
 """A sequence of frames, (frames, S, S, 3) uint8."""
@@ -23,8 +23,9 @@ class Perturbation:
     name: str
     """The perturbation's name, spelled as in the official archives."""
 
-    number: int
-    """The number of its random stream, 64 or above, which is unique and must not change."""
+    number: int = -1
+    """Number of its random stream: 64 and above, another one for each perturbation, and never changed. By default one
+    that follows from the name, far from the benchmarks' own."""
 
     small: tuple[Any, ...]
     """The parameters of each frame for images of up to `SMALL` pixels (CIFAR)."""
@@ -40,6 +41,10 @@ class Perturbation:
 
     uncropped: bool = False
     """Whether `apply` gets the whole image and crops each frame itself, since the image moves."""
+
+    def __post_init__(self) -> None:
+        if self.number == -1:
+            object.__setattr__(self, "number", number_of(self.name))
 
     def parameters(self, size: int) -> tuple[Any, ...]:
         """The parameters of each frame of `size` pixels; there are as many frames."""

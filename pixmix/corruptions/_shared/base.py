@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,11 @@ class Stream:
         return np.argsort(self.uniform(count), kind="stable")
 
 
+def number_of(name: str) -> int:
+    """A stream's number for a corruption of this name, from 2**28 up to, but without, 2**29."""
+    return (1 << 28) + zlib.crc32(name.encode()) % (1 << 28)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corruption:
     """A corruption with five severities."""
@@ -71,8 +77,9 @@ class Corruption:
     name: str
     """The corruption's name, spelled as in the official archives."""
 
-    number: int
-    """The number of its random stream, which is unique and must not change."""
+    number: int = -1
+    """Number of its random stream: another one for each corruption, and never changed. By default one that follows from
+    the name, far from the benchmarks' own."""
 
     small: tuple[Any, ...]
     """The parameters of severities 1 to 5 for images of up to `SMALL` pixels (CIFAR)."""
@@ -85,6 +92,10 @@ class Corruption:
 
     apply: Callable[[ImageArray, Any, Fields], ImageArray]
     """(image, parameters, fields) → the corrupted image; the input is not changed."""
+
+    def __post_init__(self) -> None:
+        if self.number == -1:
+            object.__setattr__(self, "number", number_of(self.name))
 
     def parameters(self, severity: int, size: tuple[int, int]) -> Any:
         """The parameters of a severity, 1 to 5, for images of `size` (H, W).

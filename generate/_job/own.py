@@ -1,0 +1,71 @@
+"""Families that live outside this package: a recipe that draws its own images, registered, or named on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mixset._common import named
+from mixset._common.errors import InputError
+from mixset._store.shard_format import plain_name
+
+from .._drawing.rng import image_seed
+from .families import FAMILIES, Family
+from .recipe import SetRecipe
+
+R = TypeVar("R", bound=type[SetRecipe])
+
+
+def register_family(recipe: R) -> R:
+    """Class decorator that makes a recipe a family, for `make` and whatever else knows families by name.
+
+    The class is a frozen dataclass and a subclass of `SetRecipe` with `family`, the family's name, and a method
+    `draw(random)`: a NumPy generator in, seeded for the image, and an image (S, S, 3) uint8 of `self.size` out, a
+    function of the recipe and the generator alone. The first line of its docstring says what the images are.
+
+    Raises:
+        InputError: it is no such class, or its name is another family's.
+    """
+    where = f"family {getattr(recipe, '__name__', recipe)}"
+    if not (isinstance(recipe, type) and issubclass(recipe, SetRecipe) and hasattr(recipe, "draw")):
+        raise InputError(f"{where}: is no subclass of mixset.generate.SetRecipe with a method draw")
+    try:
+        name = plain_name(getattr(recipe, "family", None))
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; its attribute family says how it is called") from None
+    known = FAMILIES.get(name)
+    # A module that is loaded again, or a cell of a notebook that is run again, takes its own place.
+    if known is not None and _origin(known.recipe) != _origin(recipe):
+        raise InputError(f"{where}: there is a family {name}; take another name")
+    summary = (recipe.__doc__ or "").strip().partition("\n")[0]
+    FAMILIES[name] = Family(summary, recipe, draw_all)
+    return recipe
+
+
+def named_family(name: str) -> Family:
+    """The family of the class that the user's `module:CLASS` or `FILE.py:CLASS` leads to, registered.
+
+    Raises:
+        InputError: there is no such code, or it leads to something else.
+    """
+    return FAMILIES[register_family(named.find("family", name)).family]
+
+
+def draw_all(recipe: SetRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
+    """The images of a recipe that draws its own, each with its seed and params."""
+    draw = recipe.draw  # type: ignore[attr-defined]  # register_family has seen it
+    for index in indices:
+        seed = image_seed(recipe.seed, index)
+        random = np.random.Generator(np.random.Philox(seed))
+        image = named.call("family", recipe.family, draw, random)
+        shape = (recipe.size, recipe.size, 3)
+        if not isinstance(image, np.ndarray) or image.shape != shape or image.dtype != np.uint8:
+            drawn = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise InputError(f"family {recipe.family}: draws {drawn}; an array {shape} of uint8 is needed")
+        yield image, seed, {"index": index}
+
+
+def _origin(recipe: object) -> tuple[object, ...]:
+    return getattr(recipe, "__module__", None), getattr(recipe, "__qualname__", recipe)
