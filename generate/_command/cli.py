@@ -15,9 +15,7 @@ def _make(arguments: list[str]) -> None:
 
     if not arguments or arguments[0] in ("-h", "--help"):
         names = "\n".join(f"  {name:<12}{one.summary}" for name, one in FAMILIES.items())
-        print(
-            f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n`mixset make FAMILY --help` lists its flags. A family of your own: FILE.py:CLASS or module:CLASS."
-        )
+        print(f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n{MAKE_MORE}")
         return
     name = arguments[0]
     if name.startswith("-"):
@@ -94,6 +92,10 @@ Make a mixing set in the folder OUT; the same command resumes one that was inter
   mixset make fvis --network resnet18 --devices cuda:0,cuda:1 OUT    a process on each of two GPUs
   mixset make fractals --engine dask OUT                  on Dask's workers here: one that dies is replaced
   mixset make fractals --engine dask://HOST:8786 OUT      on a cluster that is there; all of it must see OUT"""
+
+
+MAKE_MORE = """`mixset make FAMILY --help` lists its flags.
+A family of your own: mixset make FILE.py:CLASS OUT, or module:CLASS."""
 
 
 def main() -> None:

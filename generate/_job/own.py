@@ -1,4 +1,4 @@
-"""Families that live outside this package: a recipe that draws its own images, registered, or named on a command line."""
+"""Families that live outside this package: recipes that draw their own images, registered or named by the user."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ def names_code(name: str) -> bool:
 def find(what: str, name: str) -> Any:
     """What `module:function` or `FILE.py:function` leads to, which may be a class or a value, too.
 
-    A line on stderr says once which file's code runs. Modules are looked for in the working folder, too, after all other places, while they are imported.
+    A line on stderr says once which file's code runs. Modules are looked for in the working folder, too, after all
+    other places, while they are imported.
 
     Args:
         what: it is to be, for the lines: "network", "method".

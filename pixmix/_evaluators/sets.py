@@ -66,7 +66,7 @@ def _of_size(
         height, width = shape[-3:-1]
     else:
         opened = CorruptedSet(root, suite, resize=resize, partial=partial, **labels)
-        first = opened.corruptions[0]
+        first = (*opened.corruptions, *opened.extra)[0]
         height, width = image_size(opened.images(first, opened.severities(first)[0]))
     if size is not None and (height, width) != size:
         raise InputError(

@@ -67,7 +67,8 @@ class Method:
 
     The other methods override what they change. A method is made once and pickled into the loader's workers. Its
     augmentation has two forms that do the same: `augment_array`, which loader workers call, and `augment_tensor` for
-    tensors on a device, which training on a GPU calls at the image's step.
+    tensors on a device, which training on a GPU calls at the image's step. One of them is enough: arrays alone stay in
+    the workers, and tensors serve both.
     """
 
     name = "baseline"
@@ -83,6 +84,11 @@ class Method:
     """What its randomness is a function of. "image": `augment_array` and `augment_tensor` draw from (seed, epoch,
     index), so that an image is the same in any batch and any process. "step": `batch` draws from (seed, epoch, step,
     rank), so that the batch size and the number of processes matter. Neither: it draws nothing."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "augment_array" in vars(cls) and not {"augment_tensor", "on_device"} & vars(cls).keys():
+            cls.on_device = False  # the inherited form for tensors is another method's
 
     def extend(self, network: nn.Module) -> nn.Module:
         """What is trained in place of the network, which it contains: the network with modules of the method's own.
@@ -109,6 +115,8 @@ class Method:
         Returns:
             (V · N, 3, H, W) float32 in [0, 1], the first view of all, then the second, ....
         """
+        if type(self).augment_tensor is not Method.augment_tensor:
+            return self.augment_tensor(torch.from_numpy(batch), key, indices).contiguous().numpy()
         return as_float(batch)
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:

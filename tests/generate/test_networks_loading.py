@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from mixset import InputError
+from mixset._common import named
 from mixset.generate._networks import loading as networks
 from mixset.generate._networks.files import save
 from mixset.generate._networks.loading import load_network, weights_hash
@@ -95,7 +96,7 @@ class TestFunctions:
             ("tiny_networks:leaving", r"fails in .*tiny_networks\.py, line \d+ \(SystemExit: 3\)$"),
             (
                 "tiny_networks:failing",
-                r"tiny_networks:failing: fails in .*tiny_networks\.py, line \d+ \(ZeroDivisionError: no luck\)$",
+                r"fails in .*tiny_networks\.py, line \d+ \(ZeroDivisionError: no luck\)$",
             ),
             ("tiny_networks:drawn", "fails .*missing 1 required positional argument: 'body'"),
             ("tiny_networks:cases", r"returns a dict, not a torch\.nn\.Module"),

@@ -10,7 +10,9 @@ from typing import Annotated
 import tyro
 
 from mixset._common.errors import InputError
+from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
+from pixmix.methods import METHODS
 
 from .._runs.config import RECIPES, TRAINING, IterativeSettings
 from .tables import ROWS, Table, find_table
@@ -46,15 +48,16 @@ class AblateConfig:
     """What to train on: cifar10, cifar100, fashionmnist, digits, or folder:PATH with train/ and test/ of one folder a
     class. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9) need a folder."""
     rows: tuple[str, ...] = ()
-    """Some rows, by the method's name or the set's; others than the table's own have no paper number. By default
-    all."""
+    """Some rows, by the method's name or the set's; others than the table's own, such as pixmix+mixup or a method of
+    your own, module:function or FILE.py:function, have no paper number. By default all."""
     seeds: tuple[int, ...] = (0,)
     """A run each; with several, cells show mean and standard deviation."""
 
     recipe: str | None = None
     """Where the other settings of training come from: cifar, imagenet, quick; by default the table's."""
     network: str | None = None
-    """wrn-DEPTH-WIDTH, resnet18, resnet50 or module:function; this and what follows by default the recipe's."""
+    """wrn-DEPTH-WIDTH, resnet18, resnet50, module:function or FILE.py:function; this and what follows by
+    default the recipe's."""
     init: str | None = None
     """Start from weights: torchvision, or a checkpoint file."""
     epochs: int | None = None
@@ -123,8 +126,13 @@ class AblateConfig:
         if self.recipe is not None and self.recipe not in RECIPES:
             raise InputError(f"--recipe {self.recipe}: unknown; the recipes are {', '.join(RECIPES)}")
         for name in self.rows:
-            if name not in ROWS and name not in self.own_sets:
-                raise InputError(f"--rows {name}: unknown; table {self.table} has {', '.join(table.rows)}")
+            parts = name.split("+")
+            if name in ROWS or name in self.own_sets or all(part in METHODS or names_code(part) for part in parts):
+                continue
+            raise InputError(
+                f"--rows {name}: unknown; table {self.table} has {', '.join(table.rows)}; a method of your own is "
+                f"named {FORMS}"
+            )
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError("--seeds: give at least one, and each once")
         if self.table == "6" and self.mixing_set:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mixset._common.named import slug
 from mixset.generate._networks.spec import foreign, network_spec
+from pixmix.methods import find_parts
+from pixmix.methods import find_row as find_method
 
 from .._runs.commands import words
 from .._runs.config import TrainConfig, recipe
 from .config import AblateConfig
-from .tables import ROWS, Row
+from .tables import ROWS, Row, find_row
 
 GENERATED = ("c", "cbar", "p")
 """Suites that can be made of the test images."""
@@ -64,9 +67,9 @@ class Plan:
 
 def rows_of(config: AblateConfig) -> dict[str, Row]:
     """The rows of the table by name, those of the user's own folders included."""
-    known = ROWS | {name: Row(label=name, method="pixmix", sets=(name,)) for name in config.own_sets}
+    own = {name: Row(label=name, method="pixmix", sets=(name,)) for name in config.own_sets}
     names = config.rows or (*config.paper.rows, *config.own_sets)
-    return {name: known[name] for name in names}
+    return {name: own[name] if name in own else find_row(name) for name in names}
 
 
 def make_plan(config: AblateConfig) -> Plan:
@@ -82,8 +85,7 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
     same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
     chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
     mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
-    parts = row.method.split("+")
-    if "iterative" in parts:
+    if "iterative" in row.method.split("+"):
         chosen["iterative"] = config.iterative
     return replace(
         start,
@@ -92,8 +94,8 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
         network=network,
         method=row.method,
         mix=replace(start.mix, **mix),
-        outliers=config.outliers if "oe" in parts else None,
-        copies=config.copies if {"sin", "edsr"} & set(parts) else None,
+        outliers=config.outliers if _needs(row, "outliers") else None,
+        copies=config.copies if _needs(row, "copies") else None,
         seed=seed,
         compile=config.compile,
         eval_batch_size=config.eval_batch_size,
@@ -101,6 +103,11 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
         suites=("clean",),
         resume=True,
     )
+
+
+def _needs(row: Row, what: str) -> bool:
+    """Whether a row's method cannot run without "pool", "outliers" or "copies"."""
+    return any(getattr(find_method(part), f"needs_{what}") for part in find_parts(row.method))
 
 
 class _Planner:
@@ -125,10 +132,9 @@ class _Planner:
         return self.made
 
     def _lack(self, row: Row) -> str:
-        parts = row.method.split("+")
-        if "oe" in parts and self.config.outliers is None:
+        if _needs(row, "outliers") and self.config.outliers is None:
             return "needs --outliers PATH"
-        if {"sin", "edsr"} & set(parts) and self.config.copies is None:
+        if _needs(row, "copies") and self.config.copies is None:
             return "needs --copies PATH"
         return ""
 
@@ -142,8 +148,8 @@ class _Planner:
         """The task that trains a row; rows of other tables that are the same have the same."""
         config = training(self.config, row, seed)
         needs: list[str] = []
-        name = row.method
-        if {"pixmix", "mix-aug"} & set(row.method.split("+")):
+        name = slug(row.method)
+        if _needs(row, "pool"):
             folders, needs, label = self._sets(row)
             weights = self.config.weights if row.sets == () else ()
             config = replace(config, mixing_set=folders, weights=weights)

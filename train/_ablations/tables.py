@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from mixset._common.errors import InputError
+from pixmix.methods import find_parts
 
 from .columns import (
     AUROC,
@@ -217,6 +218,19 @@ TABLES: dict[str, Table] = {
     )
 }
 """By number; `mixing-sets` is ours."""
+
+
+def find_row(name: str) -> Row:
+    """The row called `name`: of `ROWS`, or any other method, one of the user's own or several as A+B included.
+
+    Raises:
+        InputError: there is neither such a row nor such a method.
+    """
+    if name in ROWS:
+        return ROWS[name]
+    find_parts(name)  # refuses what is none
+    labels = (LABELS.get(part, part.rpartition(":")[2]) for part in name.split("+"))
+    return Row(label=" + ".join(labels), method=name)
 
 
 def find_table(name: str) -> Table:

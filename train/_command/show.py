@@ -21,11 +21,15 @@ class ShowConfig:
 
     pixmix show dog.jpg cat.jpg methods.png
 
+    pixmix show dog.jpg mine.png --methods baseline pixmix mine.py:Mine
+
     pixmix show dog.jpg steps.png --steps --mixing-set my-set --seed 3
     """
 
     paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE ... OUT.png")]
     """One or several images, and behind them the figure to write."""
+    methods: tuple[str, ...] = ()
+    """Some methods beside each other, also your own, module:function or FILE.py:function; by default all."""
     mixing_set: tuple[str, ...] = ("fractals",)
     """Folders of mixing images; `fractals` is a set made on first use."""
     weights: tuple[float, ...] = ()

@@ -44,7 +44,7 @@ def show(config: ShowConfig) -> Path:
     check_file(out)
     images = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
-    shown = [name for name, row in METHODS.items() if not row.in_training and not row.needs_copies]
+    shown = config.methods or [name for name in METHODS if _can_be_shown(name)]
     columns = max(COLUMNS, len(images))
     tiles = len(images) if config.steps else len(images) * config.mix.k * len(config.betas) + len(shown) * columns
     with Progress(tiles, "images") as progress:
@@ -94,9 +94,15 @@ def _methods(
                 break
         tiles += row[:columns]
         progress.advance(columns)
-    absent = ", ".join(name for name in METHODS if name not in shown)
-    title = f"The methods (networks, where one is looked at, have random weights), without {absent}"
+    title = "The methods (networks, where one is looked at, have random weights)"
+    if not config.methods:
+        title += ", without " + ", ".join(name for name in METHODS if name not in shown)
     return sheet(tiles, np.repeat(shown, columns).tolist(), title=title, columns=columns, tile=TILE)
+
+
+def _can_be_shown(name: str) -> bool:
+    row = METHODS[name]
+    return not row.in_training and not row.needs_copies
 
 
 def _fresh_network(seed: int) -> nn.Module:
@@ -116,7 +122,7 @@ def _augmented(method: Method, batch: np.ndarray, network: nn.Module, key: Key) 
     for step in range(64):
         step_key = StepKey(seed=key.seed, epoch=key.epoch, step=step)
         mixed, _ = method.batch(images, labels, network=network, key=step_key, classes=count)
-        if METHODS[method.name].changes != "batch" or (mixed[0] != images[0]).any():
+        if "step" not in method.keys or (mixed[0] != images[0]).any():
             break
     return _uint8(mixed.clamp(0, 1).numpy()).reshape(method.views, count, *batch.shape[1:])
 
