@@ -94,7 +94,9 @@ def family(name: str) -> Family:
     """The family called `name`; InputError with the known ones where there is none."""
     if name not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
-        raise InputError(f"family {name!r} is unknown; known ones are {known}; name or import the code of one of your own")
+        raise InputError(
+            f"family {name!r} is unknown; known ones are {known}; name or import the code of one of your own"
+        )
     return FAMILIES[name]
 
 

@@ -1,7 +1,7 @@
 """`A+B`: what composes and what is refused and why, and that each part does its own and nothing else."""
 
-import itertools
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 from pixmix._common.philox import Key
-from pixmix.methods import METHODS, MethodSettings, compose, find_parts, make_method
+from pixmix.methods import MethodSettings, compose, find_parts, make_method
 from pixmix.methods._base import Method, StepKey, as_float
 from pixmix.methods._batches import CutMix
 from pixmix.methods._composed import Composed
@@ -21,7 +21,6 @@ from pixmix.methods._settings import AugMixSettings, CutMixSettings, OESettings
 SIZE = (16, 16)
 MEAN = (0.25, 0.5, 0.75)
 STEP = StepKey(seed=3, epoch=1, step=2)
-ORDER = ("data", "images", "batch")
 
 
 @pytest.fixture
@@ -33,28 +32,53 @@ def make(array_pool):
     return made
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.product(METHODS, METHODS)))
-def test_two_methods_compose_where_they_change_different_things(one, other):
-    changes = METHODS[one].changes, METHODS[other].changes
-    if "" in changes:
-        with pytest.raises(InputError, match=rf"method {one}\+{other}: .*baseline changes nothing; leave it out"):
-            find_parts(f"{one}+{other}")
-    elif changes[0] == changes[1]:
-        things = {"data": "the data", "images": "each image", "batch": "each batch"}[changes[0]]
-        with pytest.raises(InputError, match=f"{one} and {other} both change {things}; compose one"):
-            find_parts(f"{one}+{other}")
-    else:
-        parts = find_parts(f"{one}+{other}")
-        assert set(parts) == {one, other}
-        assert ORDER.index(METHODS[parts[0]].changes) < ORDER.index(METHODS[parts[1]].changes)
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("pixmix+cutmix", ("pixmix", "cutmix")),
+        ("cutmix+pixmix", ("pixmix", "cutmix")),
+        ("mixup+cutout", ("cutout", "mixup")),
+        ("adversarial-l2+autoaugment", ("autoaugment", "adversarial-l2")),
+        ("ant+iterative", ("iterative", "ant")),
+        ("noise2net+sin", ("sin", "noise2net")),
+        ("oe+edsr", ("edsr", "oe")),
+        ("speckle+mix-aug+sin", ("sin", "mix-aug", "speckle")),
+    ],
+)
+def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_way(name, parts):
+    assert find_parts(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("baseline+cutout", "baseline changes nothing; leave it out"),
+        ("cutmix+baseline", "baseline changes nothing; leave it out"),
+        ("cutout+pixmix", "cutout and pixmix both change each image; compose one"),
+        ("augmix+oe", "augmix and oe both change each image"),
+        ("mix-input+iterative", "mix-input and iterative both change each image"),
+        ("autoaugment+mix-aug", "autoaugment and mix-aug both change each image"),
+        ("mixup+cutmix", "mixup and cutmix both change each batch"),
+        ("speckle+ant", "speckle and ant both change each batch"),
+        ("noise2net+adversarial-linf", "noise2net and adversarial-linf both change each batch"),
+        ("adversarial-l2+mixup", "adversarial-l2 and mixup both change each batch"),
+        ("sin+edsr", "sin and edsr both change the data"),
+        ("pixmix+pixmix", "pixmix and pixmix both change each image"),
+    ],
+)
+def test_methods_that_change_the_same_are_refused_and_why(name, message):
+    with pytest.raises(InputError, match=f"method {re.escape(name)}: {message}"):
+        find_parts(name)
 
 
 def test_names_are_found_or_named():
-    for name in METHODS:
-        assert find_parts(name) == (name,)
+    assert find_parts("pixmix") == ("pixmix",)
     assert find_parts("cutmix+sin+pixmix") == ("sin", "pixmix", "cutmix")
     for name in ("pixmixx", "pixmix+", "+cutmix", "pixmix++cutmix", "pixmix + cutmix", "PixMix", ""):
-        with pytest.raises(InputError, match=r"unknown '.*'; the methods are baseline, cutout, .*, or two as A\+B"):
+        with pytest.raises(
+            InputError,
+            match=r"unknown '.*'; the methods are baseline, .*, module:function or FILE.py:.*, or two as A\+B",
+        ):
             find_parts(name)
     with pytest.raises(InputError, match="cutmix and mixup both change each batch"):
         find_parts("cutmix+pixmix+mixup")
@@ -88,7 +112,7 @@ def test_data_of_copies_compose_with_either_or_both(make):
 
 
 def test_a_image_with_several_views_is_refused_and_why(make):
-    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 images .* --augmix.jsd 0"):
+    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 images .*; augmix.jsd 0 leaves"):
         make("augmix+cutmix")
     method = make("augmix+cutmix", settings=MethodSettings(augmix=AugMixSettings(jsd=0.0)))
     assert type(method) is Composed
@@ -143,6 +167,24 @@ def watched(*, first_keeps=True):
     calls = []
     parts = Watcher("cutout", calls, number=1, keeps=first_keeps), Watcher("cutmix", calls, number=2)
     return Composed("cutmix+cutout", *parts), *parts, calls
+
+
+def test_what_is_added_to_the_network_is_the_seconds():
+    class Extending(Watcher):
+        def extend(self, network):
+            return nn.Sequential(network, nn.Identity())
+
+    network = nn.Identity()
+    assert watched()[0].extend(network) is network
+    both = Composed("cutout+mine", Watcher("cutout", []), Extending("mine", []))
+    assert both.extend(network)[0] is network
+    with pytest.raises(InputError, match=r"mine\+cutmix: mine adds modules to the network .* cutmix cannot take"):
+        Composed("mine+cutmix", Extending("mine", []), Watcher("cutmix", []))
+
+
+def test_keys_are_those_of_both(make):
+    assert make("cutout+cutmix").keys == ("image", "step")
+    assert make("sin+cutmix").keys == make("cutmix").keys == ("step",)
 
 
 def test_both_parts_see_the_training():
