@@ -41,6 +41,8 @@ def _ks_and_betas(results: Results) -> Grid:
         [k for k in ks if any(f"k{k}-beta{beta}" in by_name for beta in betas)],
         [beta for beta in betas if any(f"k{k}-beta{beta}" in by_name for k in ks)],
     )
+    if not ks:  # of rows of other tables alone
+        return _rows(results)
     rows = []
     for beta in betas:
         for index, column in enumerate(results["columns"]):
