@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 FORMS = "module:function or FILE.py:function"
 
-_found: dict[tuple[str, str], str] = {}
+_loaded: dict[tuple[str, str], str] = {}
 """The module of all that was found in this process, by what it is to be and its name; files by their full paths."""
 
 
@@ -60,7 +60,7 @@ def find(what: str, name: str) -> Any:
             raise InputError(f"{what} {name}: cannot be imported ({reason(error)}); use {FORMS}") from error
     file = str(getattr(module, "__file__", None) or where)
     _say(what, name, file)
-    _found[what, f"{os.path.abspath(where)}:{attribute}" if where.endswith(".py") else name] = module.__name__
+    _loaded[what, f"{os.path.abspath(where)}:{attribute}" if where.endswith(".py") else name] = module.__name__
     return thing
 
 
@@ -90,14 +90,14 @@ def slug(name: str) -> str:
 def pack(value: object) -> bytes:
     """Pickle a value for another process, which may have to import the user's code before it can unpickle it."""
     packed = pickle.dumps(value)
-    return pickle.dumps(([found for found, module in _found.items() if module.encode() in packed], packed))
+    return pickle.dumps(([code for code, module in _loaded.items() if module.encode() in packed], packed))
 
 
 def unpack(packed: bytes) -> Any:
     """The value that was packed, the code behind it imported first. From our own processes alone: it is a pickle."""
     names, value = pickle.loads(packed)
     for what, name in names:
-        if (what, name) not in _found:
+        if (what, name) not in _loaded:
             find(what, name)
     return pickle.loads(value)
 

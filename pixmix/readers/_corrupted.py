@@ -21,7 +21,17 @@ from ._arrays import LABELS, of_common_size, open_images, open_labels
 from ._classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from ._files import ImageFiles
 from ._labels import ClassMap, Known, applicable, renumber
-from ._members import archives, check_root, damaged, find_arrays, find_folders, hash_of, known_names, manifest_of, source_of
+from ._members import (
+    archives,
+    check_root,
+    damaged,
+    find_arrays,
+    find_folders,
+    hash_of,
+    known_names,
+    manifest_of,
+    source_of,
+)
 from ._problems import REMEDY, listed, resolve
 from ._sealed import SealedFiles
 from ._transforms import benchmark

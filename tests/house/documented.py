@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("mixing-sets", "your-loop", "measures", "reproduce")))
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("mixing-sets", "your-loop", "your-method", "measures", "reproduce")),
+)
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
 """What was typed once, in folders that are not there any more."""
@@ -91,6 +94,7 @@ RULES = (
     Rule(begins="mixset make fvis --network resnet50 --count", instead=NETWORK, more=FVIS),
     Rule(begins="mixset make fvis --network efficientnet_lite0", more=FVIS),
     Rule(begins="mixset make fvis --network run:runs/cifar10-baseline-0", more=FVIS),
+    Rule(begins="mixset make stripes.py:Stripes", more="--count 8 --size 40 --workers 1"),
     Rule(begins="mixset sheet"),
     Rule(begins="mixset info"),
     Rule(begins="mixset check"),
@@ -103,6 +107,13 @@ RULES = (
         more=TRAIN,
     ),
     Rule(begins="pixmix train cifar10 --method pixmix --mixing-set my-set", instead=CIFAR, more=TRAIN),
+    Rule(begins="pixmix train cifar10 --method pixmix --mixing-set stripes", instead=CIFAR, more=TRAIN),
+    Rule(begins="pixmix train cifar10 --method mine.py:Jitter", instead=CIFAR, more=TRAIN),
+    Rule(
+        begins="pixmix train cifar10 --network small.py:small",
+        instead=CIFAR,
+        more=TRAIN.replace("--network wrn-10-1", ""),
+    ),
     Rule(begins="pixmix train cifar100", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method oe", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method augmix", instead=CIFAR, more=TRAIN),
@@ -124,9 +135,12 @@ RULES = (
     Rule(begins="pixmix corrupt folder:flowers", holds=("c",), more="--size 32 --frost frost --workers 1"),
     Rule(begins="pixmix corrupt folder:flowers", holds=("cbar",), more="--size 32 --workers 1"),
     Rule(begins="pixmix corrupt folder:flowers", holds=("p",), more="--size 32 --workers 1"),
+    Rule(begins="pixmix corrupt cifar10 CIFAR-10-lines", instead=CIFAR, more="--workers 1"),
     Rule(begins="pixmix corrupt --show dog.jpg corruptions.png", more="--size 32 --frost frost"),
     # pixmix evaluate
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p"),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite c --c CIFAR-10-lines"),
+    Rule(begins="pixmix evaluate runs/small", more="--suite clean"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite anomalies"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --data folder:STL10", parsed="STL-10 is not here"),
@@ -141,6 +155,7 @@ RULES = (
     # pixmix ablate: tests/train runs one; of these the commands are planned, and each of them is understood
     Rule(begins="pixmix ablate"),
     Rule(begins="pixmix report"),
+    Rule(begins="pixmix show dog.jpg mine.png", more="--size 32 --mixing-set my-set"),
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
     Rule(begins="python examples/", parsed="is run in tests/examples"),
 )

@@ -24,6 +24,9 @@ from torch import nn
 import pixmix
 from mixset._common.parsing import parse
 from mixset.generate._command import cli as mixset_cli
+from mixset.generate._job.families import FAMILIES
+from pixmix.corruptions import SUITES
+from pixmix.methods import METHODS
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import make_plan
 from pixmix.train._command import cli as pixmix_cli
@@ -171,7 +174,12 @@ def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         understood = False
         UNDERSTOOD.add(tuple(words))
 
+    tables: list[dict[str, Any]] = [METHODS, FAMILIES, *SUITES.values()]
+    before = [dict(table) for table in tables]
     yield SimpleNamespace(call=call, understand=understand, folder=here)
+    for table, content in zip(tables, before, strict=True):  # the page registers methods of its own
+        table.clear()
+        table.update(content)
     torch.set_num_threads(threads)
 
 
@@ -202,6 +210,8 @@ def test_a_page_can_be_followed(page: str, reader: SimpleNamespace, capfd: pytes
     if any(words[:2] == ("mixset", "make") and words[-1] == "my-set" for words in typed):
         for name in ("my-set", "my-photographs"):
             shutil.rmtree(reader.folder / name)
+    for name, text in own_files(page).items():
+        (reader.folder / name).write_text(text)
     first = [words for words in typed if " ".join(words).startswith(FIRST)]
     for words in first:
         follow(words, reader, capfd)
@@ -224,7 +234,11 @@ def follow(words: tuple[str, ...], reader: SimpleNamespace, capfd: pytest.Captur
             for task in make_plan(parse(AblateConfig, "pixmix ablate", words[2:])).tasks.values():
                 reader.understand(list(task.command))
         elif not rule.parsed:
-            own = ["--out", f"runs/{len(list(Path('runs').iterdir()))}"] if words[:2] == ("pixmix", "train") else []
+            own = (
+                ["--out", f"runs/{len(list(Path('runs').iterdir()))}"]
+                if words[:2] == ("pixmix", "train") and "--out" not in words
+                else []
+            )
             reader.call(rule.scaled(words) + own)
     except SystemExit as ended:
         if ended.code:
@@ -250,6 +264,11 @@ def check_other(words: tuple[str, ...], reader: SimpleNamespace) -> None:
         example.parse(list(words[2:]))
 
 
+def own_files(page: str) -> dict[str, str]:
+    """The files that a page shows, whose first line is a comment with the name."""
+    return {block.split()[1]: block for block in blocks(page, "python") if re.match(r"# \w+\.py\n", block)}
+
+
 def follow_python(page: str) -> None:
     """Run a page's blocks one after the other; what a reader has himself is there under its name."""
     has = {
@@ -264,6 +283,8 @@ def follow_python(page: str) -> None:
     }
     names: dict[str, Any] = {}
     for block in blocks(page, "python"):
+        if block in own_files(page).values():
+            continue
         for old, new in IN_PYTHON.items():
             block = block.replace(old, new)
         names |= has

@@ -16,7 +16,7 @@ from mixset._common import named
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder of the user's; what is imported from it is forgotten afterwards."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(named, "_found", {})
+    monkeypatch.setattr(named, "_loaded", {})
     named._say.cache_clear()
     yield tmp_path
     for name, module in list(sys.modules.items()):
@@ -93,7 +93,7 @@ def test_one_line_says_once_what_runs(here: Path, capsys: pytest.CaptureFixture[
         ("good.py", "is not of the form module:function or FILE.py:function"),
     ],
 )
-def test_what_cannot_be_found_is_one_line(here: Path, name: str, message: str) -> None:
+def test_what_cannot_be_loaded_is_one_line(here: Path, name: str, message: str) -> None:
     for file, text in {
         "good": "value = 1",
         "raising": "1 / 0",

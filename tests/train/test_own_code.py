@@ -117,7 +117,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> I
     for name, text in {"mynet": NETWORK, "mymethod": METHOD, "myset": SET}.items():
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(named, "_found", {})
+    monkeypatch.setattr(named, "_loaded", {})
     tables = [METHODS, FAMILIES, *SUITES.values()]
     before = [dict(table) for table in tables]
     yield tmp_path
@@ -249,7 +249,7 @@ def test_loader_workers_that_are_spawned_import_the_code_first(here: Path) -> No
     packed = pickle.dumps(training_set)
     for name in [name for name in sys.modules if name.startswith("mymethod")]:
         del sys.modules[name]
-    named._found.clear()
+    named._loaded.clear()
     again = pickle.loads(packed)
     assert type(again.method) is not type(method)
     assert torch.equal(again.__getitems__(keys).images, expected)
