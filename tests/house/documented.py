@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (
-    "README.md",
-    *(f"docs/{name}.md" for name in ("mixing-sets", "your-loop", "your-method", "measures", "reproduce")),
-)
+HOW_TOS = ("mixing-sets", "your-loop", "your-method", "measures", "reproduce")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in HOW_TOS))
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
 """What was typed once, in folders that are not there any more."""

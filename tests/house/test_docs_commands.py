@@ -32,8 +32,8 @@ from pixmix.train._ablations.plan import make_plan
 from pixmix.train._command import cli as pixmix_cli
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
-SLOW = "docs/measures.md"
-"""Its suites of corruptions take half a minute."""
+SLOW = ("docs/measures.md", "docs/your-method.md")
+"""The suites of corruptions of one take half a minute; what the other shows is tried in small in tests/train."""
 FIRST = ("mixset make", "mixset import")
 """What is made before Python's blocks are run."""
 LATER = ("mixset", "pixmix train", "pixmix corrupt", "pixmix evaluate", "pixmix")
@@ -203,7 +203,7 @@ def stage(words: tuple[str, ...]) -> int:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.slow) if page == SLOW else page for page in PAGES]
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page in SLOW else page for page in PAGES]
 )
 def test_a_page_can_be_followed(page: str, reader: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
     typed = commands(page)
@@ -234,11 +234,8 @@ def follow(words: tuple[str, ...], reader: SimpleNamespace, capfd: pytest.Captur
             for task in make_plan(parse(AblateConfig, "pixmix ablate", words[2:])).tasks.values():
                 reader.understand(list(task.command))
         elif not rule.parsed:
-            own = (
-                ["--out", f"runs/{len(list(Path('runs').iterdir()))}"]
-                if words[:2] == ("pixmix", "train") and "--out" not in words
-                else []
-            )
+            trains = words[:2] == ("pixmix", "train") and "--out" not in words
+            own = ["--out", f"runs/{len(list(Path('runs').iterdir()))}"] if trains else []
             reader.call(rule.scaled(words) + own)
     except SystemExit as ended:
         if ended.code:
@@ -298,8 +295,15 @@ def test_what_is_scaled_down_in_python_is_there() -> None:
         text = text.replace(old, new)
 
 
-@pytest.mark.parametrize("words", [*commands(RECORD), *commands(SLOW)], ids=lambda words: shlex.join(words)[:60])
+@pytest.mark.parametrize(
+    "words",
+    [words for page in (RECORD, *SLOW) for words in commands(page)],
+    ids=lambda words: shlex.join(words)[:60],
+)
 def test_it_is_understood_at_least(words: tuple[str, ...], reader: SimpleNamespace) -> None:
+    for page in SLOW:
+        for name, text in own_files(page).items():
+            (reader.folder / name).write_text(text)
     reader.understand(list(words))
 
 
