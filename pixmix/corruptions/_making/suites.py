@@ -18,7 +18,7 @@ from .._shared.base import SMALL, Corruption
 
 SUITES: dict[str, dict[str, Corruption | Perturbation]] = {
     "c": {**C, **EXTRA, **C_CORRECTED},
-    "cbar": CBAR,
+    "cbar": {**CBAR},
     "p": {**P, **P_EXTRA, **HARDER, **P_CORRECTED},
 }
 """Suite → name → corruption, including those that are not part of the benchmark; see `members`."""
