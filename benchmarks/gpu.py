@@ -29,13 +29,14 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
+from mixset._common.normalisation import HALF
 from mixset.generate import FVisRecipe, make
 from mixset.generate._fvis.rendering import render_all
 from mixset.generate._networks.spec import network_spec
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method
 from pixmix.methods._mixing import PixMixMethod
-from pixmix.train._data.labelled import HALF, LabelledImages, TrainingData
+from pixmix.train._data.labelled import LabelledImages, TrainingData
 from pixmix.train._runs.config import TrainConfig, recipe
 from pixmix.train._runs.processes import Processes, precision
 from pixmix.train._runs.run_folder import RunFolder

@@ -127,7 +127,7 @@ def loaders(size: int, folder: Path, batch: int, counts: tuple[int, int]) -> dic
         Plain(many),
         pool,
         seed=0,
-        settings=settings,
+        **vars(settings),
         crop=crop_and_flip if small else partial(random_resized_crop, size=size),
     )
     plain = {"batch_size": batch, "num_workers": WORKERS, "persistent_workers": True}
@@ -170,7 +170,7 @@ def parts(loader: DataLoader, count: int, repeats: int) -> dict[str, float]:
     """CPU time in milliseconds per image of the steps of the loader of `pixmix train`, with files read from disk."""
     ours: TrainingSet = loader.dataset  # type: ignore[assignment]
     key, indices, files = Key(0), np.arange(count), ours.images.files[:count]
-    keep_freed_memory()  # as in the workers
+    keep_freed_memory()  # as in the workers of `pixmix train`
     decoded = [read(file) for file in files]
     cut = random_resized_crop(decoded, key, indices, size=ours.images.size)
     mixed = torch.from_numpy(ours.method.augment_array(cut, key, indices))

@@ -4,6 +4,9 @@ from ._common.errors import (
 from ._common.errors import (
     InputError as InputError,
 )
+from ._common.memory import (
+    keep_freed_memory as keep_freed_memory,
+)
 from ._common.version import (
     __version__ as __version__,
 )

@@ -22,12 +22,18 @@ from ._augment.settings import (
 from ._augment.transform import (
     PixMix as PixMix,
 )
+from ._common.attack import (
+    PGDSettings as PGDSettings,
+)
 from ._common.normalized import (
     Normalized as Normalized,
 )
 from ._common.version import (
     __version__ as __version__,
 )
-from ._evaluators import (
+from ._evaluators.evaluate import (
     evaluate as evaluate,
+)
+from .train._evaluation.models import (
+    load as load,
 )

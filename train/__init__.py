@@ -1,1 +1,5 @@
-"""The programs: train, evaluate, ablate, report, corrupt, show; each a function, too."""
+"""The programs as functions: each takes its config and does what its command does."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from mixset._common.cores import check_workers
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 
 from .families import Family
 
@@ -74,8 +73,6 @@ def _there(devices: list[str]) -> list[str]:
 def at_work(device: str) -> Iterator[str]:
     """Draw on `device` within this: gives its plain name, and the CPU to one torch thread, as law 1 asks.
 
-    A process that once draws on the CPU keeps the memory that it frees.
-
     One drawing at a time in a process, for the number of threads and a network's hooks belong to all its threads.
 
     Raises:
@@ -88,7 +85,6 @@ def at_work(device: str) -> Iterator[str]:
         threads = torch.get_num_threads()
         if name == "cpu":
             torch.set_num_threads(1)
-            keep_freed_memory()
         try:
             yield name
         finally:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from mixset._common.errors import InputError, reason
+from mixset._common.normalisation import IMAGENET_MEAN, IMAGENET_STD, Channels
 
 from .code import build
 from .files import read_file
@@ -36,8 +37,6 @@ from .spec import (
 )
 from .weights import check_finite, tensors_hash
 
-Channels = tuple[float, float, float]
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FORMS = f"use a torchvision name, timm:NAME, {LITE}, run:PATH, module:function or FILE.py:function"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from .errors import InputError, printable
+from .memory import keep_freed_memory
 from .platforms import check_platform
 
 
@@ -113,6 +114,7 @@ def run_command(main: Callable[[], object]) -> None:
     with _filtered_streams(), _sigterm_as_exception():
         try:
             check_platform()
+            keep_freed_memory()
             _check_working_folder()
             main()
             sys.stdout.flush()

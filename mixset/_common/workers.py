@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from . import named
 from .errors import InputError
+from .memory import keep_freed_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -129,6 +130,7 @@ def _start_worker(parent_watch: Connection, sender: Connection, devices: SimpleQ
     global _steps
     _steps = sender
     bind_device(devices.get())
+    keep_freed_memory()
 
 
 def end_with_parent(parent: int | None = None) -> None:

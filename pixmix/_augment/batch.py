@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from mixset._common.errors import InputError
 
+from .._common.distributed import rank_and_world
 from .._common.keyed import torch_seeds
 from .._engines.torch import mix_tensors
 from .draws import Key, draw
 from .pools import LazyPool, Source
 from .residents import Residents
-from .settings import PixMixSettings
+from .settings import PixMixSettings, SettingsKeywords
 
 
 class PixMixBatch(nn.Module):
@@ -36,13 +37,8 @@ class PixMixBatch(nn.Module):
         size: S or (H, W) of the training images in pixels; default: that of the first batch. With it, the pool of
             mixing images is made at once.
         weights: how often each of several folders is drawn, relative to the others; default: its number of images.
-        k: the maximum number of mixing rounds; for this and the next, see `PixMixSettings`.
-        beta: the shape of the Beta distributions of the mixing weights.
-        aug_severity: the maximum level of the augmentations.
-        all_ops: use all 13 augmentations.
-        mixings: the mixing operations to draw from.
-        partner: what a round mixes in: "both", "input" or "mixing_set".
         seed: the seed of all random numbers, 0 to 2**64 − 1.
+        settings: the fields of `PixMixSettings` as keywords: k, beta, aug_severity, all_ops, mixings and partner.
 
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, or a batch has another shape or dtype.
@@ -54,18 +50,11 @@ class PixMixBatch(nn.Module):
         *,
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,
-        k: int = 4,
-        beta: float = 3.0,
-        aug_severity: float = 3.0,
-        all_ops: bool = True,
-        mixings: Sequence[str] = ("add", "multiply"),
-        partner: Literal["both", "input", "mixing_set"] = "both",
         seed: int = 0,
+        **settings: Unpack[SettingsKeywords],
     ) -> None:
         super().__init__()
-        self.settings = PixMixSettings(
-            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=mixings, partner=partner
-        )
+        self.settings = PixMixSettings(**settings)
         self.key = Key(seed)
         self.steps = 0
         """The number of batches mixed without indices."""
@@ -109,7 +98,7 @@ class PixMixBatch(nn.Module):
         if (indices is None) != (epoch is None):
             raise InputError("indices and epoch: give both, or neither for a step of its own")
         if indices is None or epoch is None:
-            (seed,) = torch_seeds(Key(self.key.seed, self.steps), np.array([_rank()]))
+            (seed,) = torch_seeds(Key(self.key.seed, self.steps), np.array([rank_and_world()[0]]))
             return Key(seed), np.arange(count)
         positions = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
         if positions.shape != (count,):
@@ -130,8 +119,3 @@ class PixMixBatch(nn.Module):
             f"{self._pool!r}, k={s.k}, beta={s.beta}, aug_severity={s.aug_severity}, all_ops={s.all_ops}, "
             f"mixings={s.mixings}, partner={s.partner!r}, seed={self.key.seed}"
         )
-
-
-def _rank() -> int:
-    distributed = torch.distributed
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from mixset._common.arguments import is_map_style
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 
-from .._common.distributed import rank_and_count
+from .._common.distributed import rank_and_world
 from .._common.images import stack
 from .._common.keyed import torch_generator_kept, torch_seeds
 from .._engines import find_engine
 from .draws import Key, draw
 from .pools import LazyPool, Source
-from .sampler import ItemKey, passed_epoch
-from .settings import PixMixSettings
+from .sampler import ItemKey, keys_asked_for
+from .settings import PixMixSettings, SettingsKeywords
 
 Crop = Callable[[Sequence[Any], Key, np.ndarray], np.ndarray]
 """A function (images, key, indices) → (N, H, W, 3) uint8, such as `crop_and_flip` and `random_resized_crop`."""
@@ -44,11 +43,11 @@ class PixMixDataset(Dataset):
             unless `crop` makes them so.
         mixing_set: a folder of images or shards, several folders, a `MixingSet` or a `MixingPool`.
         seed: the seed of all random numbers, 0 to 2**64 − 1.
-        settings: the settings of PixMix; default: the paper's for CIFAR.
         size: S or (H, W) of the mixed images in pixels; default: that of the first image.
         weights: how often each of several folders is drawn, relative to the others; default: its number of images.
         crop: applied to the images first, for example `crop_and_flip`.
         engine: the engine that mixes, "numba", "pillow" or "torch".
+        settings: the fields of `PixMixSettings` as keywords: k, beta, aug_severity, all_ops, mixings and partner.
 
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or dtype.
@@ -60,11 +59,11 @@ class PixMixDataset(Dataset):
         mixing_set: Source,
         *,
         seed: int,
-        settings: PixMixSettings | None = None,
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,
         crop: Crop | None = None,
         engine: str = "numba",
+        **settings: Unpack[SettingsKeywords],
     ) -> None:
         if not is_map_style(dataset):
             raise InputError(
@@ -72,12 +71,10 @@ class PixMixDataset(Dataset):
             )
         if not len(dataset):
             raise InputError("dataset: has no items")
-        if settings is not None and not isinstance(settings, PixMixSettings):
-            raise InputError(f"settings: PixMixSettings are needed, got {type(settings).__name__}")
         if crop is not None and not callable(crop):
             raise InputError(f"crop: a function is needed, got {type(crop).__name__}")
         self.dataset, self.crop, self.engine = dataset, crop, engine
-        self.settings = settings or PixMixSettings()
+        self.settings = PixMixSettings(**settings)
         self.seed = Key(seed).seed
         # Shared with loader workers: whether the epoch was set and to what, and how often each item was requested.
         self._set = torch.tensor([False, 0], dtype=torch.int64).share_memory_()
@@ -109,10 +106,7 @@ class PixMixDataset(Dataset):
 
     def __getitems__(self, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The items of a batch, mixed in one call of the engine per epoch."""
-        if get_worker_info() is not None:
-            keep_freed_memory()  # images of a few hundred pixels are decoded a third faster
-        passed = passed_epoch()
-        pairs = [self._locate(key, passed) for key in keys]
+        pairs = [self._locate(key, epoch) for key, epoch in zip(keys, _epochs(keys), strict=True)]
         items: list[tuple[Any, ...]] = [()] * len(pairs)
         for epoch in sorted({epoch for epoch, _ in pairs}):
             indices = [index for index, pair in enumerate(pairs) if pair[0] == epoch]
@@ -121,9 +115,9 @@ class PixMixDataset(Dataset):
                 items[index] = item
         return items
 
-    def _locate(self, key: Any, passed: int | None) -> tuple[int, int]:
-        """Epoch and non-negative index of a key; `passed` is the epoch of a key that was converted to an index."""
-        epoch, number = key if isinstance(key, tuple | ItemKey) and len(tuple(key)) == 2 else (passed, key)
+    def _locate(self, key: Any, epoch: int | None) -> tuple[int, int]:
+        """Epoch and index, from 0 on, of a key; `epoch` is that of one which has become a plain index on its way."""
+        epoch, number = key if _is_pair(key) else (epoch, key)
         try:
             number, epoch = operator.index(number), None if epoch is None else operator.index(epoch)
         except TypeError:
@@ -146,8 +140,8 @@ class PixMixDataset(Dataset):
         return (first + times * world + rank) % 2**32
 
     def _find_processes(self) -> tuple[int, int]:
-        current = rank_and_count()
-        return current if current[1] > 1 else self._processes
+        rank, world = rank_and_world()
+        return (rank, world) if world > 1 else self._processes
 
     def _mix(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:
         samples = self._read(key, indices)
@@ -171,3 +165,18 @@ class PixMixDataset(Dataset):
 
     def _crop(self, images: list[Any], key: Key, indices: np.ndarray) -> np.ndarray:
         return stack(images) if self.crop is None else self.crop(images, key, indices)
+
+
+def _is_pair(key: Any) -> bool:
+    return isinstance(key, tuple | ItemKey) and len(tuple(key)) == 2
+
+
+def _epochs(keys: Sequence[Any]) -> list[int | None]:
+    """The epochs of keys that have become plain indices in a wrapper; None of each that never had one."""
+    asked = [] if all(map(_is_pair, keys)) else keys_asked_for()
+    if len(asked) == len(keys):
+        return [key.epoch for key in asked]
+    epochs = {key.epoch for key in asked}
+    if len(epochs) > 1:
+        raise InputError("item: a batch of several epochs came one by one through a wrapper; give batches of one epoch")
+    return [next(iter(epochs), None)] * len(keys)

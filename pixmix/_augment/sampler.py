@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,16 +12,16 @@ from mixset._common.arguments import check_flag, check_whole
 from mixset._common.errors import InputError
 
 from .._common import philox
-from .._common.distributed import rank_and_count
+from .._common.distributed import rank_and_world
 from .._common.philox import Key
 
 
 class ItemKey:
-    """The epoch and index of an item, from `EpochSampler`; it equals that pair and unpacks like it.
+    """The epoch and the index of an item, as `EpochSampler` yields them: equal to that pair, and unpacked like it.
 
-    Data sets between the sampler and a `PixMixDataset` may use it as a number. `ConcatDataset` subtracts from it, which
-    gives another key. `Subset` uses it as an index into its own indices and passes on a plain number; so whenever a key
-    is used as an index, its epoch is stored in a thread-local variable, which `PixMixDataset` reads (`passed_epoch`).
+    Wrappers between the sampler and a `PixMixDataset` may take it for a number. `ConcatDataset` subtracts from it and
+    gets a key. `Subset` looks up its own index by it and passes that on, a plain number; the `PixMixDataset` behind
+    then finds the key in the call that was given it (`keys_asked_for`).
     """
 
     __slots__ = ("epoch", "index")
@@ -33,7 +33,6 @@ class ItemKey:
         return iter((self.epoch, self.index))
 
     def __index__(self) -> int:
-        _passing.epoch = self.epoch
         return self.index
 
     def __sub__(self, other: int) -> ItemKey:
@@ -68,14 +67,23 @@ class ItemKey:
         return repr(tuple(self))
 
 
-_passing = threading.local()
+def keys_asked_for() -> list[ItemKey]:
+    """The keys among the arguments of the nearest call on the stack that has some; empty where none has.
 
-
-def passed_epoch() -> int | None:
-    """The epoch of the last key used as an index in this thread since the previous call, or None."""
-    epoch = getattr(_passing, "epoch", None)
-    _passing.epoch = None
-    return epoch
+    A wrapper that looks up a table, like `Subset`, passes on a plain number, but its own call still has the key. So
+    the epoch is that of the access in progress: nothing is remembered that a later access could mistake for its own.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        code = frame.f_code
+        local = frame.f_locals if code.co_argcount else {}
+        for name in code.co_varnames[: code.co_argcount]:
+            value = local.get(name)
+            keys = value if isinstance(value, list | tuple) else [value]
+            if keys and isinstance(keys[0], ItemKey):
+                return list(keys)
+    return []
 
 
 def epoch_order(count: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -112,7 +120,7 @@ class EpochSampler(Sampler[ItemKey]):
         shuffle: bool = True,
         drop_last: bool = False,
     ) -> None:
-        own, world = rank_and_count()
+        own, world = rank_and_world()
         self.count, self.key = check_whole("count", count, low=1, high=2**31 - 1), Key(seed)
         self.num_replicas = check_whole(
             "num_replicas", world if num_replicas is None else num_replicas, low=1, high=2**20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from mixset._common.arguments import check_flag, check_number, check_whole
 from mixset._common.errors import InputError
@@ -85,6 +85,17 @@ class PixMixSettings:
     def ops(self) -> tuple[str, ...]:
         """The names of the ops that may be drawn."""
         return OPS if self.all_ops else OPS[:BASIC_OPS]
+
+
+class SettingsKeywords(TypedDict, total=False):
+    """The fields of `PixMixSettings` as keywords, which `PixMix`, `PixMixDataset` and `PixMixBatch` all take."""
+
+    k: int
+    beta: float
+    aug_severity: float
+    all_ops: bool
+    mixings: Sequence[str]
+    partner: Literal["both", "input", "mixing_set"]
 
 
 CIFAR = PixMixSettings()

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import get_worker_info
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from mixset._common.arguments import check_number
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 
 from .._common import philox
 from .._common.images import as_array, stack
 from .._engines import find_engine
 from .draws import Key, draw
 from .pools import LazyPool, Source
-from .settings import PixMixSettings
+from .settings import PixMixSettings, SettingsKeywords
 
 
 class PixMix(v2.Transform):
@@ -45,13 +43,8 @@ class PixMix(v2.Transform):
             mixing images is made at once.
         weights: how often each of several folders is drawn, relative to the others; default: its number of images.
         p: the probability that a sample is mixed; otherwise its images are only converted to float.
-        k: the maximum number of mixing rounds; for this and the next, see `PixMixSettings`.
-        beta: the shape of the Beta distributions of the mixing weights.
-        aug_severity: the maximum level of the augmentations.
-        all_ops: use all 13 augmentations.
-        mixings: the mixing operations to draw from.
-        partner: what a round mixes in: "both", "input" or "mixing_set".
         engine: the engine that mixes, "numba", "pillow" or "torch".
+        settings: the fields of `PixMixSettings` as keywords: k, beta, aug_severity, all_ops, mixings and partner.
 
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, an image has another size or dtype, or a
@@ -65,19 +58,12 @@ class PixMix(v2.Transform):
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,
         p: float = 1.0,
-        k: int = 4,
-        beta: float = 3.0,
-        aug_severity: float = 3.0,
-        all_ops: bool = True,
-        mixings: Sequence[str] = ("add", "multiply"),
-        partner: Literal["both", "input", "mixing_set"] = "both",
         engine: str = "numba",
+        **settings: Unpack[SettingsKeywords],
     ) -> None:
         super().__init__()
         self.p = check_number("p", p, low=0.0, high=1.0)
-        self.settings = PixMixSettings(
-            k=k, beta=beta, aug_severity=aug_severity, all_ops=all_ops, mixings=mixings, partner=partner
-        )
+        self.settings = PixMixSettings(**settings)
         find_engine(engine)
         self.engine = engine
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
@@ -99,8 +85,6 @@ class PixMix(v2.Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
         """Mix one image to (3, H, W) float32 in [0, 1], or a video to (T, 3, H, W)."""
-        if get_worker_info() is not None:
-            keep_freed_memory()  # images of a few hundred pixels are decoded a third faster
         if isinstance(inpt, Tensor) and inpt.is_floating_point():
             raise InputError(f"image: is a {inpt.dtype} tensor; put PixMix before ToDtype, ToTensor and Normalize")
         video = isinstance(inpt, tv_tensors.Video)

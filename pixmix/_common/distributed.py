@@ -12,42 +12,48 @@ from mixset._common.errors import InputError
 T = TypeVar("T")
 
 
-def rank_and_count() -> tuple[int, int]:
-    """This process's number and how many there are."""
+def rank_and_world() -> tuple[int, int]:
+    """This process's rank and the world size."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
+def all_gather(value: T) -> list[T]:
+    """The value of each process, in the order of ranks; all must call this."""
+    world = rank_and_world()[1]
+    if world == 1:
+        return [value]
+    values: list[Any] = [None] * world
+    dist.all_gather_object(values, value)
+    return values
+
+
 def gather(make: Callable[[], T]) -> list[T]:
-    """What `make` gives in each process, in the order of ranks; all must call this.
+    """What `make` returns in each process, in the order of ranks; all must call this.
 
     An InputError in one of them is raised in all: none waits for a process that has ended.
     """
-    everything: list[Any] = [_tried(make)]
-    if rank_and_count()[1] > 1:
-        mine, everything = everything[0], [None] * rank_and_count()[1]
-        dist.all_gather_object(everything, mine)
-    return [_given(each) for each in everything]
+    return [_result(outcome) for outcome in all_gather(_attempt(make))]
 
 
 def first(make: Callable[[], T]) -> T:
-    """What `make` gives in the first process, the only one that calls it; all must call this, and errors as above."""
-    rank, count = rank_and_count()
-    box: list[Any] = [_tried(make) if rank == 0 else None]
-    if count > 1:
+    """What `make` returns in the first process, the only one that calls it; all must call this, and errors as above."""
+    rank, world = rank_and_world()
+    box: list[Any] = [_attempt(make) if rank == 0 else None]
+    if world > 1:
         dist.broadcast_object_list(box, 0)
-    return _given(box[0])
+    return _result(box[0])
 
 
-def _tried(make: Callable[[], T]) -> T | InputError:
+def _attempt(make: Callable[[], T]) -> T | InputError:
     try:
         return make()
     except InputError as error:
         return error
 
 
-def _given(thing: Any) -> Any:
-    if isinstance(thing, InputError):
-        raise thing
-    return thing
+def _result(outcome: Any) -> Any:
+    if isinstance(outcome, InputError):
+        raise outcome
+    return outcome

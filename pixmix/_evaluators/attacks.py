@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -17,47 +13,14 @@ from torch.nn import functional
 from mixset._common.errors import InputError
 
 from .._common import philox
+from .._common.attack import Norm, PGDSettings
 
 Ball = Literal["corrected", "reference"]
+"""What the ball lies around. "corrected": the image. "reference": the image after the random start, as in the paper's
+code, so an adversary may be 2 epsilon away, and the first gradient may be taken outside [0, 1]. Without a random start
+they are the same."""
 BALLS: tuple[Ball, ...] = get_args(Ball)
-Norm = Literal["linf", "l2"]
-NORMS: tuple[Norm, ...] = get_args(Norm)
 TINY = torch.finfo(torch.float32).tiny
-
-
-@dataclass(frozen=True, kw_only=True)
-class PGDSettings:
-    """An untargeted attack; the defaults are the paper's for CIFAR: l-infinity, one random start."""
-
-    epsilon: float = 2 / 255
-    """Radius of the ball, in units of [0, 1] images."""
-    step_size: float = 0.5 / 255
-    """Length of a step, in the same units."""
-    steps: int = 20
-    """Gradient steps; the last iterate is the adversary."""
-    ball: Ball = "corrected"
-    """Around what the ball lies. "corrected": the image. "reference": the image after the random start, as in the
-    paper's code, so an adversary may be 2 epsilon away, and the first gradient may be taken outside [0, 1]. Without a
-    random start they are the same."""
-    norm: Norm = "linf"
-    """In which radius and steps are measured: "linf", the largest change of a value, or "l2", the length of the change
-    of a whole image."""
-    random_start: bool = True
-    """Begin anywhere in the ball, each point of it as likely as any other; else at the image."""
-
-    def __post_init__(self) -> None:
-        if self.ball not in BALLS:
-            raise InputError(f"PGD ball must be one of {', '.join(BALLS)}, got {self.ball!r}")
-        if self.norm not in NORMS:
-            raise InputError(f"PGD norm must be one of {', '.join(NORMS)}, got {self.norm!r}")
-        for name in ("epsilon", "step_size"):
-            value = getattr(self, name)
-            if self.norm == "linf" and not (math.isfinite(value) and 0 <= value <= 1):
-                raise InputError(f"PGD {name} must be within 0..1, got {value}")
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"PGD {name} must be a number from 0 on, got {value}")
-        if self.steps < 0:
-            raise InputError(f"PGD steps must be at least 0, got {self.steps}")
 
 
 def pgd(
@@ -66,28 +29,31 @@ def pgd(
     labels: Tensor,
     *,
     settings: PGDSettings,
+    ball: Ball = "corrected",
     indices: np.ndarray | None = None,
     seed: int = 0,
 ) -> Tensor:
     """Adversaries of a batch of images; weights get no gradients.
 
     The random start is a function of (seed, an image's index), so batch size and order do not change it. The network
-    is used as it is: put it into eval mode (`pixmix.evaluate` does, and `in_eval_mode`).
+    is used as it is: put it into eval mode (`pixmix.evaluate` does, and `_common.modes.in_eval_mode`).
 
     Args:
         network: takes (N, C, H, W) float images in [0, 1], gives logits.
         images: (N, C, H, W) float32 in [0, 1]; not changed.
         labels: (N,) int64, on the images' device.
-        indices: (N,) each image's place in its data set; default 0 to N − 1.
+        indices: (N,) each image's index in its data set; default 0 to N − 1.
 
     Returns:
         (N, C, H, W) float32 in [0, 1].
     """
+    if ball not in BALLS:
+        raise InputError(f"ball: no ball named {ball!r}; known: {', '.join(BALLS)}")
     adversary = centre = images.detach()
     if settings.random_start:
         indices = np.arange(len(images)) if indices is None else indices
         adversary = centre + _random_start(images, indices, seed, settings)
-        if settings.ball == "reference":
+        if ball == "reference":
             centre = adversary
         else:
             adversary = _project(adversary, centre, settings)
@@ -97,20 +63,20 @@ def pgd(
     return adversary.clamp(0, 1)
 
 
-@contextlib.contextmanager
-def in_eval_mode(network: nn.Module) -> Iterator[None]:
-    """The network in eval mode, so that batch statistics neither count nor move; then each module as it was found."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def protocol(settings: PGDSettings, ball: Ball) -> dict[str, Any]:
+    """What results say of an attack."""
+    return {
+        "epsilon": settings.epsilon,
+        "step_size": settings.step_size,
+        "steps": settings.steps,
+        "ball": ball,
+        "norm": settings.norm,
+        "random_start": settings.random_start,
+    }
 
 
 def _gradient(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Of the summed cross entropy, so that no image's gradient depends on the batch."""
+    """The gradient of the summed cross entropy, so that no image's depends on the batch."""
     with torch.enable_grad():
         images = images.detach().requires_grad_()
         loss = functional.cross_entropy(network(images), labels, reduction="sum")
@@ -127,7 +93,7 @@ def _steepest(gradient: Tensor, norm: Norm) -> Tensor:
 
 
 def _project(adversary: Tensor, centre: Tensor, settings: PGDSettings) -> Tensor:
-    """Into the ball, to a float's rounding, then into [0, 1], which brings it no farther from a centre inside."""
+    """Clip to the ball, up to rounding, then to [0, 1], which takes nothing farther from a centre that lies inside."""
     if settings.norm == "linf":
         return adversary.clamp(centre - settings.epsilon, centre + settings.epsilon).clamp(0, 1)
     change = adversary - centre
@@ -141,7 +107,7 @@ def _length(tensor: Tensor) -> Tensor:
 
 
 def _random_start(images: Tensor, indices: np.ndarray, seed: int, settings: PGDSettings) -> Tensor:
-    """Uniform in the ball around 0, shaped like the images.
+    """A uniform draw from the ball around 0, shaped like the images.
 
     In l2 the direction is that of normal noise and the radius epsilon U^(1/d) for d values, which is nearly epsilon.
     """

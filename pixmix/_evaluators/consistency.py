@@ -54,5 +54,5 @@ def consistency(evaluation: Evaluation) -> Metrics:
 
 
 def _intervals(values: np.ndarray, seed: int, highest: float = math.inf) -> list[Entry]:
-    """Of means over sequences (N, measures). All perturbations are of the same images, which are drawn together."""
+    """Intervals of means over sequences (N, measures); all perturbations show the same images, drawn together."""
     return intervals(measures.mean_of(values), len(values), seed=seed, within=(0.0, highest))

@@ -34,7 +34,9 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
         reader: CorruptedSet = evaluation.sets[suite]
         answered, classes = _answered(evaluation, reader)
         counted = {name: answered[name] for name in reader.corruptions}
-        wrong = {name: np.mean([~given.right for given in each.values()], axis=0) for name, each in answered.items()}
+        wrong = {
+            name: np.mean([~answers.right for answers in each.values()], axis=0) for name, each in answered.items()
+        }
         about, whole = about_set(reader, len(next(iter(wrong.values()))))
         first = next(iter(answered))
         how = done_to(reader.images(first, reader.severities(first)[0]))
@@ -86,13 +88,13 @@ def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndar
 
 def _errors(answered: Answered) -> dict[str, dict[int, float]]:
     return {
-        name: {severity: float(np.mean(~given.right)) for severity, given in each.items()}
+        name: {severity: float(np.mean(~answers.right)) for severity, answers in each.items()}
         for name, each in answered.items()
     }
 
 
 def _intervals(wrong: np.ndarray, seed: int, highest: float = math.inf) -> list[Entry]:
-    """Of means over images (N, measures). All corruptions show the same images, which are drawn together."""
+    """Intervals of means over images (N, measures). All corruptions show the same images, which are drawn together."""
     return intervals(measures.mean_of(wrong), len(wrong), seed=seed, within=(0.0, highest))
 
 
@@ -106,7 +108,7 @@ def _relative_to_alexnet(
     mean = np.mean([wrong[name] / reference[name] for name in wrong], axis=0)
     interval = _intervals(mean[:, None], evaluation.seed)[0]
     yield "mce_alexnet", {"value": measures.mce(errors, alexnet), **interval, **about}
-    if evaluation.given is None:
+    if evaluation.test is None:
         return
     logits, labels = evaluation.clean()
     clean_wrong = ~measures.answers(logits, labels).right
@@ -143,7 +145,7 @@ def _rms_interval(answered: Answered, pooling: str, last_bin: bool, images: int,
     statistics = []
     for each in answered.values():
         parts = _pooled(each, pooling)
-        of_parts = [measures.rms_of(given, last_bin=last_bin, images=images) for given in parts]
+        of_parts = [measures.rms_of(answers, last_bin=last_bin, images=images) for answers in parts]
         statistics.append(measures.average(of_parts))
     return intervals(measures.average(statistics), images, seed=seed, within=(0.0, 1.0))[0]
 

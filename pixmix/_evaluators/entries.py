@@ -30,7 +30,7 @@ def intervals(
     Arguments are those of `measures.bootstrap`.
     """
     try:
-        found = np.atleast_2d(measures.bootstrap(statistic, *sizes, seed=seed, within=within).T)
+        ends = np.atleast_2d(measures.bootstrap(statistic, *sizes, seed=seed, within=within).T)
     except measures.Undefined:
         return [{} for _ in np.atleast_1d(statistic(*(np.ones((1, size), np.int32) for size in sizes))[0])]
-    return [{"interval": ends} for ends in found.tolist()]
+    return [{"interval": pair} for pair in ends.tolist()]

@@ -6,13 +6,14 @@ The sets of the outlier-exposure code (Hendrycks et al., 2019). Nothing is norma
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtri
 
 from .._common import philox
+from .image_sets import Batch, batch_indices
 
 CHANNELS = 3
 # The counter's epoch word tells the sets apart.
@@ -48,6 +49,30 @@ Outliers = Callable[..., np.ndarray]
 
 SYNTHETIC: dict[str, Outliers] = {"gaussian": gaussian, "rademacher": rademacher, "blobs": blobs}
 """The three sets by name; each is called with (indices, size, seed=...)."""
+
+
+class SyntheticSet:
+    """The first images of a synthetic set, made as they are asked for.
+
+    Args:
+        name: of `SYNTHETIC`.
+        size: (H, W) of the images.
+    """
+
+    def __init__(self, name: str, count: int, size: tuple[int, int], *, seed: int) -> None:
+        self.name, self.count, self.size, self.seed = name, count, size, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self, batch_size: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        for indices in batch_indices(self.count, batch_size, rank, world):
+            images = np.ascontiguousarray(SYNTHETIC[self.name](indices, self.size, seed=self.seed))
+            yield Batch(images, np.full(len(indices), -1), indices)
+
+    def fingerprint(self) -> str:
+        """Empty: name, count, size and seed say all, and stand in the protocol."""
+        return ""
 
 
 def _uniforms(indices: np.ndarray, size: tuple[int, int], seed: int, kind: int) -> np.ndarray:

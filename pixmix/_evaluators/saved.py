@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ from mixset._common.errors import InputError
 from ..measures._inputs import row_sum
 from ..readers._outliers import BENCHMARK
 from ..readers._problems import warn_once
-from .evaluation import Metrics
 from .outliers import SYNTHETIC
 from .standard import are_log_probabilities, calibration_of, detections, error_of, reliability_of
 
@@ -23,10 +24,40 @@ SUITES = ("clean", "calibration", "anomalies")
 """The suites that logits of the test images suffice for."""
 
 
-def evaluate_logits(
-    path: str | os.PathLike[str], suite: str | Sequence[str], *, seed: int = 0, probabilities: bool = False
-) -> dict[str, Any]:
-    """`{suite: {measure: {"value": ..., "n": ...}}}` of an .npz file of logits.
+@dataclass(frozen=True, kw_only=True)
+class SavedLogits:
+    """The logits of a file, and the suites that are measured on them."""
+
+    path: Path
+    suites: Sequence[str]
+    logits: np.ndarray
+    """(N, classes)."""
+    labels: np.ndarray
+    """(N,)."""
+    outliers: Mapping[str, np.ndarray]
+    """Out-of-distribution set → (M, classes)."""
+
+    def measure(self, *, seed: int = 0) -> dict[str, Any]:
+        """`{suite: {measure: {"value": ..., "n": ...}}}`; `seed` is that of the intervals."""
+        measured: dict[str, Any] = {}
+        with _naming(self.path):
+            for name in self.suites:
+                if name == "clean":
+                    measured[name] = {"error": error_of(self.logits, self.labels)}
+                elif name == "calibration":
+                    errors = calibration_of(self.logits, self.labels, seed)
+                    measured[name] = {**errors, "reliability": reliability_of(self.logits, self.labels)}
+                else:
+                    absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in self.outliers]
+                    about = {"sets": list(self.outliers), "absent": absent}
+                    measured[name] = dict(detections(self.logits, dict(self.outliers), about, seed))
+        return measured
+
+
+def read_logits(
+    path: str | os.PathLike[str], suite: str | Sequence[str], *, probabilities: bool = False
+) -> SavedLogits:
+    """The logits in an .npz file.
 
     Log-probabilities are logits. Of probabilities the logarithm is taken; neither have an energy.
 
@@ -34,7 +65,6 @@ def evaluate_logits(
         path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" also `ood_NAME`
             (M, classes) for each out-of-distribution set, of which all images count.
         suite: names out of `SUITES`.
-        seed: of the intervals.
         probabilities: the file holds the softmax of logits, each row at least 0 and with the sum 1.
 
     Raises:
@@ -46,42 +76,39 @@ def evaluate_logits(
         if name not in SUITES:
             raise InputError(f"suite {name}: needs the network; of saved logits there are {', '.join(SUITES)}")
     arrays = read_archive(Path(path), str(path), "give an .npz file with logits and labels")
-    try:
+    with _naming(path):
         for part in ("logits", "labels"):
             if part not in arrays:
                 raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
         _check_labels(arrays["labels"], arrays["logits"])
-        given = {name: _logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
-        return _measured(names, given, arrays["labels"], seed)
+        logits = {name: _logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
+        if "anomalies" in names:
+            _check_outliers(logits)
+    outliers = {name.removeprefix("ood_"): array for name, array in logits.items() if name != "logits"}
+    return SavedLogits(
+        path=Path(path), suites=names, logits=logits["logits"], labels=arrays["labels"], outliers=outliers
+    )
+
+
+@contextlib.contextmanager
+def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the file's name before an error."""
+    try:
+        yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _measured(names: Sequence[str], given: dict[str, np.ndarray], labels: np.ndarray, seed: int) -> dict[str, Any]:
-    logits = given["logits"]
-    found: dict[str, Any] = {}
-    for name in names:
-        if name == "clean":
-            found[name] = {"error": error_of(logits, labels)}
-        elif name == "calibration":
-            found[name] = {**calibration_of(logits, labels, seed), "reliability": reliability_of(logits, labels)}
-        else:
-            found[name] = dict(_anomalies(given, seed))
-    return found
-
-
-def _anomalies(given: dict[str, np.ndarray], seed: int) -> Metrics:
-    outliers = {name.removeprefix("ood_"): array for name, array in given.items() if name != "logits"}
+def _check_outliers(arrays: Mapping[str, np.ndarray]) -> None:
+    outliers = {name: array for name, array in arrays.items() if name != "logits"}
     if not outliers:
         raise InputError("anomalies need arrays ood_NAME (M, classes), one for each out-of-distribution set")
-    classes = given["logits"].shape[1:]
+    classes = arrays["logits"].shape[1:]
     if other := [name for name, array in outliers.items() if array.shape[1:] != classes]:
-        raise InputError(f"ood_{other[0]} holds {outliers[other[0]].shape}, needed are (M, classes) like the logits")
-    of_logs = [name for name, array in given.items() if are_log_probabilities(array)]
-    if other := [name for name in given if of_logs and name not in of_logs]:
+        raise InputError(f"{other[0]} holds {outliers[other[0]].shape}, needed are (M, classes) like the logits")
+    of_logs = [name for name, array in arrays.items() if are_log_probabilities(array)]
+    if other := [name for name in arrays if of_logs and name not in of_logs]:
         raise InputError(f"{of_logs[0]} holds log-probabilities, {other[0]} logits; give all arrays in one form")
-    absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in outliers]
-    return detections(given["logits"], outliers, {"sets": list(outliers), "absent": absent}, seed)
 
 
 def _is_logits(name: str) -> bool:

@@ -26,13 +26,13 @@ def open_sets(
     resize: bool = False,
     partial: bool = False,
 ) -> dict[str, Opened]:
-    """Open each set that is given as a folder (out-of-distribution sets also as paths by name).
+    """Open each set that is named by its folder (out-of-distribution sets also as paths by name).
 
     Args:
         sets: name out of `KNOWN` → folder, or a set that is opened already, which is left as it is.
         size: (H, W) of the images that the network is for, where it is known. Out-of-distribution sets and ImageNet-R
             are brought to it; those that were made of images of another size are refused.
-        classes, class_map: of the network, for c and cbar in folders; see `CorruptedSet`.
+        classes, class_map: the network's, for c and cbar in folders; see `CorruptedSet`.
         resize, partial: as in `pixmix.evaluate`.
 
     Raises:
@@ -40,19 +40,19 @@ def open_sets(
     """
     opened: dict[str, Opened] = {}
     labels = {"classes": classes, "class_map": class_map}
-    for name, given in sets.items():
-        if name == "ood" and isinstance(given, str | os.PathLike | Mapping):
+    for name, source in sets.items():
+        if name == "ood" and isinstance(source, str | os.PathLike | Mapping):
             if size is None or size[0] != size[1]:
                 raise InputError(f"anomalies: square test images are needed, got {size}; open the sets yourself")
-            opened[name] = _outlier_sets(given, size[0], partial)
-        elif not isinstance(given, str | os.PathLike):
-            opened[name] = given
+            opened[name] = _outlier_sets(source, size[0], partial)
+        elif not isinstance(source, str | os.PathLike):
+            opened[name] = source
         elif name == "r":
             square = size is not None and size[0] == size[1]
             fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
-            opened[name] = RenditionSet(given, fit=fit, partial=partial)
+            opened[name] = RenditionSet(source, fit=fit, partial=partial)
         else:
-            opened[name] = _of_size(name, given, size, resize=resize, partial=partial, **labels)
+            opened[name] = _of_size(name, source, size, resize=resize, partial=partial, **labels)
     return opened
 
 
@@ -90,8 +90,8 @@ def check_set(name: str, reader: Opened, classes: int | None) -> None:
             raise InputError(f"suite {name}: {reader.root}: labels run to {highest}, the network has {classes} classes")
 
 
-def _outlier_sets(given: Any, size: int, partial: bool) -> OutlierSets:
-    opened = OutlierSets(given, size, partial=partial)
+def _outlier_sets(source: Any, size: int, partial: bool) -> OutlierSets:
+    opened = OutlierSets(source, size, partial=partial)
     taken = sorted({*opened.extra} & {*SYNTHETIC, "mean", "set"})
     if taken:
         raise InputError(f"anomalies: a set called {taken[0]} cannot be told from what results have there; rename it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from .. import measures
 from ..readers import OutlierSets, take
 from ..readers._outliers import BENCHMARK
-from .attacks import BALLS
+from .attacks import BALLS, protocol
 from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 from .outliers import SYNTHETIC
@@ -31,14 +30,14 @@ def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
 
     One that is not defined for so few images has no `value`, and says why under `undefined`.
     """
-    given = measures.answers(logits, labels)
-    found: dict[str, dict[str, Any]] = {}
+    answers = measures.answers(logits, labels)
+    entries: dict[str, dict[str, Any]] = {}
     for name, measure in measures.CALIBRATION.items():
-        found[name] = entry(partial(measure, given), {"n": len(labels)})
-        if name.startswith("rms") and "value" in found[name]:
-            statistic = measures.rms_of(given, last_bin=name == "rms_all_bins")
-            found[name] |= intervals(statistic, len(labels), seed=seed, within=(0.0, 1.0))[0]
-    return found
+        entries[name] = entry(partial(measure, answers), {"n": len(labels)})
+        if name.startswith("rms") and "value" in entries[name]:
+            statistic = measures.rms_of(answers, last_bin=name == "rms_all_bins")
+            entries[name] |= intervals(statistic, len(labels), seed=seed, within=(0.0, 1.0))[0]
+    return entries
 
 
 def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -63,30 +62,30 @@ def adversaries(evaluation: Evaluation) -> Metrics:
     """Error under PGD, around the noised image as in the paper's code and around the image."""
     for ball in reversed(BALLS):
         logits, labels = evaluation.attacked(ball)
-        protocol = {**asdict(evaluation.attack_around(ball)), "seed": evaluation.seed}
-        yield f"pgd_error_{ball}", {**error_of(logits, labels), **protocol}
+        about = {**protocol(evaluation.attack, ball), "seed": evaluation.seed}
+        yield f"pgd_error_{ball}", {**error_of(logits, labels), **about}
 
 
 def anomalies(evaluation: Evaluation) -> Metrics:
-    """Detection of the synthetic and the given out-of-distribution sets by the outlier-exposure protocol.
+    """Detection of the synthetic and the real out-of-distribution sets by the outlier-exposure protocol.
 
     One outlier to five test images, outliers positive. The score is minus the maximum softmax probability; under
-    "max_logit" and "energy" are those of other scores. The mean is over the paper's six sets, as far as they are given.
+    "max_logit" and "energy" are those of other scores. The mean is over those of the paper's six sets that there are.
     """
     logits, _ = evaluation.clean()
-    given = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
-    about: dict[str, Any] = {"sets": list(given)}
+    outliers = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
+    about: dict[str, Any] = {"sets": list(outliers)}
     if "ood" in evaluation.sets:
         real: OutlierSets = evaluation.sets["ood"]
         for name in (*real.names, *real.extra):
             images = real.images(name)
             count = len(images[1]) if isinstance(images, tuple) else len(images)
             indices = measures.outlier_indices(len(logits), count, seed=evaluation.seed)
-            given[name] = evaluation.real_outliers(name, take(images, indices), indices)
+            outliers[name] = evaluation.real_outliers(name, take(images, indices), indices)
         about["sets"] += real.names
         about |= {"problems": list(real.problems)} if real.problems else {}
-    about["absent"] = [name for name in BENCHMARK if name not in given]
-    yield from detections(logits, given, about, evaluation.seed)
+    about["absent"] = [name for name in BENCHMARK if name not in outliers]
+    yield from detections(logits, outliers, about, evaluation.seed)
 
 
 def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[str, Any], seed: int) -> Metrics:
@@ -97,13 +96,13 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
         outliers: set → (M, classes).
         about: of the mean: the `sets` that it is taken of, those of the paper that are `absent`, and `problems`.
     """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    entries: dict[str, dict[str, dict[str, Any]]] = {}
     for score, function in measures.SCORES.items():
         if score == "energy" and are_log_probabilities(logits):
             for name in (*outliers, "mean"):
-                found[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
+                entries[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
             continue
-        known, sets = function(logits), {name: function(given) for name, given in outliers.items()}
+        known, sets = function(logits), {name: function(array) for name, array in outliers.items()}
         main = {name: sets[name] for name in about["sets"]}
         values = measures.detection(known, main)
         # Resampling is for the paper's score; the others stand beside it.
@@ -116,8 +115,8 @@ def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[
                 each = of_set[measure] = {"value": value, "n": len(logits), "seed": seed}
                 each |= {"n_ood": len(outliers[name])} if name in outliers else about
                 each |= {"interval": spans[name][measure]} if name in spans else {}
-            found.setdefault(name, {}).update(of_set if score == "msp" else {score: of_set})
-    yield from found.items()
+            entries.setdefault(name, {}).update(of_set if score == "msp" else {score: of_set})
+    yield from entries.items()
 
 
 def are_log_probabilities(logits: np.ndarray) -> bool:

@@ -1,11 +1,10 @@
-"""Logits that were made once and are used again: in memory and in the run folder."""
+"""Logits that are computed once and used again: in memory and in the run folder."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,74 +15,70 @@ from mixset._common.arrays import read_archive
 from mixset._common.errors import InputError
 from mixset._common.seals import write_sealed
 
-from .._common.distributed import first, rank_and_count
+from .._common.distributed import first, rank_and_world
+from .image_sets import Images
+
+Arrays = dict[str, np.ndarray]
+"""`logits` and `labels`."""
 
 
 class LogitsStore:
     """Logits by name, with a folder in `NAME.npz` files that the next evaluation finds.
 
-    A file is used again only where its key is the same, the SHA-256 of network, data and protocol, and its bytes are
-    those that were written. Where the data have
-    no fingerprint (see `ImageSet.fingerprint`) files are written but not used again. Of several processes the first
-    reads and writes.
+    A file is used again only where its key is the same, the SHA-256 of network, images and protocol, and its bytes are
+    those that were written. Where images have no fingerprint files are written but not used again. Of several processes
+    the first reads and writes.
+
+    Args:
+        network: the network's fingerprint.
     """
 
     def __init__(self, folder: Path | None, network: str) -> None:
         self.folder, self.network = folder, network
-        self.kept: dict[str, dict[str, np.ndarray]] = {}
+        self.kept: dict[str, Arrays] = {}
 
-    def fetch(
-        self,
-        name: str,
-        protocol: str,
-        fingerprint: Callable[[], str | None],
-        compute: Callable[[], dict[str, np.ndarray]],
-        keep: bool = False,
-    ) -> dict[str, np.ndarray]:
-        """The arrays called `name`.
-
-        Args:
-            protocol: in words, what else they depend on, such as a seed.
-            fingerprint: of the data; asked for only where there is a folder.
-            compute: makes them, in all processes together.
-            keep: hold them in memory, too, for the next who asks; all of ImageNet-C's would be 15 GB.
-        """
+    def find(self, name: str, protocol: str, images: Images) -> tuple[str | None, Arrays | None]:
+        """The key of some logits, None where the images have no fingerprint, and the arrays where they are stored."""
         if name in self.kept:
-            return self.kept[name]
-        key, arrays = first(lambda: self._find(name, protocol, fingerprint))
-        if arrays is None:
-            arrays = compute()
-            if rank_and_count()[0] == 0:
-                self._write(name, key, arrays)
-        if keep:
-            self.kept[name] = arrays
-        return arrays
+            return None, self.kept[name]
+        key, arrays = first(lambda: self._find(name, f"{name} {protocol}", images))
+        if arrays is not None:
+            self._keep(name, arrays)
+        return key, arrays
 
-    def _find(
-        self, name: str, protocol: str, fingerprint: Callable[[], str | None]
-    ) -> tuple[str | None, dict[str, np.ndarray] | None]:
-        """The key, where the data have one, and the arrays that are there under it."""
-        if self.folder is None or (data := fingerprint()) is None:
+    def write(self, name: str, key: str | None, arrays: Arrays) -> None:
+        """Store arrays under the key that `find` returned."""
+        if rank_and_world()[0] == 0:
+            self._write(name, key, arrays)
+        self._keep(name, arrays)
+
+    def _keep(self, name: str, arrays: Arrays) -> None:
+        """Hold those of the test images, which several suites ask for; all of ImageNet-C's would be 15 GB."""
+        if name == "clean":
+            self.kept[name] = arrays
+
+    def _find(self, name: str, protocol: str, images: Images) -> tuple[str | None, Arrays | None]:
+        if self.folder is None or (fingerprint := images.fingerprint()) is None:
             return None, None
-        key = hashlib.sha256("\n".join([self.network, data, protocol]).encode()).hexdigest()
+        key = hashlib.sha256("\n".join([self.network, fingerprint, protocol]).encode()).hexdigest()
         return key, self._read(name, key)
 
-    def _read(self, name: str, key: str) -> dict[str, np.ndarray] | None:
-        """What is kept under the key; what is damaged is said, and made again; what is not ours is refused."""
+    def _read(self, name: str, key: str) -> Arrays | None:
+        """The arrays stored under the key. A damaged file is reported and replaced; one that is not ours is refused."""
         assert self.folder is not None
         path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
         try:
-            kept = read_archive(path, str(path), "computed again")
-            return {part: kept[part] for part in ("logits", "labels")} if str(kept["key"]) == key else None
+            stored = read_archive(path, str(path), "computed again")
+            return {part: stored[part] for part in ("logits", "labels")} if str(stored["key"]) == key else None
         except InputError as error:
             print(error, file=sys.stderr)
         except KeyError:
             raise InputError(f"{path}: is of something else; move it, or have the measures elsewhere") from None
         return None
 
-    def _write(self, name: str, key: str | None, arrays: dict[str, np.ndarray]) -> None:
+    def _write(self, name: str, key: str | None, arrays: Arrays) -> None:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,11 @@ import math
 
 from torch import Tensor, nn
 
-from .._evaluators.attacks import Norm, PGDSettings, in_eval_mode, pgd
+from mixset._common.arguments import check_number
+
+from .._common.attack import Norm, PGDSettings, largest
+from .._common.modes import in_eval_mode
+from .._evaluators.attacks import pgd
 from ._base import Method, Setting, StepKey
 from ._settings import AdversarialSettings
 
@@ -45,6 +49,8 @@ def attack_settings(norm: Norm, size: tuple[int, int], settings: AdversarialSett
     default = 8 / 255 if norm == "linf" else 3 * math.sqrt(size[0] * size[1]) / 224
     epsilon = default if settings.epsilon is None else settings.epsilon
     step_size = 2 / 3 * epsilon if settings.step_size is None else settings.step_size
+    for name, value in {"epsilon": epsilon, "step_size": step_size}.items():
+        check_number(f"adversarial.{name}", value, low=0.0, high=largest(norm))
     return PGDSettings(epsilon=epsilon, step_size=step_size, steps=settings.steps, norm=norm, random_start=False)
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from mixset._common.progress import Progress
 
 from .._common import keyed
-from .._evaluators.attacks import in_eval_mode
+from .._common.modes import in_eval_mode
 from ._base import Batches, Method, Setting, StepKey
 from ._noise_generator import Weights, draw_weights, make_noise, perturb
 from ._settings import ANTSettings

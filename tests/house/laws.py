@@ -16,6 +16,12 @@ ARROWS = {
     "pixmix": {"mixset"},
     "train": {"pixmix", "mixset", "generate"},
 }
+AGAINST_THE_ARROWS = {
+    # A run's network is what users of pixmix want of a training, and `pixmix` is the package they know. The stub names
+    # it, so nothing of pixmix.train is imported until somebody asks for `pixmix.load`; no module of pixmix does.
+    ("pixmix/__init__.pyi", "pixmix.train._evaluation.models"),
+}
+"""The one exception: (file, imported module)."""
 WITHOUT_TORCH = ("mixset",)
 """Where torch may not be imported at all, not even within functions."""
 ONE_HOME = {
@@ -34,7 +40,7 @@ PUBLIC = {
     "pixmix.readers",
     "pixmix.train",
 }
-"""The packages that users import from, `pixmix.train` for its command; every other module is private by its name."""
+"""The packages that users import from; every other module is private by its name."""
 NAMESAKES = 3
 """How many modules may share a name: beyond that it tells a reader nothing."""
 
@@ -52,10 +58,22 @@ def files(root: Path) -> list[Path]:
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
 
 
+def stubs(root: Path) -> list[Path]:
+    """The stubs that say what a package exports."""
+    return sorted(path for folder in FOLDERS for path in (root / folder).rglob("__init__.pyi"))
+
+
 def module_of(path: Path) -> str:
     """The import name of a source file whose path is relative to the tree."""
     folder, *parts = path.with_suffix("").parts
     return ".".join((FOLDERS[folder], *(part for part in parts if part != "__init__")))
+
+
+def absolute(path: Path, module: str, level: int) -> str:
+    """The import name of what a file, its path relative to the tree, imports relatively."""
+    parts = module_of(path).split(".")
+    package = parts if path.stem == "__init__" else parts[:-1]
+    return ".".join([*package[: len(package) - level + 1], *filter(None, [module])])
 
 
 def imported(tree: ast.AST) -> list[tuple[int, str, int]]:
@@ -80,13 +98,18 @@ def imported(tree: ast.AST) -> list[tuple[int, str, int]]:
 def wrong_imports(root: Path) -> list[str]:
     """Imports run along the arrows, are relative inside a folder, and the store is free of torch."""
     found = []
-    for path in files(root):
-        home, *inside = path.relative_to(root).parts
+    for path in [*files(root), *stubs(root)]:
+        here = path.relative_to(root)
+        home, *inside = here.parts
         for line, module, level in imported(ast.parse(path.read_text())):
             where = f"{path.relative_to(root)}:{line} imports {'.' * level}{module}"
             target = folder_of(module)
             if level > len(inside):
                 found.append(f"{where}: a relative import leaves its folder")
+            elif level:
+                name = absolute(here, module, level)
+                if folder_of(name) not in {home, *ARROWS[home]} and (here.as_posix(), name) not in AGAINST_THE_ARROWS:
+                    found.append(f"{where}: against the arrows")
             if level:
                 continue
             if target == home:
@@ -139,13 +162,15 @@ def namesakes(root: Path) -> list[str]:
 def false_exports(root: Path) -> list[str]:
     """Names that a package's stub, from which its `__all__` is made, exports without their home defining them."""
     told = []
-    for stub in sorted(path for folder in FOLDERS for path in (root / folder).rglob("__init__.pyi")):
+    for stub in stubs(root):
         for node in ast.parse(stub.read_text()).body:
             where = f"{stub.relative_to(root)}:{node.lineno}"
             if not isinstance(node, ast.ImportFrom) or node.level != 1:
                 told.append(f"{where}: a stub has nothing but `from .home import name as name`")
                 continue
-            home = stub.parent.joinpath(*(node.module or "").split("."))
+            name = absolute(stub.relative_to(root), node.module or "", node.level)
+            folder = folder_of(name) or ""
+            home = (root / folder).joinpath(*name.removeprefix(FOLDERS[folder]).strip(".").split("."))
             source = home.with_suffix(".py") if home.with_suffix(".py").is_file() else home / "__init__.py"
             defined = _defined(ast.parse(source.read_text())) if source.is_file() else set()
             told += [

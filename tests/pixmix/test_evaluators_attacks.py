@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 from pixmix._common import philox
-from pixmix._evaluators.attacks import PGDSettings, in_eval_mode, pgd
+from pixmix._common.attack import PGDSettings
+from pixmix._common.modes import in_eval_mode
+from pixmix._evaluators.attacks import pgd
 
 EPSILON = 2 / 255
 ULP = 6e-8  # of float32 just below 1
@@ -43,9 +45,9 @@ def labels():
     return torch.arange(24) % 4
 
 
-def attack(network, images, labels, *, seed=0, indices=None, **settings):
+def attack(network, images, labels, *, ball="corrected", seed=0, indices=None, **settings):
     indices = np.arange(len(images)) if indices is None else indices
-    return pgd(network, images, labels, indices=indices, seed=seed, settings=PGDSettings(**settings))
+    return pgd(network, images, labels, ball=ball, indices=indices, seed=seed, settings=PGDSettings(**settings))
 
 
 def noise_of(images, seed=0):
@@ -301,7 +303,6 @@ def test_in_eval_mode_gives_each_module_its_mode_back():
         ({"epsilon": -0.1}, "epsilon"),
         ({"step_size": 2.0}, "step_size"),
         ({"steps": -1}, "steps"),
-        ({"ball": "round"}, "corrected, reference"),
         ({"norm": "l1"}, "linf, l2"),
         ({"norm": "l2", "epsilon": float("inf")}, "epsilon"),
         ({"norm": "l2", "step_size": -1.0}, "step_size"),
@@ -310,6 +311,11 @@ def test_in_eval_mode_gives_each_module_its_mode_back():
 def test_bad_settings_are_named(settings, line):
     with pytest.raises(InputError, match=line):
         PGDSettings(**settings)
+
+
+def test_an_unknown_ball_is_named(network, images, labels):
+    with pytest.raises(InputError, match="'round'; known: corrected, reference"):
+        attack(network, images, labels, ball="round")
 
 
 def test_an_l2_radius_may_be_above_one():

@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 import pixmix
 from mixset._common.errors import DamagedImage, InputError
 from pixmix import measures
-from pixmix._evaluators import EVALUATORS, outliers
+from pixmix._evaluators import outliers
+from pixmix._evaluators.suites import EVALUATORS
 
 SUITES = ["clean", "calibration", "adversaries", "anomalies"]
 

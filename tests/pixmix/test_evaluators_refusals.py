@@ -18,7 +18,7 @@ from torch import nn
 
 import pixmix
 from mixset._common.errors import InputError
-from pixmix._evaluators import check
+from pixmix._evaluators.suites import check
 from pixmix.readers import ImageFiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import evaluation_samples as samples
 import numpy as np
@@ -12,12 +13,18 @@ import pytest
 import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix._evaluators import evaluate_logits
+from pixmix._evaluators.saved import read_logits
 
 IMAGES, LABELS = samples.test_images(140)
 LOGITS = samples.logits(samples.network(), IMAGES)
 OTHERS = {name: samples.logits(samples.network(), samples.test_images(20)[0] // part) for name, part in
           (("ood_textures", 2), ("ood_mine", 3))}  # fmt: skip
+
+
+def evaluate_logits(
+    path: str | Path, suite: str | list[str], *, seed: int = 0, probabilities: bool = False
+) -> dict[str, Any]:
+    return read_logits(path, suite, probabilities=probabilities).measure(seed=seed)
 
 
 def save(folder: Path, **arrays: object) -> Path:

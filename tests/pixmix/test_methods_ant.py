@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 from pixmix._common import keyed
-from pixmix._evaluators.attacks import in_eval_mode
+from pixmix._common.modes import in_eval_mode
 from pixmix.methods import make_method
 from pixmix.methods._ant import ANT, EARLIER, Opponent, default_epsilon
 from pixmix.methods._base import StepKey

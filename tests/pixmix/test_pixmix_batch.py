@@ -13,7 +13,7 @@ import pixmix
 from mixset._common.errors import InputError
 from pixmix import PixMixBatch, PixMixDataset
 from pixmix._augment import batch as batch_module
-from pixmix._augment.settings import MIXINGS, PixMixSettings
+from pixmix._augment.settings import MIXINGS
 from pixmix._common.philox import Key
 from pixmix.methods._mixing import PARTNERS, PixMixMethod
 
@@ -43,9 +43,7 @@ def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool)
     places = np.asarray(indices)
     stored = np.zeros((places.max() + 1, 32, 32, 3), np.uint8)
     stored[places] = images.permute(0, 2, 3, 1)
-    dataset = PixMixDataset(
-        [(image, 0) for image in stored], pool, seed=9, settings=PixMixSettings(**settings), engine="torch"
-    )
+    dataset = PixMixDataset([(image, 0) for image in stored], pool, seed=9, **settings, engine="torch")
     items = dataset.__getitems__([(2, int(place)) for place in places])
     assert torch.equal(mixed, torch.stack([image for image, _ in items]))
     order = torch.randperm(40, generator=torch.Generator().manual_seed(0))[:15]
@@ -72,7 +70,7 @@ def test_methods_mix_tensors_as_arrays(name, images, array_pool):
 def test_no_two_steps_and_no_two_ranks_are_alike(images, array_pool, monkeypatch):
     pool, made = array_pool(), []
     for rank in range(3):
-        monkeypatch.setattr(batch_module, "_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(batch_module, "rank_and_world", lambda rank=rank: (rank, 3))
         mix = PixMixBatch(pool)
         made += [mix(images) for _ in range(3)]
     assert all((made[i] != made[j]).flatten(1).any(1).float().mean() > 0.7 for i in range(9) for j in range(i))

@@ -1,5 +1,6 @@
 """PixMixDataset and EpochSampler: functions of (seed, epoch, index), however the work is dealt out."""
 
+import operator
 import pickle
 import subprocess
 import sys
@@ -33,7 +34,6 @@ from pixmix._augment.crops import crop_and_flip, random_resized_crop
 from pixmix._augment.dataset import PixMixDataset
 from pixmix._augment.draws import draw
 from pixmix._augment.sampler import EpochSampler, epoch_order
-from pixmix._augment.settings import PixMixSettings
 from pixmix._common.philox import Key
 
 
@@ -189,7 +189,7 @@ def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_p
         def __getitem__(self, index):
             return torch.randint(256, (3, 8, 8), dtype=torch.uint8), index
 
-    data = PixMixDataset(Noise(), None, seed=1, settings=PixMixSettings(k=0, partner="input"))
+    data = PixMixDataset(Noise(), None, seed=1, k=0, partner="input")
     torch.manual_seed(3)
     first = data[0, 2][0]
     drawn = torch.rand(1)
@@ -202,9 +202,7 @@ def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_p
 @pytest.mark.parametrize("crop", [crop_and_flip, partial(random_resized_crop, size=32)])
 def test_keyed_crops_come_first(photographs, array_pool, crop):
     images = [Image.fromarray(image) for image in photographs(12, 32, 32)]
-    data = PixMixDataset(
-        [(image, 0) for image in images], array_pool(), seed=2, crop=crop, settings=PixMixSettings(k=0)
-    )
+    data = PixMixDataset([(image, 0) for image in images], array_pool(), seed=2, crop=crop, k=0)
     cut = crop(images, Key(2, 0), np.arange(12))
     clean = draw(data.settings, Key(2, 0), np.arange(12), array_pool()).start_op < 0
     assert 2 <= clean.sum() <= 10
@@ -275,7 +273,7 @@ def test_each_iteration_is_the_next_epoch():
 
 
 def test_the_process_group_says_how_many_there_are(monkeypatch):
-    monkeypatch.setattr("pixmix._augment.sampler.rank_and_count", lambda: (1, 3))
+    monkeypatch.setattr("pixmix._augment.sampler.rank_and_world", lambda: (1, 3))
     assert [key.index for key in EpochSampler(7, seed=0, shuffle=False)] == [1, 4, 0]
 
 
@@ -317,6 +315,58 @@ def test_random_splits_and_tensors_as_indices(dataset, workers):
         loader = DataLoader(dataset, 2, sampler=SubsetRandomSampler(indices), num_workers=workers)
         expected = {dataset[3, index][0].numpy().tobytes() for index in (4, 2, 9)}
         assert {image.numpy().tobytes() for images, _ in loader for image in images} == expected
+
+
+def keys_of(epoch, count=37):
+    sampler = EpochSampler(count, seed=2)
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def test_a_key_that_something_else_takes_leaves_no_epoch_behind(dataset, array_pool):
+    counting = PixMixDataset(dataset.dataset, array_pool(), seed=4)
+    keys = keys_of(7)
+    assert list(range(37))[keys[0]] == keys[0].index
+    assert torch.equal(counting[3][0], dataset[0, 3][0])
+    assert torch.equal(counting[3][0], dataset[1, 3][0])
+
+
+def test_loaders_side_by_side_keep_their_epochs_apart(dataset, array_pool):
+    """One data set is no PixMixDataset, one is asked by keys through a Subset, one counts."""
+    counting = PixMixDataset(dataset.dataset, array_pool(), seed=4)
+    sampler = EpochSampler(12, seed=2)
+    sampler.set_epoch(7)
+    plain = DataLoader(list(range(12)), 4, sampler=sampler)
+    keyed = DataLoader(Subset(dataset, range(10, 22)), 4, sampler=keys_of(5, 12), collate_fn=list)
+    counted = DataLoader(counting, 4, sampler=range(12), collate_fn=list)
+    assert [len(keys) for keys in (plain, keyed, counted)] == [3, 3, 3]
+    order = iter(keys_of(5, 12))
+    for number, (_, with_keys, without) in enumerate(zip(plain, keyed, counted, strict=True)):
+        for item in with_keys:
+            assert torch.equal(item[0], dataset[5, 10 + next(order).index][0])
+        for place, item in enumerate(without):
+            assert torch.equal(item[0], dataset[0, 4 * number + place][0])
+
+
+def test_keys_of_several_epochs_in_a_batch(dataset):
+    keys = [keys_of(7)[0], keys_of(2)[0]]
+    items = Subset(dataset, range(36, -1, -1)).__getitems__(keys)
+    for key, item in zip(keys, items, strict=True):
+        assert torch.equal(item[0], dataset[key.epoch, 36 - key.index][0])
+    with pytest.raises(InputError, match="give batches of one epoch"):
+        Subset(ConcatDataset([dataset]), range(37)).__getitems__(keys)
+
+
+def test_keys_pass_through_a_look_up_of_the_users_own(dataset):
+    class Reversed:
+        def __len__(self):
+            return len(dataset)
+
+        def __getitem__(self, number):
+            return dataset[36 - operator.index(number)]
+
+    for key in keys_of(9)[:3]:
+        assert torch.equal(Reversed()[key][0], dataset[9, 36 - key.index][0])
 
 
 def seen(loader, count=3):
@@ -377,8 +427,7 @@ def noted(photographs):
         return np.stack(images)
 
     data = [(image, index) for index, image in enumerate(photographs(24, 32, 32))]
-    settings = PixMixSettings(k=0, partner="input")
-    return PixMixDataset(data, None, seed=4, settings=settings, crop=note), notes
+    return PixMixDataset(data, None, seed=4, k=0, partner="input", crop=note), notes
 
 
 def test_items_drawn_with_replacement_are_all_different(noted):
@@ -391,7 +440,7 @@ def test_processes_that_count_apart_make_no_image_twice(noted, monkeypatch):
     """An item goes from process to process; each asks for it a first time."""
     data, notes = noted
     for rank in range(2):
-        monkeypatch.setattr("pixmix._augment.dataset.rank_and_count", lambda rank=rank: (rank, 2))
+        monkeypatch.setattr("pixmix._augment.dataset.rank_and_world", lambda rank=rank: (rank, 2))
         data._requests.zero_()  # as another process has it
         seen(DataLoader(data, 4, sampler=DistributedSampler(data, num_replicas=2, rank=rank), collate_fn=list), 6)
         assert data.__getstate__()["_processes"] == (rank, 2)  # which a worker that is not forked needs

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+import pixmix
 from mixset._common.errors import InputError
-from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
+from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings, SettingsKeywords
 
 
 def test_the_papers_settings():
@@ -53,3 +54,27 @@ def test_what_is_out_of_range_is_named_in_one_line(field, value):
 def test_settings_survive_json():
     settings = PixMixSettings(k=2, mixings=("screen", "add"), partner="mixing_set")
     assert PixMixSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
+
+
+MAKERS = {
+    "transform": lambda **settings: pixmix.PixMix(None, **settings),
+    "batch": lambda **settings: pixmix.PixMixBatch(None, **settings),
+    "data set": lambda **settings: pixmix.PixMixDataset([(0, 0)], None, seed=0, **settings),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_transform_batch_and_data_set_take_the_same_keywords(maker):
+    chosen = {
+        "k": 2,
+        "beta": 5.0,
+        "aug_severity": 0.5,
+        "all_ops": False,
+        "mixings": ("screen",),
+        "partner": "input",
+    }
+    assert vars(MAKERS[maker](**chosen).settings) == chosen
+    assert MAKERS[maker](partner="input").settings == PixMixSettings(partner="input")
+    with pytest.raises(InputError, match="k: a whole number from 0"):
+        MAKERS[maker](k=-1)
+    assert SettingsKeywords.__annotations__.keys() == vars(PixMixSettings()).keys()

@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision import transforms as tv
 
 from mixset._common.errors import InputError
-from pixmix._evaluators.forwarding import ImageSet
+from pixmix._evaluators.image_sets import ImageSet
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source
 from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids

@@ -15,7 +15,7 @@ from torchvision import transforms as tv
 
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix._evaluators.forwarding import ImageSet
+from pixmix._evaluators.image_sets import ImageSet
 from pixmix.readers import OutlierSets, open_outliers, take
 from pixmix.readers import _matlab as matlab
 from pixmix.readers import _problems as problems

@@ -16,7 +16,8 @@ from test_train_run import quick
 
 from mixset._common.errors import InputError
 from pixmix.train._ablations import AblateConfig, ablate
-from pixmix.train._evaluation.evaluate import EvaluateConfig, evaluate
+from pixmix.train._evaluation.config import EvaluateConfig
+from pixmix.train._evaluation.evaluate import evaluate
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._runs.run_folder import LOCK, owned
 from pixmix.train._training.run import train

@@ -6,22 +6,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from mixset import MixingSet
 from mixset._common.errors import InputError, reading
 from mixset._common.files import check_file
 from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import network_spec
-from pixmix._evaluators import EVALUATORS, check
+from pixmix._evaluators.suites import EVALUATORS, check
 from pixmix.corruptions._c.frost import find_frost
 from pixmix.methods._outlier_sets import load_outliers
 
-from .._data.datasets import check_name, load_data, with_copies
+from .._data.datasets import check_name, with_copies
 from .._data.labelled import TrainingData
-from .._runs.processes import choose_device
-from .._training.run import start_network
+from .._runs.processes import choose_device, torch_state_kept
+from .._training.run import start_network, training_data
 from .config import AblateConfig
 from .plan import Plan, Task, rows_of, training
 from .runner import is_done
+from .tables import Row
 
 
 def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> None:
@@ -49,14 +52,9 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
     if not _is_here(config):
         print(f"{config.data_name} is not in {config.data}: the first run downloads it", file=sys.stderr)
         return
-    data = load_data(
-        config.data_name,
-        size=config.size,
-        folder=config.data,
-        subset=config.subset,
-        test_subset=config.test_subset,
-    )
-    _check_with(config, plan, data)
+    rows = rows_of(config)
+    data = training_data(training(config, next(iter(rows.values())), config.seeds[0]))  # all rows train on the same
+    _check_with(config, data, [row for name, row in rows.items() if name not in plan.left_out])
 
 
 def _check_weights(weights: Sequence[float]) -> None:
@@ -72,7 +70,7 @@ def _is_here(config: AblateConfig) -> bool:
         return config.data.is_dir() and any(config.data.iterdir())
 
 
-def _check_with(config: AblateConfig, plan: Plan, data: TrainingData) -> None:
+def _check_with(config: AblateConfig, data: TrainingData, rows: Sequence[Row]) -> None:
     """See that networks, sets and suites fit the data."""
     if config.copies is not None:
         with_copies(data, config.copies)
@@ -81,19 +79,19 @@ def _check_with(config: AblateConfig, plan: Plan, data: TrainingData) -> None:
             MixingSet(config.outliers)
         else:
             load_outliers(config.outliers, data.size)
-    given = {name: path for name in ("c", "cbar", "p", "r", "ood") if (path := getattr(config, name)) is not None}
+    folders = {name: path for name in ("c", "cbar", "p", "r", "ood") if (path := getattr(config, name)) is not None}
     # A set that no column of this table asks for is looked at, too; outlier sets go with the suite anomalies.
-    suites = {column.suite for column in config.paper.columns} | ({"anomalies"} if "ood" in given else set())
+    suites = {column.suite for column in config.paper.columns} | ({"anomalies"} if "ood" in folders else set())
     check(
-        [name for name in EVALUATORS if name in given or (name in suites and not EVALUATORS[name].of_set)],
+        [name for name in EVALUATORS if name in folders or (name in suites and not EVALUATORS[name].of_set)],
         (len(data.test), data.size, data.size),
-        sets=given,
+        sets=folders,
         classes=data.classes,
         resize=config.trained_by == "imagenet",
         partial=config.partial,
     )
-    rows = [row for name, row in rows_of(config).items() if name not in plan.left_out]
     if rows:
         run = training(config, rows[0], config.seeds[0])
         spec = network_spec(run.network, classes=len(data.classes), dropout=run.dropout)
-        start_network(run, spec, data, quiet=True)
+        with torch_state_kept(torch.device("cpu")):
+            start_network(run, spec, data, quiet=True)

@@ -53,9 +53,11 @@ def _corrupt(arguments: list[str]) -> None:
 
 
 def _evaluate(arguments: list[str]) -> None:
-    from .._evaluation.evaluate import EvaluateConfig, evaluate
+    from .._evaluation.config import EvaluateConfig
 
     config = parse(EvaluateConfig, "pixmix evaluate", arguments)
+    from .._evaluation.evaluate import evaluate
+
     if evaluate(config) is not None:
         from .._reports.table import print_table
 

@@ -7,16 +7,18 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from os.path import isdir
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mixset._common.errors import InputError
+from mixset._common.normalisation import HALF, IMAGENET_MEAN, IMAGENET_STD
 from pixmix.readers._classes import list_folders, list_labelled, number_listing
 from pixmix.readers._labels import REMEDY, ClassMap, number_classes
 
 from .folders import Network, labelled, names_by_number, read_test, read_training, test_folder, train_folder
-from .labelled import HALF, IMAGENET_MEAN, IMAGENET_STD, IN_MEMORY, LabelledImages, TrainingData, Uint8, read_all
+from .labelled import IN_MEMORY, LabelledImages, TrainingData, Uint8, read_all
 
 
 def load_data(
@@ -153,7 +155,7 @@ def _torchvision(dataset: str, title: str) -> Callable[[int, Path, bool], Traini
     return load
 
 
-def _download(kind: Callable, folder: Path, train: bool, title: str):
+def _download(kind: Callable, folder: Path, train: bool, title: str) -> Any:
     print(f"{title} is not in {folder}: downloading it", file=sys.stderr)
     try:
         return kind(folder, train=train, download=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,12 @@ from mixset._common.cores import usable_cores
 from mixset._common.decoding import decode, scale_and_crop, stamp
 from mixset._common.errors import InputError
 from mixset._common.locks import locked
+from mixset._common.normalisation import HALF, Channels
 from mixset._common.partials import remove_abandoned
 from mixset._common.seals import read_sealed, write_sealed
 from pixmix.readers._files import stamped
 
 Uint8 = NDArray[np.uint8]
-HALF = (0.5, 0.5, 0.5)
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IN_MEMORY = 64
 """Folders of images up to this side are held in memory and cropped with padding; larger ones are read each time."""
 KEPT_FROM, KEPT_BYTES = 5_000, 1 << 30
@@ -111,7 +111,7 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         label = int(self.labels[index])
         if self.array is not None:
             return self.array[index], label
@@ -129,8 +129,8 @@ class TrainingData:
     classes: tuple[str, ...]
     train: LabelledImages
     test: LabelledImages
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
+    mean: Channels = HALF
+    std: Channels = HALF
     flip: bool = True
     """Whether a mirrored image shows the same thing."""
     fit: Callable[[Uint8, int], Uint8] = cover

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from mixset._common.arguments import check_flag, check_path
 from mixset._common.errors import InputError, reading
+from mixset._common.normalisation import HALF, IMAGENET_MEAN, IMAGENET_STD
 from mixset.generate._networks.loading import load_network
 from mixset.generate._networks.runs import Trust
 from mixset.generate._networks.spec import foreign, network_spec
@@ -18,7 +21,6 @@ from mixset.generate._networks.weights import architecture, fitted, head, load_i
 from pixmix._common.normalized import Normalized
 from pixmix.readers._labels import Known
 
-from .._data.labelled import HALF, IMAGENET_MEAN, IMAGENET_STD
 from .._runs.records import read_config
 from .._runs.run_folder import RunFolder
 from .._runs.trials import try_network
@@ -46,6 +48,28 @@ class Model:
     """How many of the test images its run tests on; None: all."""
     data_folder: Path | None = None
     """Where its downloaded data set is; None where it is not known."""
+
+
+def load(run: str | Path, *, trust: bool = False) -> Normalized:
+    """The network that a run trained, in eval mode on the CPU.
+
+    It takes (N, 3, H, W) float images in [0, 1], which it normalises itself, and gives (N, classes) logits. Of a run
+    that is still training it has the weights of the last checkpoint.
+
+    Args:
+        run: the run's folder.
+        trust: run the code that its config.json names, where the network is a function of somebody else's.
+
+    Raises:
+        InputError: no run, one without weights, damaged files, or code that is not trusted.
+    """
+    path = check_path("run", run)
+    if not path.is_dir():
+        raise InputError(f"run {path}: no such folder")
+    loaded = load_network(f"run:{path}", trust=Trust(everything=check_flag("trust", trust)))
+    # What is loaded is shared and frozen; the caller's network is its own.
+    body = copy.deepcopy(loaded.body).requires_grad_(True)
+    return Normalized(body, loaded.mean, loaded.std).eval()
 
 
 def load_model(

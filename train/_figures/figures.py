@@ -17,6 +17,7 @@ from mixset import MixingPool, MixingSet
 from mixset._common.decoding import scale_and_crop
 from mixset._common.errors import InputError
 from mixset._common.files import check_file, save_image
+from mixset._common.normalisation import HALF
 from mixset._common.progress import Progress
 from mixset._store.sheet import PAPER, sheet
 from pixmix._augment.draws import Draws, Key, draw
@@ -27,7 +28,7 @@ from pixmix.methods import METHODS, MethodSettings, make_method
 from pixmix.methods._base import Method, StepKey
 
 from .._command.show import ShowConfig
-from .._data.labelled import HALF, read
+from .._data.labelled import read
 from .._data.mixing_sets import mixing_set
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _fresh_network(seed: int) -> nn.Module:
     from torchvision.models import resnet18  # takes seconds to import, and runs draw figures, too
 
     with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return Normalized(resnet18(), HALF, HALF).train()
 
 

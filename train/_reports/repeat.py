@@ -11,8 +11,8 @@ from typing import Any
 from mixset._common.errors import InputError, printable
 from mixset._store import manifest
 from mixset.generate._job.families import FAMILIES, load
+from pixmix._common.attack import PGDSettings
 
-from .._evaluation.evaluate import AttackSettings
 from .._runs.commands import command
 from .._runs.run_folder import versions
 from .page import Section
@@ -83,8 +83,12 @@ def _commands(run: Run) -> Iterable[str]:
 def _attack(run: Run) -> Iterable[str]:
     """The flags of an attack that is not the default one."""
     used = run.entry("adversaries", "pgd_error_corrected")
-    for name, value in vars(AttackSettings()).items():
-        if used.get(name, value) != value:
+    for name, value in vars(PGDSettings()).items():
+        if used.get(name, value) == value:
+            continue
+        if isinstance(value, bool):
+            yield f"--attack.no-{name.replace('_', '-')}"
+        else:
             yield from (f"--attack.{name.replace('_', '-')}", str(used[name]))
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -43,13 +42,27 @@ class Processes:
             for buffer in network.buffers():
                 dist.broadcast(buffer, 0)
 
-    def gather(self, thing: Any) -> list[Any]:
-        """What each process has, in the order of ranks."""
-        if self.world == 1:
-            return [thing]
-        everything: list[Any] = [None] * self.world
-        dist.all_gather_object(everything, thing)
-        return everything
+
+@contextlib.contextmanager
+def torch_state_kept(device: torch.device) -> Iterator[None]:
+    """Leave torch's generators, of the CPU and of `device`, and its number of threads as they were."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed torch's generators of the CPU and of `device`; those of other devices are somebody else's."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mixset._common.errors import InputError
+from pixmix._common.modes import in_eval_mode
 from pixmix._evaluators.forwarding import network_errors
 
 
@@ -26,25 +27,21 @@ def try_network(network: nn.Module, size: int, classes: int | None = None, *, tr
         InputError: it fails on such images, or gives something else than finite logits (N, classes).
     """
     state = {name: tensor.clone() for name, tensor in network.named_buffers()}
-    modes = [module for module in network.modules() if module.training]
     device = next(network.parameters(), torch.empty(0)).device
     devices = [device] if device.type == "cuda" else []
-    found = 0
+    count = 0
     try:
-        with torch.random.fork_rng(devices):
+        with in_eval_mode(network), torch.random.fork_rng(devices):
             for mode in (False, True) if training else (False,):
                 network.train(mode)
                 with network_errors(f"images of {size}x{size} px"):
                     logits = network(torch.rand(2, 3, size, size, device=device))
-                found = _checked(logits, classes, finite=not mode)
+                count = _checked(logits, classes, finite=not mode)
     finally:
-        network.eval()
-        for module in modes:
-            module.training = True
         for name, tensor in network.named_buffers():
             if name in state:
                 tensor.copy_(state[name])
-    return found
+    return count
 
 
 def _checked(logits: object, classes: int | None, *, finite: bool) -> int:

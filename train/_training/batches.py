@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mixset._common import named
 from mixset._common.errors import InputError
@@ -108,8 +108,6 @@ class TrainingSet(Dataset):
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
         """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
-        if get_worker_info() is not None:
-            keep_freed_memory()
         try:
             return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
         except InputError as error:
@@ -173,6 +171,7 @@ def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> Da
         batch_sampler=plan,
         num_workers=workers,
         collate_fn=_as_made,
+        worker_init_fn=keep_freed_memory,
         persistent_workers=workers > 0,
         pin_memory=images.device.type == "cuda",
         # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.

@@ -24,6 +24,7 @@ from mixset.generate._fvis.objectives import Unit
 from mixset.generate._fvis.optimise import ATTEMPTS, visualise
 from pixmix._augment.draws import Key
 from pixmix._common import philox
+from pixmix._common.distributed import all_gather
 from pixmix.methods._base import Method
 from pixmix.methods._mixing import PixMixMethod
 
@@ -188,7 +189,7 @@ class Iterative(Method):
         if len(self.pool) and self.processes.leads:
             self._draw(epoch)
         refreshes, spent = self.schedule.end_epoch()
-        spent = max(self.processes.gather(spent))
+        spent = max(all_gather(spent))
         entry = {
             "refreshes": refreshes,
             "last_refresh": self.schedule.refreshes,
@@ -226,7 +227,7 @@ class Iterative(Method):
         self.schedule.load_state_dict(state["schedule"])
 
     def _most(self, every: int) -> int:
-        return max(self.processes.gather(every))
+        return max(all_gather(every))
 
     def _wait(self) -> None:
         """Until the device has done what it was given, so that the clock measures it."""

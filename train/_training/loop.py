@@ -17,8 +17,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mixset._common.errors import InputError, reading
 from mixset._common.progress import Progress, duration
+from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators.forwarding import ImageSet, to_device
+from pixmix._evaluators.forwarding import to_device
+from pixmix._evaluators.image_sets import ImageSet
 from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
@@ -205,9 +207,9 @@ class Training:
         share = self.data.test.share(self.processes.rank, self.processes.world)
         if len(share):
             images = ImageSet(share.labelled, workers=self.config.workers)
-            for batch, labels, _ in images.batches(self.config.eval_batch_size):
-                predictions = self.network(to_device(batch, self.device)).argmax(1).cpu().numpy()
-                wrong += int((predictions != labels).sum())
+            for batch in images.batches(self.config.eval_batch_size):
+                predictions = self.network(to_device(batch.images, self.device)).argmax(1).cpu().numpy()
+                wrong += int((predictions != batch.labels).sum())
         return self.processes.total(wrong)[0] / len(self.data.test)
 
     def save(self) -> None:
@@ -217,7 +219,7 @@ class Training:
             "method": self.method.state_dict(),
             "loss_sum": self.loss_sum.item(),
         }
-        processes = self.processes.gather(own)
+        processes = all_gather(own)
         if self.processes.leads:
             checkpoints.save(
                 {

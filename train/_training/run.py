@@ -14,11 +14,11 @@ import torch
 import pixmix
 from mixset import MixingPool, MixingSet
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import NetworkSpec, network_spec, torchvision_names
+from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators import EVALUATORS, check
+from pixmix._evaluators.suites import EVALUATORS, check
 from pixmix.methods import MethodRow, compose, find_parts, find_row, make_part
 from pixmix.methods._base import Method, Setting
 from pixmix.methods._outlier_sets import load_outliers
@@ -29,7 +29,7 @@ from .._data.mixing_sets import mixing_set
 from .._figures.figures import draw_training
 from .._runs import checkpoints
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes, precision, processes
+from .._runs.processes import Processes, precision, processes, seed_generators, torch_state_kept
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder, owned, write_json
 from .._runs.trials import try_network
@@ -51,17 +51,15 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     if config.resume and folder.metrics.exists():
         folder.check(config)
         return read_metrics(folder.metrics)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     parts = [find_row(part) for part in find_parts(config.method)]
     known = [name for name, row in EVALUATORS.items() if not row.of_set]
     for name in config.suites:
         if name not in known:
             other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
             raise InputError(f"--suites {name}: at the end of a training there are {', '.join(known)}{other}")
-    with processes(config.device) as mine, contextlib.ExitStack() as stack:
-        if mine.device.type == "cpu":
-            keep_freed_memory()
+    with processes(config.device) as mine, torch_state_kept(mine.device), contextlib.ExitStack() as stack:
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
         if mine.leads:
             stack.enter_context(owned(folder.path, "run folder"))
             folder.check(config)
@@ -77,31 +75,36 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     check(config.suites, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
     outliers = _outliers(config, parts, data)
-    torch.manual_seed(config.seed)
+    seed_generators(config.seed, mine.device)
     network = start_network(config, spec, data, quiet=not mine.leads)
     images = _mixing_set(config, parts, data)
     method = _method(config, data, images, outliers, network, folder, mine)
     # After the weights, which are the same everywhere, each process draws its own dropout.
-    torch.manual_seed((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64)
+    seed_generators((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64, mine.device)
     training = Training(config, data, network, method, folder, mine)
     if mine.leads:
         folder.begin(config, spec, data, mine.world)
         draw_training(training, images, folder.path)
-    mine.gather(None)  # none goes on before the folder is there
+    all_gather(None)  # none goes on before the folder is there
     if config.resume:
         training.load()
     training.run()
     return training
 
 
-def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
-    data = load_data(
+def training_data(config: TrainConfig) -> TrainingData:
+    """The data set that a config names, of the size and the number of images that it says."""
+    return load_data(
         config.dataset,
         size=config.size,
         folder=config.data,
         subset=config.subset,
         test_subset=config.test_subset,
     )
+
+
+def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
+    data = training_data(config)
     if not any(part.needs_copies for part in parts):
         if config.copies:
             raise InputError(f"--method {config.method}: takes no copies; leave --copies out")

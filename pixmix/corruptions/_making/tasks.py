@@ -15,7 +15,6 @@ import numpy as np
 
 from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 from mixset._common.seals import file_hash
 from mixset._common.workers import Step
 
@@ -61,7 +60,6 @@ def execute(task: Task, step: Step) -> str:
         task: the task.
         step: called after each image with the number of its severities.
     """
-    keep_freed_memory()
     rows: list[list[np.ndarray]] = [[] for _ in task.starts]
     for index, severities in enumerate(task.severities):
         if not severities:

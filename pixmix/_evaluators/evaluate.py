@@ -1,0 +1,115 @@
+"""`pixmix.evaluate`: a classifier's safety measures from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mixset._common.arguments import check_flag, check_list, check_path, check_whole
+from mixset._common.errors import InputError, reason
+
+from .._common.attack import PGDSettings
+from .._common.keyed import torch_generator_kept
+from .evaluation import Evaluation
+from .forwarding import evaluating, home_device
+from .image_sets import ImageSet
+from .store import LogitsStore, network_fingerprint
+from .suites import EVALUATORS, check, check_names
+
+
+@torch_generator_kept()
+def evaluate(
+    network: nn.Module,
+    suite: str | Sequence[str],
+    data: Any = None,
+    *,
+    sets: Mapping[str, Any] | None = None,
+    resize: bool = False,
+    partial: bool = False,
+    attack: PGDSettings | None = None,
+    batch_size: int = 250,
+    device: str | torch.device | None = None,
+    seed: int = 0,
+    logits_folder: str | Path | None = None,
+    workers: int = 0,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Measure a classifier: `{suite: {measure: {"value": ..., "n": ...}}}`, ready for `metrics.json`.
+
+    A measure that is not defined for so few images has no value, and says why under `undefined`.
+
+    The network is evaluated in float32 and eval mode and left as it was; no global generator is touched.
+    Batch size changes results by rounding only. Where `torch.distributed` is in use all processes call this together;
+    each forwards its share of every set, and all return the same.
+
+    Args:
+        network: takes (N, 3, H, W) float images in [0, 1], gives (N, classes) logits; "anomalies" needs a
+            `pixmix.Normalized` one.
+        suite: names out of `EVALUATORS`.
+        data: (images (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (image, label) with images as
+            PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
+            batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
+            The suites c, cbar, p and r need none.
+        sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
+            "r", and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
+        resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
+        partial: leave out what is missing in a set and say so in the result, instead of refusing it.
+        attack: of "adversaries"; by default the paper's for CIFAR. It is measured with the ball in both places.
+        device: where to evaluate; by default where the network's weights are.
+        seed: of PGD's random start, the synthetic sets, the choice of real outliers and the intervals.
+        logits_folder: keeps logits as `NAME.npz` (`logits` (N, classes), `labels` (N,)), which a later evaluation of
+            the same network and images uses again; a killed evaluation resumes after the last set.
+        workers: processes that read a Dataset.
+        progress: whether to show images per second and time left on stderr.
+
+    Raises:
+        InputError: an unknown suite, bad data, a missing or damaged set (see `check`), logits that are not finite.
+    """
+    if not isinstance(network, nn.Module):
+        raise InputError(f"network: a torch module is needed, got {type(network).__name__}")
+    names = [suite] if isinstance(suite, str) else check_list("suite", suite, "suites' names")
+    names = [name for index, name in enumerate(names) if name not in names[:index]]
+    if sets is not None and not isinstance(sets, Mapping):
+        raise InputError(f"sets: a mapping from suites to their sets is needed, got {sets!r}")
+    if attack is not None and not isinstance(attack, PGDSettings):
+        raise InputError(f"attack: PGDSettings are needed, got {attack!r}")
+    for field, flag in {"resize": resize, "partial": partial, "progress": progress}.items():
+        check_flag(field, flag)
+    check_whole("batch_size", batch_size, low=1, high=2**31 - 1)
+    check_whole("seed", seed, low=0, high=2**64 - 1)
+    check_whole("workers", workers, low=0, high=2**16)
+    check_names(names, sets or {}, data is not None)
+    images = None if data is None else ImageSet(data, workers=workers)
+    opened = check(
+        names,
+        None if images is None else (len(images), *images.size),
+        sets=sets,
+        resize=resize,
+        partial=partial,
+    )
+    folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
+    evaluation = Evaluation(
+        network=network,
+        test=images,
+        sets=opened,
+        batch_size=batch_size,
+        device=home_device(network) if device is None else _check_device(device),
+        seed=seed,
+        attack=attack or PGDSettings(),
+        store=LogitsStore(folder, "" if folder is None else network_fingerprint(network)),
+        workers=workers,
+        quiet=not progress,
+    )
+    with evaluating(network, evaluation.device), torch.no_grad():
+        return {name: dict(EVALUATORS[name].measures(evaluation)) for name in names}
+
+
+def _check_device(device: str | torch.device) -> torch.device:
+    try:
+        return torch.empty(0, device=torch.device(device)).device
+    except Exception as error:
+        raise InputError(f"device: {device!r} cannot be used ({reason(error)}); give for example cpu") from error

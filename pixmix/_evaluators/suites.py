@@ -1,0 +1,105 @@
+"""The suites of measures by name, and what each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixset._common.errors import InputError
+
+from ..readers._labels import ClassMap, Known
+from .consistency import consistency
+from .corrupted import R_CLASSES, corrupted, renditions
+from .evaluation import Evaluation, Metrics
+from .sets import KNOWN, check_set, open_sets
+from .standard import FEWEST, adversaries, anomalies, calibration, clean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluator:
+    """A suite of measures."""
+
+    measures: Callable[[Evaluation], Metrics]
+    of_data: bool = False
+    """Whether it asks for the clean test images."""
+    of_set: bool = False
+    """Whether it asks for a set of its own name."""
+
+
+EVALUATORS: dict[str, Evaluator] = {
+    "clean": Evaluator(measures=clean, of_data=True),
+    "calibration": Evaluator(measures=calibration, of_data=True),
+    "adversaries": Evaluator(measures=adversaries, of_data=True),
+    "anomalies": Evaluator(measures=anomalies, of_data=True),
+    "c": Evaluator(measures=corrupted("c"), of_set=True),
+    "cbar": Evaluator(measures=corrupted("cbar"), of_set=True),
+    "p": Evaluator(measures=consistency, of_set=True),
+    "r": Evaluator(measures=renditions, of_set=True),
+}
+"""Every suite by the name that `--suite` takes."""
+
+
+def check(
+    suite: str | Sequence[str],
+    images: tuple[int, int, int] | None = None,
+    *,
+    sets: Mapping[str, Any] | None = None,
+    size: tuple[int, int] | None = None,
+    classes: Known = None,
+    class_map: ClassMap | None = None,
+    resize: bool = False,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """See that an evaluation has all it will need, before a network is trained or run for it.
+
+    Args:
+        suite: names out of `EVALUATORS`.
+        images: (N, H, W) of the labelled test images; None where there will be none.
+        sets, resize, partial: as in `evaluate`.
+        size: (H, W) that the network takes, where there are no test images and it is known.
+        classes, class_map: the network's, where they are known; as `readers.CorruptedSet` has them.
+
+    Returns:
+        The opened sets of these suites: what `evaluate` takes as `sets`.
+
+    Raises:
+        InputError: an unknown suite, too few images, a set that is missing, damaged, of another size or of classes
+            that the network has not.
+    """
+    names = [suite] if isinstance(suite, str) else list(dict.fromkeys(suite))
+    sets = dict(sets or {})
+    check_names(names, sets, images is not None)
+    if "anomalies" in names and images is not None and images[0] < FEWEST:
+        raise InputError(
+            f"anomalies: one outlier to five images is used, so {FEWEST} are needed; there are {images[0]}; "
+            "give more, or leave out the suite"
+        )
+    count = classes if classes is None or isinstance(classes, int) else len(classes)
+    if "r" in names and count is not None and count not in R_CLASSES:
+        raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {count}")
+    opened = open_sets(
+        {name: where for name, where in sets.items() if ("anomalies" if name == "ood" else name) in names},
+        size if images is None else images[1:],
+        classes=classes,
+        class_map=class_map,
+        resize=resize,
+        partial=partial,
+    )
+    for name, reader in opened.items():
+        check_set(name, reader, count)
+    return opened
+
+
+def check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> None:
+    """InputError where a suite or a set is unknown, or a suite lacks its images; `data`: there are test images."""
+    for name in names:
+        if not isinstance(name, str) or name not in EVALUATORS:
+            raise InputError(f"unknown suite {name!r}; the suites are {', '.join(EVALUATORS)}")
+        if EVALUATORS[name].of_data and not data:
+            raise InputError(f"suite {name}: needs labelled test images")
+        if EVALUATORS[name].of_set and name not in sets:
+            remedy = "" if name == "r" else "; `pixmix corrupt` makes one of any images"
+            raise InputError(f"suite {name}: needs the folder of its set{remedy}")
+    if unknown := [name for name in sets if name not in KNOWN]:
+        raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")
