@@ -116,7 +116,7 @@ def test_probabilities_of_0_are_taken(tmp_path: Path) -> None:
         ({"logits": LOGITS.astype(str)}, "clean", "needed are floats"),
         ({"ood_mine": LOGITS[:, :7]}, "anomalies", r"ood_mine holds \(140, 7\), needed are \(M, classes\)"),
         ({"ood_mine": LOGITS[:0]}, "anomalies", r"ood_mine holds \(0, 10\): no image"),
-        ({"ood_mean": LOGITS}, "anomalies", "none called mean"),
+        ({"ood_mean": LOGITS}, "anomalies", "none named mean"),
         ({"logits": np.array([None])}, "clean", "is damaged"),
     ],
 )
@@ -143,7 +143,7 @@ def test_bad_files_are_one_line(tmp_path: Path) -> None:
         ("half.npz", "clean", "is damaged"),
         ("text.npz", "clean", "is damaged"),
         ("packed.npz", "clean", "is damaged"),
-        ("one.npy", "clean", "is one array"),
+        ("one.npy", "clean", "is a single array"),
         ("other.npz", "clean", "holds no array 'logits'; it has scores"),
         ("alone.npz", "anomalies", "need arrays ood_NAME"),
         ("nowhere.npz", "clean", "no such file"),
