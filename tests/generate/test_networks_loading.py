@@ -123,6 +123,8 @@ class TestWorkingFolder:
         load_network("tiny_networks:random")
         assert sys.path == before
         refused("network_of_yours:small", "No module named 'network_of_yours'")
+        assert load_network("network_of_mine.py:small").body.out_channels == 2
+        refused("network_of_yours.py:small", "No such file or directory")
 
 
 class TestRuns:

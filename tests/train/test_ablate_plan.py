@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mixset._common.errors import InputError
+from pixmix.methods import METHODS as KNOWN
 from pixmix.train._ablations.config import AblateConfig
-from pixmix.train._ablations.plan import Plan, make_plan
+from pixmix.train._ablations.plan import Plan, make_plan, rows_of
 from pixmix.train._ablations.tables import TABLES
 from pixmix.train._ablations.titles import changed, scaled, title
 from pixmix.train._command.cli import _option
@@ -47,6 +48,35 @@ def test_mixing_images_are_larger_than_the_training_images(
         name: int(_option(list(plan.tasks[f"sets/{name}"].command), "--size") or 0) for name in ("fractals", "fvis")
     }
     assert sizes == {"fractals": fractals, "fvis": visualisations}
+
+
+def test_rows_of_other_methods_are_planned_as_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from pixmix.methods import Method, register_method\n"
+        "class Plain(Method):\n    pass\n"
+        "@register_method('mixing', needs_pool=True)\n"
+        "class Mixing(Method):\n    pass\n"
+        "@register_method('exposed', needs_outliers=True)\n"
+        "class Exposed(Method):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pixmix.methods._table.METHODS", dict(KNOWN))
+    rows = ("mine.py:Plain", "mine.py:Plain+cutmix", "mine.py:Mixing", "mine.py:Exposed", "pixmix+mixup")
+    config = AblateConfig(table="2", out=Path("out"), rows=rows)
+    assert [row.label for row in rows_of(config).values()] == [
+        *("Plain", "Plain + CutMix", "Mixing", "Exposed", "PixMix + Mixup")
+    ]
+    plan = make_plan(config)
+    assert plan.left_out == {"mine.py:Exposed": "needs --outliers PATH"}
+    needed = {cell.row: [task.name for task in plan.needed(cell.task)] for cell in plan.cells}
+    assert "runs/mine.py-Plain+cutmix-s0" in needed["mine.py:Plain+cutmix"]
+    for row, mixes in (("mine.py:Plain", False), ("mine.py:Mixing", True), ("pixmix+mixup", True)):
+        assert ("sets/fractals" in needed[row]) == mixes
+    assert training(plan, "runs/mine.py-Plain-s0").method == "mine.py:Plain"
+    assert training(plan, "runs/mine.py-Mixing-s0").mixing_set == ("out/sets/fractals", "out/sets/fvis")
+    assert AblateConfig(table="2", rows=("absent.py:Plain",)).rows  # its code is looked for with the plan
+    with pytest.raises(InputError, match=r"method absent\.py:Plain: cannot be imported"):
+        make_plan(AblateConfig(table="2", rows=("absent.py:Plain",)))
 
 
 @pytest.mark.parametrize("name", TABLES)
