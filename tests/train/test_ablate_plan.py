@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,18 @@ def test_mixing_images_are_larger_than_the_training_images(
     assert sizes == {"fractals": fractals, "fvis": visualisations}
 
 
-def test_rows_of_other_methods_are_planned_as_what_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def methods() -> Iterator[None]:
+    """A table of methods that forgets what was added."""
+    before = dict(KNOWN)
+    yield
+    KNOWN.clear()
+    KNOWN.update(before)
+
+
+def test_rows_of_other_methods_are_planned_as_what_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, methods: None
+) -> None:
     (tmp_path / "mine.py").write_text(
         "from pixmix.methods import Method, register_method\n"
         "class Plain(Method):\n    pass\n"
@@ -60,7 +72,6 @@ def test_rows_of_other_methods_are_planned_as_what_they_need(tmp_path: Path, mon
         "class Exposed(Method):\n    pass\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pixmix.methods._table.METHODS", dict(KNOWN))
     rows = ("mine.py:Plain", "mine.py:Plain+cutmix", "mine.py:Mixing", "mine.py:Exposed", "pixmix+mixup")
     config = AblateConfig(table="2", out=Path("out"), rows=rows)
     assert [row.label for row in rows_of(config).values()] == [
