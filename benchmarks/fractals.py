@@ -25,7 +25,7 @@ from mixset import ShardWriter
 from mixset.generate._drawing.rng import Draws
 from mixset.generate._fractals.flames import POPULATION, play
 from mixset.generate._fractals.recipe import STYLES, FractalRecipe
-from mixset.generate._fractals.rendering import render
+from mixset.generate._fractals.rendering import FORMULA
 from mixset.generate._fractals.systems import System, sample_system
 from mixset.generate._fractals.views import Base, paint_view
 
@@ -142,12 +142,13 @@ def images(quick: bool) -> None:
     print(f"\nfinished images/s, {count} of each  " + "".join(f"{size:>8} px" for size in sizes))
     for style in STYLES:
         for index in range(24):
-            render(FractalRecipe(count=24, size=32, style=style), index)  # compiles every kernel that the style may use
+            # Compiles every kernel that the style may use.
+            FORMULA.render(FractalRecipe(count=24, size=32, style=style), index)
         rates = []
         for size in sizes:
             recipe = FractalRecipe(count=count, size=size, style=style, seed=3)
             indices = iter(range(-1, count))
-            rates.append(1 / seconds_mean(lambda recipe=recipe: render(recipe, max(next(indices), 0)), count))  # noqa: B023
+            rates.append(1 / seconds_mean(lambda recipe=recipe: FORMULA.render(recipe, max(next(indices), 0)), count))  # noqa: B023
         print(f"  {style:32} " + "".join(f"{rate:11.0f}" for rate in rates))
     print(f"  {'layered, written to a raw shard':32} {'':22}{1 / written(count):11.0f}")
 
@@ -172,7 +173,7 @@ def written(count: int) -> float:
             shard, family="fractals", recipe=recipe.to_json(), start_index=0, shape=shape, count=count
         ) as writer:
             for index in range(count):
-                writer.add(*render(recipe, index))
+                writer.add(*FORMULA.render(recipe, index))
         return (time.process_time() - start) / count
 
 

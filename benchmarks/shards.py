@@ -25,7 +25,7 @@ from PIL import Image
 from mixset import MixingSet, ShardWriter
 from mixset._common.decoding import decode
 from mixset.generate._fractals.recipe import FractalRecipe
-from mixset.generate._fractals.rendering import render
+from mixset.generate._fractals.rendering import FORMULA
 
 ROUNDS = 3
 
@@ -98,9 +98,9 @@ WAYS = {
 def measure(size: int, count: int) -> None:
     """Print the table."""
     recipe = FractalRecipe(count=count, size=size)
-    render(recipe, 0)
+    FORMULA.render(recipe, 0)
     start = time.process_time()
-    images = np.stack([render(recipe, index)[0] for index in range(count)])
+    images = np.stack([FORMULA.render(recipe, index)[0] for index in range(count)])
     drawing = (time.process_time() - start) / count
     order = np.random.default_rng(0).permutation(count)
     writes: dict[str, list[float]] = {name: [] for name in WAYS}

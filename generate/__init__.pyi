@@ -16,6 +16,9 @@ from ._job.own import (
 from ._job.recipe import (
     SetRecipe as SetRecipe,
 )
+from ._job.rendering import (
+    render as render,
+)
 from ._procedural.recipes import (
     DeadLeavesRecipe as DeadLeavesRecipe,
 )

@@ -52,6 +52,12 @@ def _sheet(arguments: list[str]) -> None:
     contact_sheet(parse(SheetCommand, "mixset sheet", arguments))
 
 
+def _show(arguments: list[str]) -> None:
+    from .commands import ShowCommand, show
+
+    show(parse(ShowCommand, "mixset show", arguments))
+
+
 def _export(arguments: list[str]) -> None:
     from .commands import ExportCommand, export_set
 
@@ -64,6 +70,7 @@ COMMANDS: Commands = {
     "info": ("say what a set holds; --stats: how rich its images are", _info),
     "check": ("compare every hash; --repair: make damaged shards again", _check),
     "sheet": ("draw a contact sheet of a set", _sheet),
+    "show": ("draw one image of a set again, at any size", _show),
     "export": ("write a set as a folder of PNG files", _export),
 }
 HELP = """usage: mixset COMMAND ...

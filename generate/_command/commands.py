@@ -150,6 +150,26 @@ class SheetCommand:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShowCommand:
+    """Draw one image of a set again, at any size and shape: `mixset show my-set 17 --size 1024`."""
+
+    set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
+    """The folder of the set."""
+
+    index: Annotated[int, tyro.conf.Positional, tyro.conf.arg(metavar="INDEX")]
+    """Which image, as a contact sheet counts them."""
+
+    size: int | tuple[int, int] | None = None
+    """Side in pixels, or height and width; default: the set's own."""
+
+    out: Path | None = None
+    """The image file to write; default: SET-INDEX.png here."""
+
+    trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Use the network that the set names, be it code (module:function) or a folder (run:PATH)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportCommand:
     """Write a set as PNG files, OUT/FAMILY/0000000.png and on."""
 
@@ -283,6 +303,20 @@ def contact_sheet(command: SheetCommand) -> None:
     images = MixingSet(command.set, families=command.families or None)
     write_sheet(images, command.out, command.count, name=command.set.resolve().name, tile=command.tile)
     say(f"wrote {command.out}")
+
+
+def show(command: ShowCommand) -> None:
+    """Draw one image of a set again and write it."""
+    from mixset._common.files import check_file, save_image
+
+    from .._job.rendering import render
+
+    out = command.out or Path(f"{command.set.resolve().name}-{command.index}.png")
+    if command.out is None and out.exists():
+        raise InputError(f"{out} is there already; name another file with --out")
+    check_file(out)
+    save_image(render(command.set, command.index, size=command.size, trust=command.trust), out)
+    say(f"wrote {out}")
 
 
 def export_set(command: ExportCommand) -> None:

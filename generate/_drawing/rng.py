@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -27,8 +28,13 @@ def _mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
+def _word_of(stream: str) -> int:
+    """64 bits that stand for a stream's name; 0 for the nameless one."""
+    return int.from_bytes(hashlib.blake2b(stream.encode(), digest_size=8).digest(), "big") if stream else 0
+
+
 class Draws:
-    """A stream of random numbers keyed by (image seed, attempt), from NumPy's Philox4x64.
+    """A stream of random numbers keyed by (image seed, attempt, name), from NumPy's Philox4x64.
 
     Only the raw 64-bit words are used: unlike the distributions of `np.random.Generator` they are fixed for good, and
     no libm stands behind them.
@@ -36,10 +42,10 @@ class Draws:
 
     _BLOCK = 64
 
-    def __init__(self, seed: int, attempt: int) -> None:
+    def __init__(self, seed: int, attempt: int, stream: str = "") -> None:
         # The high half of the counter is the attempt's, so that streams of two attempts cannot meet.
         self._bits = np.random.Philox(
-            key=np.array([seed, 0], np.uint64), counter=np.array([0, 0, 0, attempt], np.uint64)
+            key=np.array([seed, _word_of(stream)], np.uint64), counter=np.array([0, 0, 0, attempt], np.uint64)
         )
         self._words: list[int] = []
 

@@ -40,6 +40,9 @@ def composite(
     indices, colours = np.empty(side, np.uint8), np.empty(side, np.uint32)
     keep, add = np.empty(side, np.float32), np.empty(side, np.float32)
     shift = max(side // 64, 1)
+    # Slopes are those between places 1/256 of the frame apart, or as near to it as pixels allow.
+    reach = max(side // 256, 1)
+    steepness = np.float32(side / (256.0 * reach))
     for y in range(side):
         bright, phase, line = looks[0, 0], looks[0, 3], field[y]
         for x in range(side):
@@ -49,7 +52,7 @@ def composite(
         _lay(packed[0], indices, colours, keep, add, False, canvas[0, y], canvas[1, y], canvas[2, y])
         for n in range(len(levels)):
             look, level = looks[n + 1], levels[n, y]
-            _light(levels[n, max(y - 1, 0)], level, tints[n, y], look, indices, add)
+            _light(levels[n, max(y - reach, 0)], level, tints[n, y], look, reach, steepness, indices, add)
             _shadow(levels[n, max(y - shift, 0)], shift, look[0], look[7], keep)
             opacity, glow = look[0], look[6] > np.float32(0.5)
             for x in range(side):
@@ -57,6 +60,22 @@ def composite(
                 add[x] *= alpha
                 keep[x] *= one if glow else one - alpha
             _lay(packed[n + 1], indices, colours, keep, add, glow, canvas[0, y], canvas[1, y], canvas[2, y])
+
+
+@kernel(error_model="numpy")
+def covered(levels: np.ndarray, looks: np.ndarray) -> float:
+    """The share of the ground that layers (n, S, S) hide or outshine, over every fourth row."""
+    side, one, total = levels.shape[1], np.float32(1.0), 0.0
+    left = np.empty(side, np.float32)
+    for y in range(0, side, 4):
+        left[:] = one
+        for n in range(len(levels)):
+            opacity, row = looks[n + 1, 0], levels[n, y]
+            for x in range(side):
+                left[x] *= one - min(opacity * row[x], one)
+        for x in range(side):
+            total += one - left[x]
+    return total / (side * ((side + 3) // 4))
 
 
 @kernel(error_model="numpy")
@@ -102,18 +121,26 @@ def _lay(
 
 @kernel(error_model="numpy")
 def _light(
-    above: np.ndarray, level: np.ndarray, tint: np.ndarray, look: np.ndarray, indices: np.ndarray, lights: np.ndarray
+    above: np.ndarray,
+    level: np.ndarray,
+    tint: np.ndarray,
+    look: np.ndarray,
+    reach: int,
+    steepness: np.float32,
+    indices: np.ndarray,
+    lights: np.ndarray,
 ) -> None:
-    """A row's places in the palette and its lights; the relief is lit from the upper left."""
-    span, cycles, phase, floor, relief = look[1], look[2], look[3], look[4], look[5]
+    """A row's places in the palette and its lights; the relief is lit from the upper left, `reach` pixels away."""
+    span, cycles, phase, floor, relief = look[1], look[2], look[3], look[4], steepness * look[5]
     zero, one, most, turn = np.float32(0.0), np.float32(1.0), np.float32(1.5), np.float32(256.0)
     rise = one - floor
     for x in range(len(level)):
         indices[x] = np.uint8(np.int32((phase + span * tint[x] + cycles * level[x]) * turn))
-    left, here, over, out = level[:-1], level[1:], above[1:], lights[1:]
+    left, here, over, out = level[:-reach], level[reach:], above[reach:], lights[reach:]
     for x in range(len(here)):
         out[x] = min(max(floor + rise * here[x] + relief * (here[x] + here[x] - left[x] - over[x]), zero), most)
-    lights[0] = floor + rise * level[0]
+    for x in range(reach):
+        lights[x] = floor + rise * level[x]
 
 
 @kernel(error_model="numpy")
@@ -132,14 +159,17 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, image: np.ndarr
     """Auto-levels: stretch the 1 % and 99 % of the luma to the ends and pull the median towards `middle`.
 
     Args:
-        canvas: (3, f · S, f · S) float32, f 1 or 2; f × f pixels become one.
+        canvas: (3, f · S, f · S) float32, S the longer side of the image, f 1 or 2; f × f pixels become one.
         saturation: what the distance from grey is multiplied by.
         middle: where the median luma should lie, in (0, 1); gamma stays within 0.6 to 1.5.
-        image: (S, S, 3) uint8, out.
+        image: (H, W, 3) uint8, out: the middle of the canvas, and the levels are those of what is kept.
     """
-    side = len(image)
+    height, width = image.shape[0], image.shape[1]
+    side = max(height, width)
     factor = canvas.shape[1] // side
-    low, half, high = _luma_quantiles(canvas)
+    first_row, first = factor * ((side - height) // 2), factor * ((side - width) // 2)
+    last_row, last = first_row + factor * height, first + factor * width
+    low, half, high = _luma_quantiles(canvas, first_row, last_row, first, last)
     reach = max(high - low, 0.05)
     gamma = log2(middle) / log2(min(max((half - low) / reach, 0.05), 0.95))
     gamma = min(max(gamma, 0.6), 1.5)
@@ -148,39 +178,40 @@ def finish(canvas: np.ndarray, saturation: float, middle: float, image: np.ndarr
         table[i] = np.uint8(255.0 * power(i / (STEPS - 1.0), gamma) + 0.5)
     shift, scale = np.float32(low), np.float32((STEPS - 1) / reach)
     more, top, zero = np.float32(saturation), np.float32(STEPS - 1), np.float32(0.0)
-    rows, luma = np.empty((3, side), np.float32), np.empty(side, np.float32)
-    indices = np.empty(side, np.int32)
-    for y in range(side):
+    rows, luma = np.empty((3, width), np.float32), np.empty(width, np.float32)
+    indices = np.empty(width, np.int32)
+    for y in range(height):
         for k in range(3):
             row = rows[k]
             if factor == 1:
-                row[:] = canvas[k, y]
+                row[:] = canvas[k, first_row + y, first:last]
             else:
-                first, second = canvas[k, 2 * y], canvas[k, 2 * y + 1]
-                for x in range(side):
-                    both = first[2 * x] + first[2 * x + 1] + second[2 * x] + second[2 * x + 1]
+                upper, lower = canvas[k, first_row + 2 * y, first:last], canvas[k, first_row + 2 * y + 1, first:last]
+                for x in range(width):
+                    both = upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]
                     row[x] = np.float32(0.25) * both
         red, green, blue = rows[0], rows[1], rows[2]
-        for x in range(side):
+        for x in range(width):
             luma[x] = np.float32(0.299) * red[x] + np.float32(0.587) * green[x] + np.float32(0.114) * blue[x]
         for k in range(3):
             row = rows[k]
-            for x in range(side):
+            for x in range(width):
                 value = (luma[x] + more * (row[x] - luma[x]) - shift) * scale
                 indices[x] = np.int32(min(max(value, zero), top))
-            for x in range(side):
+            for x in range(width):
                 image[y, x, k] = table[indices[x]]
 
 
 @kernel(error_model="numpy")
-def _luma_quantiles(canvas: np.ndarray) -> tuple[float, float, float]:
-    """The 1 %, 50 % and 99 % of the luma, over every third pixel of every second row."""
+def _luma_quantiles(
+    canvas: np.ndarray, first_row: int, last_row: int, first: int, last: int
+) -> tuple[float, float, float]:
+    """The 1 %, 50 % and 99 % of the luma of a part, over every third pixel of every second row."""
     counts = np.zeros(STEPS + 1, np.int64)
     zero, top, scale = np.float32(0.0), np.float32(1.6), np.float32(STEPS / 1.6)
-    side = canvas.shape[1]
-    for y in range(0, side, 2):
+    for y in range(first_row, last_row, 2):
         red, green, blue = canvas[0, y], canvas[1, y], canvas[2, y]
-        for x in range(y % 3, side, 3):
+        for x in range(first + y % 3, last, 3):
             luma = np.float32(0.299) * red[x] + np.float32(0.587) * green[x] + np.float32(0.114) * blue[x]
             counts[np.int64(min(max(luma, zero), top) * scale)] += 1
     total = counts.sum()
@@ -199,8 +230,8 @@ def _quantile(counts: np.ndarray, rank: float) -> float:
 
 
 def spread(field: np.ndarray) -> tuple[float, float]:
-    """The 2 % and 98 % of a field's values, over at most 4,096 of them."""
+    """The 2 % and 98 % of a square field's values, over 64 × 64 places that are the same at every size."""
     # Sorted and picked, not np.quantile: how that one interpolates is not part of its contract.
-    flat = field.ravel()
-    ordered = np.sort(flat[:: max(flat.size // 4096, 1)])
+    places = (2 * np.arange(64) + 1) * len(field) // 128
+    ordered = np.sort(field[places[:, None], places].ravel())
     return float(ordered[ordered.size // 50]), float(ordered[-ordered.size // 50])

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from .._drawing.palettes import COLOURS
-from .._drawing.tone import LOOK, composite
+from .._drawing.tone import LOOK, composite, covered
 from .density import enlarge, level_table, smooth, unpack
 
 LAYERS = 4
@@ -54,6 +54,10 @@ class Canvas:
         planes = self.levels[:layers], self.tints[:layers]
         composite(self.field, *planes, self.palettes[: layers + 1], self.looks[: layers + 1], self.colours)
 
+    def covered(self, layers: int) -> float:
+        """The share of the ground that the first `layers` layers hide or outshine."""
+        return covered(self.levels[:layers], self.looks[: layers + 1])
+
     def settle(self, plane: Plane, layer: int, points: float, top: float) -> None:
         """Turn what was painted on a plane into a layer's levels and tints."""
         if plane is self.full:
@@ -75,6 +79,10 @@ def canvas_of(side: int) -> Canvas:
     return held
 
 
-def drawn_side(size: int) -> int:
-    """The side an image is drawn at: small ones at twice theirs, so that edges are smooth when four pixels average."""
-    return 2 * size if size <= 128 else size
+def drawn_side(shape: tuple[int, int]) -> int:
+    """The side of the square that an image (H, W) is the middle of, in pixels as they are drawn.
+
+    Small ones are drawn at twice their size, so that edges are smooth when four pixels average.
+    """
+    side = max(shape)
+    return 2 * side if side <= 128 else side

@@ -129,10 +129,12 @@ def stamp(grid: np.ndarray, patches: bool, seed: np.uint64, image: np.ndarray) -
     """Grey (127) on black where a grid's points are: the pixels themselves, or a random 3 × 3 patch around each.
 
     Args:
-        grid: (S + 2, S + 2) uint64. image: (S, S, 3) uint8, out.
+        grid: (S + 2, S + 2) uint64. image: (H, W, 3) uint8, out: the middle of the grid, S its longer side.
     """
     state = np.array([seed], np.uint64)
-    side = len(image)
+    height, width = image.shape[0], image.shape[1]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
     image[:] = 0
     for y in range(side):
         for x in range(side):
@@ -140,6 +142,6 @@ def stamp(grid: np.ndarray, patches: bool, seed: np.uint64, image: np.ndarray) -
                 continue
             mask = next_word(state) if patches else np.uint64(1 << 4)
             for k in range(9):
-                j, i = y + k // 3 - 1, x + k % 3 - 1
-                if (mask >> np.uint64(k)) & np.uint64(1) and 0 <= j < side and 0 <= i < side:
+                j, i = y - top + k // 3 - 1, x - left + k % 3 - 1
+                if (mask >> np.uint64(k)) & np.uint64(1) and 0 <= j < height and 0 <= i < width:
                     image[j, i, :] = 127

@@ -62,15 +62,15 @@ def _sample_julia(draws: Draws, side: int) -> np.ndarray:
 
 @kernel(error_model="numpy")
 def _enlarge(field: np.ndarray, out: np.ndarray) -> None:
-    """Bilinear enlargement of a square field of turns; both arrays' corners coincide.
+    """Bilinear enlargement of a square field of turns, whose first and last values lie on the frame's edges.
 
     Whole turns are the same colour, so the way between two values is the shorter one: no seam where an angle wraps.
     """
     side, coarse = len(out), len(field)
-    step = np.float32((coarse - 1.001) / (side - 1))
+    step, half = np.float32((coarse - 1.0) / side), np.float32(0.5)
     row, slope = np.empty(coarse, np.float32), np.zeros(coarse, np.float32)
     for y in range(side):
-        v = step * np.float32(y)
+        v = step * (np.float32(y) + half)
         j = int(v)
         t = v - np.float32(j)
         first, second = field[j], field[j + 1]
@@ -82,7 +82,7 @@ def _enlarge(field: np.ndarray, out: np.ndarray) -> None:
             slope[i] = way - np.floor(way + np.float32(0.5))
         line = out[y]
         for x in range(side):
-            u = step * np.float32(x)
+            u = step * (np.float32(x) + half)
             i = int(u)
             line[x] = row[i] + (u - np.float32(i)) * slope[i]
 
@@ -93,9 +93,9 @@ def _julia(side: int, cx: float, cy: float, mx: float, my: float, zoom: float, t
     out = np.empty((side, side), np.float32)
     c, s = zoom * cosine(tilt), zoom * sine(tilt)
     for j in range(side):
-        v = 2.0 * j / side - 1.0
+        v = 2.0 * j / (side - 1) - 1.0
         for i in range(side):
-            u = 2.0 * i / side - 1.0
+            u = 2.0 * i / (side - 1) - 1.0
             x, y = mx + c * u - s * v, my + s * u + c * v
             near = 1e9
             steps, size = 0, x * x + y * y
@@ -147,7 +147,7 @@ def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: floa
     out = np.empty((side, side), np.float32)
     for j in range(side):
         for i in range(side):
-            x, y = cells * i / side, cells * j / side
+            x, y = cells * i / (side - 1), cells * j / (side - 1)
             u = _octaves(grid, x + 17.1, y + 31.7, fall)
             v = _octaves(grid, x + 41.9, y + 3.3, fall)
             out[j, i] = np.float32(
@@ -158,7 +158,10 @@ def _warped_noise(side: int, cells: float, bend: float, turns: float, fall: floa
 
 @kernel(error_model="numpy")
 def _plasma(side: int, fall: float, turns: float, seed: np.uint64) -> np.ndarray:
-    """Diamond-square on a torus; `fall` is what the displacement shrinks by per halving."""
+    """Diamond-square on a torus of at least `side` cells; `fall` is what the displacement shrinks by per halving.
+
+    The whole torus is the frame, whatever its cells: more of them add detail and move nothing.
+    """
     size = 1
     while size < side:
         size *= 2
@@ -177,10 +180,10 @@ def _plasma(side: int, fall: float, turns: float, seed: np.uint64) -> np.ndarray
                 around = grid[j - half, i] + grid[(j + half) % size, i] + grid[j, i - half] + grid[j, (i + half) % size]
                 grid[j, i] = 0.25 * around + swing * (next_uniform(state) - 0.5)
         step, swing = half, swing * fall
-    out = np.empty((side, side), np.float32)
-    for j in range(side):
-        for i in range(side):
-            out[j, i] = np.float32(turns * grid[j, i] + 1.0)
+    out = np.empty((size + 1, size + 1), np.float32)
+    for j in range(size + 1):
+        for i in range(size + 1):
+            out[j, i] = np.float32(turns * grid[j % size, i % size] + 1.0)
     return out
 
 
@@ -193,7 +196,7 @@ def _waves(
     c, s = cosine(tilt), sine(tilt)
     for j in range(side):
         for i in range(side):
-            x, y = i / side - mx, j / side - my
+            x, y = i / (side - 1) - mx, j / (side - 1) - my
             u, v = c * x - s * y, s * x + c * y
             spiral = arms * angle(v, u) + pull * log2(u * u + v * v + 1e-4)
             index = spiral if arms > 0.0 else pull * u

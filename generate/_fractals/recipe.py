@@ -23,6 +23,7 @@ class FractalRecipe(SetRecipe):
     FractalDB's: grey points or patches on black) or `flame` (nonlinear maps)."""
 
     family: ClassVar[str] = "fractals"
+    content_version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .._drawing import redraws
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony
+from .._drawing.redraws import Formula
 from .._drawing.rng import Draws
 from .._drawing.tone import finish
 from .canvas import LAYERS, Canvas, Plane, canvas_of, drawn_side
 from .density import stamp
 from .layers import finish_layer, full_system, lay_ground, paint_flame, paint_system, whole_system
-from .recipe import FractalRecipe
 from .views import ARRANGEMENTS, sample_view
 
 # Photographs have 0.09, 54 and 4.5. Of 100 layered images about 2 are drawn again.
 FILTERS = {
     "layered": Filter(flat_tiles=0.15, contrast=32.0, colour_entropy=4.0),
     "single": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
-    "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
+    # Threads too thin to be seen leave their ground alone.
+    "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5, ink=0.12),
     "grey": Filter(flat_tiles=0.8, contrast=10.0, colour_entropy=0.0),
 }
 
 
-def render_all(recipe: FractalRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """`render` for several images, one after another."""
-    return (render(recipe, index) for index in indices)
-
-
-def render(recipe: FractalRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Image `index` of a recipe, a pure function of both: the image, its seed, its params."""
-    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
-
-
-def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One draw of an image, unfiltered: the image (S, S, 3) uint8 and a summary of what was drawn."""
-    draws = Draws(seed, attempt)
-    image = np.empty((size, size, 3), np.uint8)
+def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt, f"fractals {style}")
+    image = np.empty((*shape, 3), np.uint8)
     if style == "grey":
-        return image, _grey(draws, canvas_of(size).full, image)
-    canvas = canvas_of(drawn_side(size))
+        return image, _grey(draws, canvas_of(max(shape)).full, image)
+    canvas = canvas_of(drawn_side(shape))
     summary = {"layered": _layered, "single": _single, "flame": _flame}[style](draws, canvas)
     finish(canvas.colours, draws.uniform(1.1, 1.4), draws.uniform(0.36, 0.5), image)
     return image, summary
+
+
+FORMULA = Formula(draw, FILTERS)
 
 
 def _layered(draws: Draws, canvas: Canvas) -> dict[str, Any]:
@@ -95,7 +87,7 @@ def _flame(draws: Draws, canvas: Canvas) -> dict[str, Any]:
         names.append(paint_flame(draws, plane, points))
         finish_layer(draws, canvas, plane, layer, points, harmony)
     canvas.composite(len(names))
-    return {"ground": ground, "layers": names}
+    return {"ground": ground, "layers": names, "ink": round(canvas.covered(len(names)), 3)}
 
 
 def _grey(draws: Draws, plane: Plane, image: np.ndarray) -> dict[str, Any]:

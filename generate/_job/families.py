@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -22,7 +23,7 @@ class Recipe(Protocol):
     def count(self) -> int: ...
 
     @property
-    def size(self) -> int: ...
+    def shape(self) -> tuple[int, int]: ...
 
     def resolved(self) -> Recipe: ...
 
@@ -37,7 +38,7 @@ class Recipe(Protocol):
 
 
 Render = Callable[..., "Iterator[tuple[np.ndarray, int, dict[str, Any]]]"]
-"""(recipe, range of indices) → for each its image (S, S, 3) uint8, its seed, the params that make it again. A family
+"""(recipe, range of indices) → for each its image (H, W, 3) uint8, its seed, the params that make it again. A family
 that works on a device takes its name as a third argument: `cpu`, `cuda:1`."""
 
 
@@ -48,6 +49,8 @@ class Family(NamedTuple):
     """What its images are, in a few words."""
     recipe: str | type
     render: str | Render
+    draw: str | None = None
+    """How a family that a formula draws makes one draw of an image, at any shape; see `_drawing.redraws.Draw`."""
     on_device: bool = False
     """Whether `render` takes a device."""
     shard: int = 256
@@ -58,7 +61,8 @@ FAMILIES: dict[str, Family] = {
     "fractals": Family(
         "fractals of iterated function systems, layered and zoomed",
         "mixset.generate._fractals.recipe:FractalRecipe",
-        "mixset.generate._fractals.rendering:render_all",
+        "mixset.generate._fractals.rendering:FORMULA.render_all",
+        "mixset.generate._fractals.rendering:FORMULA.draw",
     ),
     "fvis": Family(
         "feature visualisations of a network's units",
@@ -70,22 +74,26 @@ FAMILIES: dict[str, Family] = {
     "deadleaves": Family(
         "shapes of all sizes that hide one another",
         "mixset.generate._procedural.recipes:DeadLeavesRecipe",
-        "mixset.generate._procedural.deadleaves:render_all",
+        "mixset.generate._procedural.deadleaves:FORMULA.render_all",
+        "mixset.generate._procedural.deadleaves:FORMULA.draw",
     ),
     "spectrum": Family(
         "random phases under the falling spectra of photographs",
         "mixset.generate._procedural.recipes:SpectrumRecipe",
-        "mixset.generate._procedural.spectrum:render_all",
+        "mixset.generate._procedural.spectrum:FORMULA.render_all",
+        "mixset.generate._procedural.spectrum:FORMULA.draw",
     ),
     "julia": Family(
         "escape times of complex formulas: Julia, Mandelbrot, Newton",
         "mixset.generate._procedural.recipes:JuliaRecipe",
-        "mixset.generate._procedural.julia:render_all",
+        "mixset.generate._procedural.julia:FORMULA.render_all",
+        "mixset.generate._procedural.julia:FORMULA.draw",
     ),
     "plasma": Family(
         "warped noise of many octaves: clouds, marble, ridges",
         "mixset.generate._procedural.recipes:PlasmaRecipe",
-        "mixset.generate._procedural.plasma:render_all",
+        "mixset.generate._procedural.plasma:FORMULA.render_all",
+        "mixset.generate._procedural.plasma:FORMULA.draw",
     ),
 }
 
@@ -110,8 +118,8 @@ def find_family(name: str) -> Family:
 
 
 def load(path: Any) -> Any:
-    """What `module:name` of this package names; a half that is here already as it is."""
+    """What `module:name` or `module:FORMULA.name` of this package names; a half that is here already as it is."""
     if not isinstance(path, str):
         return path
     module, name = path.split(":")
-    return getattr(importlib.import_module(module), name)
+    return operator.attrgetter(name)(importlib.import_module(module))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mixset._common.arguments import check_flag, check_list, check_path, check_whole
 from mixset._common.cores import check_workers
-from mixset._common.errors import DamagedImage, InputError, printable, reading
+from mixset._common.errors import DamagedImage, InputError
 from mixset._common.partials import HOST, remove_abandoned
 from mixset._common.progress import Progress
-from mixset._common.workers import Step, bound_device, run
+from mixset._common.workers import Step, run
 from mixset._store import manifest
 from mixset._store.output import begin
 from mixset._store.shard_writer import ShardWriter
 from mixset._store.shards import ShardInfo, read_info, verify
 
-from .devices import at_work, check_names, slots
-from .families import Family, Recipe, family, load
+from .devices import check_names, slots
+from .families import Family, Recipe, family
 from .preview import Preview
+from .rendering import read_recipe, render_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,18 +142,8 @@ def remake(
     kind = family(entry.family)
     if not 1 <= entry.count <= kind.shard:
         raise InputError(f"shard {entry.name} cannot have {entry.count:,} images; {entry.family} has 1 to {kind.shard}")
-    with reading(f"the recipe in {folder / manifest.NAME}", "make a new set"):
-        whole = load(kind.recipe).from_json(recipe, count=entry.start_index + entry.count)
-        named = whole.foreign()
-    if named is not None:
-        if not trust:
-            raise InputError(
-                f"{folder / manifest.NAME}: names {named}, and what files name is not used; if you know the set, "
-                "--trust makes its shards again"
-            )
-        print(f"trusted: {printable(named)}, which {printable(str(folder / manifest.NAME))} names", file=sys.stderr)
-        whole = whole.trusted()
-    return _render(kind, whole, range(entry.start_index, whole.count))
+    whole = read_recipe(recipe, entry.family, entry.start_index + entry.count, folder / manifest.NAME, trust=trust)
+    return render_images(kind, whole, range(entry.start_index, whole.count))
 
 
 def _check_part(part: tuple[int, int]) -> tuple[int, int]:
@@ -249,7 +240,7 @@ def _is_of(info: ShardInfo, task: Task) -> bool:
         task.recipe.to_json(),
         task.start,
         task.count,
-        (task.recipe.size, task.recipe.size),
+        task.recipe.shape,
     )
 
 
@@ -259,24 +250,12 @@ def _make_shard(task: Task, step: Step) -> None:
         family=task.recipe.family,
         recipe=task.recipe.to_json(),
         start_index=task.start,
-        shape=(task.recipe.size, task.recipe.size),
+        shape=task.recipe.shape,
         count=task.count,
         compression=task.compression,
     )
-    drawn = _render(task.kind, task.recipe, range(task.start, task.start + task.count), task.device)
+    drawn = render_images(task.kind, task.recipe, range(task.start, task.start + task.count), task.device)
     with writer, contextlib.closing(drawn):
         for image in drawn:
             writer.add(*image)
             step(task.start)
-
-
-def _render(
-    kind: Family, recipe: Recipe, indices: range, device: str = "auto"
-) -> Generator[tuple[np.ndarray, int, dict[str, Any]], None, None]:
-    """The images of a recipe; of a family that works on a device, on this process's own, else on that one."""
-    render = load(kind.render)
-    if not kind.on_device:
-        yield from render(recipe, indices)
-        return
-    with at_work(bound_device() or device) as place:
-        yield from render(recipe, indices, place)

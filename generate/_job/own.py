@@ -60,7 +60,7 @@ def draw_all(recipe: SetRecipe, indices: Iterable[int]) -> Iterator[tuple[np.nda
         seed = image_seed(recipe.seed, index)
         random = np.random.Generator(np.random.Philox(seed))
         image = named.call("family", recipe.family, draw, random)
-        shape = (recipe.size, recipe.size, 3)
+        shape = (*recipe.shape, 3)
         if not isinstance(image, np.ndarray) or image.shape != shape or image.dtype != np.uint8:
             drawn = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise InputError(f"family {recipe.family}: draws {drawn}; an array {shape} of uint8 is needed")

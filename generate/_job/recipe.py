@@ -26,8 +26,8 @@ class SetRecipe:
     count: int = 14_230
     """How many images; a larger count extends a set. The paper's set has 14,230 fractals."""
 
-    size: int = 256
-    """Height and width in pixels, 32 to 1024."""
+    size: int | tuple[int, int] = 256
+    """Side in pixels, or height and width; 32 to 1024."""
 
     seed: int = 0
     """Images of different seeds have nothing in common; 0 to 2**64 - 1."""
@@ -41,19 +41,24 @@ class SetRecipe:
     """Fields that the content of image i is no function of."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("count", 1, 2**40), ("size", SMALLEST, LARGEST), ("seed", 0, 2**64 - 1)):
-            self.check_whole(name, low, high)
+        self.check_whole("count", 1, 2**40)
+        self.check_whole("seed", 0, 2**64 - 1)
+        if isinstance(self.size, tuple):
+            if len(self.size) != 2:
+                raise InputError(f"size: {self.size!r} is neither a side nor height and width in pixels")
+            height, width = (_whole("size", value, SMALLEST, LARGEST) for value in self.size)
+            object.__setattr__(self, "size", height if height == width else (height, width))
+        else:
+            self.check_whole("size", SMALLEST, LARGEST)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
 
     def check_whole(self, name: str, low: int, high: int) -> None:
         """Refuse a field that is not a whole number from `low` to `high`: NaN, floats and booleans, too."""
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise InputError(f"{name}: {value!r} is not a whole number; give one from {low:,} to {high:,}")
-        number = int(value)
-        if not low <= number <= high:
-            raise InputError(f"{name}: {number:,} is out of range; give {low:,} to {high:,}")
-        # NumPy's whole numbers are welcome, but JSON takes Python's only.
-        object.__setattr__(self, name, number)
+        object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
 
     def check_known(self, name: str, known: Sequence[str]) -> None:
         """Refuse a field that is none of the known words."""
@@ -101,6 +106,15 @@ class SetRecipe:
                 f"recipe: fields {', '.join(sorted(given ^ names))} are missing or unknown; make a new set"
             )
         return cls(count=count, **{name: _from_json(values[name]) for name in names})
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    """The value as Python's own whole number: NumPy's are welcome, but JSON takes no others."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{name}: {value!r} is not a whole number; give one from {low:,} to {high:,}")
+    if not low <= (number := int(value)) <= high:
+        raise InputError(f"{name}: {number:,} is out of range; give {low:,} to {high:,}")
+    return number
 
 
 def _from_json(value: Any) -> Any:

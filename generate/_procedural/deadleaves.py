@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .._drawing import redraws
 from .._drawing.elementary import exp2
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony
+from .._drawing.redraws import Formula
 from .._drawing.rng import Draws
 from .._drawing.tone import finish
 from .._fractals.canvas import canvas_of, drawn_side
 from .leaves import cover
 from .noise import PLAIN, octaves
-from .recipes import DeadLeavesRecipe
 from .textures import fill_flat, fill_textured, natural_colours
 
 _NOISE = 256
@@ -30,20 +28,10 @@ FILTERS = {
 }
 
 
-def render_all(recipe: DeadLeavesRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """`render` for several images, one after another."""
-    return (render(recipe, index) for index in indices)
-
-
-def render(recipe: DeadLeavesRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Image `index` of a recipe, a pure function of both: the image, its seed, its params."""
-    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
-
-
-def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One draw of an image, unfiltered: the image (S, S, 3) uint8 and a summary of what was drawn."""
-    draws = Draws(seed, attempt)
-    canvas = canvas_of(drawn_side(size))
+def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt, f"deadleaves {style}")
+    canvas = canvas_of(drawn_side(shape))
     # Cut-offs of the power law, in frames.
     small, large = exp2(draws.uniform(-6.2, -4.2)), exp2(draws.uniform(-2.3, -0.9))
     harmony = Harmony(draws)
@@ -57,6 +45,9 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
         fill_textured(owner, leaves, words, colours, noise, canvas.colours)
     else:
         fill_flat(owner, words, colours, canvas.colours)
-    image = np.empty((size, size, 3), np.uint8)
+    image = np.empty((*shape, 3), np.uint8)
     finish(canvas.colours, draws.uniform(1.0, 1.3), draws.uniform(0.38, 0.52), image)
     return image, {"leaves": len(leaves), "radii": [round(small, 4), round(large, 4)]}
+
+
+FORMULA = Formula(draw, FILTERS)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from mixset._common.kernels import kernel
 
-from .._drawing import redraws
 from .._drawing.elementary import cosine, exp2, sine
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony, sample_palette
+from .._drawing.redraws import Formula
 from .._drawing.rng import Draws
 from .._drawing.tone import finish, spread
 from .._fractals.canvas import Canvas, canvas_of, drawn_side
 from .escape import CELTIC, CONJUGATE, NEWTON, POWER, RATIONAL, SHIP, descend, escape, smooth
-from .recipes import JULIA_STYLES, JuliaRecipe
+from .recipes import JULIA_STYLES
 
 NAMES = {
     POWER: "power",
@@ -34,35 +33,31 @@ _FORMULAS = {
     "newton": {NEWTON: 1.0},
 }
 
-FILTERS = dict.fromkeys(JULIA_STYLES, Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2))
+# Deep zooms may end in straight stripes, or in chaos that is noise at any size.
+FILTERS = dict.fromkeys(
+    JULIA_STYLES, Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2, rough=0.45, stripes=0.75)
+)
 
 
-def render_all(recipe: JuliaRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """`render` for several images, one after another."""
-    return (render(recipe, index) for index in indices)
-
-
-def render(recipe: JuliaRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Image `index` of a recipe, a pure function of both: the image, its seed, its params."""
-    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
-
-
-def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One draw of an image, unfiltered: the image (S, S, 3) uint8 and a summary of what was drawn."""
-    draws = Draws(seed, attempt)
+def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt, f"julia {style}")
     kind = draws.weighted({"julia": 0.55, "mandelbrot": 0.25, "newton": 0.2}) if style == "mixed" else style
     formula, power = draws.weighted(_FORMULAS[kind]), draws.weighted({2: 0.5, 3: 0.25, 4: 0.15, 5: 0.1})
     # One of three windows: some zooms end where little happens, others where everything does, in every pixel.
     goal = draws.uniform(0.45, 0.75)
     windows = [_window(draws, kind, formula, power) for _ in range(3)]
     view, constant, limit, _ = min(windows, key=lambda window: abs(window[3] - goal))
-    canvas = canvas_of(drawn_side(size))
+    canvas = canvas_of(drawn_side(shape))
     found = escape(canvas.side, formula, power, view, constant, limit, _trap(draws))
     _paint(draws, canvas, found, limit)
-    image = np.empty((size, size, 3), np.uint8)
+    image = np.empty((*shape, 3), np.uint8)
     finish(canvas.colours, draws.uniform(1.0, 1.3), draws.uniform(0.36, 0.5), image)
     summary = {"kind": kind, "formula": f"{NAMES[formula]} {power}", "view": view.tolist(), "c": constant.tolist()}
     return image, summary
+
+
+FORMULA = Formula(draw, FILTERS)
 
 
 def _window(draws: Draws, kind: str, formula: int, power: int) -> tuple[np.ndarray, np.ndarray, int, float]:

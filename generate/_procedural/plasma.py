@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from mixset._common.kernels import kernel
 
-from .._drawing import redraws
 from .._drawing.elementary import cosine, sine
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony, sample_palette
+from .._drawing.redraws import Formula
 from .._drawing.rng import Draws
 from .._drawing.tone import finish, spread
 from .._fractals.canvas import Canvas, canvas_of, drawn_side
 from .noise import BILLOWS, PLAIN, RIDGES, octaves, warped
-from .recipes import PlasmaRecipe
 
 OCTAVES, SOFT = 8, 4
 """Octaves of what is seen, and of what bends or tints it."""
@@ -31,20 +29,10 @@ FILTERS = {
 }
 
 
-def render_all(recipe: PlasmaRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """`render` for several images, one after another."""
-    return (render(recipe, index) for index in indices)
-
-
-def render(recipe: PlasmaRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Image `index` of a recipe, a pure function of both: the image, its seed, its params."""
-    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
-
-
-def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One draw of an image, unfiltered: the image (S, S, 3) uint8 and a summary of what was drawn."""
-    draws = Draws(seed, attempt)
-    canvas = canvas_of(drawn_side(size))
+def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt, f"plasma {style}")
+    canvas = canvas_of(drawn_side(shape))
     harmony = Harmony(draws)
     above = draws.whole(1, 2) if style == "layered" else 0
     kinds = [draws.choice(tuple(_FIELDS)) if style == "layered" else style for _ in range(above + 1)]
@@ -52,9 +40,12 @@ def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, di
     for layer, kind in enumerate(kinds[1:], 1):
         _lay_patches(draws, canvas, harmony, layer, _FIELDS[kind](draws, canvas.side))
     canvas.composite(above + 1)
-    image = np.empty((size, size, 3), np.uint8)
+    image = np.empty((*shape, 3), np.uint8)
     finish(canvas.colours, draws.uniform(1.0, 1.3), draws.uniform(0.36, 0.5), image)
     return image, {"fields": kinds}
+
+
+FORMULA = Formula(draw, FILTERS)
 
 
 def _noise(

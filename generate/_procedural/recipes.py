@@ -26,6 +26,7 @@ class DeadLeavesRecipe(SetRecipe):
     squares), `shapes` (ellipses, rectangles, polygons, stars, flowers, crescents). The paper's set has `squares`."""
 
     family: ClassVar[str] = "deadleaves"
+    content_version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +47,7 @@ class SpectrumRecipe(SetRecipe):
     """`colour` (channels correlated as those of photographs) or `grey`."""
 
     family: ClassVar[str] = "spectrum"
+    content_version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,6 +67,7 @@ class JuliaRecipe(SetRecipe):
     `mixed` (one of the three per image)."""
 
     family: ClassVar[str] = "julia"
+    content_version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +87,7 @@ class PlasmaRecipe(SetRecipe):
     `layered` (2 or 3 of these over one another)."""
 
     family: ClassVar[str] = "plasma"
+    content_version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()

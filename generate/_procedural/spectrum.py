@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from mixset._common.kernels import kernel
 
-from .._drawing import redraws
 from .._drawing.elementary import cosine, power, sine
 from .._drawing.filters import Filter
+from .._drawing.redraws import Formula
 from .._drawing.rng import Draws, next_word
 from .._drawing.tone import finish
 from .fourier import inverse
-from .recipes import SpectrumRecipe
 
-STEEPNESS = (0.5, 2.5)
-"""The exponents of the magnitudes; photographs' lie near 1. The power falls with twice the exponent."""
+STEEPNESS = (0.5, 2.0)
+"""The exponents of the magnitudes; photographs' lie near 1, above 2 blurs alone are left. The power falls with twice
+the exponent."""
 
 _TABLE = 16
 _PHASES = 4096
 
 FILTERS = {
-    "colour": Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.5),
-    "grey": Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=1.5),
+    "colour": Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.5, blurred=0.97),
+    "grey": Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=1.5, blurred=0.97),
 }
 
 
-def render_all(recipe: SpectrumRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """`render` for several images, one after another."""
-    return (render(recipe, index) for index in indices)
-
-
-def render(recipe: SpectrumRecipe, index: int) -> tuple[np.ndarray, int, dict[str, Any]]:
-    """Image `index` of a recipe, a pure function of both: the image, its seed, its params."""
-    return redraws.render(recipe, index, draw, FILTERS[recipe.style])
-
-
-def draw(style: str, size: int, seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """One draw of an image, unfiltered: the image (S, S, 3) uint8 and a summary of what was drawn."""
-    draws = Draws(seed, attempt)
+def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
+    draws = Draws(seed, attempt, f"spectrum {style}")
     a = draws.uniform(*STEEPNESS)
     # Half of the images are alike in all directions, or nearly so.
     b = draws.uniform(*STEEPNESS) if draws.chance(0.5) else a
     turn = draws.uniform()
     strengths = natural_strengths(draws) if style == "colour" else np.array([1.0, 0.0, 0.0])
-    side = 1 << (size - 1).bit_length()
-    fields = synthesise(side, a, b, turn, 3 if style == "colour" else 1, np.uint64(draws.word()))
-    channels = mix(fields, size, strengths, draws.uniform())
-    image = np.empty((size, size, 3), np.uint8)
+    side = max(shape)
+    torus = 1 << (side - 1).bit_length()
+    fields = synthesise(torus, side // 2, a, b, turn, 3 if style == "colour" else 1, np.uint64(draws.word()))
+    channels = mix(fields if torus == side else resample(fields, side), strengths, draws.uniform())
+    image = np.empty((*shape, 3), np.uint8)
     finish(channels, draws.uniform(1.0, 1.2), draws.uniform(0.4, 0.52), image)
     return image, {"exponents": [round(a, 4), round(b, 4)], "turn": round(turn, 4)}
+
+
+FORMULA = Formula(draw, FILTERS)
 
 
 def natural_strengths(draws: Draws) -> np.ndarray:
@@ -85,16 +78,18 @@ def _power_at(table: np.ndarray, exponent: float, frequency: float) -> float:
 
 
 @kernel(error_model="numpy")
-def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.uint64) -> np.ndarray:
+def synthesise(side: int, reach: int, a: float, b: float, turn: float, count: int, seed: np.uint64) -> np.ndarray:
     """Independent real fields (count, side, side) float32, all of the magnitudes 1 / (|u|^a + |v|^b), variance 1.
 
     Two fields are the two halves of one complex transform. Phases are uniform; the mean and the frequencies that are
     their own negatives are nothing.
 
     Args:
-        side: a power of two of at least 32. a, b: exponents along the two axes, u and v in cycles per frame.
+        side: a power of two of at least 32.
+        reach: frequencies are below this; at most half of the side.
+        a, b: exponents along the two axes, u and v in cycles per frame.
         turn: of the axes in the frame, in turns.
-        count: 1 to 4. seed: of the phases; those of low frequencies are the same at every side.
+        count: 1 to 4. seed: of the phases at the frame's corner; those of low frequencies are the same at every side.
     """
     along, across = _powers(side, a), _powers(side, b)
     east, north = np.empty(_PHASES, np.float32), np.empty(_PHASES, np.float32)
@@ -104,9 +99,11 @@ def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.
     state = np.array([seed], np.uint64)
     base = next_word(state)
     planes = np.zeros((4, side, side), np.float32)
-    total, half = 0.0, side // 2
-    for v in range(-half + 1, half):
-        for u in range(0, half):
+    total = 0.0
+    # Pixels are their centres, half a pixel from the frame's corner.
+    shift = _PHASES // (2 * side)
+    for v in range(-reach + 1, reach):
+        for u in range(0, reach):
             if u == 0 and v <= 0:
                 continue
             size = 1.0 / (_power_at(along, a, abs(c * u + s * v)) + _power_at(across, b, abs(c * v - s * u)))
@@ -116,7 +113,11 @@ def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.
             state[0] = base + (np.uint64(v + 4096) * np.uint64(8192) + np.uint64(u)) * np.uint64(0x9E3779B97F4A7C15)
             word = next_word(state)
             for pair in range((count + 1) // 2):
-                p, q = word & np.uint64(_PHASES - 1), (word >> np.uint64(12)) & np.uint64(_PHASES - 1)
+                moved = np.uint64(shift * (u + v) + _PHASES)
+                p, q = (
+                    (word + moved) & np.uint64(_PHASES - 1),
+                    ((word >> np.uint64(12)) + moved) & np.uint64(_PHASES - 1),
+                )
                 word = word >> np.uint64(24)
                 # P + iQ of two Hermitian spectra P and Q; an absent second field is left out.
                 x, y = magnitude * east[p], magnitude * north[p]
@@ -137,12 +138,43 @@ def synthesise(side: int, a: float, b: float, turn: float, count: int, seed: np.
 
 
 @kernel(error_model="numpy")
-def mix(fields: np.ndarray, size: int, strengths: np.ndarray, hue: float) -> np.ndarray:
-    """Channels (3, size, size) float32 around 0.5, from the upper left of independent fields.
+def resample(fields: np.ndarray, side: int) -> np.ndarray:
+    """Periodic fields (n, S, S) as (n, side, side), cubic (Catmull and Rom) between the values."""
+    size = fields.shape[1]
+    places, weights = np.empty((side, 4), np.int64), np.empty((side, 4), np.float32)
+    for x in range(side):
+        place = (x + 0.5) * size / side - 0.5
+        left = np.floor(place)
+        t = place - left
+        for k in range(4):
+            places[x, k] = (int(left) + k - 1) % size
+        weights[x, 0], weights[x, 3] = np.float32(0.5 * t * (t * (2.0 - t) - 1.0)), np.float32(0.5 * t * t * (t - 1.0))
+        weights[x, 1] = np.float32(0.5 * (t * t * (3.0 * t - 5.0) + 2.0))
+        weights[x, 2] = np.float32(0.5 * t * (t * (4.0 - 3.0 * t) + 1.0))
+    out, row = np.empty((len(fields), side, side), np.float32), np.empty(size, np.float32)
+    for n in range(len(fields)):
+        for y in range(side):
+            row[:] = np.float32(0.0)
+            for k in range(4):
+                weight, source = weights[y, k], fields[n, places[y, k]]
+                for x in range(size):
+                    row[x] += weight * source[x]
+            for x in range(side):
+                value = np.float32(0.0)
+                for k in range(4):
+                    value += weights[x, k] * row[places[x, k]]
+                out[n, y, x] = value
+    return out
+
+
+@kernel(error_model="numpy")
+def mix(fields: np.ndarray, strengths: np.ndarray, hue: float) -> np.ndarray:
+    """Channels (3, S, S) float32 around 0.5 from independent fields (n, S, S).
 
     The first field is light. The other two, where there are any, go along two directions at right angles to grey and
     to each other, the first at `hue` turns: so the channels' covariance is known.
     """
+    size = fields.shape[1]
     out = np.empty((3, size, size), np.float32)
     for k in range(3):
         light = np.float32(0.2 * strengths[0] * 0.5773502691896258)

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import SupportsIndex, overload
+from typing import Any, NamedTuple, SupportsIndex, overload
 
 import numpy as np
 
@@ -23,6 +23,20 @@ from .open_shards import OpenShards
 from .shards import ShardInfo, read_info, read_record, verified_images
 
 Reader = Callable[[], np.ndarray]
+
+
+class Origin(NamedTuple):
+    """What one image of a set was made from, as its shard tells it."""
+
+    family: str
+    """The family's name."""
+    recipe: dict[str, Any]
+    """Everything that the set's content is a function of."""
+    index: int
+    """The image's index in that recipe."""
+    params: dict[str, Any]
+    """What makes this image again."""
+
 
 _FAMILY_OF_FOLDER = {"fractals": "fractals", "fvis": "fvis", "first_layers_resized256_onevis": "fvis"}
 
@@ -58,6 +72,10 @@ class _Shard:
         origins = [record.params[name] for name in ("file", "shows") if name in record.params]
         return f"{self.family} {self.info.start_index + index}", str(origins[0] if origins else f"seed {record.seed}")
 
+    def origin(self, index: int) -> Origin:
+        params = read_record(self.info.path, index).params
+        return Origin(self.family, self.info.recipe, self.info.start_index + index, params)
+
 
 class _Files:
     """The image files of one family below a folder."""
@@ -85,6 +103,9 @@ class _Files:
 
     def caption(self, index: int) -> tuple[str, str]:
         return f"{self.family} {index}", self.paths[index].name
+
+    def origin(self, index: int) -> None:
+        return None
 
 
 class MixingSet(Sequence[np.ndarray]):
@@ -176,6 +197,11 @@ class MixingSet(Sequence[np.ndarray]):
         part, position = self._locate(index)
         first, second = part.caption(position)
         return printable(first), printable(second)
+
+    def origin(self, index: int) -> Origin | None:
+        """What an image was made from; None for an image file."""
+        part, position = self._locate(index)
+        return part.origin(position)
 
     def describe(self) -> str:
         """A line for each source: its path, images per family and probability."""

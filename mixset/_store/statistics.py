@@ -19,7 +19,7 @@ class Statistics(NamedTuple):
     """Of one image, or the medians over many."""
 
     flat_tiles: float
-    """Share of 16-pixel tiles that hold next to nothing; photographs: 0.09 (see `PHOTOGRAPHS`)."""
+    """Share of 16 × 16 tiles that hold next to nothing; photographs: 0.09 (see `PHOTOGRAPHS`)."""
     contrast: float
     """Standard deviation at 36 pixels, the size CIFAR's crops are taken from, in steps of 0 to 255."""
     bits_per_pixel: float
@@ -31,13 +31,14 @@ class Statistics(NamedTuple):
 PHOTOGRAPHS = Statistics(0.09, 53.8, 1.65, 4.46)
 """Medians of 500 ImageNet photographs of 500 classes at 256 pixels, to compare with."""
 
-_TILE, _SMALL = 16, 36
-_FLAT = 4.75
-"""A tile is flat below this standard deviation of its grey values: by it the median photograph has 0.09 of them."""
+_SMALL = 36
 
 
 def statistics(image: np.ndarray) -> Statistics:
     """The four figures of one image (H, W, 3) uint8."""
+    # Loads Numba, which a check, that asks for the contrast alone, does without.
+    from .tiles import flat_tiles
+
     return Statistics(flat_tiles(image), contrast(image), bits_per_pixel(image), colour_entropy(image))
 
 
@@ -51,18 +52,6 @@ def spread(images: Sequence[np.ndarray], sample: int) -> Iterator[np.ndarray]:
     """`sample` of the images at even distances, the first one among them."""
     count = len(images)
     return (images[i * count // sample] for i in range(sample)) if count > sample else iter(images)
-
-
-def flat_tiles(image: np.ndarray) -> float:
-    """Share of whole 16-pixel tiles whose grey values (ITU-R 601) have a standard deviation below 4.75 of 255.
-
-    Tiles of a smaller image are as wide as its short side.
-    """
-    grey = np.asarray(Image.fromarray(image).convert("L"), np.float32)
-    side = min(_TILE, *grey.shape)
-    rows, columns = grey.shape[0] // side, grey.shape[1] // side
-    tiles = grey[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    return float((tiles.std(axis=(1, 3)) < _FLAT).mean())
 
 
 def contrast(image: np.ndarray) -> float:

@@ -41,13 +41,13 @@ def digest(image: np.ndarray) -> str:
 def test_golden_images(style, size, seed, index):
     """When this fails on purpose, raise FractalRecipe.content_version and write the new digests here."""
     recipe = FractalRecipe(count=index + 1, size=size, seed=seed, style=style)
-    assert digest(rendering.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
+    assert digest(rendering.FORMULA.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("size", [32, 97, 128, 1024])
 def test_every_style_at_every_size(style, size):
-    image, seed, params = rendering.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
+    image, seed, params = rendering.FORMULA.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
     assert image.shape == (size, size, 3) and image.dtype == np.uint8 and image.flags.c_contiguous
     assert seed == image_seed(9, 3)
     assert image.std() > 10
@@ -56,12 +56,12 @@ def test_every_style_at_every_size(style, size):
 
 def test_the_same_image_for_any_count_order_and_thread():
     recipe = FractalRecipe(count=20, size=48)
-    alone = [digest(rendering.render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(20))][::-1]
+    alone = [digest(rendering.FORMULA.render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(20))][::-1]
     other = FractalRecipe(count=3, size=64, style="flame")
     with ThreadPoolExecutor(4) as pool:
         # Images of another size in between: nothing may be left over in a thread's buffers.
         mixed = list(
-            pool.map(lambda i: digest(rendering.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60))
+            pool.map(lambda i: digest(rendering.FORMULA.render(other if i % 3 == 2 else recipe, i // 3)[0]), range(60))
         )
     assert [mixed[3 * i] for i in range(20)] == alone == [mixed[3 * i + 1] for i in range(20)]
     assert len(set(alone)) == 20
@@ -71,10 +71,10 @@ def test_the_same_image_for_any_count_order_and_thread():
 def test_other_cpu_features_make_the_same_bits(tmp_path):
     """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden images still."""
     code = (
-        "import hashlib, json, sys; from mixset.generate._fractals.rendering import render;"
+        "import hashlib, json, sys; from mixset.generate._fractals.rendering import FORMULA;"
         "from mixset.generate._fractals.recipe import FractalRecipe\n"
         "for style, size, seed, index in json.loads(sys.argv[1]):\n"
-        "    image = render(FractalRecipe(count=index + 1, size=size, seed=seed, style=style), index)[0]\n"
+        "    image = FORMULA.render(FractalRecipe(count=index + 1, size=size, seed=seed, style=style), index)[0]\n"
         "    print(hashlib.sha256(image.tobytes()).hexdigest()[:16])"
     )
     plain = {
@@ -92,7 +92,7 @@ def test_other_cpu_features_make_the_same_bits(tmp_path):
 def test_nothing_of_an_earlier_image_shows(size):
     """Odd sizes, whose half planes do not fit twice, and buffers full of rubbish."""
     recipe = FractalRecipe(count=8, size=size)
-    clean = [digest(rendering.render(recipe, i)[0]) for i in range(8)]
+    clean = [digest(rendering.FORMULA.render(recipe, i)[0]) for i in range(8)]
     buffers = canvas.canvas_of(size)
     for plane in (buffers.full, buffers.half):
         plane.grid[:] = 1 << 45
@@ -100,25 +100,25 @@ def test_nothing_of_an_earlier_image_shows(size):
             array[:] = np.nan
     for array in (buffers.levels, buffers.tints, buffers.colours, buffers.field):
         array[:] = np.nan
-    assert [digest(rendering.render(recipe, i)[0]) for i in range(8)] == clean
+    assert [digest(rendering.FORMULA.render(recipe, i)[0]) for i in range(8)] == clean
 
 
 def test_another_process_makes_the_same_bits():
     recipe = FractalRecipe(count=5, size=40)
     code = (
-        "import hashlib; from mixset.generate._fractals.rendering import render;"
+        "import hashlib; from mixset.generate._fractals.rendering import FORMULA;"
         "from mixset.generate._fractals.recipe import FractalRecipe;"
-        "print(hashlib.sha256(render(FractalRecipe(count=5, size=40), 4)[0].tobytes()).hexdigest()[:16])"
+        "print(hashlib.sha256(FORMULA.render(FractalRecipe(count=5, size=40), 4)[0].tobytes()).hexdigest()[:16])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == digest(rendering.render(recipe, 4)[0])
+    assert run.stdout.strip() == digest(rendering.FORMULA.render(recipe, 4)[0])
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_params_make_the_image_again(style):
     recipe = FractalRecipe(count=8, size=64, style=style, seed=5)
-    image, seed, params = rendering.render(recipe, 7)
-    again, summary = rendering.draw(params["style"], params["size"], seed, params["attempt"])
+    image, seed, params = rendering.FORMULA.render(recipe, 7)
+    again, summary = rendering.draw(params["style"], (64, 64), seed, params["attempt"])
     assert (again == image).all()
     assert summary.items() <= params.items()
     assert params["index"] == 7 and json.loads(json.dumps(params)) == params
@@ -126,7 +126,7 @@ def test_params_make_the_image_again(style):
 
 def test_seeds_and_styles_differ():
     seen = {
-        digest(rendering.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
+        digest(rendering.FORMULA.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
         for seed in (0, 1, 2**64 - 1)
         for style in STYLES
     }
@@ -135,8 +135,8 @@ def test_seeds_and_styles_differ():
 
 def test_a_composition_is_the_same_at_every_size():
     """A set at 64 pixels shows what the set at 256 does: the same ground and layers."""
-    small, _, first = rendering.render(FractalRecipe(count=3, size=64), 2)
-    large, _, second = rendering.render(FractalRecipe(count=3, size=256), 2)
+    small, _, first = rendering.FORMULA.render(FractalRecipe(count=3, size=64), 2)
+    large, _, second = rendering.FORMULA.render(FractalRecipe(count=3, size=256), 2)
     assert first["layers"] == second["layers"] and first["ground"] == second["ground"]
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.7
@@ -145,7 +145,7 @@ def test_a_composition_is_the_same_at_every_size():
 def test_redraws_are_bounded_and_recorded(monkeypatch):
     recipe = FractalRecipe(count=1, size=32)
     monkeypatch.setitem(rendering.FILTERS, "layered", filters.Filter(1.0, 0.0, 99.0))
-    _, _, params = rendering.render(recipe, 0)
+    _, _, params = rendering.FORMULA.render(recipe, 0)
     assert params["attempt"] == redraws.ATTEMPTS - 1
     assert params["refused"] == ["colour_entropy"] * redraws.ATTEMPTS
 
@@ -155,12 +155,12 @@ def test_a_refused_draw_is_followed_by_another(monkeypatch):
     recipe = FractalRecipe(count=30, size=32)
     for index in range(30):
         seed = image_seed(0, index)
-        draws = [rendering.draw("layered", 32, seed, attempt)[0] for attempt in (0, 1)]
+        draws = [rendering.draw("layered", (32, 32), seed, attempt)[0] for attempt in (0, 1)]
         first, second = (filters.figures(image).contrast for image in draws)
         if second > first + 5:
             break
     monkeypatch.setitem(rendering.FILTERS, "layered", filters.Filter(1.0, (first + second) / 2, 0.0))
-    image, _, params = rendering.render(recipe, index)
+    image, _, params = rendering.FORMULA.render(recipe, index)
     assert params["attempt"] == 1 and params["refused"] == ["contrast"]
     assert (image == draws[1]).all()
 
@@ -182,7 +182,7 @@ def test_filters_refuse_what_is_poor():
 @pytest.mark.parametrize("size", [256, 512])
 def test_figures_are_those_of_the_statistics(size):
     for seed in range(3):
-        image, _ = rendering.draw("layered" if seed else "single", size, seed, 0)
+        image, _ = rendering.draw("layered" if seed else "single", (size, size), seed, 0)
         ours, theirs = filters.figures(image), statistics.statistics(image)
         if size == 256:
             assert ours.flat_tiles == pytest.approx(theirs.flat_tiles, abs=0.005)
@@ -193,7 +193,7 @@ def test_figures_are_those_of_the_statistics(size):
 def test_the_default_style_is_as_rich_as_photographs():
     """The bars of the project, medians over 48 images at 256 pixels."""
     recipe = FractalRecipe(count=48, size=256, seed=11)
-    found = statistics.medians([rendering.render(recipe, i)[0] for i in range(48)])
+    found = statistics.medians([rendering.FORMULA.render(recipe, i)[0] for i in range(48)])
     assert found.flat_tiles <= 0.10
     assert found.contrast >= 35
     assert found.bits_per_pixel >= 1.3
@@ -201,12 +201,12 @@ def test_the_default_style_is_as_rich_as_photographs():
 
 
 def test_layers_are_two_to_four_and_the_grey_style_is_grey():
-    layers = [rendering.draw("layered", 32, seed, 0)[1]["layers"] for seed in range(60)]
+    layers = [rendering.draw("layered", (32, 32), seed, 0)[1]["layers"] for seed in range(60)]
     assert {len(names) for names in layers} == {2, 3, 4}
     kinds = {name.split()[0] for names in layers for name in names}
     assert kinds == {"zoom", "rose", "spiral", "lattice", "scatter", "flame"}
     for seed in range(6):
-        image, summary = rendering.draw("grey", 64, seed, 0)
+        image, summary = rendering.draw("grey", (64, 64), seed, 0)
         assert set(np.unique(image)) == {0, 127} and (image[..., 0] == image[..., 2]).all()
         assert isinstance(summary["patches"], bool)
 
@@ -310,5 +310,5 @@ def test_finish_stretches_to_the_full_range():
 def test_nothing_here_draws_from_numpys_global_generator():
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    rendering.render(FractalRecipe(count=1, size=32), 0)
+    rendering.FORMULA.render(FractalRecipe(count=1, size=32), 0)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002

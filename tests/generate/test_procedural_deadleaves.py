@@ -166,7 +166,7 @@ def test_natural_colours_are_mostly_dull():
 
 @pytest.mark.parametrize("style", ["squares", "textured"])
 def test_a_scene_is_the_same_at_every_size(style):
-    small, _ = draw(style, 64, 5, 0)
-    large, _ = draw(style, 256, 5, 0)
+    small, _ = draw(style, (64, 64), 5, 0)
+    large, _ = draw(style, (256, 256), 5, 0)
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.85

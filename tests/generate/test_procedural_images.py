@@ -75,7 +75,7 @@ def recipe_of(family: str, style: str, *, count: int = 8, size: int = 48, seed: 
 
 
 def render_of(family: str) -> Callable[..., tuple[np.ndarray, int, dict[str, Any]]]:
-    return MODULES[family].render
+    return MODULES[family].FORMULA.render
 
 
 def digest(image: np.ndarray) -> str:
@@ -171,7 +171,7 @@ def test_sets_are_the_same_for_any_workers_and_can_be_extended(family, tmp_path,
 @pytest.mark.parametrize(("family", "style"), ALL)
 def test_params_make_the_image_again(family, style):
     image, seed, params = render_of(family)(recipe_of(family, style, seed=5), 7)
-    again, summary = MODULES[family].draw(params["style"], params["size"], seed, params["attempt"])
+    again, summary = MODULES[family].draw(params["style"], (48, 48), seed, params["attempt"])
     assert (again == image).all()
     assert summary.items() <= params.items()
     assert params["index"] == 7 and json.loads(json.dumps(params)) == params
@@ -200,7 +200,7 @@ def test_redraws_are_bounded_and_recorded(family, style, monkeypatch):
 def test_a_refused_draw_is_followed_by_another(family, monkeypatch):
     style = STYLES[family][0]
     for index in range(30):
-        drawn = [MODULES[family].draw(style, 32, image_seed(0, index), attempt)[0] for attempt in (0, 1)]
+        drawn = [MODULES[family].draw(style, (32, 32), image_seed(0, index), attempt)[0] for attempt in (0, 1)]
         first, second = (filters.figures(image).contrast for image in drawn)
         if second > first + 5:
             break
@@ -223,7 +223,7 @@ def test_default_styles_are_as_rich_as_photographs(family):
     """Medians over 24 images at 256 pixels; those of photographs are in `mixset._store.statistics.PHOTOGRAPHS`."""
     recipe = recipe_of(family, STYLES[family][0], count=24, size=256, seed=11)
     assert recipe == load(FAMILIES[family].recipe)(count=24, size=256, seed=11)
-    found = statistics.medians([image for image, _, _ in MODULES[family].render_all(recipe, range(24))])
+    found = statistics.medians([image for image, _, _ in MODULES[family].FORMULA.render_all(recipe, range(24))])
     flat, contrast, bits, colours = BARS[family]
     assert found.flat_tiles <= flat and found.contrast >= contrast
     assert found.bits_per_pixel >= bits and found.colour_entropy >= colours

@@ -140,16 +140,16 @@ def test_julia_constants_lie_near_the_boundary():
 
 
 def test_mixed_images_are_of_all_kinds_and_formulas():
-    summaries = [julia.draw("mixed", 32, seed, 0)[1] for seed in range(60)]
+    summaries = [julia.draw("mixed", (32, 32), seed, 0)[1] for seed in range(60)]
     assert {summary["kind"] for summary in summaries} == {"julia", "mandelbrot", "newton"}
     assert {summary["formula"].split()[0] for summary in summaries} == set(julia.NAMES.values())
     for style in ("julia", "mandelbrot", "newton"):
-        assert julia.draw(style, 32, 1, 0)[1]["kind"] == style
+        assert julia.draw(style, (32, 32), 1, 0)[1]["kind"] == style
 
 
 def test_a_window_is_the_same_at_every_size():
-    small, first = julia.draw("julia", 64, 12, 0)
-    large, second = julia.draw("julia", 256, 12, 0)
+    small, first = julia.draw("julia", (64, 64), 12, 0)
+    large, second = julia.draw("julia", (256, 256), 12, 0)
     assert first == second
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.75

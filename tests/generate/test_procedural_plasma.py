@@ -141,14 +141,14 @@ def test_waves_are_waves():
 
 
 def test_layered_images_hold_two_or_three_fields():
-    fields = [plasma.draw("layered", 32, seed, 0)[1]["fields"] for seed in range(30)]
+    fields = [plasma.draw("layered", (32, 32), seed, 0)[1]["fields"] for seed in range(30)]
     assert {len(kinds) for kinds in fields} == {2, 3}
     assert {kind for kinds in fields for kind in kinds} == {"clouds", "marble", "ridges", "rough"}
-    assert plasma.draw("ridges", 32, 0, 0)[1]["fields"] == ["ridges"]
+    assert plasma.draw("ridges", (32, 32), 0, 0)[1]["fields"] == ["ridges"]
 
 
 def test_a_composition_is_the_same_at_every_size():
-    small, _ = plasma.draw("layered", 64, 2, 0)
-    large, _ = plasma.draw("layered", 256, 2, 0)
+    small, _ = plasma.draw("layered", (64, 64), 2, 0)
+    large, _ = plasma.draw("layered", (256, 256), 2, 0)
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
     assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.8

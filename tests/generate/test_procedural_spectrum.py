@@ -35,7 +35,7 @@ def magnitudes(side: int, a: float, b: float, turn: float) -> np.ndarray:
 @settings(max_examples=40, deadline=None)
 def test_every_magnitude_is_the_drawn_one(a, b, turn, count, seed):
     """Random phases, exact magnitudes: at each frequency, in each of the fields."""
-    fields = spectrum.synthesise(64, a, b, turn, count, np.uint64(seed))
+    fields = spectrum.synthesise(64, 32, a, b, turn, count, np.uint64(seed))
     expected = magnitudes(64, a, b, turn)
     expected *= 64**2 / np.sqrt((expected**2).sum())
     assert fields.shape == (count, 64, 64) and fields.dtype == np.float32
@@ -48,7 +48,7 @@ def test_every_magnitude_is_the_drawn_one(a, b, turn, count, seed):
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 1.7, 2.5])
 def test_the_measured_slope_is_the_exponent(exponent):
     """Along an axis: of log magnitude over log frequency, and twice as steep of the power."""
-    field = spectrum.synthesise(256, exponent, exponent, 0.0, 1, np.uint64(1))[0]
+    field = spectrum.synthesise(256, 128, exponent, exponent, 0.0, 1, np.uint64(1))[0]
     found = np.abs(np.fft.fft2(field.astype(np.float64)))
     f = np.arange(1, 120)
     for axis in (found[0, 1:120], found[1:120, 0]):
@@ -57,18 +57,18 @@ def test_the_measured_slope_is_the_exponent(exponent):
 
 
 def test_exponents_differ_between_the_axes_and_turn_with_them():
-    field = spectrum.synthesise(256, 0.6, 2.0, 0.25, 1, np.uint64(2))[0]
+    field = spectrum.synthesise(256, 128, 0.6, 2.0, 0.25, 1, np.uint64(2))[0]
     found = np.abs(np.fft.fft2(field.astype(np.float64)))
     f = np.arange(1, 120)
     slopes = [-np.polyfit(np.log(f), np.log(axis), 1)[0] for axis in (found[0, 1:120], found[1:120, 0])]
     assert sorted(slopes) == pytest.approx([0.6, 2.0], abs=0.03)
-    quarter = spectrum.synthesise(256, 0.6, 2.0, 0.0, 1, np.uint64(2))[0]
+    quarter = spectrum.synthesise(256, 128, 0.6, 2.0, 0.0, 1, np.uint64(2))[0]
     other = np.abs(np.fft.fft2(quarter.astype(np.float64)))
     np.testing.assert_allclose(found[1:120, 0], other[0, 1:120], rtol=1e-3)
 
 
 def test_phases_are_uniform_and_fields_independent():
-    fields = spectrum.synthesise(128, 0.5, 0.5, 0.1, 3, np.uint64(6))
+    fields = spectrum.synthesise(128, 64, 0.5, 0.5, 0.1, 3, np.uint64(6))
     transforms = np.fft.fft2(fields.astype(np.float64))[:, 1:60, 1:60]
     for transform in transforms:
         phases = np.angle(transform).ravel()
@@ -79,9 +79,9 @@ def test_phases_are_uniform_and_fields_independent():
 
 def test_channels_are_correlated_as_told():
     """The covariance of the channels is that of light along grey and two smaller parts at right angles to it."""
-    fields = spectrum.synthesise(256, 0.6, 0.6, 0.0, 3, np.uint64(8))
+    fields = spectrum.synthesise(256, 128, 0.6, 0.6, 0.0, 3, np.uint64(8))
     strengths, hue = np.array([1.0, 0.5, 0.2]), 0.15
-    channels = spectrum.mix(fields, 256, strengths, hue).reshape(3, -1).astype(np.float64)
+    channels = spectrum.mix(fields, strengths, hue).reshape(3, -1).astype(np.float64)
     angles = 2 * np.pi * (hue - np.arange(3) / 3)
     axes = np.array([np.full(3, 3**-0.5), (2 / 3) ** 0.5 * np.cos(angles), (2 / 3) ** 0.5 * np.sin(angles)])
     np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
@@ -97,17 +97,17 @@ def test_strengths_are_mostly_light():
 
 
 def test_grey_is_grey_and_colour_is_not():
-    grey, _ = spectrum.draw("grey", 64, 3, 0)
-    colour, _ = spectrum.draw("colour", 64, 3, 0)
+    grey, _ = spectrum.draw("grey", (64, 64), 3, 0)
+    colour, _ = spectrum.draw("colour", (64, 64), 3, 0)
     assert (np.ptp(grey, axis=2) == 0).all()
     assert np.ptp(colour, axis=2).mean() > 10
 
 
 def test_a_spectrum_is_the_same_at_every_size():
     """Low frequencies keep their phases when higher ones are added."""
-    small = spectrum.synthesise(32, 1.2, 0.9, 0.3, 2, np.uint64(7)).astype(np.float64)
-    large = spectrum.synthesise(128, 1.2, 0.9, 0.3, 2, np.uint64(7)).astype(np.float64)
+    small = spectrum.synthesise(32, 16, 1.2, 0.9, 0.3, 2, np.uint64(7)).astype(np.float64)
+    large = spectrum.synthesise(128, 64, 1.2, 0.9, 0.3, 2, np.uint64(7)).astype(np.float64)
     for one, other in zip(np.fft.fft2(small), np.fft.fft2(large), strict=True):
         np.testing.assert_allclose(np.angle(one[1:8, 1:8]), np.angle(other[1:8, 1:8]), atol=1e-3)
-    image, _ = spectrum.draw("colour", 100, 3, 0)
+    image, _ = spectrum.draw("colour", (100, 100), 3, 0)
     assert image.shape == (100, 100, 3)
