@@ -233,5 +233,5 @@ def spread(field: np.ndarray) -> tuple[float, float]:
     """The 2 % and 98 % of a square field's values, over 64 × 64 places that are the same at every size."""
     # Sorted and picked, not np.quantile: how that one interpolates is not part of its contract.
     places = (2 * np.arange(64) + 1) * len(field) // 128
-    ordered = np.sort(field[places[:, None], places].ravel())
+    ordered = np.sort(field[places][:, places].ravel())
     return float(ordered[ordered.size // 50]), float(ordered[-ordered.size // 50])

@@ -13,8 +13,9 @@ from .grounds import sample_ground
 from .systems import System, sample_system
 from .views import Base, View, paint_view, whole_view
 
-FLAME_CELLS = 430
-"""How many of 32 × 32 cells a sample of a good flame reaches: far fewer is a thread, far more a cloud."""
+FLAME_CELLS, THREAD_CELLS = 430, 220
+"""How many of 32 × 32 cells a sample of a good flame reaches, far more is a cloud; and below how many it is a thread,
+hardly to be seen on its ground."""
 
 
 def lay_ground(
@@ -79,9 +80,11 @@ def paint_system(draws: Draws, plane: Plane, system: System, base: Base, view: V
 
 
 def paint_flame(draws: Draws, plane: Plane, points: float) -> str:
-    """Paint the best filled of three flames, turned copies of it in a third of the cases."""
+    """Paint the best filled of two flames, or of up to four threads; turned copies of it in a third of the cases."""
     seed = np.uint64(draws.word())
-    flames = [_placed_flame(draws, plane, seed) for _ in range(3)]
+    flames = [_placed_flame(draws, plane, seed) for _ in range(2)]
+    while len(flames) < 4 and all(cells < THREAD_CELLS for cells, _, _ in flames):
+        flames.append(_placed_flame(draws, plane, seed))
     _, flame, root = min(flames, key=lambda placed: abs(placed[0] - FLAME_CELLS))
     copies = draws.whole(2, 6) if draws.chance(0.3) else 1
     roots = _turned_roots(root, copies, plane.side)

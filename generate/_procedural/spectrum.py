@@ -114,10 +114,7 @@ def synthesise(side: int, reach: int, a: float, b: float, turn: float, count: in
             word = next_word(state)
             for pair in range((count + 1) // 2):
                 moved = np.uint64(shift * (u + v) + _PHASES)
-                p, q = (
-                    (word + moved) & np.uint64(_PHASES - 1),
-                    ((word >> np.uint64(12)) + moved) & np.uint64(_PHASES - 1),
-                )
+                p, q = word + moved & np.uint64(_PHASES - 1), (word >> np.uint64(12)) + moved & np.uint64(_PHASES - 1)
                 word = word >> np.uint64(24)
                 # P + iQ of two Hermitian spectra P and Q; an absent second field is left out.
                 x, y = magnitude * east[p], magnitude * north[p]

@@ -6,8 +6,8 @@ import numpy as np
 
 from .._common.kernels import kernel
 
-TILES = 16
-"""Tiles across an image's shorter side."""
+TILES, LEAST = 16, 4
+"""Tiles across an image's shorter side, and the fewest pixels across a tile: small images have fewer tiles."""
 
 FLAT = 4.75
 """A tile is flat below this standard deviation of its grey values, in steps of 0 to 255: by it the median photograph
@@ -22,7 +22,8 @@ def flat_tiles(image: np.ndarray) -> float:
     """
     height, width = image.shape[0], image.shape[1]
     short = min(height, width)
-    rows, columns, step = TILES * height // short, TILES * width // short, max(short // 256, 1)
+    across = min(TILES, max(short // LEAST, 1))
+    rows, columns, step = across * height // short, across * width // short, max(short // 256, 1)
     points, sums, squares = np.zeros((3, rows, columns), np.int64)
     grey = np.empty(width, np.int32)
     for y in range(0, height, step):
@@ -39,10 +40,9 @@ def flat_tiles(image: np.ndarray) -> float:
             points[row, i] += len(part)
             sums[row, i] += plain
             squares[row, i] += squared
-    flat, filled = 0, 0
+    flat = 0
     for j in range(rows):
         for i in range(columns):
             n = points[j, i]
-            filled += 1 if n > 0 else 0
             flat += 1 if n * squares[j, i] - sums[j, i] ** 2 < FLAT * FLAT * n * n else 0
-    return flat / filled
+    return flat / (rows * columns)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mixset._store import statistics
-from mixset.generate._drawing import filters, palettes, redraws, tone
+from mixset.generate._drawing import filters, palettes, tone
 from mixset.generate._drawing.rng import Draws, image_seed
 from mixset.generate._fractals import canvas, density, grounds, rendering
 from mixset.generate._fractals.recipe import STYLES, FractalRecipe
@@ -131,23 +131,6 @@ def test_seeds_and_styles_differ():
         for style in STYLES
     }
     assert len(seen) == 12
-
-
-def test_a_composition_is_the_same_at_every_size():
-    """A set at 64 pixels shows what the set at 256 does: the same ground and layers."""
-    small, _, first = rendering.FORMULA.render(FractalRecipe(count=3, size=64), 2)
-    large, _, second = rendering.FORMULA.render(FractalRecipe(count=3, size=256), 2)
-    assert first["layers"] == second["layers"] and first["ground"] == second["ground"]
-    shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
-    assert np.corrcoef(shrunk.ravel(), small.astype(float).ravel())[0, 1] > 0.7
-
-
-def test_redraws_are_bounded_and_recorded(monkeypatch):
-    recipe = FractalRecipe(count=1, size=32)
-    monkeypatch.setitem(rendering.FILTERS, "layered", filters.Filter(1.0, 0.0, 99.0))
-    _, _, params = rendering.FORMULA.render(recipe, 0)
-    assert params["attempt"] == redraws.ATTEMPTS - 1
-    assert params["refused"] == ["colour_entropy"] * redraws.ATTEMPTS
 
 
 def test_a_refused_draw_is_followed_by_another(monkeypatch):

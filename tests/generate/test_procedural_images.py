@@ -19,7 +19,7 @@ from mixset import MixingSet
 from mixset._common.errors import InputError
 from mixset._store import statistics
 from mixset.generate import make
-from mixset.generate._drawing import filters, redraws
+from mixset.generate._drawing import filters
 from mixset.generate._drawing.rng import image_seed
 from mixset.generate._fractals.canvas import canvas_of
 from mixset.generate._job.families import FAMILIES, load
@@ -192,8 +192,8 @@ def test_seeds_and_styles_differ(family):
 def test_redraws_are_bounded_and_recorded(family, style, monkeypatch):
     monkeypatch.setitem(MODULES[family].FILTERS, style, filters.Filter(1.0, 0.0, 99.0))
     _, _, params = render_of(family)(recipe_of(family, style, size=32), 0)
-    assert params["attempt"] == redraws.ATTEMPTS - 1
-    assert params["refused"] == ["colour_entropy"] * redraws.ATTEMPTS
+    assert params["attempt"] == 7
+    assert params["refused"] == ["colour_entropy"] * 8
 
 
 @pytest.mark.parametrize("family", MODULES)

@@ -35,6 +35,10 @@ class TinyRecipe:
     seed: int = 0
     family: ClassVar[str] = "tiny"
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.size, self.size
+
     def resolved(self) -> TinyRecipe:
         return self
 

@@ -13,22 +13,24 @@ from PIL import Image
 
 from mixset._common.decoding import decode, scale_and_crop
 from mixset._store import statistics
+from mixset._store.tiles import flat_tiles
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "imagenet-samples.tar"
 
 
 def test_flat_tiles_are_counted() -> None:
     image = np.full((64, 80, 3), 90, np.uint8)
-    assert statistics.flat_tiles(image) == 1
+    assert flat_tiles(image) == 1
     image[:16, :32] = noise(1, (16, 32))[0]
-    assert statistics.flat_tiles(image) == 18 / 20
-    assert statistics.flat_tiles(np.pad(image, ((0, 15), (0, 15), (0, 0)))) == 18 / 20, "whole tiles alone count"
+    assert flat_tiles(image) == 1 - 4 * 8 / (16 * 20), "16 tiles along the short side, as many of their kind as fit"
+    large = image.repeat(12, 0).repeat(12, 1)
+    assert flat_tiles(large) == flat_tiles(image[::2, ::2].repeat(24, 0).repeat(24, 1)) == pytest.approx(0.9, abs=0.03)
     faint = np.full((16, 16), 90, np.uint8)
     faint[::2] += 8  # standard deviation 4
-    assert statistics.flat_tiles(np.repeat(faint[..., None], 3, 2)) == 1
+    assert flat_tiles(np.repeat(faint[..., None], 3, 2)) == 1
     faint[::2] += 2  # 5
-    assert statistics.flat_tiles(np.repeat(faint[..., None], 3, 2)) == 0
-    assert statistics.flat_tiles(noise(1, (8, 8))[0]) == 0
+    assert flat_tiles(np.repeat(faint[..., None], 3, 2)) == 0
+    assert flat_tiles(noise(1, (8, 8))[0]) == 0
 
 
 def test_contrast_is_what_is_left_at_36_pixels() -> None:
