@@ -307,6 +307,8 @@ def contact_sheet(command: SheetCommand) -> None:
 
 def show(command: ShowCommand) -> None:
     """Draw one image of a set again and write it."""
+    from PIL import Image
+
     from mixset._common.files import check_file, save_image
 
     from .._job.rendering import render
@@ -315,7 +317,7 @@ def show(command: ShowCommand) -> None:
     if command.out is None and out.exists():
         raise InputError(f"{out} is there already; name another file with --out")
     check_file(out)
-    save_image(render(command.set, command.index, size=command.size, trust=command.trust), out)
+    save_image(Image.fromarray(render(command.set, command.index, size=command.size, trust=command.trust)), out)
     say(f"wrote {out}")
 
 

@@ -39,7 +39,7 @@ class Filter(NamedTuple):
     """At least this contrast."""
     colour_entropy: float
     """At least so many bits."""
-    rough: float = 0.0
+    rough: float = -1.0
     """At least this smoothness: below it there is noise alone."""
     blurred: float = 1.1
     """At most this smoothness: above it there is a blur alone."""
