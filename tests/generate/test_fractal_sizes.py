@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -138,3 +139,17 @@ def test_a_set_of_an_older_content_version_is_read_but_not_extended_or_drawn(tmp
     (old / "fractals-00000.h5").unlink()
     with pytest.raises(InputError, match="content_version 1, but this release makes 2"):
         check.check(old, remake=remake, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("family", "style", "golden"),
+    [
+        ("fractals", "layered", "01ec3157469bce61"),
+        ("spectrum", "colour", "937f3fc8a9ddcb02"),
+        ("julia", "mixed", "2a91d06c8772bb99"),
+    ],
+)
+def test_golden_images_that_are_not_square(family, style, golden):
+    """When this fails on purpose, raise the recipe's content_version and write the new digests here."""
+    image = drawn(family, style, (50, 80), 3)
+    assert hashlib.sha256(image.tobytes()).hexdigest()[:16] == golden
