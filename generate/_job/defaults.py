@@ -59,9 +59,9 @@ def _finished(folder: Path, recipe: Recipe) -> bool:
     return all((folder / one.name).exists() for one in listed.shards)
 
 
-def _announce(folder: Path, recipe: Recipe, workers: int | None) -> None:
+def _announce(folder: Path, recipe: FractalRecipe, workers: int | None) -> None:
     cores = check_workers(workers)
-    seconds = recipe.count * _SECONDS[recipe.size] / cores
+    seconds = recipe.count * _SECONDS[recipe.shape[0]] / cores
     about = f"{max(5, round(seconds / 5) * 5)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     print(
         f"making the default mixing set once: {recipe.count:,} fractals of {recipe.size} pixels in {folder}, "

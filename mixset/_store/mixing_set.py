@@ -9,8 +9,9 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsIndex, overload
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from .shards import ShardInfo, read_info, read_record, verified_images
 Reader = Callable[[], np.ndarray]
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True)
+class Origin:
     """What one image of a set was made from, as its shard tells it."""
 
     family: str

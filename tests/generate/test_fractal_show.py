@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_family
@@ -79,21 +81,18 @@ def test_imported_images_and_files_get_a_clear_line(plasma, tmp_path):
 
 
 @pytest.mark.parametrize("attempt", [8, -1, "0", None, 1.5])
-def test_params_are_checked_before_use(plasma, tmp_path, attempt):
-    images = MixingSet(plasma)
-    origin = images.origin(0)
+def test_params_are_checked_before_use(plasma, attempt):
+    origin = MixingSet(plasma).origin(0)
 
     class Forged(MixingSet):
         def origin(self, index):
-            return origin._replace(params=origin.params | {"attempt": attempt})
+            return replace(origin, params=origin.params | {"attempt": attempt})
 
     with pytest.raises(InputError, match="attempt"):
         render(Forged(plasma), 0)
 
 
-def test_a_recipe_that_names_code_needs_trust(plasma, tmp_path, capsys):
-    forged = tmp_path / "forged"
-    forged.mkdir()
+def test_a_recipe_that_names_code_needs_trust(plasma):
     names = {
         "family": "fvis",
         "content_version": 2,
@@ -114,7 +113,7 @@ def test_a_recipe_that_names_code_needs_trust(plasma, tmp_path, capsys):
 
     class Forged(MixingSet):
         def origin(self, index):
-            return super().origin(index)._replace(family="fvis", recipe=names)
+            return replace(super().origin(index), family="fvis", recipe=names)
 
     with pytest.raises(InputError, match=r"names the network os:abort, and what files name is not used"):
         render(Forged(plasma), 0)
