@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: demo test test-all lint types format wheel lowest pythons breakages clean
+.PHONY: demo test test-all lint types format docs wheel lowest pythons breakages clean
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -42,6 +42,14 @@ wheel lowest pythons: .venv/installed
 # Thirty small changes, drawn by a seed: do the tests notice?
 breakages: .venv/installed
 	$(BIN)/python checks/breakages.py
+
+# The documentation as a site, in build/docs/index.html; a warning, as of a link that leads nowhere, is an error.
+docs: .venv/docs-installed
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
+
+.venv/docs-installed: .venv/installed
+	$(BIN)/pip install --quiet --editable ".[docs]"
+	touch $@
 
 clean:
 	rm -rf .venv build demo *.egg-info

@@ -15,7 +15,7 @@ from .._common.distributed import rank_and_world
 from .._common.keyed import torch_seeds
 from .._engines.torch import mix_tensors
 from .draws import Key, draw
-from .pools import LazyPool, Source
+from .pools import LazyPool, MixingSource
 from .residents import Residents
 from .settings import PixMixSettings, SettingsKeywords
 
@@ -46,7 +46,7 @@ class PixMixBatch(nn.Module):
 
     def __init__(
         self,
-        mixing_set: Source,
+        mixing_set: MixingSource,
         *,
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,

@@ -18,7 +18,7 @@ from .._common.images import stack
 from .._common.keyed import torch_generator_kept, torch_seeds
 from .._engines import find_engine
 from .draws import Key, draw
-from .pools import LazyPool, Source
+from .pools import LazyPool, MixingSource
 from .sampler import ItemKey, keys_asked_for
 from .settings import PixMixSettings, SettingsKeywords
 
@@ -56,7 +56,7 @@ class PixMixDataset(Dataset):
     def __init__(
         self,
         dataset: Dataset,
-        mixing_set: Source,
+        mixing_set: MixingSource,
         *,
         seed: int,
         size: int | tuple[int, int] | None = None,

@@ -14,7 +14,7 @@ from mixset._store.pool import MixingPool, check_size
 from .draws import PoolLike
 from .settings import PixMixSettings
 
-Source: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | MixingSet | PoolLike | None"
+MixingSource: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | MixingSet | PoolLike | None"
 """A folder, several folders, an opened mixing set or a pool; None if no mixing images are needed."""
 
 
@@ -33,7 +33,7 @@ class LazyPool:
 
     def __init__(
         self,
-        source: Source,
+        source: MixingSource,
         *,
         weights: Sequence[float] | None = None,
         size: int | tuple[int, int] | None = None,
@@ -75,7 +75,7 @@ class LazyPool:
         return repr(self._pool if self._pool is not None else self._set)
 
 
-def _open(source: Source, weights: Sequence[float] | None) -> MixingSet | PoolLike:
+def _open(source: MixingSource, weights: Sequence[float] | None) -> MixingSet | PoolLike:
     if isinstance(source, MixingSet) or hasattr(source, "images"):
         if weights is not None:
             raise InputError("weights: they belong to a list of folders; an opened mixing set has its own")

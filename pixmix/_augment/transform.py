@@ -19,7 +19,7 @@ from .._common import philox
 from .._common.images import as_array, stack
 from .._engines import find_engine
 from .draws import Key, draw
-from .pools import LazyPool, Source
+from .pools import LazyPool, MixingSource
 from .settings import PixMixSettings, SettingsKeywords
 
 
@@ -53,7 +53,7 @@ class PixMix(v2.Transform):
 
     def __init__(
         self,
-        mixing_set: Source,
+        mixing_set: MixingSource,
         *,
         size: int | tuple[int, int] | None = None,
         weights: Sequence[float] | None = None,

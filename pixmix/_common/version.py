@@ -3,3 +3,4 @@
 from importlib.metadata import version
 
 __version__ = version("pixmix")
+"""The installed version of the distribution, which mixset and pixmix share."""

@@ -41,7 +41,7 @@ def sequence_flips(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.n
 def sequence_t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.ndarray:
     """The mean top-5 distance of the frame comparisons in each sequence, (N,) float64 from 0 to 15.
 
-    The distance of two frames is Σ |i − min(σ(i), 6)| over i = 1 to 5, where σ(i) is the rank in the second frame of
+    The distance of two frames is `Σ |i − min(σ(i), 6)|` over i = 1 to 5, where σ(i) is the rank in the second frame of
     the class that has rank i in the first. Arguments and errors are those of `sequence_flips`.
     """
     before, after = _pairs(top, noise, difficulty)

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 SEVERITIES = (1, 2, 3, 4, 5)
+"""The severities of a corruption, the mildest first."""
 
 
 @cache

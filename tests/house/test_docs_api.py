@@ -1,0 +1,74 @@
+"""Every public name has a docstring, stands on its package's API page, and its examples are true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = {
+    "mixset": "mixset",
+    "mixset.generate": "generate",
+    "pixmix": "pixmix",
+    "pixmix.corruptions": "corruptions",
+    "pixmix.measures": "measures",
+    "pixmix.methods": "methods",
+    "pixmix.readers": "readers",
+}
+"""The public packages and their pages."""
+
+
+def homes(package: str) -> dict[str, Path]:
+    """The file that defines each public name, as the package's stub says."""
+    folder = Path(str(import_module(package).__file__)).parent
+    files = {}
+    for node in ast.parse((folder / "__init__.pyi").read_text()).body:
+        assert isinstance(node, ast.ImportFrom) and node.module, ast.unparse(node)
+        path = folder.joinpath(*node.module.split("."))
+        for alias in node.names:
+            files[alias.name] = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return files
+
+
+def has_docstring(path: Path, name: str) -> bool:
+    """Whether a file has a docstring for what it defines, or imports for others to use, under a name."""
+    body = ast.parse(path.read_text()).body
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return bool(ast.get_docstring(node))
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
+            return bool(import_module(str(node.module)).__dict__[name].__doc__)
+    raise AssertionError(f"{path} does not define {name}")
+
+
+@pytest.mark.parametrize("package", PAGES)
+def test_every_public_name_has_a_docstring(package: str) -> None:
+    assert [name for name, path in homes(package).items() if not has_docstring(path, name)] == []
+
+
+@pytest.mark.parametrize("package", PAGES)
+def test_every_public_name_is_on_its_api_page(package: str) -> None:
+    page = (ROOT / "docs" / "api" / f"{PAGES[package]}.md").read_text()
+    assert set(re.findall(r"^\.\. currentmodule:: (.+)$", page, re.MULTILINE)) == {package}
+    shown = re.findall(r"^\.\. auto(?:class|data|exception|function):: (\w+)$", page, re.MULTILINE)
+    assert sorted(shown) == sorted(homes(package))
+
+
+def test_no_package_is_without_a_page() -> None:
+    stubs = [path for folder in ("mixset", "generate", "pixmix", "train") for path in (ROOT / folder).rglob("*.pyi")]
+    assert {path.parent.relative_to(ROOT).as_posix() for path in stubs} == {
+        package.replace("mixset.generate", "generate").replace(".", "/") for package in PAGES
+    }
+
+
+def test_every_page_is_on_the_site() -> None:
+    shown = re.findall(r"^[\w/-]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    there = [path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert sorted(shown) == sorted(set(there) - {"index"})
