@@ -28,6 +28,9 @@ from ._common.attack import (
 from ._common.normalized import (
     Normalized as Normalized,
 )
+from ._common.philox import (
+    Key as Key,
+)
 from ._common.version import (
     __version__ as __version__,
 )

@@ -91,6 +91,14 @@ def make(
 
     Raises:
         InputError: the folder holds something else, the disk is full, arguments out of range, a device is not there.
+
+    Example:
+        >>> import mixset
+        >>> import mixset.generate
+        >>> recipe = mixset.generate.DeadLeavesRecipe(count=2, size=32, style="squares")
+        >>> folder = mixset.generate.make(recipe, "leaves", workers=1, quiet=True)
+        >>> mixset.MixingSet(folder)[1].shape
+        (32, 32, 3)
     """
     if not isinstance(getattr(recipe, "family", None), str):
         raise InputError(f"recipe: a family's recipe is needed, got {type(recipe).__name__}")

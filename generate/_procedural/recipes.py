@@ -35,7 +35,7 @@ class DeadLeavesRecipe(SetRecipe):
 
 @dataclass(frozen=True, kw_only=True)
 class SpectrumRecipe(SetRecipe):
-    """Random phases under the magnitudes `1 / (|u|^a + |v|^b)`; the exponents are drawn per image (Baradad et al., 2021).
+    """Random phases under the magnitudes `1 / (|u|^a + |v|^b)`; exponents are drawn per image (Baradad et al., 2021).
 
     Their variant with the marginal statistics of wavelets (WMM) is not made.
 

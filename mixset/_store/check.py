@@ -58,6 +58,12 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
 
     Raises:
         InputError: there is no set, or its manifest cannot be read.
+
+    Example:
+        >>> import mixset
+        >>> report = mixset.check("my-set", quiet=True)
+        >>> report.images, report.damage
+        (6, [])
     """
     folder, report = Path(folder), Report()
     if not folder.is_dir():

@@ -38,6 +38,11 @@ def export_images(mixing_set: MixingSet, out: str | os.PathLike[str], *, quiet: 
     Raises:
         InputError: `out` holds something else or cannot be written.
         DamagedImage: an image or shard is damaged.
+
+    Example:
+        >>> import mixset
+        >>> mixset.export_images(mixset.MixingSet("my-set"), "folder-of-png", quiet=True)
+        6
     """
     out = Path(out)
     if (out / NAME).exists():

@@ -78,6 +78,12 @@ def import_images(
 
     Raises:
         InputError: there is nothing to import, no image can be read, `out` holds something else, or the disk is full.
+
+    Example:
+        >>> import mixset
+        >>> _ = mixset.import_images("my-set", "imported", quiet=True)
+        >>> mixset.MixingSet("imported")[0].shape
+        (40, 40, 3)
     """
     source, out, workers = Path(source), Path(out), check_workers(workers)
     if size is not None and (not isinstance(size, int) or not 8 <= size <= 4096):

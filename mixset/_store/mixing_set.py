@@ -124,6 +124,12 @@ class MixingSet(Sequence[np.ndarray]):
         InputError: a folder is missing, empty or unfinished; a shard is damaged or its format too new; a source has no
             image of `families`; or `weights` does not match the sources.
         DamagedImage: raised by `mixing_set[i]`, naming shard and index.
+
+    Example:
+        >>> import mixset
+        >>> images = mixset.MixingSet("my-set")
+        >>> len(images), images[0].shape, images[0].dtype
+        (6, (40, 40, 3), dtype('uint8'))
     """
 
     def __init__(

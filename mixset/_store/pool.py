@@ -47,6 +47,12 @@ class MixingPool:
     Raises:
         InputError: `size` is out of range, or the cache folder is full.
         DamagedImage: an image or shard is damaged.
+
+    Example:
+        >>> import mixset
+        >>> pool = mixset.MixingPool(mixset.MixingSet("my-set"), 32, quiet=True)
+        >>> pool.images.shape  # 32 px are cropped from 36
+        (6, 36, 36, 3)
     """
 
     images: np.ndarray

@@ -47,6 +47,17 @@ class ShardWriter:
 
     Raises:
         InputError: the disk is full, the folder cannot be written, or an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> import mixset
+        >>> shard = "stripes/stripes-00000.h5"
+        >>> described = {"family": "stripes", "recipe": {"made_by": "an example"}}
+        >>> with mixset.ShardWriter(shard, **described, start_index=0, shape=(32, 32), count=1) as writer:
+        ...     writer.add(np.zeros((32, 32, 3), np.uint8), seed=0, params={})
+        ...
+        >>> len(mixset.MixingSet(shard))
+        1
     """
 
     def __init__(

@@ -43,6 +43,10 @@ def sheet(
 
     Raises:
         InputError: there are no images, the number of captions differs, or the page would exceed 2**28 pixels.
+
+    Example:
+        >>> import mixset
+        >>> mixset.sheet(mixset.MixingSet("my-set")[:4], title="My set").save("sheet.png")
     """
     check_page(len(images), tile)
     if not len(images):

@@ -42,6 +42,13 @@ class PixMixBatch(nn.Module):
 
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, or a batch has another shape or dtype.
+
+    Example:
+        >>> import torch
+        >>> import pixmix
+        >>> mix = pixmix.PixMixBatch("my-set", size=32, seed=0)
+        >>> mix(torch.zeros(8, 3, 32, 32, dtype=torch.uint8)).shape
+        torch.Size([8, 3, 32, 32])
     """
 
     def __init__(

@@ -51,6 +51,15 @@ class PixMixDataset(Dataset):
 
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, or an image has another size or dtype.
+
+    Example:
+        >>> import torch
+        >>> import pixmix
+        >>> plain = [(torch.zeros(3, 32, 32, dtype=torch.uint8), label) for label in range(4)]
+        >>> images = pixmix.PixMixDataset(plain, "my-set", seed=0)
+        >>> image, label = images[1, 3]  # epoch 1, index 3
+        >>> torch.equal(image, images[1, 3][0]), label
+        (True, 3)
     """
 
     def __init__(

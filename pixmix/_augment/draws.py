@@ -116,6 +116,14 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
 
     Raises:
         InputError: the pool is missing or empty, or its crops are larger than its images.
+
+    Example:
+        >>> import numpy as np
+        >>> import pixmix
+        >>> settings = pixmix.PixMixSettings(partner="input")
+        >>> draws = pixmix.draw(settings, pixmix.Key(seed=0, epoch=1), np.arange(3), pool=None)
+        >>> draws.rounds  # of each image
+        array([2, 2, 3], dtype=int32)
     """
     indices = philox.check_indices(indices)
     firsts, limits, margins = _describe(pool, settings)

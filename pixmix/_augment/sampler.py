@@ -108,6 +108,13 @@ class EpochSampler(Sampler[ItemKey]):
 
     Raises:
         InputError: a number is out of range, or a process would have no items.
+
+    Example:
+        >>> import pixmix
+        >>> sampler = pixmix.EpochSampler(4, seed=0, num_replicas=2, rank=0)
+        >>> sampler.set_epoch(3)
+        >>> list(sampler)  # (epoch, index) of this process's half
+        [(3, 1), (3, 0)]
     """
 
     def __init__(

@@ -45,6 +45,11 @@ class PixMixSettings:
 
     Raises:
         InputError: a value is out of range or a name is unknown.
+
+    Example:
+        >>> import pixmix
+        >>> pixmix.PixMixSettings(beta=4, partner="mixing_set")
+        PixMixSettings(k=4, beta=4, aug_severity=3.0, all_ops=True, mixings=('add', 'multiply'), partner='mixing_set')
     """
 
     k: int = 4

@@ -49,6 +49,14 @@ class PixMix(v2.Transform):
     Raises:
         InputError: a setting is out of range, the mixing set cannot be used, an image has another size or dtype, or a
             sample has no image.
+
+    Example:
+        >>> import torch
+        >>> import pixmix
+        >>> mix = pixmix.PixMix("my-set", size=32, k=4, beta=3, aug_severity=3)
+        >>> mixed = mix(torch.zeros(3, 32, 32, dtype=torch.uint8))
+        >>> mixed.shape, mixed.dtype
+        (torch.Size([3, 32, 32]), torch.float32)
     """
 
     def __init__(

@@ -21,6 +21,13 @@ class Normalized(nn.Module):
     Args:
         body: takes (N, C, H, W) float tensors in network-input space, gives (N, classes) logits.
         mean, std: per channel, in units of [0, 1] images.
+
+    Example:
+        >>> import torch
+        >>> import pixmix
+        >>> network = pixmix.Normalized(torch.nn.Flatten(), mean=(0.5,), std=(0.5,))
+        >>> network(torch.ones(1, 1, 1, 2))
+        tensor([[1., 1.]])
     """
 
     body: nn.Module

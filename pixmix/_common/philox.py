@@ -51,17 +51,17 @@ _32 = np.uint64(32)
 
 @dataclass(frozen=True)
 class Key:
-    """The part of the counter that a whole batch shares.
+    """Seed and epoch: with an image's index, all that its randomness depends on.
 
     Raises:
         InputError: a number does not fit its word.
     """
 
     seed: int
-    """0 to 2**64 − 1."""
+    """The seed, 0 to 2**64 − 1."""
 
     epoch: int = 0
-    """0 to 2**32 − 1."""
+    """The epoch, 0 to 2**32 − 1."""
 
     def __post_init__(self) -> None:
         _check_word("seed", self.seed, 64)

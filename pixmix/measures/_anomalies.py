@@ -27,17 +27,34 @@ def msp(logits: ArrayLike) -> np.ndarray:
 
     Raises:
         InputError: logits of another shape, or not finite.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.msp([[0.0, 0.0], [0.0, -1000.0]])
+        array([-0.5, -1. ])
     """
     return -softmax(logits).max(axis=1)
 
 
 def max_logit(logits: ArrayLike) -> np.ndarray:
-    """Anomaly score: the negative largest logit (Hendrycks et al., 2022), (N,) float64; arguments as for `msp`."""
+    """Anomaly score: the negative largest logit (Hendrycks et al., 2022), (N,) float64; arguments as for `msp`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.max_logit([[1.0, 3.0]])
+        array([-3.])
+    """
     return -check_logits(logits).max(axis=1).astype(np.float64)
 
 
 def energy(logits: ArrayLike) -> np.ndarray:
-    """Anomaly score: the free energy −log Σ exp(logit) (Liu et al., 2020), (N,) float64; arguments as for `msp`."""
+    """Anomaly score: the free energy −log Σ exp(logit) (Liu et al., 2020), (N,) float64; arguments as for `msp`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.energy([[2.0, -1000.0]])
+        array([-2.])
+    """
     return -logsumexp(check_logits(logits).astype(np.float64), axis=1)
 
 
@@ -57,6 +74,11 @@ def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
 
     Raises:
         InputError: there are no scores of a kind, or they are not finite.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.auroc([-0.9, -0.8, -0.7, -0.6], [-0.75, -0.5])
+        0.75
     """
     from sklearn.metrics import roc_auc_score
 
@@ -64,14 +86,26 @@ def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
 
 
 def aupr(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """Area under the precision-recall curve, as average precision; chance is M / (N + M). Arguments as for `auroc`."""
+    """Area under the precision-recall curve, as average precision; chance is M / (N + M). Arguments as for `auroc`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.aupr([-0.9, -0.8, -0.7, -0.6], [-0.75, -0.5])
+        0.75
+    """
     from sklearn.metrics import average_precision_score
 
     return float(average_precision_score(*labelled(known, anomalous)))
 
 
 def fpr95(known: ArrayLike, anomalous: ArrayLike) -> float:
-    """The smallest false positive rate at a true positive rate of at least 95 %; arguments as for `auroc`."""
+    """The smallest false positive rate at a true positive rate of at least 95 %; arguments as for `auroc`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.fpr95([-0.9, -0.8, -0.7, -0.6], [-0.75, -0.5])
+        0.5
+    """
     from sklearn.metrics import roc_curve
 
     fpr, tpr, _ = roc_curve(*labelled(known, anomalous), drop_intermediate=False)
@@ -84,6 +118,11 @@ def fpr95_reference(known: ArrayLike, anomalous: ArrayLike) -> float:
     Of two rates that are equally near in float64, the higher is taken; of thresholds with the same true positive rate,
     the lowest, which has the most false positives. Thresholds below the first that detects all anomalous images are
     ignored. Arguments are those of `auroc`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.fpr95_reference([-0.9, -0.8, -0.7, -0.6], [-0.75, -0.5])
+        0.5
     """
     from sklearn.metrics import roc_curve
 

@@ -48,6 +48,11 @@ def answers(logits: ArrayLike, labels: ArrayLike) -> Answers:
 
     Raises:
         InputError: other shapes, logits that are not finite, or labels out of range.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.answers([[0.0, 0.0], [0.0, 0.0]], [0, 1])
+        Answers(confidence=array([0.5, 0.5]), right=array([ True, False]))
     """
     checked = check_logits(logits)
     right = checked.argmax(axis=1) == check_labels(labels, checked)
@@ -67,6 +72,12 @@ def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 
 
     Raises:
         InputError: the arrays differ in length or are empty, or a value is out of range.
+
+    Example:
+        >>> from pixmix import measures
+        >>> bins = measures.confidence_bins([0.75, 0.5, 1.0], [True, False, True], bin_size=1)
+        >>> bins.confidence, bins.accuracy
+        (array([0.5 , 0.75, 1.  ]), array([0., 1., 1.]))
     """
     values, hits = _checked(confidence, right)
     if bin_size < 1:
@@ -91,6 +102,11 @@ def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15)
 
     Raises:
         InputError: the arrays differ in length or are empty, or a value is out of range.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.equal_width_bins([0.25, 0.75, 1.0], [True, False, True], bins=2).count
+        array([1, 2])
     """
     values, hits = _checked(confidence, right)
     if bins < 1:
@@ -115,6 +131,12 @@ def rms_of_bins(bins: Bins, *, last_bin: bool) -> float:
 
     Raises:
         Undefined: there is a single bin, and it does not count.
+
+    Example:
+        >>> from pixmix import measures
+        >>> bins = measures.confidence_bins([0.5, 0.5, 0.5, 0.5], [False, True, True, True], bin_size=2)
+        >>> round(measures.rms_of_bins(bins, last_bin=True), 3)
+        0.354
     """
     share, gaps = _gaps(bins, last_bin)
     return float(np.sqrt((share * gaps**2).sum()))
@@ -124,13 +146,26 @@ def mad_of_bins(bins: Bins, *, last_bin: bool) -> float:
     """The mean absolute gap between confidence and accuracy, weighted by the bins' numbers of images.
 
     Arguments and errors are those of `rms_of_bins`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> bins = measures.confidence_bins([0.5, 0.5, 0.5, 0.5], [False, True, True, True], bin_size=2)
+        >>> measures.mad_of_bins(bins, last_bin=True)
+        0.25
     """
     share, gaps = _gaps(bins, last_bin)
     return float((share * gaps).sum())
 
 
 def max_of_bins(bins: Bins, *, last_bin: bool) -> float:
-    """The largest absolute gap between confidence and accuracy in a bin; arguments and errors as for `rms_of_bins`."""
+    """The largest absolute gap between confidence and accuracy in a bin; arguments and errors as for `rms_of_bins`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> bins = measures.confidence_bins([0.5, 0.5, 0.5, 0.5], [False, True, True, True], bin_size=2)
+        >>> measures.max_of_bins(bins, last_bin=True)
+        0.5
+    """
     return float(_gaps(bins, last_bin)[1].max())
 
 
@@ -147,6 +182,11 @@ def rms_calibration_error(logits: ArrayLike, labels: ArrayLike, *, last_bin: boo
     Raises:
         InputError: invalid logits or labels.
         Undefined: there is a single bin (N < 2 · bin_size), and it does not count.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.rms_calibration_error([[0.0, 0.0]] * 4, [0, 0, 0, 1])  # 75 % are right
+        0.25
     """
     return rms_of_bins(reliability(logits, labels, bin_size=bin_size), last_bin=last_bin)
 
@@ -161,6 +201,11 @@ def reliability(logits: ArrayLike, labels: ArrayLike, *, bin_size: int = 100) ->
 
     Raises:
         InputError: invalid logits or labels.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.reliability([[0.0, 0.0]] * 4, [0, 0, 0, 1]).accuracy
+        array([0.75])
     """
     return confidence_bins(*answers(logits, labels), bin_size=bin_size)
 
@@ -175,6 +220,11 @@ def ece(answered: Answers, *, bins: int = 15) -> float:
     Args:
         answered: the network's answers, from `answers`.
         bins: the number of bins.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.ece(measures.answers([[0.0, 0.0]] * 4, [0, 0, 0, 1]))
+        0.25
     """
     return mad_of_bins(equal_width_bins(*answered, bins=bins), last_bin=True)
 
@@ -210,6 +260,12 @@ def pooled_calibration(
 
     Raises:
         InputError: there is no corruption, or one without severities.
+
+    Example:
+        >>> from pixmix import measures
+        >>> fog = measures.answers([[0.0, 0.0]] * 4, [0, 0, 0, 1])
+        >>> measures.pooled_calibration({"fog": {1: fog, 2: fog}}, measures.ece, pooling="corruption")
+        {'fog': 0.25}
     """
     if not sets or not all(sets.values()):
         raise InputError("calibration: at least one corruption, and one severity of each, is needed")

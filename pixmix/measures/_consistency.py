@@ -15,7 +15,13 @@ from ._rankings import TOP
 
 
 def is_noise(perturbation: str) -> bool:
-    """Whether a perturbation's frames are compared with the first, clean frame: its name contains "noise"."""
+    """Whether a perturbation's frames are compared with the first, clean frame: its name contains "noise".
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.is_noise("shot_noise"), measures.is_noise("tilt")
+        (True, False)
+    """
     return "noise" in perturbation
 
 
@@ -33,6 +39,13 @@ def sequence_flips(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.n
 
     Raises:
         InputError: there is no sequence, or too few frames for a comparison.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> top = np.array([[[0, 1], [0, 1], [1, 0]]])  # one sequence of three frames
+        >>> measures.sequence_flips(top, noise=False)
+        array([0.5])
     """
     before, after = _pairs(top, noise, difficulty)
     return (before[:, :, 0] != after[:, :, 0]).mean(axis=1)
@@ -43,6 +56,13 @@ def sequence_t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.nda
 
     The distance of two frames is `Σ |i − min(σ(i), 6)|` over i = 1 to 5, where σ(i) is the rank in the second frame of
     the class that has rank i in the first. Arguments and errors are those of `sequence_flips`.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> top = np.array([[[0, 1], [0, 1], [1, 0]]])  # one sequence of three frames
+        >>> measures.sequence_t5d(top, noise=False)
+        array([1.])
     """
     before, after = _pairs(top, noise, difficulty)
     distance = np.zeros((len(after), after.shape[1]), np.int64)
@@ -54,12 +74,28 @@ def sequence_t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> np.nda
 
 
 def flip_probability(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> float:
-    """Flip probability (FP): the mean of `sequence_flips` over the sequences, a fraction."""
+    """Flip probability (FP): the mean of `sequence_flips` over the sequences, a fraction.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> top = np.array([[[0, 1], [0, 1], [1, 0]]])  # one sequence of three frames
+        >>> measures.flip_probability(top, noise=False)
+        0.5
+    """
     return float(sequence_flips(top, noise=noise, difficulty=difficulty).mean())
 
 
 def t5d(top: np.ndarray, *, noise: bool, difficulty: int = 1) -> float:
-    """Top-5 distance (T5D): the mean of `sequence_t5d` over the sequences, from 0 to 15."""
+    """Top-5 distance (T5D): the mean of `sequence_t5d` over the sequences, from 0 to 15.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> top = np.array([[[0, 1], [0, 1], [1, 0]]])  # one sequence of three frames
+        >>> measures.t5d(top, noise=False)
+        1.0
+    """
     return float(sequence_t5d(top, noise=noise, difficulty=difficulty).mean())
 
 
@@ -75,12 +111,23 @@ def flip_rates(probabilities: Mapping[str, float], reference: Mapping[str, float
 
     Raises:
         InputError: there is no perturbation, a value is negative or not finite, or the reference lacks a perturbation.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.flip_rates({"tilt": 0.125, "scale": 0.5}, {"tilt": 0.25, "scale": 0.25})
+        {'tilt': 0.5, 'scale': 2.0}
     """
     return _relative(probabilities, reference, "flip probability")
 
 
 def mfr(probabilities: Mapping[str, float], reference: Mapping[str, float] | None = None) -> float:
-    """Mean flip rate (mFR) over the perturbations; arguments and errors are those of `flip_rates`."""
+    """Mean flip rate (mFR) over the perturbations; arguments and errors are those of `flip_rates`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.mfr({"tilt": 0.25, "scale": 0.75})
+        0.5
+    """
     return float(np.mean(list(flip_rates(probabilities, reference).values())))
 
 
@@ -93,6 +140,11 @@ def mt5d(distances: Mapping[str, float], reference: Mapping[str, float] | None =
 
     Raises:
         InputError: as for `flip_rates`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.mt5d({"tilt": 1.0, "scale": 2.0})
+        1.5
     """
     return float(np.mean(list(_relative(distances, reference, "top-5 distance").values())))
 

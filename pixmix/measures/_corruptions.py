@@ -31,6 +31,11 @@ def corruption_errors(errors: Errors, reference: Errors | None = None) -> dict[s
     Raises:
         InputError: there is no corruption or severity, an error is not a fraction, or the reference lacks a corruption
             or severity.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.corruption_errors({"fog": {1: 0.25, 2: 0.5}, "snow": {1: 0.5}})
+        {'fog': 0.375, 'snow': 0.5}
     """
     if not errors:
         raise InputError("corruption errors: at least one corruption is needed")
@@ -41,7 +46,13 @@ def corruption_errors(errors: Errors, reference: Errors | None = None) -> dict[s
 
 
 def mce(errors: Errors, reference: Errors | None = None) -> float:
-    """Mean corruption error (mCE) over the corruptions; arguments and errors are those of `corruption_errors`."""
+    """Mean corruption error (mCE) over the corruptions; arguments and errors are those of `corruption_errors`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.mce({"fog": {1: 0.25, 2: 0.75}, "snow": {1: 0.25}})
+        0.375
+    """
     return float(np.mean(list(corruption_errors(errors, reference).values())))
 
 
@@ -60,6 +71,12 @@ def relative_mce(
 
     Raises:
         InputError: as for `corruption_errors`.
+
+    Example:
+        >>> from pixmix import measures
+        >>> errors = measures.alexnet_errors()
+        >>> measures.relative_mce(errors, measures.alexnet_clean_error())
+        1.0
     """
     reference = alexnet_errors() if reference is None else reference
     reference_clean_error = alexnet_clean_error() if reference_clean_error is None else reference_clean_error

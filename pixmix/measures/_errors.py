@@ -17,6 +17,11 @@ def error(logits: ArrayLike, labels: ArrayLike) -> float:
 
     Raises:
         InputError: other shapes, logits that are not finite, or labels out of range.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.error([[2.0, 1.0], [0.0, 3.0]], [0, 0])
+        0.5
     """
     checked = check_logits(logits)
     return float(np.mean(checked.argmax(axis=1) != check_labels(labels, checked)))

@@ -52,7 +52,14 @@ def row_sum(array: np.ndarray) -> int | None:
 
 
 def softmax(logits: ArrayLike) -> np.ndarray:
-    """Probabilities, (N, classes) float64, which distinguishes confidences that are all 1 in float32."""
+    """Probabilities, (N, classes) float64, which distinguishes confidences that are all 1 in float32.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.softmax([[0.0, 0.0], [0.0, -1000.0]])
+        array([[0.5, 0.5],
+               [1. , 0. ]])
+    """
     array = check_logits(logits).astype(np.float64)
     exponentials = np.exp(array - array.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -52,6 +52,13 @@ def bootstrap(
     Raises:
         Undefined: a sample has a single image, which does not show how images vary.
         InputError: a sample is empty, there are too few resamples, or the level is not a fraction.
+
+    Example:
+        >>> from pixmix import measures
+        >>> right = [0.0, 1.0] * 50  # of each image
+        >>> low, high = measures.bootstrap(measures.mean_of(right), 100, seed=0)
+        >>> bool(low < 0.5 < high)
+        True
     """
     if not sizes or min(sizes) < 1:
         raise InputError(f"bootstrap: samples of at least one image are needed, got {', '.join(map(str, sizes))}")
@@ -102,6 +109,12 @@ def error_interval(error: float, n: int, *, level: float = 0.95) -> tuple[float,
 
     Raises:
         InputError: the error or the level is not a fraction, or there are no images.
+
+    Example:
+        >>> from pixmix import measures
+        >>> low, high = measures.error_interval(0.1, 1000)
+        >>> round(low, 3), round(high, 3)
+        (0.083, 0.12)
     """
     if n < 1 or not 0 <= error <= 1 or not 0 < level < 1:
         raise InputError(f"interval: a fraction of n > 0 images and a level within 0..1 are needed: {error}, {n}")
@@ -116,6 +129,13 @@ def mean_of(values: ArrayLike) -> Statistic:
 
     Args:
         values: the value of each image, (n,) or (n, measures).
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> mean = measures.mean_of([0.0, 1.0])
+        >>> mean(np.array([[1, 1], [2, 0]]))  # each image once; the first one twice
+        array([0.5, 0. ])
     """
     array = np.asarray(values, np.float64)
     return lambda counts: counts @ array / counts.shape[1]

@@ -24,6 +24,11 @@ def outlier_count(known: int, available: int | None = None, *, batch_size: int |
 
     Raises:
         InputError: there are too few images for one outlier or one whole batch.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.outlier_count(10_000)
+        2000
     """
     fifth = known // 5
     if fifth < 1:
@@ -52,6 +57,11 @@ def outlier_indices(
 
     Raises:
         InputError: there are no or too few images.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.outlier_indices(10, 100, seed=0)
+        array([16, 71])
     """
     if available < 1:
         raise InputError("anomalies: the out-of-distribution set has no image")
@@ -72,6 +82,11 @@ def detection(known: ArrayLike, sets: Mapping[str, ArrayLike]) -> dict[str, dict
 
     Raises:
         InputError: there is no set, a set is named "mean", or scores are missing or not finite.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.detection([-0.9, -0.8, -0.7, -0.6], {"noise": [-0.75, -0.5]})["mean"]["auroc"]
+        0.75
     """
     if not sets or "mean" in sets:
         raise InputError(f"anomalies: at least one set is needed, none named mean; got {', '.join(sets) or 'none'}")

@@ -27,6 +27,11 @@ def top_classes(logits: ArrayLike) -> np.ndarray:
 
     Raises:
         InputError: there are no classes, or values that are not finite numbers.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.top_classes([[0.1, 0.7, 0.2]])
+        array([[1, 2, 0]], dtype=int32)
     """
     array = np.asarray(logits)
     if array.ndim < 1 or array.shape[-1] == 0 or array.dtype.kind not in "fiu":

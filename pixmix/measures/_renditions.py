@@ -12,7 +12,13 @@ from ._references import constants
 
 
 def imagenet_r_classes() -> np.ndarray:
-    """The indices of ImageNet-R's classes among ImageNet's 1,000, (200,) int64, ascending."""
+    """The indices of ImageNet-R's classes among ImageNet's 1,000, (200,) int64, ascending.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.imagenet_r_classes()[:5]
+        array([1, 2, 4, 6, 8])
+    """
     return np.array(constants("imagenet_r")["indices"], np.int64)
 
 
@@ -27,6 +33,12 @@ def imagenet_r_logits(logits: ArrayLike) -> np.ndarray:
 
     Raises:
         InputError: the number of classes is neither 1,000 nor 200.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> measures.imagenet_r_logits(np.zeros((2, 1000))).shape
+        (2, 200)
     """
     checked = check_logits(logits)
     if checked.shape[1] == 200:

@@ -28,6 +28,12 @@ def rms_of(answered: Answers, *, last_bin: bool, images: int | None = None, bin_
     Raises:
         InputError: the number of answers is not a multiple of that of images.
         Undefined: there is a single bin, and it does not count.
+
+    Example:
+        >>> from pixmix import measures
+        >>> given = measures.answers([[0.0, 0.0]] * 4, [0, 0, 1, 1])
+        >>> measures.bootstrap(measures.rms_of(given, last_bin=True), 4, seed=0).shape
+        (2,)
     """
     total = len(answered.right)
     count = total if images is None else images
@@ -48,7 +54,15 @@ def rms_of(answered: Answers, *, last_bin: bool, images: int | None = None, bin_
 
 
 def average(statistics: Sequence[Statistic]) -> Statistic:
-    """The mean of several statistics of the same images, such as the RMS over corruptions, which share images."""
+    """The mean of several statistics of the same images, such as the RMS over corruptions, which share images.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import measures
+        >>> both = measures.average([measures.mean_of([0.0, 1.0]), measures.mean_of([1.0, 1.0])])
+        >>> both(np.array([[1, 1]]))
+        array([0.75])
+    """
     return lambda *counts: np.mean([statistic(*counts) for statistic in statistics], axis=0)
 
 
@@ -87,6 +101,12 @@ def detection_intervals(
 
     Returns:
         Set, or "mean" → measure → [low, high].
+
+    Example:
+        >>> from pixmix import measures
+        >>> intervals = measures.detection_intervals([-0.9, -0.8], {"noise": [-0.3, -0.2]}, seed=0)
+        >>> intervals["noise"]["auroc"]
+        [1.0, 1.0]
     """
     total, sets = len(sets), {name: values for name, values in sets.items() if len(np.asarray(values)) > 1}
     if len(np.asarray(known)) < 2 or not sets:

@@ -43,6 +43,11 @@ def find_parts(name: str) -> tuple[str, ...]:
 
     Raises:
         InputError: an unknown name (lists the known ones), or methods that do not compose (says why).
+
+    Example:
+        >>> from pixmix import methods
+        >>> methods.find_parts("cutmix+pixmix")
+        ('pixmix', 'cutmix')
     """
     parts = name.split("+")
     for part in parts:
@@ -91,6 +96,15 @@ def make_method(
     Raises:
         InputError: an unknown name (lists the known ones), parts that do not compose, a missing pool or set of
             outliers, or a method that lives in a training.
+
+    Example:
+        >>> import numpy as np
+        >>> import pixmix
+        >>> from pixmix import methods
+        >>> cutout = methods.make_method("cutout", classes=10, size=(32, 32), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        >>> batch = np.zeros((2, 32, 32, 3), np.uint8)
+        >>> cutout.augment_array(batch, pixmix.Key(seed=0), np.arange(2)).shape
+        (2, 3, 32, 32)
     """
     parts = find_parts(name)
     # Here, because names are looked up before torch and numba are wanted.

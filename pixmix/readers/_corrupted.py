@@ -65,6 +65,14 @@ class CorruptedSet:
     Raises:
         InputError: there is no such set; or, without `partial`, something is missing, unknown, truncated or of another
             number of images: one line names everything.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import readers
+        >>> np.save("fog.npy", np.zeros((10, 32, 32, 3), np.uint8))  # two images at five severities
+        >>> np.save("labels.npy", np.array([0, 1] * 5))
+        >>> readers.CorruptedSet(".", "c", partial=True).corruptions
+        ('fog',)
     """
 
     def __init__(

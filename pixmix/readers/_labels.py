@@ -32,7 +32,13 @@ _MAP_BYTES = 1 << 24
 
 @cache
 def imagenet_wnids() -> tuple[str, ...]:
-    """The folder names (WordNet ids) of ImageNet's 1,000 classes, sorted: the index is the class number."""
+    """The folder names (WordNet ids) of ImageNet's 1,000 classes, sorted: the index is the class number.
+
+    Example:
+        >>> from pixmix import readers
+        >>> len(readers.imagenet_wnids()), readers.imagenet_wnids()[0]
+        (1000, 'n01440764')
+    """
     return tuple(json.loads((resources.files(__package__) / "imagenet_classes.json").read_text("utf-8"))["wnids"])
 
 
@@ -69,6 +75,11 @@ def number_classes(
 
     Raises:
         InputError: the labels cannot be determined, or the class map does not match the folders or the network.
+
+    Example:
+        >>> from pixmix import readers
+        >>> readers.number_classes(["0", "1", "10", "2"], where="my folder")
+        {'0': 0, '1': 1, '10': 2, '2': 3}
     """
     _check_similar(folders, where)
     numbers = _by_map(folders, known, class_map, where) if class_map else {}
@@ -274,6 +285,13 @@ def read_class_map(path: str | os.PathLike[str]) -> dict[str, str]:
 
     Raises:
         InputError: the file cannot be read, a line has another form, or a folder is named twice.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from pixmix import readers
+        >>> _ = Path("classes.txt").write_text("car automobile")
+        >>> readers.read_class_map("classes.txt")
+        {'car': 'automobile'}
     """
     what = f"class map {path}"
     with reading(what, "write a line FOLDER CLASS for each class folder"), open_regular(Path(path)) as file:

@@ -73,6 +73,16 @@ class OutlierSets:
     Raises:
         InputError: there is no such folder; or, without `partial`, one of the paper's sets is missing or a set cannot
             be read.
+
+    Example:
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from pixmix import readers
+        >>> Path("ood").mkdir()
+        >>> np.save("ood/noise.npy", np.zeros((3, 32, 32, 3), np.uint8))
+        >>> sets = readers.OutlierSets("ood", 32, partial=True)
+        >>> sets.names, sets.extra, len(sets.images("noise"))
+        ((), ('noise',), 2)
     """
 
     def __init__(

@@ -12,7 +12,14 @@ from mixset._common.errors import InputError
 
 @dataclass(frozen=True)
 class Transform:
-    """Resize the shorter side (bilinear, antialiased), then crop the central square."""
+    """Resize the shorter side (bilinear, antialiased), then crop the central square.
+
+    Example:
+        >>> from PIL import Image
+        >>> from pixmix import readers
+        >>> readers.Transform(crop=224, resize=256)(Image.new("RGB", (640, 480))).shape
+        (224, 224, 3)
+    """
 
     crop: int
     """The side of the square in pixels."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -72,3 +75,28 @@ def test_every_page_is_on_the_site() -> None:
     shown = re.findall(r"^[\w/-]+$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
     there = [path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(shown) == sorted(set(there) - {"index"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder but for `my-set`, the small set of images that examples take."""
+    (tmp_path / "my-set").mkdir()
+    for index in range(6):
+        image = np.random.default_rng(index).integers(0, 256, (40, 40, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / "my-set" / f"{index}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("package", PAGES)
+def test_examples_do_what_they_say(package: str, folder: Path) -> None:
+    finder = doctest.DocTestFinder(exclude_empty=True, recurse=True)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    for name in homes(package):
+        public = getattr(import_module(package), name)
+        for example in finder.find(public, f"{package}.{name}", module=False, globs={}):
+            runner.run(example, out=report.append)
+    assert runner.tries > 0
+    assert not runner.failures, "".join(report)

@@ -65,6 +65,15 @@ def corrupt(
 
     Raises:
         InputError: `out` holds something else, the disk is full, an argument is out of range, or an image is broken.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix import corruptions
+        >>> images = np.full((2, 32, 32, 3), 128, np.uint8)
+        >>> source = corruptions.Source(name="grey", size=32, labels=np.array([0, 1]), array=images)
+        >>> out = corruptions.corrupt(source, "grey-c", corruptions=["contrast"], workers=1, quiet=True)
+        >>> sorted(path.name for path in out.iterdir())
+        ['contrast.npy', 'corruptions.json', 'labels.npy']
     """
     folder = None if frost is None else Path(frost)
     kinds = members(suite, source.size, names=corruptions, extra=extra, frost_folder=folder)

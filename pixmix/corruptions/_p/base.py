@@ -18,7 +18,15 @@ Frames = np.ndarray
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation:
-    """A perturbation sequence."""
+    """A perturbation sequence.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix.corruptions import P
+        >>> image = np.zeros((32, 32, 3), np.uint8)
+        >>> P["tilt"](image, size=32, seed=0, index=0).shape
+        (31, 32, 32, 3)
+    """
 
     name: str
     """The perturbation's name, spelled as in the official archives."""

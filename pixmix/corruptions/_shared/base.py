@@ -72,7 +72,15 @@ def number_of(name: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Corruption:
-    """A corruption with five severities."""
+    """A corruption with five severities.
+
+    Example:
+        >>> import numpy as np
+        >>> from pixmix.corruptions import C
+        >>> image = np.full((32, 32, 3), 128, np.uint8)
+        >>> C["brightness"](image, severity=5, seed=0, index=0)[0, 0]
+        array([204, 204, 204], dtype=uint8)
+    """
 
     name: str
     """The corruption's name, spelled as in the official archives."""
