@@ -68,6 +68,17 @@ def evaluate(
 
     Raises:
         InputError: an unknown suite, bad data, a missing or damaged set (see `check`), logits that are not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> import pixmix
+        >>> body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 10))
+        >>> network = pixmix.Normalized(body, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+        >>> images, labels = np.zeros((20, 8, 8, 3), np.uint8), np.arange(20) % 10
+        >>> metrics = pixmix.evaluate(network, "clean", (images, labels))
+        >>> metrics["clean"]["error"]["value"]
+        0.9
     """
     if not isinstance(network, nn.Module):
         raise InputError(f"network: a torch module is needed, got {type(network).__name__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 from pixmix.methods import METHODS
 
@@ -25,3 +26,25 @@ def test_the_tests_that_show_parity_are_there() -> None:
     for path in ROOT.glob("tests/*/*.py"):
         there |= {(path.stem, name) for name in re.findall(r"def (test_\w+)", path.read_text())}
     assert not named - there
+
+
+def test_names_of_the_packages_are_there() -> None:
+    pages = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+    named = {
+        (path.name, name)
+        for path in pages
+        if path.name != "CHANGELOG.md"
+        for name in re.findall(r"`((?:mixset|pixmix)(?:\.\w+)+)", path.read_text())
+        if not name.endswith((".json", ".h5"))
+    }
+    assert len(named) > 80
+    assert [f"{page}: {name}" for page, name in sorted(named) if not resolves(name)] == []
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or leads from one to what it holds."""
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
