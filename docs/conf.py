@@ -29,6 +29,8 @@ default_role = "py:obj"  # docstrings put code into single backticks: a link whe
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}  # a page long when it is spelt out
+autodoc_default_options = {"no-value": True}  # tables of functions
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 
