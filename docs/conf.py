@@ -54,7 +54,7 @@ def prepare_docstring(app: Sphinx, what: str, name: str, target: Any, options: A
         homes = {node.names[0].name: node.module for node in stub.body if isinstance(node, ast.ImportFrom)}
         lines[:] = ModuleAnalyzer.for_module(f"{package}.{homes[data]}").find_attr_docs()["", data]
     elif what not in ("attribute", "property"):
-        lines[:] = GoogleDocstring(lines, Config(), app, what, name, target, options).lines()
+        lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, target, options).lines()
 
 
 def visit_formula(writer: Any, node: nodes.math | nodes.math_block) -> None:

@@ -192,7 +192,7 @@ def uniforms(key: Key, indices: np.ndarray, count: int) -> np.ndarray:
         count: how many numbers each image gets, always the same ones, however many are asked for.
 
     Returns:
-        (N, count) float64, uniform in (0, 1): a function of seed, epoch and index.
+        (N, count) float64, uniform in (0, 1), a function of seed, epoch and index.
     """
     return philox.uniforms(key.seed, key.epoch, np.asarray(indices), philox.OWN, count)
 
