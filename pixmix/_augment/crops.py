@@ -106,7 +106,9 @@ def _draw_crops(
 
 
 @kernel
-def _crop_and_flip(images, mirrored, tops, lefts, result):
+def _crop_and_flip(
+    images: np.ndarray, mirrored: np.ndarray, tops: np.ndarray, lefts: np.ndarray, result: np.ndarray
+) -> None:
     count, height, width = images.shape[:3]
     for n in range(count):
         for y in range(height):

@@ -146,7 +146,7 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _gather(images, indices, tops, lefts, result):
+def _gather(images: np.ndarray, indices: np.ndarray, tops: np.ndarray, lefts: np.ndarray, result: np.ndarray) -> None:
     count, height, width = result.shape[:3]
     for n in range(count):
         for y in range(height):

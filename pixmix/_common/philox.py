@@ -69,7 +69,9 @@ class Key:
 
 
 @kernel
-def block(c0, c1, c2, c3, k0, k1):
+def block(
+    c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Four 32-bit words, each as uint64, of a counter of four and a key of two words (uint64, below 2**32)."""
     for _ in range(10):
         p0 = _MULTIPLIER_0 * c0
@@ -81,13 +83,15 @@ def block(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def unit(word):
+def unit(word: np.uint64) -> float:
     """A 32-bit word as a float64 in the open interval (0, 1)."""
     return (np.float64(word) + 0.5) * 2.0**-32
 
 
 @kernel
-def _fill_words(seed, epoch, indices, stream, first_block, words):
+def _fill_words(
+    seed: np.uint64, epoch: np.uint64, indices: np.ndarray, stream: np.uint64, first_block: np.uint64, words: np.ndarray
+) -> None:
     k0, k1 = seed & _LOW, seed >> _32
     for n in range(words.shape[0]):
         index = np.uint64(indices[n])

@@ -26,7 +26,7 @@ _BYTE = np.uint32(255)
 
 
 @kernel
-def rotate(source, degrees, result):
+def rotate(source: np.ndarray, degrees: int, result: np.ndarray) -> None:
     """Turn about the centre, counter-clockwise, by a whole number of degrees."""
     if degrees == 0:
         copy(source.reshape(-1), result.reshape(-1))
@@ -37,7 +37,7 @@ def rotate(source, degrees, result):
 
 
 @kernel
-def affine(source, a, b, c, d, e, f, result):
+def affine(source: np.ndarray, a: float, b: float, c: float, d: float, e: float, f: float, result: np.ndarray) -> None:
     """The output pixel with centre (x, y) is the input at (a·x + b·y + c, d·x + e·y + f), interpolated.
 
     Fetching neighbours is what costs, so the three channels are fetched as one number; passes over a row, each of one
@@ -57,7 +57,7 @@ def affine(source, a, b, c, d, e, f, result):
 
 
 @kernel
-def _pack(red, green, blue):
+def _pack(red: np.ndarray, green: np.ndarray, blue: np.ndarray) -> np.ndarray:
     packed = np.empty(red.size, np.uint32)
     for i in range(red.size):
         packed[i] = np.uint32(red[i]) | np.uint32(np.uint32(green[i]) << 8) | np.uint32(np.uint32(blue[i]) << 16)
@@ -65,14 +65,27 @@ def _pack(red, green, blue):
 
 
 @kernel
-def _fetch(packed, indices):
+def _fetch(packed: np.ndarray, indices: np.ndarray) -> None:
     """Put what lies at each place in the place's stead."""
     for x in range(indices.size):
         indices[x] = packed[indices[x]]
 
 
 @kernel
-def _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside):
+def _locate(
+    height: int,
+    width: int,
+    y: int,
+    a: float,
+    b: float,
+    c: float,
+    d: float,
+    e: float,
+    f: float,
+    corners: np.ndarray,
+    shares: np.ndarray,
+    inside: np.ndarray,
+) -> None:
     """For one row: where the four neighbours lie in a flat plane, the shares between them, and 255 or, outside, 0."""
     for x in range(width):
         column = a * (x + 0.5) + b * (y + 0.5) + c
@@ -90,7 +103,7 @@ def _locate(height, width, y, a, b, c, d, e, f, corners, shares, inside):
 
 
 @kernel
-def _interpolate(corners, shift, shares, inside, result):
+def _interpolate(corners: np.ndarray, shift: int, shares: np.ndarray, inside: np.ndarray, result: np.ndarray) -> None:
     """One row of one channel, which lies `shift` bits high in the corners' packed pixels."""
     first, second, third, fourth = corners[0], corners[1], corners[2], corners[3]
     across, down = shares[0], shares[1]
@@ -101,13 +114,13 @@ def _interpolate(corners, shift, shares, inside, result):
 
 
 @kernel
-def _between(first, second, share):
+def _between(first: np.uint64, second: np.uint64, share: float) -> float:
     left, right = np.int32(np.uint32(first) & _BYTE), np.int32(np.uint32(second) & _BYTE)
     return np.float64(left) + np.float64(np.int32(right - left)) * share
 
 
 @kernel
-def translate(source, dx, dy, result):
+def translate(source: np.ndarray, dx: int, dy: int, result: np.ndarray) -> None:
     """The output pixel (x, y) is the input at (x + dx, y + dy), whole numbers."""
     height, width = source.shape[1:]
     first, last = min(max(-dx, 0), width), max(min(width - dx, width), 0)

@@ -16,20 +16,20 @@ _RED, _GREEN, _BLUE, _HALF = np.uint32(19595), np.uint32(38470), np.uint32(7471)
 
 
 @kernel
-def _luma(red, green, blue):
+def _luma(red: int, green: int, blue: int) -> np.int32:
     total = np.uint32(np.uint32(red) * _RED + np.uint32(green) * _GREEN + np.uint32(blue) * _BLUE + _HALF)
     return np.int32(total >> np.uint32(16))
 
 
 @kernel
-def _blend(lesser, value, factor):
+def _blend(lesser: int, value: int, factor: np.float32) -> np.uint8:
     """lesser + factor·(value − lesser), cut to 0 … 255; a factor above 1 leads away from the lesser image."""
     blended = np.float32(lesser) + factor * np.float32(np.int32(value) - lesser)
     return np.uint8(min(max(blended, np.float32(0)), np.float32(255)))
 
 
 @kernel
-def color(source, factor, result):
+def color(source: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
     """Blend with the grey image."""
     red, green, blue = source[0].reshape(-1), source[1].reshape(-1), source[2].reshape(-1)
     out0, out1, out2 = result[0].reshape(-1), result[1].reshape(-1), result[2].reshape(-1)
@@ -41,7 +41,7 @@ def color(source, factor, result):
 
 
 @kernel
-def contrast(source, factor, result):
+def contrast(source: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
     """Blend with the image's mean grey."""
     red, green, blue = source[0].reshape(-1), source[1].reshape(-1), source[2].reshape(-1)
     total = np.int64(0)
@@ -51,19 +51,19 @@ def contrast(source, factor, result):
 
 
 @kernel
-def brightness(source, factor, result):
+def brightness(source: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
     """Blend with black."""
     _blend_all(source.reshape(-1), np.int32(0), factor, result.reshape(-1))
 
 
 @kernel
-def _blend_all(values, lesser, factor, result):
+def _blend_all(values: np.ndarray, lesser: int, factor: np.float32, result: np.ndarray) -> None:
     for i in range(values.size):
         result[i] = _blend(lesser, values[i], factor)
 
 
 @kernel
-def sharpness(source, factor, result):
+def sharpness(source: np.ndarray, factor: np.float32, result: np.ndarray) -> None:
     """Blend with the image smoothed by 3×3 weights of 1 around 5; the border is left as it is."""
     height, width = source.shape[1:]
     copy(source.reshape(-1), result.reshape(-1))

@@ -20,7 +20,17 @@ _FLOOR = np.float32(1e-37)  # keeps black to a negative power finite
 
 
 @kernel
-def mix(mixing, x1, x2, a, b, a2, b2, coin, channel):
+def mix(
+    mixing: int,
+    x1: np.ndarray,
+    x2: np.ndarray,
+    a: np.float32,
+    b: np.float32,
+    a2: np.float32,
+    b2: np.float32,
+    coin: bool,
+    channel: int,
+) -> None:
     """Mix x2 into x1 by the mixing with this place in `pixmix._augment.settings.MIXINGS`; the rest is as in `Draws`."""
     if mixing == 0:
         _add(x1, x2, a, b)
@@ -37,19 +47,19 @@ def mix(mixing, x1, x2, a, b, a2, b2, coin, channel):
 
 
 @kernel
-def _clip(x):
+def _clip(x: np.float32) -> np.float32:
     return min(max(x, _0), _1)
 
 
 @kernel
-def _add(x1, x2, a, b):
+def _add(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> None:
     for i in range(x1.size):
         other = np.float32(x2[i]) / _255
         x1[i] = _clip((a * (x1[i] * _2 - _1) + b * (other * _2 - _1) + _1) / _2)
 
 
 @kernel
-def _multiply(x1, x2, a, b):
+def _multiply(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> None:
     table = _power_table(b, False)
     product = np.empty(BLOCK, np.float32)
     for start in range(0, x1.size, BLOCK):
@@ -60,7 +70,7 @@ def _multiply(x1, x2, a, b):
 
 
 @kernel
-def multiply_bytes(x1, x2, a, b, result):
+def multiply_bytes(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32, result: np.ndarray) -> None:
     """`multiply` where x1 is uint8, too, so that both powers come from tables: the first round's way."""
     table1, table2 = _byte_table(a), _power_table(b, False)
     other = np.empty(BLOCK, np.float32)
@@ -75,7 +85,7 @@ def multiply_bytes(x1, x2, a, b, result):
 
 
 @kernel
-def _screen(x1, x2, a, b):
+def _screen(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> None:
     table = _power_table(b, True)
     product = np.empty(BLOCK, np.float32)
     for start in range(0, x1.size, BLOCK):
@@ -86,7 +96,9 @@ def _screen(x1, x2, a, b):
 
 
 @kernel
-def _overlay(x1, x2, a, b, a2, b2, coin):
+def _overlay(
+    x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32, a2: np.float32, b2: np.float32, coin: bool
+) -> None:
     table, table2 = _power_table(b, False), _power_table(b2, True)
     product, product2 = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     for start in range(0, x1.size, BLOCK):
@@ -99,14 +111,14 @@ def _overlay(x1, x2, a, b, a2, b2, coin):
 
 
 @kernel
-def _darken_or_lighten(x1, x2, coin):
+def _darken_or_lighten(x1: np.ndarray, x2: np.ndarray, coin: bool) -> None:
     for i in range(x1.size):
         other = np.float32(x2[i]) / _255
         x1[i] = min(x1[i], other) if coin else max(x1[i], other)
 
 
 @kernel
-def _swap_channel(x1, x2, channel):
+def _swap_channel(x1: np.ndarray, x2: np.ndarray, channel: int) -> None:
     size = x1.size // 3
     first = int(channel) * size
     for i in range(first, first + size):
@@ -114,7 +126,9 @@ def _swap_channel(x1, x2, channel):
 
 
 @kernel
-def _product(x1, x2, a, table, inverted, result):
+def _product(
+    x1: np.ndarray, x2: np.ndarray, a: np.float32, table: np.ndarray, inverted: bool, result: np.ndarray
+) -> None:
     """½ · (2 x1)^a · table[x2], or with 1 − x1 for x1, into the front of `result`."""
     zero = power_of_zero(a)
     # A pass of its own: a table look-up in the arithmetic would keep that from vectorising (10 times the time).
@@ -129,7 +143,7 @@ def _product(x1, x2, a, table, inverted, result):
 
 
 @kernel
-def _power_table(b, inverted):
+def _power_table(b: np.float32, inverted: bool) -> np.ndarray:
     """max(2x, floor)^b for the 256 values of x, or of 1 − x."""
     table = np.empty(256, np.float32)
     for value in range(256):
@@ -139,7 +153,7 @@ def _power_table(b, inverted):
 
 
 @kernel
-def _byte_table(a):
+def _byte_table(a: np.float32) -> np.ndarray:
     """(2x)^a for the 256 values of x."""
     zero = power_of_zero(a)
     table = np.empty(256, np.float32)

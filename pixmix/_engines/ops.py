@@ -12,12 +12,12 @@ from .point_ops import autocontrast, equalize, posterize, solarize
 
 
 @kernel
-def whole(level, most):
+def whole(level: float, most: float) -> int:
     return int(level * most / 10)
 
 
 @kernel
-def augment(source, op, level, sign, result):
+def augment(source: np.ndarray, op: int, level: float, sign: int, result: np.ndarray) -> None:
     """Do one op to an image.
 
     Args:

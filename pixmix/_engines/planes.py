@@ -8,7 +8,7 @@ from mixset._common.kernels import kernel
 
 
 @kernel
-def split_planes(image, top, left, planes):
+def split_planes(image: np.ndarray, top: int, left: int, planes: np.ndarray) -> None:
     """The crop of `planes`' size, (3, H, W) uint8, whose first pixel is (top, left) of a (h, w, 3) uint8 image."""
     height, width = planes.shape[1:]
     for y in range(height):
@@ -21,14 +21,14 @@ def split_planes(image, top, left, planes):
 
 
 @kernel
-def copy(source, result):
+def copy(source: np.ndarray, result: np.ndarray) -> None:
     """Copy flat values; an assignment of slices would bring its error message's string code into each kernel."""
     for i in range(result.size):
         result[i] = source[i]
 
 
 @kernel
-def to_float(planes, result):
+def to_float(planes: np.ndarray, result: np.ndarray) -> None:
     """uint8 → float32 in [0, 1], both flat."""
     for i in range(result.size):
         result[i] = np.float32(planes[i]) / np.float32(255)

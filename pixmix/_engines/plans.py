@@ -123,7 +123,7 @@ def make_plan(
 
 
 @kernel
-def _count(start_op, op, rounds, starts):
+def _count(start_op: np.ndarray, op: np.ndarray, rounds: np.ndarray, starts: np.ndarray) -> None:
     """Where each kind begins, into `starts`, which is zero."""
     for n in range(len(start_op)):
         starts[1 + (_KIND[start_op[n]] if start_op[n] >= 0 else 0)] += 1
@@ -141,22 +141,22 @@ def _count(start_op, op, rounds, starts):
 
 @kernel
 def _fill(
-    start_op,
-    start_level,
-    start_sign,
-    op,
-    level,
-    sign,
-    rounds,
-    starts,
-    height,
-    width,
-    images,
-    slots,
-    tables,
-    factors,
-    affine,
-):
+    start_op: np.ndarray,
+    start_level: np.ndarray,
+    start_sign: np.ndarray,
+    op: np.ndarray,
+    level: np.ndarray,
+    sign: np.ndarray,
+    rounds: np.ndarray,
+    starts: np.ndarray,
+    height: int,
+    width: int,
+    images: np.ndarray,
+    slots: np.ndarray,
+    tables: np.ndarray,
+    factors: np.ndarray,
+    affine: np.ndarray,
+) -> None:
     free = starts.copy()
     for n in range(len(start_op)):
         crop = -1
@@ -178,7 +178,18 @@ def _fill(
 
 
 @kernel
-def _describe(kind, index, level, sign, starts, height, width, tables, factors, affine):
+def _describe(
+    kind: int,
+    index: int,
+    level: float,
+    sign: int,
+    starts: np.ndarray,
+    height: int,
+    width: int,
+    tables: np.ndarray,
+    factors: np.ndarray,
+    affine: np.ndarray,
+) -> None:
     """Write down how one op is done: its tables, its factor or its coefficients."""
     if _BRIGHTNESS <= kind <= _SHARPNESS:
         factors[index - starts[_BRIGHTNESS]] = np.float32(level * 1.8 / 10 + 0.1)
@@ -190,7 +201,7 @@ def _describe(kind, index, level, sign, starts, height, width, tables, factors, 
 
 
 @kernel
-def _choose_tables(kind, index, level, starts, tables):
+def _choose_tables(kind: int, index: int, level: float, starts: np.ndarray, tables: np.ndarray) -> None:
     """Of the fixed tables, then three an image of autocontrast and of equalize, then one an image of the rest."""
     if kind == _POSTERIZE:
         tables[:] = 256 * (4 - whole(level, 4))
@@ -205,7 +216,7 @@ def _choose_tables(kind, index, level, starts, tables):
 
 
 @kernel
-def _choose_affine(kind, level, sign, height, width, affine):
+def _choose_affine(kind: int, level: float, sign: int, height: int, width: int, affine: np.ndarray) -> None:
     """As Pillow has it: float64, cosine and sine rounded to 15 digits."""
     sign = int(sign)  # as in `ops.augment`
     affine[:] = 0.0

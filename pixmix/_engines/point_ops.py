@@ -13,7 +13,7 @@ from .planes import copy
 
 
 @kernel
-def autocontrast(source, result):
+def autocontrast(source: np.ndarray, result: np.ndarray) -> None:
     """Stretch each channel from its darkest and brightest value to 0 and 255."""
     table = np.empty(256, np.uint8)
     for c in range(3):
@@ -34,7 +34,7 @@ def autocontrast(source, result):
 
 
 @kernel
-def equalize(source, result):
+def equalize(source: np.ndarray, result: np.ndarray) -> None:
     """Spread each channel's histogram evenly."""
     histogram = np.empty((4, 256), np.int64)
     table = np.empty(256, np.uint8)
@@ -57,7 +57,7 @@ def equalize(source, result):
 
 
 @kernel
-def _count(plane, histogram):
+def _count(plane: np.ndarray, histogram: np.ndarray) -> None:
     """The histogram of a flat plane in `histogram[0]`; four are kept, since neighbours are often equal."""
     histogram.fill(0)
     whole = plane.size // 4 * 4
@@ -73,7 +73,7 @@ def _count(plane, histogram):
 
 
 @kernel
-def posterize(source, bits, result):
+def posterize(source: np.ndarray, bits: int, result: np.ndarray) -> None:
     """Keep the `bits` highest bits of each value."""
     mask = np.uint8(256 - (1 << (8 - bits)))
     values, out = source.reshape(-1), result.reshape(-1)
@@ -82,7 +82,7 @@ def posterize(source, bits, result):
 
 
 @kernel
-def solarize(source, threshold, result):
+def solarize(source: np.ndarray, threshold: int, result: np.ndarray) -> None:
     """Invert the values from `threshold` (0 to 256) on."""
     last = np.int16(threshold)
     values, out = source.reshape(-1), result.reshape(-1)

@@ -26,7 +26,7 @@ _BIAS = np.int32(127)
 
 
 @kernel
-def power(x, a, zero):
+def power(x: np.float32, a: np.float32, zero: np.float32) -> np.float32:
     """x^a, all float32; `zero` where x is 0 (or below the normal numbers)."""
     bits = np.float32(x).view(np.int32)
     exponent = np.int32(np.int32(bits - _ROOT_HALF) >> _MANTISSA)
@@ -43,6 +43,6 @@ def power(x, a, zero):
 
 
 @kernel
-def power_of_zero(a):
+def power_of_zero(a: np.float32) -> np.float32:
     """0^a for a ≥ 0, float32: 1 where a is so small that float32 has it as 0."""
     return np.float32(1) if a == 0 else np.float32(0)

@@ -87,7 +87,7 @@ def _resample(generator: np.random.Generator, rows: int, size: int) -> np.ndarra
 
 
 @kernel
-def _count(drawn, counts):
+def _count(drawn: np.ndarray, counts: np.ndarray) -> None:
     for row in range(len(drawn)):
         for index in range(drawn.shape[1]):
             counts[row, drawn[row, index]] += 1

@@ -51,7 +51,7 @@ def top_classes(logits: ArrayLike) -> np.ndarray:
 
 
 @kernel
-def _rank(first, last, rows, top, finite):
+def _rank(first: int, last: int, rows: np.ndarray, top: np.ndarray, finite: np.ndarray) -> None:
     classes, length = rows.shape[1], top.shape[1]
     best = np.empty(length, rows.dtype)
     for row in range(first, last):

@@ -120,7 +120,16 @@ def detection_intervals(
 
 
 @kernel
-def _rms(first, last, counts, image, gap, bin_size, last_bin, values):
+def _rms(
+    first: int,
+    last: int,
+    counts: np.ndarray,
+    image: np.ndarray,
+    gap: np.ndarray,
+    bin_size: int,
+    last_bin: bool,
+    values: np.ndarray,
+) -> None:
     """Fill bins of `bin_size` in the order of confidence, with each image as often as it was drawn."""
     total = len(gap)
     bins = max(total // bin_size, 1)
@@ -145,7 +154,9 @@ def _rms(first, last, counts, image, gap, bin_size, last_bin, values):
 
 
 @kernel
-def _detect(first, last, counts, order, ends, known, values):
+def _detect(
+    first: int, last: int, counts: np.ndarray, order: np.ndarray, ends: np.ndarray, known: int, values: np.ndarray
+) -> None:
     """Compute all of `DETECTION` in one pass over descending scores; `ends` marks the last image of equal scores."""
     for row in range(first, last):
         anomalous, total = 0, 0

@@ -112,7 +112,17 @@ def _mix_tensors(images: Tensor, draws: AugMixDraws, mixed: Tensor) -> None:
 
 
 @kernel
-def _mix_range(first, last, images, share, weights, op, level, sign, result):
+def _mix_range(
+    first: int,
+    last: int,
+    images: np.ndarray,
+    share: np.ndarray,
+    weights: np.ndarray,
+    op: np.ndarray,
+    level: np.ndarray,
+    sign: np.ndarray,
+    result: np.ndarray,
+) -> None:
     """AugMix of the images from `first` up to `last` into (V, N, 3, H, W); between them are `AugMixDraws`' fields."""
     height, width = images.shape[1:3]
     clean = np.empty((3, height, width), np.uint8)
@@ -139,13 +149,13 @@ def _mix_range(first, last, images, share, weights, op, level, sign, result):
 
 
 @kernel
-def _add(values, weight, total):
+def _add(values: np.ndarray, weight: np.float32, total: np.ndarray) -> None:
     for i in range(total.size):
         total[i] += weight * (np.float32(values[i]) / np.float32(255))
 
 
 @kernel
-def _share_out(values, share, mixture):
+def _share_out(values: np.ndarray, share: np.float32, mixture: np.ndarray) -> None:
     """(1 − share) · values + share · mixture, in place; weights that sum to 1 but for rounding may exceed it."""
     rest = np.float32(1) - share
     for i in range(mixture.size):

@@ -90,14 +90,26 @@ _32 = np.uint64(32)
 
 
 @kernel
-def _uniforms(seed, epoch, index, number):
+def _uniforms(seed: np.uint64, epoch: np.uint64, index: int, number: int) -> tuple[float, float, float]:
     """The first three uniform numbers of one block of the stream."""
     w = block(np.uint64(index), epoch, np.uint64(number), _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2])
 
 
 @kernel
-def _draw_chains(seed, epoch, indices, severity, ops, depth, share, weights, op, level, sign):
+def _draw_chains(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    severity: float,
+    ops: int,
+    depth: int,
+    share: np.ndarray,
+    weights: np.ndarray,
+    op: np.ndarray,
+    level: np.ndarray,
+    sign: np.ndarray,
+) -> None:
     """`share` and `weights` get the uniform numbers that theirs are made of; `depth` is 0 where it is drawn."""
     for n in range(op.shape[0]):
         for c in range(op.shape[1]):

@@ -52,7 +52,7 @@ class ImageFiles(Sequence[tuple[np.ndarray, int]]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         return read_image(self.root / self.names[index], self.fit), int(self.labels[index])
 
     def take(self, indices: np.ndarray) -> ImageFiles:

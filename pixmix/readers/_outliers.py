@@ -41,7 +41,7 @@ class ArrayImages(Sequence[tuple[np.ndarray, int]]):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         return self.fit(Image.fromarray(np.ascontiguousarray(self.array[index]))), -1
 
     def take(self, indices: np.ndarray) -> ArrayImages:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ._files import ImageFiles
 
 
@@ -20,6 +22,6 @@ class SealedFiles(ImageFiles):
         super().__init__(files.root, files.names, files.labels, files.fit)
         self.check = check
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         self.check(self.root / self.names[index])
         return super().__getitem__(index)

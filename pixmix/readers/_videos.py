@@ -36,7 +36,7 @@ class VideoFiles(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> np.ndarray:
         frames = self._read(index)
         if frames.shape != self.shape:
             raise InputError(

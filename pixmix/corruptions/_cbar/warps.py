@@ -54,7 +54,7 @@ def _cells(size: tuple[int, ...]) -> int:
 
 
 @kernel(error_model="numpy")
-def _sample_grid(image, y, x, result):
+def _sample_grid(image: np.ndarray, y: np.ndarray, x: np.ndarray, result: np.ndarray) -> None:
     for row in range(len(y)):
         for column in range(len(x)):
             r, g, b = bilinear(image, y[row], x[column])
@@ -62,7 +62,7 @@ def _sample_grid(image, y, x, result):
 
 
 @kernel(error_model="numpy")
-def _twirl(image, angles, side, amount, result):
+def _twirl(image: np.ndarray, angles: np.ndarray, side: int, amount: float, result: np.ndarray) -> None:
     """Fill the cells of `result`, a copy of the image.
 
     The original reads from the partly filled result, which is equivalent: within its circle, a cell reads at most one

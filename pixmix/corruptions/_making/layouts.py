@@ -7,6 +7,7 @@ import io
 import os
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from PIL import Image
@@ -161,7 +162,7 @@ def write_video(root: Path, name: str, frames: Frames, stamp: bytes) -> None:
         _put(root, name, sealed(Path(file).read_bytes(), stamp))
 
 
-def opencv():
+def opencv() -> ModuleType:
     """Import OpenCV; raises InputError if it is not installed."""
     try:
         import cv2

@@ -100,7 +100,7 @@ def _perspective(height: int, width: int, angle: float) -> np.ndarray:
 
 
 @kernel
-def _warp(image, inverses, top, left, frames):
+def _warp(image: np.ndarray, inverses: np.ndarray, top: int, left: int, frames: np.ndarray) -> None:
     height, width = image.shape[:2]
     for frame in range(frames.shape[0]):
         m = inverses[frame]
