@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -52,7 +53,7 @@ class ImageFiles(Sequence[tuple[np.ndarray, int]]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+    def __getitem__(self, index: Any) -> Any:
         return read_image(self.root / self.names[index], self.fit), int(self.labels[index])
 
     def take(self, indices: np.ndarray) -> ImageFiles:

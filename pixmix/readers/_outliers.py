@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -41,7 +42,7 @@ class ArrayImages(Sequence[tuple[np.ndarray, int]]):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+    def __getitem__(self, index: Any) -> Any:
         return self.fit(Image.fromarray(np.ascontiguousarray(self.array[index]))), -1
 
     def take(self, indices: np.ndarray) -> ArrayImages:

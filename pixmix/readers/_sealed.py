@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from ._files import ImageFiles
 
@@ -22,6 +21,6 @@ class SealedFiles(ImageFiles):
         super().__init__(files.root, files.names, files.labels, files.fit)
         self.check = check
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+    def __getitem__(self, index: Any) -> Any:
         self.check(self.root / self.names[index])
         return super().__getitem__(index)

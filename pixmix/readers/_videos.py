@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class VideoFiles(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: Any) -> Any:
         frames = self._read(index)
         if frames.shape != self.shape:
             raise InputError(
