@@ -215,7 +215,7 @@ def verdict(copy: Copy, one: Breakage, tests: list[Path], limit: float) -> tuple
         copy.write(one.path, before)
         if status in (0, 5, -1):
             return False, f"{len(names)} test files{', time ran out' if status == -1 else ''}"
-        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+        failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", said, re.MULTILINE)
         if failed is None:
             return True, "pytest does not start"
         if copy.run([failed[1]], limit)[0] == 0:
@@ -229,25 +229,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=30, help="how many changes")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--first", type=int, default=1, metavar="N", help="go on with the Nth of the same draw")
     parser.add_argument("--limit", type=float, default=900, metavar="S", help="seconds of tests for each change")
     parser.add_argument("--list", action="store_true", help="print the changes and their tests, run nothing")
     wanted = parser.parse_args()
     tests = Tests()
-    survivors = []
+    chosen = [*enumerate(drawn(wanted.count, wanted.seed), 1)][wanted.first - 1 :]
+    if wanted.list:
+        for index, one in chosen:
+            print(f"{index:3} {one}  ({len(tests.seeing(one.path))} test files)")
+        return 0
+    survivors = 0
     with tempfile.TemporaryDirectory() as folder:
-        copy = None if wanted.list else Copy(Path(folder))
-        for index, one in enumerate(drawn(wanted.count, wanted.seed), 1):
-            seeing = tests.seeing(one.path)
-            if copy is None:
-                print(f"{index:3} {one}  ({len(seeing)} test files)")
-                continue
-            caught, by = verdict(copy, one, seeing, wanted.limit)
-            if not caught:
-                survivors.append(one)
+        copy = Copy(Path(folder))
+        for index, one in chosen:
+            caught, by = verdict(copy, one, tests.seeing(one.path), wanted.limit)
+            survivors += not caught
             print(f"{index:3} {'caught  ' if caught else 'SURVIVED'} {one}  ({by})", flush=True)
-    if not wanted.list:
-        print(f"{wanted.count - len(survivors)} of {wanted.count} caught")
-    return len(survivors)
+    print(f"{len(chosen) - survivors} of {len(chosen)} caught")
+    return survivors
 
 
 if __name__ == "__main__":
