@@ -52,17 +52,25 @@ def test_holds_every_file_of_the_packages(site: Path) -> None:
     assert lost == []
 
 
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scratch folder with the built wheel, and nothing else, installed into it."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel."""
     scratch = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    built = scratch / "built"
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(built), str(copy_of(ROOT, scratch))]
-    subprocess.run(build, check=True)
-    (wheel,) = built.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(scratch / "site"), str(wheel)], check=True)
-    return scratch / "site"
+    options = ["--no-deps", "--no-build-isolation", "--wheel-dir", str(scratch / "built")]
+    subprocess.run([*PIP, "wheel", *options, str(copy_of(ROOT, scratch))], check=True)
+    (wheel,) = (scratch / "built").glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scratch folder with the wheel, and nothing else, installed into it."""
+    site = tmp_path_factory.mktemp("site")
+    subprocess.run([*PIP, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    return site
 
 
 def copy_of(root: Path, scratch: Path) -> Path:
@@ -116,6 +124,18 @@ def test_commands_start(site: Path, command: str) -> None:
 def test_types_hold() -> None:
     done = subprocess.run([sys.executable, ROOT / "checks" / "types.py"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_pip_installs_the_core_beside_a_new_kornia(wheel: Path) -> None:
+    """The core alone: what `fvis` asks for excludes it, which shows that pip was asked."""
+    if subprocess.run([*PIP, "index", "versions", "kornia"], capture_output=True, check=False).returncode:
+        pytest.skip("no package index can be reached")
+    install = [*PIP, "install", "--dry-run", "--ignore-installed", "--only-binary=:all:", "kornia>=0.9"]
+    for requirement, works in ((f"pixmix @ {wheel.as_uri()}", True), (f"pixmix[fvis] @ {wheel.as_uri()}", False)):
+        done = subprocess.run([*install, requirement], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) is works, done.stderr
+        assert works or "ResolutionImpossible" in done.stderr
 
 
 @pytest.mark.slow
