@@ -31,7 +31,7 @@ mixset --version
 pixmix --version
 mixset make fractals --count 8 --size 32 --seed 0 set
 mixset sheet set set.png
-pixmix train digits --recipe quick --epochs 1 --subset 200 --method pixmix --mixing-set set --out run
+pixmix train digits --recipe quick --epochs 1 --subset 200 --test-subset 100 --method pixmix --mixing-set set --out run
 pixmix report run --out report.html
 """
 
