@@ -199,14 +199,25 @@ _32 = np.uint64(32)
 
 
 @kernel
-def _uniforms(seed, epoch, index, number):
+def _uniforms(seed: np.uint64, epoch: np.uint64, index: int, number: np.uint64) -> tuple[float, float, float, float]:
     """The four uniform random numbers of a block of the stream."""
     w = block(np.uint64(index), epoch, number, _STREAM, seed & _LOW, seed >> _32)
     return unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])
 
 
 @kernel
-def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds):
+def _draw_starts(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    k: int,
+    severity: float,
+    ops: int,
+    op: np.ndarray,
+    level: np.ndarray,
+    sign: np.ndarray,
+    rounds: np.ndarray,
+) -> None:
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], np.uint64(0))
         if u[0] < 0.5:
@@ -217,7 +228,17 @@ def _draw_starts(seed, epoch, indices, k, severity, ops, op, level, sign, rounds
 
 
 @kernel
-def _draw_images(seed, epoch, indices, firsts, limits, margins, image, top, left):
+def _draw_images(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    firsts: np.ndarray,
+    limits: np.ndarray,
+    margins: np.ndarray,
+    image: np.ndarray,
+    top: np.ndarray,
+    left: np.ndarray,
+) -> None:
     for n in range(len(indices)):
         u = _uniforms(seed, epoch, indices[n], np.uint64(1))
         source = 0
@@ -230,7 +251,7 @@ def _draw_images(seed, epoch, indices, firsts, limits, margins, image, top, left
 
 
 @kernel
-def _weights(which, first, second, exponent):
+def _weights(which: float, first: float, second: float, exponent: float) -> tuple[np.float32, np.float32]:
     """The mixing weights (a, b), float32: Beta(β, 1) and Beta(1, β), or 1 + Beta(1, β) and −Beta(1, β), half each.
 
     Beta(β, 1) is U^(1/β) and Beta(1, β) is 1 − U^(1/β); `exponent` is 1/β.
@@ -258,7 +279,17 @@ class _Rounds(NamedTuple):
 
 
 @kernel
-def _draw_rounds(seed, epoch, indices, severity, ops, share, exponent, mixings, draws):
+def _draw_rounds(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    severity: float,
+    ops: int,
+    share: float,
+    exponent: float,
+    mixings: np.ndarray,
+    draws: _Rounds,
+) -> None:
     for n in range(len(indices)):
         for r in range(draws.rounds[n]):
             u = _uniforms(seed, epoch, indices[n], np.uint64(4 + 4 * r))

@@ -36,7 +36,7 @@ def resize_part(
 
 
 @kernel
-def _weigh(length, count):
+def _weigh(length: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The first source pixel, the number of source pixels, and their weights for each of `count` pixels of an axis."""
     scale = length / count
     reach = max(scale, 1.0)
@@ -58,7 +58,7 @@ def _weigh(length, count):
 
 
 @kernel
-def _weighted_sum(sources, weights, taps, sums):
+def _weighted_sum(sources: np.ndarray, weights: np.ndarray, taps: int, sums: np.ndarray) -> None:
     """Write the weighted sum of the first `taps` rows of `sources` (n, m) uint8, plus 0.5, to `sums` (m,) int32."""
     for index in range(len(sums)):
         sums[index] = 1 << (_BITS - 1)
@@ -69,7 +69,9 @@ def _weighted_sum(sources, weights, taps, sums):
 
 
 @kernel
-def _resize(image, left, top, width, height, mirrored, result):
+def _resize(
+    image: np.ndarray, left: int, top: int, width: int, height: int, mirrored: bool, result: np.ndarray
+) -> None:
     new_height, new_width = result.shape[:2]
     firsts, taps, weights = _weigh(width, new_width)
     narrow = np.empty((height + _ROWS, 3 * new_width), np.uint8)

@@ -64,7 +64,7 @@ def _look_through_glass(image: ImageArray, parameters: tuple[float, int, int], f
 
 
 @kernel
-def _shuffle(values, steps, reach):
+def _shuffle(values: np.ndarray, steps: np.ndarray, reach: int) -> None:
     """Replace each pixel, from the lower right to the upper left, by one nearby.
 
     The original intends to swap the two, but assigns views of one array, so the other pixel keeps its value. Pixels to

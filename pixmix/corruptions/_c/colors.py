@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mixset._common.kernels import kernel
 
 from .._shared.base import Corruption, Fields, ImageArray, draws_nothing, to_bytes
 
 
 @kernel
-def to_hsv(red, green, blue):
+def to_hsv(red: float, green: float, blue: float) -> tuple[float, float, float]:
     """Convert a colour in [0, 1] to hue, saturation and value, each in [0, 1]."""
     value = max(red, green, blue)
     spread = value - min(red, green, blue)
@@ -26,7 +28,7 @@ def to_hsv(red, green, blue):
 
 
 @kernel
-def to_rgb(hue, saturation, value):
+def to_rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
     """Convert hue, saturation and value to red, green and blue, all in [0, 1]."""
     sector = math.floor(hue * 6)
     part = hue * 6 - sector
@@ -48,7 +50,7 @@ def to_rgb(hue, saturation, value):
 
 
 @kernel
-def _alter(values, saturation, factor, amount):
+def _alter(values: np.ndarray, saturation: bool, factor: float, amount: float) -> None:
     """Scale, shift and clip to [0, 1] the saturation (or else the value) of (N, 3) colours, in place."""
     for i in range(values.shape[0]):
         h, s, v = to_hsv(values[i, 0], values[i, 1], values[i, 2])

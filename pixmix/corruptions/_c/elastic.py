@@ -28,7 +28,7 @@ def warp(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _warp(values, matrix, result):
+def _warp(values: np.ndarray, matrix: np.ndarray, result: np.ndarray) -> None:
     height, width = values.shape[:2]
     for y in range(height):
         right = np.rint((matrix[0, 1] * y + matrix[0, 2]) * 1024.0) + 16.0
@@ -51,14 +51,14 @@ def _warp(values, matrix, result):
 
 
 @kernel
-def _mirror(index, size):
+def _mirror(index: int, size: int) -> int:
     """The index within the border for `abcd|cba`."""
     index = abs(index) % max(2 * size - 2, 1)
     return index if index < size else 2 * size - 2 - index
 
 
 @kernel
-def _displace(values, down, along, result):
+def _displace(values: np.ndarray, down: np.ndarray, along: np.ndarray, result: np.ndarray) -> None:
     """Read each pixel at an offset (down, along) float32, like SciPy's linear `map_coordinates` with `reflect`."""
     height, width = values.shape[:2]
     for y in range(height):
@@ -77,7 +77,7 @@ def _displace(values, down, along, result):
 
 
 @kernel
-def _reflect(index, size):
+def _reflect(index: int, size: int) -> int:
     """The index within the border for `abcd|dcba`."""
     index %= 2 * size
     return index if index < size else 2 * size - 1 - index

@@ -48,7 +48,7 @@ def line_weights(radius: float, sigma: float) -> np.ndarray:
 
 
 @kernel
-def _blur(values, weights, steps, result):
+def _blur(values: np.ndarray, weights: np.ndarray, steps: np.ndarray, result: np.ndarray) -> None:
     height, width, channels = values.shape
     sums = np.empty(width * channels)
     for y in range(height):
@@ -61,7 +61,7 @@ def _blur(values, weights, steps, result):
 
 
 @kernel
-def _add_shifted(row, shift, channels, weight, sums):
+def _add_shifted(row: np.ndarray, shift: int, channels: int, weight: float, sums: np.ndarray) -> None:
     """Add the pixels `shift` to the right, times `weight`; borders are replicated."""
     width = sums.size // channels
     first, last = min(max(-shift, 0), width), max(min(width - shift, width), 0)

@@ -58,7 +58,7 @@ def _poisson(photons: float) -> np.ndarray:
 
 
 @kernel
-def _count(values, chances, table, counts):
+def _count(values: np.ndarray, chances: np.ndarray, table: np.ndarray, counts: np.ndarray) -> None:
     """Find by bisection the smallest count whose cumulative probability reaches the uniform number."""
     for i in range(values.size):
         row = table[values[i]]

@@ -24,7 +24,7 @@ def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
 
 
 @kernel
-def _raise_heights(heights, chances, spread, decay):
+def _raise_heights(heights: np.ndarray, chances: np.ndarray, spread: float, decay: float) -> None:
     """Compute heights on ever finer meshes, each as the mean of its four neighbours plus a random displacement."""
     size = heights.shape[0]
     step, used = size, 0

@@ -36,7 +36,9 @@ def _positions(size: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @kernel
-def _add_zoomed(values, above, down, left, along, result):
+def _add_zoomed(
+    values: np.ndarray, above: np.ndarray, down: np.ndarray, left: np.ndarray, along: np.ndarray, result: np.ndarray
+) -> None:
     """Interpolate in float64 in SciPy's order of operations, round to the dtype of `result` and add to it."""
     height, width, channels = values.shape
     upper, lower = np.empty((width, channels)), np.empty((width, channels))

@@ -36,7 +36,7 @@ def caustic_refraction(image: ImageArray, severity: float, fields: Fields) -> Im
 
 
 @kernel(error_model="numpy")
-def _caustics(time, side, result):
+def _caustics(time: float, side: float, result: np.ndarray) -> None:
     """Compute the brightness of the caustics, 0 to 1, from five rounds of crossing waves: (H, W) float64."""
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):
@@ -57,7 +57,7 @@ def _caustics(time, side, result):
 
 
 @kernel(error_model="numpy")
-def _refract(image, caustics, lens, lighting, result):
+def _refract(image: np.ndarray, caustics: np.ndarray, lens: float, lighting: float, result: np.ndarray) -> None:
     """Render the image as seen through the water surface.
 
     Args:

@@ -51,7 +51,7 @@ def lines(image: ImageArray, severity: float, fields: Fields) -> ImageArray:
 
 
 @kernel(error_model="numpy")
-def _hide_squares(angle, side, hidden, result):
+def _hide_squares(angle: float, side: float, hidden: np.ndarray, result: np.ndarray) -> None:
     cosine, sine = math.cos(angle), math.sin(angle)
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):
@@ -62,7 +62,7 @@ def _hide_squares(angle, side, hidden, result):
 
 
 @kernel(error_model="numpy")
-def _blend(row, column, cover, result):
+def _blend(row: int, column: int, cover: float, result: np.ndarray) -> None:
     """Blend a pixel with grey; does nothing outside the image."""
     if 0 <= row < result.shape[0] and 0 <= column < result.shape[1]:
         for channel in range(3):
@@ -71,13 +71,13 @@ def _blend(row, column, cover, result):
 
 
 @kernel(error_model="numpy")
-def _draw_lines(starts, ends, result):
+def _draw_lines(starts: np.ndarray, ends: np.ndarray, result: np.ndarray) -> None:
     for n in range(len(starts)):
         _draw_line(starts[n, 0], starts[n, 1], ends[n, 0], ends[n, 1], result)
 
 
 @kernel(error_model="numpy")
-def _draw_line(row, column, last_row, last_column, result):
+def _draw_line(row: int, column: int, last_row: int, last_column: int, result: np.ndarray) -> None:
     """Draw an antialiased Bresenham line like scikit-image's `line_aa`; no pixel is drawn twice."""
     height, width = abs(last_row - row), abs(last_column - column)
     down, right = 1 if row < last_row else -1, 1 if column < last_column else -1

@@ -54,7 +54,7 @@ def transverse_chromatic_abberation(image: ImageArray, severity: float, fields: 
 
 
 @kernel(error_model="numpy")
-def _spline_weights(offset):
+def _spline_weights(offset: float) -> tuple[float, float, float, float]:
     """The weights of the four knots around a position at `offset` from the second one."""
     y, z = offset, 1.0 - offset
     first = z * z * z / 6.0
@@ -64,7 +64,7 @@ def _spline_weights(offset):
 
 
 @kernel(error_model="numpy")
-def _rotate(knots, cosines, sines, weights, result):
+def _rotate(knots: np.ndarray, cosines: np.ndarray, sines: np.ndarray, weights: np.ndarray, result: np.ndarray) -> None:
     """The weighted sum of rotations about the centre.
 
     Args:

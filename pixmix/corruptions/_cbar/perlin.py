@@ -37,17 +37,17 @@ def perlin_noise(image: ImageArray, severity: float, fields: Fields) -> ImageArr
 
 
 @kernel(error_model="numpy")
-def _lerp(share, a, b):
+def _lerp(share: float, a: float, b: float) -> float:
     return a + share * (b - a)
 
 
 @kernel(error_model="numpy")
-def _slope(gradients, index, y, x):
+def _slope(gradients: np.ndarray, index: int, y: float, x: float) -> float:
     return y * gradients[index, 0] + x * gradients[index, 1]
 
 
 @kernel(error_model="numpy")
-def _noise(gradients, permutation, y, x):
+def _noise(gradients: np.ndarray, permutation: np.ndarray, y: float, x: float) -> float:
     """Perlin noise at (y, x) ≥ 0, offset by 16 periods."""
     y, x = y + _OFFSET, x + _OFFSET
     y0, x0 = int(y) % _TABLE, int(x) % _TABLE
@@ -69,7 +69,7 @@ def _noise(gradients, permutation, y, x):
 
 
 @kernel(error_model="numpy")
-def _turbulence(gradients, permutation, scale, result):
+def _turbulence(gradients: np.ndarray, permutation: np.ndarray, scale: float, result: np.ndarray) -> None:
     """Sum five octaves of absolute noise, at steps of `scale` cells."""
     for y in range(result.shape[0]):
         for x in range(result.shape[1]):

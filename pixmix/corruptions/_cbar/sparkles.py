@@ -53,7 +53,7 @@ def inverse_sparkles(image: ImageArray, severity: float, fields: Fields) -> Imag
 
 
 @kernel(error_model="numpy")
-def _light(y, x, centre, lengths, rays, power):
+def _light(y: int, x: int, centre: np.ndarray, lengths: np.ndarray, rays: int, power: float) -> float:
     """The brightness of a star at (y, x), 0 to 1, which depends on the ray's length over the distance."""
     down, right = y - centre[0], x - centre[1]
     distance = np.sqrt(down * down + right * right)
@@ -69,7 +69,9 @@ def _light(y, x, centre, lengths, rays, power):
 
 
 @kernel(error_model="numpy")
-def _add_stars(image, centres, rays, lengths, result):
+def _add_stars(
+    image: np.ndarray, centres: np.ndarray, rays: np.ndarray, lengths: np.ndarray, result: np.ndarray
+) -> None:
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
             r, g, b = float(image[y, x, 0]), float(image[y, x, 1]), float(image[y, x, 2])
@@ -81,7 +83,9 @@ def _add_stars(image, centres, rays, lengths, result):
 
 
 @kernel(error_model="numpy")
-def _show_through_star(image, centre, lengths, power, result):
+def _show_through_star(
+    image: np.ndarray, centre: np.ndarray, lengths: np.ndarray, power: float, result: np.ndarray
+) -> None:
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
             light = _light(y, x, centre, lengths, len(lengths), power)

@@ -23,7 +23,7 @@ def canny(image: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 @kernel
-def _thin(dx, dy, slope, low, high, state):
+def _thin(dx: np.ndarray, dy: np.ndarray, slope: np.ndarray, low: int, high: int, state: np.ndarray) -> None:
     """Mark ridges of the gradient: 1 above `low`, and 2 above `high` or connected to such a pixel."""
     height, width = dx.shape
     stack = np.empty((height * width, 2), np.int64)
@@ -69,7 +69,7 @@ def distances(zeros: np.ndarray, limit: float) -> np.ndarray:
 
 
 @kernel
-def _measure(zeros, moves):
+def _measure(zeros: np.ndarray, moves: np.ndarray) -> None:
     """Propagate distances forward from above and from the left, then backward."""
     height, width = zeros.shape
     for turn in (1, -1):

@@ -93,7 +93,7 @@ def folded(size: int, sigma: float, truncate: float, border: str) -> np.ndarray:
 
 
 @kernel
-def _filter_down(values, weights, sources, result):
+def _filter_down(values: np.ndarray, weights: np.ndarray, sources: np.ndarray, result: np.ndarray) -> None:
     """Filter along columns; terms are added in SciPy's order: the centre, then pairs from the outside in."""
     radius = weights.size - 1
     for y in range(values.shape[0]):
@@ -108,7 +108,7 @@ def _filter_down(values, weights, sources, result):
 
 
 @kernel
-def _filter_along(values, weights, sources, result):
+def _filter_along(values: np.ndarray, weights: np.ndarray, sources: np.ndarray, result: np.ndarray) -> None:
     radius = weights.size - 1
     channels = values.shape[1] // (sources.size - 2 * radius)
     row = np.empty(sources.size * channels)
@@ -125,14 +125,14 @@ def _filter_along(values, weights, sources, result):
 
 
 @kernel
-def _continue(values, sources, channels, row):
+def _continue(values: np.ndarray, sources: np.ndarray, channels: int, row: np.ndarray) -> None:
     for x in range(sources.size):
         for channel in range(channels):
             row[x * channels + channel] = values[sources[x] * channels + channel]
 
 
 @kernel
-def _multiply(matrix, values, result):
+def _multiply(matrix: np.ndarray, values: np.ndarray, result: np.ndarray) -> None:
     """matrix @ values, summed in the same order on every machine, which BLAS does not guarantee."""
     result[:] = 0.0
     for y in range(result.shape[0]):
@@ -144,7 +144,7 @@ def _multiply(matrix, values, result):
 
 
 @kernel
-def _multiply_along(matrix, values, result):
+def _multiply_along(matrix: np.ndarray, values: np.ndarray, result: np.ndarray) -> None:
     """Multiply along rows, for each channel separately."""
     size = matrix.shape[0]
     channels = values.shape[1] // size
@@ -164,7 +164,9 @@ def _multiply_along(matrix, values, result):
 
 
 @kernel
-def _filter_both(values, quarter, down, along, result):
+def _filter_both(
+    values: np.ndarray, quarter: np.ndarray, down: np.ndarray, along: np.ndarray, result: np.ndarray
+) -> None:
     """Rows and columns with the same weight are added before the multiplication, which saves three quarters of them."""
     y_radius, x_radius = quarter.shape[0] - 1, quarter.shape[1] - 1
     channels = values.shape[1] // (along.size - 2 * x_radius)

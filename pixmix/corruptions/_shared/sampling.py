@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from mixset._common.kernels import kernel
 
 
 @kernel(error_model="numpy")
-def pixel(image, row, column):
+def pixel(image: np.ndarray, row: int, column: int) -> tuple[float, float, float]:
     """The three values of an (H, W, 3) image at a pixel, or zeros outside the image."""
     if row < 0 or row >= image.shape[0] or column < 0 or column >= image.shape[1]:
         return 0.0, 0.0, 0.0
@@ -16,7 +18,7 @@ def pixel(image, row, column):
 
 
 @kernel(error_model="numpy")
-def bilinear(image, y, x):
+def bilinear(image: np.ndarray, y: float, x: float) -> tuple[float, float, float]:
     """The three float64 values of an (H, W, 3) image at row y and column x, in the original's order of operations.
 
     Neighbours outside the image are 0, so values fade to black within a pixel of its edges.
@@ -36,6 +38,6 @@ def bilinear(image, y, x):
 
 
 @kernel
-def to_byte(value):
+def to_byte(value: float) -> int:
     """Clip a value to 0 to 255 and truncate it."""
     return int(min(max(value, 0.0), 255.0))
