@@ -142,6 +142,27 @@ def test_progress_tells_count_rate_and_time_left(
     assert re.fullmatch(r"1,000/1,000 images, 20/s, 40 s\n", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("units", "seconds", "told"),
+    [
+        (10, 1, "11/1,000 images, 10/s, 1 min 39 s left"),
+        (99, 10, "100/1,000 images, 9.9/s, 1 min 31 s left"),
+        (1, 10, "2/1,000 images, 0.1/s, 2 h 46 min left"),
+        (1, 20, "2/1,000 images, 3.0/min, 5 h 32 min left"),
+    ],
+)
+def test_rates_have_the_unit_that_fits(
+    units: int, seconds: int, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress(1000, "images", every=0) as progress:
+        progress.advance()
+        now[0] += seconds
+        progress.advance(units)
+        assert capsys.readouterr().err.splitlines()[-1] == told
+
+
 def test_what_comes_before_the_first_unit_does_not_count_into_the_rate(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
