@@ -23,6 +23,7 @@ from tiny_family import TINY, TinyRecipe, render
 from mixset import InputError, MixingSet
 from mixset._common.progress import Progress
 from mixset._store import manifest
+from mixset._store.output import begin
 from mixset._store.shards import read_info
 from mixset.generate import make
 from mixset.generate._job import families, job
@@ -155,6 +156,16 @@ def test_a_lost_manifest_is_written_again(reference: dict[str, str], tmp_path: P
     (folder / manifest.NAME).unlink()
     make(TinyRecipe(count=18), folder, workers=1, quiet=True)
     assert files(folder) == reference
+
+
+@pytest.mark.parametrize(("count", "finished"), [(17, 18), (18, 18), (19, 0)])
+def test_a_finished_set_is_begun_anew_only_to_grow(tmp_path: Path, count: int, finished: int) -> None:
+    folder = make(TinyRecipe(count=18), tmp_path / "set", workers=1, quiet=True)
+    known = manifest.read(folder)
+    assert known is not None
+    assert begin(folder, known.recipe, count) == finished
+    assert (folder / manifest.NAME).exists() == bool(finished)
+    assert (folder / manifest.UNFINISHED).exists() == (not finished)
 
 
 def test_other_folders_are_refused_and_left_alone(tmp_path: Path) -> None:
