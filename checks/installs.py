@@ -76,9 +76,12 @@ def lowest(requirement: str) -> str:
 
 
 def find_python(version: str) -> str | None:
-    """A Python of this version that starts."""
-    name = shutil.which(f"python{version}")
-    return name if name and subprocess.run([name, "-c", ""], capture_output=True).returncode == 0 else None
+    """A Python of this version that starts, pyenv's included."""
+    names = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
+    starting = (
+        name for name in names if name and subprocess.run([name, "-c", ""], capture_output=True).returncode == 0
+    )
+    return next(map(str, starting), None)
 
 
 def try_wheel(scratch: Path) -> None:
