@@ -3,75 +3,65 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from mixset._common.console import run_command
 from mixset._common.errors import InputError
-from mixset._common.parsing import Commands, dispatch, parse
+from mixset._common.parsing import Command, dispatch, parse
 
 
-def _make(arguments: list[str]) -> None:
+def _make_config(arguments: list[str]) -> Any:
     from .._job.families import FAMILIES, find_family, load
 
     if not arguments or arguments[0] in ("-h", "--help"):
         names = "\n".join(f"  {name:<12}{one.summary}" for name, one in FAMILIES.items())
         print(f"{MAKE_HELP}\n\nfamilies:\n{names}\n\n{MAKE_MORE}")
-        return
+        raise SystemExit(0)
     name = arguments[0]
     if name.startswith("-"):
         raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
-    from .commands import DeviceCommand, MakeCommand, make_set
+    from .commands import DeviceCommand, MakeCommand
 
     kind = find_family(name)
     shape: Any = DeviceCommand if kind.on_device else MakeCommand
     command = shape[load(kind.recipe)]  # a type known when it runs
-    make_set(parse(command, f"mixset make {name}", arguments[1:]))
+    return parse(command, f"mixset make {name}", arguments[1:])
 
 
-def _import(arguments: list[str]) -> None:
-    from .commands import ImportCommand, import_set
+def _config(name: str) -> Callable[[list[str]], Any]:
+    """What parses the arguments of a command by the name of its dataclass."""
 
-    import_set(parse(ImportCommand, "mixset import", arguments))
+    def config(arguments: list[str]) -> Any:
+        from . import commands
 
+        kind = getattr(commands, f"{name.capitalize()}Command")
+        return parse(kind, f"mixset {name}", arguments)
 
-def _info(arguments: list[str]) -> None:
-    from .commands import InfoCommand, info
-
-    info(parse(InfoCommand, "mixset info", arguments))
-
-
-def _check(arguments: list[str]) -> None:
-    from .commands import CheckCommand, check_set
-
-    check_set(parse(CheckCommand, "mixset check", arguments))
+    return config
 
 
-def _sheet(arguments: list[str]) -> None:
-    from .commands import SheetCommand, contact_sheet
+def _run(name: str) -> Callable[[Any], None]:
+    """What runs a command, by the name of its function."""
 
-    contact_sheet(parse(SheetCommand, "mixset sheet", arguments))
+    def run(config: Any) -> None:
+        from . import commands
 
+        getattr(commands, name)(config)
 
-def _show(arguments: list[str]) -> None:
-    from .commands import ShowCommand, show
-
-    show(parse(ShowCommand, "mixset show", arguments))
-
-
-def _export(arguments: list[str]) -> None:
-    from .commands import ExportCommand, export_set
-
-    export_set(parse(ExportCommand, "mixset export", arguments))
+    return run
 
 
-COMMANDS: Commands = {
-    "make": ("make a mixing set: mixset make fractals OUT", _make),
-    "import": ("turn an image folder, tar archive or .npy array into a mixing set", _import),
-    "info": ("say what a set holds; --stats: how rich its images are", _info),
-    "check": ("compare every hash; --repair: make damaged shards again", _check),
-    "sheet": ("draw a contact sheet of a set", _sheet),
-    "show": ("draw one image of a set again, at any size", _show),
-    "export": ("write a set as a folder of PNG files", _export),
+COMMANDS = {
+    "make": Command("make a mixing set: mixset make fractals OUT", _make_config, _run("make_set")),
+    "import": Command(
+        "turn an image folder, tar archive or .npy array into a mixing set", _config("import"), _run("import_set")
+    ),
+    "info": Command("say what a set holds; --stats: how rich its images are", _config("info"), _run("info")),
+    "check": Command("compare every hash; --repair: make damaged shards again", _config("check"), _run("check_set")),
+    "sheet": Command("draw a contact sheet of a set", _config("sheet"), _run("contact_sheet")),
+    "show": Command("draw one image of a set again, at any size", _config("show"), _run("show")),
+    "export": Command("write a set as a folder of PNG files", _config("export"), _run("export_set")),
 }
 HELP = """usage: mixset COMMAND ...
 

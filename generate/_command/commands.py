@@ -26,20 +26,21 @@ class _Making(Generic[R]):
     recipe: Annotated[R, tyro.conf.arg(name="")]
 
     workers: int | None = None
-    """Processes; default: one for each GPU worked on, else for each core."""
+    """Workers that make images; by default one for each GPU worked on, else for each core."""
 
     engine: str = "processes"
     """Where the shards are made: processes; dask, a cluster on this machine; dask://HOST:PORT, the scheduler of one
     that is there, whose workers see OUT under the same path. A worker of Dask's that dies is replaced."""
 
     part: str = "1/1"
-    """i/n: this is run i of n on the same folder, for job arrays; the run that finds all shards present finishes it."""
+    """i/n: this is job i of n on one folder; the job that finds all shards present finishes the set."""
 
     preview: Path | None = None
     """An image file, for example preview.png: a contact sheet that grows while the set is made."""
 
     compression: Compression = "none"
-    """Of the shards: gzip makes them a little smaller and slow to write and read; the images are the same."""
+    """Compression of the shards: gzip makes them a little smaller and slow to write and read; the images are the
+    same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class MakeCommand(_Making[R]):
     """
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """The folder of the set, made when missing."""
+    """Where the result goes: the folder of the set, made when missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +65,11 @@ class DeviceCommand(_Making[R]):
     """
 
     out: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = None
-    """The folder of the set, made when missing."""
+    """Where the result goes: the folder of the set, made when missing."""
 
-    devices: Annotated[str, tyro.conf.arg(aliases=("--device",))] = "auto"
-    """cpu, cuda:1, several GPUs as cuda:0,cuda:1 with a process on each, or auto: all GPUs there are, else the CPU."""
+    devices: str = "auto"
+    """Where to compute, side by side: cpu, cuda:1, several GPUs as cuda:0,cuda:1 with a process on each, or auto: all
+    GPUs there are, else the CPU."""
 
     list_layers: Annotated[bool, tyro.conf.arg(name="list-layers"), tyro.conf.FlagCreatePairsOff] = False
     """Print the layers of the network, in the order it reaches them, with their channels; make nothing."""
@@ -77,25 +79,29 @@ class DeviceCommand(_Making[R]):
 class ImportCommand:
     """Turn images from elsewhere into a mixing set; what cannot be read is named and left out.
 
-    Examples: `mixset import fractals_and_fvis.tar OUT`, `mixset import 300K_random_images.npy OUT`, `mixset import
-    my-images/ OUT --size 128`. Interrupted, the same command resumes.
+    Interrupted, the same command resumes.
+
+    Examples:
+        mixset import fractals_and_fvis.tar OUT
+        mixset import 300K_random_images.npy OUT
+        mixset import my-images/ OUT --size 128
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """An image folder in any nesting, a tar archive, or a .npy array of shape (N, H, W, 3) uint8."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """The folder of the set, made when missing."""
+    """Where the result goes: the folder of the set, made when missing."""
 
     size: int | None = None
-    """Side in pixels: the short side is scaled to it and the centre cropped. Default: the images' own size if all
-    have the same, else 256."""
+    """Side of the images in pixels: the short side is scaled to it and the centre cropped. By default the images' own
+    size if all have the same, else 256."""
 
     workers: int | None = None
-    """Threads that decode; default: one for each core."""
+    """Workers that decode, threads; by default one for each core."""
 
     compression: Compression = "none"
-    """Of the shards."""
+    """Compression of the shards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +129,8 @@ class CheckCommand:
     """Make damaged shards of a generated set again; each takes its place if its content is what it was."""
 
     trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """With --repair: use the network that the set names, be it code (module:function) or a folder (run:PATH)."""
+    """Run the code that a file names: with --repair use the network of the set, be it module:function or a folder,
+    run:PATH."""
 
     family: str | None = None
     """With --repair: what made a set of a family of your own, FILE.py:CLASS or module:CLASS."""
@@ -137,7 +144,7 @@ class SheetCommand:
     """The folder of the set."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """The image file to write, for example sheet.png."""
+    """Where the result goes: the image file to write, for example sheet.png."""
 
     count: int = 40
     """How many images."""
@@ -146,7 +153,7 @@ class SheetCommand:
     """Side of each on the page, in pixels."""
 
     families: tuple[str, ...] = ()
-    """Only these families; default: all."""
+    """Only these families; by default all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +184,7 @@ class ExportCommand:
     """The folder of the set."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """An empty or new folder, or one that this export was interrupted in."""
+    """Where the result goes: an empty or new folder, or one that this export was interrupted in."""
 
 
 def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
@@ -189,10 +196,7 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
             load("mixset.generate._fvis.listing:print_layers")(command.recipe)
             return
     if command.out is None:
-        name = f"mixset make {command.recipe.family}"
-        raise InputError(
-            f"Missing from {name}: OUT; see {name} --help (OUT stands before a flag that takes several values)"
-        )
+        raise InputError("OUT is missing: the folder of the set; it stands before a flag that takes several values")
     match = re.fullmatch(r"(\d+)/(\d+)", command.part)
     if not match:
         raise InputError(f"part: {command.part!r} is not of the form i/n, for example 3/8")
@@ -269,10 +273,10 @@ def check_set(command: CheckCommand) -> None:
     from .._job.job import remake
 
     if command.trust and not command.repair:
-        raise InputError("--trust: belongs to --repair; a check alone uses nothing that the set names")
+        raise InputError("trust: belongs to `repair`; a check alone uses nothing that the set names")
     if command.family is not None:
         if not command.repair:
-            raise InputError("--family: belongs to --repair; a check alone draws nothing")
+            raise InputError("family: belongs to `repair`; a check alone draws nothing")
         find_family(command.family)
     report = check(command.set, remake=functools.partial(remake, trust=command.trust) if command.repair else None)
     for kind, lines in (
@@ -298,7 +302,7 @@ def contact_sheet(command: SheetCommand) -> None:
     from .._job.preview import write_sheet
 
     if command.count < 1 or not 16 <= command.tile <= 1024:
-        raise InputError("sheet: --count must be at least 1 and --tile from 16 to 1024 pixels")
+        raise InputError("sheet: `count` must be at least 1 and `tile` from 16 to 1024 pixels")
     check_file(command.out)
     images = MixingSet(command.set, families=command.families or None)
     write_sheet(images, command.out, command.count, name=command.set.resolve().name, tile=command.tile)

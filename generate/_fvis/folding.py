@@ -38,7 +38,7 @@ def folded(body: nn.Module, keep: Collection[str], size: int) -> nn.Module:
     try:
         result = copy.deepcopy(body).eval().requires_grad_(False)
     except Exception as error:  # a user's module may raise anything
-        raise InputError(f"network: cannot be copied ({reason(error)}); choose another --network") from error
+        raise InputError(f"network: cannot be copied ({reason(error)}); choose another one") from error
     absorb_padding(result, keep)
     for convolved in _foldable(result, size):
         if not convolved.outlets.intersection(keep):

@@ -69,7 +69,7 @@ def dry_run(body: nn.Module, size: int, on_call: OnCall) -> Any:
     except Exception as error:  # a user's network may raise anything
         raise InputError(
             f"network: cannot take an image of {size}×{size} pixels ({reason(error)}); "
-            "choose another --size or --network"
+            "choose another `size` or `network`"
         ) from error
     finally:
         for handle in handles:
@@ -128,7 +128,7 @@ def _named(layers: Sequence[Layer], pattern: str) -> list[Layer]:
         raise InputError(f"layers: {pattern} means convolutions, but the network has none; name layers instead")
     near = difflib.get_close_matches(pattern, [layer.name for layer in layers], cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "use names, shell patterns, early or all"
-    raise InputError(f"layers: the network has no layer {pattern!r}; {hint} (--list-layers shows them)")
+    raise InputError(f"layers: the network has no layer {pattern!r}; {hint} (`list_layers` shows them)")
 
 
 def _convolutions(layers: Sequence[Layer]) -> list[Layer]:

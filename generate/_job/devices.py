@@ -19,11 +19,11 @@ def check_names(devices: Sequence[str]) -> list[str]:
     """The devices, if they can be meant; says nothing about whether they are there, and imports no torch."""
     for name in devices or [""]:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-            raise InputError(f"device: {name!r} is unknown; give auto, cpu, cuda:N, or several GPUs as cuda:0,cuda:1")
+            raise InputError(f"devices: {name!r} is unknown; give auto, cpu, cuda:N, or several GPUs as cuda:0,cuda:1")
     if len(devices) > 1 and not all(name.startswith("cuda:") for name in devices):
-        raise InputError(f"device: {','.join(devices)} do not go together; give one, or several GPUs as cuda:0,cuda:1")
+        raise InputError(f"devices: {','.join(devices)} do not go together; give one, or several GPUs as cuda:0,cuda:1")
     if len({*devices}) < len(devices):
-        raise InputError(f"device: {','.join(devices)} names one twice; --workers sets how many work on each")
+        raise InputError(f"devices: {','.join(devices)} names one twice; `workers` sets how many work on each")
     return list(devices)
 
 
@@ -65,7 +65,7 @@ def _there(devices: list[str]) -> list[str]:
     missing = [name for name in named if name not in gpus and name != "cpu"]
     if missing:
         has = f"sees {', '.join(gpus)}" if gpus else "sees no GPU"
-        raise InputError(f"device: {', '.join(missing)} is not there, torch {has}; give --device auto or cpu")
+        raise InputError(f"devices: {', '.join(missing)} is not there, torch {has}; give auto or cpu")
     return named
 
 

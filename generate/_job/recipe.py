@@ -27,10 +27,10 @@ class SetRecipe:
     """How many images; a larger count extends a set. The paper's set has 14,230 fractals."""
 
     size: int | tuple[int, int] = 256
-    """Side in pixels, or height and width; 32 to 1024."""
+    """Side of the images in pixels, or height and width, 32 to 1024."""
 
     seed: int = 0
-    """Images of different seeds have nothing in common; 0 to 2**64 - 1."""
+    """Seed of all that is drawn, 0 to 2**64 - 1; images of different seeds have nothing in common."""
 
     family: ClassVar[str]
 

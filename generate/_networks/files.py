@@ -163,7 +163,7 @@ def load(path: Path) -> dict[str, Any]:
     if type(found) is not int:
         raise InputError(f"{what}: is not of a run of `pixmix train`")
     if found not in (1, FORMAT):
-        raise InputError(f"{what}: was written by another release; resume with that one, or choose another --out")
+        raise InputError(f"{what}: was written by another release; resume with that one, or choose another folder")
     if found >= 2 and not sealed:
         raise InputError(f"{what} is damaged (its SHA-256 is missing); {AGAIN}")
     return state

@@ -202,7 +202,7 @@ def _checked(field: str, values: Sequence[float], name: str) -> Channels:
     """Mean or std as three numbers."""
     try:
         if not len(values):
-            raise InputError(f"network {name}: does not say how its images are normalised; give --mean and --std")
+            raise InputError(f"network {name}: does not say how its images are normalised; give `mean` and `std`")
         red, green, blue = (float(value) for value in values)
     except InputError:
         raise

@@ -27,14 +27,14 @@ class Trust(NamedTuple):
     named: str | None = None
     """The function that the user has named, too."""
     everything: bool = False
-    """Whatever it names (`--trust`)."""
+    """Whatever it names."""
 
     def check(self, name: str, where: str) -> None:
         """InputError unless the user has named this, or trusts the file."""
         if not self.everything and self.named != name:
             other = f", not {self.named}" if self.named else ""
             raise InputError(
-                f"{where}: names {name}{other}, and what files name is not run; if you know it, say --trust"
+                f"{where}: names {name}{other}, and what files name is not run; if you know it, set `trust`"
             )
 
 
@@ -48,7 +48,7 @@ def open_run(folder: Path, trust: Trust) -> tuple[nn.Module, Sequence[float], Se
     if foreign(name):
         trust.check(name, f"{folder / CONFIG}")
     elif trust.named not in (None, name):
-        raise InputError(f"run {folder}: has the network {name}, not {trust.named}; leave --network out")
+        raise InputError(f"run {folder}: has the network {name}, not {trust.named}; leave `network` out")
     spec = NetworkSpec(name=name, arguments=arguments)
     path, weights = run_weights(folder)
     numbers = sum(tensor.numel() for tensor in weights.values())

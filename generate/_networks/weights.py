@@ -188,7 +188,7 @@ def load_into(
     if missing or unexpected or wrong:
         first = (missing or unexpected or wrong)[0]
         kind = "lacks" if missing else "has the unknown" if unexpected else "has another shape of"
-        raise InputError(f"{source}: does not fit the network: it {kind} {first}; choose its own --network")
+        raise InputError(f"{source}: does not fit the network: it {kind} {first}; name its own `network`")
     for name in own:
         if own[name].is_floating_point() and not weights[name].is_floating_point():
             kind = f"{weights[name].dtype}".removeprefix("torch.")

@@ -1,88 +1,177 @@
-"""From a command line to a command and its arguments; what cannot be is one line."""
+"""From a command line to a command and its arguments; what cannot be is one line, in the words of its flags."""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from .console import plain_stream
 from .errors import InputError
+from .flags import Flag, flags_of
+from .help import Topics, help_text, topic_text
 
 T = TypeVar("T")
 
-Commands = Mapping[str, tuple[str, Callable[[list[str]], None]]]
-"""Summary and function of each command of a program; what it needs is imported when it runs, so that help is quick."""
+
+class Command(NamedTuple):
+    """A command of a program; what it needs is imported when it runs, so that the program's help is quick."""
+
+    summary: str
+    config: Callable[[list[str]], Any]
+    """From its arguments to its dataclass."""
+    run: Callable[[Any], None]
 
 
-def dispatch(program: str, help_text: str, commands: Commands, arguments: list[str]) -> None:
+RENAMED = {
+    "pixmix train": {"--data": "--data-folder", "--suites": "--suite"},
+    "pixmix evaluate": {"--data": "--dataset", "--batch-size": "--eval-batch-size"},
+    "pixmix ablate": {"--data": "--data-folder"},
+    "pixmix corrupt": {"--data": "--data-folder"},
+    "pixmix show": {"--steps": "--rounds"},
+    "mixset make": {"--device": "--devices"},
+}
+"""Flags up to 0.1.0 and what they are now. They are told, not taken: one meant different things in two commands."""
+
+
+def dispatch(program: str, help_text: str, commands: Mapping[str, Command], arguments: list[str]) -> None:
     """Run the command that `arguments` begins with, or print the version or the help, with the commands' list for
     `{commands}`."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(help_text.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in commands.items())))
-    elif arguments[0] in ("--version", "-V"):
+        print(help_text.format(commands="\n".join(f"  {name:8} {one.summary}" for name, one in commands.items())))
+        return
+    if arguments[0] in ("--version", "-V"):
         print(f"{program} {version('pixmix')}")
-    elif arguments[0] not in commands:
-        raise InputError(f"{program} {arguments[0]}: no such command; the commands are {', '.join(commands)}")
-    else:
-        commands[arguments[0]][1](arguments[1:])
+        return
+    name, *rest = arguments
+    if name not in commands:
+        raise InputError(f"{program} {name}: no such command; the commands are {', '.join(commands)}")
+    config = commands[name].config(rest)
+    with in_flags(flags_of(type(config), config)):
+        commands[name].run(config)
 
 
-def parse(what: type[T] | Callable[..., T], prog: str, arguments: Sequence[str], **options: Any) -> T:
-    """Parse a command's arguments with tyro; bad ones raise InputError with one line instead of tyro's box.
+def parse(
+    what: type[T], prog: str, arguments: Sequence[str], *, default: T | None = None, topics: Topics | None = None
+) -> T:
+    """Parse a command's arguments; bad ones raise InputError with one line, and `--help` prints the help and exits.
 
     Args:
-        what: a dataclass or function whose fields are the flags.
+        what: a dataclass whose fields are the flags.
         prog: the command as the user typed it.
         arguments: what follows it.
-        options: for `tyro.cli`, for example `default`.
+        default: an instance whose values are the defaults.
+        topics: names that may stand behind `--help`, each with the groups of settings it shows.
     """
-    # Path("") would be the working folder.
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        if not argument or (argument.startswith("--") and argument.endswith("=")):
-            where = argument.rstrip("=") or (before if before.startswith("--") else "an argument")
-            raise InputError(f"{where}: the value is empty; write . for the working folder, or see {prog} --help")
+    asked = [index for index, argument in enumerate(arguments) if argument in ("-h", "--help")]
+    if asked:
+        topic = next(iter(arguments[asked[0] + 1 :]), "")
+        _print_help(what, prog, topic, default, topics)
+        raise SystemExit(0)
+    flags = flags_of(what, default)
+    _check_words(arguments, prog, flags)
     import tyro
 
+    options: dict[str, Any] = {} if default is None else {"default": default}
+    said = io.StringIO()
+    with in_flags(flags):
+        try:
+            with _wide(), contextlib.redirect_stderr(said):
+                return tyro.cli(what, prog=prog, args=arguments, **options)
+        except SystemExit:
+            raise InputError(f"{_reason(said.getvalue(), flags)}; see {prog} --help") from None
+
+
+def _print_help(what: Any, prog: str, topic: str, default: Any, topics: Topics | None) -> None:
+    if not topics or not topic or topic.startswith("-"):
+        print(help_text(what, prog, default=default, topics=topics))
+    elif topic in topics:
+        print(topic_text(what, prog, topic, default=default, topics=topics))
+    else:
+        raise InputError(f"{prog} --help {topic}: no such settings{_near(topic, topics)}; see {prog} --help")
+
+
+def _check_words(arguments: Sequence[str], prog: str, flags: Sequence[Flag]) -> None:
+    """InputError for an empty value, a flag of an earlier release, or an unknown one."""
+    known = [name for flag in flags for name in flag.names]
+    renamed = RENAMED.get(" ".join(prog.split()[:2]), {})
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        name, given, value = argument.partition("=")
+        if not argument or (argument.startswith("--") and given and not value):
+            # Path("") would be the working folder.
+            where = name or (before if before.startswith("--") else "an argument")
+            raise InputError(f"{where}: the value is empty; write . for the working folder, or see {prog} --help")
+        name = name.replace("_", "-")
+        if name in renamed:
+            raise InputError(f"`{name}` is now `{renamed[name]}`; see {prog} --help")
+        if name.startswith("--") and name not in known:
+            raise InputError(f"unknown option {name}{_near(name, known)}; see {prog} --help")
+
+
+def _near(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    """What was perhaps meant."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.7)
+    return f"; perhaps you meant {' or '.join(near)}" if near else ""
+
+
+@contextlib.contextmanager
+def in_flags(flags: Sequence[Flag]) -> Iterator[None]:
+    """Word the InputErrors of the library in flags: an argument that a message names in backticks or begins with, as
+    in `size: ...` and `device meta: ...`, becomes the flag that sets it."""
+    names = {flag.argument: flag.name for flag in flags}
+    names |= {argument: flag for argument, flag in _ELSEWHERE.items() if flag.split()[0] in names.values()}
+
+    def flag(match: re.Match[str]) -> str:
+        return names.get(match[1], match[0])
+
     try:
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(plain_stream(sys.stdout)):
-            return tyro.cli(what, prog=prog, args=arguments, **options)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        said = io.StringIO()
-        with _wide(), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
-            tyro.cli(what, prog=prog, args=arguments, **options)
-        # A heading in a frame of lines; where stdout is not UTF-8, a heading above a rule. Then text, a rule, advice.
-        lines = [line.strip("│ ") for line in said.getvalue().splitlines() if not line.startswith(("╭", "╰"))]
-        inside = lines if "╭" in said.getvalue() else lines[2:]
-        rules = [index for index, line in enumerate(inside) if line and not line.strip("─-")]
-        text = " ".join(inside[: rules[0]] if rules else inside)
-        for theirs, ours in _PYTHONS:
-            text = re.sub(theirs, ours, text)
-        if text.startswith("Error parsing "):
-            where, _, message = text.removeprefix("Error parsing ").partition(": ")
-            # A check of ours names its field itself; tyro's own need the flag they are about.
-            text = f"{where}: {message}" if where.startswith("--") else message
-        if text.startswith("Missing value"):  # so it says when an unknown flag stands before a positional argument
-            known = io.StringIO()
-            with contextlib.suppress(SystemExit), contextlib.redirect_stdout(known):
-                tyro.cli(what, prog=prog, args=["--help"], **options)
-            flags = [argument.split("=")[0] for argument in arguments if argument.startswith("--")]
-            unknown = [flag for flag in flags if flag not in known.getvalue()]
-            text = f"unknown option {unknown[0]}" if unknown else text
-        raise InputError(f"{text.rstrip('.')}; see {prog} --help") from None
+        yield
+    except InputError as error:
+        text = re.sub(r"^([a-z_.]+)(?=:| [^ ]+: )", flag, re.sub(r"`([a-z_.0-9]+)`", flag, str(error)))
+        error.args = (text,)
+        raise
 
 
-_PYTHONS = (
+_ELSEWHERE = {"class_map": "--classes", "probabilities": "--logits-are probabilities"}
+"""Arguments of the library that a flag sets under another name."""
+
+
+def _reason(said: str, flags: Sequence[Flag]) -> str:
+    """What tyro says, in one line: it prints a frame of lines with text, a rule and advice; where stdout is not UTF-8,
+    a heading above a rule."""
+    lines = [line.strip("│ ") for line in said.splitlines() if not line.startswith(("╭", "╰"))]
+    inside = lines if "╭" in said else lines[2:]
+    rules = [index for index, line in enumerate(inside) if line and not line.strip("─-")]
+    text = " ".join(inside[: rules[0]] if rules else inside).rstrip(".")
+    if text.startswith("Missing "):
+        missing = [flag for flag in flags if flag.default is MISSING and re.search(rf"\b{flag.name}\b", text)]
+        text = "; ".join(f"{flag.name} is missing: {flag.text.rstrip('.')}" for flag in missing) or text
+    for theirs, ours in _PYTHONS:
+        text = re.sub(theirs, ours, text)
+    if text.startswith("Error parsing "):
+        where, _, message = text.removeprefix("Error parsing ").partition(": ")
+        # A check of ours names its field itself, in its own dataclass; tyro's own need the flag they are about.
+        inner = any(flag.argument == f"{where}.{message.partition(':')[0]}" for flag in flags)
+        text = f"{where}.{message}" if inner else f"{where}: {message}" if where.startswith("--") else message
+    return text
+
+
+def _choices(match: re.Match[str]) -> str:
+    return f"{match[2]} {match[1]}: choose one of {match[3].replace(chr(39), '')}"
+
+
+_PYTHONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"no type matching \{None\}\|\{?(.*?)\}? could be instantiated from \[(.*?)\]\..*", r"\1 is needed, got \2"),
     (r"invalid literal for int\(\) with base 10: (.*)", r"INT is needed, got \1"),
     (r"could not convert string to float: (.*)", r"FLOAT is needed, got \1"),
+    (r"Missing value for argument '(--.*?)'.*", r"\1: needs a value"),
+    (r"Unrecognized options: (.*)", r"unexpected: \1"),
+    (r"invalid choice '(.*?)' for argument '(.*?)'\. Expected one of \((.*?),?\)", _choices),
 )
 """What tyro says of a value in the words of Python's types, and how it is said here."""
 

@@ -1,4 +1,4 @@
-"""The valid ranges of the commands' numeric flags, and their check."""
+"""The valid ranges of the commands' numbers, and their check."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def check_ranges(config: object, ranges: Mapping[str, Range], prefix: str = "") 
     Args:
         config: an object with these fields.
         ranges: the range of each field.
-        prefix: prepended to the flags in messages, for example "iterative.".
+        prefix: prepended to the names in messages, for example "iterative.".
 
     Raises:
-        InputError: a field is out of range; the message names its flag.
+        InputError: a field is out of range; the message names it.
     """
     for name, span in ranges.items():
         value = getattr(config, name)
         if value is not None:
-            check_range(f"--{prefix}{name.replace('_', '-')}", value, span)
+            check_range(prefix + name, value, span)
 
 
-def check_range(flag: str, value: Any, span: Range) -> None:
-    """Raise InputError unless a flag's value is a finite number in `span`."""
+def check_range(name: str, value: Any, span: Range) -> None:
+    """Raise InputError unless a field's value is a finite number in `span`."""
     low, high = span
     whole = isinstance(low, int) and isinstance(high, int)
     is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
         bounds = f"above 0 and at most {high:g}" if low == SMALLEST else f"from {_short(low)} to {_short(high)}"
-        raise InputError(f"{flag} {value}: must be {kind} {bounds}")
+        raise InputError(f"{name}: {kind} {bounds} is needed, got {value}")
 
 
 def _short(bound: float) -> str:

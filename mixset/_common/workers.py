@@ -108,7 +108,7 @@ def _spawn(
         threading.Thread(target=_forward, args=(receiver, events), daemon=True).start()
         _run_all(pool, work, tasks, on_result, on_step, _send_step, events)
     except BrokenProcessPool as error:
-        raise InputError("a worker process died (out of memory?): run it again with fewer workers") from error
+        raise InputError("a worker process died (out of memory?): run it again with fewer `workers`") from error
     except BaseException:
         parent_end.close()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from mixset._common.arguments import check_flag, check_number, check_whole
 from mixset._common.errors import InputError
@@ -32,10 +32,12 @@ BASIC_OPS = 9
 SIGNED_OPS = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 """The ops whose level has a sign."""
 
-MIXINGS = ("add", "multiply", "screen", "overlay", "darken_or_lighten", "swap_channel")
+Mixing = Literal["add", "multiply", "screen", "overlay", "darken_or_lighten", "swap_channel"]
+MIXINGS: tuple[Mixing, ...] = get_args(Mixing)
 """The names of the mixing operations; the paper uses the first two, the others are experimental in its code."""
 
-PARTNERS = ("both", "input", "mixing_set")
+Partner = Literal["both", "input", "mixing_set"]
+PARTNERS: tuple[Partner, ...] = get_args(Partner)
 """The choices of `PixMixSettings.partner`."""
 
 
@@ -64,10 +66,10 @@ class PixMixSettings:
     all_ops: bool = True
     """Use all 13 ops; False uses the 9 that do not overlap with ImageNet-C's corruptions."""
 
-    mixings: Sequence[str] = ("add", "multiply")
+    mixings: Sequence[Mixing] = ("add", "multiply")
     """The mixing operations, of which each round draws one uniformly."""
 
-    partner: Literal["both", "input", "mixing_set"] = "both"
+    partner: Partner = "both"
     """What a round mixes in: an augmented copy of the input or the mixing image with equal probability ("both"), always
     the copy of the input ("input", the paper's Mix Input), or always the mixing image ("mixing_set", its Mix Aug)."""
 
@@ -99,8 +101,8 @@ class SettingsKeywords(TypedDict, total=False):
     beta: float
     aug_severity: float
     all_ops: bool
-    mixings: Sequence[str]
-    partner: Literal["both", "input", "mixing_set"]
+    mixings: Sequence[Mixing]
+    partner: Partner
 
 
 CIFAR = PixMixSettings()

@@ -131,7 +131,7 @@ def _logits(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:
     if total is not None and not probabilities:
         raise InputError(
             f"{name} holds probabilities (each row is at least 0 and has the sum 1), needed are logits; "
-            "say so with --logits-are probabilities (probabilities=True)"
+            "say so: `probabilities`"
         )
     if not probabilities and 0 <= array.min() <= array.max() <= 1:
         warn_once(f"{name}: all values lie in [0, 1], as those of a sigmoid do; they are measured as logits")

@@ -33,7 +33,7 @@ class Composed(Method):
         if first.views > 1:
             raise InputError(
                 f"method {name}: {first.name} shows the network {first.views} images for each, which "
-                f"{second.name} cannot take" + ("; augmix.jsd 0 leaves the copies out" * (first.name == "augmix"))
+                f"{second.name} cannot take" + ("; `augmix.jsd` 0 leaves the copies out" * (first.name == "augmix"))
             )
         if type(first).extend is not Method.extend:
             raise InputError(

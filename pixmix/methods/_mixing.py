@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -12,15 +11,12 @@ from mixset._common.errors import InputError
 
 from .._augment.draws import Key, PoolLike, draw
 from .._augment.residents import Residents
-from .._augment.settings import PixMixSettings
+from .._augment.settings import Partner, PixMixSettings
 from .._engines import find_engine
 from .._engines.torch import mix_tensors
 from ._base import Method, Setting
 
-if TYPE_CHECKING:
-    from typing import Literal
-
-PARTNERS: dict[str, Literal["both", "input", "mixing_set"]] = {
+PARTNERS: dict[str, Partner] = {
     "pixmix": "both",
     "mix-input": "input",
     "mix-aug": "mixing_set",

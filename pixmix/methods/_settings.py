@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from mixset._common.errors import InputError
 
 from .._augment.settings import PixMixSettings
+
+Policy = Literal["cifar10", "imagenet", "svhn"]
+"""The learned policies of AutoAugment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +56,13 @@ class CutMixSettings:
 class AutoAugmentSettings:
     """AutoAugment (Cubuk et al., 2019)."""
 
-    policy: Literal["cifar10", "imagenet", "svhn"] = "cifar10"
+    policy: Policy = "cifar10"
     """Which of the learned policies; CIFAR-100 takes CIFAR-10's, as is the custom."""
 
     def __post_init__(self) -> None:
-        if self.policy not in ("cifar10", "imagenet", "svhn"):
-            raise InputError(f"autoaugment.policy: no policy named {self.policy!r}; known: cifar10, imagenet, svhn")
+        if self.policy not in get_args(Policy):
+            known = ", ".join(get_args(Policy))
+            raise InputError(f"autoaugment.policy: no policy named {self.policy!r}; known: {known}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ LEFT_OUT = "-"
 """The entry of a class map for a folder to leave out."""
 PARTS = ("train", "training", "test", "testing", "val", "valid", "validation", "images")
 """Names of the parts of a data set; a folder with such a name counts as a class only if another part has it, too."""
-REMEDY = "give a class map: --classes FILE (class_map=)"
+REMEDY = "give a class map: `class_map`"
 _MAP_BYTES = 1 << 24
 
 

@@ -41,7 +41,7 @@ def resolve(where: Path | str, problems: Sequence[str], partial: bool, remedy: s
         more = len(problems) - _NAMED
         named = "; ".join([*problems[:_NAMED], *([f"and {more} more"] if more > 0 else [])])
         if not partial:
-            raise InputError(f"{where}: {named}; {remedy}, or leave it out with --partial (partial=True)")
+            raise InputError(f"{where}: {named}; {remedy}, or leave it out with `partial`")
         warn_once(f"{where}: left out: {named}")
     return tuple(problems)
 

@@ -134,14 +134,14 @@ def test_images_get_the_same_gradient() -> None:
 
 def test_a_network_that_cannot_take_the_size_gets_one_line() -> None:
     body = nn.Sequential(tiny_networks.conv(3), nn.Flatten(), nn.Linear(6 * 64, 2))
-    with pytest.raises(InputError, match=r"network: cannot take an image of 9×9 pixels \(.*\); choose another --size"):
+    with pytest.raises(InputError, match=r"network: cannot take an image of 9×9 pixels \(.*\); choose another `size`"):
         folded(body, (), 9)
 
 
 def test_a_network_that_cannot_be_copied_gets_one_line() -> None:
     body = nn.Sequential(tiny_networks.conv(3))
     body.lock = threading.Lock()
-    with pytest.raises(InputError, match=r"network: cannot be copied \(cannot pickle .*\); choose another --network"):
+    with pytest.raises(InputError, match=r"network: cannot be copied \(cannot pickle .*\); choose another one"):
         folded(body, (), 8)
 
 

@@ -119,7 +119,7 @@ class TestDryRun:
         assert list_layers(nn.Sequential(nn.AvgPool2d(2)), 8) == [("0", "AvgPool2d", 3, 4, 4)]
 
     def test_whatever_a_network_raises_is_one_line(self) -> None:
-        line = r"network: cannot take an image of 8×8 pixels \([^\n]*channels[^\n]*\); choose another --size or [^\n]*"
+        line = r"network: cannot take an image of 8×8 pixels \([^\n]*channels[^\n]*\); choose another `size` or [^\n]*"
         with pytest.raises(InputError) as raised:
             list_layers(nn.Sequential(nn.Conv2d(1, 2, 3)), 8)
         assert re.fullmatch(line, str(raised.value))

@@ -87,7 +87,7 @@ def test_parts(mixset: Run, folder: Path, tmp_path: Path) -> None:
 def test_devices_a_preview_and_layers(mixset: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINY_LOG", str(tmp_path / "log"))
     out, sheet = tmp_path / "new", tmp_path / "sheet.png"
-    arguments = ("make", "placed", "--count", 6, "--device", "cpu", "--workers", 1, "--preview", sheet, out)
+    arguments = ("make", "placed", "--count", 6, "--devices", "cpu", "--workers", 1, "--preview", sheet, out)
     assert mixset(*arguments)[:2] == (0, f"{out}: 6 images in 2 shards, all there\n")
     assert [line.split()[1:] for line in (tmp_path / "log").read_text().splitlines()] == [["cpu", "1"]] * 2
     with Image.open(sheet) as page:
@@ -100,7 +100,7 @@ def test_devices_a_preview_and_layers(mixset: Run, tmp_path: Path, monkeypatch: 
 
 def test_a_device_is_a_flag_of_families_that_work_on_one(mixset: Run) -> None:
     tiny, placed = mixset("make", "tiny", "--help")[1], mixset("make", "placed", "--help")[1]
-    for flag in ("--device", "--devices", "--list-layers"):
+    for flag in ("--devices", "--list-layers"):
         assert flag not in tiny
         assert flag in placed
     assert "--preview" in tiny
@@ -184,13 +184,17 @@ def cut(folder: Path) -> None:
         (None, ["paint"], "no such command; the commands are make, import"),
         (None, ["make", "--count", "3"], "the family comes first"),
         (None, ["make", "sponges", "OUT"], "family 'sponges' is unknown; known ones are "),
-        (None, ["make", "tiny"], "Missing from mixset make tiny: OUT"),
+        (
+            None,
+            ["make", "tiny"],
+            "OUT is missing: Where the result goes: the folder of the set, made when missing;",
+        ),
         (None, ["make", "tiny", "--count", "many", "OUT"], "--count"),
         (None, ["make", "tiny", "--counts", "3", "OUT"], "unknown option --counts"),
         (None, ["make", "tiny", "--part", "3/2", "OUT"], "part: 3/2 is out of range"),
         (None, ["make", "tiny", "--part", "half", "OUT"], "part: 'half' is not of the form i/n"),
         (None, ["make", "tiny", "--workers", "0", "OUT"], "workers: a whole number from 1 to 1,024 is needed, got 0"),
-        (None, ["make", "tiny", "--device", "cpu", "OUT"], "unknown option --device"),
+        (None, ["make", "tiny", "--devices", "cpu", "OUT"], "unknown option --devices"),
         (None, ["make", "tiny", "--engine", "ray", "OUT"], "engine: 'ray' is unknown; give processes, dask or dask://"),
         (None, ["make", "tiny", "--preview", "OUT.xyz", "OUT"], "no image format has this suffix"),
         (None, ["make", "tiny", "--preview", "FILE/sheet.png", "OUT"], "sheet.png cannot be written (Not a directory)"),
@@ -200,9 +204,9 @@ def cut(folder: Path) -> None:
         (None, ["make", "tiny", "--workers", "many", "OUT"], "error: --workers: INT is needed, got 'many'; see mixset"),
         (None, ["make", "tiny", "--seed", "1.5", "OUT"], "error: --seed: INT is needed, got '1.5'; see mixset"),
         (None, ["check", ""], "an argument: the value is empty"),
-        (None, ["make", "placed"], "Missing from mixset make placed: OUT; see mixset make placed --help"),
-        (None, ["make", "placed", "--device", "gpu", "OUT"], "device: 'gpu' is unknown; give auto, cpu, cuda:N"),
-        (None, ["make", "placed", "--devices", "cpu,cuda:0", "OUT"], "device: cpu,cuda:0 do not go together"),
+        (None, ["make", "placed"], "OUT is missing: the folder of the set; it stands before a flag"),
+        (None, ["make", "placed", "--devices", "gpu", "OUT"], "--devices: 'gpu' is unknown; give auto, cpu, cuda:N"),
+        (None, ["make", "placed", "--devices", "cpu,cuda:0", "OUT"], "--devices: cpu,cuda:0 do not go together"),
         (None, ["make", "tiny", "--seed", "1", "SET"], "a set of another recipe (seed 0 there, 1 asked)"),
         (None, ["make", "fractals", "--size", "7", "OUT"], "size: 7 is out of range"),
         (None, ["make", "tiny", "FILE"], "is a file"),
@@ -345,6 +349,5 @@ def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "mixset.generate"], capture_output=True, text=True, check=True)
     assert (
         done.stdout
-        == cli.HELP.format(commands="\n".join(f"  {name:8} {summary}" for name, (summary, _) in cli.COMMANDS.items()))
-        + "\n"
+        == cli.HELP.format(commands="\n".join(f"  {name:8} {one.summary}" for name, one in cli.COMMANDS.items())) + "\n"
     )

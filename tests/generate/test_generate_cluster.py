@@ -178,7 +178,7 @@ def test_a_worker_that_takes_a_dead_ones_index_takes_its_device(
         ("ray", None, "engine: 'ray' is unknown; give processes, dask or dask://HOST:PORT"),
         ("dask://", None, "is unknown"),
         ("dask://here", None, "is unknown"),
-        ("dask://here:1", 2, "workers: those of dask://here:1 are there already; leave --workers out"),
+        ("dask://here:1", 2, "workers: those of dask://here:1 are there already; leave this out"),
         ("dask://localhost:1", None, "no Dask scheduler answers at localhost:1; start one with `dask scheduler`"),
         ("dask", 0, "workers: a whole number from 1 to 1,024 is needed, got 0"),
     ],

@@ -60,14 +60,14 @@ def test_which_worker_has_which_device(
 @pytest.mark.parametrize(
     ("count", "devices", "workers", "words"),
     [
-        (2, ["gpu"], None, "device: 'gpu' is unknown; give auto, cpu, cuda:N"),
-        (2, [], None, "device: '' is unknown"),
+        (2, ["gpu"], None, "devices: 'gpu' is unknown; give auto, cpu, cuda:N"),
+        (2, [], None, "devices: '' is unknown"),
         (2, ["cuda:-1"], None, "is unknown"),
         (2, ["cpu", "cuda:0"], None, "cpu,cuda:0 do not go together"),
         (2, ["auto", "auto"], None, "do not go together"),
         (2, ["cuda:1", "cuda:1"], None, "names one twice"),
         (2, ["cuda:1", "cuda:2", "cuda:3"], None, "cuda:2, cuda:3 is not there, torch sees cuda:0, cuda:1"),
-        (0, ["cuda"], None, "cuda:0 is not there, torch sees no GPU; give --device auto or cpu"),
+        (0, ["cuda"], None, "cuda:0 is not there, torch sees no GPU; give auto or cpu"),
         (2, ["auto"], 3, r"workers: 3 on 2 GPUs \(cuda:0, cuda:1\); give a multiple of that"),
         (0, ["auto"], 0, "workers: a whole number from 1 to 1,024 is needed, got 0"),
     ],

@@ -160,7 +160,7 @@ class TestRuns:
         config = json.loads((run / "config.json").read_text())
         del config["images"]
         (run / "config.json").write_text(json.dumps(config))
-        refused(f"run:{run}", "does not say how its images are normalised; give --mean and --std")
+        refused(f"run:{run}", "does not say how its images are normalised; give `mean` and `std`")
         assert load_network(f"run:{run}", mean=(0, 0, 0), std=(1, 1, 1)).std == (1, 1, 1)
 
     def test_what_its_config_names_is_not_run_unasked(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,8 +74,8 @@ class Rule:
 
 
 CIFAR = (("cifar10", "folder:tiny"), ("cifar100", "folder:tiny"))
-TRAIN = "--recipe quick --network wrn-10-1 --epochs 1 --batch-size 8 --threads 1 --workers 0 --suites clean"
-FVIS = "--steps 2 --batch 4 --count 4 --size 32 --workers 1 --device cpu"
+TRAIN = "--recipe quick --network wrn-10-1 --epochs 1 --batch-size 8 --threads 1 --workers 0 --suite clean"
+FVIS = "--steps 2 --batch 4 --count 4 --size 32 --workers 1 --devices cpu"
 NETWORK = (("resnet50", "tinynet:make"),)
 IMAGENET = "asks for ImageNet's images or weights"
 
@@ -117,7 +117,7 @@ RULES = (
     Rule(begins="pixmix train cifar10 --method augmix", instead=CIFAR, more=TRAIN),
     Rule(
         begins="pixmix train digits",
-        more="--network wrn-10-1 --subset 20 --test-subset 20 --epochs 1 --batch-size 8 --threads 1 --suites clean",
+        more="--network wrn-10-1 --subset 20 --test-subset 20 --epochs 1 --batch-size 8 --threads 1 --suite clean",
     ),
     Rule(begins="pixmix train folder:PATH --recipe imagenet --init torchvision", parsed=IMAGENET),
     Rule(
@@ -141,7 +141,7 @@ RULES = (
     Rule(begins="pixmix evaluate runs/small", more="--suite clean"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite anomalies"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
-    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --data folder:STL10", parsed="STL-10 is not here"),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --dataset folder:STL10", parsed="STL-10 is not here"),
     Rule(begins="pixmix evaluate runs/flowers --suite c cbar p"),
     Rule(
         begins="pixmix evaluate checkpoint.pth.tar",

@@ -117,7 +117,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logits = random.normal(size=(200, 10)).astype(np.float32)
     np.savez(root / "logits.npz", logits=logits, labels=logits.argmax(1))
     (root / "tinynet.py").write_text(TINYNET)
-    small = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "threads": 1, "workers": 0, "suites": ("clean",)}
+    small = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "threads": 1, "workers": 0, "suite": ("clean",)}
     run = root / "runs" / "cifar10-pixmix-0"
     train(TrainConfig(**{**vars(recipe("quick")), **small, "dataset": f"folder:{root / 'tiny'}", "out": run}))
     for copy in ("runs/cifar10-baseline-0", "runs/flowers", "ablations/cifar10/runs/baseline-s0", "sets/runs/own-s0"):

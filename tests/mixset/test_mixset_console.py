@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from mixset._common.console import run_command
 from mixset._common.errors import DamagedImage, InputError
 from mixset._common.files import ensured_folder
-from mixset._common.parsing import dispatch
+from mixset._common.parsing import Command, dispatch
 from mixset._common.partials import write_atomically
 from mixset._common.progress import Progress, duration
 
@@ -112,13 +113,20 @@ def test_our_own_mistakes_keep_their_traceback() -> None:
         run_command(fail(OSError(errno.EBADF, "Bad file descriptor")))
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """The arguments of a command."""
+
+    size: int
+
+
 def test_commands_are_listed_and_found(capsys: pytest.CaptureFixture[str]) -> None:
-    seen: list[list[str]] = []
-    commands = {"draw": ("draw a thing", seen.append)}
+    seen: list[Drawing] = []
+    commands = {"draw": Command("draw a thing", lambda words: Drawing(size=len(words)), seen.append)}
     dispatch("tool", "usage\n{commands}", commands, [])
     assert "draw     draw a thing" in capsys.readouterr().out
     dispatch("tool", "", commands, ["draw", "--fast"])
-    assert seen == [["--fast"]]
+    assert seen == [Drawing(size=1)]
     with pytest.raises(InputError, match="tool paint: no such command; the commands are draw"):
         dispatch("tool", "", commands, ["paint"])
 

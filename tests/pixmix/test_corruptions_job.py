@@ -413,11 +413,11 @@ def test_other_folders_and_files_are_left_alone(tmp_path: Path) -> None:
     [
         ({"suite": "d"}, "the suites are c, cbar, p"),
         ({"corruptions": ("mist",)}, "mist: not in suite c, which has gaussian_noise, "),
-        ({"corruptions": ("contrast",), "severities": (0, 1)}, "--severities 0 1"),
-        ({"corruptions": ("contrast",), "severities": (1, 1)}, "--severities 1 1"),
-        ({"corruptions": ("contrast",), "severities": ()}, "--severities"),
-        ({"corruptions": ("contrast",), "seed": -1}, "--seed -1"),
-        ({"corruptions": ("contrast",), "workers": 0}, "--workers 0"),
+        ({"corruptions": ("contrast",), "severities": (0, 1)}, "severities: some of 1 to 5 are needed"),
+        ({"corruptions": ("contrast",), "severities": (1, 1)}, "severities: some of 1 to 5 are needed"),
+        ({"corruptions": ("contrast",), "severities": ()}, "severities"),
+        ({"corruptions": ("contrast",), "seed": -1}, "seed: a whole number"),
+        ({"corruptions": ("contrast",), "workers": 0}, "workers: at least 1"),
         ({"corruptions": ("frost",), "frost": "nowhere"}, "frost: nowhere lacks"),
     ],
 )

@@ -29,7 +29,7 @@ READ = ("nowhere", LONG, f"{LONG}/x", "nowhere/at/all", "a\nb", "empty", "text",
 WRITTEN = (LONG, "text/x", f"new/{LONG}", f"new/{LONG}/x", "text/x/y")
 """Paths at which nothing can be written."""
 OUT = {"out", "preview"}
-HARMLESS = {"data", "data_folder", "frost"}
+HARMLESS = {"data_folder", "frost"}
 """Paths that the lines below do not look at: digits are downloaded from nowhere, and fog needs no frost."""
 
 
@@ -49,9 +49,9 @@ def all_commands() -> list[Command]:
     few = ("--test-subset", "50", "--workers", "0")
     small = ("--recipe", "quick", "--network", "wrn-10-1", "--subset", "100", *few)
     table = ("--dataset", "digits", *small, "--rows", "mix-input", "--devices", "cpu", "--frost", "frost")
-    measured = ("--network", "wrn-10-1", "--data", "digits", "--suite", "clean")
+    measured = ("--network", "wrn-10-1", "--dataset", "digits", "--suite", "clean")
     found = [
-        Command(("pixmix", "train"), TrainConfig, ("digits", *small, "--suites", "clean", "--out", "new/run"), 1),
+        Command(("pixmix", "train"), TrainConfig, ("digits", *small, "--suite", "clean", "--out", "new/run"), 1),
         Command(
             ("pixmix", "evaluate"),
             EvaluateConfig,
@@ -65,7 +65,7 @@ def all_commands() -> list[Command]:
         Command(
             ("pixmix", "show"),
             ShowConfig,
-            ("photos/a.png", "new/f.png", "--size", "32", "--steps", "--mixing-set", "photos"),
+            ("photos/a.png", "new/f.png", "--size", "32", "--rounds", "--mixing-set", "photos"),
             2,
         ),
         Command(

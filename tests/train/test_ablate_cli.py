@@ -112,18 +112,18 @@ def test_frost_is_missed_before_training(
 ) -> None:
     (tmp_path / "none").mkdir()
     done = pixmix(*words(colours, mixing_folder, tmp_path / "none", tmp_path / "out"))
-    assert (done.returncode, done.stderr.startswith("error: frost: ")) == (2, True)
+    assert (done.returncode, done.stderr.startswith("error: --frost: ")) == (2, True)
     assert not (tmp_path / "out" / "runs").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["1", "--dataset", "nothing"], "DATASET nothing: unknown; use digits, cifar10"),
+        (["1", "--dataset", "nothing"], "dataset nothing: unknown; use digits, cifar10"),
         (["1", "--dataset", "folder:nowhere"], "folder:nowhere: has no folder train/"),
         (["1", "--network", "wrn-3-3"], "network wrn-3-3: depths are 10, 16"),
-        (["1", "--lr", "0"], "--lr 0.0: must be a number above 0"),
-        (["1", "--devices", "cuda:99"], "--device cuda:99: "),
+        (["1", "--lr", "0"], "--lr: a number above 0 and at most 1000 is needed, got 0.0"),
+        (["1", "--devices", "cuda:99"], "device cuda:99: "),
         (["1", "--out", "file"], "file/table-1.json cannot be written (Not a directory)"),
     ],
 )

@@ -32,7 +32,7 @@ def test_each_row_has_the_papers_numbers(name: str) -> None:
 
 def test_the_tables_are_the_papers_twelve_and_ours() -> None:
     assert list(TABLES) == [*map(str, range(1, 13)), "mixing-sets"]
-    with pytest.raises(InputError, match=r"TABLE 13: unknown; there are 1, 2, .*mixing-sets"):
+    with pytest.raises(InputError, match=r"table 13: unknown; there are 1, 2, .*mixing-sets"):
         find_table("13")
 
 

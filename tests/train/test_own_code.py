@@ -145,7 +145,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
 
 def config(colours: Path, method: str, **changes: object) -> TrainConfig:
     settings = {**vars(recipe("quick")), "network": "mynet.py:make", "epochs": 2, "batch_size": 9, "workers": 0}
-    settings |= {"threads": 1, "suites": ("clean",), "dataset": f"folder:{colours}", "method": method}
+    settings |= {"threads": 1, "suite": ("clean",), "dataset": f"folder:{colours}", "method": method}
     return TrainConfig(**{**settings, **changes})
 
 
@@ -156,7 +156,7 @@ def test_from_files_to_runs_measures_and_pages(here: Path, call: Callable[[str],
     call(f"pixmix corrupt folder:{colours} lines --corruptions myset.py:LINES --workers 1")
     said = call(
         f"pixmix train folder:{colours} --recipe quick --network mynet.py:make --epochs 1 --batch-size 9 --workers 0 "
-        "--threads 1 --suites clean --method mymethod.py:Jitter+cutmix"
+        "--threads 1 --suite clean --method mymethod.py:Jitter+cutmix"
     )
     assert "method mymethod.py:Jitter: runs the code in" in said
     run = Path("runs/colours-mymethod.py-Jitter+cutmix-0")

@@ -107,7 +107,7 @@ def test_bad_command_lines_end_in_one_line(run_here: Path, capfd: pytest.Capture
     check(60, 0, run_here, capfd)
 
 
-SMALL = "--recipe quick --network wrn-10-1 --subset 100 --test-subset 50 --suites clean"
+SMALL = "--recipe quick --network wrn-10-1 --subset 100 --test-subset 50 --suite clean"
 TRAIN = f"pixmix train digits {SMALL} --out new/r"
 
 
@@ -120,7 +120,7 @@ TRAIN = f"pixmix train digits {SMALL} --out new/r"
         (f"{TRAIN} --network :", "network :"),
         (f"{TRAIN} --network .x:y", "network .x:y"),
         (f"{TRAIN} --network wrn-10-99999999999", "network wrn-10-99999999999"),
-        (f"{TRAIN} --seed {2**70}", f"--seed {2**70}: must be a whole number from 0 to 2**64 - 1"),
+        (f"{TRAIN} --seed {2**70}", "--seed: a whole number from 0 to 2**64 - 1 is needed, got 118"),
         (f"{TRAIN} --device meta", "--device meta: unknown; use auto, cpu, cuda or cuda:N"),
         ("mixset make fvis --network .x:y --size 32 new/o", "network .x:y"),
         ("mixset import photos new/o --workers 0", "workers: "),

@@ -61,7 +61,7 @@ def test_the_imagenet_recipe_is_the_papers() -> None:
     ],
 )
 def test_a_bad_value_is_named(field: str, value: float) -> None:
-    with pytest.raises(InputError, match=f"--{field.replace('_', '-')}"):
+    with pytest.raises(InputError, match=f"^{field}: "):
         TrainConfig(**{field: value})
 
 
@@ -76,7 +76,7 @@ def test_a_value_at_its_bound_is_taken(field: str, value: float) -> None:
     "device", ["meta", "tpu", "cpu:3", "cuda:-1", "cuda:99999999999999999999", "", "\x1b[31m", "mps:7"]
 )
 def test_a_device_that_is_none_is_named(device: str) -> None:
-    with pytest.raises(InputError, match="--device "):
+    with pytest.raises(InputError, match=r"^device "):
         choose_device(device)
 
 
@@ -120,7 +120,7 @@ def test_the_command_on_the_page_rebuilds_the_config(name: str) -> None:
             "weights": (0.25, 0.75),
             "mix": PixMixSettings(k=2, all_ops=False),
             "epochs": 3,
-            "suites": ("clean",),
+            "suite": ("clean",),
         }
     )
     words = shlex.split(command(json.loads(json.dumps(config.to_json()))))

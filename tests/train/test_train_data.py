@@ -221,7 +221,7 @@ def test_the_subset_of_the_test_images_alone() -> None:
 
 @pytest.mark.parametrize(
     ("subset", "message"),
-    [(15, "--subset 15: must be a multiple of the 10 classes"), (10_000, "is 1000 of each class, and one has 8")],
+    [(15, "subset 15: must be a multiple of the 10 classes"), (10_000, "is 1000 of each class, and one has 8")],
 )
 def test_a_subset_that_there_is_not(subset: int, message: str) -> None:
     with pytest.raises(InputError, match=message):

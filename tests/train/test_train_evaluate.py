@@ -104,8 +104,8 @@ def test_a_run_is_measured_on_other_images_elsewhere(
     shutil.copytree(colours / "test", "others")
     shutil.rmtree("others/blue")
     with pytest.raises(InputError, match="its folder is for measures of its own test images; give --out"):
-        evaluate(configure(own, "--suite", "clean", "--data", "folder:others"))
-    found = evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "there"))
+        evaluate(configure(own, "--suite", "clean", "--dataset", "folder:others"))
+    found = evaluate(configure(own, "--suite", "clean", "--dataset", "folder:others", "--out", "there"))
     assert found is not None
     assert (found["dataset"], found["model"]) == ("folder:others", str(own))
     model = load_model(str(own))
@@ -118,7 +118,7 @@ def test_a_run_is_measured_on_other_images_elsewhere(
     shutil.copy(next((tmp_path / "others" / "red").iterdir()), tmp_path / "others" / "violet")
     shutil.rmtree("others/red")
     with pytest.raises(InputError, match="folder:others: its class violet is none of the 3 known classes"):
-        evaluate(configure(own, "--suite", "clean", "--data", "folder:others", "--out", "elsewhere"))
+        evaluate(configure(own, "--suite", "clean", "--dataset", "folder:others", "--out", "elsewhere"))
 
 
 def test_a_run_needs_no_test_images_for_sets_of_their_own(own: Path, sets: Path, tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_images_that_a_run_names_are_said_and_nothing_is_written_where_it_names(
 ) -> None:
     evaluate(configure(own, "--suite", "clean"))
     config = json.loads((own / "config.json").read_text())
-    said = f"MODEL {own}: its config.json names the test images {config['config']['dataset']}; --data names others"
+    said = f"MODEL {own}: its config.json names the test images {config['config']['dataset']}; --dataset names others"
     assert said in capsys.readouterr().err
-    config["config"] |= {"dataset": "cifar10", "data": str(tmp_path / "named")}
+    config["config"] |= {"dataset": "cifar10", "data_folder": str(tmp_path / "named")}
     (own / "config.json").write_text(json.dumps(config))
     asked: list[Path] = []
 
@@ -170,7 +170,7 @@ def test_an_unfinished_run_is_not_ended_by_measuring_it(own: Path, colours: Path
 def test_measures_of_two_networks_do_not_mix(own: Path, colours: Path, tmp_path: Path) -> None:
     out, file = tmp_path / "out", tmp_path / "weights.safetensors"
     shutil.copy(own / "weights.safetensors", file)
-    options = ("--network", "wrn-10-1", "--data", f"folder:{colours}", "--size", "16", "--out", out)
+    options = ("--network", "wrn-10-1", "--dataset", f"folder:{colours}", "--size", "16", "--out", out)
     first = evaluate(configure(file, "--suite", "clean", *options))
     second = evaluate(configure(file, "--suite", "calibration", *options))
     assert first is not None and second == {**first, "calibration": second["calibration"]}
@@ -191,7 +191,7 @@ def test_files_of_the_papers_form(run: Path, colours: Path, tmp_path: Path, monk
     content = {"epoch": 99, "dataset": "cifar10", "model": "wrn", "state_dict": state, "best_acc": np.float64(0.9)}
     torch.save({**content, "optimizer": {"state": {}}}, tmp_path / "checkpoint.pth.tar")
     monkeypatch.chdir(tmp_path)
-    data = ("--network", "wrn-10-1", "--data", f"folder:{colours}", "--suite", "clean", "calibration")
+    data = ("--network", "wrn-10-1", "--dataset", f"folder:{colours}", "--suite", "clean", "calibration")
     evaluate(configure("checkpoint.pth.tar", *data))
     metrics = json.loads((tmp_path / "evaluations" / "checkpoint" / "metrics.json").read_text())
     assert metrics["clean"] == json.loads((run / "metrics.json").read_text())["clean"]
@@ -224,7 +224,17 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_function_in_two_processes_and_killed(functions: Path, colours: Path, sets: Path) -> None:
     """One, two processes under torchrun, and one that is killed and goes on: the same metrics.json."""
-    words = ["mynets.flat:make", "--data", f"folder:{colours}", "--batch-size", "4", "--workers", "0", "--seed", "3"]
+    words = [
+        "mynets.flat:make",
+        "--dataset",
+        f"folder:{colours}",
+        "--eval-batch-size",
+        "4",
+        "--workers",
+        "0",
+        "--seed",
+        "3",
+    ]
     words += ["--suite", "clean", "calibration", "anomalies", "c", "p", "--c", str(sets / "c"), "--p", str(sets / "p")]
     killed = functions / "killed"
     slow = {**os.environ, "OMP_NUM_THREADS": "1", "SECONDS_A_BATCH": "0.02"}
@@ -261,7 +271,7 @@ def test_folders_of_some_of_imagenets_classes(functions: Path, colours: Path) ->
     found = evaluate(
         configure(
             "mynets.flat:imagenet",
-            "--data",
+            "--dataset",
             f"folder:{functions / 'val'}",
             "--suite",
             "clean",
@@ -301,7 +311,7 @@ def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_images_in_files_are_forwarded_once(functions: Path, colours: Path) -> None:
     """Larger than 64 px they are read from their files each time, but not where their logits are kept."""
-    options = ("--data", f"folder:{colours}", "--size", "72", "--suite", "clean", "--out", functions / "out")
+    options = ("--dataset", f"folder:{colours}", "--size", "72", "--suite", "clean", "--out", functions / "out")
     first = evaluate(configure("mynets.flat:make", *options))
     kept = functions / "out" / "logits" / "clean.npz"
     before = kept.stat().st_mtime_ns
@@ -313,7 +323,7 @@ def test_images_in_files_are_forwarded_once(functions: Path, colours: Path) -> N
 def test_a_run_of_two_processes_ends_with_the_metrics_of_one(colours: Path, tmp_path: Path) -> None:
     """Batch statistics of both processes are those of the first, in `weights.safetensors` and when both measure."""
     words = [f"folder:{colours}", *QUICK, "--epochs", "1", "--out", str(tmp_path / "two"), "--workers", "0"]
-    words += ["--suites", "clean", "calibration", "anomalies"]
+    words += ["--suite", "clean", "calibration", "anomalies"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -400,38 +410,41 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --out file", "folder file cannot be written (File exists)"),
         ("RUN --out damaged", "damaged/metrics.json is damaged"),
         ("RUN --out list", "list/metrics.json is damaged (it is not an object)"),
-        ("RUN --device tpu", "--device tpu"),
-        ("RUN --size 9000", "--size 9000"),
-        ("RUN --batch-size 0", "--batch-size"),
+        ("RUN --device tpu", "device tpu"),
+        ("RUN --size 9000", "--size: a whole number"),
+        ("RUN --eval-batch-size 0", "--eval-batch-size"),
         ("RUN --attack.steps x", "--attack.steps"),
         ("", "give a MODEL, or --logits FILE without one"),
         ("RUN --logits x.npz", "give a MODEL, or --logits FILE without one"),
         ("--logits x.npz --suite clean", "x.npz: no such file"),
-        ("--logits x.npz --suite clean --data cifar10", "--logits: needs no --data"),
+        ("--logits x.npz --suite clean --dataset cifar10", "--logits: needs no --dataset"),
         ("--logits file --suite clean", "file is damaged (File is not a zip file)"),
         ("emptyfolder --suite clean", "emptyfolder/config.json: no such file"),
         ("foreign --suite clean", "foreign/config.json: names torch.nn:Identity, and what files name is not run"),
         ("nowhere.pth.tar --suite clean", "MODEL nowhere.pth.tar: no such run folder or file"),
         ("runs/nowhere --suite clean", "MODEL runs/nowhere: no such run folder or file"),
-        ("resnet5000 --suite clean --data digits", "resnet5000"),
-        ("nets.deep:make --suite clean --data digits", "nets.deep:make: cannot be imported"),
+        ("resnet5000 --suite clean --dataset digits", "resnet5000"),
+        ("nets.deep:make --suite clean --dataset digits", "nets.deep:make: cannot be imported"),
         ("file --network wrn-10-1 --suite clean", "weights file is damaged or no file of weights"),
         ("WEIGHTS --suite clean", "does not say which network it is of; name it: --network wrn-40-4"),
-        ("WEIGHTS --network wrn-10-1 --suite clean", "name the test images: --data cifar10, folder:PATH"),
-        ("WEIGHTS --network wrn-16-1 --suite clean --data digits", "does not fit the network: it lacks"),
-        ("WEIGHTS --network wrn-11-1 --suite clean --data digits", "wrn-11-1"),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data digits", "digits: has 10 classes, the network 3"),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data nothing", "DATASET nothing: unknown"),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data folder:nothing", "folder:nothing"),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data digits --std 0 1 1", "--std 0.0: must be a number above 0"),
+        ("WEIGHTS --network wrn-10-1 --suite clean", "name the test images: --dataset cifar10, folder:PATH"),
+        ("WEIGHTS --network wrn-16-1 --suite clean --dataset digits", "does not fit the network: it lacks"),
+        ("WEIGHTS --network wrn-11-1 --suite clean --dataset digits", "wrn-11-1"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --dataset digits", "digits: has 10 classes, the network 3"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --dataset nothing", "dataset nothing: unknown"),
+        ("WEIGHTS --network wrn-10-1 --suite clean --dataset folder:nothing", "folder:nothing"),
         (
-            "WEIGHTS --network wrn-10-1 --suite clean --data digits --mean nan 1 1",
-            "--mean nan: must be a number from -1000",
+            "WEIGHTS --network wrn-10-1 --suite clean --dataset digits --std 0 1 1",
+            "--std: a number above 0 and at most 1000 is needed, got 0.0",
         ),
-        ("WEIGHTS --network wrn-10-1 --suite clean --data digits --mean 0 1", "--mean"),
+        (
+            "WEIGHTS --network wrn-10-1 --suite clean --dataset digits --mean nan 1 1",
+            "--mean: a number from -1000",
+        ),
+        ("WEIGHTS --network wrn-10-1 --suite clean --dataset digits --mean 0 1", "--mean"),
         ("RUN --ema --suite clean", "a run keeps no averaged weights"),
         ("resnet18 --ema --suite clean", "--ema: belongs to a file of weights"),
-        ("WEIGHTS --network wrn-10-1 --ema --suite clean --data digits", "holds no averaged weights"),
+        ("WEIGHTS --network wrn-10-1 --ema --suite clean --dataset digits", "holds no averaged weights"),
         ("RUN --network wrn-16-1 --suite clean", "has the network wrn-10-1, not wrn-16-1"),
         ("foreign --trust --suite clean", "torch.nn:Identity: num_classes None must be"),
         ("resnet18 --network wrn-10-1 --suite clean", "--network wrn-10-1: belongs to a file of weights"),
@@ -471,7 +484,9 @@ def test_bad_input_ends_the_command_with_one_line(tmp_path: Path) -> None:
 
 
 def test_a_network_that_takes_other_images_is_one_line(functions: Path, colours: Path) -> None:
-    config = configure("mynets.flat:vit", "--data", f"folder:{colours}", "--suite", "clean", "--out", functions / "o")
+    config = configure(
+        "mynets.flat:vit", "--dataset", f"folder:{colours}", "--suite", "clean", "--out", functions / "o"
+    )
     with pytest.raises(InputError, match=r"the network fails on .*Wrong image height.*of the size it ta") as caught:
         evaluate(config)
     assert "\n" not in str(caught.value)
@@ -505,7 +520,7 @@ def test_weights_of_another_number_of_classes_say_so_themselves(tmp_path: Path) 
 def test_a_run_on_a_subset_is_measured_on_it(colours: Path, tmp_path: Path) -> None:
     """Its further measures are of the same images; others go into a folder of their own."""
     out = tmp_path / "run"
-    first = train(quick(colours, out, subset=12, test_subset=6, suites=("clean",)))
+    first = train(quick(colours, out, subset=12, test_subset=6, suite=("clean",)))
     assert first is not None and first["clean"]["error"]["n"] == 6
     assert np.load(out / "logits" / "clean.npz")["labels"].tolist() == [0, 0, 1, 1, 2, 2]
     found = evaluate(configure(out, "--suite", "calibration"))
@@ -523,7 +538,7 @@ def test_classes_called_otherwise_are_measured_by_a_class_map(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(colours / "test", "others")
     Path("others/green").rename("others/azure")  # between blue and red no more
-    words = (own, "--suite", "clean", "--data", "folder:others", "--out", "there")
+    words = (own, "--suite", "clean", "--dataset", "folder:others", "--out", "there")
     with pytest.raises(InputError, match="its class azure is none of the 3 known classes, which include green"):
         evaluate(configure(*words))
     Path("map.txt").write_text("azure green\n")

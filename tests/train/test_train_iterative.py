@@ -48,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
     """A run of six steps an epoch."""
     own = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "workers": 0, "threads": 1, "method": "iterative"}
-    own = {**own, "dataset": f"folder:{data}", "out": out, "suites": ("clean",), "iterative": TINY}
+    own = {**own, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), "iterative": TINY}
     return TrainConfig(**{**vars(recipe("quick")), **own, **changes})
 
 
@@ -308,7 +308,7 @@ def log_of(run: Path) -> list[dict]:
 
 def command(data: Path, out: Path, *more: str) -> list[str]:
     program = ["-m", "pixmix.train", f"folder:{data}", "--recipe", "quick", "--network", "wrn-10-1", "--threads", "1"]
-    program += ["--batch-size", "8", "--method", "iterative", *FLAGS, "--suites", "clean", "--dropout", "0.3"]
+    program += ["--batch-size", "8", "--method", "iterative", *FLAGS, "--suite", "clean", "--dropout", "0.3"]
     return [sys.executable, *program, "--checkpoint-every", "1", "--epochs", "4", "--out", str(out), *more]
 
 
@@ -375,9 +375,9 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixing_set": ("fractals",)}, "makes its own images; leave --mixing-set out"),
+        ({"mixing_set": ("fractals",)}, "makes its own images; leave `mixing_set` out"),
         ({"network": "torchvision.ops:MLP"}, "MLP: fails called with num_classes"),
-        ({"mix": PixMixSettings(partner="input")}, r"--mix\.partner input: --method iterative mixes both"),
+        ({"mix": PixMixSettings(partner="input")}, r"mix\.partner input: the method iterative mixes both"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_lost(
@@ -404,6 +404,6 @@ def test_a_network_without_convolutions_is_named(colours: Path, tmp_path: Path) 
     [("size", 0), ("every", 0), ("batch", -1), ("steps", 0), ("lr", float("nan")), ("budget", 1.0), ("batch", 513)],
 )
 def test_a_bad_setting_is_named(field: str, value: float) -> None:
-    with pytest.raises(InputError, match=f"--iterative.{field} ") as caught:
+    with pytest.raises(InputError, match=rf"^iterative\.{field}[ :]") as caught:
         IterativeSettings(**{field: value})
     assert "\n" not in str(caught.value)

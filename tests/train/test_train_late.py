@@ -45,22 +45,22 @@ def few(tmp_path: Path) -> Path:
 
 
 def test_too_few_test_images_for_a_suite(few: Path, tmp_path: Path) -> None:
-    config = quick(few, tmp_path / "run", suites=("clean", "anomalies"))
+    config = quick(few, tmp_path / "run", suite=("clean", "anomalies"))
     with pytest.raises(InputError, match=r"anomalies.* 5 .*there are 4; "):
         train(config)
     assert not (tmp_path / "run").exists()
     with pytest.raises(Began):  # the control
-        train(quick(few, tmp_path / "run", suites=("clean",)))
+        train(quick(few, tmp_path / "run", suite=("clean",)))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"init": "no.pt"}, r"no\.pt"),
-        ({"outliers": Path("nowhere")}, "leave --outliers out"),
+        ({"outliers": Path("nowhere")}, "leave `outliers` out"),
         ({"network": "nowhere:net"}, "nowhere:net"),
-        ({"suites": ("anomalies",), "test_subset": 3}, "anomalies"),
-        ({"copies": Path("nowhere")}, "leave --copies out"),
+        ({"suite": ("anomalies",), "test_subset": 3}, "anomalies"),
+        ({"copies": Path("nowhere")}, "leave `copies` out"),
     ],
 )
 def test_the_default_set_is_made_when_all_else_is_right(
@@ -101,22 +101,22 @@ def table(colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     [
         ("--mixing-set nowhere", "nowhere"),
         ("--mixing-set empty", "empty"),
-        ("--mixing-set set --weights 0", "--weights: all are zero"),
+        ("--mixing-set set --weights 0", "weights: all are zero"),
         ("--c nowhere", "nowhere"),
         ("--p empty", "empty"),
         ("--ood nowhere", "nowhere"),
         ("--ood file", "file"),
         ("--frost empty", "frost: "),
         ("--outliers nowhere", "outliers nowhere: no such folder or file"),
-        ("--copies nowhere", "--copies nowhere: no such folder"),
+        ("--copies nowhere", "copies nowhere: no such folder"),
         ("--init nowhere.pt", "nowhere.pt"),
         ("--network resnet5000", "resnet5000"),
         ("--test-subset 3", "anomalies"),
-        ("--test-subset 4", "--test-subset 4: must be a multiple of the 3 classes"),
-        ("--subset 600", "--subset 600"),
+        ("--test-subset 4", "test_subset 4: must be a multiple of the 3 classes"),
+        ("--subset 600", "subset 600"),
         ("--out file", "file/table-1.json cannot be written (Not a directory)"),
         (f"--out {'z' * 300}", "cannot be written (File name too long)"),
-        ("--devices cuda:99", "--device cuda:99"),
+        ("--devices cuda:99", "device cuda:99"),
         ("--dataset folder:nowhere", "folder:nowhere"),
     ],
 )
@@ -139,6 +139,6 @@ def test_a_table_of_which_all_is_there_begins(table: list[str], capsys: pytest.C
 
 
 def test_a_data_set_that_is_not_here_is_said_by_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["10", "--rows", "mix-input", "--c", str(tmp_path), "--out", str(tmp_path / "out"), "--data"]
+    words = ["10", "--rows", "mix-input", "--c", str(tmp_path), "--out", str(tmp_path / "out"), "--data-folder"]
     ablate(parse(AblateConfig, "pixmix ablate", [*words, str(tmp_path / "data"), "--plan"]))
     assert f"cifar100 is not in {tmp_path / 'data'}: the first run downloads it" in capsys.readouterr().err

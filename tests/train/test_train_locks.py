@@ -121,7 +121,7 @@ def test_a_part_of_a_table_belongs_to_one_process(tmp_path: Path) -> None:
         network="wrn-10-1",
         c=tmp_path,
         partial=True,
-        devices=("cpu",),
+        devices="cpu",
         part="1/2",
         out=tmp_path / "out",
     )
@@ -192,7 +192,7 @@ def test_a_training_that_is_ended_leaves_no_loader(colours: Path, tmp_path: Path
     """At once by SIGTERM; after `kill -9` within the five seconds in which torch's workers look for their parent."""
     out = tmp_path / "run"
     words = [sys.executable, "-m", "pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"]
-    words += ["--batch-size", "8", "--epochs", "500", "--workers", "2", "--suites", "clean", "--out", str(out)]
+    words += ["--batch-size", "8", "--epochs", "500", "--workers", "2", "--suite", "clean", "--out", str(out)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
         until(lambda: (out / "checkpoint.pt").exists(), 120)
         until(lambda: len(session(process.pid)) >= 3)
@@ -220,7 +220,7 @@ def test_ranks_end_with_a_killed_torchrun(colours: Path, tmp_path: Path) -> None
     out = tmp_path / "run"
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     words += ["pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1", "--batch-size", "8"]
-    words += ["--workers", "0", "--suites", "clean", "--checkpoint-every", "1", "--resume", "--out", str(out)]
+    words += ["--workers", "0", "--suite", "clean", "--checkpoint-every", "1", "--resume", "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:  # type: ignore[call-overload]

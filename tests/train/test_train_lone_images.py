@@ -14,7 +14,7 @@ from pixmix.train._training.run import train
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
     """A run of an epoch whose network has 1x1 pixels before its last batch normalisations."""
     settings = {**vars(recipe("quick")), "network": "resnet18", "epochs": 1, "workers": 0, "threads": 1}
-    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suites": ("clean",), **changes})
+    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), **changes})
 
 
 @pytest.mark.parametrize("size", [44, 45])

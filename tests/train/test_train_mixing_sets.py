@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(data: Path, out: Path, **changes: object) -> dict[str, object]:
-    own = {"network": "wrn-10-1", "epochs": 1, "batch_size": 16, "workers": 0, "threads": 1, "suites": ("clean",)}
+    own = {"network": "wrn-10-1", "epochs": 1, "batch_size": 16, "workers": 0, "threads": 1, "suite": ("clean",)}
     metrics = train(TrainConfig(**{**vars(recipe("quick")), **own, "dataset": f"folder:{data}", "out": out, **changes}))
     assert metrics is not None
     return metrics

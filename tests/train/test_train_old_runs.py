@@ -38,7 +38,7 @@ def test_it_is_resumed_from_its_checkpoint_to_the_same_end(run: Path) -> None:
     (run / "metrics.json").unlink()
     config = replace(
         recipe("quick"), dataset="digits", network="wrn-10-1", epochs=2, subset=100, test_subset=50, batch_size=50,
-        workers=0, suites=("clean",), momentum=0.0, threads=1, device="cpu", out=run, resume=True,
+        workers=0, suite=("clean",), momentum=0.0, threads=1, device="cpu", out=run, resume=True,
     )  # fmt: skip
     metrics = train(config)
     assert metrics is not None and metrics["clean"]["error"]["n"] == 50

@@ -218,7 +218,7 @@ def test_show_draws_every_image(
     sizes = []
     for number in (1, 2):
         paths = (*photographs[:number], tmp_path / "new" / f"out{number}.png")
-        config = ShowConfig(paths=paths, mixing_set=(str(mixing_folder),), size=32, steps=steps)
+        config = ShowConfig(paths=paths, mixing_set=(str(mixing_folder),), size=32, rounds=steps)
         first = show(config).read_bytes()
         assert show(config).read_bytes() == first
         sizes.append(Image.open(paths[-1]).size)
@@ -252,7 +252,7 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
         (["a.png"], "at least one image"),
         (["missing.png", "out.png"], "missing.png"),
         (["a.png", "out.txt"], "must end in"),
-        (["a.png", "out.png", "--size", "4"], "--size 4"),
+        (["a.png", "out.png", "--size", "4"], "--size: a whole number from 8"),
         (["a.png", "out.png", "--betas", "nan"], "--betas"),
         (["a.png", "out.png", "--mixing-set", "nowhere"], "nowhere"),
         (["a.png", "out.png", "--mix.k", "0"], "--mix.k"),

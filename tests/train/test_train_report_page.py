@@ -205,7 +205,7 @@ def test_commands_seeds_and_versions(tmp_path: Path) -> None:
     ]
     indices = [text.index(line) for line in order]
     assert indices == sorted(indices)
-    assert f"pixmix evaluate resnet50 --data digits --out {alone} --suite clean calibration" in text
+    assert f"pixmix evaluate resnet50 --dataset digits --out {alone} --suite clean calibration" in text
     assert "pixmix corrupt digits digits-p" not in text  # that one is official
     assert "torch 2" in text and "This page was written with python" in text
     seeds = re.sub(r"\s+", " ", text[text.index("Seeds") :])
@@ -217,13 +217,13 @@ def test_commands_can_be_given_in_their_order(tmp_path: Path) -> None:
     shown, made, trained = tmp_path / "shown", tmp_path / "set", tmp_path / "trained"
     for path, set_of in ((trained, [str(made)]), (shown, [])):
         config = json.loads((write_run(path, 0.1) / "config.json").read_text())
-        config["config"] |= {"mixing_set": set_of, "out": str(path), "suites": ["clean"]}
+        config["config"] |= {"mixing_set": set_of, "out": str(path), "suite": ["clean"]}
         (path / "config.json").write_text(json.dumps(config))
     made.mkdir()
     shard = manifest.Entry("fvis-00000.h5", "fvis", 0, 4, sha256="0" * 64, content_hash="0" * 64, compression="none")
     manifest.write(made, FVisRecipe(network=f"run:{shown}", channels=(3,), weights="0" * 64).to_json(), [shard])
     text = written(tmp_path, trained, shown).sections["repeat"]
-    order = [f"--out {shown} --suites clean", f"mixset make fvis {made}", f"--out {trained} --suites clean"]
+    order = [f"--out {shown} --suite clean", f"mixset make fvis {made}", f"--out {trained} --suite clean"]
     indices = [text.index(line) for line in order]
     assert indices == sorted(indices)
     assert "--channels" not in text and "--weights" not in text, "found by the command itself"

@@ -44,7 +44,7 @@ def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
         "workers": 0,
         "threads": 1,
     }
-    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suites": ("clean",), **changes})
+    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), **changes})
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -181,7 +181,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(
     colours: Path, mixing_folder: Path, tmp_path: Path, kill_after: int, one_thread: None
 ) -> None:
     """kill -9 within the first of 5 epochs (6 steps) and within the second; dropout, so that random states count."""
-    more = ("--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1", "--suites", "clean")
+    more = ("--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1", "--suite", "clean")
     more = (*more, "--dropout", "0.3", "--checkpoint-every", "1")
     same = {"method": "pixmix", "mixing_set": (str(mixing_folder),), "dropout": 0.3, "checkpoint_every": 1, "epochs": 5}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -246,7 +246,7 @@ def test_two_processes_take_the_steps_of_one(
         "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(392, num_classes))\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    network = ("--network", "plain_network:make", "--suites", "clean", "--workers", "0")
+    network = ("--network", "plain_network:make", "--suite", "clean", "--workers", "0")
     network = (*network, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--lr", "0.02")
     done = torchrun(tmp_path, *command(colours, tmp_path / "two", *network)[1:])
     assert done.returncode == 0, done.stderr
@@ -283,21 +283,21 @@ def test_weights_start_another_run(colours: Path, tmp_path: Path) -> None:
         ({"method": "pixmax"}, "mix-input"),
         ({"method": "mixup+cutmix"}, "both change each batch"),
         ({"method": "augmix+cutmix"}, "jsd"),
-        ({"method": "oe"}, "--outliers"),
-        ({"outliers": Path("somewhere")}, "leave --outliers out"),
-        ({"method": "sin"}, "--copies"),
-        ({"copies": Path("somewhere")}, "leave --copies out"),
+        ({"method": "oe"}, "needs `outliers`"),
+        ({"outliers": Path("somewhere")}, "leave `outliers` out"),
+        ({"method": "sin"}, "needs `copies`"),
+        ({"copies": Path("somewhere")}, "leave `copies` out"),
         ({"method": "sin", "copies": Path("no/such/folder")}, "no/such/folder"),
-        ({"method": "pixmix"}, "--mixing-set"),
-        ({"mixing_set": ("somewhere",)}, "leave --mixing-set out"),
+        ({"method": "pixmix"}, "`mixing_set`"),
+        ({"mixing_set": ("somewhere",)}, "leave `mixing_set` out"),
         ({"method": "pixmix", "mixing_set": ("no/such/folder",)}, "no/such/folder"),
         ({"init": "no.pt"}, "no.pt"),
-        ({"init": "torchvision"}, "--init torchvision"),
+        ({"init": "torchvision"}, "init torchvision"),
         ({"device": "cuda:9"}, "cuda:9"),
         ({"device": "tpu"}, "tpu"),
         ({"amp": "fp16"}, "fp16"),
         ({"network": "wrn-11-1"}, "wrn-11-1"),
-        ({"suites": ("beauty",)}, "beauty"),
+        ({"suite": ("beauty",)}, "beauty"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_lost(

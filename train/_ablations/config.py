@@ -14,7 +14,7 @@ from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
-from .._runs.config import RECIPES, TRAINING, IterativeSettings
+from .._runs.config import RECIPES, TRAINING, IterativeSettings, RecipeName
 from .tables import ROWS, Table, find_table
 
 
@@ -29,44 +29,41 @@ class AblateConfig:
     full size; --plan prints the commands and runs nothing.
 
     Examples:
-
-    pixmix ablate 1 --seeds 0 1 2 --devices cuda:0 cuda:1
-
-    pixmix ablate 4 --rows baseline augmix pixmix --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P --ood OOD
-
-    pixmix ablate 6 --dataset folder:flowers --recipe quick --epochs 5 --subset 2000 --test-subset 500
-
-    pixmix ablate 10 --part 3/16    # in a job array
-
-    pixmix ablate mixing-sets --mixing-set my-set photographs
+        pixmix ablate 1 --seeds 0 1 2 --devices cuda:0,cuda:1
+        pixmix ablate 4 --rows baseline augmix pixmix --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P --ood OOD
+        pixmix ablate 6 --dataset folder:flowers --recipe quick --epochs 5 --subset 2000 --test-subset 500
+        pixmix ablate 10 --part 3/16    # in a job array
+        pixmix ablate mixing-sets --mixing-set my-set photographs
     """
 
     table: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TABLE")]
     """1 to 12, as the paper's supplement counts them, or mixing-sets: every family of `mixset make`, and any folder,
     beside each other."""
     dataset: str | None = None
-    """What to train on: cifar10, cifar100, fashionmnist, digits, or folder:PATH with train/ and test/ of one folder a
-    class. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9) need a folder."""
+    """What is trained and measured on: cifar10, cifar100, fashionmnist, digits, or folder:PATH with train/ and test/ of
+    one folder a class. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9) need a
+    folder."""
     rows: tuple[str, ...] = ()
     """Some rows, by the method's name or the set's; others than the table's own, such as pixmix+mixup or a method of
     your own, module:function or FILE.py:function, have no paper number. By default all."""
     seeds: tuple[int, ...] = (0,)
     """A run each; with several, cells show mean and standard deviation."""
 
-    recipe: str | None = None
-    """Where the other settings of training come from: cifar, imagenet, quick; by default the table's."""
+    recipe: RecipeName | None = None
+    """Where the other defaults come from: cifar, imagenet, quick; by default the table's."""
     network: str | None = None
-    """wrn-DEPTH-WIDTH, resnet18, resnet50, module:function or FILE.py:function; this and what follows by
-    default the recipe's."""
+    """The network: wrn-DEPTH-WIDTH, resnet18, resnet50, module:function or FILE.py:function; by default the recipe's,
+    as all that follows to --test-subset."""
     init: str | None = None
     """Start from weights: torchvision, or a checkpoint file."""
     epochs: int | None = None
+    """Passes over the training images."""
     batch_size: int | None = None
-    """Images a step."""
+    """Images in a training step."""
     lr: float | None = None
     """Learning rate of the first step."""
     dropout: float | None = None
-    """Inside the blocks of a Wide ResNet."""
+    """Dropout inside the blocks of a Wide ResNet."""
     size: int | None = None
     """Side of the images in pixels; by default the data set's own."""
     subset: int | None = None
@@ -76,71 +73,75 @@ class AblateConfig:
     iterative: IterativeSettings = field(default_factory=IterativeSettings)
 
     mixing_set: tuple[str, ...] = ()
-    """What PixMix mixes in, in place of the sets that are made; for mixing-sets, folders that get rows of their own."""
+    """What is mixed in, in place of the sets that are made; for mixing-sets, folders that get rows of their own."""
     weights: tuple[float, ...] = ()
-    """How often each of them is drawn from; by default each image equally often."""
+    """How often each folder of --mixing-set is drawn from; by default each image equally often."""
     fractals: int = 14_230
     """Images in each generated set but the visualisations; as many as the paper has fractals."""
     fvis: int = 4_690
     """Feature visualisations of the baseline's network; as many as the paper has."""
     outliers: Path | None = None
-    """Images for the row OE: a folder, a set, or 300K_random_images.npy."""
+    """Images for outlier exposure (the row OE): a folder, a set, or 300K_random_images.npy."""
     copies: Path | None = None
     """Altered copies of the training images for the rows SIN and EDSR: a folder with one folder a class."""
 
     c: Path | None = None
-    """CIFAR-10-C, CIFAR-100-C or ImageNet-C; by default C is made of the test images. C-bar and P likewise."""
+    """The set of the suite c: CIFAR-10-C, CIFAR-100-C or ImageNet-C; by default it is made of the test images."""
     cbar: Path | None = None
+    """The set of the suite cbar; by default it is made of the test images."""
     p: Path | None = None
+    """The set of the suite p; by default it is made of the test images."""
     r: Path | None = None
-    """ImageNet-R; without it its columns stay empty."""
+    """The set of the suite r, ImageNet-R; without it its columns stay empty."""
     ood: Path | None = None
-    """A folder of out-of-distribution sets; without it the three synthetic ones."""
+    """A folder of out-of-distribution sets for the suite anomalies; without it the three synthetic ones."""
     partial: bool = False
-    """Leave out what is missing in these sets, and say so, in place of refusing them."""
+    """Leave out what is missing in a set, and say so in the result, in place of refusing it."""
     frost: Path | None = None
-    """A folder with ImageNet-C's photographs of frost, where the package that has them is not installed."""
+    """A folder with the photographs of frost of ImageNet-C's authors, where the package that has them is not
+    installed."""
 
-    devices: tuple[str, ...] = ("auto",)
-    """Where cells run side by side, one on each: cuda:0 cuda:1; name a device twice to run two cells on it."""
+    devices: str = "auto"
+    """Where to compute, side by side: a cell on each, as cuda:0,cuda:1; name a device twice to run two cells on it."""
     part: str = "1/1"
-    """i/n: this is job i of n on the same --out: it runs every n-th cell and what that needs. Whichever ends last
-    prints the whole table."""
+    """i/n: this is job i of n on one folder: it runs every n-th cell and what that needs. Whichever ends last prints
+    the whole table."""
     workers: int | None = None
-    """Loader processes of each run; by default the recipe's."""
+    """Workers that load images, for each run; by default the recipe's."""
     compile: bool = False
-    """Compile the networks (torch.compile)."""
+    """Compile the network (torch.compile), in every run."""
     eval_batch_size: int = 500
-    """Images a forward pass of the measures."""
-    data: Path = Path("data")
-    """Where downloaded data sets are kept."""
+    """Images in a forward pass of the measures."""
+    data_folder: Path = Path("data")
+    """Where downloaded data sets lie."""
     out: Path | None = None
-    """The folder for sets, suites, runs, logs and tables, shared by tables; by default ablations/DATASET."""
+    """Where the result goes: the folder for sets, suites, runs, logs and tables, shared by tables; by default
+    ablations/DATASET."""
     plan: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print what would be run, and stop."""
 
     def __post_init__(self) -> None:
         table = find_table(self.table)
         if self.dataset is None and table.dataset is None:
-            raise InputError(f"TABLE {self.table}: is about {table.data}; give --dataset folder:PATH")
+            raise InputError(f"table {self.table}: is about {table.data}; name a folder: `dataset`")
         if self.recipe is not None and self.recipe not in RECIPES:
-            raise InputError(f"--recipe {self.recipe}: unknown; the recipes are {', '.join(RECIPES)}")
+            raise InputError(f"recipe {self.recipe}: unknown; the recipes are {', '.join(RECIPES)}")
         for name in self.rows:
             parts = name.split("+")
             if name in ROWS or name in self.own_sets or all(part in METHODS or names_code(part) for part in parts):
                 continue
             raise InputError(
-                f"--rows {name}: unknown; table {self.table} has {', '.join(table.rows)}; a method of your own is "
+                f"rows {name}: unknown; table {self.table} has {', '.join(table.rows)}; a method of your own is "
                 f"named {FORMS}"
             )
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise InputError("--seeds: give at least one, and each once")
+            raise InputError("seeds: give at least one, and each once")
         if self.table == "6" and self.mixing_set:
-            raise InputError("--mixing-set: table 6 compares sets that are made on the way; try `ablate mixing-sets`")
+            raise InputError("mixing_set: table 6 compares sets that are made on the way; try `ablate mixing-sets`")
         if self.table == "mixing-sets" and len(self.own_sets) < len(self.mixing_set):
-            raise InputError("--mixing-set: two of the folders have the same name, and rows are named by it")
+            raise InputError("mixing_set: two of the folders have the same name, and rows are named by it")
         if self.weights and len(self.weights) != len(self.mixing_set):
-            raise InputError(f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
+            raise InputError(f"`weights` has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
         numbers = (
             "lr",
             "dropout",
@@ -154,14 +155,14 @@ class AblateConfig:
         )
         check_ranges(self, {**{name: TRAINING[name] for name in numbers}, "fractals": COUNT, "fvis": COUNT})
         for seed in self.seeds:
-            check_range("--seeds", seed, SEED)
+            check_range("seeds", seed, SEED)
         for weight in self.weights:
-            check_range("--weights", weight, WEIGHT)
+            check_range("weights", weight, WEIGHT)
         if not self.devices:
-            raise InputError("--devices: name at least one")
+            raise InputError("devices: name at least one")
         number, count = self.share
         if not 1 <= number <= count:
-            raise InputError(f"--part {self.part}: must be i/n with i from 1 to n, such as 1/4")
+            raise InputError(f"part {self.part}: must be i/n with i from 1 to n, such as 1/4")
 
     @property
     def trained_by(self) -> str:

@@ -35,7 +35,7 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
     """
     check_file(config.folder / f"table-{config.table}.json")
     check_name(config.data_name)
-    for device in config.devices:
+    for device in config.devices.split(","):
         choose_device(device)
     left = {task.name: task for task in tasks if not is_done(task, config.folder)}
     if not left:
@@ -50,7 +50,7 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
     if config.weights:
         _check_weights(config.weights)
     if not _is_here(config):
-        print(f"{config.data_name} is not in {config.data}: the first run downloads it", file=sys.stderr)
+        print(f"{config.data_name} is not in {config.data_folder}: the first run downloads it", file=sys.stderr)
         return
     rows = rows_of(config)
     data = training_data(training(config, next(iter(rows.values())), config.seeds[0]))  # all rows train on the same
@@ -59,15 +59,15 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
 
 def _check_weights(weights: Sequence[float]) -> None:
     if not sum(weights):
-        raise InputError("--weights: all are zero; one above zero is needed")
+        raise InputError("weights: all are zero; one above zero is needed")
 
 
 def _is_here(config: AblateConfig) -> bool:
     """Whether the data set needs no download."""
     if config.data_name.startswith("folder:") or config.data_name == "digits":
         return True
-    with reading(f"--data {config.data}", "choose another folder"):
-        return config.data.is_dir() and any(config.data.iterdir())
+    with reading(f"data_folder {config.data_folder}", "choose another folder"):
+        return config.data_folder.is_dir() and any(config.data_folder.iterdir())
 
 
 def _check_with(config: AblateConfig, data: TrainingData, rows: Sequence[Row]) -> None:

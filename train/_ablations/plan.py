@@ -99,8 +99,8 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
         seed=seed,
         compile=config.compile,
         eval_batch_size=config.eval_batch_size,
-        data=config.data,
-        suites=("clean",),
+        data_folder=config.data_folder,
+        suite=("clean",),
         resume=True,
     )
 
@@ -216,8 +216,8 @@ class _Planner:
             if getattr(config, name) is not None and (name != "frost" or suite == "c"):
                 command += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
         parts = {"suite": tuple(command)}
-        if config.data != Path("data"):
-            command += ["--data", str(config.data)]
+        if config.data_folder != Path("data"):
+            command += ["--data-folder", str(config.data_folder)]
         return self._add(
             Task(
                 name=f"suites/{suite}",
@@ -253,7 +253,7 @@ class _Planner:
         if self.config.partial:
             command.append("--partial")
         if self.config.eval_batch_size != EVALUATED_AT_ONCE:
-            command += ["--batch-size", str(self.config.eval_batch_size)]
+            command += ["--eval-batch-size", str(self.config.eval_batch_size)]
         parts = {suite: (str(folders[of[suite]]),) if of[suite] in folders else () for suite in self.suites}
         name = run.replace("runs/", "measures/")
         return self._add(
@@ -267,7 +267,7 @@ class _Planner:
         )
 
 
-NOT_OF_A_RUN = ("--workers", "--eval-batch-size", "--data", "--out", "--suites")
+NOT_OF_A_RUN = ("--workers", "--eval-batch-size", "--data-folder", "--out", "--suite")
 """What does not change the weights that a run ends with."""
 EVALUATED_AT_ONCE = 500
 """What `pixmix evaluate` takes by default."""

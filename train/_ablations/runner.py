@@ -41,7 +41,7 @@ def is_done(task: Task, root: Path) -> bool:
         if part in found and found[part] != list(settings):
             before, now = shlex.join(found[part]), shlex.join(settings)
             raise InputError(
-                f"{root}: holds {task.name} made with `{before}`, not `{now}`; give the same settings or another --out"
+                f"{root}: holds {task.name} made with `{before}`, not `{now}`; give the same settings or another `out`"
             )
     return task.parts.keys() <= found.keys() and task.result.exists()
 

@@ -11,6 +11,7 @@ from typing import Any
 from mixset._common.errors import InputError
 from pixmix.methods import find_parts
 
+from .._runs.config import RecipeName
 from .columns import (
     AUROC,
     BAR_CORRUPTIONS,
@@ -98,7 +99,7 @@ class Table:
     columns: tuple[Column, ...]
     dataset: str | None = None
     """The data set as `pixmix train` names it; None where it has to be a folder."""
-    recipe: str = "cifar"
+    recipe: RecipeName = "cifar"
     layout: str = "rows"
     """How it is printed: `rows`; `outliers`, an outlier set a line; `grid`, k to the right and β downwards."""
     sets: tuple[str, ...] = ("fractals", "fvis")
@@ -236,5 +237,5 @@ def find_row(name: str) -> Row:
 def find_table(name: str) -> Table:
     """The table of that name; an unknown one raises InputError with the known ones."""
     if name not in TABLES:
-        raise InputError(f"TABLE {name}: unknown; there are {', '.join(TABLES)}")
+        raise InputError(f"table {name}: unknown; there are {', '.join(TABLES)}")
     return TABLES[name]

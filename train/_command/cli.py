@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from typing import Any
 
 from mixset._common.console import run_command, say
-from mixset._common.parsing import Commands, dispatch, parse
+from mixset._common.parsing import Command, dispatch, parse
 
 
-def _train(arguments: list[str]) -> None:
+def _train_config(arguments: list[str]) -> Any:
+    import tyro
+
     from .._runs.config import TrainConfig, recipe
+    from .topics import TOPICS
 
-    start = recipe(_option(arguments, "--recipe") or "cifar")
-    config = parse(TrainConfig, "pixmix train", arguments, default=start)
+    # A recipe is of no data set: the command asks for one.
+    start = replace(recipe(_option(arguments, "--recipe") or "cifar"), dataset=tyro.MISSING)
+    return parse(TrainConfig, "pixmix train", arguments, default=start, topics=TOPICS)
+
+
+def _train(config: Any) -> None:
     from .._reports.table import print_table
     from .._training.run import train
 
@@ -21,19 +30,25 @@ def _train(arguments: list[str]) -> None:
         say(f"run folder: {config.folder}")
 
 
-def _show(arguments: list[str]) -> None:
+def _show_config(arguments: list[str]) -> Any:
     from .show import ShowConfig
 
-    config = parse(ShowConfig, "pixmix show", arguments)
+    return parse(ShowConfig, "pixmix show", arguments)
+
+
+def _show(config: Any) -> None:
     from .._figures.figures import show
 
     say(f"wrote {show(config)}")
 
 
-def _report(arguments: list[str]) -> None:
+def _report_config(arguments: list[str]) -> Any:
     from .._reports.report import ReportConfig
 
-    config = parse(ReportConfig, "pixmix report", arguments)
+    return parse(ReportConfig, "pixmix report", arguments)
+
+
+def _report(config: Any) -> None:
     from .._reports import grids
     from .._reports.report import report
     from .._reports.table import as_grid, print_table
@@ -45,17 +60,25 @@ def _report(arguments: list[str]) -> None:
     say(f"wrote {written}")
 
 
-def _corrupt(arguments: list[str]) -> None:
-    from .corrupt import CorruptConfig, corrupt
+def _corrupt_config(arguments: list[str]) -> Any:
+    from .corrupt import CorruptConfig
 
-    config = parse(CorruptConfig, "pixmix corrupt", arguments)
+    return parse(CorruptConfig, "pixmix corrupt", arguments)
+
+
+def _corrupt(config: Any) -> None:
+    from .corrupt import corrupt
+
     say(f"wrote {corrupt(config)}")
 
 
-def _evaluate(arguments: list[str]) -> None:
+def _evaluate_config(arguments: list[str]) -> Any:
     from .._evaluation.config import EvaluateConfig
 
-    config = parse(EvaluateConfig, "pixmix evaluate", arguments)
+    return parse(EvaluateConfig, "pixmix evaluate", arguments)
+
+
+def _evaluate(config: Any) -> None:
     from .._evaluation.evaluate import evaluate
 
     if evaluate(config) is not None:
@@ -65,27 +88,36 @@ def _evaluate(arguments: list[str]) -> None:
         say(f"wrote {config.folder / 'metrics.json'}")
 
 
-def _ablate(arguments: list[str]) -> None:
+def _ablate_config(arguments: list[str]) -> Any:
     from .._ablations.config import AblateConfig
+    from .topics import TOPICS
 
-    config = parse(AblateConfig, "pixmix ablate", arguments)
+    iterative = {"iterative": TOPICS["iterative"][:1]}
+    return parse(AblateConfig, "pixmix ablate", arguments, topics=iterative)
+
+
+def _ablate(config: Any) -> None:
     from .._ablations import ablate
 
-    found = ablate(config)
-    if found is not None:
+    results = ablate(config)
+    if results is not None:
         say(f"wrote {config.folder / f'table-{config.table}'}.json, .md, .tex and .csv")
         say(f"a page about the runs: pixmix report {config.folder / 'runs'}/* --out {config.folder / 'report.html'}")
-        if any(problem["state"] == "failed" for row in found["rows"] for problem in row["problems"]):
+        if any(problem["state"] == "failed" for row in results["rows"] for problem in row["problems"]):
             sys.exit(1)
 
 
-COMMANDS: Commands = {
-    "train": ("train a classifier and measure how safe it is", _train),
-    "evaluate": ("measure any classifier on any data", _evaluate),
-    "ablate": ("run what a table of the paper needs, and print it beside the paper's numbers", _ablate),
-    "show": ("draw what PixMix and the other methods make of an image", _show),
-    "corrupt": ("write the corruptions of C, C-bar or P for any images, or draw them", _corrupt),
-    "report": ("print the table of some runs and write a page about them", _report),
+COMMANDS = {
+    "train": Command("train a classifier and measure how safe it is", _train_config, _train),
+    "evaluate": Command("measure any classifier on any data", _evaluate_config, _evaluate),
+    "ablate": Command(
+        "run what a table of the paper needs, and print it beside the paper's numbers", _ablate_config, _ablate
+    ),
+    "show": Command("draw what PixMix and the other methods make of an image", _show_config, _show),
+    "corrupt": Command(
+        "write the corruptions of C, C-bar or P for any images, or draw them", _corrupt_config, _corrupt
+    ),
+    "report": Command("print the table of some runs and write a page about them", _report_config, _report),
 }
 HELP = """usage: pixmix COMMAND ...
 

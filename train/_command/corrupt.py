@@ -26,29 +26,26 @@ class CorruptConfig:
     corruption and severity alone.
 
     Examples:
-
-    pixmix corrupt cifar100 CIFAR-100-C-Bar --suite cbar
-
-    pixmix corrupt folder:flowers flowers-c --size 224 --corruptions fog snow motion_blur
-
-    pixmix corrupt digits digits-p --suite p
-
-    pixmix corrupt --show dog.jpg corruptions.png --suite c --extra
+        pixmix corrupt cifar100 CIFAR-100-C-Bar --suite cbar
+        pixmix corrupt folder:flowers flowers-c --size 224 --corruptions fog snow motion_blur
+        pixmix corrupt digits digits-p --suite p
+        pixmix corrupt --show dog.jpg corruptions.png --suite c --extra
     """
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
-    """digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or within test/ (or
-    val/): its test images. With --show, an image."""
+    """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
+    with a folder a class, itself or within test/ (or val/). With --show, an image."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """The folder to write, made when missing. With --show, the figure to write."""
+    """Where the result goes: the folder to write, made when missing. With --show, the figure to write."""
     suite: Literal["c", "cbar", "p"] = "c"
-    """c: the 15 corruptions of ImageNet-C and CIFAR-C at 5 severities; cbar: the 10 of their C-bar; p: the 10 sequences
-    of ImageNet-P and CIFAR-P."""
+    """Suites to measure, by name, of which one is made: c, the 15 corruptions of ImageNet-C and CIFAR-C at 5
+    severities; cbar, the 10 of their C-bar; p, the 10 sequences of ImageNet-P and CIFAR-P."""
     size: int | None = None
-    """Side in pixels; by default the data set's own (folders of large images, and --show: 224). Up to 64 what is made
-    has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video) each."""
+    """Side of the images in pixels; by default the data set's own (folders of large images, and --show: 224). Up to 64
+    what is made has CIFAR's constants and goes into .npy files; above, ImageNet's, into a JPEG (sequences: a video)
+    each."""
     test_subset: int | None = None
-    """Corrupt that many images, the first of each class; by default all."""
+    """Test on that many images, the first of each class, and corrupt no others; by default all."""
     classes: Path | None = None
     """A class map: a text file with a line for each class folder, FOLDER NUMBER, where labels are to be other numbers
     than the folders' order; - leaves a folder out."""
@@ -58,16 +55,16 @@ class CorruptConfig:
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     """Some of 1 to 5. An .npy file with others than all five is shorter than the official ones."""
     extra: bool = False
-    """With the four of C or P that were made for validation; of C-bar the five that the other size's list has."""
+    """Add the four of C or P that were made for validation; of C-bar the five that the other size's list has."""
     frost: Path | None = None
-    """A folder with frost1.png to frost5.jpg of ImageNet-C's authors, where the package that has them is not
-    installed."""
+    """A folder with the photographs of frost of ImageNet-C's authors (frost1.png to frost5.jpg), where the package that
+    has them is not installed."""
     seed: int = 0
-    """Of all that is drawn. The official archives were drawn without a seed, so none gives their pixels."""
+    """Seed of all that is drawn. The official archives were drawn without a seed, so none gives their pixels."""
     workers: int | None = None
-    """Processes; by default one for each core. Their number does not change a byte."""
-    data: Path = Path("data")
-    """Where downloaded data sets are kept."""
+    """Workers that corrupt images; by default one for each core. Their number does not change a byte."""
+    data_folder: Path = Path("data")
+    """Where downloaded data sets lie."""
     show: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Draw a figure of one image instead: a row for each corruption, a column for each severity (of sequences, some
     frames)."""
@@ -75,9 +72,9 @@ class CorruptConfig:
     def __post_init__(self) -> None:
         check_ranges(self, {"size": SIDE, "test_subset": COUNT, "seed": SEED, "workers": (1, 1000)})
         if not self.severities or sorted(set(self.severities) & set(range(1, 6))) != sorted(self.severities):
-            raise InputError(f"--severities {' '.join(map(str, self.severities))}: some of 1 2 3 4 5, each once")
+            raise InputError(f"severities: some of 1 to 5 are needed, each once, got {self.severities}")
         if self.show and self.out.suffix.lower() not in FIGURES:
-            raise InputError(f"pixmix corrupt --show: the figure {self.out} must end in .png, .jpg or .webp")
+            raise InputError(f"out {self.out}: the figure must end in .png, .jpg or .webp")
 
 
 def corrupt(config: CorruptConfig) -> Path:
@@ -130,7 +127,7 @@ def load_source(config: CorruptConfig) -> Source:
 
     class_map = None if config.classes is None else read_class_map(config.classes)
     classes, test = load_test(
-        config.dataset, size=config.size, folder=config.data, subset=config.test_subset, class_map=class_map
+        config.dataset, size=config.size, folder=config.data_folder, subset=config.test_subset, class_map=class_map
     )
     names: tuple[str, ...] = ()
     if test.size > SMALL and test.array is None:

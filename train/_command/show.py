@@ -18,12 +18,9 @@ class ShowConfig:
     """Draw what PixMix makes of images over k and beta, and the methods side by side; or each step of the mixing.
 
     Examples:
-
-    pixmix show dog.jpg cat.jpg methods.png
-
-    pixmix show dog.jpg mine.png --methods baseline pixmix mine.py:Mine
-
-    pixmix show dog.jpg steps.png --steps --mixing-set my-set --seed 3
+        pixmix show dog.jpg cat.jpg methods.png
+        pixmix show dog.jpg mine.png --methods baseline pixmix mine.py:Mine
+        pixmix show dog.jpg rounds.png --rounds --mixing-set my-set --seed 3
     """
 
     paths: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE ... OUT.png")]
@@ -31,16 +28,16 @@ class ShowConfig:
     methods: tuple[str, ...] = ()
     """Some methods beside each other, also your own, module:function or FILE.py:function; by default all."""
     mixing_set: tuple[str, ...] = ("fractals",)
-    """Folders of mixing images; `fractals` is a set made on first use."""
+    """What is mixed in: folders of mixing images; `fractals` is a set made on first use."""
     weights: tuple[float, ...] = ()
-    """How often each folder is drawn from."""
-    steps: bool = False
+    """How often each folder of --mixing-set is drawn from; by default each image equally often."""
+    rounds: bool = False
     """Draw each round with its op, level, mixing, a and b (the paper's Figures 2 and 3)."""
     mix: PixMixSettings = field(default_factory=PixMixSettings)
     size: int = 224
-    """Side in pixels to which images are scaled and cropped before they are mixed, as in training."""
+    """Side of the images in pixels, to which they are scaled and cropped before they are mixed, as in training."""
     seed: int = 0
-    """Another seed draws other mixings."""
+    """Seed of all that is drawn: another one draws other mixings."""
     betas: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
     """The columns of the grid of k and beta; its rows are 1 to `mix.k` rounds."""
 
@@ -51,12 +48,12 @@ class ShowConfig:
             raise InputError(f"pixmix show: the figure {self.paths[-1]} must end in .png, .jpg or .webp")
         check_ranges(self, {"size": SIDE, "seed": SEED})
         if not self.betas:
-            raise InputError("--betas: give at least one")
+            raise InputError("betas: give at least one")
         for beta in self.betas:
-            check_range("--betas", beta, (0.01, 1000.0))
+            check_range("betas", beta, (0.01, 1000.0))
         for weight in self.weights:
-            check_range("--weights", weight, WEIGHT)
+            check_range("weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):
-            raise InputError(f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
+            raise InputError(f"`weights` has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
         if self.mix.k < 1:
-            raise InputError("--mix.k: at least 1 is needed, since k 0 mixes nothing")
+            raise InputError("mix.k: at least 1 is needed, since k 0 mixes nothing")

@@ -45,7 +45,7 @@ def load_data(
         data = _folder(Path(name.removeprefix("folder:")), size)
     else:
         data = _named(name, size, folder)
-    train, test = _first(data.train, subset, "--subset"), _first(data.test, test_subset, "--test-subset")
+    train, test = _first(data.train, subset, "subset"), _first(data.test, test_subset, "test_subset")
     return replace(data, train=train.loaded(), test=test.loaded())
 
 
@@ -75,7 +75,7 @@ def load_test(
         classes, test = read_test(Path(name.removeprefix("folder:")), size, network, class_map)
     else:
         classes, test = _named_test(_named(name, size, folder, download), network, class_map)
-    return classes, _first(test, subset, "--test-subset").loaded()
+    return classes, _first(test, subset, "test_subset").loaded()
 
 
 def _named_test(
@@ -97,7 +97,7 @@ def check_name(name: str) -> None:
         train_folder(root)
         test_folder(root, alone=False)
     elif name not in DATASETS:
-        raise InputError(f"DATASET {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
+        raise InputError(f"dataset {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
 
 
 def _named(name: str, size: int | None, folder: Path, download: bool = True) -> TrainingData:
@@ -141,8 +141,8 @@ def _torchvision(dataset: str, title: str) -> Callable[[int, Path, bool], Traini
             except RuntimeError:
                 if not download:
                     raise InputError(
-                        f"{title} is not in {folder}, the folder that the run's config.json names; name one to have it "
-                        f"downloaded: --data-folder {folder}"
+                        f"{title} is not in {folder}, the folder that the run's config.json names; to have it "
+                        f"downloaded, say so: `data_folder` {folder}"
                     ) from None
                 part = _download(kind, folder, train, title)
             images = np.asarray(part.data)
@@ -162,7 +162,8 @@ def _download(kind: Callable, folder: Path, train: bool, title: str) -> Any:
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise InputError(
-            f"{title} is not in {folder} and cannot be downloaded ({reason}); put its files there or use --data PATH"
+            f"{title} is not in {folder} and cannot be downloaded ({reason}); put its files there, or name the folder "
+            "that has them: `data_folder`"
         ) from None
 
 
@@ -206,9 +207,9 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     folder_names = [name.replace("/", "_") for name in data.classes]
     root = path / "train" if _has_train(path, folder_names) else path
     if not isdir(root):
-        raise InputError(f"--copies {path}: no such folder; it needs a folder a class with altered copies in it")
+        raise InputError(f"copies {path}: no such folder; it needs a folder a class with altered copies in it")
     listing = list_labelled(root)
-    copies = labelled(root, listing, number_listing(listing, data.classes, where=f"--copies {root}"), data.size)
+    copies = labelled(root, listing, number_listing(listing, data.classes, where=f"copies {root}"), data.size)
     own = data.train
     labels = np.concatenate([own.labels, copies.labels])
     if own.array is None:

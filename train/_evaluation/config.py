@@ -10,10 +10,9 @@ import tyro
 
 from mixset._common.errors import InputError
 from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
-from pixmix._common.attack import PGDSettings
 
 MEASURING: dict[str, Range] = {
-    "batch_size": BATCH,
+    "eval_batch_size": BATCH,
     "workers": PROCESSES,
     "seed": SEED,
     "size": SIDE,
@@ -30,41 +29,38 @@ class EvaluateConfig:
     images, so a killed evaluation goes on, and a measure added later costs nothing.
 
     Examples:
-
-    pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P
-
-    pixmix evaluate checkpoint.pth.tar --network wrn-40-4 --data cifar100 --suite clean calibration anomalies --ood OOD
-
-    pixmix evaluate resnet50 --data folder:imagenet-val --suite clean c r --c ImageNet-C --r imagenet-r
-
-    pixmix evaluate --logits logits.npz --suite clean calibration
-
-    torchrun --nproc-per-node 8 --no-python -- pixmix evaluate resnet50 --suite c r --c ImageNet-C --r imagenet-r
+        pixmix evaluate runs/cifar10-pixmix-0 --suite c cbar p --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P
+        pixmix evaluate checkpoint.pth.tar --network wrn-40-4 --dataset cifar100 --suite clean anomalies --ood OOD
+        pixmix evaluate resnet50 --dataset folder:imagenet-val --suite clean c r --c ImageNet-C --r imagenet-r
+        pixmix evaluate --logits logits.npz --suite clean calibration
+        torchrun --nproc-per-node 8 --no-python -- pixmix evaluate resnet50 --suite c r --c ImageNet-C --r imagenet-r
     """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""
     """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
-    """clean, calibration, adversaries (PGD) and anomalies on the test images; c, cbar (errors and calibration under
-    corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), each on a set of its own."""
-    data: str | None = None
-    """The test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH with a folder a class, itself or
-    within test/ (or val/). By default those of the run."""
+    """Suites to measure, by name: clean, calibration, adversaries (PGD) and anomalies on the test images; c, cbar
+    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), each on a
+    set of its own."""
+    dataset: str | None = None
+    """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
+    with a folder a class, itself or within test/ (or val/). By default those of the run."""
     classes: Path | None = None
     """A class map, where class folders are called otherwise than the network's classes: a text file with a line for
     each such folder, FOLDER CLASS, with the number or name of its class; - leaves the folder out."""
     c: Path | None = None
-    """CIFAR-10-C, CIFAR-100-C or ImageNet-C in its official layout, or what `pixmix corrupt --suite c` made."""
+    """The set of the suite c: CIFAR-10-C, CIFAR-100-C or ImageNet-C in its official layout, or what `pixmix corrupt
+    --suite c` made."""
     cbar: Path | None = None
-    """The same of C-bar."""
+    """The set of the suite cbar, official or made."""
     p: Path | None = None
-    """The same of P."""
+    """The set of the suite p, official or made."""
     r: Path | None = None
-    """ImageNet-R's folder."""
+    """The set of the suite r, ImageNet-R's folder."""
     ood: Path | None = None
-    """A folder of out-of-distribution sets for anomalies, each a folder of images, .npy or .mat: textures, svhn,
-    places69, or any other. Without it the three synthetic ones."""
+    """A folder of out-of-distribution sets for the suite anomalies, each a folder of images, .npy or .mat: textures,
+    svhn, places69, or any other. Without it the three synthetic ones."""
     resize: bool = False
     """Enlarge and crop ImageNet-C's and C-bar's images again, as the paper's code does: its tables' mCE."""
     partial: bool = False
@@ -72,20 +68,22 @@ class EvaluateConfig:
     attack: PGDSettings = field(default_factory=PGDSettings)
 
     network: str | None = None
-    """For a file of weights: wrn-DEPTH-WIDTH, a torchvision name, timm:NAME or module:function, where the file does not
-    say. For a run that was trained with module:function: the same, since what a file names is not run unasked."""
+    """The network: of a file of weights that does not say, wrn-DEPTH-WIDTH, a torchvision name, timm:NAME or
+    module:function. Of a run that was trained with module:function the same, since what a file names is not run
+    unasked."""
     ema: bool = False
     """Take the running averages of the weights that a file holds beside them."""
     trust: bool = False
-    """Run the code that a run's config.json names, module:function."""
+    """Run the code that a file names: the module:function of a run's config.json."""
     mean: tuple[float, float, float] | None = None
-    """Of the normalisation; by default the run's, the library's, 0.5 for Wide ResNets, ImageNet's for others."""
+    """Mean of the network's normalisation; by default the run's, the library's, 0.5 for Wide ResNets, ImageNet's for
+    others."""
     std: tuple[float, float, float] | None = None
-    """The same of its standard deviation."""
+    """Standard deviation of the network's normalisation; by default as for --mean."""
     size: int | None = None
-    """Side in pixels of the test images; by default the run's, or the data set's own."""
+    """Side of the images in pixels; by default the run's, or the data set's own."""
     test_subset: int | None = None
-    """Take that many of the test images, the first of each class; by default as many as the run, or all."""
+    """Test on that many images, the first of each class; by default as many as the run, or all."""
 
     logits: Path | None = None
     """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
@@ -93,18 +91,19 @@ class EvaluateConfig:
     logits_are: Literal["logits", "probabilities"] = "logits"
     """What that file holds: of probabilities, the softmax of logits, the logarithm is taken."""
     out: Path | None = None
-    """The folder for metrics.json and logits/; by default the run's own, or evaluations/MODEL."""
+    """Where the result goes: the folder for metrics.json and logits/; by default the run's own, or
+    evaluations/MODEL."""
     seed: int = 0
-    """Of PGD's start, the synthetic sets, the choice of outliers and the intervals."""
-    batch_size: int = 500
-    """Images a forward pass."""
+    """Seed of all that is drawn: PGD's start, the synthetic sets, the choice of outliers and the intervals."""
+    eval_batch_size: int = 500
+    """Images in a forward pass of the measures."""
     workers: int = 2
-    """Processes that read images from files."""
+    """Workers that load images."""
     device: str = "auto"
-    """auto (a GPU where there is one), cpu, cuda, cuda:1."""
+    """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     data_folder: Path | None = None
-    """Where downloaded data sets are kept; by default data, or where the run has its own; nothing is
-    downloaded to the latter."""
+    """Where downloaded data sets lie; by default data, or where the run has its own; nothing is downloaded to the
+    latter."""
 
     def __post_init__(self) -> None:
         if bool(self.model) == (self.logits is not None):
@@ -114,13 +113,13 @@ class EvaluateConfig:
         check_ranges(self, MEASURING)
         for name in ("mean", "std"):
             for value in getattr(self, name) or ():
-                check_range(f"--{name}", value, (-1000.0, 1000.0) if name == "mean" else (SMALLEST, 1000.0))
+                check_range(name, value, (-1000.0, 1000.0) if name == "mean" else (SMALLEST, 1000.0))
         for name, path in self.sets.items():
             suite = "anomalies" if name == "ood" else name
             if suite not in self.suite:
                 raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
         if self.logits is not None:
-            for name in ("data", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
+            for name in ("dataset", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) not in (None, False):
                     raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
         elif self.logits_are != "logits":
@@ -128,13 +127,13 @@ class EvaluateConfig:
 
     @property
     def sets(self) -> dict[str, Path]:
-        """The folders of sets, by the name of the suite; "ood" for the suite anomalies."""
-        folders = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood")}
-        return {name: path for name, path in folders.items() if path is not None}
+        """The folders of sets that are given."""
+        given = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood")}
+        return {name: path for name, path in given.items() if path is not None}
 
     @property
     def folder(self) -> Path:
-        """The folder of the result."""
+        """Where the result goes."""
         if self.out is not None:
             return self.out
         if self.logits is not None:

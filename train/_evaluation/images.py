@@ -24,7 +24,7 @@ class ImageChoice:
     """The test images by name; nothing is read yet."""
 
     dataset: str
-    """As `--data` takes it."""
+    """As `--dataset` takes it."""
     size: int | None
     """Side in pixels; None: the data set's own."""
     subset: int | None
@@ -42,10 +42,10 @@ def choose(config: EvaluateConfig, model: Model) -> ImageChoice | None:
         InputError: a suite needs them, and neither says which.
     """
     needed = any(EVALUATORS[name].of_data for name in config.suite)
-    dataset = config.data or (model.dataset if needed else None)
+    dataset = config.dataset or (model.dataset if needed else None)
     if dataset is None:
         if needed:
-            line = f"MODEL {config.model}: is no run, so name the test images: --data cifar10, folder:PATH, ..."
+            line = f"MODEL {config.model}: is no run, so name the test images: --dataset cifar10, folder:PATH, ..."
             raise InputError(line)
         return None
     folder = config.data_folder or model.data_folder or DATA_FOLDER
@@ -61,8 +61,10 @@ def choose(config: EvaluateConfig, model: Model) -> ImageChoice | None:
 
 def load(images: ImageChoice, config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> LabelledImages:
     """Read the test images, labelled by the numbers of the network's classes."""
-    if config.data is None and images.dataset.startswith("folder:"):
-        warn_once(f"MODEL {config.model}: its config.json names the test images {images.dataset}; --data names others")
+    if config.dataset is None and images.dataset.startswith("folder:"):
+        warn_once(
+            f"MODEL {config.model}: its config.json names the test images {images.dataset}; --dataset names others"
+        )
     return load_test(
         images.dataset,
         size=images.size,

@@ -39,7 +39,7 @@ class Model:
     run: RunFolder | None = None
     """The run that trained it."""
     dataset: str | None = None
-    """What it was trained on, as `--data` takes it."""
+    """What it was trained on, as `--dataset` takes it."""
     size: int | None = None
     """Side of its images in pixels; None where it is not known."""
     classes: tuple[str, ...] | None = None
@@ -132,7 +132,7 @@ def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequenc
             size=size,
             classes=tuple(classes),
             test_subset=config.get("test_subset"),
-            data_folder=Path(config["data"]),
+            data_folder=Path(config["data_folder"]),
         )
 
 

@@ -48,7 +48,7 @@ class NetworkSubject:
             None if self.test is None else self.test.labelled,
             sets=self.sets,
             attack=self.config.attack,
-            batch_size=self.config.batch_size,
+            batch_size=self.config.eval_batch_size,
             device=device,
             seed=self.config.seed,
             logits_folder=self.output.logits,
@@ -91,7 +91,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
     output.check(about)
     test = None if chosen is None else load(chosen, config, model, class_map)
     if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
-        raise InputError(f"--classes {config.classes}: is for class folders of --data, --c or --cbar; leave it out")
+        raise InputError(f"--classes {config.classes}: is for class folders of --dataset, --c or --cbar; leave it out")
     sets = _open_sets(config, model, test, class_map)
     return NetworkSubject(config=config, output=output, network=model.network, test=test, sets=sets, about=about)
 
@@ -125,7 +125,7 @@ def _check_own_images(config: EvaluateConfig, model: Model, class_map: ClassMap 
     assert model.run is not None
     if not model.run.metrics.exists():
         raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another --out")
-    asked = (config.data, config.size, config.test_subset)
+    asked = (config.dataset, config.size, config.test_subset)
     own = (model.dataset, model.size, model.test_subset)
     if class_map or any(value not in (None, other) for value, other in zip(asked, own, strict=True)):
         raise InputError(f"MODEL {config.model}: its folder is for measures of its own test images; give --out FOLDER")

@@ -47,13 +47,13 @@ def show(config: ShowConfig) -> Path:
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
     shown = config.methods or [name for name in METHODS if _can_be_shown(name)]
     columns = max(COLUMNS, len(images))
-    tiles = len(images) if config.steps else len(images) * config.mix.k * len(config.betas) + len(shown) * columns
+    tiles = len(images) if config.rounds else len(images) * config.mix.k * len(config.betas) + len(shown) * columns
     with Progress(tiles, "images") as progress:
         figures = []
         for index, (image, file) in enumerate(zip(images, files, strict=True)):
-            draw_one = _steps if config.steps else _grid
+            draw_one = _steps if config.rounds else _grid
             figures.append(draw_one(image, pool, config, index, file.name, progress))
-        if not config.steps:
+        if not config.rounds:
             figures.append(_methods(shown, images, pool, config, columns, progress))
     save_image(_stacked(figures), out)
     return out

@@ -67,7 +67,7 @@ def _commands(run: Run) -> Iterable[str]:
         about = run.entry(suite, "set")
         if about.get("source") == "generated" and dataset:
             yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
-    own = () if run.config is None else run.config.get("suites", OWN)
+    own = () if run.config is None else run.config.get("suite", OWN)
     asked = [name for name in (*OWN, *MADE, "r") if name in run.metrics and name not in own]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
     if real and "anomalies" not in asked:
@@ -117,7 +117,7 @@ def _model(run: Run) -> Iterable[str]:
         return
     model = str(run.metrics.get("model", "MODEL"))
     yield from ("--logits", model) if _of_logits(run) else (model,)
-    for flag, name in (("--data", "dataset"), ("--size", "size"), ("--test-subset", "test_subset")):
+    for flag, name in (("--dataset", "dataset"), ("--size", "size"), ("--test-subset", "test_subset")):
         if run.metrics.get(name):
             yield from (flag, str(run.metrics[name]))
     yield from ("--out", str(run.folder.path))

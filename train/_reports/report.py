@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 class ReportConfig:
     """Print the table of some runs, and write a page about them that needs no other file and no network.
 
-    Example: pixmix report runs/digits-baseline-0 runs/digits-pixmix-0 --out report.html
+    Examples:
+        pixmix report runs/digits-baseline-0 runs/digits-pixmix-0 --out report.html
     """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
     """Folders of runs or of evaluations by `pixmix evaluate`, in the order of the table."""
     out: Path = Path("report.html")
-    """The page to write; a name that ends in .md, .tex or .csv gets the table alone."""
+    """Where the result goes: the page; a name that ends in .md, .tex or .csv gets the table alone."""
 
     def __post_init__(self) -> None:
         if not self.runs:
-            raise InputError("RUN: name at least one run folder")
+            raise InputError("runs: name at least one run folder")
 
 
 def report(config: ReportConfig) -> Path:

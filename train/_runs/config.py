@@ -28,6 +28,9 @@ from mixset._common.ranges import (
 from pixmix._augment.settings import IMAGENET
 from pixmix.methods._settings import AugMixSettings, AutoAugmentSettings, CutMixSettings, MethodSettings, MixupSettings
 
+RecipeName = Literal["cifar", "imagenet", "quick"]
+Precision = Literal["auto", "off", "bf16", "fp16"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class IterativeSettings:
@@ -41,9 +44,10 @@ class IterativeSettings:
     every: int = 50
     """Steps from one refresh of the pool to the next."""
     batch: int = 64
-    """Images a refresh, each of a random channel of a random convolution; each process makes as many of its own."""
+    """Images made at a refresh, each of a random channel of a random convolution; each process makes as many of its
+    own."""
     steps: int = 32
-    """Of the optimiser, for each image."""
+    """Steps of the optimiser for each image."""
     lr: float = 0.15
     """Learning rate of the images."""
     budget: float | None = None
@@ -54,10 +58,10 @@ class IterativeSettings:
         check_ranges(self, ITERATIVE, "iterative.")
         if self.batch > self.size:
             raise InputError(
-                f"--iterative.batch {self.batch}: the pool holds --iterative.size {self.size} images; give no more"
+                f"iterative.batch {self.batch}: the pool holds `iterative.size` {self.size} images; give no more"
             )
         if self.budget == 1:
-            raise InputError("--iterative.budget 1: leaves no time for training; give less")
+            raise InputError("iterative.budget 1: leaves no time for training; give less")
 
 
 ITERATIVE: dict[str, Range] = {
@@ -92,22 +96,17 @@ class TrainConfig(MethodSettings):
     """Train a classifier and measure how safe it is.
 
     Examples:
-
-    pixmix train digits --recipe quick --method pixmix --mixing-set fractals
-
-    pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
-
-    pixmix train cifar100 --method iterative --iterative.budget 0.2
-
-    pixmix train cifar100 --method pixmix+cutmix --mixing-set fractals
-
-    pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
+        pixmix train digits --recipe quick --method pixmix --mixing-set fractals
+        pixmix train cifar10 --method pixmix --mixing-set fractals fvis --weights 0.75 0.25
+        pixmix train cifar100 --method iterative --iterative.budget 0.2
+        pixmix train cifar100 --method pixmix+cutmix --mixing-set fractals
+        pixmix train folder:PATH --recipe imagenet --init torchvision --mixing-set fractals --method pixmix
     """
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
-    """digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or folder:PATH with train/ and
-    test/ (or val/) of one folder a class."""
-    recipe: str = "cifar"
+    """What is trained and measured on: digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or
+    folder:PATH with train/ and test/ (or val/) of one folder a class."""
+    recipe: RecipeName = "cifar"
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
     method: str = "baseline"
@@ -116,19 +115,20 @@ class TrainConfig(MethodSettings):
     batches: mixup, cutmix, speckle, ant, noise2net, adversarial-linf, adversarial-l2; of data: sin, edsr. Two of
     different kinds compose: pixmix+cutmix. One of your own: module:function or FILE.py:function."""
     mixing_set: tuple[str, ...] = ()
-    """Folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on first use (write
-    ./fractals for a folder of that name)."""
+    """What is mixed in: folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on
+    first use (write ./fractals for a folder of that name)."""
     weights: tuple[float, ...] = ()
     """How often each folder of --mixing-set is drawn from; by default each image equally often."""
     outliers: Path | None = None
-    """Images for --method oe: a folder, a set, or an .npy file such as 300K_random_images.npy, which is looked for in
-    --data by default."""
+    """Images for outlier exposure (--method oe): a folder, a set, or an .npy file such as 300K_random_images.npy, which
+    is looked for in --data-folder by default."""
     copies: Path | None = None
-    """Altered copies of the training images for --method sin and edsr: a folder with one folder a class."""
+    """Altered copies of the training images for the methods sin and edsr: a folder with one folder a class."""
     iterative: IterativeSettings = field(default_factory=IterativeSettings)
 
     network: str = "wrn-40-4"
-    """wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function or FILE.py:function, called with num_classes=N."""
+    """The network: wrn-DEPTH-WIDTH, resnet18, resnet50, or module:function or FILE.py:function, called with
+    num_classes=N."""
     dropout: float = 0.3
     """Dropout inside the blocks of a Wide ResNet."""
     init: str | None = None
@@ -136,30 +136,32 @@ class TrainConfig(MethodSettings):
     classes starts anew."""
 
     epochs: int = 100
+    """Passes over the training images."""
     batch_size: int = 128
-    """Images a step, over all processes."""
+    """Images in a training step, over all processes."""
     lr: float = 0.1
     """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
-    """On all parameters, those of the batch normalisation included (as the paper's code does)."""
+    """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
 
     size: int | None = None
-    """Side in pixels of what the network sees; by default the data set's own (folders of large images: 224)."""
+    """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
+    224)."""
     subset: int | None = None
     """Train on that many images, the first of each class; by default on all."""
     test_subset: int | None = None
-    """Test on that many, likewise."""
-    data: Path = Path("data")
-    """Where downloaded data sets are kept."""
+    """Test on that many images, the first of each class; by default on all."""
+    data_folder: Path = Path("data")
+    """Where downloaded data sets lie."""
     seed: int = 0
-    """Of everything drawn: weights, order, crops, mixing. Same seed, same run."""
+    """Seed of all that is drawn: weights, order, crops, mixing. Same seed, same run."""
     workers: int = 2
-    """Loader processes of each training process."""
+    """Workers that load images, for each training process."""
     device: str = "auto"
-    """auto (a GPU where there is one), cpu, cuda, cuda:1."""
-    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
+    amp: Precision = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
     compile: bool = False
     """Compile the network (torch.compile): a minute at the start, then faster steps where the GPU takes the time, not
@@ -168,26 +170,26 @@ class TrainConfig(MethodSettings):
     """CPU threads of torch; by default torch's choice. Equal weights after --resume need an equal number."""
 
     out: Path | None = None
-    """The run folder; by default runs/DATASET-METHOD-SEED."""
+    """Where the result goes: the run folder; by default runs/DATASET-METHOD-SEED."""
     resume: bool = False
-    """Go on from the run folder's checkpoint; a run that never began starts, one that ended stays as it is."""
+    """Resume from the run folder's checkpoint; a run that never began starts, one that ended stays as it is."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the end of each epoch writes one, too."""
-    suites: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
-    """Measures taken at the end."""
+    suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
+    """Suites to measure, by name: at the end of training clean, calibration, adversaries and anomalies."""
     eval_batch_size: int = 500
-    """Images a forward pass of the measures."""
+    """Images in a forward pass of the measures."""
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
         for name in ("dropout", "momentum"):
             if getattr(self, name) == 1:
-                raise InputError(f"--{name} 1: must be below 1")
+                raise InputError(f"{name}: a number below 1 is needed, got 1")
         for weight in self.weights:
-            check_range("--weights", weight, WEIGHT)
+            check_range("weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(
-                f"--weights has {len(self.weights)} numbers for {len(self.mixing_set)} folders of --mixing-set; "
+                f"`weights` has {len(self.weights)} numbers for {len(self.mixing_set)} folders of `mixing_set`; "
                 "give one each"
             )
 
@@ -232,11 +234,11 @@ def imagenet() -> TrainConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"cifar": cifar, "imagenet": imagenet, "quick": quick}
+RECIPES: dict[RecipeName, Callable[[], TrainConfig]] = {"cifar": cifar, "imagenet": imagenet, "quick": quick}
 
 
 def recipe(name: str) -> TrainConfig:
     """The config of the recipe called `name`; an unknown name raises InputError with the known ones."""
     if name not in RECIPES:
-        raise InputError(f"--recipe {name}: unknown; the recipes are {', '.join(RECIPES)}")
+        raise InputError(f"recipe {name}: unknown; the recipes are {', '.join(RECIPES)}")
     return RECIPES[name]()

@@ -100,15 +100,15 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     except (RuntimeError, ValueError, OverflowError):
         device = torch.device("meta")
     if device.type not in ("cpu", "cuda", "mps") or (device.type != "cuda" and device.index):
-        raise InputError(f"--device {name}: unknown; use auto, cpu, cuda or cuda:N")
+        raise InputError(f"device {name}: unknown; use auto, cpu, cuda or cuda:N")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise InputError(f"--device {name}: no such GPU can be used here; use --device cpu")
+        raise InputError(f"device {name}: no such GPU can be used here; use cpu")
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise InputError(f"--device {name}: no GPU can be used here; use --device cpu")
+            raise InputError(f"device {name}: no GPU can be used here; use cpu")
         index = local_rank if device.index is None else device.index
         if index >= torch.cuda.device_count():
-            raise InputError(f"--device {name}: GPU {index} does not exist; there are {torch.cuda.device_count()}")
+            raise InputError(f"device {name}: GPU {index} does not exist; there are {torch.cuda.device_count()}")
         return torch.device("cuda", index)
     return device
 
@@ -120,5 +120,5 @@ def precision(amp: str, device: torch.device) -> torch.dtype | None:
             return None
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if amp == "fp16" and device.type != "cuda":
-        raise InputError("--amp fp16: needs a GPU; use off or bf16")
+        raise InputError("amp fp16: needs a GPU; use off or bf16")
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]

@@ -10,7 +10,7 @@ from typing import Any
 
 from mixset._common import ranges
 from mixset._common.errors import InputError, reading
-from mixset._common.old_keys import current
+from mixset._common.old_keys import current, current_settings
 from mixset._common.regular import read_regular
 
 from .config import RECIPES
@@ -98,7 +98,7 @@ METRICS: dict[str, Kind] = {
     **dict.fromkeys(SUITES, OBJECT),
 }
 CONFIG: dict[str, Kind] = {
-    **dict.fromkeys(("dataset", "method", "network", "data"), TEXT),
+    **dict.fromkeys(("dataset", "method", "network", "data_folder"), TEXT),
     "recipe": (f"one of {', '.join(RECIPES)}", lambda value: isinstance(value, str) and value in RECIPES),
     "seed": WHOLE,
     "mixing_set": TEXTS,
@@ -137,7 +137,7 @@ def read_config(path: Path) -> dict[str, Any]:
     content = current(read_json(path, remedy))
     with reading(str(path), remedy):
         check(content.get("config"), OBJECT, "config")
-        content["config"] = current(content["config"])
+        content["config"] = current_settings(content["config"])
         required: dict[str, Any] = dict.fromkeys(("dataset", "method", "recipe", "seed", "mixing_set"))
         _check_all(required | content["config"], CONFIG, "config.")
         check(content.get("classes", []), TEXTS, "classes")

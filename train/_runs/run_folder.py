@@ -31,11 +31,11 @@ FREE = {
     "workers",
     "device",
     "compile",
-    "data",
+    "data_folder",
     "checkpoint_every",
     "eval_batch_size",
     "threads",
-    "suites",
+    "suite",
 }
 LOCK = ".lock"
 """The name of a folder's lock."""
@@ -61,10 +61,10 @@ class RunFolder:
         """
         if not self.config.exists():
             if self.path.is_dir() and any(e.suffix != ".partial" and e.name != LOCK for e in self.path.iterdir()):
-                raise InputError(f"run folder {self.path}: exists and holds no run; choose another --out")
+                raise InputError(f"run folder {self.path}: exists and holds no run; choose another `out`")
             return
         if not config.resume:
-            raise InputError(f"run folder {self.path}: holds a run; --resume resumes it, --out names another")
+            raise InputError(f"run folder {self.path}: holds a run; `resume` resumes it, `out` names another folder")
         # What an older release did not ask for was as it is by default.
         described = _plain(config.to_json())
         before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
@@ -73,7 +73,7 @@ class RunFolder:
             name = changed[0]
             raise InputError(
                 f"run folder {self.path}: holds a run with {name} {before[name]}, not {described[name]}; "
-                "give the run's own settings or another --out"
+                "give the run's own settings or another `out`"
             )
 
     def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
@@ -86,7 +86,7 @@ class RunFolder:
             if read_config(self.config).get("classes") != list(data.classes):
                 raise InputError(
                     f"run folder {self.path}: the data set has other classes than at its start, or in another order; "
-                    "start anew with another --out"
+                    "start anew with another `out`"
                 )
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
@@ -133,7 +133,7 @@ class RunFolder:
             with open(self.log, mode, opener=_no_link) as handle:
                 yield cast(BinaryIO, handle)
         except OSError as error:
-            raise InputError(f"cannot write {self.log}: {reason(error)}; mend that, and --resume the run") from error
+            raise InputError(f"cannot write {self.log}: {reason(error)}; mend that, and `resume` the run") from error
 
 
 @contextlib.contextmanager
@@ -151,7 +151,7 @@ def owned(folder: Path, what: str, *, lock: str = LOCK) -> Iterator[None]:
         try:
             stack.enter_context(exclusive(folder / lock, f"{what} {folder}"))
         except OSError as error:
-            raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another --out") from error
+            raise InputError(f"{what} {folder} cannot be written ({reason(error)}); choose another `out`") from error
         yield
 
 

@@ -116,7 +116,7 @@ class Iterative(Method):
         self.layers = _convolutions(network, data.size)
         self.pool = FVisPool(self.settings.size, data.size)
         if config.mix.partner != "both":
-            raise InputError(f"--mix.partner {config.mix.partner}: --method iterative mixes both; leave it out")
+            raise InputError(f"mix.partner {config.mix.partner}: the method iterative mixes both; leave it out")
         self.alone = PixMixMethod("mix-input", settings=config.mix)
         self.mixing = PixMixMethod("pixmix", settings=config.mix, pool=self.pool)
         self.schedule = Schedule(self.settings.every, self.settings.budget, agree=self._most)
@@ -241,7 +241,7 @@ def _convolutions(network: nn.Module, size: int) -> list[Layer]:
     found = [layer for layer in list_layers(copied, size) if layer.kind == CONVOLUTION]
     if not found:
         raise InputError(
-            "--method iterative: visualises convolutions, but the network has none; choose another --network"
+            "method iterative: visualises convolutions, but the network has none; choose another `network`"
         )
     return found
 

@@ -53,10 +53,10 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         return read_metrics(folder.metrics)
     parts = [find_row(part) for part in find_parts(config.method)]
     known = [name for name, row in EVALUATORS.items() if not row.of_set]
-    for name in config.suites:
+    for name in config.suite:
         if name not in known:
             other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
-            raise InputError(f"--suites {name}: at the end of a training there are {', '.join(known)}{other}")
+            raise InputError(f"suite {name}: at the end of a training there are {', '.join(known)}{other}")
     with processes(config.device) as mine, torch_state_kept(mine.device), contextlib.ExitStack() as stack:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -72,7 +72,7 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     if "iterative" in find_parts(config.method):
         need_lucent()
     data = _data(config, parts)
-    check(config.suites, (len(data.test), data.size, data.size))
+    check(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
     outliers = _outliers(config, parts, data)
     seed_generators(config.seed, mine.device)
@@ -97,7 +97,7 @@ def training_data(config: TrainConfig) -> TrainingData:
     return load_data(
         config.dataset,
         size=config.size,
-        folder=config.data,
+        folder=config.data_folder,
         subset=config.subset,
         test_subset=config.test_subset,
     )
@@ -107,22 +107,22 @@ def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
     data = training_data(config)
     if not any(part.needs_copies for part in parts):
         if config.copies:
-            raise InputError(f"--method {config.method}: takes no copies; leave --copies out")
+            raise InputError(f"method {config.method}: takes no copies; leave `copies` out")
         return data
     if not config.copies:
-        raise InputError(f"--method {config.method}: needs --copies PATH, altered copies of the training images")
+        raise InputError(f"method {config.method}: needs `copies`, altered copies of the training images")
     return with_copies(data, config.copies)
 
 
 def _outliers(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> np.ndarray | None:
     if not any(part.needs_outliers for part in parts):
         if config.outliers:
-            raise InputError(f"--method {config.method}: takes no outliers; leave --outliers out")
+            raise InputError(f"method {config.method}: takes no outliers; leave `outliers` out")
         return None
-    usual = config.data / "300K_random_images.npy"
+    usual = config.data_folder / "300K_random_images.npy"
     if not config.outliers and not usual.exists():
         raise InputError(
-            f"--method {config.method}: needs --outliers PATH, images of things outside the classes; there is no "
+            f"method {config.method}: needs `outliers`, images of things outside the classes; there is no "
             f"{usual} either"
         )
     return load_outliers(config.outliers or usual, data.size)
@@ -132,10 +132,10 @@ def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingD
     if not any(part.needs_pool for part in parts):
         if config.mixing_set:
             what = "makes its own images" if any(part.in_training for part in parts) else "mixes no images in"
-            raise InputError(f"--method {config.method}: {what}; leave --mixing-set out")
+            raise InputError(f"method {config.method}: {what}; leave `mixing_set` out")
         return None
     if not config.mixing_set:
-        raise InputError(f"--method {config.method}: needs --mixing-set PATH, or --mixing-set fractals to make one")
+        raise InputError(f"method {config.method}: needs `mixing_set`, a folder, or fractals to make one")
     return mixing_set(config.mixing_set, config.weights, data.size)
 
 
@@ -175,9 +175,9 @@ def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *,
         weights = (
             _torchvision_weights(spec) if config.init == "torchvision" else checkpoints.read_weights(Path(config.init))
         )
-        left = checkpoints.load_into(body, weights, f"--init {config.init}", classes=len(data.classes))
+        left = checkpoints.load_into(body, weights, f"init {config.init}", classes=len(data.classes))
         if left and not quiet:
-            print(f"--init {config.init}: is of other classes, so {', '.join(left)} start anew", file=sys.stderr)
+            print(f"init {config.init}: is of other classes, so {', '.join(left)} start anew", file=sys.stderr)
     network = Normalized(body, data.mean, data.std)
     try_network(network, data.size, len(data.classes), training=True)
     return network
@@ -187,7 +187,7 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
     import torchvision.models
 
     if spec.name not in torchvision_names():
-        raise InputError("--init torchvision: has weights for networks of torchvision only; name one with --network")
+        raise InputError("init torchvision: has weights for networks of torchvision only; name one with `network`")
     # The first ImageNet weights where there are several: those the paper's baseline has, and starts from.
     known = torchvision.models.get_model_weights(spec.name)
     weights = known.__members__.get("IMAGENET1K_V1", known.DEFAULT)
@@ -195,7 +195,7 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
         return dict(weights.get_state_dict(progress=False, check_hash=True))
     except OSError as error:
         raise InputError(
-            f"--init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path"
+            f"init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path"
         ) from None
 
 
@@ -205,7 +205,7 @@ def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Pr
         checkpoints.write_weights(training.body.state_dict(), folder.weights)
     measured = pixmix.evaluate(
         training.network,
-        config.suites,
+        config.suite,
         training.data.test.labelled,
         batch_size=config.eval_batch_size,
         device=mine.device,

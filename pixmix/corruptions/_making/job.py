@@ -79,9 +79,9 @@ def corrupt(
     kinds = members(suite, source.size, names=corruptions, extra=extra, frost_folder=folder)
     steps = NONE if suite == "p" else _check(severities)
     if not 0 <= seed < 2**64:
-        raise InputError(f"--seed {seed}: a whole number from 0 to 2**64 - 1 is needed")
+        raise InputError(f"seed: a whole number from 0 to 2**64 - 1 is needed, got {seed}")
     if workers is not None and workers < 1:
-        raise InputError(f"--workers {workers}: at least 1 is needed")
+        raise InputError(f"workers: at least 1 is needed, got {workers}")
     if source.size > SMALL and suite == "p":
         opencv()
     root = Path(out).absolute()
@@ -126,7 +126,7 @@ def _run(plan: Plan, workers: int | None, what: str, quiet: bool) -> None:
 
 def _check(severities: Sequence[int]) -> tuple[int, ...]:
     if not severities or len(set(severities)) < len(severities) or not set(severities) <= set(SEVERITIES):
-        raise InputError(f"--severities {' '.join(map(str, severities))}: some of 1 2 3 4 5 are needed, each once")
+        raise InputError(f"severities: some of 1 to 5 are needed, each once, got {severities}")
     return tuple(severities)
 
 

@@ -47,7 +47,7 @@ def members(
     for name in names:
         if name not in known:
             raise InputError(
-                f"corruption {name}: not in suite {suite}, which has {', '.join(SUITES[suite])}; one of your own is "
+                f"corruptions {name}: not in suite {suite}, which has {', '.join(SUITES[suite])}; one of your own is "
                 f"named {named.FORMS}"
             )
     wanted = [known[name] for name in names or standard(suite, size, extra=extra)]
