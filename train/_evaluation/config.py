@@ -10,6 +10,7 @@ import tyro
 
 from mixset._common.errors import InputError
 from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
+from pixmix._common.attack import PGDSettings
 
 MEASURING: dict[str, Range] = {
     "eval_batch_size": BATCH,
