@@ -15,8 +15,7 @@ from pixmix._augment.crops import crop_and_flip_tensor
 from pixmix._augment.draws import Key, draw
 from pixmix._augment.residents import Resident
 from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
-from pixmix._engines import numba as numba_engine
-from pixmix._engines import pillow as pillow_engine
+from pixmix._engines import numba as numba_engine, pillow as pillow_engine
 from pixmix._engines.torch import augment, mix_tensors
 
 CASES = {(32, 1024): CIFAR, (224, 256): IMAGENET}

@@ -21,13 +21,7 @@ from ._job.rendering import (
 )
 from ._procedural.recipes import (
     DeadLeavesRecipe as DeadLeavesRecipe,
-)
-from ._procedural.recipes import (
     JuliaRecipe as JuliaRecipe,
-)
-from ._procedural.recipes import (
     PlasmaRecipe as PlasmaRecipe,
-)
-from ._procedural.recipes import (
     SpectrumRecipe as SpectrumRecipe,
 )

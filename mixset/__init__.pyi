@@ -1,7 +1,5 @@
 from ._common.errors import (
     DamagedImage as DamagedImage,
-)
-from ._common.errors import (
     InputError as InputError,
 )
 from ._common.memory import (

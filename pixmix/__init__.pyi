@@ -6,8 +6,6 @@ from ._augment.dataset import (
 )
 from ._augment.draws import (
     Draws as Draws,
-)
-from ._augment.draws import (
     draw as draw,
 )
 from ._augment.sampler import (
@@ -15,8 +13,6 @@ from ._augment.sampler import (
 )
 from ._augment.settings import (
     InputError as InputError,
-)
-from ._augment.settings import (
     PixMixSettings as PixMixSettings,
 )
 from ._augment.transform import (

@@ -6,8 +6,6 @@ from ._ablations.config import (
 )
 from ._command.corrupt import (
     CorruptConfig as CorruptConfig,
-)
-from ._command.corrupt import (
     corrupt as corrupt,
 )
 from ._command.show import (
@@ -24,8 +22,6 @@ from ._figures.figures import (
 )
 from ._reports.report import (
     ReportConfig as ReportConfig,
-)
-from ._reports.report import (
     report as report,
 )
 from ._runs.config import (

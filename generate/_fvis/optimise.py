@@ -23,8 +23,7 @@ from .tapped import Tapped
 with warnings.catch_warnings():
     # kornia, a dependency of lucent, uses a deprecated way to script functions, of which torch warns at every import.
     warnings.simplefilter("ignore")
-    from lucent.optvis import objectives as lucent_objectives
-    from lucent.optvis import render
+    from lucent.optvis import objectives as lucent_objectives, render
     from lucent.optvis.param import color, spatial
 
 ATTEMPTS = 4

@@ -15,8 +15,7 @@ from mixset._common.kernels import kernel
 from .._augment.draws import Draws
 from .._common.threads import read_only, run
 from .inputs import check_images
-from .mixings import mix as mix_into
-from .mixings import multiply_bytes
+from .mixings import mix as mix_into, multiply_bytes
 from .ops import augment
 from .planes import split_planes, to_float
 

@@ -9,20 +9,12 @@ from ._files import (
 )
 from ._labels import (
     imagenet_wnids as imagenet_wnids,
-)
-from ._labels import (
     number_classes as number_classes,
-)
-from ._labels import (
     read_class_map as read_class_map,
 )
 from ._outliers import (
     OutlierSets as OutlierSets,
-)
-from ._outliers import (
     open_outliers as open_outliers,
-)
-from ._outliers import (
     take as take,
 )
 from ._perturbed import (
@@ -33,8 +25,6 @@ from ._renditions import (
 )
 from ._transforms import (
     IMAGENET as IMAGENET,
-)
-from ._transforms import (
     Transform as Transform,
 )
 from ._videos import (

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from mixset.generate._drawing import elementary
 from mixset.generate._drawing.rng import Draws, image_seed, next_word

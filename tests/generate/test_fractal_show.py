@@ -45,7 +45,7 @@ def test_show_draws_an_image_again_at_any_size(plasma, tmp_path, monkeypatch, ca
     large = np.asarray(Image.open("large.png").resize((48, 48), Image.Resampling.BOX))
     assert np.corrcoef(large.ravel(), MixingSet(plasma)[3].ravel())[0, 1] > 0.95
     for arguments, line in (
-        ((plasma, 5), "index: a whole number from 0 to 4 is needed, got 5"),
+        ((plasma, 5), "INDEX: a whole number from 0 to 4 is needed, got 5"),
         ((plasma, 0, "--size", 8), "size: 8 is out of range"),
         ((tmp_path / "nowhere", 0), "nowhere does not exist"),
     ):

@@ -8,8 +8,7 @@ import threading
 import pytest
 import tiny_networks
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 

@@ -9,8 +9,7 @@ from fnmatch import fnmatchcase
 import pytest
 import tiny_networks
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from mixset import InputError

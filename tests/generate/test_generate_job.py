@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from processes_alive import alive, wait_for
 from tiny_family import TINY, TinyRecipe, render
 
@@ -256,4 +255,4 @@ def test_a_worker_that_dies_is_one_line(tmp_path: Path) -> None:
     os.kill(worker, signal.SIGKILL)
     told = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 1
-    assert told.splitlines()[-1].endswith("a worker process died (out of memory?): run it again with fewer workers")
+    assert told.splitlines()[-1].endswith("a worker process died (out of memory?): run it again with fewer `workers`")

@@ -171,7 +171,7 @@ class TestRuns:
             {"name": "tiny_networks:classes", "arguments": {"num_classes": 4}},
         ):
             write_config(run, network=network)
-            refused(f"run:{run}", r"names tiny_networks:classes, and what files name is not run; .*--trust")
+            refused(f"run:{run}", r"names tiny_networks:classes, and what files name is not run; .*`trust`")
             refused(f"run:{run}", "names tiny_networks:classes, not os:system", trust=Trust("os:system"))
             for trust in (Trust("tiny_networks:classes"), Trust(everything=True)):
                 assert load_network(f"run:{run}", trust=trust).body[-1].out_features == 4

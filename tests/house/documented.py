@@ -85,7 +85,7 @@ RULES = (
     Rule(begins="python3 -m venv", parsed="is what the Makefile does"),
     # mixset
     Rule(begins="mixset make fractals --count 14230", more="--count 8 --size 32 --workers 1"),
-    Rule(begins="mixset make fractals --count 4096", more="--count 8 --size 32 --workers 1"),
+    Rule(begins="mixset make fractals --count 4096", instead=(("4096", "8"), ("64", "32")), more="--workers 1"),
     Rule(begins="mixset make fractals --count 1000000", holds=("--part",), more="--part 1/1 --count 2 --size 32"),
     Rule(begins="mixset make fractals --count 1000000", holds=("dask://HOST:8786",), parsed="asks for a cluster"),
     Rule(begins="mixset make fvis --network resnet50 --list-layers", instead=NETWORK),
@@ -95,6 +95,7 @@ RULES = (
     Rule(begins="mixset make stripes.py:Stripes", more="--count 8 --size 40 --workers 1"),
     Rule(begins="mixset sheet"),
     Rule(begins="mixset info"),
+    Rule(begins="mixset show", instead=(("17", "7"), ("1024", "64"))),
     Rule(begins="mixset check"),
     Rule(begins="mixset import"),
     Rule(begins="mixset export"),

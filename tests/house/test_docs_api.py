@@ -21,6 +21,7 @@ PAGES = {
     "pixmix.measures": "measures",
     "pixmix.methods": "methods",
     "pixmix.readers": "readers",
+    "pixmix.train": "train",
 }
 """The public packages and their pages."""
 
@@ -31,9 +32,8 @@ def homes(package: str) -> dict[str, Path]:
     files = {}
     for node in ast.parse((folder / "__init__.pyi").read_text()).body:
         assert isinstance(node, ast.ImportFrom) and node.module, ast.unparse(node)
-        path = folder.joinpath(*node.module.split("."))
-        for alias in node.names:
-            files[alias.name] = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        path = Path(str(import_module(f"{package}.{node.module}").__file__))
+        files |= dict.fromkeys((alias.name for alias in node.names), path)
     return files
 
 
@@ -67,7 +67,8 @@ def test_every_public_name_is_on_its_api_page(package: str) -> None:
 def test_no_package_is_without_a_page() -> None:
     stubs = [path for folder in ("mixset", "generate", "pixmix", "train") for path in (ROOT / folder).rglob("*.pyi")]
     assert {path.parent.relative_to(ROOT).as_posix() for path in stubs} == {
-        package.replace("mixset.generate", "generate").replace(".", "/") for package in PAGES
+        package.replace("mixset.generate", "generate").replace("pixmix.train", "train").replace(".", "/")
+        for package in PAGES
     }
 
 
@@ -98,5 +99,5 @@ def test_examples_do_what_they_say(package: str, folder: Path) -> None:
         public = getattr(import_module(package), name)
         for example in finder.find(public, f"{package}.{name}", module=False, globs={}):
             runner.run(example, out=report.append)
-    assert runner.tries > 0
+    assert runner.tries > 0 or package == "pixmix.train", "only whole programs need no example"
     assert not runner.failures, "".join(report)

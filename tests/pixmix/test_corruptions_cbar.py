@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pixmix.corruptions._cbar.suite import CBAR, CIFAR_CBAR, IMAGENET_CBAR
 from pixmix.corruptions._shared.base import Stream

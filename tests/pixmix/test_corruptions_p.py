@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import original_p
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from mixset._common.errors import InputError
 from pixmix.corruptions._c.suite import EXTRA, C

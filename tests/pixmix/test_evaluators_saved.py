@@ -72,7 +72,7 @@ def test_log_probabilities_are_logits_without_an_energy(tmp_path: Path) -> None:
 def test_probabilities_are_refused_or_taken_as_such(tmp_path: Path, kind: type) -> None:
     right = evaluate_logits(save(tmp_path), ["clean", "calibration"])
     path = save(tmp_path, logits=PROBABILITIES.astype(kind))
-    with pytest.raises(InputError, match=r"logits holds probabilities .* --logits-are probabilities \(probab"):
+    with pytest.raises(InputError, match=r"logits holds probabilities .*; say so: `probabilities`$"):
         evaluate_logits(path, "calibration")
     found = evaluate_logits(save(tmp_path, logits=PROBABILITIES.astype(kind), ood_mine=PROBABILITIES,
                                  ood_textures=PROBABILITIES), ["clean", "calibration"], probabilities=True)  # fmt: skip

@@ -9,9 +9,7 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 from scipy import stats
 from small_networks import assert_untouched, small_network, snapshot
 from torch import nn

@@ -111,8 +111,8 @@ def test_data_of_copies_compose_with_either_or_both(make):
         assert method.name == name
 
 
-def test_a_image_with_several_views_is_refused_and_why(make):
-    with pytest.raises(InputError, match=r"augmix\+cutmix: augmix shows the network 3 images .*; augmix.jsd 0 leaves"):
+def test_an_image_with_several_views_is_refused_and_why(make):
+    with pytest.raises(InputError, match=r"cutmix: augmix shows the network 3 images .*; `augmix.jsd` 0 leaves"):
         make("augmix+cutmix")
     method = make("augmix+cutmix", settings=MethodSettings(augmix=AugMixSettings(jsd=0.0)))
     assert type(method) is Composed

@@ -5,8 +5,7 @@ import math
 from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mixset._common.errors import InputError
 from pixmix.methods._settings import (

@@ -82,7 +82,7 @@ def test_beside_the_benchmarks_it_counts_for_nothing(here: Path, source: Source)
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lighter", "corruption lighter: not in suite c, .*; one of your own is named module:function or FILE.py"),
+        ("lighter", "corruptions lighter: not in suite c, .*; one of your own is named module:function or FILE.py"),
         ("mylight.py:FOG", "corruption fog: fog has the same name or number; take another"),
         ("mylight.py:SAME", "corruption same: fog has the same name or number"),
         ("mylight.py:SPACED", "corruption 'a b': cannot be a file's name"),

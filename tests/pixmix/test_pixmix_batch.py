@@ -74,7 +74,7 @@ def test_no_two_steps_and_no_two_ranks_are_alike(images, array_pool, monkeypatch
         mix = PixMixBatch(pool)
         made += [mix(images) for _ in range(3)]
     assert all((made[i] != made[j]).flatten(1).any(1).float().mean() > 0.7 for i in range(9) for j in range(i))
-    monkeypatch.setattr(batch_module, "_rank", lambda: 2)
+    monkeypatch.setattr(batch_module, "rank_and_world", lambda: (2, 3))
     again = PixMixBatch(pool)
     assert all(torch.equal(again(images), made[step]) for step in (6, 7, 8))
     assert not torch.equal(PixMixBatch(pool, seed=1)(images), made[6])

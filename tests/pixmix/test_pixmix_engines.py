@@ -13,9 +13,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from mixset._common.errors import InputError
 from pixmix._augment.draws import Key, draw
 from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
-from pixmix._engines import ENGINES, find_engine
-from pixmix._engines import numba as numba_engine
-from pixmix._engines import pillow as pillow_engine
+from pixmix._engines import ENGINES, find_engine, numba as numba_engine, pillow as pillow_engine
 
 
 def paper_op(name, image, level, sign):

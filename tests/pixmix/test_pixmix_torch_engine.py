@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from pixmix_samples import extremes
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -17,9 +16,7 @@ from mixset._common.errors import InputError
 from pixmix._augment.draws import Key, draw
 from pixmix._augment.residents import Resident
 from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
-from pixmix._engines import affine_ops, compiling, tensor_affine
-from pixmix._engines import pillow as pillow_engine
-from pixmix._engines import torch as torch_engine
+from pixmix._engines import affine_ops, compiling, pillow as pillow_engine, tensor_affine, torch as torch_engine
 from pixmix._engines.compiling import compiled
 from pixmix._engines.pillow import OP_FUNCTIONS
 from pixmix._engines.tensor_affine import interpolate

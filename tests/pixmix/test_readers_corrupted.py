@@ -273,7 +273,7 @@ def test_a_fault_of_arrays_is_named_or_left_out(broken, fault, capsys):
     cause(broken)
     message = refused(broken)
     assert re.search(line, message), message
-    assert str(broken) in message and "--partial" in message
+    assert str(broken) in message and "`partial`" in message
     found = CorruptedSet(broken, "c", partial=True)
     assert re.search(line, "; ".join(found.problems))
     assert re.search(f"{broken}: left out: .*{line}", capsys.readouterr().err)

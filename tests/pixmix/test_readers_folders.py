@@ -9,16 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reader_layouts as layouts
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
-from torchvision import datasets
-from torchvision import transforms as tv
+from torchvision import datasets, transforms as tv
 
 from mixset._common.errors import InputError
 from pixmix import measures, readers
-from pixmix.readers import RenditionSet, Transform, read_class_folders
-from pixmix.readers import _renditions as renditions
+from pixmix.readers import RenditionSet, Transform, _renditions as renditions, read_class_folders
 from pixmix.readers._files import read_image
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from mixset._common.decoding import decode, list_image_files
@@ -18,14 +17,14 @@ from pixmix.readers import (
     CorruptedSet,
     Transform,
     VideoFiles,
+    _labels as labels,
+    _problems as problems,
     imagenet_wnids,
     number_classes,
     open_outliers,
     read_class_folders,
     read_class_map,
 )
-from pixmix.readers import _labels as labels
-from pixmix.readers import _problems as problems
 from pixmix.readers._classes import list_classes, list_images
 
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])

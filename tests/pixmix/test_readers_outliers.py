@@ -10,15 +10,12 @@ import pytest
 import reader_layouts as layouts
 from PIL import Image
 from scipy.io import savemat
-from torchvision import datasets
-from torchvision import transforms as tv
+from torchvision import datasets, transforms as tv
 
 from mixset._common.errors import InputError
 from pixmix import measures
 from pixmix._evaluators.image_sets import ImageSet
-from pixmix.readers import OutlierSets, open_outliers, take
-from pixmix.readers import _matlab as matlab
-from pixmix.readers import _problems as problems
+from pixmix.readers import OutlierSets, _matlab as matlab, _problems as problems, open_outliers, take
 
 
 def textures(root):

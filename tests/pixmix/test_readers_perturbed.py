@@ -15,8 +15,7 @@ from pixmix import measures
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source
 from pixmix.corruptions._making.suites import SUITES
-from pixmix.readers import PerturbedSet
-from pixmix.readers import _videos as videos
+from pixmix.readers import PerturbedSet, _videos as videos
 from pixmix.readers._perturbed import frames_second
 
 needs_opencv = pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reason="OpenCV is not installed")

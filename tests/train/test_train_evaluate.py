@@ -300,7 +300,7 @@ def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert metrics["model"] == "mine.npz"
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     np.savez(tmp_path / "shares.npz", logits=shares, labels=labels)
-    with pytest.raises(InputError, match="--logits-are probabilities"):
+    with pytest.raises(InputError, match="say so: `probabilities`"):
         evaluate(configure("--logits", "shares.npz", "--suite", "clean"))
     evaluate(configure("--logits", "shares.npz", "--suite", "clean", "--logits-are", "probabilities"))
     metrics = json.loads((tmp_path / "evaluations" / "shares" / "metrics.json").read_text())

@@ -19,8 +19,7 @@ from mixset._common.parsing import parse
 from mixset.generate._networks.spec import NetworkSpec
 from pixmix.corruptions._making import job, manifest
 from pixmix.corruptions._making.sources import file_names
-from pixmix.readers import CorruptedSet, Transform, open_outliers, read_class_folders
-from pixmix.readers import _problems as problems
+from pixmix.readers import CorruptedSet, Transform, _problems as problems, open_outliers, read_class_folders
 from pixmix.train._command.corrupt import CorruptConfig, load_source
 from pixmix.train._data import labelled
 from pixmix.train._data.datasets import check_name, load_data, load_test

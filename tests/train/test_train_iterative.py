@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from torch import nn
 
@@ -32,8 +31,7 @@ from pixmix.train._runs import checkpoints
 from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
 from pixmix.train._runs.processes import Processes
 from pixmix.train._runs.run_folder import RunFolder
-from pixmix.train._training import iterative as module
-from pixmix.train._training import refresh_schedule
+from pixmix.train._training import iterative as module, refresh_schedule
 from pixmix.train._training.iterative import FVisPool, Iterative
 from pixmix.train._training.refresh_schedule import Schedule
 from pixmix.train._training.run import train
@@ -261,7 +259,7 @@ def test_networks_of_every_kind(colours: Path, tmp_path: Path, monkeypatch: pyte
     assert 0 < entry["refresh_seconds"] < entry["seconds"]
     assert entry["refresh_share"] == pytest.approx(entry["refresh_seconds"] / entry["seconds"], abs=0.02)
     assert [path.name for path in (out / "fvis").iterdir()] == ["epoch-001.png"]
-    assert Image.open(out / "fvis" / "epoch-001.png").width > 8 * 128
+    assert Image.open(out / "fvis" / "epoch-001.png").width > 6 * 128
     assert (out / "images.png").exists()
     described = json.loads((out / "config.json").read_text())
     assert described["images"] == {"size": 16, "mean": [0.5] * 3, "std": [0.5] * 3}
@@ -376,7 +374,7 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
     ("changes", "message"),
     [
         ({"mixing_set": ("fractals",)}, "makes its own images; leave `mixing_set` out"),
-        ({"network": "torchvision.ops:MLP"}, "MLP: fails called with num_classes"),
+        ({"network": "torchvision.ops:MLP"}, "MLP: fails, called with num_classes"),
         ({"mix": PixMixSettings(partner="input")}, r"mix\.partner input: the method iterative mixes both"),
     ],
 )

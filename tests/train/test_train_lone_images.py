@@ -32,6 +32,6 @@ def test_nor_with_methods_that_share_batches_out(colours: Path, tmp_path: Path, 
 
 
 def test_batches_of_one_are_refused_in_one_line(colours: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^network resnet18: .* raise --batch-size 1 to at least 2") as caught:
+    with pytest.raises(InputError, match=r"^network resnet18: .* raise `batch_size` from 1 to at least 2") as caught:
         train(quick(colours, tmp_path / "run", batch_size=1))
     assert "\n" not in str(caught.value)

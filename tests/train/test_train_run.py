@@ -346,5 +346,5 @@ def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path,
 
 
 def test_a_loss_that_explodes_is_said(colours: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="lower --lr"):
+    with pytest.raises(InputError, match="lower `lr`"):
         train(quick(colours, tmp_path / "run", lr=1000.0, epochs=20))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from mixset._common.named import slug
 from mixset.generate._networks.spec import foreign, network_spec
-from pixmix.methods import find_parts
-from pixmix.methods import find_row as find_method
+from pixmix.methods import find_parts, find_row as find_method
 
 from .._runs.commands import words
 from .._runs.config import TrainConfig, recipe

@@ -114,7 +114,7 @@ class Training:
         (loss,) = self.processes.total(self.loss_sum.item())
         loss /= self.plan.steps * self.processes.world
         if not math.isfinite(loss):
-            raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower `lr` {config.lr:g}")
+            raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower `lr`, which is {config.lr:g}")
         error = self.test()
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.loss_sum.zero_()
@@ -286,7 +286,7 @@ def _lone_image_refused(config: TrainConfig) -> Iterator[None]:
             raise
         raise InputError(
             f"network {config.network}: a process has one image in a step, too few for its batch normalisation; "
-            f"raise `batch_size` {config.batch_size} to at least 2 for each process, or give more images"
+            f"raise `batch_size` from {config.batch_size} to at least 2 for each process, or give more images"
         ) from error
 
 
