@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -185,7 +186,8 @@ def _fulfil_all(
     total = sum(task.count for task in tasks)
     left = {task.start: task.count for task in tasks if not _seems_there(task)}
     outcomes = []
-    with Progress(total, "images", initial=total - sum(left.values()), quiet=quiet) as progress:
+    preparing = _preparing(tasks[0].kind) if left else ""
+    with Progress(total, "images", initial=total - sum(left.values()), quiet=quiet, preparing=preparing) as progress:
 
         def step(start: int) -> None:
             if left.get(start):
@@ -201,6 +203,17 @@ def _fulfil_all(
         run(fulfil, tasks, done, step, slots=places, executor=executor)
     _tell_damage(outcomes)
     return outcomes
+
+
+def _preparing(kind: Family) -> str:
+    """What workers do before their first image, where it takes long."""
+    if kind.on_device or not isinstance(kind.render, str) or not kind.render.startswith("mixset."):
+        return ""
+    from mixset._common.kernels import cold  # imports numba
+
+    module = kind.render.partition(":")[0]
+    importlib.import_module(module)
+    return "compiling kernels (once)" if cold(module.rpartition(".")[0]) else ""
 
 
 def _seems_there(task: Task) -> bool:

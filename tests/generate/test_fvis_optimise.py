@@ -116,7 +116,7 @@ class TestVisualise:
         assert np.array_equal(first.images, again.images)
         assert np.array_equal(first.scores, again.scores)
 
-    def test_a_image_does_not_depend_on_its_neighbours(self):
+    def test_an_image_does_not_depend_on_its_neighbours(self):
         body = small_network()
         one = run(body, [Unit("3", 0), Unit("3", 1), Unit("3", 2)], seeds=[7, 8, 9])
         two = run(body, [Unit("3", 5), Unit("3", 1), Unit("3", 4)], seeds=[17, 8, 19])

@@ -235,7 +235,7 @@ class TestRepair:
 
 
 class TestImages:
-    def test_a_image_is_a_function_of_recipe_and_index(self):
+    def test_an_image_is_a_function_of_recipe_and_index(self):
         recipe = small(count=12).resolved()
         whole = list(render_all(recipe, range(12), "cpu"))
         assert len({image.tobytes() for image, _, _ in whole}) == 12

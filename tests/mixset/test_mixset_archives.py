@@ -68,7 +68,7 @@ def test_links_in_a_tar_lead_where_they_would_once_unpacked_or_are_named(tmp_pat
     assert {one.tobytes() for one in MixingSet(tmp_path / "out")} == {noise(1)[0].tobytes()}
 
 
-def test_a_member_that_claims_more_than_a_image_may_have_is_named(tmp_path: Path) -> None:
+def test_a_member_that_claims_more_than_an_image_may_have_is_named(tmp_path: Path) -> None:
     """As `tar -S` writes 20 GB of nothing: 10 kB."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(png())

@@ -206,7 +206,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(
     assert [record.seed for record in read] == [2**64 - 1 - index for index in range(4)]
 
 
-def test_a_flipped_bit_in_a_image_names_its_index(whole: bytes, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_an_image_names_its_index(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "noise-00000.h5"
     index = whole.index(images(4)[2].tobytes())
     path.write_bytes(whole[:index] + bytes([whole[index] ^ 1]) + whole[index + 1 :])

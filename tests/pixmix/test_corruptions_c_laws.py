@@ -44,7 +44,7 @@ def test_names_are_the_official_ones_in_the_benchmarks_order():
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_image_is_a_function_of_its_key_and_is_left_alone(name, corruptions, photographs):
+def test_an_image_is_a_function_of_its_key_and_is_left_alone(name, corruptions, photographs):
     image = photographs(1, 40, 36)[0]
     kept = image.copy()
     corruption = corruptions[name]

@@ -60,7 +60,7 @@ def test_rademacher_is_a_fair_coin():
 
 
 @pytest.mark.parametrize("name", outliers.SYNTHETIC)
-def test_a_image_is_a_function_of_seed_and_index(name):
+def test_an_image_is_a_function_of_seed_and_index(name):
     make = outliers.SYNTHETIC[name]
     made = make(np.arange(10), (32, 24), seed=3)
     assert made.shape == (10, 3, 32, 24)

@@ -161,6 +161,6 @@ def test_the_method_has_the_policy_of_the_settings(policy):
     assert made.transform._policies == v2.AutoAugment(v2.AutoAugmentPolicy(policy))._policies
 
 
-def test_no_image_is_a_image_too():
+def test_no_image_is_an_image_too():
     none = np.empty((0, 32, 32, 3), np.uint8)
     assert AutoAugment(policy="svhn").augment_array(none, Key(0), np.arange(0)).shape == (0, 3, 32, 32)

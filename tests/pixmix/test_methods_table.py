@@ -87,7 +87,7 @@ def test_every_method_turns_images_into_a_loss(name, pool, batch, network):
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if METHODS[name].changes in ("", "images")])
-def test_both_forms_of_a_image_transform_do_the_same(name, pool, batch):
+def test_both_forms_of_an_image_transform_do_the_same(name, pool, batch):
     """On tensors as on arrays: law 3's one byte in ten thousand more than a step away."""
     method = make(name, pool=pool, outliers=pool.images[:, :32, :32])
     if not method.on_device:

@@ -181,7 +181,7 @@ def test_the_others_equal_pillow_where_nothing_is_raised_to_a_power(engine, case
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_image_is_mixed_the_same_alone_and_in_a_batch(case, engine):
+def test_an_image_is_mixed_the_same_alone_and_in_a_batch(case, engine):
     _, images, pool, draws = case
     mix = find_engine(engine)
     together = mix(images[:8], pool.images, draws[:8])
@@ -233,7 +233,7 @@ def test_views_and_memory_maps_are_taken(engine, photographs, array_pool, tmp_pa
     assert turned.flags.writeable
 
 
-def test_steps_tell_the_way_of_a_image(case):
+def test_steps_tell_the_way_of_an_image(case):
     _, images, pool, draws = case
     mixed = pillow_engine.mix(images[:20], pool.images, draws[:20])
     for n in range(len(mixed)):

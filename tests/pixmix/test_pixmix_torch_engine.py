@@ -88,7 +88,7 @@ def test_indices_on_the_borders_are_the_kernels(size):
         np.testing.assert_array_equal(got, expected.transpose(1, 2, 0))
 
 
-def test_no_op_leaves_a_image_as_it_is(photographs):
+def test_no_op_leaves_an_image_as_it_is(photographs):
     images = torch.from_numpy(photographs(9, 16, 16))
     before = images.clone()
     op = np.array([-1, 0, -1, 3, 8, -1, 9, 12, -1], np.int8)

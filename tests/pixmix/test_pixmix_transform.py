@@ -37,7 +37,7 @@ def mixed(transform, image):
     return transform(image)
 
 
-def test_all_forms_of_a_image_give_the_same(folders, photographs):
+def test_all_forms_of_an_image_give_the_same(folders, photographs):
     transform = PixMix(folders[0], k=4)
     array = photographs(1, 32, 32)[0]
     tensor = torch.from_numpy(array).permute(2, 0, 1)

@@ -340,7 +340,7 @@ def test_all_faults_are_in_one_line_and_many_are_counted(broken):
     assert len(CorruptedSet(broken, "c", partial=True).problems) == 9
 
 
-def test_a_image_cut_short_is_named_when_it_is_read(broken_folders):
+def test_an_image_cut_short_is_named_when_it_is_read(broken_folders):
     path = next((broken_folders / "fog" / "2").rglob("*.JPEG"))
     path.write_bytes(path.read_bytes()[:300])
     images = CorruptedSet(broken_folders, "c", size=64).images("fog", 2)
