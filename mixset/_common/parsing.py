@@ -82,9 +82,23 @@ def parse(
     with in_flags(flags):
         try:
             with _wide(), contextlib.redirect_stderr(said):
-                return tyro.cli(what, prog=prog, args=arguments, **options)
+                return tyro.cli(what, prog=prog, args=_operands_first(arguments), **options)
         except SystemExit:
             raise InputError(f"{_reason(said.getvalue(), flags)}; see {prog} --help") from None
+
+
+def _operands_first(arguments: Sequence[str]) -> list[str]:
+    """Move what follows the numbers of `--size` to the front: it takes one or two, and tyro would give it OUT, too."""
+    words = list(arguments)
+    if "--size" not in words:
+        return words
+    value = start = words.index("--size") + 1
+    while start < len(words) and words[start].isdecimal():
+        start += 1
+    if start == value:  # no number: tyro says so
+        return words
+    end = next((index for index in range(start, len(words)) if words[index].startswith("-")), len(words))
+    return words[start:end] + words[:start] + words[end:]
 
 
 def _print_help(what: Any, prog: str, topic: str, default: Any, topics: Topics | None) -> None:

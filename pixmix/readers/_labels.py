@@ -173,12 +173,12 @@ def _by_name(names: Sequence[str], classes: Sequence[str], where: object) -> dic
     unknown = [name for name in names if composed(name) not in indices]
     if not unknown:
         return {name: indices[composed(name)] for name in names}
-    if _are_numbers(names):
-        if not _are_numbers(classes):
-            return _by_number(names, len(classes), where)
+    if _are_numbers(names) and _are_numbers(classes):
         values = {int(name): number for number, name in enumerate(classes)}
         if len(values) == len(classes) and {int(name) for name in names} <= values.keys():
             return _distinct({name: values[int(name)] for name in names}, where)
+    elif _are_numbers(names) and len(unknown) == len(names):  # where some are names of classes, none is a number
+        return _by_number(names, len(classes), where)
     absent = [name for name in classes if name not in names and name.replace("/", "_") not in names]
     others = f", which include {listed(absent)}" if absent else ""
     raise InputError(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mixset import InputError, MixingSet, export_images, import_images
 from mixset.generate import FractalRecipe, PlasmaRecipe, make, render
-from mixset.generate._command.cli import main
+from mixset.generate._command.cli import _make_config, main
 from mixset.generate._job.families import FAMILIES
 
 
@@ -124,3 +124,10 @@ def test_families_without_a_formula_are_rendered_whole(tmp_path, monkeypatch):
     images = MixingSet(make(tiny_family.TinyRecipe(count=6), tmp_path / "tiny", workers=1, quiet=True))
     np.testing.assert_array_equal(render(images, 5), images[5])
     assert render(images, 5, size=12).shape == (12, 12, 3)
+
+
+@pytest.mark.parametrize("order", ["--size {} OUT --count 2", "OUT --size {} --count 2", "--count 2 --size {} OUT"])
+@pytest.mark.parametrize(("sides", "size"), [("64", 64), ("48 64", (48, 64))])
+def test_a_size_takes_one_or_two_numbers_wherever_it_stands(order: str, sides: str, size: object) -> None:
+    command = _make_config(["fractals", *order.format(sides).split()])
+    assert (command.recipe.size, command.recipe.count, str(command.out)) == (size, 2, "OUT")

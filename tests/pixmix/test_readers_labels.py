@@ -364,6 +364,12 @@ def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(names, k
         assert all(known[number].replace("/", "_") == name for name, number in found.items() if name in known)
 
 
+def test_folders_are_names_or_numbers_of_classes_but_not_both() -> None:
+    with pytest.raises(InputError, match="SET: its class 4 is none of the 5 known classes, which include 1, 2, 3"):
+        number_classes(["0", "4"], ["1", "0", "2", "3", "a"], where="SET")
+    assert number_classes(["1", "5"], ["b", "0", "c", "d", "a"], where="SET") == {"1": 0, "5": 4}
+
+
 def test_images_are_listed_in_the_order_of_their_paths(tmp_path: Path) -> None:
     for index in ("b/2.png", "b/c/1.png", "b.d/1.png", "b c/1.png", "a/1.PNG", "a/.hidden.png", "a/notes.txt"):
         image(tmp_path / index) if index.lower().endswith("png") else (tmp_path / index).touch()
