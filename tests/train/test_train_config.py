@@ -25,6 +25,13 @@ def test_the_default_is_the_papers_cifar_recipe() -> None:
     assert (config.mix.k, config.mix.beta, config.mix.aug_severity, config.mix.all_ops) == (4, 3, 3, True)
 
 
+def test_iterative_visualises_as_its_page_says() -> None:
+    """README and docs: a pool of 512, 64 units every 50 steps, 32 steps of the optimiser."""
+    iterative = TrainConfig().iterative
+    assert (iterative.size, iterative.batch, iterative.every, iterative.steps) == (512, 64, 50, 32)
+    assert (iterative.lr, iterative.budget) == (0.15, None)
+
+
 def test_the_imagenet_recipe_is_the_papers() -> None:
     config = recipe("imagenet")
     assert (config.network, config.epochs, config.batch_size, config.lr) == ("resnet50", 90, 256, 0.01)
