@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,9 @@ def test_iterative_visualises_as_its_page_says() -> None:
     iterative = TrainConfig().iterative
     assert (iterative.size, iterative.batch, iterative.every, iterative.steps) == (512, 64, 50, 32)
     assert (iterative.lr, iterative.budget) == (0.15, None)
+    assert replace(iterative, size=64).size == 64
+    with pytest.raises(InputError, match="iterative.batch 64: the pool holds"):
+        replace(iterative, size=63)
 
 
 def test_the_imagenet_recipe_is_the_papers() -> None:
