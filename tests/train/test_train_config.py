@@ -32,7 +32,7 @@ def test_iterative_visualises_as_its_page_says() -> None:
     assert (iterative.size, iterative.batch, iterative.every, iterative.steps) == (512, 64, 50, 32)
     assert (iterative.lr, iterative.budget) == (0.15, None)
     assert replace(iterative, size=64).size == 64
-    with pytest.raises(InputError, match="iterative.batch 64: the pool holds"):
+    with pytest.raises(InputError, match=r"iterative\.batch 64: the pool holds"):
         replace(iterative, size=63)
 
 
