@@ -179,6 +179,15 @@ class Copy:
             shutil.copy(file, self.folder)
         for folder, name in laws.FOLDERS.items():
             shutil.copytree(ROOT / folder, self.folder / "site" / Path(*name.split(".")), ignore=ignored)
+        names = ", ".join(laws.FOLDERS.values())
+        test = self.folder / "tests" / "test_copy.py"
+        test.write_text(
+            f"import {names}\n\n\ndef test_copy():\n"
+            f"    assert all(module.__file__.startswith({str(self.folder)!r}) for module in ({names}))\n"
+        )
+        status, said = self.run([str(test)], 60)
+        test.unlink()
+        assert status == 0, f"the tests import other packages than the copy's:\n{said}"
 
     def write(self, path: Path, content: bytes) -> None:
         """A source file, where tests read it and where it is imported from."""
@@ -189,7 +198,20 @@ class Copy:
     def run(self, arguments: list[str], seconds: float) -> tuple[int, str]:
         """pytest's exit status and what it said; -1 where it took too long."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder / "site"), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", *arguments]
+        # -P: the working folder, where `mixset` lacks `mixset.generate`, does not come before the copy's packages.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-m",
+            "not slow",
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ]
         process = subprocess.Popen(
             command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
