@@ -51,7 +51,8 @@ def prepare_docstring(app: Sphinx, what: str, name: str, target: Any, options: A
     if what == "data":
         package, _, data = name.rpartition(".")
         stub = ast.parse(Path(str(import_module(package).__file__)).with_suffix(".pyi").read_text())
-        homes = {node.names[0].name: node.module for node in stub.body if isinstance(node, ast.ImportFrom)}
+        imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+        homes = {alias.name: node.module for node in imports for alias in node.names}
         lines[:] = ModuleAnalyzer.for_module(f"{package}.{homes[data]}").find_attr_docs()["", data]
     elif what not in ("attribute", "property"):
         lines[:] = GoogleDocstring(lines, Config(napoleon_use_rtype=False), app, what, name, target, options).lines()
