@@ -169,6 +169,8 @@ def _reason(said: str, flags: Sequence[Flag]) -> str:
         text = re.sub(theirs, ours, text)
     if text.startswith("Error parsing "):
         where, _, message = text.removeprefix("Error parsing ").partition(": ")
+        needed = next((flag.values for flag in flags if flag.name == where), "")
+        message = re.sub(r"Could not find valid parse for arguments: \[(.*)\]", rf"{needed} is needed, got \1", message)
         # A check of ours names its field itself, in its own dataclass; tyro's own need the flag they are about.
         inner = any(flag.argument == f"{where}.{message.partition(':')[0]}" for flag in flags)
         text = f"{where}.{message}" if inner else f"{where}: {message}" if where.startswith("--") else message
@@ -179,8 +181,14 @@ def _choices(match: re.Match[str]) -> str:
     return f"{match[2]} {match[1]}: choose one of {match[3].replace(chr(39), '')}"
 
 
+def _union(match: re.Match[str]) -> str:
+    """One of several types, as in `{None}|INT|{INT INT}`."""
+    types = [braced or plain for braced, plain in re.findall(r"\{(.*?)\}|([^|{}]+)", match[1])]
+    return f"{' or '.join(one for one in types if one != 'None')} is needed, got {match[2]}"
+
+
 _PYTHONS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (r"no type matching \{None\}\|\{?(.*?)\}? could be instantiated from \[(.*?)\]\..*", r"\1 is needed, got \2"),
+    (r"no type matching (.*?) could be instantiated from \[(.*?)\]\..*", _union),
     (r"invalid literal for int\(\) with base 10: (.*)", r"INT is needed, got \1"),
     (r"could not convert string to float: (.*)", r"FLOAT is needed, got \1"),
     (r"Missing value for argument '(--.*?)'.*", r"\1: needs a value"),
