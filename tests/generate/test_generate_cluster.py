@@ -18,7 +18,7 @@ from typing import Any
 
 import distributed
 import pytest
-from processes_alive import alive, wait_for
+from processes_alive import session, wait_for
 from tiny_family import PLACED, TINY, PlacedRecipe, TinyRecipe
 
 from mixset import InputError
@@ -82,7 +82,7 @@ def command(folder: Path, *arguments: object, **environment: str) -> Iterator[su
     )
     try:
         yield process
-        wait_for(lambda: not alive(process.pid), 20)
+        wait_for(lambda: not session(process.pid), 20)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ def test_ended_from_outside_it_leaves_nobody_and_goes_on(
 ) -> None:
     folder = tmp_path / "set"
     with command(folder, "--count", COUNT, TINY_SECONDS="0.1") as process:
-        assert worker_at_work(folder) in alive(process.pid)
+        assert worker_at_work(folder) in session(process.pid)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
         else:

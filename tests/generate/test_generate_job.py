@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from processes_alive import alive, wait_for
+from processes_alive import session, wait_for
 from tiny_family import TINY, TinyRecipe, render
 
 from mixset import InputError, MixingSet
@@ -236,7 +236,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(
     told = process.communicate(timeout=20)[1].decode()
     assert told.count("Traceback") == (number == signal.SIGINT), "the script's own KeyboardInterrupt alone"
     assert process.returncode != 0
-    wait_for(lambda: not alive(process.pid), 10)
+    wait_for(lambda: not session(process.pid), 10)
     kept = {path.name: path.stat().st_ino for path in folder.glob("*.h5")}
     assert 1 <= len(kept) < 5
     if number == signal.SIGINT:

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pixmix_samples import photographs
+from processes_alive import wait_for
 
 from mixset._common.decoding import scale_and_crop
 from mixset._common.errors import InputError
@@ -166,10 +166,7 @@ def test_a_killed_job_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None
     array, killed = np.random.default_rng(0).integers(1, 256, (2000, 32, 32, 3)).astype(np.uint8), tmp_path / "killed"
     np.save(tmp_path / "array.npy", array)
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "array.npy"), str(killed)])
-    deadline = time.monotonic() + 120
-    while not any(begun(path) for path in killed.glob("*.partial")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: any(begun(path) for path in killed.glob("*.partial")), 120)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert list(killed.glob("*.partial"))

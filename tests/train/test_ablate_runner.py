@@ -7,14 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from ablate_tasks import plan_of, task
+from processes_alive import wait_for
 
 from mixset._common.errors import InputError
 from pixmix.train._ablations import runner
-from pixmix.train._ablations.plan import Plan, Task
+from pixmix.train._ablations.plan import Task
 from pixmix.train._ablations.runner import carry_out, is_done, log_of
 
 HERE = Path(__file__).parent
@@ -25,29 +26,6 @@ def _program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "PROGRAMS", {"program": "ablate_program"})
     monkeypatch.setattr(runner, "EVERY", 0.02)
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-
-
-def task(root: Path, name: str, *, what: str = "make", needs: Sequence[str] = (), on_device: bool = True) -> Task:
-    result = root / name.replace("/", "-")
-    return Task(
-        name=name,
-        command=("program", what, str(result), "flag"),
-        parts={"all": ("flag",)},
-        result=result,
-        needs=tuple(needs),
-        on_device=on_device,
-    )
-
-
-def plan_of(*tasks: Task) -> Plan:
-    return Plan({one.name: one for one in tasks})
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "waited for half a minute"
-        time.sleep(0.02)
 
 
 def test_tasks_run_after_what_they_need_and_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +67,7 @@ def test_cells_run_side_by_side_on_the_devices(tmp_path: Path) -> None:
     tasks = [task(tmp_path, name, what="wait", on_device=name != "sets/c") for name in names]
     work = threading.Thread(target=carry_out, args=(plan_of(*tasks), names, tmp_path, ["cuda:0", "cuda:1"]))
     work.start()
-    until(lambda: all(Path(f"{one.result}.begun").exists() for one in tasks))
+    wait_for(lambda: all(Path(f"{one.result}.begun").exists() for one in tasks))
     for one in tasks:
         Path(f"{one.result}.go").touch()
     work.join(30)
@@ -103,13 +81,13 @@ def test_a_task_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None
     code = (
         "from pathlib import Path\n"
         "from pixmix.train._ablations import runner\n"
-        "from test_ablate_runner import carry_out, plan_of, task\n"
+        "from ablate_tasks import plan_of, task\n"
         f"root = Path({str(tmp_path)!r})\n"
         "runner.PROGRAMS = {'program': 'ablate_program'}\n"
-        "carry_out(plan_of(task(root, 'runs/a', what='wait')), ['runs/a'], root, ['cpu'])\n"
+        "runner.carry_out(plan_of(task(root, 'runs/a', what='wait')), ['runs/a'], root, ['cpu'])\n"
     )
     caller = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(HERE)})
-    until(lambda: Path(f"{one.result}.begun").exists())
+    wait_for(lambda: Path(f"{one.result}.begun").exists())
     after = task(tmp_path, "measures/a", needs=["runs/a"])
     work = threading.Thread(target=carry_out, args=(plan_of(one, after), ["measures/a"], tmp_path, ["cpu"]))
     work.start()

@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes_alive import wait_for
 from test_train_run import QUICK, quick
 from torch import nn
 
@@ -241,9 +241,7 @@ def test_a_function_in_two_processes_and_killed(functions: Path, colours: Path, 
     with subprocess.Popen(
         [OURS, "evaluate", *words, "--out", str(killed)], env=slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None and not (killed / "logits/c-fog-1.npz").exists():
-            time.sleep(0.002)
+        wait_for(lambda: process.poll() is not None or (killed / "logits/c-fog-1.npz").exists(), 120)
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in (killed / "logits").glob("*.npz")}

@@ -9,7 +9,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from PIL import Image
+from processes_alive import wait_for
 from torch import nn
 
 from mixset._common.errors import InputError
@@ -318,9 +318,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(colours: Path, tmp_path: 
     with subprocess.Popen(
         command(colours, killed, "--workers", "1", "--resume"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None and steps_done(killed) < 9:
-            time.sleep(0.002)
+        wait_for(lambda: process.poll() is not None or steps_done(killed) >= 9, 120)
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
     (state,) = checkpoints.load(killed / "checkpoint.pt")["processes"]

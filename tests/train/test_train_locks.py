@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes_alive import alive, session, wait_for
 from test_train_run import quick
 
 from mixset._common.errors import InputError
@@ -31,24 +32,11 @@ with exclusive(Path(sys.argv[1]), ''): input()
 HERE = Path(__file__).parent
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def alive(process: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The folder's lock held by another process."""
     with subprocess.Popen([sys.executable, "-c", HOLD, folder / LOCK], stdin=subprocess.PIPE) as holder:
-        until(lambda: (folder / LOCK).exists() and (folder / LOCK).read_text())
+        wait_for(lambda: (folder / LOCK).exists() and (folder / LOCK).read_text())
         yield holder
         holder.kill()
 
@@ -151,7 +139,7 @@ def test_a_process_ends_with_its_killed_parent() -> None:
         assert alive(child)  # the control: it does not end by itself
         parent.kill()
         parent.wait()
-        until(lambda: not alive(child), 10)
+        wait_for(lambda: not alive(child), 10)
 
 
 TABLE = """
@@ -159,11 +147,11 @@ import sys
 from pathlib import Path
 from mixset._common.console import run_command
 from pixmix.train._ablations import runner
-from test_ablate_runner import carry_out, plan_of, task
+from ablate_tasks import plan_of, task
 root = Path(sys.argv[1])
 runner.PROGRAMS = {"program": "ablate_program"}
 one = task(root, "runs/a", what="wait")
-run_command(lambda: carry_out(plan_of(one), ["runs/a"], root, ["cpu"]))
+run_command(lambda: runner.carry_out(plan_of(one), ["runs/a"], root, ["cpu"]))
 """
 
 
@@ -174,7 +162,7 @@ def test_a_table_that_is_ended_ends_its_cells(tmp_path: Path, number: signal.Sig
         [sys.executable, "-c", TABLE, tmp_path], env=environment, stderr=subprocess.PIPE, text=True
     )
     begun = tmp_path / "runs-a.begun"
-    until(lambda: begun.exists() and begun.read_text())
+    wait_for(lambda: begun.exists() and begun.read_text())
     cell = int(begun.read_text())
     assert alive(cell)
     caller.send_signal(number)
@@ -182,7 +170,7 @@ def test_a_table_that_is_ended_ends_its_cells(tmp_path: Path, number: signal.Sig
     assert caller.returncode == code
     assert ("terminated: finished work is kept" in said) == (number == signal.SIGTERM)
     assert "Traceback" not in said
-    until(lambda: not alive(cell), 10)
+    wait_for(lambda: not alive(cell), 10)
     assert not (tmp_path / "runs-a").exists()
 
 
@@ -194,24 +182,13 @@ def test_a_training_that_is_ended_leaves_no_loader(colours: Path, tmp_path: Path
     words = [sys.executable, "-m", "pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"]
     words += ["--batch-size", "8", "--epochs", "500", "--workers", "2", "--suite", "clean", "--out", str(out)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
-        until(lambda: (out / "checkpoint.pt").exists(), 120)
-        until(lambda: len(session(process.pid)) >= 3)
+        wait_for(lambda: (out / "checkpoint.pt").exists(), 120)
+        wait_for(lambda: len(session(process.pid)) >= 3)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == (143 if number == signal.SIGTERM else -number), said
-    until(lambda: not session(process.pid), 1 if number == signal.SIGTERM else 15)
+    wait_for(lambda: not session(process.pid), 1 if number == signal.SIGTERM else 15)
     assert ("terminated: finished work is kept" in said) == (number == signal.SIGTERM)
-
-
-def session(number: int) -> list[int]:
-    """The processes of a session, zombies left out."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, its_session = path.read_text().rpartition(")")[2].split()[:4]
-            if int(its_session) == number and state != "Z":
-                found.append(int(path.parent.name))
-    return found
 
 
 @pytest.mark.slow
@@ -224,11 +201,11 @@ def test_ranks_end_with_a_killed_torchrun(colours: Path, tmp_path: Path) -> None
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:  # type: ignore[call-overload]
-        until(lambda: (out / "checkpoint.pt").exists(), 120)
+        wait_for(lambda: (out / "checkpoint.pt").exists(), 120)
         leader = int((out / LOCK).read_text().split()[1])
         assert alive(leader)
         launcher.kill()
-    until(lambda: is_free(out), 10)
+    wait_for(lambda: is_free(out), 10)
     assert not alive(leader)
     with pytest.raises(InputError, match="trained by 2 processes, not 1"):
         train(TrainConfig(**{**vars(quick(colours, out, epochs=200, resume=True)), "checkpoint_every": 1}))

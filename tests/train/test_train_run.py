@@ -9,11 +9,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
+from processes_alive import wait_for
 
 from mixset._common.errors import InputError
 from mixset._common.partials import HOST
@@ -189,9 +189,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(
     with subprocess.Popen(
         command(colours, killed, *more, "--resume", epochs=5), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None and steps_done(killed) < kill_after:
-            time.sleep(0.002)
+        wait_for(lambda: process.poll() is not None or steps_done(killed) >= kill_after, 120)
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
     assert steps_done(killed) >= kill_after
