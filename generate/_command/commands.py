@@ -11,7 +11,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import tyro
 
 from mixset._common.console import say
-from mixset._common.errors import InputError
+from mixset._common.errors import InputError, counted
 
 from .._job.families import Recipe, family, find_family, load
 
@@ -221,8 +221,7 @@ def make_set(command: MakeCommand[R] | DeviceCommand[R]) -> None:
     if listed is None:
         say(f"part {command.part} of {out} is done; other parts are still to be made")
     else:
-        shards = f"{len(listed.shards)} shard{'s' if len(listed.shards) > 1 else ''}"
-        say(f"{out}: {listed.count:,} images in {shards}, all there")
+        say(f"{out}: {counted(listed.count, 'image')} in {counted(len(listed.shards), 'shard')}, all there")
 
 
 def import_set(command: ImportCommand) -> None:
@@ -235,8 +234,8 @@ def import_set(command: ImportCommand) -> None:
     for name, reason in done.left_out:
         print(f"left out {name}: {reason}", file=sys.stderr)
     extras = [f"{len(done.left_out):,} broken left out"] if done.left_out else []
-    extras += [f"{done.ignored:,} other files ignored"] if done.ignored else []
-    say(f"{command.out}: {done.count:,} images{''.join(f', {extra}' for extra in extras)}")
+    extras += [f"{counted(done.ignored, 'other file')} ignored"] if done.ignored else []
+    say(f"{command.out}: {counted(done.count, 'image')}{''.join(f', {extra}' for extra in extras)}")
 
 
 def info(command: InfoCommand) -> None:
@@ -291,7 +290,7 @@ def check_set(command: CheckCommand) -> None:
         raise InputError(
             f"{command.set}: {len(report.damage)} damaged; `mixset check {command.set} --repair` makes shards again"
         )
-    say(f"{command.set}: {report.images:,} images, all as they were written")
+    say(f"{command.set}: {counted(report.images, 'image')}, all as they were written")
 
 
 def contact_sheet(command: SheetCommand) -> None:
@@ -331,4 +330,4 @@ def export_set(command: ExportCommand) -> None:
     from mixset._store.exporting import export_images
 
     count = export_images(MixingSet(command.set), command.out)
-    say(f"{command.out}: {count:,} PNG files")
+    say(f"{command.out}: {counted(count, 'PNG file')}")

@@ -24,6 +24,11 @@ class DamagedImage(InputError):
     """An image or shard differs from what was written; the message names the shard and the index."""
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun: `1 image`, `4,096 images`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 def printable(text: str, *, keep: str = "") -> str:
     """`text` with every unprintable character escaped: control sequences, line breaks, lone surrogates.
 

@@ -169,11 +169,12 @@ def _reason(said: str, flags: Sequence[Flag]) -> str:
         text = re.sub(theirs, ours, text)
     if text.startswith("Error parsing "):
         where, _, message = text.removeprefix("Error parsing ").partition(": ")
+        names = {flag.name for flag in flags}
         needed = next((flag.values for flag in flags if flag.name == where), "")
         message = re.sub(r"Could not find valid parse for arguments: \[(.*)\]", rf"{needed} is needed, got \1", message)
         # A check of ours names its field itself, in its own dataclass; tyro's own need the flag they are about.
         inner = any(flag.argument == f"{where}.{message.partition(':')[0]}" for flag in flags)
-        text = f"{where}.{message}" if inner else f"{where}: {message}" if where.startswith("--") else message
+        text = f"{where}.{message}" if inner else f"{where}: {message}" if where in names else message
     return text
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .._common.errors import InputError, printable
+from .._common.errors import InputError, counted, printable
 
 PAPER, INK, FAINT = (250, 250, 248), (38, 38, 42), (120, 120, 126)
 _GAP = 10
@@ -83,7 +83,7 @@ def check_page(count: int, tile: int) -> None:
     """Raise InputError if a page of `count` images of `tile` pixels would be too large."""
     if tile < 1 or count * tile * tile > MOST_PIXELS:
         raise InputError(
-            f"a contact sheet of {count:,} images of {tile} pixels is too large; take fewer or smaller ones"
+            f"a contact sheet of {counted(count, 'image')} of {tile} pixels is too large; take fewer or smaller ones"
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mixset._common.decoding import SUFFIXES
-from mixset._common.errors import InputError, reading, reason
+from mixset._common.errors import InputError, counted, reading, reason
 
 from ._files import Fit, ImageFiles
 from ._labels import PARTS, ClassMap, Known, class_order, composed, number_classes, part_as_class
@@ -57,11 +57,13 @@ def list_classes(root: Path, suffixes: Collection[str] = SUFFIXES) -> Listing:
             names.append(entry.name)
     if beside and not names:
         raise InputError(
-            f"{root}: holds {len(beside):,} images and no class folders, so they have no labels; sort them into a "
-            "folder for each class"
+            f"{root}: holds {counted(len(beside), 'image')} and no class folders, so there are no labels; sort them "
+            "into a folder for each class"
         )
     if beside:
-        warn_once(f"{root}: {len(beside):,} images beside the class folders left out ({listed(sorted(beside), 1)})")
+        warn_once(
+            f"{root}: {counted(len(beside), 'image')} beside the class folders left out ({listed(sorted(beside), 1)})"
+        )
     if ignored:
         warn_once(f"{root}: {listed(sorted(ignored))} left out: not a class")
     folders: dict[tuple[int, int], Path] = {_identity(root): root}
@@ -200,7 +202,7 @@ def _annotated(root: Path) -> dict[str, tuple[str, ...]]:
             images.remove(words[0])
             by_class.setdefault(words[1], []).append(f"images/{words[0]}")
     if images:
-        raise InputError(f"{path}: has no class for {len(images):,} images ({listed(sorted(images), 1)})")
+        raise InputError(f"{path}: has no class for {counted(len(images), 'image')} ({listed(sorted(images), 1)})")
     return {name: tuple(sorted(by_class[name])) for name in class_order(by_class)}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mixset._common.decoding import is_image
-from mixset._common.errors import InputError
+from mixset._common.errors import InputError, counted
 
 from ._arrays import open_images
 from ._classes import list_folders, list_images
@@ -165,7 +165,9 @@ def _entries(root: Path) -> dict[str, Path]:
     """The path of each set in a folder, by name."""
     check_root(root)
     if loose := [path.name for path in sorted(root.iterdir()) if is_image(path.name) and path.is_file()]:
-        warn_once(f"{root}: {len(loose):,} images beside the sets left out ({loose[0]}); a set is a folder of images")
+        warn_once(
+            f"{root}: {counted(len(loose), 'image')} beside the sets left out ({loose[0]}); a set is a folder of images"
+        )
     if packed := archives(root):
         warn_once(f"{root}: {listed(packed)} left out; unpack it")
     paths: dict[str, Path] = {}

@@ -150,7 +150,7 @@ def test_import_names_what_it_leaves_out(mixset: Run, tmp_path: Path) -> None:
     (tmp_path / "in" / "no image.jpg").write_text("x")
     (tmp_path / "in" / "notes.txt").write_text("x")
     code, told, error = mixset("import", tmp_path / "in", tmp_path / "out")
-    assert (code, told) == (0, f"{tmp_path / 'out'}: 1 images, 1 broken left out, 1 other files ignored\n")
+    assert (code, told) == (0, f"{tmp_path / 'out'}: 1 image, 1 broken left out, 1 other file ignored\n")
     assert "left out no image.jpg: not an image of a known format\n" in error
     np.testing.assert_array_equal(MixingSet(tmp_path / "out")[0], render(TinyRecipe(), 0)[0])
 
@@ -211,6 +211,7 @@ def cut(folder: Path) -> None:
         (None, ["make", "placed", "--devices", "gpu", "OUT"], "--devices: 'gpu' is unknown; give auto, cpu, cuda:N"),
         (None, ["make", "placed", "--devices", "cpu,cuda:0", "OUT"], "--devices: cpu,cuda:0 do not go together"),
         (None, ["make", "tiny", "--seed", "1", "SET"], "a set of another recipe (seed 0 there, 1 asked)"),
+        (None, ["show", "SET", "many"], "error: INDEX: INT is needed, got 'many'; see mixset show"),
         (None, ["make", "fractals", "--size", "7", "OUT"], "size: 7 is out of range"),
         (None, ["make", "tiny", "FILE"], "is a file"),
         (None, ["make", "tiny", "PLACE"], "is not empty and not a mixing set"),

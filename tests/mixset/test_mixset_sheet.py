@@ -61,7 +61,7 @@ def test_sizes_may_differ_and_grey_is_accepted() -> None:
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="at least one image"):
         sheet([])
-    with pytest.raises(InputError, match="a contact sheet of 1 images of 100000 pixels is too large"):
+    with pytest.raises(InputError, match="a contact sheet of 1 image of 100000 pixels is too large"):
         sheet([np.zeros((4, 4, 3), np.uint8)], tile=100_000)
     with pytest.raises(InputError, match="captions: 2 for 1"):
         sheet([np.zeros((4, 4, 3), np.uint8)], ["a", "b"])

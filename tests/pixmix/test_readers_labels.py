@@ -185,7 +185,7 @@ def test_what_is_no_class_is_left_out_and_said(tmp_path: Path, capsys: pytest.Ca
     again = read_class_folders(tmp_path, FIT)
     assert (again.names, again.labels.tolist()) == (alone.names, [0, 1])
     assert capsys.readouterr().err.splitlines() == [
-        f"{tmp_path}: 1 images beside the class folders left out (loose.png)",
+        f"{tmp_path}: 1 image beside the class folders left out (loose.png)",
         f"{tmp_path}: @eaDir, __MACOSX left out: not a class",
         f"{tmp_path / 'ant'}: files without an image's suffix left out (1 .heic); convert any images among them",
         f"{tmp_path / 'bee'}: files without an image's suffix left out (1 without a suffix); convert any "
@@ -209,7 +209,7 @@ def test_classes_without_an_image_do_not_count(tmp_path: Path, capsys: pytest.Ca
 
 def test_images_without_class_folders_have_no_labels(tmp_path: Path) -> None:
     image(tmp_path / "1.png")
-    with pytest.raises(InputError, match="holds 1 images and no class folders, so they have no labels"):
+    with pytest.raises(InputError, match="holds 1 image and no class folders, so there are no labels"):
         read_class_folders(tmp_path, FIT)
 
 
@@ -269,7 +269,7 @@ def test_tiny_imagenets_val_is_read_by_its_annotations(tmp_path: Path) -> None:
         ("val_2.JPEG", 1),
     ]
     for content, line in (
-        ("\n".join(lines[:2]), r"has no class for 1 images \(val_2\.JPEG\)"),
+        ("\n".join(lines[:2]), r"has no class for 1 image \(val_2\.JPEG\)"),
         ("\n".join([*lines, "../../secret.JPEG\tn02124075"]), r"line 4: needs an image in images/"),
         ("\n".join([*lines, lines[0]]), r"line 4: needs an image in images/"),
         ("\0", "line 1: needs an image"),

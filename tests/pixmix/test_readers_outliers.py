@@ -199,7 +199,7 @@ def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
     OutlierSets(root, 32)
     said = capsys.readouterr().err
     assert f"{root / 'dtd'}: the images in labels are taken for outliers, too" in said
-    assert "1 images beside the sets left out (loose.jpg)" in said
+    assert "1 image beside the sets left out (loose.jpg)" in said
     (root / "SVHN" / "test_32x32.mat").rename(root / "svhn.tar.gz")
     (root / "SVHN").rmdir()
     with pytest.raises(InputError, match=r"unpack svhn\.tar\.gz first"):

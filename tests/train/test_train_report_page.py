@@ -304,9 +304,12 @@ def test_what_files_say_is_shown_and_not_obeyed(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a", 0.1)
+    run, folder = write_run(tmp_path / "a", 0.1), tmp_path / "folder.html"
+    folder.mkdir()
     with pytest.raises(InputError, match="is a folder"):
-        report(ReportConfig(runs=(run,), out=tmp_path))
+        report(ReportConfig(runs=(run,), out=folder))
+    with pytest.raises(InputError, match=r"page\.pdf: a page ends in \.html or \.htm, a table in \.md"):
+        report(ReportConfig(runs=(run,), out=tmp_path / "page.pdf"))
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         report(ReportConfig(runs=(run,), out=tmp_path / "file" / "report.html"))

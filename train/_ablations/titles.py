@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from mixset._common.errors import counted
+
 from .._runs.config import IterativeSettings, recipe
 from .config import AblateConfig
 
@@ -34,16 +36,16 @@ def scaled(config: AblateConfig) -> list[str]:
     for name, unit in (("epochs", "epoch"), ("batch_size", "image")):
         value = getattr(config, name) or getattr(start, name)
         if value != getattr(paper, name):
-            smaller.append(_count(value, unit) + (" a step" if name == "batch_size" else ""))
+            smaller.append(counted(value, unit) + (" a step" if name == "batch_size" else ""))
     for count, what in ((config.subset, "training"), (config.test_subset, "test")):
         if count is not None:
-            smaller.append(_count(count, f"{what} image"))
+            smaller.append(counted(count, f"{what} image"))
     if config.size is not None:
         smaller.append(f"{config.size} px")
     usual = {name.name: name.default for name in dataclasses.fields(AblateConfig)}
     for name, what in (("fractals", "fractal"), ("fvis", "visualisation")):
         if getattr(config, name) != usual[name]:
-            smaller.append(_count(getattr(config, name), what))
+            smaller.append(counted(getattr(config, name), what))
     return smaller
 
 
@@ -75,7 +77,3 @@ def changed(config: AblateConfig) -> list[str]:
 
 def _start(init: str | None) -> str:
     return "random" if init is None else "torchvision's" if init == "torchvision" else f"{Path(init).name}'s"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

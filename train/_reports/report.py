@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .runs import Run
 
 
+PAGES = (".html", ".htm")
+"""How the names of pages end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
     """Print the table of some runs, and write a page about them that needs no other file and no network.
@@ -43,6 +47,8 @@ def report(config: ReportConfig) -> Path:
     from . import anomalies, corruptions, page, profile, repeat, sheets, table, training
     from .runs import names_for, read_run
 
+    if config.out.suffix not in PAGES:
+        raise InputError(f"out {config.out}: a page ends in {' or '.join(PAGES)}, a table in .md, .tex or .csv")
     check_file(config.out)
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
     sections = [

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mixset._common.errors import counted
+
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder
 from .grids import Cell, Grid, show
@@ -90,7 +92,7 @@ def _cell(run: Run, measure: Measure, text: str, best: bool) -> dict[str, str]:
         "text": text,
         "interval": f"{low:.{measure.decimals}f} – {high:.{measure.decimals}f}" if entry.get("interval") else "",
         "style": "best" if best else "none" if text == "–" else "",
-        "tip": entry.get("undefined", f"{entry['n']:,} images" if "n" in entry else ""),
+        "tip": entry.get("undefined", counted(entry["n"], "image") if "n" in entry else ""),
     }
 
 
