@@ -13,8 +13,8 @@ from mixset._common.errors import InputError
 
 from .._common.distributed import rank_and_world
 from .._common.keyed import torch_seeds
-from .._engines.torch import mix_tensors
-from .draws import Key, draw
+from .draws import Key
+from .mixing import mix_on_device
 from .pools import LazyPool, MixingSource
 from .residents import Residents
 from .settings import PixMixSettings, SettingsKeywords
@@ -93,9 +93,9 @@ class PixMixBatch(nn.Module):
             return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
         key, positions = self._choose_key(len(images), indices, epoch)
         pool = self._pool.get((images.shape[2], images.shape[3]))
-        draws = draw(self.settings, key, positions, pool)
-        mixing_images = None if pool is None else self._residents.get(pool.images, images.device)
-        mixed = mix_tensors(images.permute(0, 2, 3, 1), mixing_images, draws)
+        mixed = mix_on_device(
+            images.permute(0, 2, 3, 1), key, positions, settings=self.settings, pool=pool, residents=self._residents
+        )
         self.steps += indices is None
         return mixed
 

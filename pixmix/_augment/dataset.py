@@ -17,7 +17,8 @@ from .._common.distributed import rank_and_world
 from .._common.images import stack
 from .._common.keyed import torch_generator_kept, torch_seeds
 from .._engines import find_engine
-from .draws import Key, draw
+from .draws import Key
+from .mixing import mix_arrays
 from .pools import LazyPool, MixingSource
 from .sampler import ItemKey, keys_asked_for
 from .settings import PixMixSettings, SettingsKeywords
@@ -156,9 +157,9 @@ class PixMixDataset(Dataset):
         samples = self._read(key, indices)
         images = self._crop([sample[0] for sample in samples], key, indices)
         pool = self._pool.get((images.shape[1], images.shape[2]))
-        draws = draw(self.settings, key, indices, pool)
-        mixing_images = None if pool is None else pool.images
-        mixed = torch.from_numpy(find_engine(self.engine)(images, mixing_images, draws))
+        mixed = torch.from_numpy(
+            mix_arrays(images, key, indices, settings=self.settings, pool=pool, engine=self.engine)
+        )
         return [(image, *sample[1:]) for image, sample in zip(mixed, samples, strict=True)]
 
     def _read(self, key: Key, indices: np.ndarray) -> list[tuple[Any, ...]]:

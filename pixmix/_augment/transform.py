@@ -18,7 +18,8 @@ from mixset._common.errors import InputError
 from .._common import philox
 from .._common.images import as_array, stack
 from .._engines import find_engine
-from .draws import Key, draw
+from .draws import Key
+from .mixing import mix_arrays
 from .pools import LazyPool, MixingSource
 from .settings import PixMixSettings, SettingsKeywords
 
@@ -100,8 +101,7 @@ class PixMix(v2.Transform):
         pool = self._pool.get((frames.shape[1], frames.shape[2]))
         key, indices = Key(params["seed"]), np.zeros(len(frames), np.int64)
         if philox.uniforms(key.seed, 0, indices[:1], philox.PIXMIX, 1, first=_APPLIED)[0, 0] < self.p:
-            mixing_images = None if pool is None else pool.images
-            mixed = find_engine(self.engine)(frames, mixing_images, draw(self.settings, key, indices, pool))
+            mixed = mix_arrays(frames, key, indices, settings=self.settings, pool=pool, engine=self.engine)
         else:
             mixed = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)) / np.float32(255)
         result = torch.from_numpy(mixed if video else mixed[0])

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from mixset._common.errors import InputError
 
-from .._augment.draws import Key, PoolLike, draw
+from .._augment.draws import Key, PoolLike
+from .._augment.mixing import mix_arrays, mix_on_device
 from .._augment.residents import Residents
 from .._augment.settings import Partner, PixMixSettings
 from .._engines import find_engine
-from .._engines.torch import mix_tensors
 from ._base import Method, Setting
 
 PARTNERS: dict[str, Partner] = {
@@ -58,14 +58,10 @@ class PixMixMethod(Method):
         self._residents = Residents()
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        draws = draw(self.settings, key, indices, self.pool)
-        mixing_images = None if self.pool is None else self.pool.images
-        return find_engine(self.engine)(batch, mixing_images, draws)
+        return mix_arrays(batch, key, indices, settings=self.settings, pool=self.pool, engine=self.engine)
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
-        draws = draw(self.settings, key, indices, self.pool)
-        mixing_images = None if self.pool is None else self._residents.get(self.pool.images, batch.device)
-        return mix_tensors(batch, mixing_images, draws)
+        return mix_on_device(batch, key, indices, settings=self.settings, pool=self.pool, residents=self._residents)
 
 
 def make(name: str, setting: Setting) -> Method:
