@@ -81,7 +81,7 @@ def sample_palette(draws: Draws, harmony: Harmony, *, light: tuple[float, float]
 
 
 def _cosine_palette(draws: Draws, low: float, high: float) -> np.ndarray:
-    """Each channel a cosine of the place (after Quilez): bright, regular, unlike what OKLab keys give."""
+    """Each channel a cosine of the position (after Quilez): bright, regular, unlike what OKLab keys give."""
     middle = 0.5 * (low + high)
     waves = np.array(
         [(middle, draws.uniform(0.22, 0.42), float(draws.whole(1, 2)), draws.uniform()) for _ in range(3)], np.float64

@@ -36,11 +36,11 @@ def composite(
     side = len(field)
     turn, one = np.float32(256.0), np.float32(1.0)
     packed = _pack(palettes)
-    # uint8 places are cyclic by themselves and need no check for negative indices.
+    # uint8 positions are cyclic by themselves and need no check for negative indices.
     indices, colours = np.empty(side, np.uint8), np.empty(side, np.uint32)
     keep, add = np.empty(side, np.float32), np.empty(side, np.float32)
     shift = max(side // 64, 1)
-    # Slopes are those between places 1/256 of the frame apart, or as near to it as pixels allow.
+    # Slopes are those between positions 1/256 of the frame apart, or as near to it as pixels allow.
     reach = max(side // 256, 1)
     steepness = np.float32(side / (256.0 * reach))
     for y in range(side):
@@ -130,7 +130,7 @@ def _light(
     indices: np.ndarray,
     lights: np.ndarray,
 ) -> None:
-    """A row's places in the palette and its lights; the relief is lit from the upper left, `reach` pixels away."""
+    """A row's positions in the palette and its lights; the relief is lit from the upper left, `reach` pixels away."""
     span, cycles, phase, floor, relief = look[1], look[2], look[3], look[4], steepness * look[5]
     zero, one, most, turn = np.float32(0.0), np.float32(1.0), np.float32(1.5), np.float32(256.0)
     rise = one - floor
@@ -230,8 +230,8 @@ def _quantile(counts: np.ndarray, rank: float) -> float:
 
 
 def spread(field: np.ndarray) -> tuple[float, float]:
-    """The 2 % and 98 % of a square field's values, over 64 × 64 places that are the same at every size."""
+    """The 2 % and 98 % of a square field's values, over 64 × 64 points that are the same at every size."""
     # Sorted and picked, not np.quantile: how that one interpolates is not part of its contract.
-    places = (2 * np.arange(64) + 1) * len(field) // 128
-    ordered = np.sort(field[places][:, places].ravel())
+    points = (2 * np.arange(64) + 1) * len(field) // 128
+    ordered = np.sort(field[points][:, points].ravel())
     return float(ordered[ordered.size // 50]), float(ordered[-ordered.size // 50])

@@ -50,7 +50,7 @@ def _look(draws: Draws) -> list[float]:
 
 
 def full_system(draws: Draws) -> tuple[System, Base]:
-    """Of three systems the one whose determinants' sum is nearest to a drawn goal: little sums make dust and hairs."""
+    """The one of three systems whose determinants' sum is nearest to a drawn goal: little sums make dust and hairs."""
     goal = draws.uniform(0.7, 1.2)
     systems = [sample_system(draws, draws.whole(2, 4)) for _ in range(3)]
     system = min(systems, key=lambda system: abs(system.area - goal))
@@ -58,7 +58,7 @@ def full_system(draws: Draws) -> tuple[System, Base]:
 
 
 def whole_system(draws: Draws) -> tuple[System, Base, View]:
-    """Of four systems of 2 to 5 maps the one that, seen whole, comes nearest to filling half of the frame.
+    """The one of four systems of 2 to 5 maps that, seen whole, comes nearest to filling half of the frame.
 
     Fuller ones are mostly clouds without a shape.
     """

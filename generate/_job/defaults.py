@@ -71,4 +71,4 @@ def _announce(folder: Path, recipe: FractalRecipe, workers: int | None) -> None:
 
 
 _SECONDS = {SMALL: 0.004, LARGE: 0.007}
-"""Of one core for a finished image, by benchmarks/fractals.py, with room; only the announcement depends on it."""
+"""Seconds of one core for a finished image, by benchmarks/fractals.py, with room; for the announcement only."""

@@ -38,22 +38,22 @@ def slots(kind: Family, devices: Sequence[str], workers: int | None) -> list[str
     Raises:
         InputError: a name is unknown or its GPU is not there; workers out of range or no multiple of the GPUs.
     """
-    asked = check_workers(workers)
-    found = ["cpu"]
+    count = check_workers(workers)
+    names = ["cpu"]
     if kind.on_device:
-        found = _there(check_names(devices))
+        names = _resolved(check_names(devices))
         if "auto" in devices:
-            found = found[:workers]
-    if found == ["cpu"]:
-        return found * asked
-    workers = workers or len(found)
-    if workers % len(found):
-        raise InputError(f"workers: {workers} on {len(found)} GPUs ({', '.join(found)}); give a multiple of that")
-    return found * (workers // len(found))
+            names = names[:workers]
+    if names == ["cpu"]:
+        return names * count
+    workers = workers or len(names)
+    if workers % len(names):
+        raise InputError(f"workers: {workers} on {len(names)} GPUs ({', '.join(names)}); give a multiple of that")
+    return names * (workers // len(names))
 
 
-def _there(devices: list[str]) -> list[str]:
-    """The names made plain, `auto` resolved; InputError where torch sees no such GPU."""
+def _resolved(devices: list[str]) -> list[str]:
+    """Plain names, with `auto` resolved; InputError where torch sees no such GPU."""
     if devices == ["cpu"]:
         return ["cpu"]
     import torch
@@ -80,7 +80,7 @@ def at_work(device: str) -> Iterator[str]:
     """
     import torch
 
-    name = _there([device])[0]
+    name = _resolved([device])[0]
     with _at_work:
         threads = torch.get_num_threads()
         if name == "cpu":

@@ -43,16 +43,14 @@ class Task:
     count: int
     compression: str
     device: str = "auto"
-    """Of a family that works on one, unless the worker has its own; what `auto` is, the worker sees."""
+    """Where a family that works on a device draws, unless its worker is bound to one; the worker resolves `auto`."""
 
 
 class Outcome(NamedTuple):
     """What became of a task."""
 
     entry: manifest.Entry
-    made: bool
-    """False: the shard was there and its content hash checked."""
-    damage: str
+    damage: str = ""
     """Why a shard that was there had to be made again; else empty."""
 
 
@@ -113,8 +111,8 @@ def make(
         raise InputError(f"compression: a name is needed, got {compression!r}")
     out, kind = check_path("out", out), family(recipe.family)
     index, parts = _check_part(part)
-    places = slots(kind, devices, workers) if executor is None else check_names(devices)
-    if type(recipe).__module__ == "__main__" and (executor is not None or len(places) > 1):
+    slot_devices = slots(kind, devices, workers) if executor is None else check_names(devices)
+    if type(recipe).__module__ == "__main__" and (executor is not None or len(slot_devices) > 1):
         raise InputError(
             f"recipe: {type(recipe).__name__} is defined in the script that runs, which worker processes do not "
             "import; put it into a module of its own, or give workers=1"
@@ -122,12 +120,12 @@ def make(
     sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
-        tasks = _tasks(recipe, out, compression, places)
+        tasks = _tasks(recipe, out, compression, slot_devices)
         try:
-            outcomes = _fulfil_all(tasks[index - 1 :: parts], places, executor, sheet, quiet)
+            outcomes = _fulfil_all(tasks[index - 1 :: parts], slot_devices, executor, sheet, quiet)
             if parts > 1 and all(task.path.exists() for task in tasks):
-                others = [task for place, task in enumerate(tasks) if place % parts != index - 1]
-                outcomes += _fulfil_all(others, places, executor, sheet, quiet=True)
+                others = [task for number, task in enumerate(tasks) if number % parts != index - 1]
+                outcomes += _fulfil_all(others, slot_devices, executor, sheet, quiet=True)
         finally:
             remove_abandoned(out)
         if len(outcomes) == len(tasks):
@@ -181,7 +179,7 @@ def _tasks(recipe: Recipe, out: Path, compression: str, devices: Sequence[str]) 
 
 
 def _fulfil_all(
-    tasks: list[Task], places: Sequence[str], executor: Executor | None, sheet: Preview | None, quiet: bool
+    tasks: list[Task], devices: Sequence[str], executor: Executor | None, sheet: Preview | None, quiet: bool
 ) -> list[Outcome]:
     total = sum(task.count for task in tasks)
     left = {task.start: task.count for task in tasks if not _seems_there(task)}
@@ -200,7 +198,7 @@ def _fulfil_all(
             if sheet is not None:
                 sheet.add(tasks[0].path.with_name(outcome.entry.name))
 
-        run(fulfil, tasks, done, step, slots=places, executor=executor)
+        run(fulfil, tasks, done, step, slots=devices, executor=executor)
     _tell_damage(outcomes)
     return outcomes
 
@@ -247,11 +245,11 @@ def fulfil(task: Task, step: Step) -> Outcome:
         try:
             info = verify(task.path)
             if _is_of(info, task):
-                return Outcome(manifest.entry(info), False, "")
+                return Outcome(manifest.entry(info))
         except DamagedImage as error:
             damage = str(error)
     _make_shard(task, step)
-    return Outcome(manifest.entry(read_info(task.path)), True, damage)
+    return Outcome(manifest.entry(read_info(task.path)), damage)
 
 
 def _is_of(info: ShardInfo, task: Task) -> bool:

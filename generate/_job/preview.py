@@ -16,7 +16,7 @@ IMAGES = 48
 EVERY = 5.0
 """Seconds at least between two drawings."""
 _SHARE = 0.05
-"""Of the time for drawings at most: each takes some 0.4 s, and 1 ms for each shard."""
+"""Largest share of the time spent on drawing: a sheet takes some 0.4 s, and 1 ms for each shard."""
 
 
 def write_sheet(images: MixingSet, path: Path, count: int, *, name: str, tile: int = 160) -> None:

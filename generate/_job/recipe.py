@@ -67,7 +67,7 @@ class SetRecipe:
             raise InputError(f"{name}: unknown {name} {value!r}; known ones are {', '.join(known)}")
 
     def resolved(self) -> Self:
-        """The recipe with what it names outside itself (a network's weights, say) found and written down."""
+        """The recipe with what it names outside itself (a network's weights, say) looked up and written down."""
         return self
 
     def foreign(self) -> str | None:
@@ -100,10 +100,10 @@ class SetRecipe:
                 "install the release the set was made with, or make a new set"
             )
         names = {field.name for field in dataclasses.fields(cls)} - cls.free
-        given = set(values) - {"family", "content_version"}
-        if given != names:
+        present = set(values) - {"family", "content_version"}
+        if present != names:
             raise InputError(
-                f"recipe: fields {', '.join(sorted(given ^ names))} are missing or unknown; make a new set"
+                f"recipe: fields {', '.join(sorted(present ^ names))} are missing or unknown; make a new set"
             )
         return cls(count=count, **{name: _from_json(values[name]) for name in names})
 

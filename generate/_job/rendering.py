@@ -93,5 +93,5 @@ def render_images(
     if not kind.on_device:
         yield from images(recipe, indices)
         return
-    with at_work(bound_device() or device) as place:
-        yield from images(recipe, indices, place)
+    with at_work(bound_device() or device) as working:
+        yield from images(recipe, indices, working)

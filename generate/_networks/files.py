@@ -24,7 +24,7 @@ from mixset._common.zips import zip_members
 
 AGAIN = "fetch or make it again"
 FORMAT = 2
-"""Of a checkpoint's content; raised whenever what a run needs to resume is kept in another way; sealed since 2."""
+"""Version of a checkpoint's content, raised whenever what a run needs to resume is stored otherwise; sealed since 2."""
 
 NUMBERS = "?bhilqBHILQefdgFDUS"
 """NumPy's types of plain values, which files may name."""
@@ -42,7 +42,7 @@ class Content(NamedTuple):
     sealed: bool
     """Whether a SHA-256 of ours stood behind it."""
     metadata: dict[str, str]
-    """Of safetensors; else empty."""
+    """Metadata of a safetensors file; else empty."""
 
 
 def read_file(path: Path, what: str) -> Content:
@@ -88,7 +88,7 @@ def _read(content: bytes, sealed: bool) -> Content:
 
 
 def _plain_archive(members: Mapping[str, bytes]) -> bytes:
-    """A zip archive made anew of another's members.
+    """A new zip archive of another's members.
 
     torch compares no checksums, and takes what the archive says besides (a member marked as a folder) for true: so it
     is given nothing but what was read here.
@@ -96,9 +96,9 @@ def _plain_archive(members: Mapping[str, bytes]) -> bytes:
     if any(name.endswith("/constants.pkl") for name in members):
         raise pickle.UnpicklingError(f"<class '{_COMPILED}'>")
     plain = io.BytesIO()
-    with zipfile.ZipFile(plain, "w") as made:
+    with zipfile.ZipFile(plain, "w") as archive:
         for name, content in members.items():
-            made.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content)
     return plain.getvalue()
 
 
@@ -159,11 +159,11 @@ def load(path: Path) -> dict[str, Any]:
     """
     what = f"checkpoint {path}"
     state, sealed, _ = read_file(path, what)
-    found = state.get("format") if isinstance(state, dict) else None
-    if type(found) is not int:
+    version = state.get("format") if isinstance(state, dict) else None
+    if type(version) is not int:
         raise InputError(f"{what}: is not of a run of `pixmix train`")
-    if found not in (1, FORMAT):
+    if version not in (1, FORMAT):
         raise InputError(f"{what}: was written by another release; resume with that one, or choose another folder")
-    if found >= 2 and not sealed:
+    if version >= 2 and not sealed:
         raise InputError(f"{what} is damaged (its SHA-256 is missing); {AGAIN}")
     return state

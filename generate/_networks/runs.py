@@ -18,7 +18,7 @@ from .spec import CHECKPOINT, CONFIG, OLD_WEIGHTS, WEIGHTS, NetworkSpec, foreign
 from .weights import load_into, read_weights
 
 MOST_BYTES = 256 << 20
-"""Of a run's config.json."""
+"""Largest size of a run's config.json in bytes."""
 
 
 class Trust(NamedTuple):

@@ -23,7 +23,7 @@ OLD_WEIGHTS = "weights.pt"
 LITE = "efficientnet_lite0"
 MOST_CLASSES = 100_000
 MOST_PARAMETERS = 10**9
-"""Of a Wide ResNet: 4 GB; WRN-106-16 has less than half of it."""
+"""Most parameters of a Wide ResNet: 4 GB; WRN-106-16 has less than half of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,9 @@ class NetworkSpec:
     @property
     def wide(self) -> tuple[int, int] | None:
         """Depth and width of a Wide ResNet; None for other networks."""
-        found = re.fullmatch(r"wrn-([0-9]+)-([0-9]+)", self.name)
+        match = re.fullmatch(r"wrn-([0-9]+)-([0-9]+)", self.name)
         # Of a number of thousands of digits the first ones will do to refuse it.
-        return (int(found[1][:12]), int(found[2][:12])) if found else None
+        return (int(match[1][:12]), int(match[2][:12])) if match else None
 
     @property
     def foreign(self) -> bool:
@@ -184,8 +184,8 @@ def need_timm(name: str) -> None:
 
 def near(name: str, known: Iterable[str]) -> str:
     """The known names that are like `name`, as the end of an error."""
-    found = difflib.get_close_matches(name, known)
-    return f"; near are {', '.join(found)}" if found else ""
+    near = difflib.get_close_matches(name, known)
+    return f"; near are {', '.join(near)}" if near else ""
 
 
 def _check_known(name: str) -> None:

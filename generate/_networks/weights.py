@@ -51,7 +51,7 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
     Takes safetensors, NumPy's archives and torch's files: bare names or those under one of `CONTAINERS`.
 
     Args:
-        ema: take the running averages in their place.
+        ema: take their running averages instead.
         hashed: the file is one that `write_weights` wrote, so it must have its hash.
 
     Raises:
@@ -63,26 +63,26 @@ def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict
         raise InputError(f"{what} is damaged (its SHA-256 is missing); {AGAIN}")
     if HASH in metadata and tensors_hash(content) != metadata[HASH]:
         raise InputError(f"{what} is damaged (its SHA-256 does not match); {AGAIN}")
-    indices = AVERAGED if ema else CONTAINERS
-    found = _within(content, indices)
-    if ema and found is content:
+    keys = AVERAGED if ema else CONTAINERS
+    tensors = _within(content, keys)
+    if ema and tensors is content:
         raise InputError(f"{what}: holds no averaged weights (looked for {', '.join(AVERAGED)})")
-    found = _within(found, CONTAINERS)
+    tensors = _within(tensors, CONTAINERS)
     with reading(what, AGAIN):
-        if not isinstance(found, Mapping) or not found:
-            raise InputError(f"{what}: holds no weights (looked for {', '.join(indices)})")
-        plain = {str(name): _plain(value) for name, value in found.items()}
+        if not isinstance(tensors, Mapping) or not tensors:
+            raise InputError(f"{what}: holds no weights (looked for {', '.join(keys)})")
+        plain = {str(name): _plain(value) for name, value in tensors.items()}
     weights = {name: value for name, value in plain.items() if value is not None}
     odd = next((name for name in plain if name not in weights), None)
     if odd is not None:
-        raise InputError(f"{what}: holds no weights, or more: {odd} is not a tensor (looked for {', '.join(indices)})")
+        raise InputError(f"{what}: holds no weights, or more: {odd} is not a tensor (looked for {', '.join(keys)})")
     return weights
 
 
-def _within(content: Any, indices: tuple[str, ...]) -> Any:
-    """What lies under the first of the places; the content itself where there is none."""
+def _within(content: Any, keys: tuple[str, ...]) -> Any:
+    """The mapping under the first of the keys that has one; the content itself where none has."""
     if isinstance(content, Mapping):
-        return next((content[name] for name in indices if isinstance(content.get(name), Mapping)), content)
+        return next((content[key] for key in keys if isinstance(content.get(key), Mapping)), content)
     return content
 
 
@@ -111,33 +111,33 @@ def fitted(weights: Mapping[str, Tensor], own: Mapping[str, Any], source: str) -
         source: for messages.
 
     Raises:
-        InputError: two tensors have the same place in the network, and other values.
+        InputError: two different tensors have the same name in the network.
     """
     known = {part for name in own for part in name.split(".")}
-    found: dict[str, Tensor] = {}
+    kept: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         plain = ".".join(part for part in name.split(".") if part in known or part not in WRAPPERS)
         # The original Wide ResNet code, which outlier exposure's files come from, has this one name spelt otherwise.
         plain = plain.replace("convShortcut", "conv_shortcut") if "conv_shortcut" in known else plain
-        if plain in found and tensors_hash({plain: found[plain]}) != tensors_hash({plain: tensor}):
-            raise InputError(f"{source}: holds two networks, {name} is one of both; save the one that is wanted alone")
-        found[plain] = tensor
+        if plain in kept and tensors_hash({plain: kept[plain]}) != tensors_hash({plain: tensor}):
+            raise InputError(f"{source}: holds two networks, {name} is one of both; save only the one to load")
+        kept[plain] = tensor
     if "n_averaged" not in known:
-        found.pop("n_averaged", None)
-    parts = {name.partition(".")[0] for name in found}
+        kept.pop("n_averaged", None)
+    parts = {name.partition(".")[0] for name in kept}
     if {"model", "attacker"} <= parts <= {"model", "attacker", "normalizer"}:
-        found = {name: tensor for name, tensor in found.items() if name.startswith("model.")}
-    before = _prefix(found, own)
-    return {name.removeprefix(before): tensor for name, tensor in found.items()}
+        kept = {name: tensor for name, tensor in kept.items() if name.startswith("model.")}
+    before = _prefix(kept, own)
+    return {name.removeprefix(before): tensor for name, tensor in kept.items()}
 
 
-def _prefix(found: Mapping[str, Tensor], own: Mapping[str, Any]) -> str:
+def _prefix(weights: Mapping[str, Tensor], own: Mapping[str, Any]) -> str:
     """What stands before each name of the network; empty where nothing does, or the names are others."""
     needed = [name for name in own if not name.endswith(".num_batches_tracked")]
-    if not needed or needed[0] in found:
+    if not needed or needed[0] in weights:
         return ""
-    ends = [name.removesuffix(needed[0]) for name in found if name.endswith(f".{needed[0]}")]
-    whole = [before for before in ends if all(before + name in found for name in needed)]
+    ends = [name.removesuffix(needed[0]) for name in weights if name.endswith(f".{needed[0]}")]
+    whole = [before for before in ends if all(before + name in weights for name in needed)]
     return min(whole, key=len, default="")
 
 

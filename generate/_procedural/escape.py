@@ -244,7 +244,7 @@ def liveliness(found: np.ndarray) -> np.ndarray:
 def descend(
     formula: int, power: int, view: np.ndarray, constant: np.ndarray, limit: int, depth: int, state: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Zoom into a view `depth` times, each time to a place where escape times vary.
+    """Zoom into a view `depth` times, each time to a point where escape times vary.
 
     Args:
         state: (1,) uint64, SplitMix64's; moved on.
