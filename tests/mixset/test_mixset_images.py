@@ -136,8 +136,12 @@ def test_alpha_lies_on_black_in_each_mode(mode: str) -> None:
 def test_a_transparent_value_of_sixteen_bits_is_black() -> None:
     grey = np.full((6, 9), 40000, np.uint16)
     grey[0] = 30000
-    made = decode(encoded(Image.fromarray(grey), transparency=30000))
-    assert (made[0] == 0).all() and (made[1:] == 156).all()
+    # Not every version of Pillow writes the chunk that makes a value transparent: it goes behind the header.
+    plain, chunk = encoded(Image.fromarray(grey)), b"tRNS" + struct.pack(">H", 30000)
+    header = 8 + 25
+    content = plain[:header] + struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk)) + plain[header:]
+    image = decode(content)
+    assert (image[0] == 0).all() and (image[1:] == 156).all()
 
 
 def test_an_opened_image_is_turned_only_where_that_is_asked_for() -> None:
