@@ -446,6 +446,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
         ("RUN --network wrn-16-1 --suite clean", "has the network wrn-10-1, not wrn-16-1"),
         ("foreign --trust --suite clean", "torch.nn:Identity: num_classes None must be"),
         ("resnet18 --network wrn-10-1 --suite clean", "--network wrn-10-1: belongs to a file of weights"),
+        ("nowhere --suite clean", "MODEL 'nowhere': unknown"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -110,7 +110,10 @@ def load_model(
             raise InputError(f"--ema: belongs to a file of weights, and {name} is no file")
         if ":" not in name and (path.suffix in FILES or "/" in name):  # timm's resnet50.a1_in1k is no file
             raise InputError(f"MODEL {name}: no such run folder or file")
-        loaded = load_network(name, trust=Trust(everything=trust))
+        try:
+            loaded = load_network(name, trust=Trust(everything=trust))
+        except InputError as error:  # what the library calls a network is here the MODEL, and not --network
+            raise InputError(f"MODEL {str(error).removeprefix('network ')}") from None
         body, own_mean, own_std = loaded.body, loaded.mean, loaded.std
     return Model(network=_normalized(body, mean or own_mean, std or own_std))
 
