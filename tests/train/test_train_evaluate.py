@@ -19,7 +19,8 @@ from torch import nn
 
 import pixmix
 from mixset._common.errors import InputError
-from mixset._common.parsing import parse
+from mixset._common.flags import flags_of
+from mixset._common.parsing import in_flags, parse
 from mixset.generate._networks.spec import network_spec
 from pixmix.corruptions._making import manifest
 from pixmix.readers import IMAGENET
@@ -103,7 +104,7 @@ def test_a_run_is_measured_on_other_images_elsewhere(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(colours / "test", "others")
     shutil.rmtree("others/blue")
-    with pytest.raises(InputError, match="its folder is for measures of its own test images; give --out"):
+    with pytest.raises(InputError, match="its folder is for measures of its own test images; give `out`"):
         evaluate(configure(own, "--suite", "clean", "--dataset", "folder:others"))
     found = evaluate(configure(own, "--suite", "clean", "--dataset", "folder:others", "--out", "there"))
     assert found is not None
@@ -470,7 +471,9 @@ def test_bad_input_is_one_line(
         words.replace("RUN", "run").replace("WEIGHTS", "run/weights.safetensors").replace("SETS", str(sets)).split()
     )
     with pytest.raises(InputError) as caught:
-        evaluate(parse(EvaluateConfig, "pixmix evaluate", arguments))
+        config = parse(EvaluateConfig, "pixmix evaluate", arguments)
+        with in_flags(flags_of(EvaluateConfig, config)):
+            evaluate(config)
     assert line.replace("SETS", str(sets)) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert (tmp_path / "run" / "metrics.json").read_text() == before
@@ -524,7 +527,7 @@ def test_a_run_on_a_subset_is_measured_on_it(colours: Path, tmp_path: Path) -> N
     assert np.load(out / "logits" / "clean.npz")["labels"].tolist() == [0, 0, 1, 1, 2, 2]
     found = evaluate(configure(out, "--suite", "calibration"))
     assert found is not None and found["calibration"]["rms_all_bins"]["n"] == 6
-    with pytest.raises(InputError, match="its folder is for measures of its own test images; give --out"):
+    with pytest.raises(InputError, match="its folder is for measures of its own test images; give `out`"):
         evaluate(configure(out, "--suite", "clean", "--test-subset", "3"))
     elsewhere = evaluate(configure(out, "--suite", "clean", "--test-subset", "3", "--out", tmp_path / "three"))
     assert elsewhere is not None and (elsewhere["test_subset"], elsewhere["clean"]["error"]["n"]) == (3, 3)
@@ -548,7 +551,7 @@ def test_classes_called_otherwise_are_measured_by_a_class_map(
     assert found is not None and found["class_map"] == {"azure": "green"}
     assert found["clean"]["error"]["value"] == expected["clean"]["error"]["value"]
     Path("map.txt").write_text("azure -\n")
-    with pytest.raises(InputError, match=r"holds measures of class_map .* choose another --out"):
+    with pytest.raises(InputError, match=r"holds measures of class_map .* choose another `out`"):
         evaluate(configure(*words, "--classes", "map.txt"))
     for content, line in (("violet 1", "has no class folder violet"), ("azure 3", "the network's classes are 0 to 2")):
         Path("map.txt").write_text(content)

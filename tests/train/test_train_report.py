@@ -257,6 +257,9 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
         (["a.png", "out.png", "--mixing-set", "nowhere"], "nowhere"),
         (["a.png", "out.png", "--mix.k", "0"], "--mix.k"),
         (["a.png", "out.png", "--betas", "x"], "--betas"),
+        (["a.png", "out.png", "--methods", "NONSENSE"], "method NONSENSE: unknown"),
+        (["a.png", "out.png", "--rounds", "--methods", "pixmix"], "--methods: not part of the figure"),
+        (["a.png", "out.png", "--rounds", "--betas", "2"], "--betas: not part of the figure"),
     ],
 )
 def test_bad_input_to_show_is_one_line(

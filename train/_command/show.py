@@ -13,6 +13,9 @@ from mixset._common.ranges import SEED, SIDE, WEIGHT, check_range, check_ranges
 from pixmix._augment.settings import PixMixSettings
 
 
+BETAS = (1.0, 2.0, 3.0, 4.0, 5.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ShowConfig:
     """Draw what PixMix makes of images over k and beta, and the methods side by side; or each step of the mixing.
@@ -38,7 +41,7 @@ class ShowConfig:
     """Side of the images in pixels, to which they are scaled and cropped before they are mixed, as in training."""
     seed: int = 0
     """Seed of all that is drawn: another one draws other mixings."""
-    betas: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0, 5.0)
+    betas: tuple[float, ...] = BETAS
     """The columns of the grid of k and beta; its rows are 1 to `mix.k` rounds."""
 
     def __post_init__(self) -> None:
@@ -47,6 +50,9 @@ class ShowConfig:
         if self.paths[-1].suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise InputError(f"pixmix show: the figure {self.paths[-1]} must end in .png, .jpg or .webp")
         check_ranges(self, {"size": SIDE, "seed": SEED})
+        if self.rounds and (self.methods or self.betas != BETAS):
+            name = "methods" if self.methods else "betas"
+            raise InputError(f"`{name}`: not part of the figure that `rounds` asks for; leave out one of the two")
         if not self.betas:
             raise InputError("betas: give at least one")
         for beta in self.betas:

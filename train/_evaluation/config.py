@@ -108,9 +108,9 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         if bool(self.model) == (self.logits is not None):
-            raise InputError("pixmix evaluate: give a MODEL, or --logits FILE without one")
+            raise InputError("pixmix evaluate: give a MODEL, or `logits` FILE without one")
         if not self.suite:
-            raise InputError("--suite: name at least one")
+            raise InputError("suite: name at least one")
         check_ranges(self, MEASURING)
         for name in ("mean", "std"):
             for value in getattr(self, name) or ():
@@ -118,13 +118,13 @@ class EvaluateConfig:
         for name, path in self.sets.items():
             suite = "anomalies" if name == "ood" else name
             if suite not in self.suite:
-                raise InputError(f"--{name} {path}: is for the suite {suite}; add it to --suite")
+                raise InputError(f"{name} {path}: is for the suite {suite}; add it to `suite`")
         if self.logits is not None:
             for name in ("dataset", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) not in (None, False):
-                    raise InputError(f"--logits: needs no --{name.replace('_', '-')}; leave it out")
+                    raise InputError(f"logits: needs no `{name}`; leave it out")
         elif self.logits_are != "logits":
-            raise InputError(f"--logits-are {self.logits_are}: says what the file of --logits holds; name one")
+            raise InputError(f"logits_are {self.logits_are}: says what the file of `logits` holds; name one")
 
     @property
     def sets(self) -> dict[str, Path]:

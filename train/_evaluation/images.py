@@ -45,7 +45,7 @@ def choose(config: EvaluateConfig, model: Model) -> ImageChoice | None:
     dataset = config.dataset or (model.dataset if needed else None)
     if dataset is None:
         if needed:
-            line = f"MODEL {config.model}: is no run, so name the test images: --dataset cifar10, folder:PATH, ..."
+            line = f"MODEL {config.model}: is no run, so name the test images: `dataset` cifar10, folder:PATH, ..."
             raise InputError(line)
         return None
     folder = config.data_folder or model.data_folder or DATA_FOLDER

@@ -99,15 +99,15 @@ def load_model(
     path = Path(name)
     if path.is_dir():
         if ema:
-            raise InputError(f"MODEL {path}: a run keeps no averaged weights; leave --ema out")
+            raise InputError(f"MODEL {path}: a run keeps no averaged weights; leave `ema` out")
         return _of_run(path, Trust(network, trust), mean, std)
     if path.exists() and ":" not in name:
         body, own_mean, own_std = _of_file(path, network, ema)
     else:
         if network is not None:
-            raise InputError(f"--network {network}: belongs to a file of weights, and {name} is no file")
+            raise InputError(f"network {network}: belongs to a file of weights, and {name} is no file")
         if ema:
-            raise InputError(f"--ema: belongs to a file of weights, and {name} is no file")
+            raise InputError(f"ema: belongs to a file of weights, and {name} is no file")
         if ":" not in name and (path.suffix in FILES or "/" in name):  # timm's resnet50.a1_in1k is no file
             raise InputError(f"MODEL {name}: no such run folder or file")
         try:
@@ -120,7 +120,7 @@ def load_model(
 
 def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequence[float] | None) -> Model:
     if mean or std:
-        raise InputError(f"MODEL {path}: a run knows its normalisation; leave --mean and --std out")
+        raise InputError(f"MODEL {path}: a run knows its normalisation; leave `mean` and `std` out")
     folder = RunFolder(path)
     loaded = load_network(f"run:{path}", trust=trust)
     described: dict[str, Any] = read_config(folder.config)
@@ -144,7 +144,7 @@ def _of_file(path: Path, network: str | None, ema: bool) -> tuple[nn.Module, Seq
     if network is None:
         network = architecture(path)
         if network is None or foreign(network):
-            raise InputError(f"MODEL {path}: does not say which network it is of; name it: --network wrn-40-4")
+            raise InputError(f"MODEL {path}: does not say which network it is of; name it: `network` wrn-40-4")
     body = network_spec(network, classes=PROBE).build()
     classes, _ = head(fitted(weights, body.state_dict(), f"MODEL {path}"), body.state_dict(), PROBE)
     if classes != PROBE:
@@ -158,7 +158,7 @@ def _of_file(path: Path, network: str | None, ema: bool) -> tuple[nn.Module, Seq
 
 def _normalized(body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> Normalized:
     if len(mean) != 3 or len(std) != 3 or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
-        raise InputError(f"--mean {tuple(mean)} and --std {tuple(std)}: three numbers each, those of --std above zero")
+        raise InputError(f"mean {tuple(mean)} and std {tuple(std)}: three numbers each, those of `std` above zero")
     return Normalized(body, mean, std)
 
 

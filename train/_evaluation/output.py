@@ -37,7 +37,7 @@ class Output:
                 held, new = self.before[name], value
                 if name == "network":
                     held, new = self.before.get("model"), f"{about['model']} as it is now"
-                raise InputError(f"{self.folder}: holds measures of {name} {held}, not {new}; choose another --out")
+                raise InputError(f"{self.folder}: holds measures of {name} {held}, not {new}; choose another `out`")
 
     def write(self, measured: Mapping[str, Any]) -> dict[str, Any]:
         """Add measures to those of before; returns all."""

@@ -91,7 +91,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
     output.check(about)
     test = None if chosen is None else load(chosen, config, model, class_map)
     if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
-        raise InputError(f"--classes {config.classes}: is for class folders of --dataset, --c or --cbar; leave it out")
+        raise InputError(f"classes {config.classes}: is for class folders of `dataset`, `c` or `cbar`; leave it out")
     sets = _open_sets(config, model, test, class_map)
     return NetworkSubject(config=config, output=output, network=model.network, test=test, sets=sets, about=about)
 
@@ -99,10 +99,10 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
 def _check_suites(config: EvaluateConfig) -> None:
     for name in config.suite:
         if name not in EVALUATORS:
-            raise InputError(f"--suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
+            raise InputError(f"suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
         if EVALUATORS[name].of_set and name not in config.sets:
             remedy = "" if name == "r" else "; `pixmix corrupt` makes one of any images"
-            raise InputError(f"--suite {name}: needs the folder of its set, --{name} PATH{remedy}")
+            raise InputError(f"suite {name}: needs the folder of its set, `{name}` PATH{remedy}")
 
 
 def _describe(
@@ -113,7 +113,7 @@ def _describe(
         _check_own_images(config, model, class_map)
         return {}
     if output.holds_run():
-        raise InputError(f"{output.folder}: is the folder of a run, and MODEL is not this run; choose another --out")
+        raise InputError(f"{output.folder}: is the folder of a run, and MODEL is not this run; choose another `out`")
     about = {"model": config.model, "network": network_fingerprint(model.network), "class_map": class_map}
     if chosen is None:
         return about
@@ -124,11 +124,11 @@ def _check_own_images(config: EvaluateConfig, model: Model, class_map: ClassMap 
     """A run's own folder takes measures of its own test images, once it has ended."""
     assert model.run is not None
     if not model.run.metrics.exists():
-        raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another --out")
+        raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another `out`")
     asked = (config.dataset, config.size, config.test_subset)
     own = (model.dataset, model.size, model.test_subset)
     if class_map or any(value not in (None, other) for value, other in zip(asked, own, strict=True)):
-        raise InputError(f"MODEL {config.model}: its folder is for measures of its own test images; give --out FOLDER")
+        raise InputError(f"MODEL {config.model}: its folder is for measures of its own test images; give `out` FOLDER")
 
 
 def _open_sets(

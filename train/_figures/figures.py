@@ -24,7 +24,7 @@ from pixmix._augment.draws import Draws, Key, draw
 from pixmix._augment.settings import PixMixSettings
 from pixmix._common.normalized import Normalized
 from pixmix._engines import pillow
-from pixmix.methods import METHODS, MethodSettings, make_method
+from pixmix.methods import METHODS, MethodSettings, find_parts, make_method
 from pixmix.methods._base import Method, StepKey
 
 from .._command.show import ShowConfig
@@ -43,6 +43,8 @@ def show(config: ShowConfig) -> Path:
     """Draw the figure that `config` asks for, and return its path."""
     *files, out = config.paths
     check_file(out)
+    for name in config.methods:
+        find_parts(name)  # an unknown name ends here, before images are read
     images = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
     shown = config.methods or [name for name in METHODS if _can_be_shown(name)]
