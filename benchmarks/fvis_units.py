@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from mixset import MixingSet
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 from mixset._store.sheet import sheet
 from mixset.generate._fvis.folding import folded
 from mixset.generate._fvis.objectives import Unit

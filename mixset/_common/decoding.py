@@ -89,6 +89,15 @@ def decode(
         return np.require(to_rgb(image, transpose=transpose), requirements="W")
 
 
+def read_image(path: Path) -> np.ndarray:
+    """The image in a file, (H, W, 3) uint8 sRGB values, upright; an InputError names the file."""
+    try:
+        return decode(path)
+    except InputError as error:
+        remedy = "; repair it or leave it out" if path.exists() else ""
+        raise InputError(f"image {path}: {error}{remedy}") from None
+
+
 def to_rgb(image: Image.Image, *, transpose: bool = False) -> np.ndarray:
     """Convert an opened image of any mode to (H, W, 3) uint8 sRGB values, possibly read-only; `image` is unchanged.
 
@@ -164,22 +173,3 @@ def _to_8_bits(image: Image.Image) -> np.ndarray:
     if "transparency" in image.info:
         scaled[grey == image.info["transparency"]] = 0
     return scaled
-
-
-def scale_and_crop(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W, 3) uint8 so that it just covers `shape` (h, w), then crop the centre: (h, w, 3) uint8.
-
-    For a square `shape` this is torchvision's `Resize(h)` (bilinear, antialiased) and `CenterCrop(h)` on PIL images,
-    bit for bit.
-    """
-    height, width = image.shape[:2]
-    h, w = shape
-    if height * w <= width * h:
-        scaled_height, scaled_width = h, h * width // height
-    else:
-        scaled_height, scaled_width = w * height // width, w
-    if (scaled_height, scaled_width) != (height, width):
-        scaled = Image.fromarray(image).resize((scaled_width, scaled_height), Image.Resampling.BILINEAR)
-        image = np.asarray(scaled)
-    top, left = round((scaled_height - h) / 2), round((scaled_width - w) / 2)
-    return np.ascontiguousarray(image[top : top + h, left : left + w])

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .._common.cores import check_workers
-from .._common.decoding import scale_and_crop
+from .._common.cropping import scale_and_crop
 from .._common.errors import DamagedImage, InputError
 from .._common.progress import Progress
 from . import manifest

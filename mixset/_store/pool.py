@@ -17,7 +17,8 @@ import PIL
 from .._common.arguments import check_flag, check_path
 from .._common.cache import cache_folder
 from .._common.cores import usable_cores
-from .._common.decoding import scale_and_crop, stamp
+from .._common.cropping import scale_and_crop
+from .._common.decoding import stamp
 from .._common.errors import InputError, reading, reason
 from .._common.jsons import json_hash
 from .._common.locks import locked

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from .._common.decoding import scale_and_crop
+from .._common.cropping import scale_and_crop
 
 SAMPLE = 500
 """Images the medians are taken over."""

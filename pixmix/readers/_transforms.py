@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from mixset._common.cropping import crop_centre, scale_to_cover
 from mixset._common.errors import InputError
 
 
@@ -33,15 +34,13 @@ class Transform:
         Raises:
             InputError: the image is smaller than the square.
         """
-        width, height = image.size
-        if self.resize is not None and min(width, height) != self.resize:
-            short = self.resize
-            width, height = (short, short * height // width) if width <= height else (short * width // height, short)
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        if min(width, height) < self.crop:
+        pixels = np.asarray(image)
+        if self.resize is not None:
+            pixels = scale_to_cover(pixels, (self.resize, self.resize))
+        height, width = pixels.shape[:2]
+        if min(height, width) < self.crop:
             raise InputError(f"is {width}x{height} px, smaller than the crop of {self.crop}x{self.crop}")
-        top, left = round((height - self.crop) / 2), round((width - self.crop) / 2)
-        return np.array(image.crop((left, top, left + self.crop, top + self.crop)))
+        return np.array(crop_centre(pixels, (self.crop, self.crop)))
 
 
 IMAGENET = Transform(crop=224, resize=256)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 from mixset.generate._fvis.folding import folded
 from mixset.generate._fvis.objectives import Unit
 from mixset.generate._fvis.optimise import visualise

@@ -16,7 +16,7 @@ from PIL import Image
 
 import mixset._store.importing
 from mixset import InputError, MixingSet
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 from mixset._store import manifest
 from mixset._store.exporting import export_images
 from mixset._store.importing import import_images

@@ -18,7 +18,7 @@ from mixset_samples import MakeSet, flip, noise
 from PIL import Image
 
 from mixset import DamagedImage, InputError, MixingPool, MixingSet
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 
 
 def smooth(height: int, width: int) -> np.ndarray:

@@ -11,7 +11,8 @@ import pytest
 from mixset_samples import noise
 from PIL import Image
 
-from mixset._common.decoding import decode, scale_and_crop
+from mixset._common.cropping import scale_and_crop
+from mixset._common.decoding import decode
 from mixset._store import statistics
 from mixset._store.tiles import flat_tiles
 

@@ -20,7 +20,7 @@ from PIL import Image
 from pixmix_samples import photographs
 from processes_alive import wait_for
 
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 from mixset._common.errors import InputError
 from mixset._common.partials import HOST
 from pixmix.corruptions._c.suite import C

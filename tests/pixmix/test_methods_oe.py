@@ -11,7 +11,7 @@ from scipy import stats
 from torch.nn import functional
 
 from mixset import DamagedImage, InputError, MixingPool, MixingSet, ShardWriter
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
 from pixmix._augment.crops import crop_and_flip
 from pixmix._common import philox
 from pixmix._common.philox import Key

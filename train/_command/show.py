@@ -12,7 +12,6 @@ from mixset._common.errors import InputError
 from mixset._common.ranges import SEED, SIDE, WEIGHT, check_range, check_ranges
 from pixmix._augment.settings import PixMixSettings
 
-
 BETAS = (1.0, 2.0, 3.0, 4.0, 5.0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os.path import isdir  # False, too, for what may not be looked at or cannot be a name
 from pathlib import Path
 
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 from pixmix.readers._classes import (
     Listing,
@@ -19,7 +20,7 @@ from pixmix.readers._classes import (
 from pixmix.readers._labels import ClassMap, Known, number_classes
 from pixmix.readers._problems import warn_once
 
-from .labelled import IN_MEMORY, LabelledImages, read
+from .labelled import IN_MEMORY, LabelledImages
 
 Network = Callable[[int], Known]
 """What a network that takes images of this side says of its classes: their names, or how many there are."""
@@ -128,5 +129,5 @@ def own_size(part: Path, listing: Listing) -> int:
     first = next((file for files in listing.values() for file in files), None)
     if first is None:
         raise InputError(f"folder:{part}: no image in its class folders; it needs a folder for each class")
-    side = min(read(part / first).shape[:2])
+    side = min(read_image(part / first).shape[:2])
     return side if side <= IN_MEMORY else 224

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from mixset._common.cache import cache_folder
 from mixset._common.cores import usable_cores
-from mixset._common.decoding import decode, scale_and_crop, stamp
+from mixset._common.cropping import crop_centre, scale_and_crop, scale_to_cover
+from mixset._common.decoding import read_image, stamp
 from mixset._common.errors import InputError
 from mixset._common.locks import locked
 from mixset._common.normalisation import HALF, Channels
@@ -116,9 +117,8 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
         if self.array is not None:
             return self.array[index], label
         larger = self.size * 8 // 7
-        margin = (larger - self.size) // 2
-        image = scale_and_crop(read(self.files[index]), (larger, larger))
-        return image[margin : margin + self.size, margin : margin + self.size], label
+        image = scale_to_cover(read_image(self.files[index]), (larger, larger))
+        return np.ascontiguousarray(crop_centre(image, (self.size, self.size))), label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,7 @@ def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Ui
     out = np.empty((len(files), size, size, 3), np.uint8)
 
     def read_into(index: int) -> None:
-        out[index] = fit(read(files[index]), size)
+        out[index] = fit(read_image(files[index]), size)
 
     # Pillow decodes without the interpreter's lock, but of small files decoding is so little that threads only get into
     # each other's way: 60,000 of CIFAR-10's take twice as long.
@@ -183,11 +183,3 @@ def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Ui
         for _ in pool.map(read_into, range(len(files))):
             pass
     return out
-
-
-def read(file: Path) -> Uint8:
-    """The image in a file, (H, W, 3) uint8; a broken one raises InputError with the file's name."""
-    try:
-        return decode(file)
-    except InputError as error:
-        raise InputError(f"image {file}: {error}; repair it or leave it out") from None

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
+from mixset._common.decoding import read_image
 from mixset._store.sheet import sheet
 from pixmix.corruptions._making.sources import Source
 from pixmix.corruptions._making.suites import members
 from pixmix.corruptions._p.base import Perturbation
 from pixmix.corruptions._shared.base import SMALL, Corruption
-
-from .._data.labelled import read
 
 TILE = 160
 FRAMES = 7
@@ -52,7 +51,7 @@ def _source(file: Path, size: int) -> Source:
     label = np.zeros(1, np.int64)
     if size > SMALL:
         return Source(name=file.name, size=size, labels=label, files=(file,), names=(file.stem,))
-    return Source(name=file.name, size=size, labels=label, array=scale_and_crop(read(file), (size, size))[None])
+    return Source(name=file.name, size=size, labels=label, array=scale_and_crop(read_image(file), (size, size))[None])
 
 
 def _degrees(kind: Corruption, source: Source, severities: Sequence[int], seed: int) -> dict[str, np.ndarray]:

@@ -14,7 +14,8 @@ from PIL import Image
 from torch import nn
 
 from mixset import MixingPool, MixingSet
-from mixset._common.decoding import scale_and_crop
+from mixset._common.cropping import scale_and_crop
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 from mixset._common.files import check_file, save_image
 from mixset._common.normalisation import HALF
@@ -28,7 +29,6 @@ from pixmix.methods import METHODS, MethodSettings, find_parts, make_method
 from pixmix.methods._base import Method, StepKey
 
 from .._command.show import ShowConfig
-from .._data.labelled import read
 from .._data.mixing_sets import mixing_set
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def show(config: ShowConfig) -> Path:
     check_file(out)
     for name in config.methods:
         find_parts(name)  # an unknown name ends here, before images are read
-    images = np.stack([scale_and_crop(read(file), (config.size, config.size)) for file in files])
+    images = np.stack([scale_and_crop(read_image(file), (config.size, config.size)) for file in files])
     pool = MixingPool(mixing_set(config.mixing_set, config.weights, config.size), config.size)
     shown = config.methods or [name for name in METHODS if _can_be_shown(name)]
     columns = max(COLUMNS, len(images))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mixset._common import named
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 from mixset._common.memory import keep_freed_memory
 from pixmix._augment.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
@@ -19,7 +20,7 @@ from pixmix._augment.residents import Resident
 from pixmix._augment.sampler import epoch_order
 from pixmix.methods._base import Method
 
-from .._data.labelled import LabelledImages, read
+from .._data.labelled import LabelledImages
 
 PADDING = 4
 """Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
@@ -116,7 +117,7 @@ class TrainingSet(Dataset):
     def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
         if self.images.array is not None:
             return crop_and_flip(self.images.array[indices], key, indices, padding=PADDING, flip=self.flip)
-        arrays = (read(self.images.files[index]) for index in indices)
+        arrays = (read_image(self.images.files[index]) for index in indices)
         return random_resized_crop(arrays, key, indices, size=self.images.size, flip=self.flip)
 
 

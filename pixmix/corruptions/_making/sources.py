@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mixset._common.decoding import decode, scale_and_crop
+from mixset._common.cropping import crop_centre, scale_to_cover
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 
-from .._p.base import centre
 from .._shared.base import SMALL, ImageArray
 
 
@@ -79,14 +79,12 @@ class Source:
         """An image before cropping, (H, W, 3) uint8: from memory as it is, or from a file after resizing."""
         if self.array is not None:
             return self.array[index]
-        image, short = _read(self.files[index]), self.size * 8 // 7
-        height, width = image.shape[:2]
-        shape = (short, short * width // height) if height <= width else (short * height // width, short)
-        return scale_and_crop(image, shape)
+        short = self.size * 8 // 7
+        return scale_to_cover(read_image(self.files[index]), (short, short))
 
     def cropped(self, index: int) -> ImageArray:
         """The centre crop of an image, (size, size, 3) uint8."""
-        return np.ascontiguousarray(centre(self.uncropped(index), self.size))
+        return np.ascontiguousarray(crop_centre(self.uncropped(index), (self.size, self.size)))
 
     def fingerprint(self) -> str:
         """A SHA-256 that identifies the set: of its labels and its array, or its files' names and sizes."""
@@ -96,14 +94,6 @@ class Source:
         for name, file in zip(self.names, self.files, strict=False):
             digest.update(f"{name} {_length(file)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
-
-
-def _read(file: Path) -> ImageArray:
-    """Read an image, (H, W, 3) uint8; raises InputError with the file's name if it is broken."""
-    try:
-        return decode(file)
-    except InputError as error:
-        raise InputError(f"image {file}: {error}; repair it or leave it out") from None
 
 
 def _length(file: Path) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixset._common.cropping import crop_centre
 from mixset._common.errors import InputError
 
 from .._shared.base import SMALL, Fields, ImageArray, Stream, number_of
@@ -79,7 +80,7 @@ class Perturbation:
         if not 1 <= size <= min(image.shape[:2]):
             raise InputError(f"{self.name}: frames of {size} px are asked for of an image {image.shape}")
         if not self.uncropped:
-            image = np.ascontiguousarray(centre(image, size))
+            image = np.ascontiguousarray(crop_centre(image, (size, size)))
         parameters = self.parameters(size)
         fields = self.draw(Stream(seed, index, corruption=self.number, severity=0), size, parameters)
         return self.apply(image, size, parameters, fields)
@@ -88,14 +89,3 @@ class Perturbation:
 def no_draw(stream: Stream, size: int, parameters: tuple[Any, ...]) -> Fields:
     """The `draw` of a perturbation without randomness."""
     return {}
-
-
-def corner(image: ImageArray, size: int) -> tuple[int, int]:
-    """(top, left) of the central square of `size` pixels, rounded as by torchvision's CenterCrop."""
-    return round((image.shape[0] - size) / 2), round((image.shape[1] - size) / 2)
-
-
-def centre(image: ImageArray, size: int) -> ImageArray:
-    """The central square of `size` pixels, as a view."""
-    top, left = corner(image, size)
-    return image[top : top + size, left : left + size]

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from mixset._common.cropping import central_corner
 from mixset._common.kernels import kernel
 
 from .._shared.base import Fields, ImageArray
-from .base import Frames, corner
+from .base import Frames
 
 
 def translate(image: ImageArray, size: int, shifts: tuple[int, ...], fields: Fields) -> Frames:
     """A frame for each shift to the right, in whole pixels; the outside of the image is black."""
-    top, left = corner(image, size)
+    top, left = central_corner(image, (size, size))
     margin = max(map(abs, shifts))
     padded = np.pad(image[top : top + size], ((0, 0), (margin, margin), (0, 0)))
     return np.stack([padded[:, margin + left - shift :][:, :size] for shift in shifts])
@@ -67,7 +68,7 @@ def _shearing(angle: float) -> tuple[float, float, float, float]:
 def _affine(image: ImageArray, size: int, inverses: list[tuple[float, float, float, float]]) -> Iterator[ImageArray]:
     """Yield the centre of the image under each linear map about it, given by the rows of the inverse."""
     whole = Image.fromarray(image)
-    top, left = corner(image, size)
+    top, left = central_corner(image, (size, size))
     x, y = whole.width / 2 + 0.5, whole.height / 2 + 0.5
     for a, b, c, d in inverses:
         u, v = left - x, top - y
@@ -84,7 +85,7 @@ def tilt(image: ImageArray, size: int, angles: tuple[float, ...], fields: Fields
     height, width = image.shape[:2]
     frames = np.empty((len(angles), size, size, 3), np.uint8)
     inverses = np.stack([np.linalg.inv(_perspective(height, width, math.radians(angle))) for angle in angles])
-    _warp(image, inverses, *corner(image, size), frames)
+    _warp(image, inverses, *central_corner(image, (size, size)), frames)
     return frames
 
 
