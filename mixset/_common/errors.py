@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import tokenize
 import unicodedata
 from collections.abc import Iterator
 
@@ -49,7 +50,8 @@ def reason(error: BaseException) -> str:
     """Why something failed, in one line: the system's message, else the first line of the exception."""
     if isinstance(error, OSError) and error.strerror and error.errno and error.errno > 0:
         return os.strerror(error.errno)
-    lines = str(error).strip().splitlines()
+    said = error.args[0] if isinstance(error, tokenize.TokenError) else error  # its second argument is a position
+    lines = str(said).strip().splitlines()
     if lines and (match := _HDF5.search(lines[0])):
         why = match[1].split(":")[0]
         return "its checksum does not match" if "filter returned failure" in why else why
