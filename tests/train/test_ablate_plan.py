@@ -51,6 +51,29 @@ def test_mixing_images_are_larger_than_the_training_images(
     assert sizes == {"fractals": fractals, "fvis": visualisations}
 
 
+def test_rows_that_name_no_set_mix_in_those_that_are_asked_for() -> None:
+    plan = plan_of("1", sets=("fractals",), rows=("pixmix", "mix-aug", "mix-input", "fractals+fvis"))
+    mixed = {cell.row: training(plan, f"runs/{cell.run.name}").mixing_set for cell in plan.cells}
+    fractals, fvis = "out/sets/fractals", "out/sets/fvis"
+    assert mixed == {"pixmix": (fractals,), "mix-aug": (fractals,), "mix-input": (), "fractals+fvis": (fractals, fvis)}
+    # A folder of runs is shared: what is mixed in is in the name wherever it is not the table's.
+    assert [cell.run.name for cell in plan.cells] == [
+        *("pixmix-fractals-s0", "mix-aug-fractals-s0"),
+        *("mix-input-s0", "pixmix-s0"),
+    ]
+    assert "sets/fvis" not in plan_of("1", sets=("fractals",)).tasks
+
+
+def test_rows_that_name_no_set_mix_in_a_folder_of_ones_own() -> None:
+    plan = plan_of("mixing-sets", sets=("mine",), mixing_set=("a/mine",), rows=("mix-aug", "mine"))
+    assert [training(plan, f"runs/{cell.run.name}").mixing_set for cell in plan.cells] == [("a/mine",), ("a/mine",)]
+
+
+@pytest.mark.parametrize("devices", [("cuda:0", "cuda:0", "cpu"), ("cuda:0,cuda:0", "cpu"), ("cuda:0,cuda:0,cpu",)])
+def test_a_device_that_is_named_twice_gets_two_cells(devices: tuple[str, ...]) -> None:
+    assert AblateConfig(table="1", devices=devices).places == ["cuda:0", "cuda:0", "cpu"]
+
+
 @pytest.fixture
 def methods() -> Iterator[None]:
     """A table of methods that forgets what was added."""
@@ -254,6 +277,8 @@ METHODS = ("mix", "mixup", "cutmix", "autoaugment", "augmix")
         ({"table": "1", "mixing_set": ("sets/mine", "b/")}, ["mixing set mine + b"]),
         ({"table": "1", "mixing_set": ("a", "b"), "weights": (3.0, 1.0)}, ["mixing set 3 a + 1 b"]),
         ({"table": "mixing-sets", "mixing_set": ("a", "b")}, []),
+        ({"table": "1", "sets": ("fractals",)}, ["mixing set fractals"]),
+        ({"table": "1", "sets": ("fractals", "fvis")}, []),
         ({"table": "1", "lr": 0.2, "dropout": 0.0}, ["learning rate 0.2", "dropout 0"]),
         ({"table": "1", "iterative": IterativeSettings(every=1)}, ["iterative every 1"]),
         ({"table": "3", "iterative": IterativeSettings(every=1)}, []),
@@ -283,7 +308,11 @@ def test_titles_say_what_else_is_not_the_papers(options: dict[str, Any], told: l
         ({"table": "mixing-sets", "mixing_set": ("a/x", "b/x")}, "mixing_set: two of the folders have the same name"),
         ({"table": "1", "fvis": 0}, "fvis: a whole number from 1 to"),
         ({"table": "1", "epochs": 0}, "epochs: a whole number from 1 to"),
-        ({"table": "1", "devices": ""}, "devices: name at least one"),
+        ({"table": "1", "devices": ("cpu", "")}, "devices: name at least one"),
+        ({"table": "1", "devices": ()}, "devices: name at least one"),
+        ({"table": "1", "sets": ("mine",)}, "sets mine: unknown; there are fractals, fvis, deadleaves"),
+        ({"table": "1", "sets": ("fvis", "fvis")}, "sets: give each once"),
+        ({"table": "1", "sets": ("fvis",), "mixing_set": ("a",)}, "sets: `mixing_set` takes their place"),
         ({"table": "1", "part": "3/2"}, "part 3/2: must be i/n with i from 1 to n"),
         ({"table": "1", "part": "half"}, "part half: must be i/n"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from processes_alive import wait_for
 from mixset._common.errors import InputError
 from pixmix.train._ablations import runner
 from pixmix.train._ablations.plan import Task
-from pixmix.train._ablations.runner import carry_out, is_done, log_of
+from pixmix.train._ablations.runner import carry_out, is_done, log_of, seconds_of
 
 HERE = Path(__file__).parent
 
@@ -40,7 +41,8 @@ def test_tasks_run_after_what_they_need_and_once(tmp_path: Path, capsys: pytest.
     assert carry_out(plan, ["measures/a"], tmp_path, ["cpu"]) == {}
     assert second.result.read_text() == "flag --device cpu\n"  # one line: it ran once
     assert "working on make" in log_of("runs/a", tmp_path).read_text()
-    assert log_of("runs/a", tmp_path).read_text().startswith("$ program make ")
+    log = log_of("runs/a", tmp_path).read_text()
+    assert log.startswith("$ program make ") and re.search(r"^\$ ended with code 0 after \d+\.\d s$", log, re.MULTILINE)
 
 
 def test_a_failure_stops_what_needs_it_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +56,32 @@ def test_a_failure_stops_what_needs_it_and_nothing_else(tmp_path: Path, capsys: 
     assert carry_out(plan_of(mended, after, well), ["measures/a"], tmp_path, ["cpu"]) == {}
 
 
+def test_the_seconds_of_a_task_are_those_of_all_its_processes(tmp_path: Path) -> None:
+    log = log_of("runs/a", tmp_path)
+    log.parent.mkdir()
+    stopped, said, ended = "$ ended with code -15 after 7.5 s", "ended after 3.0 s", "$ ended with code 0 after 100.0 s"
+    log.write_text(f"$ a\n{stopped}\n$ a\n{said}\n\n{ended}\n")
+    assert seconds_of("runs/a", tmp_path) == 107.5
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        # Two cells on one GPU leave the rest of the cores to what is made meanwhile, on them.
+        (["cuda:0", "cuda:0"], [("cuda:0", 1, False, True), ("cuda:0", 1, False, True), ("cpu", 14, True, False)]),
+        (["cpu", "cpu"], [("cpu", 8, True, True), ("cpu", 8, True, True)]),
+    ],
+)
+def test_cores_are_shared_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, devices: list[str], expected: list[tuple[str, int, bool, bool]]
+) -> None:
+    monkeypatch.setattr(runner, "usable_cores", lambda: 16)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    made = runner._Runner([], tmp_path, devices)
+    assert [(slot.device, slot.workers, slot.makes, slot.trains) for slot in made.slots] == expected
+    assert made._environment()["OMP_NUM_THREADS"] == str(16 // len(expected))
+
+
 def test_a_program_that_leaves_no_result_has_failed(tmp_path: Path) -> None:
     one = task(tmp_path, "runs/a")
     nothing = Task(name=one.name, command=one.command, parts=one.parts, result=tmp_path / "elsewhere")
@@ -61,18 +89,19 @@ def test_a_program_that_leaves_no_result_has_failed(tmp_path: Path) -> None:
     assert not is_done(nothing, tmp_path)
 
 
-def test_cells_run_side_by_side_on_the_devices(tmp_path: Path) -> None:
-    """Two on the two GPUs and a set on the CPU: each waits until all three have begun."""
+@pytest.mark.parametrize("devices", [["cuda:0", "cuda:1"], ["cuda:0", "cuda:0"]])
+def test_cells_run_side_by_side_on_the_devices(tmp_path: Path, devices: list[str]) -> None:
+    """Two on two GPUs, or on one, and a set on the CPU: each waits until all three have begun."""
     names = ("runs/a", "runs/b", "sets/c")
     tasks = [task(tmp_path, name, what="wait", on_device=name != "sets/c") for name in names]
-    work = threading.Thread(target=carry_out, args=(plan_of(*tasks), names, tmp_path, ["cuda:0", "cuda:1"]))
+    work = threading.Thread(target=carry_out, args=(plan_of(*tasks), names, tmp_path, devices))
     work.start()
     wait_for(lambda: all(Path(f"{one.result}.begun").exists() for one in tasks))
     for one in tasks:
         Path(f"{one.result}.go").touch()
     work.join(30)
     ran = {one.name: one.result.read_text().strip() for one in tasks}
-    assert {ran["runs/a"], ran["runs/b"]} == {"flag --device cuda:0", "flag --device cuda:1"}
+    assert sorted([ran["runs/a"], ran["runs/b"]]) == [f"flag --device {device}" for device in devices]
     assert ran["sets/c"] == "flag"
 
 

@@ -109,7 +109,7 @@ def test_a_part_of_a_table_belongs_to_one_process(tmp_path: Path) -> None:
         network="wrn-10-1",
         c=tmp_path,
         partial=True,
-        devices="cpu",
+        devices=("cpu",),
         part="1/2",
         out=tmp_path / "out",
     )

@@ -40,7 +40,7 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     from .results import results
     from .runner import carry_out
 
-    devices = [str(choose_device(device)) for device in config.devices.split(",")]
+    devices = [str(choose_device(device)) for device in config.places]
     # Calls of other tables and other parts share the folder: each of their tasks has a lock of its own.
     with owned(
         config.folder, f"part {config.part} of table {config.table} in", lock=f".lock-{config.table}-{number}-{count}"

@@ -15,7 +15,7 @@ from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
 from .._runs.config import RECIPES, TRAINING, IterativeSettings, RecipeName
-from .tables import ROWS, Table, find_table
+from .tables import FAMILIES, ROWS, Table, find_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class AblateConfig:
     full size; --plan prints the commands and runs nothing.
 
     Examples:
-        pixmix ablate 1 --seeds 0 1 2 --devices cuda:0,cuda:1
+        pixmix ablate 1 --seeds 0 1 2 --devices cuda:0 cuda:1
         pixmix ablate 4 --rows baseline augmix pixmix --c CIFAR-10-C --cbar CIFAR-10-C-Bar --p CIFAR-10-P --ood OOD
         pixmix ablate 6 --dataset folder:flowers --recipe quick --epochs 5 --subset 2000 --test-subset 500
         pixmix ablate 10 --part 3/16    # in a job array
@@ -76,6 +76,9 @@ class AblateConfig:
     """What is mixed in, in place of the sets that are made; for mixing-sets, folders that get rows of their own."""
     weights: tuple[float, ...] = ()
     """How often each folder of --mixing-set is drawn from; by default each image equally often."""
+    sets: tuple[str, ...] = ()
+    """Generated sets that are mixed in by the rows that name none, such as fractals; by default the table's, fractals
+    and fvis."""
     fractals: int = 14_230
     """Images in each generated set but the visualisations; as many as the paper has fractals."""
     fvis: int = 4_690
@@ -101,8 +104,9 @@ class AblateConfig:
     """A folder with the photographs of frost of ImageNet-C's authors, where the package that has them is not
     installed."""
 
-    devices: str = "auto"
-    """Where to compute, side by side: a cell on each, as cuda:0,cuda:1; name a device twice to run two cells on it."""
+    devices: tuple[str, ...] = ("auto",)
+    """Where to compute, side by side: a cell on each, as cuda:0 cuda:1 or cuda:0,cuda:1. A device that is named twice
+    runs two cells at a time, which share its memory."""
     part: str = "1/1"
     """i/n: this is job i of n on one folder: it runs every n-th cell and what that needs. Whichever ends last prints
     the whole table."""
@@ -140,6 +144,13 @@ class AblateConfig:
             raise InputError("mixing_set: table 6 compares sets that are made on the way; try `ablate mixing-sets`")
         if self.table == "mixing-sets" and len(self.own_sets) < len(self.mixing_set):
             raise InputError("mixing_set: two of the folders have the same name, and rows are named by it")
+        if self.sets and self.mixing_set and not self.own_sets:
+            raise InputError("sets: `mixing_set` takes their place; give one of the two")
+        known = {**FAMILIES, **self.own_sets}
+        if unknown := [name for name in self.sets if name not in known]:
+            raise InputError(f"sets {unknown[0]}: unknown; there are {', '.join(known)}")
+        if len({*self.sets}) < len(self.sets):
+            raise InputError("sets: give each once")
         if self.weights and len(self.weights) != len(self.mixing_set):
             raise InputError(f"`weights` has {len(self.weights)} numbers for {len(self.mixing_set)} mixing sets")
         numbers = (
@@ -158,7 +169,7 @@ class AblateConfig:
             check_range("seeds", seed, SEED)
         for weight in self.weights:
             check_range("weights", weight, WEIGHT)
-        if not self.devices:
+        if not all(self.places):
             raise InputError("devices: name at least one")
         number, count = self.share
         if not 1 <= number <= count:
@@ -173,6 +184,11 @@ class AblateConfig:
     def paper(self) -> Table:
         """The table."""
         return find_table(self.table)
+
+    @property
+    def places(self) -> list[str]:
+        """Of --devices: a name for each cell that runs at a time."""
+        return ",".join(self.devices).split(",")
 
     @property
     def data_name(self) -> str:

@@ -35,7 +35,7 @@ def check_inputs(config: AblateConfig, plan: Plan, tasks: Sequence[Task]) -> Non
     """
     check_file(config.folder / f"table-{config.table}.json")
     check_name(config.data_name)
-    for device in config.devices.split(","):
+    for device in config.places:
         choose_device(device)
     left = {task.name: task for task in tasks if not is_done(task, config.folder)}
     if not left:

@@ -171,13 +171,13 @@ class _Planner:
     def _sets(self, row: Row) -> tuple[tuple[str, ...], list[str], str]:
         """Folders of a row's mixing sets, the tasks that make them, and what they add to the name of the run."""
         own = self.config.own_sets
-        usual = self.config.paper.sets
+        usual = self.config.sets or self.config.paper.sets
         if row.sets == () and self.config.mixing_set and not own:
             return self.config.mixing_set, [], ""
         names = row.sets or usual
         needs = [self._set(name) for name in names if name not in own]
         folders = tuple(own[name] if name in own else str(self.root / "sets" / name) for name in names)
-        return folders, needs, "" if names == usual else f"-{'+'.join(names)}"
+        return folders, needs, "" if names == self.config.paper.sets else f"-{'+'.join(names)}"
 
     def _set(self, name: str) -> str:
         size = self.config.size

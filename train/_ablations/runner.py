@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -49,6 +50,15 @@ def is_done(task: Task, root: Path) -> bool:
 def log_of(task: str, root: Path) -> Path:
     """Where the output of a task lies."""
     return root / "logs" / f"{task.replace('/', '-')}.log"
+
+
+def seconds_of(task: str, root: Path) -> float:
+    """How long the processes of a task took, those that were stopped or failed included; 0 where none was started."""
+    if not log_of(task, root).exists():
+        return 0.0
+    with open(log_of(task, root), encoding="utf-8", errors="replace") as log:
+        ended = (re.fullmatch(r"\$ ended with code -?\d+ after (\d+\.\d) s", line.strip()) for line in log)
+        return round(sum(float(found[1]) for found in ended if found), 1)
 
 
 def carry_out(plan: Plan, wanted: Sequence[str], root: Path, devices: Sequence[str]) -> dict[str, str]:
@@ -202,7 +212,7 @@ class _Runner:
             if code is None:
                 continue
             del self.running[slot]
-            name, minutes = mine.task.name, (time.monotonic() - mine.start) / 60
+            name, minutes = mine.task.name, self._log_end(mine, code) / 60
             if code == 0 and mine.task.result.exists():
                 _mark(mine.task, self.root)
                 status.say(f"{name}: done in {minutes:.1f} min")
@@ -225,7 +235,15 @@ class _Runner:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 one.process.wait(10)
             one.process.kill()
+            self._log_end(one, one.process.wait())
             os.close(one.lock)
+
+    def _log_end(self, one: _Running, code: int) -> float:
+        """Write to the log how a process ended; the seconds that it took."""
+        seconds = time.monotonic() - one.start
+        with contextlib.suppress(OSError), open(log_of(one.task.name, self.root), "ab") as log:
+            log.write(f"\n$ ended with code {code} after {seconds:.1f} s\n".encode())
+        return seconds
 
 
 def _state(task: Task, root: Path, kind: str) -> Path:

@@ -68,6 +68,8 @@ def changed(config: AblateConfig) -> list[str]:
         value = getattr(config.iterative, field.name)
         if value != field.default:
             different.append(f"iterative {field.name} {value:g}")
+    if config.sets and config.sets != config.paper.sets:
+        different.append(f"mixing set {' + '.join(config.sets)}")
     if config.mixing_set and not config.own_sets:
         names = [Path(name).name or name for name in config.mixing_set]
         weights = [f"{weight:g} " for weight in config.weights] or [""] * len(names)
