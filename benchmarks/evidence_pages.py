@@ -181,8 +181,8 @@ def readme(results: Sequence[Result]) -> str:
     found = groups(results)
     if not found:
         told = (
-            f"None of the paper's tables has been run at its full size yet. `{COMMAND} DATA` runs CIFAR-10's, a cell at a "
-            "time ([how](docs/reproduce.md#cell-by-cell))."
+            f"None of the paper's tables has been run at its full size yet. `{COMMAND} DATA` runs CIFAR-10's, a cell "
+            "at a time ([how](docs/reproduce.md#cell-by-cell))."
         )
         return f"{_filled([told])}\n"
     said = (

@@ -57,7 +57,7 @@ class Work:
         if cell.row == "oe" and self.site.outliers is None:
             return "waits for --outliers"
         if "fvis" in cell.sets and not (self.site.fvis / "mixset.json").exists():
-            return f"waits for the visualisations that {VISUALISED} makes, or --fvis"
+            return f"waits for the visualisations that {VISUALISED} makes, or --fvis-set"
         if cell.row == "iterative":
             try:
                 need_lucent()
@@ -137,7 +137,7 @@ class Work:
         make(recipe, self.site.fvis, devices=places, compression="gzip")
         seconds = {"visualisations": round(time.monotonic() - start, 1)}
         write_result(gather(self.site, cell, seconds), self.results)
-        say(f"{cell.name}: its visualisations are in {self.site.fvis}; give them to other machines by --fvis")
+        say(f"{cell.name}: its visualisations are in {self.site.fvis}; give them to other machines by --fvis-set")
 
     def run(self) -> bool:
         """Run what is left, as the minutes allow; whether no cell failed."""
