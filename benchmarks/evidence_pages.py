@@ -187,7 +187,8 @@ def readme(results: Sequence[Result]) -> str:
         return f"{_filled([told])}\n"
     said = (
         f"CIFAR-10 at the paper's size (WRN-40-4, 100 epochs), images of `{found[0].all[0].images['dataset']}`; below "
-        "ours the paper's number and the difference. "
+        "ours the paper's number and the difference. PixMix mixes in fractals here; fractals and visualisations, as in "
+        "the paper, do so in a row of their own. "
     )
     link = (
         "How far the rows stand in the paper's order: "

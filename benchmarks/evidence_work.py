@@ -65,6 +65,10 @@ class Work:
                 return 'waits for lucent: pip install "pixmix[fvis]"'
         return ""
 
+    def ended(self, cell: Cell) -> bool:
+        """Whether a cell has been measured in the folder."""
+        return not self.lacks(cell) and is_done(self.site.plan(cell)[1], self.site.folder)
+
     def left(self) -> float:
         """Seconds that are left."""
         return float("inf") if self.minutes is None else self.minutes * 60 - (time.monotonic() - self.start)
@@ -115,11 +119,11 @@ class Work:
     def keep(self, cells: Sequence[Cell]) -> None:
         """Write the results of the cells that have ended in the folder, and what hangs on them."""
         for cell in cells:
-            if not is_done(self.site.plan(cell)[1], self.site.folder) or self.there(cell) is not None:
+            if not self.ended(cell) or self.there(cell) is not None:
                 continue
             say(f"{cell.name}: wrote {write_result(gather(self.site, cell, {}), self.results)}")
         visualised = next((cell for cell in cells if cell.name == VISUALISED), None)
-        if visualised is not None and is_done(self.site.plan(visualised)[1], self.site.folder):
+        if visualised is not None and self.ended(visualised):
             self.visualise(visualised)
 
     def visualise(self, cell: Cell) -> None:
@@ -184,7 +188,7 @@ class Work:
         """After the last minute: results of cells that have ended, and no more work."""
         say("the minutes are over; the same command resumes")
         for cell in self.wanted:
-            if is_done(self.site.plan(cell)[1], self.site.folder) and self.there(cell) is None:
+            if self.ended(cell) and self.there(cell) is None:
                 write_result(gather(self.site, cell, {}), self.results)
 
 
