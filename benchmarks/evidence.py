@@ -99,14 +99,11 @@ def parsed() -> argparse.Namespace:
     add("--list", action="store_true", help="print the cells in their order, and where each stands")
     add("--render", action="store_true", help="write the results into README and docs/measurements.md")
     add("--network", help="a smaller network; this and what follows makes other cells")
-    for name, meaning in {
-        "epochs": "fewer epochs",
-        "subset": "fewer training images",
-        "test_subset": "fewer test images",
-        "fractals": "fewer fractals",
-        "fvis": "fewer visualisations",
-    }.items():
-        add(f"--{name.replace('_', '-')}", type=int, default=getattr(Scale(), name), help=meaning)
+    add("--epochs", type=int, help="fewer epochs")
+    add("--subset", type=int, help="fewer training images")
+    add("--test-subset", type=int, help="fewer test images")
+    add("--fractals", type=int, default=Scale.fractals, help="fewer fractals")
+    add("--fvis", type=int, default=Scale.fvis, help="fewer visualisations")
     return parser.parse_args()
 
 

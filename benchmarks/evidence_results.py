@@ -21,7 +21,7 @@ from mixset._common.jsons import unseal_json, write_sealed_json
 from mixset._common.regular import read_regular
 from pixmix.train._ablations.runner import seconds_of
 from pixmix.train._runs.processes import choose_device
-from pixmix.train._runs.records import OBJECT, TEXT, TEXTS, WHOLE, Kind, check, check_metrics, read_metrics
+from pixmix.train._runs.records import NUMBER, OBJECT, TEXT, TEXTS, WHOLE, Kind, check, check_metrics, read_metrics
 from pixmix.train._runs.run_folder import versions
 
 SCHEMA = "pixmix-evidence/1"
@@ -70,8 +70,10 @@ KINDS: dict[str, Kind] = {
 KEYS: dict[str, Kind] = {
     **dict.fromkeys(("recipe", "sets"), OBJECT),
     **dict.fromkeys(("precision", "dataset"), TEXT),
+    **dict.fromkeys(("ood", "outliers"), ("text, or null", lambda value: value is None or isinstance(value, str))),
     "protocol": WHOLE,
 }
+SET: Kind = ("a count and a content", lambda value: isinstance(value, dict) and value.keys() == {"count", "content"})
 
 
 def gather(site: Site, cell: Cell, extra: Mapping[str, float]) -> Result:
@@ -166,15 +168,15 @@ def read_result(path: Path) -> Result:
             check(values.get(name), kind, name)
         for name, kind in KEYS.items():
             check(values["key"].get(name), kind, f"key.{name}")
-        _check_numbers(values["seconds"])
+        for name, made in values["key"]["sets"].items():
+            check(made, SET, f"key.sets.{name}")
+        for name in ("training", "measures", *values["seconds"]):
+            check(values["seconds"].get(name), NUMBER, f"seconds.{name}")
+        for part, name in (("images", "dataset"), ("versions", "torch")):
+            check(values[part].get(name), TEXT, f"{part}.{name}")
         check_metrics(values["metrics"])
         datetime.date.fromisoformat(values["date"])
         result = Result(**values)
         if path.name != result.file:
             raise InputError(f"{path}: should be called {result.file} by its key; rename it")
         return result
-
-
-def _check_numbers(seconds: Mapping[str, Any]) -> None:
-    for name, value in seconds.items():
-        check(value, ("a number", lambda value: isinstance(value, int | float)), f"seconds.{name}")
