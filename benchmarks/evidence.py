@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from evidence_cells import CELLS, Cell, Scale, Site
@@ -108,6 +109,7 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> None:
+    start = time.monotonic()  # unpacking counts, too
     options = parsed()
     if options.minutes is not None and not 0 < options.minutes < 1e6:
         raise InputError(f"--minutes {options.minutes:g}: a number above 0 is needed")
@@ -115,7 +117,7 @@ def main() -> None:
         for page in PAGES:
             say(f"wrote {render(page, read_results(options.results))}")
         return
-    work = Work(site_of(options), options.results, chosen(options.cells), options.minutes)
+    work = Work(site_of(options), options.results, chosen(options.cells), options.minutes, start)
     if options.list:
         for cell in work.wanted:
             say(f"{cell.name:18} {work.state(cell)}")

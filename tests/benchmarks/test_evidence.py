@@ -98,6 +98,7 @@ def test_an_archive_leaves_nothing_outside_its_folder(told: Ends, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_cell_from_its_archives_to_its_file_through_a_kill(archive: Path, tmp_path: Path) -> None:
     """The real commands, on toys: killed in the training, resumed, never run again."""
     write_frost(tmp_path / "frost")
