@@ -39,10 +39,15 @@ def generator(key: StepKey, device: torch.device, *, purpose: int = 0) -> torch.
     Args:
         purpose: 0 to 255.
     """
+    return torch.Generator(device).manual_seed(step_seed(key, purpose=purpose))
+
+
+def step_seed(key: StepKey, *, purpose: int = 0) -> int:
+    """What `generator` seeds with."""
     words = philox.words(
         philox.Key(key.seed, key.epoch), np.array([key.step]), philox.NOISE, 4, first=4 * (key.rank * 256 + purpose)
     )
-    return torch.Generator(device).manual_seed(_as_seeds(words)[0])
+    return _as_seeds(words)[0]
 
 
 def normals(count: int, size: tuple[int, int], random: torch.Generator) -> torch.Tensor:

@@ -11,7 +11,7 @@ from mixset._common.arguments import check_number
 from .._common.attack import Norm, PGDSettings, largest
 from .._common.modes import in_eval_mode
 from .._evaluators.attacks import pgd
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting
 from ._settings import AdversarialSettings
 
 NORMS: dict[str, Norm] = {"adversarial-linf": "linf", "adversarial-l2": "l2"}
@@ -33,8 +33,8 @@ class Adversarial(Method):
     def __init__(self, name: str, attack: PGDSettings) -> None:
         self.name, self.attack = name, attack
 
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
         with in_eval_mode(network):
             return pgd(network, images, labels, settings=self.attack), labels

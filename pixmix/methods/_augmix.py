@@ -43,6 +43,7 @@ class AugMix(Method):
 
     name = "augmix"
     keys = ("image",)
+    in_graph = True
 
     def __init__(self, settings: AugMixSettings) -> None:
         self.settings = settings

@@ -16,6 +16,7 @@ from mixset._common.errors import InputError
 from .._common import philox
 from .._common.keyed import generator as generator
 from .._common.philox import Key as Key
+from ._step_draws import DeviceDraws as DeviceDraws, StepDraws as StepDraws, on_device
 
 if TYPE_CHECKING:
     from mixset._store.pool import MixingPool
@@ -84,9 +85,15 @@ class Method:
     """What its randomness is a function of. "image": `augment_array` and `augment_tensor` draw from (seed, epoch,
     index), so that an image is the same in any batch and any process. "step": `batch` draws from (seed, epoch, step,
     rank), so that the batch size and the number of processes matter. Neither: it draws nothing."""
+    in_graph = True
+    """Whether a step may be replayed as a CUDA graph: `change`, `loss` and what `extend` adds then run once in Python,
+    and later steps repeat their operations on tensors; numbers and decisions of Python stay as they were. A class that
+    overrides `batch`, `loss`, `extend` or `on_step` has to say so itself; with a `batch` of its own it cannot be."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if {"batch", "loss", "extend", "on_step"} & vars(cls).keys() and "in_graph" not in vars(cls):
+            cls.in_graph = False  # what the inherited word was given for is not what runs
         if "augment_array" in vars(cls) and not {"augment_tensor", "on_device"} & vars(cls).keys():
             cls.on_device = False  # the inherited form for tensors is another method's
 
@@ -123,10 +130,34 @@ class Method:
         """As `augment_array`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
         return as_images(batch)
 
+    def ahead(self) -> int | None:
+        """For how many steps, the one at hand included, images may be made at once; None: any number.
+
+        Called after `on_step`. One at a time is the default where images are not a function of their keys alone.
+        """
+        return None if self.in_loader else 1
+
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        """What `change` needs of chance in a step, as far as the host draws it; a function of its arguments.
+
+        Args:
+            count: V · N, the rows of the batch.
+            size: (H, W) of its images.
+        """
+        return StepDraws()
+
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        """What becomes of a batch by the draws of `draw`, in operations on tensors alone; as `batch` otherwise."""
+        return images, labels
+
     def batch(
         self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
     ) -> tuple[Tensor, Tensor]:
         """Change a batch on the device: mix its images with each other, or attack the network with them.
+
+        This one draws and changes; override `draw` and `change` where the two can be told apart.
 
         Args:
             images: (V · N, C, H, W) float in [0, 1]; not changed in place.
@@ -138,7 +169,9 @@ class Method:
         Returns:
             Images, and targets as class numbers (N,) int64 or as soft labels (N, classes) float32.
         """
-        return images, labels
+        draws = self.draw(key, len(images), (images.shape[2], images.shape[3]))
+        there = on_device(draws, key, images.device)
+        return self.change(images, labels, draws=there, network=network, classes=classes)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from mixset._common.errors import InputError
 
 from .._common import philox
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey
 
 # One row of uniforms a step: first the fields, then one value per image, whose order permutes the batch.
 SLOT_SHARE, SLOT_COIN, SLOT_ROW, SLOT_COLUMN, SLOT_PERMUTATION = range(5)
@@ -34,13 +35,16 @@ class Mixup(Method):
     def __init__(self, *, alpha: float = 1.0) -> None:
         self.alpha = _positive("mixup: alpha", alpha)
 
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        draws = _uniforms(key, count)
+        return StepDraws({"partner": _permutation(draws), **_shares(_beta(draws[SLOT_SHARE], self.alpha))})
+
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
-        draws = _uniforms(key, len(images))
-        share = _beta(draws[SLOT_SHARE], self.alpha)
-        partner = _permutation(draws, images)
-        return images * share + images[partner] * (1 - share), _soft_labels(labels, partner, share, classes)
+        drawn = draws.values
+        mixed = images * drawn["share"] + images[drawn["partner"]] * drawn["rest"]
+        return mixed, _soft_labels(labels, drawn, classes)
 
 
 class CutMix(Method):
@@ -63,19 +67,28 @@ class CutMix(Method):
             raise InputError(f"cutmix: probability must be within 0..1, got {probability}")
         self.probability = probability
 
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
-    ) -> tuple[Tensor, Tensor]:
-        draws = _uniforms(key, len(images))
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        draws = _uniforms(key, count)
         if draws[SLOT_COIN] >= self.probability:
+            return StepDraws(form="as it is")
+        box = _box(draws, _beta(draws[SLOT_SHARE], self.beta), *size)
+        top, bottom, left, right = box
+        share = 1 - (bottom - top) * (right - left) / (size[0] * size[1])
+        values = {"partner": _permutation(draws), "box": np.array(box), **_shares(share)}
+        return StepDraws(values, form="mixed")
+
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        if draws.form == "as it is":
             return images, labels
-        height, width = images.shape[2:]
-        top, bottom, left, right = _box(draws, _beta(draws[SLOT_SHARE], self.beta), height, width)
-        partner = _permutation(draws, images)
-        mixed = images.clone()
-        mixed[:, :, top:bottom, left:right] = images[partner, :, top:bottom, left:right]
-        share = 1 - (bottom - top) * (right - left) / (height * width)
-        return mixed, _soft_labels(labels, partner, share, classes)
+        drawn = draws.values
+        top, bottom, left, right = drawn["box"].unbind()
+        rows, columns = (torch.arange(side, device=images.device) for side in images.shape[2:])
+        inside = ((rows >= top) & (rows < bottom))[:, None] & (columns >= left) & (columns < right)
+        # `out` keeps the images' layout in memory, which the layers behind them are fast in.
+        mixed = torch.where(inside, images[drawn["partner"]], images, out=torch.empty_like(images))
+        return mixed, _soft_labels(labels, drawn, classes)
 
 
 def make(name: str, setting: Setting) -> Method:
@@ -106,17 +119,22 @@ def _box(draws: np.ndarray, share: float, height: int, width: int) -> tuple[int,
     return top, bottom, left, right
 
 
-def _permutation(draws: np.ndarray, images: Tensor) -> Tensor:
-    order = np.argsort(draws[SLOT_PERMUTATION:], kind="stable")
-    return torch.from_numpy(order).to(images.device, non_blocking=True)
+def _permutation(draws: np.ndarray) -> np.ndarray:
+    """(N,) int64: each image's partner."""
+    return np.argsort(draws[SLOT_PERMUTATION:], kind="stable")
 
 
-def _soft_labels(labels: Tensor, partner: Tensor, share: float, classes: int) -> Tensor:
+def _shares(share: float) -> dict[str, np.ndarray]:
+    """What is kept of an image and what is its partner's, float32 without axes."""
+    return {"share": np.array(share, np.float32), "rest": np.array(1 - share, np.float32)}
+
+
+def _soft_labels(labels: Tensor, drawn: Mapping[str, Tensor], classes: int) -> Tensor:
     """(N, classes) float32: `share` of each image's own label and the rest of its partner's."""
     soft = torch.zeros(len(labels), classes, device=labels.device)
     ones = torch.ones(len(labels), 1, device=labels.device)
-    soft.scatter_add_(1, labels[:, None], ones * share)
-    return soft.scatter_add_(1, labels[partner][:, None], ones * (1 - share))
+    soft.scatter_add_(1, labels[:, None], ones * drawn["share"])
+    return soft.scatter_add_(1, labels[drawn["partner"]][:, None], ones * drawn["rest"])
 
 
 def _positive(name: str, value: float) -> float:

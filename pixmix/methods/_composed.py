@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mixset._common.errors import InputError
 
-from ._base import Batches, Method, StepKey
+from ._base import Batches, DeviceDraws, Method, StepDraws, StepKey
 
 if TYPE_CHECKING:
     from .._augment.draws import Key
@@ -43,6 +43,7 @@ class Composed(Method):
         self.name, self.first, self.second = name, first, second
         self.keys = tuple(dict.fromkeys((*first.keys, *second.keys)))
         self.in_loader, self.on_device = first.in_loader, first.on_device
+        self.in_graph = first.in_graph and second.in_graph
 
     @property
     def _both(self) -> Sequence[Method]:
@@ -56,6 +57,17 @@ class Composed(Method):
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         return self.first.augment_tensor(batch, key, indices)
+
+    def ahead(self) -> int | None:
+        return self.first.ahead()
+
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        return self.second.draw(key, count, size)
+
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
+    ) -> tuple[Tensor, Tensor]:
+        return self.second.change(images, labels, draws=draws, network=network, classes=classes)
 
     def batch(
         self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int

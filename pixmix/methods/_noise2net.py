@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .._common import keyed
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey
 from ._settings import Noise2NetSettings
 
-WEIGHTS, SHAPES = range(2)
-"""What a step's generators are for."""
+SHAPES = 1
+"""What the epoch's generator is for; that of a step, number 0, draws weights."""
 
 Shape = tuple[int, int]
 """Side and dilation of a convolution."""
@@ -54,23 +56,27 @@ class Noise2Net(Method):
         self, *, mean: Sequence[float], std: Sequence[float], settings: Noise2NetSettings | None = None
     ) -> None:
         self.settings = settings or Noise2NetSettings()
-        self.mean, self.std = torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
+        self.mean, self.std = (np.array(values, np.float32).reshape(-1, 1, 1) for values in (mean, std))
+
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        shapes = tuple(map(tuple, epoch_shapes(self.settings, key)))
+        return StepDraws({"mean": self.mean, "std": self.std}, form=shapes, noise=True)
 
     @torch.no_grad()
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
+        assert draws.random is not None
         count = round(self.settings.share * len(images))
         changed = images.clone()
         if count == 0:
             return changed, labels
-        random = keyed.generator(key, images.device, purpose=WEIGHTS)
+        random, mean, std = draws.random, draws.values["mean"], draws.values["std"]
         low, high = self.settings.epsilon
         epsilon = low + (high - low) * torch.rand((), generator=random, device=images.device)
-        mean, std = (tensor.to(images.device, non_blocking=True) for tensor in (self.mean, self.std))
         with torch.autocast(images.device.type, enabled=False):
             normalised = ((images[:count] - mean) / std).contiguous()
-            for shapes in epoch_shapes(self.settings, key):
+            for shapes in cast(Sequence[Sequence[Shape]], draws.form):
                 block = draw_block(count, shapes, self.settings, random)
                 normalised += epsilon * run_block(block, normalised)
             changed[:count] = normalised * std + mean

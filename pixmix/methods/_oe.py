@@ -46,6 +46,7 @@ class OE(Method):
 
     name = "oe"
     keys = ("image",)
+    in_graph = True
 
     def __init__(self, settings: OESettings, outliers: np.ndarray, *, size: tuple[int, int]) -> None:
         if outliers.dtype != np.uint8 or outliers.shape[1:] != (*size, 3) or not len(outliers):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .._common import keyed
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey
 from ._settings import SpeckleSettings
 
 
@@ -26,13 +27,16 @@ class Speckle(Method):
     def __init__(self, settings: SpeckleSettings | None = None) -> None:
         self.settings = settings or SpeckleSettings()
 
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        return StepDraws({"sigmas": np.array(self.settings.sigmas, np.float32)}, noise=True)
+
     @torch.no_grad()
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
+        assert draws.random is not None
         count = round(self.settings.share * len(images))
-        random = keyed.generator(key, images.device)
-        sigmas = torch.tensor(self.settings.sigmas).to(images.device, non_blocking=True)
+        random, sigmas = draws.random, draws.values["sigmas"]
         sigma = sigmas[torch.randint(len(sigmas), (count, 1, 1, 1), generator=random, device=images.device)]
         clean = images[:count]
         noisy = images.clone()

@@ -12,7 +12,7 @@ from torch import nn
 from pixmix._common import keyed
 from pixmix.methods import make_method
 from pixmix.methods._base import StepKey
-from pixmix.methods._noise2net import WEIGHTS, Block, draw_block, epoch_shapes, run_block
+from pixmix.methods._noise2net import Block, draw_block, epoch_shapes, run_block
 from pixmix.methods._settings import MethodSettings, Noise2NetSettings
 
 KEY = StepKey(seed=3, epoch=1, step=0)
@@ -74,7 +74,7 @@ def test_a_block_is_torchs_modules_for_each_image(hidden, scale, size):
 def test_the_whole_is_blocks_on_normalised_images():
     images, settings = torch.rand(6, 3, 10, 10), Noise2NetSettings(hidden=4)
     changed = run(images, hidden=4)
-    random = keyed.generator(KEY, torch.device("cpu"), purpose=WEIGHTS)
+    random = keyed.generator(KEY, torch.device("cpu"))
     epsilon = 0.375 + 0.375 * torch.rand((), generator=random)
     blocks = [draw_block(3, shapes, settings, random) for shapes in epoch_shapes(settings, KEY)]
     assert len(blocks) == 4

@@ -30,6 +30,7 @@ from pixmix.methods._settings import AugMixSettings, AutoAugmentSettings, CutMix
 
 RecipeName = Literal["cifar", "imagenet", "quick"]
 Precision = Literal["auto", "off", "bf16", "fp16"]
+Graph = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +164,9 @@ class TrainConfig(MethodSettings):
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Precision = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    graph: Graph = "auto"
+    """Take steps as CUDA graphs, each launched at once: the same steps, faster. auto: where GPU, method and network
+    allow."""
     compile: bool = False
     """Compile the network (torch.compile): a minute at the start, then faster steps where the GPU takes the time, not
     the host; small networks gain nothing."""

@@ -31,6 +31,7 @@ FREE = {
     "workers",
     "device",
     "compile",
+    "graph",
     "data_folder",
     "checkpoint_every",
     "eval_batch_size",

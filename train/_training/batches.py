@@ -156,11 +156,18 @@ class BatchPlan(Sampler):
         return self.steps - self.start
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = epoch_order(self.count, seed=self.seed, epoch=self.epoch)
-        for step in range(self.start, self.steps):
+        for indices in self.parts(self.epoch, self.start, self.steps - self.start):
+            yield [(self.epoch, int(index)) for index in indices]
+
+    def parts(self, epoch: int, first: int, steps: int) -> list[np.ndarray]:
+        """This process's indices in so many batches of an epoch, from number `first` on."""
+        order = epoch_order(self.count, seed=self.seed, epoch=epoch)
+        found = []
+        for step in range(first, first + steps):
             batch = order[step * self.size :][: self.global_batch(step)]
             mine = batch[self.rank :: self.world]
-            yield [(self.epoch, int(index)) for index in (mine if len(mine) else batch[:1])]
+            found.append(mine if len(mine) else batch[:1])
+        return found
 
 
 def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> DataLoader:

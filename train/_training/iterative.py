@@ -106,6 +106,7 @@ class Iterative(Method):
     name = "iterative"
     keys = ("image",)
     in_loader = False
+    in_graph = True  # refreshes come between the steps
 
     def __init__(
         self, config: TrainConfig, data: TrainingData, network: nn.Module, folder: RunFolder, processes: Processes
@@ -142,6 +143,10 @@ class Iterative(Method):
             self.schedule.refreshed(time.perf_counter() - start)
         self.schedule.step()
         self._stepped = time.perf_counter()
+
+    def ahead(self) -> int:
+        """As many as come before the next refresh, after which images are mixed with others."""
+        return self.schedule.left
 
     def refresh(self, network: nn.Module) -> None:
         """Optimise images of random units of the network as it is now; they take the place of the oldest."""

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import itertools
 import math
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -26,9 +27,13 @@ from pixmix.methods._base import Method, StepKey
 from .._data.labelled import TrainingData
 from .._runs import checkpoints
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes, precision
+from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
 from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
+from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
+from .inputs import Inputs
+from .optimizer import kept_state, set_rate, take_up
+from .step import Step, random_states, restore_random_states
 
 PLAIN_EPOCHS = 2**31
 """The first of the epochs in whose order methods get batches beside the training's."""
@@ -61,23 +66,18 @@ class Training:
         self.body = self.network.body
         self.trained = self._extended()
         """What steps go through: the network, or that with what the method adds to it."""
-        self.amp = precision(config.amp, self.device)
-        self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
-        self.optimizer = torch.optim.SGD(
-            self.trained.parameters(),
-            lr=config.lr,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            nesterov=config.momentum > 0,
-        )
+        self.step = Step(config, self.network, self.trained, method, classes=len(data.classes))
+        self.graphed = check_graph(config, self.device, processes.world, method)
         self.plan = BatchPlan(
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        self.inputs = Inputs(self.training_set, self.plan)
+        self.graphs: GraphedSteps | None = None
+        """What takes full batches, while the run goes; None: each step is run by Python."""
         self.epoch = self.position = 0
         self.seconds = 0.0
         """What the epoch took up to the last checkpoint in it."""
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
 
     def run(self) -> None:
         """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
@@ -89,35 +89,38 @@ class Training:
             parallel = DistributedDataParallel(self.trained, device_ids=ids)
         if self.config.compile:
             parallel = cast(nn.Module, torch.compile(parallel))
+        self.step.forward = parallel
+        if self.graphed:
+            self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
         loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress:
             while self.epoch < self.config.epochs:
-                self._run_epoch(parallel, loader, progress)
+                self._run_epoch(loader, progress)
 
-    def _run_epoch(self, parallel: nn.Module, loader: Any, progress: Progress) -> None:
+    def _run_epoch(self, loader: Any, progress: Progress) -> None:
         start, config = time.monotonic() - self.seconds, self.config
         self.plan.set_epoch(self.epoch, self.position)
         self.trained.train()
         if self.position == 0:
-            with self._autocast():
+            with self.step.autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
-            with _lone_image_refused(config):
-                self._step(parallel, batch)
+            with _step_refused(config):
+                self._step(batch)
             progress.advance(self.plan.global_batch(self.position))
             self.position += 1
             if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
                 self.seconds = time.monotonic() - start
                 self.save()
-        (loss,) = self.processes.total(self.loss_sum.item())
+        (loss,) = self.processes.total(self.step.loss_sum.item())
         loss /= self.plan.steps * self.processes.world
         if not math.isfinite(loss):
             raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower `lr`, which is {config.lr:g}")
         error = self.test()
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
-        self.loss_sum.zero_()
+        self.step.loss_sum.zero_()
         seconds = time.monotonic() - start
         noted, words = self.method.on_epoch(self.epoch, seconds)
         if self.processes.leads:
@@ -157,27 +160,24 @@ class Training:
             for batch in itertools.islice(batches(loader), steps - number * plan.steps):
                 yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
 
-    def _step(self, parallel: nn.Module, batch: Batch) -> None:
+    def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
-        parallel.train()
-        images = self.training_set.inputs(self.epoch, batch)
-        labels = batch.labels.to(self.device, non_blocking=True)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._lr()
-        # Two contexts: autocast keeps its copies of weights to its end, and those made without gradients have none.
-        with self._autocast():
-            images, targets = self.method.batch(
-                images, labels, network=self.network, key=self._key(), classes=len(self.data.classes)
-            )
-        with self._autocast():
-            logits = parallel(images)
-        # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
-        loss = self.method.loss(logits.float(), targets) * self.plan.weight(self.position)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.loss_sum += loss.detach()
+        images, labels = self.inputs.of(self.epoch, self.position, batch)
+        set_rate(self.step.optimizer, self._lr())
+        if self.graphs is not None and len(labels) == self.config.batch_size:
+            try:
+                self.graphs.take(images, labels, self._key())
+                return
+            except NotGraphable as error:
+                self._without_graphs(error)
+        self.step.forward.train()
+        self.step.take(images, labels, self._key(), self.plan.weight(self.position))
+
+    def _without_graphs(self, why: NotGraphable) -> None:
+        if self.config.graph == "on":
+            raise InputError(f"graph on: a step of this network cannot be one ({why}); leave `graph` out") from None
+        print(f"steps are not taken as CUDA graphs: {why}", file=sys.stderr)
+        self.graphs = None
 
     def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
         """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
@@ -194,9 +194,6 @@ class Training:
         )
         self.method.load_state_dict(before)
         return images
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=self.amp, enabled=self.amp is not None)
 
     @torch.no_grad()
     def test(self) -> float:
@@ -215,9 +212,9 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint; every process takes part, since each has something of its own in it."""
         own = {
-            "random_states": _random_states(self.device),
+            "random_states": random_states(self.device),
             "method": self.method.state_dict(),
-            "loss_sum": self.loss_sum.item(),
+            "loss_sum": self.step.loss_sum.item(),
         }
         processes = all_gather(own)
         if self.processes.leads:
@@ -225,8 +222,8 @@ class Training:
                 {
                     "model": self.body.state_dict(),
                     **({} if self.trained is self.network else {"extended": self.trained.state_dict()}),
-                    "optimizer": self.optimizer.state_dict(),
-                    "scaler": self.scaler.state_dict(),
+                    "optimizer": kept_state(self.step.optimizer),
+                    "scaler": self.step.scaler.state_dict(),
                     "epoch": self.epoch,
                     "position": self.position,
                     "seconds": self.seconds,
@@ -251,8 +248,8 @@ class Training:
         self.body.load_state_dict(state["model"])
         if self.trained is not self.network:
             self.trained.load_state_dict(state["extended"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        take_up(self.step.optimizer, state["optimizer"])
+        self.step.scaler.load_state_dict(state["scaler"])
         self.epoch, self.position, self.seconds = state["epoch"], state["position"], float(state["seconds"])
         for name, value, most in (
             ("epoch", self.epoch, self.config.epochs),
@@ -268,19 +265,25 @@ class Training:
             )
         own = everyone[self.processes.rank]
         self.method.load_state_dict(own["method"])
-        self.loss_sum.fill_(own["loss_sum"])
+        self.step.loss_sum.fill_(own["loss_sum"])
         if self.config.threads is None:
             torch.set_num_threads(state["threads"])
         if self.processes.leads:
             self.folder.cut_log(state["log_size"])
-        _restore_random_states(own["random_states"], self.device)
+        restore_random_states(own["random_states"], self.device)
 
 
 @contextlib.contextmanager
-def _lone_image_refused(config: TrainConfig) -> Iterator[None]:
-    """One line in place of torch's traceback where batch normalisation is left with one value a channel."""
+def _step_refused(config: TrainConfig) -> Iterator[None]:
+    """One line in place of torch's traceback where a step does not fit into memory, or where batch normalisation is
+    left with one value a channel."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise InputError(
+            f"batch_size {config.batch_size}: a training step does not fit into the memory of the device; give a "
+            "smaller `batch_size`, or free the device of what else is on it"
+        ) from None
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -288,16 +291,3 @@ def _lone_image_refused(config: TrainConfig) -> Iterator[None]:
             f"network {config.network}: a process has one image in a step, too few for its batch normalisation; "
             f"raise `batch_size` from {config.batch_size} to at least 2 for each process, or give more images"
         ) from error
-
-
-def _random_states(device: torch.device) -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    return states
-
-
-def _restore_random_states(states: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)

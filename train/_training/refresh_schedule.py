@@ -35,6 +35,11 @@ class Schedule:
         return self.since >= self.every
 
     @property
+    def left(self) -> int:
+        """Steps up to the next refresh, the last one that was counted included: it is at hand."""
+        return max(self.every - self.since + 1, 1)
+
+    @property
     def measures(self) -> bool:
         """Whether times are still wanted."""
         return self.budget is not None and self.refreshes < MEASURED

@@ -33,6 +33,7 @@ from .._runs.processes import Processes, precision, processes, seed_generators, 
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder, owned, write_json
 from .._runs.trials import try_network
+from .graph import check_graph
 from .loop import Training
 
 
@@ -69,6 +70,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
 def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder, mine: Processes) -> Training:
     """Look at everything that the run needs, what takes longest last, then train it to the end."""
     precision(config.amp, mine.device)
+    check_graph(config, mine.device, mine.world)
     if "iterative" in find_parts(config.method):
         need_lucent()
     data = _data(config, parts)

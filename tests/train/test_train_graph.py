@@ -1,0 +1,202 @@
+"""Steps as graphs: the same weights, bit for bit, as steps of Python, on a CPU whose operations are recorded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from recorded_steps import CpuRecorder
+from test_train_run import equal, needs, quick, weights
+
+from mixset._common.errors import InputError
+from pixmix.methods._base import Method
+from pixmix.methods._batches import Mixup
+from pixmix.train._runs.config import TrainConfig
+from pixmix.train._training import graph, loop, optimizer, step as step_module
+from pixmix.train._training.batches import TrainingSet
+from pixmix.train._training.run import train
+
+GRAPHED = ["baseline", "cutout", "mixup", "pixmix", "mix-aug", "pixmix+cutmix", "augmix", "oe", "speckle", "noise2net"]
+GRAPHED += ["iterative", "adversarial-l2"]
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type[CpuRecorder]]:
+    """Training as on a GPU: images made on tensors, many steps' at once, the fused update, and graphs unless `off`."""
+    monkeypatch.setattr(CpuRecorder, "recorded", 0)
+    monkeypatch.setattr(CpuRecorder, "replayed", 0)
+    monkeypatch.setattr(loop, "CudaRecorder", CpuRecorder)
+    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=True))
+
+    def fused(config: TrainConfig, parameters: Iterator[torch.nn.Parameter], *, fused: bool) -> torch.optim.SGD:
+        return optimizer.make_optimizer(config, parameters, fused=True)
+
+    monkeypatch.setattr(step_module, "make_optimizer", fused)
+    obstacle = graph._obstacle
+
+    def on_cpu(config: TrainConfig, device: torch.device, world: int, method: Method | None) -> str:
+        why = obstacle(config, device, world, method)
+        if "GPU" in why:  # the one obstacle that the recorder takes away
+            return "" if method is None or method.in_graph else f"the method {config.method} needs the host"
+        return why
+
+    monkeypatch.setattr(graph, "_obstacle", on_cpu)
+    yield CpuRecorder
+
+
+@pytest.mark.parametrize("method", GRAPHED)
+def test_graphs_take_the_steps_of_python(
+    colours: Path, mixing_folder: Path, tmp_path: Path, recorded: type[CpuRecorder], method: str
+) -> None:
+    """Of 6 steps an epoch the last is of 5 images, and not a graph's."""
+    changes = {**needs(method, colours, mixing_folder), "dropout": 0.3, "amp": "bf16", "epochs": 2}
+    eager = train(quick(colours, tmp_path / "eager", graph="off", **changes))
+    assert recorded.replayed == 0
+    assert train(quick(colours, tmp_path / "graph", graph="on", **changes)) == eager
+    assert equal(weights(tmp_path / "eager"), weights(tmp_path / "graph"))
+    assert recorded.replayed == 2 * 5
+    # CutMix mixes every other batch; Noise2Net has other convolutions in each epoch.
+    assert recorded.recorded == (2 if method in ("pixmix+cutmix", "noise2net") else 1)
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_fifty_steps_are_the_same(colours: Path, tmp_path: Path, recorded: type[CpuRecorder], amp: str) -> None:
+    changes = {"dropout": 0.3, "amp": amp, "epochs": 9}
+    for name in ("off", "on"):
+        train(quick(colours, tmp_path / name, graph=name, **changes))
+    assert recorded.replayed == 45
+    assert equal(weights(tmp_path / "off"), weights(tmp_path / "on"))
+    assert log(tmp_path / "off") == log(tmp_path / "on")
+
+
+def log(run: Path) -> list[str]:
+    return [line.partition('"seconds"')[0] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("method", ["pixmix+cutmix", "iterative", "speckle"])
+def test_a_broken_run_is_resumed_by_graphs_or_without(
+    colours: Path,
+    mixing_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: type[CpuRecorder],
+    method: str,
+) -> None:
+    changes = {**needs(method, colours, mixing_folder), "dropout": 0.3, "epochs": 3, "checkpoint_every": 1}
+    whole = train(quick(colours, tmp_path / "whole", graph="off", **changes))
+    step, left = loop.Training._step, [0]
+
+    def breaking(self: loop.Training, *arguments: object) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        step(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop.Training, "_step", breaking)
+    for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
+        left[0] = steps
+        broken = quick(colours, tmp_path / "broken", graph=way, **changes, resume=True)
+        if steps < 100:
+            with pytest.raises(KeyboardInterrupt):
+                train(broken)
+    assert train(broken) == whole
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+
+
+class Asks(Mixup):
+    """Looks at the batch in Python, which no graph can."""
+
+    def change(self, images, labels, **rest):  # type: ignore[no-untyped-def]
+        return super().change(images * float(images.sum() > 0), labels, **rest)
+
+
+class Counts(Method):
+    """A loss that Python has a hand in."""
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return 2 * super().loss(logits, targets)
+
+
+def test_what_waits_for_the_host_is_said_and_goes_on_without(
+    colours: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: type[CpuRecorder],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("pixmix.methods._batches.Mixup", Asks)
+    train(quick(colours, tmp_path / "eager", method="mixup", graph="off"))
+    capsys.readouterr()
+    train(quick(colours, tmp_path / "run", method="mixup"))
+    assert "steps are not taken as CUDA graphs: called a synchronizing operation" in capsys.readouterr().err
+    assert recorded.replayed == 0
+    assert equal(weights(tmp_path / "eager"), weights(tmp_path / "run"))
+    with pytest.raises(InputError, match="graph on: a step of this network cannot be one"):
+        train(quick(colours, tmp_path / "on", method="mixup", graph="on"))
+
+
+def test_ones_own_loss_or_network_is_left_to_python(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: type[CpuRecorder]
+) -> None:
+    assert not Counts.in_graph and not Counts().in_graph and Mixup.in_graph
+    monkeypatch.setattr("pixmix.methods._cutout.Cutout.in_graph", False)
+    train(quick(colours, tmp_path / "a", method="cutout"))
+    assert recorded.replayed == 0
+    with pytest.raises(InputError, match="the method cutout needs the host"):
+        train(quick(colours, tmp_path / "b", method="cutout", graph="on"))
+    (tmp_path / "flat.py").write_text(
+        "from torch import nn\n\n\ndef make(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(768, num_classes))\n"
+    )
+    own = {"network": f"{tmp_path}/flat.py:make"}
+    train(quick(colours, tmp_path / "c", **own))
+    assert recorded.replayed == 0
+    train(quick(colours, tmp_path / "d", graph="on", **own))  # its user knows
+    assert recorded.replayed == 5
+    assert equal(weights(tmp_path / "c"), weights(tmp_path / "d"))
+
+
+@pytest.mark.parametrize(
+    ("world", "device", "amp", "method", "why"),
+    [
+        (1, "cpu", "auto", "mixup", "needs a GPU of NVIDIA, not cpu"),
+        (2, "cuda", "bf16", "mixup", "is for a single process, not 2"),
+        (1, "cuda", "fp16", "mixup", "fp16 looks at each step's gradients"),
+        (1, "cuda", "bf16", "own", "the method mine needs the host in each step"),
+        (1, "cuda", "bf16", "mixup", ""),
+    ],
+)
+def test_on_is_refused_where_it_cannot_be(world: int, device: str, amp: str, method: str, why: str) -> None:
+    made = Counts() if method == "own" else Mixup()
+    config = TrainConfig(dataset="digits", graph="on", amp=amp, method="mine" if method == "own" else method)  # type: ignore[arg-type]
+    if why:
+        with pytest.raises(InputError, match=f"^graph on: .*{why}.*; leave `graph` out$"):
+            graph.check_graph(config, torch.device(device), world, made)
+    else:
+        assert graph.check_graph(config, torch.device(device), world, made)
+
+
+def test_a_step_that_does_not_fit_says_so(colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+
+    monkeypatch.setattr(step_module.Step, "take", full)
+    with pytest.raises(InputError, match=r"^batch_size 8: a training step does not fit .* give a smaller `batch_size`"):
+        train(quick(colours, tmp_path / "run"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: CUDA graphs cannot be captured here")
+@pytest.mark.parametrize("method", ["baseline", "pixmix", "cutmix", "noise2net", "augmix", "iterative"])
+def test_on_a_gpu_graphs_take_the_steps_of_python(
+    colours: Path, mixing_folder: Path, tmp_path: Path, method: str
+) -> None:
+    """The same kernels on the same numbers; what cuDNN adds up in any order may differ by bfloat16's noise."""
+    changes = {**needs(method, colours, mixing_folder), "dropout": 0.3, "epochs": 4, "device": "cuda"}
+    for way in ("off", "on"):
+        train(quick(colours, tmp_path / way, graph=way, **changes))
+    off, on = weights(tmp_path / "off"), weights(tmp_path / "on")
+    for name, value in off.items():
+        torch.testing.assert_close(on[name], value, rtol=0.05, atol=0.02)
