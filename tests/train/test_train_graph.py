@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 import torch
 from recorded_steps import CpuRecorder
 from test_train_run import equal, needs, quick, weights
+from torch import nn
 
 from mixset._common.errors import InputError
 from pixmix.methods._base import Method
 from pixmix.methods._batches import Mixup
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training import graph, loop, optimizer, step as step_module
-from pixmix.train._training.batches import TrainingSet
+from pixmix.train._training.batches import Batch, TrainingSet
+from pixmix.train._training.rounding import RoundedWeights
 from pixmix.train._training.run import train
 
 GRAPHED = ["baseline", "cutout", "mixup", "pixmix", "mix-aug", "pixmix+cutmix", "augmix", "oe", "speckle", "noise2net"]
@@ -31,7 +34,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type
     monkeypatch.setattr(loop, "CudaRecorder", CpuRecorder)
     monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=True))
 
-    def fused(config: TrainConfig, parameters: Iterator[torch.nn.Parameter], *, fused: bool) -> torch.optim.SGD:
+    def fused(config: TrainConfig, parameters: Iterator[nn.Parameter], *, fused: bool) -> torch.optim.SGD:
         return optimizer.make_optimizer(config, parameters, fused=True)
 
     monkeypatch.setattr(step_module, "make_optimizer", fused)
@@ -104,6 +107,62 @@ def test_a_broken_run_is_resumed_by_graphs_or_without(
                 train(broken)
     assert train(broken) == whole
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+
+
+@pytest.mark.parametrize("method", ["pixmix", "augmix", "oe", "iterative+cutmix"])
+def test_images_of_many_steps_at_once_are_those_of_each(
+    colours: Path,
+    mixing_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: type[CpuRecorder],
+    method: str,
+) -> None:
+    """Iterative's pool is refreshed every other step, and no image is made before the refresh that it comes after."""
+    changes = {**needs(method, colours, mixing_folder), "epochs": 2}
+    made: list[int] = []
+    inputs = TrainingSet.inputs
+
+    def counted(self: TrainingSet, epoch: int, batch: Batch) -> torch.Tensor:
+        made.append(len(batch.labels))
+        return inputs(self, epoch, batch)
+
+    monkeypatch.setattr(TrainingSet, "inputs", counted)
+    train(quick(colours, tmp_path / "many", **changes))
+    expected = 2 * [16, 16, 13] if "iterative" in method else [45, 45]
+    assert [count for count in made if count != 6] == expected  # 6: the images that are drawn at the start
+    monkeypatch.setattr("pixmix.train._training.inputs.AHEAD", 0)
+    train(quick(colours, tmp_path / "each", **changes))
+    assert equal(weights(tmp_path / "many"), weights(tmp_path / "each"))
+
+
+class Half(nn.Module):
+    """A convolution that counts twice, a linear layer that never does, and a norm between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+        self.idle, self.head = nn.Linear(3, 3), nn.Linear(3, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.convolution(self.norm(self.convolution(images))).mean((2, 3)))
+
+
+def test_rounded_weights_are_those_of_autocast() -> None:
+    torch.manual_seed(0)
+    plain = Half()
+    other = copy.deepcopy(plain)
+    rounded = RoundedWeights(other, torch.bfloat16)
+    images = torch.rand(5, 3, 6, 6)
+    for network in (plain, rounded):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(images)
+        logits.float().square().sum().backward()
+    for (name, one), two in zip(plain.named_parameters(), other.parameters(), strict=True):
+        assert (one.grad is None) == (two.grad is None) == name.startswith("idle"), name
+        if one.grad is not None:
+            assert one.grad.any() and two.grad is not None and two.grad.dtype is torch.float32
+            assert torch.equal(one.grad, two.grad), name
 
 
 class Asks(Mixup):
