@@ -16,9 +16,10 @@ from mixset._common.errors import InputError
 from .. import measures
 from .._common.attack import PGDSettings
 from .._common.normalized import Normalized
+from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
 from .attacks import Ball, pgd, protocol
-from .forwarding import Forward, as_logits, network_errors, run_batches, to_device
+from .forwarding import Forward, network_errors, run_batches, to_device
 from .image_sets import Batch, Images, ImageSet, SequenceSet
 from .outliers import SyntheticSet
 from .store import LogitsStore
@@ -40,6 +41,7 @@ class Evaluation:
     device: torch.device
     seed: int
     attack: PGDSettings
+    precision: EvalPrecision
     store: LogitsStore
     workers: int
     quiet: bool
@@ -93,7 +95,7 @@ class Evaluation:
     def sequences(self, name: str, data: np.ndarray | VideoFiles, what: str) -> np.ndarray:
         """The classes of the largest logits of each frame, (N, frames, up to 5) int32, of (N, frames, H, W, 3)."""
         images = SequenceSet(data, workers=self.workers)
-        top, _ = self._logits(f"p-{name}", what, images, partial(self._forward_frames, what), "top classes")
+        top, _ = self._logits(f"p-{name}", what, images, self._forward_frames, "top classes", frames=images.frames)
         return top.astype(np.int32).reshape(len(images), images.frames, -1)
 
     def _forward(self, batch: Batch) -> Tensor:
@@ -117,15 +119,12 @@ class Evaluation:
     def _forward_unnormalised(self, body: nn.Module, batch: Batch) -> Tensor:
         return body(torch.from_numpy(batch.images).to(self.device))
 
-    def _forward_frames(self, what: str, batch: Batch) -> Tensor:
-        """The top classes of all frames of a sequence in one row, as floats: what is stored of it, for logits."""
-        count, frames, *shape = batch.images.shape
-        logits = self.network(to_device(batch.images.reshape(-1, *shape), self.device))
-        top = measures.top_classes(as_logits(logits, count * frames, what))
-        return torch.from_numpy(top).float().view(count, -1)
+    def _forward_frames(self, batch: Batch) -> Tensor:
+        """The logits of all frames of some sequences, one after the other."""
+        return self.network(to_device(batch.images.reshape(-1, *batch.images.shape[2:]), self.device))
 
     def _logits(
-        self, name: str, what: str, images: Images, forward: Forward, protocol: str = ""
+        self, name: str, what: str, images: Images, forward: Forward, protocol: str = "", frames: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of a set of images, from the store or from the network.
 
@@ -133,9 +132,17 @@ class Evaluation:
             name: of the file.
             what: the images' name in the progress line and in errors.
             protocol: in words, what the logits depend on beside network and images, such as a seed.
+            frames: of sequences, of which the top classes are kept in place of the logits.
         """
-        key, arrays = self.store.find(name, protocol, images)
+        # The keys of float32 are those of versions that knew no other format.
+        key, arrays = self.store.find(name, protocol if self.precision == "float32" else f"{protocol} bf16", images)
         if arrays is None:
-            arrays = run_batches(images, forward, self.batch_size, what, quiet=self.quiet)
+            kept: dict[str, Any] = {"rows": frames, "reduce": partial(_top_classes, frames)} if frames else {}
+            arrays = run_batches(images, forward, self.batch_size, what, quiet=self.quiet, **kept)
             self.store.write(name, key, arrays)
         return arrays["logits"], arrays["labels"]
+
+
+def _top_classes(frames: int, logits: np.ndarray) -> np.ndarray:
+    """The top classes of all frames of a sequence in one row, as floats: what is stored of it, for logits."""
+    return measures.top_classes(logits).astype(np.float32).reshape(len(logits) // frames, -1)

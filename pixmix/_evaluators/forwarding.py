@@ -15,6 +15,7 @@ from mixset._common.progress import Progress
 
 from .._common.distributed import gather, rank_and_world
 from .._common.modes import in_eval_mode
+from .._common.precisions import EvalPrecision
 from ..measures._inputs import row_sum
 from .image_sets import Batch, Images
 
@@ -23,16 +24,22 @@ Forward = Callable[[Batch], Tensor]
 
 
 @contextmanager
-def evaluating(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """The network in eval mode on `device`, without autocast; afterwards in the mode and where it was before."""
+def evaluating(network: nn.Module, device: torch.device, precision: EvalPrecision = "float32") -> Iterator[None]:
+    """The network in eval mode on `device`, with no other autocast than that of `precision`; afterwards in the mode
+    and where it was before."""
     home = home_device(network)
     with in_eval_mode(network):
         try:
             network.to(device)
-            with torch.autocast(device.type, enabled=False):
+            with autocast(device, precision):
                 yield
         finally:
             network.to(home)
+
+
+def autocast(device: torch.device, precision: EvalPrecision) -> torch.autocast:
+    """Autocast to bfloat16, or none whatever is around it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def home_device(network: nn.Module) -> torch.device:
@@ -43,17 +50,31 @@ def home_device(network: nn.Module) -> torch.device:
 def to_device(images: np.ndarray, device: torch.device) -> Tensor:
     """(n, H, W, 3) uint8, or float32 in [0, 1], to (n, 3, H, W) float32 in [0, 1], channels last (a third faster under
     attack on a CPU)."""
-    tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    tensor = torch.from_numpy(images)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory().to(device, non_blocking=True)  # the host goes on to the next batch
+    tensor = tensor.to(device).permute(0, 3, 1, 2)
     return tensor if tensor.is_floating_point() else tensor.float().div(255)
 
 
-def run_batches(images: Images, forward: Forward, batch_size: int, what: str, *, quiet: bool) -> dict[str, np.ndarray]:
+def run_batches(
+    images: Images,
+    forward: Forward,
+    batch_size: int,
+    what: str,
+    *,
+    quiet: bool,
+    rows: int = 1,
+    reduce: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
     """Forward a set of images: `logits` (N, classes) float32 and `labels` (N,) int64, in the order of their indices.
 
     Under `torch.distributed` each process forwards its share, all get the whole, and no image counts twice.
 
     Args:
         what: the images' name in the progress line and in errors.
+        rows: how many rows of logits there are for each image: the frames of a sequence.
+        reduce: what is kept of a batch's logits (rows · n, classes), as (n, values); default: all.
     """
     rank, world = rank_and_world()
     count = len(images)
@@ -61,8 +82,8 @@ def run_batches(images: Images, forward: Forward, batch_size: int, what: str, *,
     def share() -> tuple[list[np.ndarray], ...]:
         logits, labels, indices = [], [], []
         with Progress(count, what, quiet=quiet or rank > 0) as progress:
-            for batch in images.batches(batch_size, rank, world):
-                logits.append(_checked(forward, batch, what))
+            for batch, values in _answered(forward, images.batches(batch_size, rank, world), what, rows):
+                logits.append(values if reduce is None else reduce(values))
                 labels.append(batch.labels)
                 indices.append(batch.indices)
                 progress.advance(min(len(batch.labels) * world, count - progress.count))
@@ -77,27 +98,58 @@ def run_batches(images: Images, forward: Forward, batch_size: int, what: str, *,
     return {"logits": logits[order], "labels": labels[order]}
 
 
-def _checked(forward: Forward, batch: Batch, what: str) -> np.ndarray:
-    """Logits (n, classes) float32 of a batch; InputError where they do not fit its labels."""
-    labels = batch.labels
+def _answered(forward: Forward, batches: Iterator[Batch], what: str, rows: int) -> Iterator[tuple[Batch, np.ndarray]]:
+    """Each batch with its logits (rows · n, classes) float32, fetched when the device has the next one to do already:
+    neither waits for the other. InputError where they do not fit the labels."""
+    before: tuple[Batch, Callable[[], np.ndarray]] | None = None
+    for batch in batches:
+        with network_errors(what):
+            logits = _as_logits(forward(batch), rows * len(batch.labels), what)
+            fetch = fetched(logits)
+        if (most := batch.labels.max()) >= logits.shape[1]:
+            raise InputError(f"{what}: labels run to {most}, the network has {logits.shape[1]} classes")
+        if before is not None:
+            yield before[0], _checked(*before, what)
+        before = batch, fetch
+    if before is not None:
+        yield before[0], _checked(*before, what)
+
+
+def fetched(tensor: Tensor) -> Callable[[], np.ndarray]:
+    """A tensor on its way from the device; what is returned waits for it, and for nothing that the device does then."""
+    if tensor.device.type != "cuda":
+        array = tensor.cpu().numpy()
+        return lambda: array
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    host.copy_(tensor, non_blocking=True)
+    there = torch.cuda.Event()
+    there.record(torch.cuda.current_stream(tensor.device))
+
+    def wait() -> np.ndarray:
+        there.synchronize()
+        return host.numpy()
+
+    return wait
+
+
+def _checked(batch: Batch, fetch: Callable[[], np.ndarray], what: str) -> np.ndarray:
+    """The logits of a batch; InputError where they are probabilities."""
     with network_errors(what):
-        logits = as_logits(forward(batch), len(labels), what)
-    if labels.min() >= 0 and row_sum(logits) == 1:
+        logits = fetch()
+    if batch.labels.min() >= 0 and row_sum(logits) == 1:
         raise InputError(
             f"the network gives probabilities for {what} (each row is at least 0 and has the sum 1), needed are "
             "logits; leave its softmax out"
         )
-    if labels.max() >= logits.shape[1]:
-        raise InputError(f"{what}: labels run to {labels.max()}, the network has {logits.shape[1]} classes")
     return logits
 
 
-def as_logits(output: Any, count: int, what: str) -> np.ndarray:
+def _as_logits(output: Any, count: int, what: str) -> Tensor:
     """A network's output for `count` images as (count, classes) float32; InputError where it is something else."""
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != count or not output.is_floating_point():
         form = f"{output.dtype} of shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
         raise InputError(f"the network must give logits ({count}, classes) for {what}, floats; got {form}")
-    return output.detach().float().cpu().numpy()
+    return output.detach().float()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mixset._common.console import run_command
+from mixset._common.errors import InputError
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import make_plan
 from pixmix.train._ablations.render import grid, numbers
@@ -261,3 +262,9 @@ def test_a_terminal_of_any_encoding_shows_the_table(encoding: str, line: str, mo
     assert "C̄ mCE ↓" in shown if encoding == "utf-8" else "C-bar mCE v" in shown
     widths = {len(row.rstrip("\n")) for row in shown.splitlines() if row.startswith(("|", "+"))}
     assert len(widths) == (0 if encoding == "utf-8" else 1)
+
+
+def test_no_measure_in_bfloat16_stands_beside_the_papers(config: AblateConfig) -> None:
+    give(config, "iterative", 0, {"precision": "bf16", **metrics(0.2, 0.3)})
+    with pytest.raises(InputError, match=r"is measured in float32, .* in bf16: they stand in no table"):
+        made(config)

@@ -175,4 +175,4 @@ def test_a_message_of_the_library_is_worded_in_flags(message: str, worded: str) 
 def test_the_config_of_a_kept_run_has_todays_keys() -> None:
     config = read_config(KEPT / "config.json")["config"]
     assert (config["data_folder"], config["suite"]) == ("data", ["clean"])
-    assert set(config) | {"graph"} == set(TrainConfig.__dataclass_fields__)  # that came later
+    assert set(config) | {"graph", "eval_precision"} == set(TrainConfig.__dataclass_fields__)  # these came later

@@ -82,9 +82,16 @@ def _evaluate(config: Any) -> None:
     from .._evaluation.evaluate import evaluate
 
     if evaluate(config) is not None:
-        from .._reports.table import print_table
+        from .._evaluation.beside import in_float32
+        from .._reports.table import print_differences, print_table
 
         print_table([config.folder])
+        if config.eval_precision == "bf16":
+            beside = in_float32(config)
+            if beside is None:
+                say("what bfloat16 changes is shown where MODEL is a run that was measured in float32")
+            else:
+                print_differences(config.folder, beside)
         say(f"wrote {config.folder / 'metrics.json'}")
 
 

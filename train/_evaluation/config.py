@@ -11,6 +11,7 @@ import tyro
 from mixset._common.errors import InputError
 from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
 from pixmix._common.attack import PGDSettings
+from pixmix._common.precisions import EvalPrecision
 
 MEASURING: dict[str, Range] = {
     "eval_batch_size": BATCH,
@@ -98,6 +99,9 @@ class EvaluateConfig:
     """Seed of all that is drawn: PGD's start, the synthetic sets, the choice of outliers and the intervals."""
     eval_batch_size: int = 500
     """Images in a forward pass of the measures."""
+    eval_precision: EvalPrecision = "float32"
+    """Number format of the measures: float32, or bf16, faster on a GPU, which no table has beside float32. Where MODEL
+    is a run that was measured in float32, the difference of each measure is shown."""
     workers: int = 2
     """Workers that load images."""
     device: str = "auto"
@@ -123,6 +127,8 @@ class EvaluateConfig:
             for name in ("dataset", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
                 if getattr(self, name) not in (None, False):
                     raise InputError(f"logits: needs no `{name}`; leave it out")
+            if self.eval_precision != "float32":
+                raise InputError("logits: are measured as they are; leave `eval_precision` out")
         elif self.logits_are != "logits":
             raise InputError(f"logits_are {self.logits_are}: says what the file of `logits` holds; name one")
 

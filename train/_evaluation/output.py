@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mixset._common.errors import InputError
+from pixmix._common.precisions import EvalPrecision, precision_of
 
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder, write_json
@@ -38,6 +39,11 @@ class Output:
                 if name == "network":
                     held, new = self.before.get("model"), f"{about['model']} as it is now"
                 raise InputError(f"{self.folder}: holds measures of {name} {held}, not {new}; choose another `out`")
+
+    def check_precision(self, precision: EvalPrecision) -> None:
+        """InputError where the folder holds measures in another number format, which stand in no table beside these."""
+        if self.before and (held := precision_of(self.before)) != precision:
+            raise InputError(f"{self.folder}: holds measures in {held}, not {precision}; choose another `out`")
 
     def write(self, measured: Mapping[str, Any]) -> dict[str, Any]:
         """Add measures to those of before; returns all."""

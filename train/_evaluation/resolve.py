@@ -42,6 +42,8 @@ class NetworkSubject:
 
     def measure(self, device: torch.device) -> dict[str, Any]:
         """Suite → its measures; under `torchrun` all processes call this together."""
+        if device.type == "cuda":
+            self.network.to(device).to(memory_format=torch.channels_last)  # as the images are; tensor cores want it
         return pixmix.evaluate(
             self.network,
             self.config.suite,
@@ -54,6 +56,7 @@ class NetworkSubject:
             logits_folder=self.output.logits,
             workers=self.config.workers,
             progress=True,
+            precision=self.config.eval_precision,
         )
 
 
@@ -77,10 +80,12 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
         InputError: anything that cannot be: network, classes, test images, suites, their sets, or the output folder.
     """
     if config.logits is not None:
+        output.check_precision("float32")
         logits = read_logits(config.logits, config.suite, probabilities=config.logits_are == "probabilities")
         about: dict[str, Any] = {"model": str(config.logits), "network": file_hash(config.logits)}
         output.check(about)
         return LogitsSubject(config=config, logits=logits, about=about)
+    output.check_precision(config.eval_precision)
     _check_suites(config)
     class_map = None if config.classes is None else read_class_map(config.classes)
     model = load_model(

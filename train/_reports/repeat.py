@@ -12,6 +12,7 @@ from mixset._common.errors import InputError, printable
 from mixset._store import manifest
 from mixset.generate._job.families import FAMILIES, load
 from pixmix._common.attack import PGDSettings
+from pixmix._common.precisions import precision_of
 
 from .._runs.commands import command
 from .._runs.run_folder import versions
@@ -77,7 +78,8 @@ def _commands(run: Run) -> Iterable[str]:
         named = [word for name in asked if name in sets for word in (f"--{name}", sets[name])]
         outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
         words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
-        yield shlex.join([*words, *(_attack(run) if "adversaries" in asked else ()), *_seed(run, asked)])
+        rounded = ["--eval-precision", "bf16"] if precision_of(run.metrics) == "bf16" else []
+        yield shlex.join([*words, *rounded, *(_attack(run) if "adversaries" in asked else ()), *_seed(run, asked)])
 
 
 def _attack(run: Run) -> Iterable[str]:

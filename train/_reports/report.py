@@ -51,6 +51,7 @@ def report(config: ReportConfig) -> Path:
         raise InputError(f"out {config.out}: a page ends in {' or '.join(PAGES)}, a table in .md, .tex or .csv")
     check_file(config.out)
     runs = [read_run(path, name) for path, name in zip(config.runs, names_for(config.runs), strict=True)]
+    rounded = table.one_precision([(run.name, run.metrics) for run in runs]) == "bf16"
     sections = [
         table.measures(runs),
         profile.against_each_other(runs),
@@ -65,7 +66,7 @@ def report(config: ReportConfig) -> Path:
     ]
     datasets = " and ".join(sorted({_plain(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
     subject = "are these classifiers" if len(runs) > 1 else "is this classifier"
-    title = f"How safe {subject} of {datasets or 'images'}?"
+    title = f"How safe {subject} of {datasets or 'images'}{' in bfloat16' * rounded}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
     # A folder's name may hold unprintable characters and lone surrogates; the page shows them escaped.
     write_file(config.out, printable(html, keep="\n").encode())

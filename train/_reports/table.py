@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mixset._common.errors import counted
+from mixset._common.errors import InputError, counted
+from pixmix._common.precisions import precision_of
 
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder
@@ -55,6 +56,24 @@ def read_runs(folders: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
     return [(folder.resolve().name, read_metrics(RunFolder(folder).metrics)) for folder in folders]
 
 
+def one_precision(runs: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """The number format that (name, content of `metrics.json`) were all measured in.
+
+    Raises:
+        InputError: they were measured in different ones, so that no table has them side by side.
+    """
+    found: dict[str, str] = {}
+    for name, metrics in runs:
+        found.setdefault(precision_of(metrics), name)
+    if len(found) > 1:
+        (one, first), (other, second) = found.items()
+        raise InputError(
+            f"{first} is measured in {one}, {second} in {other}: they stand in no table side by side; measure one of "
+            "them as the other is (`pixmix evaluate --eval-precision`)"
+        )
+    return next(iter(found), "float32")
+
+
 def as_grid(folders: Sequence[Path]) -> Grid:
     """The table of some runs for printing and writing, a run a line."""
     runs = read_runs(folders)
@@ -65,12 +84,33 @@ def as_grid(folders: Sequence[Path]) -> Grid:
     ]
     units = "in per cent, except for mT5D; ↓ lower is better, ↑ higher is better"
     units += "; bold: the best" if len(folders) > 1 else ""
+    units += "; measured in bfloat16" if one_precision(runs) == "bf16" else ""
     return Grid("", [measure.heading for measure in table.measures], rows, [units, *_absences(runs)], corner="run")
 
 
 def print_table(folders: Sequence[Path]) -> None:
     """Print the table, a measure a line and the best in bold: runs are fewer than measures, and terminals narrow."""
     show(as_grid(folders).transposed())
+
+
+def print_differences(folder: Path, float32: Path) -> None:
+    """Print each measure of a folder in bfloat16 beside the same network's in float32, and their difference."""
+    show(differences(read_metrics(RunFolder(folder).metrics), read_metrics(RunFolder(float32).metrics)))
+
+
+def differences(rounded: dict[str, Any], float32: dict[str, Any]) -> Grid:
+    """The measures of two `metrics.json` of one network, in bfloat16 and in float32, with two more decimals."""
+    rows, alone = [], []
+    for measure in SHOWN:
+        one, other = (_entry(metrics, measure).get("value", math.nan) for metrics in (rounded, float32))
+        if math.isfinite(one) and math.isfinite(other):
+            scale = 100 if measure.percent else 1
+            texts = [f"{scale * value:.{measure.decimals + 2}f}" for value in (one, other)]
+            rows.append((measure.name, [*map(Cell, texts), Cell(f"{scale * (one - other):+.{measure.decimals + 2}f}")]))
+        elif math.isfinite(one):
+            alone.append(measure.name)
+    notes = [f"not measured in float32: {', '.join(alone)}"] if alone else []
+    return Grid("What bfloat16 changes", ["bf16", "float32", "difference"], rows, notes)
 
 
 def measures(runs: Sequence[Run]) -> Section:

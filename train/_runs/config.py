@@ -26,6 +26,7 @@ from mixset._common.ranges import (
     check_ranges,
 )
 from pixmix._augment.settings import IMAGENET
+from pixmix._common.precisions import EvalPrecision
 from pixmix.methods._settings import AugMixSettings, AutoAugmentSettings, CutMixSettings, MethodSettings, MixupSettings
 
 RecipeName = Literal["cifar", "imagenet", "quick"]
@@ -183,6 +184,8 @@ class TrainConfig(MethodSettings):
     """Suites to measure, by name: at the end of training clean, calibration, adversaries and anomalies."""
     eval_batch_size: int = 500
     """Images in a forward pass of the measures."""
+    eval_precision: EvalPrecision = "float32"
+    """Number format of the measures: float32, or bf16, faster on a GPU, which no table has beside float32."""
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)

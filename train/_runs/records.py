@@ -12,6 +12,7 @@ from mixset._common import ranges
 from mixset._common.errors import InputError, reading
 from mixset._common.old_keys import current, current_settings
 from mixset._common.regular import read_regular
+from pixmix._common.precisions import EVAL_PRECISIONS
 
 from .config import RECIPES
 
@@ -95,6 +96,7 @@ SUITES = ("clean", "calibration", "adversaries", "anomalies", "c", "cbar", "p", 
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
+    "precision": (f"one of {', '.join(EVAL_PRECISIONS)}", lambda value: value in EVAL_PRECISIONS),
     **dict.fromkeys(SUITES, OBJECT),
 }
 CONFIG: dict[str, Kind] = {

@@ -20,7 +20,7 @@ from mixset._common.errors import InputError, reading
 from mixset._common.progress import Progress, duration
 from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators.forwarding import to_device
+from pixmix._evaluators.forwarding import autocast, to_device
 from pixmix._evaluators.image_sets import ImageSet
 from pixmix.methods._base import Method, StepKey
 
@@ -200,14 +200,15 @@ class Training:
         """The clean error of the network as it is, the images shared out over the processes."""
         self.network.eval()
         self.processes.level(self.network)
-        wrong = 0
+        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
         share = self.data.test.share(self.processes.rank, self.processes.world)
         if len(share):
             images = ImageSet(share.labelled, workers=self.config.workers)
-            for batch in images.batches(self.config.eval_batch_size):
-                predictions = self.network(to_device(batch.images, self.device)).argmax(1).cpu().numpy()
-                wrong += int((predictions != batch.labels).sum())
-        return self.processes.total(wrong)[0] / len(self.data.test)
+            with autocast(self.device, self.config.eval_precision):
+                for batch in images.batches(self.config.eval_batch_size):
+                    predictions = self.network(to_device(batch.images, self.device)).argmax(1)
+                    wrong += (predictions != torch.from_numpy(batch.labels).to(self.device, non_blocking=True)).sum()
+        return self.processes.total(wrong.item())[0] / len(self.data.test)
 
     def save(self) -> None:
         """Write the checkpoint; every process takes part, since each has something of its own in it."""

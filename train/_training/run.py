@@ -215,6 +215,7 @@ def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Pr
         logits_folder=folder.logits,
         workers=config.workers,
         progress=True,
+        precision=config.eval_precision,
     )
     if not mine.leads:
         return None
