@@ -3,44 +3,34 @@
 The parts, all by default: `networks`: the logits of a Wide ResNet on the GPU and the CPU, and its training images per
 second in full precision and with `--amp auto`. `engine`: the torch engine compared with Pillow, and whether the host
 ever waits. `rates`: its images per second compared with the numba engine's, and its share of the memory's bandwidth.
-`training`: how much longer an epoch takes with PixMix than without, in the compiled loop of `pixmix train`. `fvis`:
-feature visualisations of a ResNet-50 with random weights, the first batch of a set on GPU and CPU, and whole sets at
-224 px of early layers and of all, through the job of `mixset make fvis`. Rates are medians of several rounds. Without a
-GPU, nothing is measured.
+`training`: images per second in the loop of `pixmix train`, with and without PixMix, steps of Python and CUDA graphs.
+`agreement`: the losses of both compared. `evaluation`: images per second in float32 and bfloat16, clean and attacked.
+`together`: trainings side by side on one card. `fvis`: feature visualisations of a ResNet-50 with random weights, the
+first batch of a set on GPU and CPU, and whole sets at 224 px of early layers and of all, through the job of
+`mixset make fvis`. Rates are medians of several rounds. Without a GPU, nothing is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import io
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gpu_engine
+import gpu_training
 import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
 
-from mixset._common.normalisation import HALF
 from mixset.generate import FVisRecipe, make
 from mixset.generate._fvis.rendering import render_all
 from mixset.generate._networks.spec import network_spec
-from pixmix._common.normalized import Normalized
-from pixmix.methods._base import Method
-from pixmix.methods._mixing import PixMixMethod
-from pixmix.train._data.labelled import LabelledImages, TrainingData
-from pixmix.train._runs.config import TrainConfig, recipe
-from pixmix.train._runs.processes import Processes, precision
-from pixmix.train._runs.run_folder import RunFolder
-from pixmix.train._training.loop import Training
+from pixmix.train._runs.processes import precision
 
 BATCH, STEPS, ROUNDS = 128, 50, 5
 
@@ -88,38 +78,6 @@ def largest_difference() -> float:
         expected = network(images)
         actual = network.cuda()(images.cuda()).cpu()
     return float((actual - expected).abs().max() / expected.abs().max())
-
-
-def random_data(side: int, count: int) -> TrainingData:
-    """Random images in memory for training, and ten for testing."""
-    images = gpu_engine.random_images(64, side, side)
-    labels = np.arange(count) % 10
-    train = LabelledImages(labels, side, array=images[np.arange(count) % 64])
-    test = LabelledImages(labels[:10], side, array=images[:10])
-    return TrainingData(name="random", classes=tuple("0123456789"), train=train, test=test, mean=HALF, std=HALF)
-
-
-def epoch_seconds(config: TrainConfig, side: int, count: int, *, mixed: bool) -> float:
-    """Seconds of an epoch in the loop of `pixmix train`: the shortest except the first, which compiles."""
-    data = random_data(side, count)
-    network = Normalized(network_spec(config.network, classes=10, dropout=config.dropout).build(), data.mean, data.std)
-    method = PixMixMethod("pixmix", settings=config.mix, pool=gpu_engine.make_pool((side, side))) if mixed else Method()
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder(Path(folder))
-        processes = Processes(device=torch.device(config.device))
-        with contextlib.redirect_stderr(io.StringIO()):
-            Training(config, data, network, method, run, processes).run()
-        return min(json.loads(line)["seconds"] for line in run.log.read_text().splitlines()[1:])
-
-
-def report_training(device: str, *, counts: tuple[int, int] = (25_600, 5_120), **changes: Any) -> None:
-    """Print the time of epochs with and without PixMix."""
-    for name, side, count in (("cifar", 32, counts[0]), ("imagenet", 224, counts[1])):
-        options = {"epochs": 4, "workers": 0, "compile": True, "device": device} | changes
-        config = dataclasses.replace(recipe(name), **options)
-        plain, mixed = (epoch_seconds(config, side, count, mixed=mixed) for mixed in (False, True))
-        what = f"{config.network}, {count:,} images of {side} px"
-        print(f"{what:44}{plain:10.2f} s, with PixMix {mixed:.2f} s   {mixed / plain - 1:+.1%}", flush=True)
 
 
 def resnet50() -> torch.nn.Module:
@@ -173,7 +131,10 @@ PARTS: dict[str, Callable[[], None]] = {
     "networks": report_networks,
     "engine": lambda: gpu_engine.report_checks(torch.device("cuda", 0)),
     "rates": lambda: gpu_engine.report_rates(torch.device("cuda", 0)),
-    "training": lambda: report_training("cuda"),
+    "training": lambda: gpu_training.report_rates("cuda"),
+    "agreement": lambda: gpu_training.report_agreement("cuda"),
+    "evaluation": lambda: gpu_training.report_evaluation("cuda"),
+    "together": lambda: gpu_training.report_together("cuda"),
     "fvis": report_fvis,
 }
 """The parts by name."""

@@ -1,7 +1,9 @@
 from ._base import (
+    DeviceDraws as DeviceDraws,
     Key as Key,
     Method as Method,
     Setting as Setting,
+    StepDraws as StepDraws,
     StepKey as StepKey,
     as_float as as_float,
     as_images as as_images,

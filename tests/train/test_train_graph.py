@@ -131,7 +131,7 @@ def test_images_of_many_steps_at_once_are_those_of_each(
     train(quick(colours, tmp_path / "many", **changes))
     expected = 2 * [16, 16, 13] if "iterative" in method else [45, 45]
     assert [count for count in made if count != 6] == expected  # 6: the images that are drawn at the start
-    monkeypatch.setattr("pixmix.train._training.inputs.AHEAD", 0)
+    monkeypatch.setattr("pixmix.train._training.feed.AHEAD", 0)
     train(quick(colours, tmp_path / "each", **changes))
     assert equal(weights(tmp_path / "many"), weights(tmp_path / "each"))
 

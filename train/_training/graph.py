@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -73,35 +74,44 @@ class CudaRecorder:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, step: Callable[[], None]) -> None:
-        # On a stream of its own, as the capture is: autograd's nodes remember where they were made.
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
+        # On the stream of the capture: autograd's nodes remember where they were made.
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.device(self.device), torch.cuda.stream(self.stream):
             step()
             # Only now: compilers and libraries may wait the first time.
             with _no_waiting():
                 for _ in range(WARM_UPS - 1):
                     step()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
     def record(self, step: Callable[[], None], generator: torch.Generator | None) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
-        if generator is not None:
-            graph.register_generator_state(generator)  # torch itself does so for the default one, dropout's
         # Other threads go on meanwhile: the loader's pins memory, which would break a capture that looks at all.
-        with torch.cuda.device(self.device), torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"):
-            step()
-        return graph.replay
+        capture = torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local")
+        with torch.cuda.device(self.device):
+            if generator is not None:
+                graph.register_generator_state(generator)  # torch itself does so for the default one, dropout's
+            with capture:
+                step()
+
+        def replay() -> None:
+            with torch.cuda.device(self.device):
+                graph.replay()
+
+        return replay
 
 
 @contextlib.contextmanager
 def _no_waiting() -> Iterator[None]:
     """Whatever makes the host wait for the device raises RuntimeError, before a capture would be broken by it."""
     before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not find every such operation, torch says; those end the capture
+        torch.cuda.set_sync_debug_mode("error")
     try:
         yield
     finally:
@@ -177,4 +187,16 @@ class GraphedSteps:
             except RuntimeError as error:
                 raise NotGraphable(reason(error)) from error
         with self.step.kept():
-            return Captured(self.recorder.record(step, random), buffer, random)
+            return Captured(self._recorded(step, random), buffer, random)
+
+    def _recorded(self, step: Callable[[], None], random: torch.Generator | None) -> Callable[[], None]:
+        try:
+            return self.recorder.record(step, random)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            # A capture that is broken off reports its own end over what broke it.
+            if isinstance(error.__context__, torch.OutOfMemoryError):
+                raise error.__context__ from None
+            why = reason(error.__context__ or error)
+            raise InputError(f"graph: a step cannot be captured ({why}); `graph` off does without") from error

@@ -31,7 +31,7 @@ from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
 from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
-from .inputs import Inputs
+from .feed import Feed
 from .optimizer import kept_state, set_rate, take_up
 from .step import Step, random_states, restore_random_states
 
@@ -72,7 +72,7 @@ class Training:
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
-        self.inputs = Inputs(self.training_set, self.plan)
+        self.feed = Feed(self.training_set, self.plan)
         self.graphs: GraphedSteps | None = None
         """What takes full batches, while the run goes; None: each step is run by Python."""
         self.epoch = self.position = 0
@@ -162,7 +162,7 @@ class Training:
 
     def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
-        images, labels = self.inputs.of(self.epoch, self.position, batch)
+        images, labels = self.feed.of(self.epoch, self.position, batch)
         set_rate(self.step.optimizer, self._lr())
         if self.graphs is not None and len(labels) == self.config.batch_size:
             try:

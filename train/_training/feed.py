@@ -12,7 +12,7 @@ AHEAD = 1 << 26
 """Bytes of images that are made at once: 5,461 of 32 px, enough for a GPU's speed; of 224 px a batch is more."""
 
 
-class Inputs:
+class Feed:
     """Images and labels of a plan's batches, on the device, in the order of its steps.
 
     What a kernel's launch costs is shared by many steps. The images are those of each step by itself, being functions
