@@ -30,8 +30,8 @@ from .._runs.config import TrainConfig
 from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
 from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
-from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
 from .feed import Feed
+from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
 from .optimizer import kept_state, set_rate, take_up
 from .step import Step, random_states, restore_random_states
 
