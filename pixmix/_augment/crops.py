@@ -13,12 +13,13 @@ from mixset._common.kernels import kernel
 
 from .._common import philox
 from .._common.images import as_array, stack
-from .._common.philox import Key
+from .._common.philox import Key, block, unit
 from .resampling import resize_part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _TRIES = 10
 # The slots of a stream: 0 flip, 1 top, 2 left; then four for each attempt at a resized crop.
 _SLOTS = 4 + 4 * _TRIES
@@ -100,9 +101,37 @@ def _draw_crops(
     """Whether each image is flipped, (N,) bool, and the row and column at which its crop starts, (N,) int64 each."""
     if padding < 0 or len(indices) != count:
         raise InputError(f"crop: padding {padding} and {len(indices)} indices for {count} images")
-    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 3)
-    offsets = np.floor(draws[:, 1:] * (2 * padding + 1)).astype(np.int64) - padding
-    return (draws[:, 0] < 0.5) & flip, offsets[:, 0], offsets[:, 1]
+    indices = philox.check_indices(indices)
+    mirrored, tops, lefts = np.empty(count, np.bool_), np.empty(count, np.int64), np.empty(count, np.int64)
+    seed, epoch = np.uint64(key.seed), np.uint64(key.epoch)
+    _fill_crops(seed, epoch, indices, padding, flip, np.uint64(stream), mirrored, tops, lefts)
+    return mirrored, tops, lefts
+
+
+@kernel
+def _fill_crops(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    padding: int,
+    flip: bool,
+    stream: np.uint64,
+    mirrored: np.ndarray,
+    tops: np.ndarray,
+    lefts: np.ndarray,
+) -> None:
+    for n in range(len(indices)):
+        mirrored[n], tops[n], lefts[n] = draw_crop(seed, epoch, indices[n], padding, flip, stream)
+
+
+@kernel
+def draw_crop(
+    seed: np.uint64, epoch: np.uint64, index: int, padding: int, flip: bool, stream: np.uint64
+) -> tuple[bool, int, int]:
+    """Whether an image is flipped, and the row and column at which its crop starts, −padding to padding."""
+    w = block(np.uint64(index), epoch, np.uint64(0), stream, seed & _LOW, seed >> _32)
+    places = 2 * padding + 1
+    return flip and unit(w[0]) < 0.5, int(unit(w[1]) * places) - padding, int(unit(w[2]) * places) - padding
 
 
 @kernel

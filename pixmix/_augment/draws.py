@@ -126,20 +126,38 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
         array([2, 2, 3], dtype=int32)
     """
     indices = philox.check_indices(indices)
-    firsts, limits, margins = _describe(pool, settings)
-    draws, k = _empty(len(indices), settings.k), settings.k
+    described, chances, mixings = describe_pool(pool, settings), chances_of(settings), mixing_numbers(settings)
+    draws = _empty(len(indices), settings.k)
     seed, epoch = np.uint64(key.seed), np.uint64(key.epoch)
-    severity, ops = float(settings.aug_severity), len(settings.ops)
-    _draw_starts(
-        seed, epoch, indices, k, severity, ops, draws.start_op, draws.start_level, draws.start_sign, draws.rounds
-    )
-    _draw_images(seed, epoch, indices, firsts, limits, margins, draws.image, draws.top, draws.left)
-    mixings = np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
-    # The probability that a round mixes in a copy of the input.
-    share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
+    images = _Images(*(getattr(draws, name) for name in _Images._fields))
+    _draw_images(seed, epoch, indices, settings.k, chances, described, images)
     rounds = _Rounds(*(getattr(draws, name) for name in _Rounds._fields))
-    _draw_rounds(seed, epoch, indices, severity, ops, share, 1.0 / settings.beta, mixings, rounds)
+    _draw_rounds(seed, epoch, indices, chances, mixings, rounds)
     return draws
+
+
+class Chances(NamedTuple):
+    """`PixMixSettings` as numbers."""
+
+    severity: float
+    """The maximum level of the ops."""
+    ops: int
+    """How many of `OPS` may be drawn."""
+    share: float
+    """The probability that a round mixes in a copy of the input."""
+    exponent: float
+    """1/β."""
+
+
+def chances_of(settings: PixMixSettings) -> Chances:
+    """The numbers of some settings."""
+    share = {"both": 0.5, "input": 1.0, "mixing_set": 0.0}[settings.partner]
+    return Chances(float(settings.aug_severity), len(settings.ops), share, 1.0 / settings.beta)
+
+
+def mixing_numbers(settings: PixMixSettings) -> np.ndarray:
+    """The places in `MIXINGS` of the mixings to draw from, (n,) int8."""
+    return np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
 
 
 def _empty(count: int, k: int) -> Draws:
@@ -165,14 +183,29 @@ def _empty(count: int, k: int) -> Draws:
     )
 
 
-def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first index of each source (S + 1,), cumulative weights (S,), and the number of crop positions (2,)."""
+class PoolArrays(NamedTuple):
+    """A pool as a kernel takes it."""
+
+    firsts: np.ndarray
+    """(S + 1,) int64: the first index of each source."""
+    limits: np.ndarray
+    """(S,) float64: the sources' cumulative probabilities."""
+    margins: np.ndarray
+    """(2,) int64: the numbers of rows and columns at which a crop may begin."""
+
+
+def describe_pool(pool: PoolLike | None, settings: PixMixSettings) -> PoolArrays:
+    """The pool in arrays.
+
+    Raises:
+        InputError: the pool is missing or empty, or its crops are larger than its images.
+    """
     if pool is None:
         if settings.partner != "input":
             raise InputError(
                 f"mixing set: partner {settings.partner!r} needs one; give a mixing set or partner 'input'"
             )
-        return np.array([0, 1]), np.ones(1), np.ones(2, np.int64)
+        return PoolArrays(np.array([0, 1]), np.ones(1), np.ones(2, np.int64))
     counts, weights = np.asarray(pool.counts, np.int64), np.asarray(pool.weights, np.float64)
     total = len(pool.images)
     if total == 0 or counts.sum() != total or counts.shape != weights.shape:
@@ -184,7 +217,7 @@ def _describe(pool: PoolLike | None, settings: PixMixSettings) -> tuple[np.ndarr
     margins = np.array(pool.images.shape[1:3]) - np.array(pool.size) + 1
     if margins.min() < 1:
         raise InputError(f"mixing set: crops of {tuple(pool.size)} do not fit into {pool.images.shape[1:3]} images")
-    return np.concatenate(([0], np.cumsum(counts))), limits, margins.astype(np.int64)
+    return PoolArrays(np.concatenate(([0], np.cumsum(counts))), limits, margins.astype(np.int64))
 
 
 # The slots: blocks 0 to 2 belong to the image, 4 + 4r to 7 + 4r to its round r. Unnamed slots are reserved for new
@@ -206,48 +239,48 @@ def _uniforms(seed: np.uint64, epoch: np.uint64, index: int, number: np.uint64) 
 
 
 @kernel
-def _draw_starts(
-    seed: np.uint64,
-    epoch: np.uint64,
-    indices: np.ndarray,
-    k: int,
-    severity: float,
-    ops: int,
-    op: np.ndarray,
-    level: np.ndarray,
-    sign: np.ndarray,
-    rounds: np.ndarray,
-) -> None:
-    for n in range(len(indices)):
-        u = _uniforms(seed, epoch, indices[n], np.uint64(0))
-        if u[0] < 0.5:
-            op[n] = int(u[1] * ops)
-            level[n] = 0.1 + (severity - 0.1) * u[2]
-            sign[n] = -1 if u[3] > 0.5 else 1
-        rounds[n] = int(_uniforms(seed, epoch, indices[n], np.uint64(1))[0] * (k + 1))
+def draw_start(seed: np.uint64, epoch: np.uint64, index: int, severity: float, ops: int) -> tuple[int, float, int]:
+    """Op, level and sign of an image's start; −1, 0 and 0 for none."""
+    return _draw_op(_uniforms(seed, epoch, index, np.uint64(0)), severity, ops, 0.5)
 
 
 @kernel
-def _draw_images(
-    seed: np.uint64,
-    epoch: np.uint64,
-    indices: np.ndarray,
-    firsts: np.ndarray,
-    limits: np.ndarray,
-    margins: np.ndarray,
-    image: np.ndarray,
-    top: np.ndarray,
-    left: np.ndarray,
-) -> None:
-    for n in range(len(indices)):
-        u = _uniforms(seed, epoch, indices[n], np.uint64(1))
-        source = 0
-        while u[1] >= limits[source]:
-            source += 1
-        image[n] = firsts[source] + int(u[2] * (firsts[source + 1] - firsts[source]))
-        u = _uniforms(seed, epoch, indices[n], np.uint64(2))
-        top[n] = int(u[0] * margins[0])
-        left[n] = int(u[1] * margins[1])
+def draw_copy(
+    seed: np.uint64, epoch: np.uint64, index: int, r: int, severity: float, ops: int, share: float
+) -> tuple[int, float, int]:
+    """Op, level and sign of what round `r` mixes in; −1, 0 and 0 for the mixing image.
+
+    Args:
+        share: the probability that it is a copy of the input.
+    """
+    return _draw_op(_uniforms(seed, epoch, index, np.uint64(4 + 4 * r)), severity, ops, share)
+
+
+@kernel
+def _draw_op(u: tuple[float, float, float, float], severity: float, ops: int, share: float) -> tuple[int, float, int]:
+    if u[0] < share:
+        return int(u[1] * ops), 0.1 + (severity - 0.1) * u[2], -1 if u[3] > 0.5 else 1
+    return -1, 0.0, 0
+
+
+@kernel
+def draw_rounds(seed: np.uint64, epoch: np.uint64, index: int, k: int) -> int:
+    """The number of an image's rounds, 0 to k."""
+    return int(_uniforms(seed, epoch, index, np.uint64(1))[0] * (k + 1))
+
+
+@kernel
+def draw_image(
+    seed: np.uint64, epoch: np.uint64, index: int, firsts: np.ndarray, limits: np.ndarray, margins: np.ndarray
+) -> tuple[int, int, int]:
+    """The mixing image, and the first row and column of its crop; the arrays are those of `describe_pool`."""
+    u = _uniforms(seed, epoch, index, np.uint64(1))
+    source = 0
+    while u[1] >= limits[source]:
+        source += 1
+    image = firsts[source] + int(u[2] * (firsts[source + 1] - firsts[source]))
+    u = _uniforms(seed, epoch, index, np.uint64(2))
+    return image, int(u[0] * margins[0]), int(u[1] * margins[1])
 
 
 @kernel
@@ -260,6 +293,70 @@ def _weights(which: float, first: float, second: float, exponent: float) -> tupl
     if which < 0.5:
         return np.float32(first**exponent), b
     return np.float32(np.float32(1.0) + np.float32(1.0 - first**exponent)), np.float32(-b)
+
+
+class Weighing(NamedTuple):
+    """How a round mixes; the fields are those of `Draws`."""
+
+    mixing: int
+    a: np.float32
+    b: np.float32
+    a2: np.float32
+    b2: np.float32
+    coin: bool
+    channel: int
+
+
+@kernel
+def draw_weighing(
+    seed: np.uint64, epoch: np.uint64, index: int, r: int, exponent: float, mixings: np.ndarray
+) -> Weighing:
+    """How round `r` mixes.
+
+    Args:
+        exponent: 1/β.
+        mixings: (n,) int8: those to draw from.
+    """
+    u = _uniforms(seed, epoch, index, np.uint64(5 + 4 * r))
+    mixing = int(mixings[int(u[0] * len(mixings))])
+    a, b = _weights(u[1], u[2], u[3], exponent)
+    if mixing < 2:
+        return Weighing(mixing, a, b, np.float32(0), np.float32(0), False, 0)
+    # Only the experimental mixings need more random numbers.
+    u = _uniforms(seed, epoch, index, np.uint64(6 + 4 * r))
+    a2, b2 = _weights(u[1], u[2], u[3], exponent)
+    channel = int(_uniforms(seed, epoch, index, np.uint64(7 + 4 * r))[0] * 3)
+    return Weighing(mixing, a, b, a2, b2, u[0] < 0.5, channel)
+
+
+class _Images(NamedTuple):
+    """The fields of `Draws` that are drawn once for each image."""
+
+    start_op: np.ndarray
+    start_level: np.ndarray
+    start_sign: np.ndarray
+    rounds: np.ndarray
+    image: np.ndarray
+    top: np.ndarray
+    left: np.ndarray
+
+
+@kernel
+def _draw_images(
+    seed: np.uint64,
+    epoch: np.uint64,
+    indices: np.ndarray,
+    k: int,
+    chances: Chances,
+    pool: PoolArrays,
+    draws: _Images,
+) -> None:
+    for n in range(len(indices)):
+        op, level, sign = draw_start(seed, epoch, indices[n], chances.severity, chances.ops)
+        draws.start_op[n], draws.start_level[n], draws.start_sign[n] = op, level, sign
+        draws.rounds[n] = draw_rounds(seed, epoch, indices[n], k)
+        image, top, left = draw_image(seed, epoch, indices[n], pool.firsts, pool.limits, pool.margins)
+        draws.image[n], draws.top[n], draws.left[n] = image, top, left
 
 
 class _Rounds(NamedTuple):
@@ -280,28 +377,14 @@ class _Rounds(NamedTuple):
 
 @kernel
 def _draw_rounds(
-    seed: np.uint64,
-    epoch: np.uint64,
-    indices: np.ndarray,
-    severity: float,
-    ops: int,
-    share: float,
-    exponent: float,
-    mixings: np.ndarray,
-    draws: _Rounds,
+    seed: np.uint64, epoch: np.uint64, indices: np.ndarray, chances: Chances, mixings: np.ndarray, draws: _Rounds
 ) -> None:
     for n in range(len(indices)):
         for r in range(draws.rounds[n]):
-            u = _uniforms(seed, epoch, indices[n], np.uint64(4 + 4 * r))
-            if u[0] < share:
-                draws.op[n, r] = int(u[1] * ops)
-                draws.level[n, r] = 0.1 + (severity - 0.1) * u[2]
-                draws.sign[n, r] = -1 if u[3] > 0.5 else 1
-            u = _uniforms(seed, epoch, indices[n], np.uint64(5 + 4 * r))
-            draws.mixing[n, r] = mixings[int(u[0] * len(mixings))]
-            draws.a[n, r], draws.b[n, r] = _weights(u[1], u[2], u[3], exponent)
-            if draws.mixing[n, r] >= 2:  # only the experimental mixings need more random numbers
-                u = _uniforms(seed, epoch, indices[n], np.uint64(6 + 4 * r))
-                draws.coin[n, r] = u[0] < 0.5
-                draws.a2[n, r], draws.b2[n, r] = _weights(u[1], u[2], u[3], exponent)
-                draws.channel[n, r] = int(_uniforms(seed, epoch, indices[n], np.uint64(7 + 4 * r))[0] * 3)
+            op, level, sign = draw_copy(seed, epoch, indices[n], r, chances.severity, chances.ops, chances.share)
+            draws.op[n, r], draws.level[n, r], draws.sign[n, r] = op, level, sign
+            drawn = draw_weighing(seed, epoch, indices[n], r, chances.exponent, mixings)
+            draws.mixing[n, r] = drawn.mixing
+            draws.a[n, r], draws.b[n, r] = drawn.a, drawn.b
+            draws.a2[n, r], draws.b2[n, r] = drawn.a2, drawn.b2
+            draws.coin[n, r], draws.channel[n, r] = drawn.coin, drawn.channel

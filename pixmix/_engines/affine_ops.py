@@ -31,9 +31,16 @@ def rotate(source: np.ndarray, degrees: int, result: np.ndarray) -> None:
     if degrees == 0:
         copy(source.reshape(-1), result.reshape(-1))
         return
+    a, b, c, d, e, f = turn(degrees, source.shape[1], source.shape[2])
+    affine(source, a, b, c, d, e, f, result)
+
+
+@kernel
+def turn(degrees: int, height: int, width: int) -> tuple[float, float, float, float, float, float]:
+    """The coefficients of `affine` that turn an image of this size about its centre."""
     cosine, sine = TURNS[degrees % 360]
-    x, y = source.shape[2] / 2.0, source.shape[1] / 2.0
-    affine(source, cosine, sine, (cosine * -x + sine * -y) + x, -sine, cosine, (-sine * -x + cosine * -y) + y, result)
+    x, y = width / 2.0, height / 2.0
+    return cosine, sine, (cosine * -x + sine * -y) + x, -sine, cosine, (-sine * -x + cosine * -y) + y
 
 
 @kernel
@@ -108,15 +115,20 @@ def _interpolate(corners: np.ndarray, shift: int, shares: np.ndarray, inside: np
     first, second, third, fourth = corners[0], corners[1], corners[2], corners[3]
     across, down = shares[0], shares[1]
     for x in range(result.size):
-        upper = _between(first[x] >> shift, second[x] >> shift, across[x])
-        lower = _between(third[x] >> shift, fourth[x] >> shift, across[x])
+        upper = between(_byte(first[x] >> shift), _byte(second[x] >> shift), across[x])
+        lower = between(_byte(third[x] >> shift), _byte(fourth[x] >> shift), across[x])
         result[x] = np.uint8(np.int32(upper + (lower - upper) * down[x])) & inside[x]
 
 
 @kernel
-def _between(first: np.uint64, second: np.uint64, share: float) -> float:
-    left, right = np.int32(np.uint32(first) & _BYTE), np.int32(np.uint32(second) & _BYTE)
-    return np.float64(left) + np.float64(np.int32(right - left)) * share
+def _byte(bits: np.uint64) -> np.int32:
+    return np.int32(np.uint32(bits) & _BYTE)
+
+
+@kernel
+def between(first: np.int32, second: np.int32, share: float) -> float:
+    """first + share · (second − first)."""
+    return np.float64(first) + np.float64(np.int32(second - first)) * share
 
 
 @kernel

@@ -47,15 +47,34 @@ def mix(
 
 
 @kernel
-def _clip(x: np.float32) -> np.float32:
+def clip(x: np.float32) -> np.float32:
+    """x cut to [0, 1]."""
     return min(max(x, _0), _1)
+
+
+@kernel
+def add(x1: np.float32, x2: np.float32, a: np.float32, b: np.float32) -> np.float32:
+    """The mixing of two values in [0, 1] that adds them around grey."""
+    return clip((a * (x1 * _2 - _1) + b * (x2 * _2 - _1) + _1) / _2)
+
+
+@kernel
+def first_power(x1: np.float32, a: np.float32, zero: np.float32) -> np.float32:
+    """What `multiply` makes of a value of the image so far; `zero` is `power_of_zero(a)`."""
+    return power(_2 * x1, a, zero)
+
+
+@kernel
+def second_power(x2: np.float32, b: np.float32) -> np.float32:
+    """What `multiply` makes of a value that is mixed in."""
+    return power(max(_2 * x2, _FLOOR), b, _0)
 
 
 @kernel
 def _add(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> None:
     for i in range(x1.size):
         other = np.float32(x2[i]) / _255
-        x1[i] = _clip((a * (x1[i] * _2 - _1) + b * (other * _2 - _1) + _1) / _2)
+        x1[i] = add(x1[i], other, a, b)
 
 
 @kernel
@@ -66,7 +85,7 @@ def _multiply(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> N
         first, second = x1[start : start + BLOCK], x2[start : start + BLOCK]
         _product(first, second, a, table, False, product)
         for i in range(first.size):
-            first[i] = _clip(product[i])
+            first[i] = clip(product[i])
 
 
 @kernel
@@ -81,7 +100,7 @@ def multiply_bytes(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32,
         for i in range(out.size):
             other[i] = table2[second[i]]
         for i in range(out.size):
-            out[i] = _clip(out[i] * other[i] * _HALF)
+            out[i] = clip(out[i] * other[i] * _HALF)
 
 
 @kernel
@@ -92,7 +111,7 @@ def _screen(x1: np.ndarray, x2: np.ndarray, a: np.float32, b: np.float32) -> Non
         first, second = x1[start : start + BLOCK], x2[start : start + BLOCK]
         _product(first, second, a, table, True, product)
         for i in range(first.size):
-            first[i] = _clip(_1 - product[i])
+            first[i] = clip(_1 - product[i])
 
 
 @kernel
@@ -107,7 +126,7 @@ def _overlay(
         _product(first, second, a2, table2, True, product2)
         for i in range(first.size):
             chosen = first[i] < _HALF if coin else first[i] > _HALF
-            first[i] = _clip(product[i] if chosen else _1 - product2[i])
+            first[i] = clip(product[i] if chosen else _1 - product2[i])
 
 
 @kernel
@@ -136,10 +155,10 @@ def _product(
         result[i] = table[x2[i]]
     if inverted:
         for i in range(x1.size):
-            result[i] = power(_2 * (_1 - x1[i]), a, zero) * result[i] * _HALF
+            result[i] = first_power(_1 - x1[i], a, zero) * result[i] * _HALF
     else:
         for i in range(x1.size):
-            result[i] = power(_2 * x1[i], a, zero) * result[i] * _HALF
+            result[i] = first_power(x1[i], a, zero) * result[i] * _HALF
 
 
 @kernel
@@ -148,7 +167,7 @@ def _power_table(b: np.float32, inverted: bool) -> np.ndarray:
     table = np.empty(256, np.float32)
     for value in range(256):
         x = np.float32(value) / _255
-        table[value] = power(max(_2 * (_1 - x if inverted else x), _FLOOR), b, _0)
+        table[value] = second_power(_1 - x if inverted else x, b)
     return table
 
 
@@ -158,5 +177,5 @@ def _byte_table(a: np.float32) -> np.ndarray:
     zero = power_of_zero(a)
     table = np.empty(256, np.float32)
     for value in range(256):
-        table[value] = power(_2 * (np.float32(value) / _255), a, zero)
+        table[value] = first_power(np.float32(value) / _255, a, zero)
     return table

@@ -13,7 +13,20 @@ from .point_ops import autocontrast, equalize, posterize, solarize
 
 @kernel
 def whole(level: float, most: float) -> int:
+    """A level from 0 to 10 as a whole number from 0 to `most`."""
     return int(level * most / 10)
+
+
+@kernel
+def shear(level: float) -> float:
+    """By how much of a pixel a row or a column is moved against the next."""
+    return level * 0.3 / 10
+
+
+@kernel
+def factor_of(level: float) -> np.float32:
+    """The factor of the four enhancing ops."""
+    return np.float32(level * 1.8 / 10 + 0.1)
 
 
 @kernel
@@ -40,15 +53,15 @@ def augment(source: np.ndarray, op: int, level: float, sign: int, result: np.nda
     elif op == 4:
         solarize(source, 256 - whole(level, 256), result)
     elif op == 5:
-        affine(source, 1.0, sign * (level * 0.3 / 10), 0.0, 0.0, 1.0, 0.0, result)
+        affine(source, 1.0, sign * shear(level), 0.0, 0.0, 1.0, 0.0, result)
     elif op == 6:
-        affine(source, 1.0, 0.0, 0.0, sign * (level * 0.3 / 10), 1.0, 0.0, result)
+        affine(source, 1.0, 0.0, 0.0, sign * shear(level), 1.0, 0.0, result)
     elif op == 7:
         translate(source, sign * whole(level, width / 3), 0, result)
     elif op == 8:
         translate(source, 0, sign * whole(level, height / 3), result)
     else:
-        factor = np.float32(level * 1.8 / 10 + 0.1)
+        factor = factor_of(level)
         if op == 9:
             color(source, factor, result)
         elif op == 10:

@@ -25,12 +25,24 @@ def autocontrast(source: np.ndarray, result: np.ndarray) -> None:
         if high <= low:
             copy(plane, out)
             continue
-        scale = 255.0 / (np.int64(high) - np.int64(low))
+        scale = stretch_scale(low, high)
         offset = -np.float64(low) * scale
         for value in range(256):
-            table[value] = min(max(int(value * scale + offset), 0), 255)
+            table[value] = stretched(value * scale, offset)
         for i in range(plane.size):
             out[i] = table[plane[i]]
+
+
+@kernel
+def stretch_scale(low: int, high: int) -> float:
+    """By how much autocontrast stretches a channel with these extremes."""
+    return 255.0 / (np.int64(high) - np.int64(low))
+
+
+@kernel
+def stretched(scaled: float, offset: float) -> int:
+    """Autocontrast's value of a scaled one."""
+    return min(max(int(scaled + offset), 0), 255)
 
 
 @kernel
@@ -44,16 +56,28 @@ def equalize(source: np.ndarray, result: np.ndarray) -> None:
         brightest = 255
         while histogram[0, brightest] == 0:
             brightest -= 1
-        step = (plane.size - histogram[0, brightest]) // 255
+        step = spread_step(plane.size, histogram[0, brightest])
         if step == 0:  # one value alone, or too few pixels to spread
             copy(plane, out)
             continue
-        below = step // 2
+        below = 0
         for value in range(256):
-            table[value] = min(below // step, 255)
+            table[value] = spread(below, step)
             below += histogram[0, value]
         for i in range(plane.size):
             out[i] = table[plane[i]]
+
+
+@kernel
+def spread_step(pixels: int, brightest: int) -> int:
+    """How many pixels equalize gives each value, of `pixels` with so many of the brightest value; 0: all stays."""
+    return (pixels - brightest) // 255
+
+
+@kernel
+def spread(below: int, step: int) -> int:
+    """Equalize's value where so many pixels are darker."""
+    return min((step // 2 + below) // step, 255)
 
 
 @kernel
@@ -75,10 +99,16 @@ def _count(plane: np.ndarray, histogram: np.ndarray) -> None:
 @kernel
 def posterize(source: np.ndarray, bits: int, result: np.ndarray) -> None:
     """Keep the `bits` highest bits of each value."""
-    mask = np.uint8(256 - (1 << (8 - bits)))
+    mask = np.uint8(kept_bits(bits))
     values, out = source.reshape(-1), result.reshape(-1)
     for i in range(values.size):
         out[i] = values[i] & mask
+
+
+@kernel
+def kept_bits(bits: int) -> int:
+    """The mask of the `bits` highest bits."""
+    return 256 - (1 << (8 - bits))
 
 
 @kernel

@@ -35,9 +35,11 @@ def power(x: np.float32, a: np.float32, zero: np.float32) -> np.float32:
         _L0 + t * (_L1 + t * (_L2 + t * (_L3 + t * (_L4 + t * (_L5 + t * (_L6 + t * _L7))))))
     )
     y = min(max(a * log, np.float32(-126)), np.float32(127))
-    whole = np.floor(y + np.float32(0.5))
-    t = y - whole
-    scale = np.int32(np.int32(np.int32(whole) + _BIAS) << _MANTISSA).view(np.float32)  # 2^whole
+    rounded = y + np.float32(0.5)
+    whole = np.int32(rounded)  # towards 0; then its floor, as CUDA's Numba has no np.floor
+    whole = np.int32(whole - np.int32(np.float32(whole) > rounded))
+    t = y - np.float32(whole)
+    scale = np.int32(np.int32(whole + _BIAS) << _MANTISSA).view(np.float32)  # 2^whole
     result = (_E0 + t * (_E1 + t * (_E2 + t * (_E3 + t * (_E4 + t * _E5))))) * scale
     return result if x >= _SMALLEST else zero
 
