@@ -52,6 +52,32 @@ def kernel(function: F | None = None, **options: Any) -> Any:
         numba.config.CACHE_DIR = before
 
 
+def gpu_kernel(function: F) -> Any:
+    """Compile a function for an NVIDIA GPU with Numba, cached as `kernel` does; it may call the kernels of CPUs.
+
+    Needs numba-cuda, or NUMBA_ENABLE_CUDASIM=1, which runs the function on the CPU, thread by thread.
+    """
+    from numba import cuda
+
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return cuda.jit(function)
+    from numba.cuda.core import config
+
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder(Path(function.__code__.co_filename)))
+    try:
+        return cuda.jit(cache=True)(function)
+    finally:
+        config.CACHE_DIR = before
+
+
+def gpu_function(function: F) -> Any:
+    """A function that those of `gpu_kernel` call, for what only a GPU has: threads, barriers, shared memory."""
+    from numba import cuda
+
+    return cuda.jit(device=True)(function)
+
+
 def cold(package: str) -> bool:
     """Whether all kernels of a package's loaded modules are yet to be compiled for these sources."""
     kernels = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -99,6 +99,11 @@ class Draws:
     def __getitem__(self, rows: slice | np.ndarray) -> Draws:
         """The draws of the images in `rows`."""
         return Draws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def of_ops(cls, op: np.ndarray, level: np.ndarray, sign: np.ndarray) -> Draws:
+        """Draws without rounds: one op, level and sign for each image, (N,) each."""
+        return replace(_empty(len(op), 0), start_op=op, start_level=level, start_sign=sign)
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All fields in their order, as arguments of a compiled kernel."""

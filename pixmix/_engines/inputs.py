@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixset._common.errors import InputError
 
 from .._augment.draws import Draws
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def check_images(images: np.ndarray, mixing_images: np.ndarray | None, draws: Draws) -> None:
@@ -44,6 +48,20 @@ def check_draws(draws: Draws, shape: Sequence[int], mixing_shape: Sequence[int] 
     (height, width), (h, w) = shape[1:3], mixing_shape[1:3]
     if draws.top[asked].max() + height > h or draws.left[asked].max() + width > w:
         raise InputError(f"mixing images: the drawn crops of {height}×{width} do not fit into {h}×{w}")
+
+
+def check_tensor(what: str, images: Tensor) -> None:
+    """Check that a tensor holds images.
+
+    Raises:
+        InputError: it has another shape or type.
+    """
+    import torch  # whoever has a tensor has imported it; the engines of arrays need none
+
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[3] != 3 or 0 in images.shape[1:3]:
+        raise InputError(
+            f"{what}: an (N, H, W, 3) uint8 tensor is needed, got {images.dtype} of shape {tuple(images.shape)}"
+        )
 
 
 def _check_array(what: str, array: np.ndarray) -> None:
