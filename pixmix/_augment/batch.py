@@ -14,9 +14,8 @@ from mixset._common.errors import InputError
 from .._common.distributed import rank_and_world
 from .._common.keyed import torch_seeds
 from .draws import Key
-from .mixing import mix_on_device
+from .mixing import BatchMixer
 from .pools import LazyPool, MixingSource
-from .residents import Residents
 from .settings import PixMixSettings, SettingsKeywords
 
 
@@ -66,7 +65,7 @@ class PixMixBatch(nn.Module):
         self.steps = 0
         """The number of batches mixed without indices."""
         self._pool = LazyPool(mixing_set, weights=weights, size=size, settings=self.settings)
-        self._residents = Residents()
+        self._mixer = BatchMixer(self.settings)
 
     @torch._disable_dynamo  # draws are made by NumPy on the host, which torch.compile cannot trace
     def forward(
@@ -93,9 +92,7 @@ class PixMixBatch(nn.Module):
             return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
         key, positions = self._choose_key(len(images), indices, epoch)
         pool = self._pool.get((images.shape[2], images.shape[3]))
-        mixed = mix_on_device(
-            images.permute(0, 2, 3, 1), key, positions, settings=self.settings, pool=pool, residents=self._residents
-        )
+        mixed = self._mixer.mix(images.permute(0, 2, 3, 1), key, positions, pool)
         self.steps += indices is None
         return mixed
 

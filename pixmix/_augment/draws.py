@@ -105,6 +105,11 @@ class Draws:
         """Draws without rounds: one op, level and sign for each image, (N,) each."""
         return replace(_empty(len(op), 0), start_op=op, start_level=level, start_sign=sign)
 
+    def of_crops(self) -> Draws:
+        """The same where the mixing images are the crops themselves, one for each image."""
+        zeros = np.zeros_like(self.top)
+        return replace(self, image=np.arange(len(self)), top=zeros, left=zeros)
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All fields in their order, as arguments of a compiled kernel."""
         return tuple(getattr(self, field.name) for field in fields(self))

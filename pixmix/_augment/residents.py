@@ -63,8 +63,6 @@ class Resident:
         tops: np.ndarray,
         lefts: np.ndarray,
         size: tuple[int, int],
-        *,
-        out: Tensor | None = None,
     ) -> Tensor:
         """Crops of images.
 
@@ -73,7 +71,6 @@ class Resident:
             tops: (n,) whole numbers, the first row of each crop.
             lefts: (n,) whole numbers, the first column of each crop.
             size: (H, W) of the crops.
-            out: a tensor for the result, (n, H, W, 3) uint8 on the device; default: a new one.
 
         Returns:
             (n, H, W, 3) uint8 on the device.
@@ -85,23 +82,18 @@ class Resident:
         self._check(indices, tops, lefts, size)
         shape = (len(indices), *size, 3)
         if not len(indices):
-            return torch.empty(shape, dtype=torch.uint8, device=self.device) if out is None else out
+            return torch.empty(shape, dtype=torch.uint8, device=self.device)
         if self.tensor is None:
             # A pinned buffer is copied asynchronously; torch's allocator does not reuse it before.
             buffer = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
             _gather(_read_only(np.asarray(self.array)), indices, tops, lefts, buffer.numpy())
-            if out is None:
-                return buffer.to(self.device, non_blocking=self.device.type == "cuda")
-            return out.copy_(buffer, non_blocking=self.device.type == "cuda")
+            return buffer.to(self.device, non_blocking=self.device.type == "cuda")
         h, w = self.shape[1:3]
         firsts = ((indices * h + tops) * w + lefts)[:, None] + np.arange(size[0]) * w
         rows = carry(self.device, rows=firsts)["rows"]
-        if out is None:
-            out = torch.empty(shape, dtype=torch.uint8, device=self.device)
         # A view with a row of W pixels starting at every pixel, in which each row of a crop is one row to select.
         every = self.tensor.as_strided((len(self) * h * w - size[1] + 1, size[1] * 3), (3, 1))
-        torch.index_select(every, 0, rows.view(-1), out=out.view(-1, size[1] * 3))
-        return out
+        return every.index_select(0, rows.view(-1)).view(shape)
 
     def _check(self, indices: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: tuple[int, int]) -> None:
         if not len(indices):
@@ -119,11 +111,11 @@ class Residents:
     def __init__(self) -> None:
         self._resident: Resident | None = None
 
-    def get(self, array: np.ndarray, device: torch.device) -> Resident:
-        """The resident of `array` on `device`."""
+    def get(self, array: np.ndarray, device: torch.device, *, whole: bool | None = None) -> Resident:
+        """The resident of `array` on `device`; `whole` is as for `Resident`."""
         if self._resident is None or self._resident.array is not array or self._resident.device != device:
             self._resident = None  # frees its memory first
-            self._resident = Resident(array, device)
+            self._resident = Resident(array, device, whole=whole)
         return self._resident
 
     def __getstate__(self) -> dict[str, Any]:

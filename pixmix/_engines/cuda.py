@@ -26,6 +26,10 @@ from .._augment.transfers import carry
 from .cuda_places import HEAD, PLACE, RECIPE, make_recipe, places_of
 from .inputs import check_tensor
 
+THREADS = 256
+"""Of a block of every kernel."""
+PIXELS = 4
+"""That a thread mixes, about; more and fewer were not tried."""
 REMEDY = "pip install 'pixmix[gpu]'"
 
 
@@ -93,6 +97,8 @@ class CudaMixer:
         flip: bool = False,
     ) -> None:
         described = describe_pool(pool, settings)
+        if pool is not None and tuple(pool.size) != size:
+            raise InputError(f"mixing images: crops of {tuple(pool.size)} do not suit images of {size}")
         self.k, self.size, self.device = settings.k, size, device
         recipe = make_recipe(settings, described, size, padding=padding, flip=flip)
         self._sent = carry(
@@ -137,9 +143,7 @@ class CudaMixer:
             raise InputError(f"images: {count} of {self.size} are needed, got shape {tuple(images.shape)}")
         space = self.workspace(count)
         if count:
-            from . import cuda_kernels
-
-            blocks = -(-count * (1 + self.k) // cuda_kernels.THREADS)
+            blocks = -(-count * (1 + self.k) // THREADS)
             arguments = [_array(key), _array(indices), *self._arguments, space.heads, space.places]
             _launch("draw_all", (blocks, 1), arguments, self.device)
         return mix_places(images, rows, mixing_images, space, out)
@@ -220,14 +224,12 @@ def _run(name: str, images: Tensor, rows: Tensor, mixed: list[Any], space: Works
     count, height, width = len(rows), images.shape[1], images.shape[2]
     if not count:
         return
-    from . import cuda_kernels
-
     extent = 1 + sum((length - 1) * step for length, step in zip(images.shape, images.stride(), strict=True))
     shown = [_array(images, np.dtype(np.uint8), (extent,)), images.stride(), (height, width), _array(rows)]
     known = [space.heads, space.places, space.tables]
     with _on(images.device):
         _launch("make_tables", (count, 1), [*shown, *known], images.device)
-        stretches = -(-height * width // cuda_kernels.PIXELS)
+        stretches = -(-height * width // (PIXELS * THREADS))
         _launch(name, (count, stretches), [*shown, *mixed, *known, result], images.device)
 
 
@@ -245,21 +247,26 @@ def _on(device: torch.device) -> AbstractContextManager[Any]:
 
 def _launch(name: str, grid: tuple[int, int], arguments: list[Any], device: torch.device) -> None:
     """Start a kernel of `cuda_kernels` on torch's current stream."""
+    if device.type != "cuda":
+        from . import cuda_kernels
+
+        getattr(cuda_kernels, name)[grid, THREADS](*arguments)  # in the simulator
+        return
     with _on(device):
-        stream = torch.cuda.current_stream(device).cuda_stream if device.type == "cuda" else 0
-        _launcher(name, grid, stream, device.index)(*arguments)
+        stream = torch.cuda.current_stream(device).cuda_stream
+        _launcher(name, grid, stream, torch.cuda.current_device())(*arguments)
 
 
 @lru_cache(256)
-def _launcher(name: str, grid: tuple[int, int], stream: int, device: int | None) -> Any:
+def _launcher(name: str, grid: tuple[int, int], stream: int, device: int) -> Any:
+    """A kernel with its grid and stream; to make it again would cost a step more than to start it."""
     from numba import cuda
 
     from . import cuda_kernels
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a small grid, which is what a small batch makes
-        where = cuda.external_stream(stream) if device is not None else 0
-        return getattr(cuda_kernels, name)[grid, cuda_kernels.THREADS, where]
+        return getattr(cuda_kernels, name)[grid, THREADS, cuda.external_stream(stream)]
 
 
 def _array(tensor: Tensor, dtype: np.dtype | None = None, shape: tuple[int, ...] | None = None) -> Any:

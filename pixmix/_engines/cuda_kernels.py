@@ -21,10 +21,6 @@ from .cuda_values import View, as_bfloat16, augmented, mixed_pixel, pixel
 from .enhance_ops import luma, mean_grey
 from .point_ops import spread, spread_step, stretch_scale, stretched
 
-THREADS = 256
-"""Of a block of each kernel; the tables are made by as many as they have entries."""
-PIXELS = 4 * THREADS
-"""That a block of the last kernel mixes."""
 _CROP = np.uint64(philox.CROP)
 _AUTOCONTRAST, _EQUALIZE, _CONTRAST = 0, 1, 10
 
@@ -106,16 +102,17 @@ def make_tables(
     total = cuda.shared.array(1, types.uint64)
     scaled = cuda.shared.array((3, 256), types.float64)
     asked = cuda.shared.array(3, types.int32)
-    if t < 3:
-        asked[t] = 0
     if t == 0:
         total[0] = 0
-    for channel in range(3):
-        counts[channel, t] = 0
+        for kind in range(3):
+            asked[kind] = 0
+    for value in range(t, 256, cuda.blockDim.x):
+        for channel in range(3):
+            counts[channel, value] = 0
     cuda.syncthreads()
-    for j in range(t, heads[n]["rounds"] + 1, THREADS):
+    for j in range(t, heads[n]["rounds"] + 1, cuda.blockDim.x):
         op = places[n, j]["op"]
-        if op == _AUTOCONTRAST or op == _EQUALIZE:
+        if op in (_AUTOCONTRAST, _EQUALIZE):
             asked[op] = 1
         elif op == _CONTRAST:
             asked[2] = 1
@@ -137,7 +134,7 @@ def make_tables(
 def _count(view: View, counts: Any, total: Any) -> None:
     """A block's threads count the values of each channel, and sum up the greys."""
     greys = np.uint64(0)
-    for p in range(cuda.threadIdx.x, view.height * view.width, THREADS):
+    for p in range(cuda.threadIdx.x, view.height * view.width, cuda.blockDim.x):
         red, green, blue = pixel(view, *position(p, view.width))
         cuda.atomic.add(counts, (0, red), 1)
         cuda.atomic.add(counts, (1, green), 1)
@@ -148,30 +145,31 @@ def _count(view: View, counts: Any, total: Any) -> None:
 
 @gpu_function
 def _autocontrast(counts: Any, scaled: Any, tables: Any) -> None:
-    """A block's threads make autocontrast's tables (3, 256), an entry of each channel each."""
-    value = cuda.threadIdx.x
+    """A block's threads make autocontrast's tables (3, 256)."""
     for channel in range(3):
         low, high = _darkest(counts[channel]), _brightest(counts[channel])
-        if high > low:
+        for value in range(cuda.threadIdx.x, 256, cuda.blockDim.x):
             # Kept over a barrier: the product and the sum as one operation round differently, and whole numbers, which
             # the ends of the channel become, would be cut to those below them.
-            scaled[channel, value] = value * stretch_scale(low, high)
+            scaled[channel, value] = value * stretch_scale(low, high) if high > low else 0.0
     cuda.syncthreads()
     for channel in range(3):
         low, high = _darkest(counts[channel]), _brightest(counts[channel])
-        tables[channel, value] = stretched(scaled[channel, value], -scaled[channel, low]) if high > low else value
+        for value in range(cuda.threadIdx.x, 256, cuda.blockDim.x):
+            made = stretched(scaled[channel, value], -scaled[channel, low])
+            tables[channel, value] = made if high > low else value
 
 
 @gpu_function
 def _equalize(counts: Any, pixels: int, tables: Any) -> None:
-    """A block's threads make equalize's tables (3, 256), an entry of each channel each."""
-    value = cuda.threadIdx.x
+    """A block's threads make equalize's tables (3, 256)."""
     for channel in range(3):
         step = spread_step(pixels, counts[channel, _brightest(counts[channel])])
-        below = 0
-        for darker in range(value):
-            below += counts[channel, darker]
-        tables[channel, value] = spread(below, step) if step > 0 else value
+        for value in range(cuda.threadIdx.x, 256, cuda.blockDim.x):
+            below = 0
+            for darker in range(value):
+                below += counts[channel, darker]
+            tables[channel, value] = spread(below, step) if step > 0 else value
 
 
 @gpu_function
@@ -229,7 +227,7 @@ def mix_all(
     tables: np.ndarray,
     result: np.ndarray,
 ) -> None:
-    """PixMix of all pixels; blocks of (image, stretch of `PIXELS`).
+    """PixMix of all pixels; blocks of (image, some of its pixels).
 
     Args:
         data: as for `make_tables`, like `strides`, `size` and `rows`.
@@ -240,10 +238,10 @@ def mix_all(
         tables: (N, 2, 3, 256) uint8.
         result: (N · H · W · 3,) float32, written.
     """
-    n, first = cuda.blockIdx.x, cuda.blockIdx.y * PIXELS
+    n, step = cuda.blockIdx.x, cuda.blockDim.x * cuda.gridDim.y
     view, other = view_of(data, strides, size, rows[n], heads[n]), crop_of(mixing, shape, size, heads[n])
     pixels = size[0] * size[1]
-    for p in range(first + cuda.threadIdx.x, min(first + PIXELS, pixels), THREADS):
+    for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
         values = mixed_pixel(view, other, heads[n], places[n], tables[n], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):
@@ -264,10 +262,10 @@ def mix_all_to_bfloat16(
     result: np.ndarray,
 ) -> None:
     """As `mix_all`, but `result` is (N · H · W · 3,) uint16: the bits of the numbers rounded to bfloat16."""
-    n, first = cuda.blockIdx.x, cuda.blockIdx.y * PIXELS
+    n, step = cuda.blockIdx.x, cuda.blockDim.x * cuda.gridDim.y
     view, other = view_of(data, strides, size, rows[n], heads[n]), crop_of(mixing, shape, size, heads[n])
     pixels = size[0] * size[1]
-    for p in range(first + cuda.threadIdx.x, min(first + PIXELS, pixels), THREADS):
+    for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
         values = mixed_pixel(view, other, heads[n], places[n], tables[n], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):
@@ -286,10 +284,10 @@ def augment_all(
     result: np.ndarray,
 ) -> None:
     """The op of each image's start alone, in the same blocks; `result` is (N · H · W · 3,) uint8."""
-    n, first = cuda.blockIdx.x, cuda.blockIdx.y * PIXELS
+    n, step = cuda.blockIdx.x, cuda.blockDim.x * cuda.gridDim.y
     view = view_of(data, strides, size, rows[n], heads[n])
     pixels = size[0] * size[1]
-    for p in range(first + cuda.threadIdx.x, min(first + PIXELS, pixels), THREADS):
+    for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
         values = augmented(view, places[n, 0], tables[n], heads[n]["grey"], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):

@@ -13,9 +13,9 @@ from mixset._common.kernels import kernel
 
 from .._augment.transfers import carry
 from .._common.threads import read_only, run
+from .._engines.cuda import augment as augment_tensor, serves
 from .._engines.ops import augment
 from .._engines.planes import split_planes, to_float
-from .._engines.torch import augment as augment_tensor
 from ._augmix_draws import AugMixDraws, draw
 from ._base import Method, Setting
 from ._settings import AugMixSettings
@@ -59,6 +59,9 @@ class AugMix(Method):
         return result.reshape(-1, 3, height, width)
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+        if not serves(batch.device):
+            mixed = torch.from_numpy(self.augment_array(batch.cpu().numpy(), key, indices))
+            return mixed.to(batch.device, memory_format=torch.channels_last)
         draws = draw(self.settings, key, indices, copies=self.copies)
         count, height, width = batch.shape[:3]
         result = torch.empty((self.views, *batch.shape), dtype=torch.float32, device=batch.device)

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 
+from .._augment.crops import crop_and_flip_tensor
 from .._common import philox
 from .._common.keyed import generator as generator
 from .._common.philox import Key as Key
@@ -21,6 +22,7 @@ from ._step_draws import DeviceDraws as DeviceDraws, StepDraws as StepDraws, on_
 if TYPE_CHECKING:
     from mixset._store.pool import MixingPool
 
+    from .._augment.residents import Resident
     from ._settings import MethodSettings
 
 Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
@@ -96,6 +98,8 @@ class Method:
             cls.in_graph = False  # what the inherited word was given for is not what runs
         if "augment_array" in vars(cls) and not {"augment_tensor", "on_device"} & vars(cls).keys():
             cls.on_device = False  # the inherited form for tensors is another method's
+        if {"augment_array", "augment_tensor"} & vars(cls).keys() and "augment_resident" not in vars(cls):
+            cls.augment_resident = Method.augment_resident  # type: ignore[method-assign]  # likewise
 
     def extend(self, network: nn.Module) -> nn.Module:
         """What is trained in place of the network, which it contains: the network with modules of the method's own.
@@ -129,6 +133,19 @@ class Method:
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         """As `augment_array`, for a tensor (N, H, W, 3) uint8 on any device; nothing waits for the device."""
         return as_images(batch)
+
+    def augment_resident(self, stored: Resident, key: Key, indices: np.ndarray, *, padding: int, flip: bool) -> Tensor:
+        """As `augment_tensor`, for images of a data set that lies on the device, which are still to be cropped.
+
+        Args:
+            stored: the data set's images, (M, H, W, 3) uint8.
+            key: seed and epoch.
+            indices: (N,) positions in the data set.
+            padding: black pixels on each side before a crop of the image's size; 0 for no crop.
+            flip: whether to mirror an image with probability 0.5.
+        """
+        cut = crop_and_flip_tensor(stored.take(indices), key, indices, padding=padding, flip=flip)
+        return self.augment_tensor(cut, key, indices)
 
     def ahead(self) -> int | None:
         """For how many steps, the one at hand included, images may be made at once; None: any number.

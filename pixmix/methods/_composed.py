@@ -14,6 +14,7 @@ from ._base import Batches, DeviceDraws, Method, StepDraws, StepKey
 
 if TYPE_CHECKING:
     from .._augment.draws import Key
+    from .._augment.residents import Resident
 
 
 class Composed(Method):
@@ -57,6 +58,9 @@ class Composed(Method):
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
         return self.first.augment_tensor(batch, key, indices)
+
+    def augment_resident(self, stored: Resident, key: Key, indices: np.ndarray, *, padding: int, flip: bool) -> Tensor:
+        return self.first.augment_resident(stored, key, indices, padding=padding, flip=flip)
 
     def ahead(self) -> int | None:
         return self.first.ahead()

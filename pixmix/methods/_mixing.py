@@ -10,8 +10,8 @@ from torch import Tensor
 from mixset._common.errors import InputError
 
 from .._augment.draws import Key, PoolLike
-from .._augment.mixing import mix_arrays, mix_on_device
-from .._augment.residents import Residents
+from .._augment.mixing import BatchMixer, mix_arrays
+from .._augment.residents import Resident
 from .._augment.settings import Partner, PixMixSettings
 from .._engines import find_engine
 from ._base import Method, Setting
@@ -55,13 +55,16 @@ class PixMixMethod(Method):
             raise InputError(f"method {name} needs a mixing set; give a pool")
         self.engine = engine
         find_engine(engine)
-        self._residents = Residents()
+        self._mixer = BatchMixer(self.settings)
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         return mix_arrays(batch, key, indices, settings=self.settings, pool=self.pool, engine=self.engine)
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
-        return mix_on_device(batch, key, indices, settings=self.settings, pool=self.pool, residents=self._residents)
+        return self._mixer.mix(batch, key, indices, self.pool)
+
+    def augment_resident(self, stored: Resident, key: Key, indices: np.ndarray, *, padding: int, flip: bool) -> Tensor:
+        return self._mixer.cut_and_mix(stored, key, indices, self.pool, padding=padding, flip=flip)
 
 
 def make(name: str, setting: Setting) -> Method:

@@ -14,7 +14,7 @@ from mixset._common import named
 from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 from mixset._common.memory import keep_freed_memory
-from pixmix._augment.crops import crop_and_flip, crop_and_flip_tensor, random_resized_crop
+from pixmix._augment.crops import crop_and_flip, random_resized_crop
 from pixmix._augment.draws import Key
 from pixmix._augment.residents import Resident
 from pixmix._augment.sampler import epoch_order
@@ -95,9 +95,7 @@ class TrainingSet(Dataset):
         """
         key, indices, inputs = Key(seed=self.seed, epoch=epoch), batch.indices.numpy(), batch.images
         if self.resident is not None:
-            images = self.resident.take(indices)
-            cut = crop_and_flip_tensor(images, key, indices, padding=PADDING, flip=self.flip)
-            inputs = self.method.augment_tensor(cut, key, indices)
+            inputs = self.method.augment_resident(self.resident, key, indices, padding=PADDING, flip=self.flip)
         elif self.tensors:
             assert batch.images is not None
             inputs = self.method.augment_tensor(batch.images.to(self.device, non_blocking=True), key, indices)
