@@ -30,6 +30,7 @@ THREADS = 256
 """Of a block of every kernel."""
 PIXELS = 4
 """That a thread mixes, about; more and fewer were not tried."""
+_KINDS = {torch.uint8: np.dtype(np.uint8), torch.int64: np.dtype(np.int64), torch.float32: np.dtype(np.float32)}
 REMEDY = "pip install 'pixmix[gpu]'"
 
 
@@ -65,6 +66,11 @@ class Workspace:
         self.heads = _array(self._kept[0], HEAD, (count,))
         self.places = _array(self._kept[1], PLACE, (count, 1 + k))
         self.tables = _array(self._kept[2], np.dtype(np.uint8), (count, 2, 3, 256))
+
+    def fetch(self) -> tuple[np.ndarray, np.ndarray]:
+        """A copy of the records on the host, (count,) of `HEAD` and (count, 1 + k) of `PLACE`."""
+        heads, places = (kept.cpu().numpy() for kept in self._kept[:2])
+        return heads.view(HEAD), places.view(PLACE).reshape(len(self.rows), -1)
 
     def load(self, draws: Draws, size: tuple[int, int]) -> None:
         """Take draws from the host for images of `size` (H, W)."""
@@ -271,7 +277,7 @@ def _launcher(name: str, grid: tuple[int, int], stream: int, device: int) -> Any
 
 def _array(tensor: Tensor, dtype: np.dtype | None = None, shape: tuple[int, ...] | None = None) -> Any:
     """A tensor's memory as a kernel takes it: flat and of its own type, if no other is stated."""
-    kind = dtype or torch.empty(0, dtype=tensor.dtype).numpy().dtype
+    kind = dtype or _KINDS[tensor.dtype]
     size = shape or (tensor.numel() * tensor.element_size() // kind.itemsize,)
     if tensor.device.type != "cuda":
         flat = tensor.as_strided((int(np.prod(size)) * kind.itemsize // tensor.element_size(),), (1,))

@@ -22,11 +22,14 @@ from pixmix_samples import ArrayPool, extremes
 
 from pixmix._augment.crops import crop_and_flip
 from pixmix._augment.draws import Draws, Key, draw
+from pixmix._augment.mixing import BatchMixer, carry_key
+from pixmix._augment.residents import Resident
 from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
-from pixmix._engines import numba as numba_engine, pillow as pillow_engine
+from pixmix._engines import cuda, numba as numba_engine, pillow as pillow_engine
 from pixmix._engines.cuda_places import places_of
 from pixmix._engines.cuda_values import View, augmented, mixed_pixel
 from pixmix._engines.pillow import OP_FUNCTIONS
+from pixmix._engines.torch import mix_tensors
 from pixmix.methods._mixing import PARTNERS
 
 Photographs = Callable[..., np.ndarray]
@@ -248,3 +251,94 @@ def test_kernels_compile_for_a_gpu() -> None:
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.split() == [word for name in SIGNATURES for word in (name, "True")]
+
+
+@needs_gpu
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (224, 224)])
+def test_law_on_a_gpu(size: tuple[int, int], photographs: Photographs, array_pool: Pools) -> None:
+    """Ops within a step of Pillow's in a byte of 10³, and mixed values within 1/255 but for one in 10⁴."""
+    count = 260 if size[0] < 100 else 52
+    rng = np.random.default_rng(0)
+    images, op = photographs(count, *size), np.arange(count).astype(np.int8) % len(OPS)
+    numbers = op, rng.uniform(0.1, 10, count), rng.choice(np.array([-1, 1], np.int8), count)
+    got = cuda.augment(torch.from_numpy(images).cuda(), *numbers).cpu().numpy()
+    distance = np.abs(got.astype(int) - pillows(images, *numbers))
+    assert distance.max() <= 1 and np.mean(distance > 0) <= 1e-3
+    for kind in ("photographs", "extremes"):
+        images, pool = law_images(kind, count, size, photographs, array_pool)
+        settings = PixMixSettings(mixings=MIXINGS, aug_severity=10.0)
+        expected = pillow_engine.mix(images, pool.images, draw(settings, Key(5), np.arange(count), pool))
+        mixed = BatchMixer(settings).mix(torch.from_numpy(images).cuda(), Key(5), np.arange(count), pool)
+        assert off(mixed.cpu().numpy(), expected) <= 1e-4
+
+
+@needs_gpu
+def test_draws_on_a_gpu_are_the_hosts(array_pool: Pools) -> None:
+    pool, count, device = array_pool(counts=(5, 2)), 1000, torch.device("cuda", 0)
+    settings, images = PixMixSettings(mixings=MIXINGS, k=7), torch.zeros(count, 32, 32, 3, dtype=torch.uint8)
+    mixer = cuda.CudaMixer(settings, pool, (32, 32), device)
+    sent = carry_key(device, KEY, np.arange(count))
+    mixer.mix(images.to(device), torch.from_numpy(pool.images).to(device), sent["key"], sent["indices"])
+    heads, places = mixer.workspace(count).fetch()
+    expected, steps = places_of(draw(settings, KEY, np.arange(count), pool), (32, 32))
+    for name in ("rounds", "image", "top", "left"):
+        np.testing.assert_array_equal(heads[name], expected[name])
+    there = np.arange(8) <= expected["rounds"][:, None]
+    np.testing.assert_array_equal(places["op"][there], steps["op"][there])
+    np.testing.assert_allclose(places["numbers"][there], steps["numbers"][there], rtol=1e-12)
+    there[:, 0] = False
+    for name in ("mixing", "coin", "channel"):
+        np.testing.assert_array_equal(places[name][there], steps[name][there])
+    for name in ("a", "b", "a2", "b2"):
+        np.testing.assert_allclose(places[name][there], steps[name][there], atol=1e-6)
+
+
+@needs_gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_step_is_captured_and_allocates_and_waits_for_nothing(
+    dtype: torch.dtype, photographs: Photographs, array_pool: Pools
+) -> None:
+    pool, device = array_pool(), torch.device("cuda", 0)
+    images, mixing = torch.from_numpy(photographs(500, 32, 32)).to(device), torch.from_numpy(pool.images).to(device)
+    mixer = cuda.CudaMixer(PixMixSettings(), pool, (32, 32), device, padding=4, flip=True)
+    sent = carry_key(device, Key(3, 0), np.arange(0, 500, 2))
+    key, rows, out = sent["key"], sent["indices"], torch.empty(250, 32, 32, 3, dtype=dtype, device=device)
+
+    def step(result: torch.Tensor) -> torch.Tensor:
+        return mixer.mix(images, mixing, key, rows, rows=rows, out=result.permute(0, 3, 1, 2))
+
+    step(out)
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_stats()["allocation.all.allocated"]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step(out)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.cuda.memory_stats()["allocation.all.allocated"] == before
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step(out)
+    for epoch in (1, 2):
+        key[1] = epoch
+        graph.replay()
+        assert torch.equal(out, step(torch.empty_like(out)).permute(0, 2, 3, 1))
+        cut = crop_and_flip(images[::2].cpu().numpy(), Key(3, epoch), np.arange(0, 500, 2))
+        expected = pillow_engine.mix(cut, pool.images, draw(PixMixSettings(), Key(3, epoch), rows.cpu().numpy(), pool))
+        exact = torch.from_numpy(expected).to(dtype).float().numpy()
+        assert off(out.permute(0, 3, 1, 2).float().cpu().numpy(), exact) <= 1e-4 * (1 + 9 * (dtype != torch.float32))
+
+
+@needs_gpu
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_gpu_is_not_waited_for(whole: bool, photographs: Photographs, array_pool: Pools) -> None:
+    """With draws from the host, and with mixing images that do not fit and are gathered there."""
+    pool, images = array_pool(), torch.from_numpy(photographs(100, 32, 32)).cuda()
+    resident, draws = Resident(pool.images, "cuda", whole=whole), draw(PixMixSettings(), Key(0), np.arange(100), pool)
+    mix_tensors(images, resident, draws)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        got = mix_tensors(images, resident, draws)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert off(got.cpu().numpy(), pillow_engine.mix(images.cpu().numpy(), pool.images, draws)) <= 1e-4
