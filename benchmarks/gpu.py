@@ -1,7 +1,7 @@
 """All checks and benchmarks that need a GPU, as a short table: `python benchmarks/gpu.py [PART ...]`.
 
 The parts, all by default: `networks`: the logits of a Wide ResNet on the GPU and the CPU, and its training images per
-second in full precision and with `--amp auto`. `engine`: the torch engine compared with Pillow, and whether the host
+second in full precision and with `--amp auto`. `engine`: the CUDA kernels compared with Pillow, and whether the host
 ever waits. `rates`: its images per second compared with the numba engine's, and its share of the memory's bandwidth.
 `training`: images per second in the loop of `pixmix train`, with and without PixMix, steps of Python and CUDA graphs.
 `agreement`: the losses of both compared. `evaluation`: images per second in float32 and bfloat16, clean and attacked.

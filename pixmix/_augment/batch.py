@@ -23,8 +23,11 @@ class PixMixBatch(nn.Module):
     """PixMix of whole batches on their device, GPU or CPU: `images = mix(images)`.
 
     Takes (N, 3, H, W) uint8 images after crops and flips, and returns (N, 3, H, W) float32 in [0, 1] on the same
-    device, channels-last in memory, ready for a normaliser. The host does not wait for the device. Like dropout, it is
-    active in training mode only; in evaluation mode (`mix.eval()`) images are converted to float without mixing.
+    device, channels-last in memory, ready for a normaliser. Like dropout, it is active in training mode only; in
+    evaluation mode (`mix.eval()`) images are converted to float without mixing.
+
+    On an NVIDIA GPU, with `pip install "pixmix[gpu]"`, kernels there draw and mix, and the host does not wait for them.
+    On other devices, and without that, images are mixed on the CPU and copied there and back.
 
     If indices and epoch are passed, the result for an image depends only on them and the seed, and equals that of
     `PixMixDataset`. Otherwise it depends on the seed and the number of steps so far, which is saved in the

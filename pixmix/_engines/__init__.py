@@ -1,8 +1,8 @@
 """Engines: they do to uint8 images what the draws say; `pillow` is the definition, the others are equal to it.
 
 Each is a function `mix(images (N, H, W, 3) uint8, mixing_images (M, h, w, 3) uint8, draws)` that gives
-(N, 3, H, W) float32 in [0, 1]. `numba` is the fast one on a CPU; `torch` also has `mix_tensors`, for images that lie
-on any other device.
+(N, 3, H, W) float32 in [0, 1]. `numba` is the fast one on a CPU. `cuda` mixes tensors on an NVIDIA GPU, from draws that
+it makes there; `torch` has `mix_tensors`, for tensors on any device, which uses it where it can, else `numba`.
 """
 
 from __future__ import annotations

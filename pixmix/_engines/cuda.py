@@ -30,7 +30,11 @@ THREADS = 256
 """Of a block of every kernel."""
 PIXELS = 4
 """That a thread mixes, about; more and fewer were not tried."""
-_KINDS = {torch.uint8: np.dtype(np.uint8), torch.int64: np.dtype(np.int64), torch.float32: np.dtype(np.float32)}
+_KINDS: dict[torch.dtype, np.dtype] = {
+    torch.uint8: np.dtype(np.uint8),
+    torch.int64: np.dtype(np.int64),
+    torch.float32: np.dtype(np.float32),
+}
 REMEDY = "pip install 'pixmix[gpu]'"
 
 
@@ -114,7 +118,7 @@ class CudaMixer:
             firsts=described.firsts,
             limits=described.limits,
         )
-        kinds = {"recipe": RECIPE, "mixings": np.int8, "firsts": np.int64, "limits": np.float64}
+        kinds: dict[str, Any] = {"recipe": RECIPE, "mixings": np.int8, "firsts": np.int64, "limits": np.float64}
         self._arguments = [_array(self._sent[name], np.dtype(kind)) for name, kind in kinds.items()]
         self._workspaces: dict[int, Workspace] = {}  # none is given up, as a captured graph goes on using its own
 

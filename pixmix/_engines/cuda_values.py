@@ -26,21 +26,21 @@ class View(NamedTuple):
     """(n,) uint8: the stored images."""
     first: int
     """Where in `data` the image begins."""
-    row: int
+    row: int | np.int32
     """How far apart in `data` two rows lie."""
-    column: int
+    column: int | np.int32
     """How far apart two columns lie."""
-    channel: int
+    channel: int | np.int32
     """How far apart two channels lie."""
-    height: int
+    height: int | np.int32
     """In pixels, of the stored image and of the view."""
-    width: int
+    width: int | np.int32
     """In pixels."""
-    mirrored: int
+    mirrored: int | np.int32
     """Whether it is flipped horizontally."""
-    top: int
+    top: int | np.int32
     """The stored image's row at which the view begins."""
-    left: int
+    left: int | np.int32
     """The column at which it begins, counted from the right if it is flipped."""
 
 
