@@ -8,8 +8,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mixset._common.errors import InputError
+from pixmix._augment.residents import Resident
 from pixmix.methods import (
     METHODS,
     Key,
@@ -23,6 +25,7 @@ from pixmix.methods import (
     register_method,
     uniforms,
 )
+from pixmix.methods._mixing import PixMixMethod
 from pixmix.methods._settings import AugMixSettings, CutMixSettings
 
 SIZE = (16, 16)
@@ -226,3 +229,18 @@ def test_methods_of_the_package_leave_the_network_as_it_is(array_pool):
     network = torch.nn.Identity()
     for name in itertools.chain(KEYS, ["pixmix+cutmix"]):
         assert make(name, pool=array_pool(SIZE)).extend(network) is network
+
+
+def test_ones_own_tensors_are_made_of_a_data_set_on_a_device_too() -> None:
+    """PixMix crops and mixes in one kernel, which a method that changes the tensors must not pass by."""
+
+    class Dark(PixMixMethod):
+        def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
+            return super().augment_tensor(batch, key, indices) / 2
+
+    stored, indices = Resident(np.full((5, 8, 8, 3), 200, np.uint8), "cpu", whole=True), np.arange(4)
+    full, dark = (
+        kind("mix-input").augment_resident(stored, Key(0), indices, padding=1, flip=True)
+        for kind in (PixMixMethod, Dark)
+    )
+    torch.testing.assert_close(dark, full / 2)
