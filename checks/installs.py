@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = ("cluster", "networks", "video")
 """The optional dependencies whose lowest versions are tried; those of `fvis` are pinned, and exclude new releases."""
-TESTS = ["tests/mixset", "tests/pixmix/test_pixmix_ops.py", "tests/pixmix/test_pixmix_dataset.py"] + [
-    f"tests/pixmix/test_{name}.py" for name in ("measures_calibration", "measures_anomalies", "corruptions_c_laws")
-]
+PIXMIX = ("pixmix_ops", "pixmix_dataset", "pixmix_dataset_keys", "pixmix_dataset_counted", "pixmix_sampler")
+PIXMIX += ("measures_calibration", "measures_anomalies", "corruptions_c_laws")
+TESTS = ["tests/mixset", *(f"tests/pixmix/test_{name}.py" for name in PIXMIX)]
 TESTS += ["--ignore=tests/mixset/test_mixset_kernels.py"]  # it edits a copy of the sources, which are not there
 COMMANDS = """
 mixset --version

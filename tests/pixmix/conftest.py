@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pixmix_samples
 import pytest
+import reader_layouts as layouts
 import torch
+from dataset_samples import Photographs, epochs
+from PIL import Image
+
+from pixmix._augment.dataset import PixMixDataset
+from pixmix.readers import _problems as problems
 
 
 @pytest.fixture(scope="session", name="photographs")
@@ -24,3 +33,58 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def dataset(photographs, array_pool):
+    return PixMixDataset(Photographs(photographs(37, 32, 32)), array_pool(), seed=4)
+
+
+@pytest.fixture(scope="module")
+def expected(dataset):
+    return epochs(dataset, workers=0)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders with five images larger than 80 px."""
+    root = tmp_path_factory.mktemp("files")
+    for number, (index, shape) in enumerate(
+        {
+            "ant/one.png": (90, 130),
+            "ant/two.png": (120, 100),
+            "bee/deep/three.png": (200, 210),
+            "bee/four.png": (92, 92),
+            "bee/four.bmp": (100, 100),
+        }.items()
+    ):
+        path = root / index
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixmix_samples.photographs(1, *shape, seed=number)[0]).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cifar_c(tmp_path_factory):
+    return layouts.cifar_c(tmp_path_factory.mktemp("sets") / "CIFAR-10-C")
+
+
+@pytest.fixture(scope="module")
+def imagenet_c(tmp_path_factory):
+    return layouts.imagenet_c(tmp_path_factory.mktemp("sets") / "imagenet-c")
+
+
+@pytest.fixture
+def broken(cifar_c, tmp_path):
+    return shutil.copytree(cifar_c, tmp_path / "CIFAR-10-C")
+
+
+@pytest.fixture
+def broken_folders(imagenet_c, tmp_path):
+    return shutil.copytree(imagenet_c, tmp_path / "imagenet-c")
+
+
+@pytest.fixture
+def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been said once is said again."""
+    monkeypatch.setattr(problems, "_printed", set())

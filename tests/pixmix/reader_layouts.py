@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from mixset._common.errors import InputError
+from pixmix.readers import CorruptedSet
 
 C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
 C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
@@ -28,6 +32,7 @@ CBAR_IMAGENET = {
 P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
 P += ("brightness", "translate", "rotate", "tilt", "scale")
 P_EXTRA = ("gaussian_blur", "shear", "spatter", "speckle_noise")
+CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 WNIDS = ("n01440764", "n01443537", "n01484850")
 
 
@@ -103,3 +108,10 @@ def imagenet_p(root: Path, names=P, *, frames: int = 6, group: str = "") -> Path
             index = root / group / name / wnid / f"ILSVRC2012_val_{label:08}.mp4"
             video(index, shades(frames + 10 * (name == "translate"), first=20 * label))
     return root
+
+
+def refused(root, suite="c", **options):
+    with pytest.raises(InputError) as caught:
+        CorruptedSet(root, suite, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from evaluate_samples import C, P
 from PIL import Image
+from test_train_run import quick
+
+from pixmix.corruptions._making import manifest
+from pixmix.train._training.run import train
 
 
 def write_images(folder: Path, count: int, side: int, colour: tuple[int, int, int], seed: int) -> None:
@@ -53,9 +60,58 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Torch with one thread: what is promised bit for bit on a CPU is promised for one."""
-    import torch
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(quick(colours, out))
+    return out
+
+
+@pytest.fixture
+def own(run: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be measured further."""
+    return Path(shutil.copytree(run, tmp_path / "own"))
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """C and P of 16 px for three classes, 7 and 3 images."""
+    root = tmp_path_factory.mktemp("sets")
+    random = np.random.default_rng(0)
+    (root / "c").mkdir()
+    for name in C:
+        np.save(root / "c" / f"{name}.npy", random.integers(0, 256, (35, 16, 16, 3), dtype=np.uint8))
+    np.save(root / "c" / "labels.npy", np.tile(np.arange(7) % 3, 5))
+    manifest.begin(root / "p", {"suite": "p", "dataset": "x", "pictures": 3, "size": 16, "seed": 5, "severities": None})
+    for name in P:
+        np.save(root / "p" / f"{name}.npy", random.integers(0, 256, (3, 16, 16, 16, 3), dtype=np.uint8))
+    return root
+
+
+@pytest.fixture
+def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module of networks in its own package."""
+    (tmp_path / "lib" / "mynets").mkdir(parents=True)
+    (tmp_path / "lib" / "mynets" / "__init__.py").touch()
+    (tmp_path / "lib" / "mynets" / "flat.py").write_text(
+        "import os, time\nimport torch\nfrom torch import nn\n\n\n"
+        "class Slow(nn.Sequential):\n"
+        "    def forward(self, x):\n"
+        "        time.sleep(float(os.environ.get('SECONDS_A_BATCH', 0)))\n"
+        "        return super().forward(x)\n\n\n"
+        "def make(num_classes=3):\n"
+        "    return Slow(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, num_classes))\n\n\n"
+        "def imagenet():\n    return make(1000)\n\n\n"
+        "def vit():\n"
+        "    import torchvision\n\n"
+        "    return torchvision.models.VisionTransformer(224, 32, 1, 1, 8, 8)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    return tmp_path

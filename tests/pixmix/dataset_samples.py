@@ -1,0 +1,42 @@
+"""A data set with randomness of its own, and what epochs of it hold."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from pixmix._augment.sampler import EpochSampler
+
+
+class Photographs(Dataset):
+    """(image, label) with a random torchvision transform, whose randomness must be keyed, too."""
+
+    def __init__(self, images):
+        self.images = images
+        self.transform = v2.Compose([v2.ToImage(), v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4)])
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.transform(self.images[index]), index % 10
+
+
+def epochs(dataset, *, workers, batch=8, start=None):
+    sampler = EpochSampler(len(dataset), seed=4)
+    loader = DataLoader(
+        dataset,
+        batch_size=batch,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context=start if workers else None,
+    )
+    images, labels = [], []
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for image, label in loader:
+            images.append(image)
+            labels.append(label)
+    return torch.cat(images), torch.cat(labels)

@@ -1,0 +1,27 @@
+"""`pixmix evaluate` as a call and as a command, and the sets that it measures on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mixset._common.parsing import parse
+from pixmix.train._evaluation.config import EvaluateConfig
+
+C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
+C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
+P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+P += ("brightness", "translate", "rotate", "tilt", "scale")
+OURS = str(Path(sys.executable).parent / "pixmix")
+
+
+def configure(*arguments: object) -> EvaluateConfig:
+    return parse(EvaluateConfig, "pixmix evaluate", [*map(str, arguments), "--workers", "0"])
+
+
+def pixmix_evaluate(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [OURS, "evaluate", *map(str, arguments)]
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
