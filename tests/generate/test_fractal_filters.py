@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -37,26 +39,26 @@ def with_flat_tiles(share: float) -> np.ndarray:
     return image
 
 
-def test_a_rich_image_passes_every_filter():
+def test_a_rich_image_passes_every_filter() -> None:
     for filters in (rendering.FILTERS, julia.FILTERS, spectrum.FILTERS):
         for bounds in filters.values():
             assert bounds.refuses(figures(RICH)) is None
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4, 1.0, 1.6, 2.5])
-def test_straight_stripes_are_refused_as_escape_times_and_welcome_as_spectra(turn):
+def test_straight_stripes_are_refused_as_escape_times_and_welcome_as_spectra(turn: float) -> None:
     assert julia.FILTERS["mixed"].refuses(figures(stripes(turn))) == "stripes"
     assert figures(stripes(turn)).stripes > 0.9 > 0.3 > figures(RICH).stripes
     assert spectrum.FILTERS["colour"].refuses(figures(stripes(turn))) is None
 
 
-def test_noise_alone_is_refused_as_escape_times():
+def test_noise_alone_is_refused_as_escape_times() -> None:
     coarse = RNG.integers(0, 256, (36, 36, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
     assert abs(figures(coarse).smoothness) < 0.1
     assert julia.FILTERS["mixed"].refuses(figures(coarse)) == "rough"
 
 
-def test_blurred_spectra_are_refused():
+def test_blurred_spectra_are_refused() -> None:
     field = np.random.default_rng(2).integers(0, 256, (3, 3, 3), dtype=np.uint8)
     blur = np.asarray(Image.fromarray(field).resize((128, 128), Image.Resampling.BICUBIC))
     assert spectrum.FILTERS["colour"].refuses(figures(blur)) in ("blurred", "flat_tiles")
@@ -67,7 +69,7 @@ def test_blurred_spectra_are_refused():
     assert 0 < sum(refused) < 12 and slopes[refused].min() > 1.2
 
 
-def test_flames_that_leave_their_ground_alone_are_refused():
+def test_flames_that_leave_their_ground_alone_are_refused() -> None:
     bounds = rendering.FILTERS["flame"]
     assert bounds.refuses(figures(RICH), 0.05) == "ink"
     assert bounds.refuses(figures(RICH), 0.2) is None
@@ -80,14 +82,14 @@ def test_flames_that_leave_their_ground_alone_are_refused():
 
 
 @pytest.mark.parametrize(("style", "limit"), [("layered", 0.15), ("single", 0.5), ("flame", 0.5), ("grey", 0.8)])
-def test_the_flat_tile_limit(style, limit):
+def test_the_flat_tile_limit(style: str, limit: float) -> None:
     bounds = rendering.FILTERS[style]._replace(contrast=0.0, colour_entropy=0.0)
     assert bounds.refuses(figures(with_flat_tiles(limit + 0.02))) == "flat_tiles"
     assert bounds.refuses(figures(with_flat_tiles(limit - 0.02))) is None
 
 
 @pytest.mark.parametrize(("step", "share"), [(9, 1.0), (10, 0.0)])
-def test_a_tile_is_flat_below_a_deviation_of_4_75(step, share):
+def test_a_tile_is_flat_below_a_deviation_of_4_75(step: int, share: float) -> None:
     """Two greys, half of each: deviations of 4.5 and 5."""
     image = np.full((64, 96, 3), 100, np.uint8)
     image[:, ::2] += step
@@ -95,7 +97,7 @@ def test_a_tile_is_flat_below_a_deviation_of_4_75(step, share):
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (128, 192), (301, 200)])
-def test_figures_are_those_of_a_plain_computation(shape):
+def test_figures_are_those_of_a_plain_computation(shape: tuple[int, int]) -> None:
     """Smoothness and stripes by NumPy, of cells that whole pixels fill."""
     image = np.asarray(Image.fromarray(RICH).resize((180, 144), Image.Resampling.BICUBIC))
     found = figures(image)
@@ -111,10 +113,10 @@ def test_figures_are_those_of_a_plain_computation(shape):
     assert 0 <= figures(np.asarray(Image.fromarray(RICH).resize(shape[::-1]))).flat_tiles < 0.1
 
 
-def test_an_image_is_drawn_eight_times_at_most():
+def test_an_image_is_drawn_eight_times_at_most() -> None:
     calls = []
 
-    def draw(style, shape, seed, attempt):
+    def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[np.ndarray, dict[str, Any]]:
         calls.append((style, shape, attempt))
         return np.full((*shape, 3), attempt, np.uint8), {}
 
@@ -125,7 +127,7 @@ def test_an_image_is_drawn_eight_times_at_most():
     assert params["size"] == [32, 48]
 
 
-def test_the_first_draw_that_passes_is_kept():
+def test_the_first_draw_that_passes_is_kept() -> None:
     formula = Formula(
         lambda style, shape, seed, attempt: (RICH if attempt == 3 else np.zeros_like(RICH), {"ink": 1.0}),
         {"layered": Filter(0.5, 20.0, 2.0)},

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def digest(image: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize(("style", "size", "seed", "index"), GOLDEN)
-def test_golden_images(style, size, seed, index):
+def test_golden_images(style: str, size: int, seed: int, index: int) -> None:
     """When this fails on purpose, raise FractalRecipe.content_version and write the new digests here."""
     recipe = FractalRecipe(count=index + 1, size=size, seed=seed, style=style)
     assert digest(rendering.FORMULA.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
@@ -46,7 +47,7 @@ def test_golden_images(style, size, seed, index):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("size", [32, 97, 128, 1024])
-def test_every_style_at_every_size(style, size):
+def test_every_style_at_every_size(style: str, size: int) -> None:
     image, seed, params = rendering.FORMULA.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
     assert image.shape == (size, size, 3) and image.dtype == np.uint8 and image.flags.c_contiguous
     assert seed == image_seed(9, 3)
@@ -54,7 +55,7 @@ def test_every_style_at_every_size(style, size):
     assert len(json.dumps(params)) < 700
 
 
-def test_the_same_image_for_any_count_order_and_thread():
+def test_the_same_image_for_any_count_order_and_thread() -> None:
     recipe = FractalRecipe(count=20, size=48)
     alone = [digest(rendering.FORMULA.render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(20))][::-1]
     other = FractalRecipe(count=3, size=64, style="flame")
@@ -68,7 +69,7 @@ def test_the_same_image_for_any_count_order_and_thread():
 
 
 @pytest.mark.slow
-def test_other_cpu_features_make_the_same_bits(tmp_path):
+def test_other_cpu_features_make_the_same_bits(tmp_path: Path) -> None:
     """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden images still."""
     code = (
         "import hashlib, json, sys; from mixset.generate._fractals.rendering import FORMULA;"
@@ -89,7 +90,7 @@ def test_other_cpu_features_make_the_same_bits(tmp_path):
 
 
 @pytest.mark.parametrize("size", [129, 255])
-def test_nothing_of_an_earlier_image_shows(size):
+def test_nothing_of_an_earlier_image_shows(size: int) -> None:
     """Odd sizes, whose half planes do not fit twice, and buffers full of rubbish."""
     recipe = FractalRecipe(count=8, size=size)
     clean = [digest(rendering.FORMULA.render(recipe, i)[0]) for i in range(8)]
@@ -103,7 +104,7 @@ def test_nothing_of_an_earlier_image_shows(size):
     assert [digest(rendering.FORMULA.render(recipe, i)[0]) for i in range(8)] == clean
 
 
-def test_another_process_makes_the_same_bits():
+def test_another_process_makes_the_same_bits() -> None:
     recipe = FractalRecipe(count=5, size=40)
     code = (
         "import hashlib; from mixset.generate._fractals.rendering import FORMULA;"
@@ -115,7 +116,7 @@ def test_another_process_makes_the_same_bits():
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_params_make_the_image_again(style):
+def test_params_make_the_image_again(style: str) -> None:
     recipe = FractalRecipe(count=8, size=64, style=style, seed=5)
     image, seed, params = rendering.FORMULA.render(recipe, 7)
     again, summary = rendering.draw(params["style"], (64, 64), seed, params["attempt"])
@@ -124,7 +125,7 @@ def test_params_make_the_image_again(style):
     assert params["index"] == 7 and json.loads(json.dumps(params)) == params
 
 
-def test_seeds_and_styles_differ():
+def test_seeds_and_styles_differ() -> None:
     seen = {
         digest(rendering.FORMULA.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
         for seed in (0, 1, 2**64 - 1)
@@ -133,7 +134,7 @@ def test_seeds_and_styles_differ():
     assert len(seen) == 12
 
 
-def test_a_refused_draw_is_followed_by_another(monkeypatch):
+def test_a_refused_draw_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bound between the figures of the first two draws refuses the poorer one."""
     recipe = FractalRecipe(count=30, size=32)
     for index in range(30):
@@ -148,7 +149,7 @@ def test_a_refused_draw_is_followed_by_another(monkeypatch):
     assert (image == draws[1]).all()
 
 
-def test_filters_refuse_what_is_poor():
+def test_filters_refuse_what_is_poor() -> None:
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
     empty = np.zeros((64, 64, 3), np.uint8)
@@ -163,7 +164,7 @@ def test_filters_refuse_what_is_poor():
 
 
 @pytest.mark.parametrize("size", [256, 512])
-def test_figures_are_those_of_the_statistics(size):
+def test_figures_are_those_of_the_statistics(size: int) -> None:
     for seed in range(3):
         image, _ = rendering.draw("layered" if seed else "single", (size, size), seed, 0)
         ours, theirs = filters.figures(image), statistics.statistics(image)
@@ -173,7 +174,7 @@ def test_figures_are_those_of_the_statistics(size):
         assert ours.contrast == pytest.approx(theirs.contrast, rel=0.12)
 
 
-def test_the_default_style_is_as_rich_as_photographs():
+def test_the_default_style_is_as_rich_as_photographs() -> None:
     """The bars of the project, medians over 48 images at 256 pixels."""
     recipe = FractalRecipe(count=48, size=256, seed=11)
     found = statistics.medians([rendering.FORMULA.render(recipe, i)[0] for i in range(48)])
@@ -183,7 +184,7 @@ def test_the_default_style_is_as_rich_as_photographs():
     assert found.colour_entropy >= 4
 
 
-def test_layers_are_two_to_four_and_the_grey_style_is_grey():
+def test_layers_are_two_to_four_and_the_grey_style_is_grey() -> None:
     layers = [rendering.draw("layered", (32, 32), seed, 0)[1]["layers"] for seed in range(60)]
     assert {len(names) for names in layers} == {2, 3, 4}
     kinds = {name.split()[0] for names in layers for name in names}
@@ -194,7 +195,7 @@ def test_layers_are_two_to_four_and_the_grey_style_is_grey():
         assert isinstance(summary["patches"], bool)
 
 
-def test_oklab_palettes_are_ottossons():
+def test_oklab_palettes_are_ottossons() -> None:
     keys = np.array([[0.6, 0.1, -0.05], [0.3, -0.02, 0.04]])
     palette = palettes.oklab_ramp(keys)
     assert palette.shape == (3, 256) and palette.dtype == np.float32
@@ -216,14 +217,14 @@ def test_oklab_palettes_are_ottossons():
     assert np.abs(np.diff(palette, axis=1, append=palette[:, :1])).max() < 0.03
 
 
-def test_palettes_stay_in_range():
+def test_palettes_stay_in_range() -> None:
     for seed in range(100):
         draws = Draws(seed, 0)
         palette = palettes.sample_palette(draws, palettes.Harmony(draws))
         assert palette.min() >= 0 and palette.max() <= 1 and palette.std() > 0.02
 
 
-def test_grounds_are_finite_varied_and_without_seams():
+def test_grounds_are_finite_varied_and_without_seams() -> None:
     kinds = set()
     for seed in range(40):
         field = np.empty((128, 128), np.float32)
@@ -238,12 +239,12 @@ def test_grounds_are_finite_varied_and_without_seams():
     assert kinds == {"julia", "warp", "plasma", "spiral", "gradient"}
 
 
-def test_levels_rise_from_nothing_to_one():
+def test_levels_rise_from_nothing_to_one() -> None:
     table = density.level_table(12.0)
     assert table[0] == 0 and (np.diff(table) >= 0).all() and table[-1] == 1
 
 
-def test_smoothing_keeps_even_densities_and_spreads_single_points():
+def test_smoothing_keeps_even_densities_and_spreads_single_points() -> None:
     side = 32
     table, scratch, level = (
         density.level_table(20.0),
@@ -261,7 +262,7 @@ def test_smoothing_keeps_even_densities_and_spreads_single_points():
     assert np.allclose(level, level.T)
 
 
-def test_unpack_splits_the_words():
+def test_unpack_splits_the_words() -> None:
     grid = np.zeros((6, 6), np.uint64)
     grid[1, 1] = (3 << 40) + 2 * 65535
     grid[0, 3] = 9 << 40
@@ -270,7 +271,7 @@ def test_unpack_splits_the_words():
     assert count[0, 0] == 3 and tint[0, 0] == pytest.approx(2) and count.sum() == 3
 
 
-def test_enlarging_is_bilinear():
+def test_enlarging_is_bilinear() -> None:
     plane = np.arange(16, dtype=np.float32).reshape(4, 4)
     out = np.empty((8, 8), np.float32)
     density.enlarge(plane, out)
@@ -282,7 +283,7 @@ def test_enlarging_is_bilinear():
     assert (odd == out[:7, :7]).all()
 
 
-def test_finish_stretches_to_the_full_range():
+def test_finish_stretches_to_the_full_range() -> None:
     colours = np.random.default_rng(0).uniform(0.4, 0.6, (3, 128, 128)).astype(np.float32)
     image = np.empty((64, 64, 3), np.uint8)
     tone.finish(colours, 1.0, 0.45, image)
@@ -290,7 +291,7 @@ def test_finish_stretches_to_the_full_range():
     assert 90 < np.median(image) < 140
 
 
-def test_nothing_here_draws_from_numpys_global_generator():
+def test_nothing_here_draws_from_numpys_global_generator() -> None:
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     rendering.FORMULA.render(FractalRecipe(count=1, size=32), 0)

@@ -19,11 +19,11 @@ def a_system(seed: int, count: int = 3) -> System:
     return sample_system(Draws(seed, 0), count)
 
 
-def sample(system: System, seed: int = 1):
+def sample(system: System, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return kernels.base_sample(system.maps, system.weights, system.colours, np.uint64(seed), kernels.BASE)
 
 
-def whole_root(box, side: int, points: float, zoom: float = 0.9) -> np.ndarray:
+def whole_root(box: np.ndarray, side: int, points: float, zoom: float = 0.9) -> np.ndarray:
     scale = zoom * side / 2 / max(box[2], box[3])
     return np.array([[scale, 0, 0, scale, side / 2 - scale * box[0], side / 2 - scale * box[1], points]])
 
@@ -75,14 +75,16 @@ def splitmix(state: int) -> tuple[int, int]:
     return state, z ^ (z >> 31)
 
 
-def plain_paint(system: System, base, side: int, root: np.ndarray, seed: int) -> np.ndarray:
+def plain_paint(
+    system: System, base: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], side: int, root: np.ndarray, seed: int
+) -> np.ndarray:
     """The kernel restated point by point and by recursion; the last child first, as a stack gives it."""
     x, y, c, box = base
     grid = np.zeros((side + 2, side + 2), np.uint64)
     state, word = splitmix(seed)
     carry = (word >> 11) * 2.0**-53
 
-    def visit(m, mass, tint, left):
+    def visit(m: tuple[float, ...], mass: float, tint: float, left: float) -> None:
         nonlocal state, carry
         u, v = m[0] * box[0] + m[1] * box[1] + m[4], m[2] * box[0] + m[3] * box[1] + m[5]
         du = abs(m[0]) * box[2] + abs(m[1]) * box[3] + 1e-3
@@ -120,7 +122,7 @@ def plain_paint(system: System, base, side: int, root: np.ndarray, seed: int) ->
 
 
 @pytest.mark.parametrize(("seed", "zoom"), [(1, 0.9), (2, 3.0)])
-def test_paint_is_its_plain_restatement(seed, zoom):
+def test_paint_is_its_plain_restatement(seed: int, zoom: float) -> None:
     system = a_system(seed)
     base = sample(system)
     root = whole_root(base[3], 24, 6000.0, zoom)
@@ -128,7 +130,7 @@ def test_paint_is_its_plain_restatement(seed, zoom):
     assert (grid == plain_paint(system, base, 24, root[0], 7)).all()
 
 
-def test_mass_is_conserved():
+def test_mass_is_conserved() -> None:
     for seed in range(8):
         system = a_system(seed, 2 + seed % 4)
         root = whole_root(sample(system)[3], 64, 123_456.0)
@@ -138,7 +140,7 @@ def test_mass_is_conserved():
         assert (tints(grid) <= 1).all()
 
 
-def test_copies_share_the_mass():
+def test_copies_share_the_mass() -> None:
     system = a_system(3)
     root = whole_root(sample(system)[3], 64, 30_000.0, 0.4)
     twice = np.concatenate([root, root])
@@ -148,7 +150,7 @@ def test_copies_share_the_mass():
 
 
 @pytest.mark.parametrize("seed", [1, 4, 9])
-def test_density_and_colour_are_those_of_a_chaos_game(seed):
+def test_density_and_colour_are_those_of_a_chaos_game(seed: int) -> None:
     """On 16 × 16 cells, where both are nearly free of noise."""
     side, points = 16, 1_000_000
     system = a_system(seed)
@@ -163,7 +165,7 @@ def test_density_and_colour_are_those_of_a_chaos_game(seed):
     assert np.abs(tints(grid)[1:-1, 1:-1][full] - (sums / np.maximum(truth, 1))[full]).max() < 0.02
 
 
-def test_error_falls_with_points():
+def test_error_falls_with_points() -> None:
     """Unbiased: sixteen times the points, less than half the error (a quarter, if errors were independent)."""
     side, system = 64, a_system(5)
     box = sample(system)[3]
@@ -179,7 +181,7 @@ def test_error_falls_with_points():
     assert error(800_000) < 0.5 * error(50_000)
 
 
-def test_culling_keeps_what_is_in_the_frame():
+def test_culling_keeps_what_is_in_the_frame() -> None:
     """A zoom into a corner of the whole view holds the same density as that part of the whole view."""
     system = a_system(2, 4)
     box = sample(system)[3]
@@ -195,7 +197,7 @@ def test_culling_keeps_what_is_in_the_frame():
     assert abs(ours.sum() / expected.sum() - 1) < 0.01
 
 
-def test_a_view_of_nothing_costs_and_paints_nothing():
+def test_a_view_of_nothing_costs_and_paints_nothing() -> None:
     system = a_system(1)
     root = whole_root(sample(system)[3], 32, 1e9)
     root[0, 4] += 1e6
@@ -203,7 +205,7 @@ def test_a_view_of_nothing_costs_and_paints_nothing():
     assert painted == 0 and grid.max() == 0
 
 
-def test_words_deeper_than_the_stack_lose_no_mass():
+def test_words_deeper_than_the_stack_lose_no_mass() -> None:
     """Two maps of shares 0.999 and 0.001: the expansion runs hundreds of words deep."""
     maps = np.array([[0.95, 0, 0, 0.95, 0.05, 0], [0.1, 0, 0, 0.1, 0, 0.5]])
     system = System(maps, np.array([0.999, 0.001]), np.array([0.1, 0.9]))
@@ -211,7 +213,7 @@ def test_words_deeper_than_the_stack_lose_no_mass():
     assert abs(painted - 3_000_000) <= 1 and counts(grid).sum() == painted
 
 
-def test_the_base_sample_is_the_measure_in_random_order():
+def test_the_base_sample_is_the_measure_in_random_order() -> None:
     system = a_system(6)
     x, y, _, box = sample(system)
     root = whole_root(box, 8, 1.0)[0]
@@ -225,7 +227,7 @@ def test_the_base_sample_is_the_measure_in_random_order():
     assert np.isclose(box[0] + box[2], x.max()) and np.isclose(box[1] - box[3], y.min())
 
 
-def test_repeats_are_bit_equal_and_seeds_are_not():
+def test_repeats_are_bit_equal_and_seeds_are_not() -> None:
     system = a_system(3)
     root = whole_root(sample(system)[3], 48, 50_000.0)
     first, second, other = (paint(system, 48, root, seed)[0] for seed in (7, 7, 8))
@@ -250,7 +252,7 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_variations_are_their_formulas(name):
+def test_variations_are_their_formulas(name: str) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 300))
     u, v = x.copy(), y.copy()
@@ -260,7 +262,7 @@ def test_variations_are_their_formulas(name):
         assert (u[one], v[one]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_julia_takes_both_square_roots():
+def test_julia_takes_both_square_roots() -> None:
     rng = np.random.default_rng(1)
     z = rng.normal(size=2000) + 1j * rng.normal(size=2000)
     u, v = z.real.copy(), z.imag.copy()
@@ -269,7 +271,7 @@ def test_julia_takes_both_square_roots():
     assert 0.4 < (u > 0).mean() < 0.6
 
 
-def test_a_flame_of_linear_maps_is_the_affine_system():
+def test_a_flame_of_linear_maps_is_the_affine_system() -> None:
     """The population game and the expansion must agree where both apply: on maps without variations."""
     system = a_system(4)
     root = whole_root(sample(system)[3], 16, 2e6, 0.85)
@@ -285,7 +287,7 @@ def test_a_flame_of_linear_maps_is_the_affine_system():
     assert np.abs(tints(grid) - tints(paint(system, 16, root)[0]))[1:-1, 1:-1][full].max() < 0.02
 
 
-def test_a_round_deals_every_point_once():
+def test_a_round_deals_every_point_once() -> None:
     """Maps that do nothing: after any number of rounds the population is the one it was, in another order."""
     maps = np.tile([1.0, 0, 0, 1, 0, 0], (3, 1))
     weights, colours = np.array([0.2, 0.3, 0.5]), np.zeros(3)
@@ -301,7 +303,7 @@ def test_a_round_deals_every_point_once():
 
 @pytest.mark.parametrize("name", views.ARRANGEMENTS)
 @pytest.mark.parametrize("deep", [False, True])
-def test_views_put_the_asked_points_into_the_frame(name, deep):
+def test_views_put_the_asked_points_into_the_frame(name: str, deep: bool) -> None:
     for seed in range(4):
         draws = Draws(seed, 0)
         system = sample_system(draws, 3)
@@ -315,7 +317,7 @@ def test_views_put_the_asked_points_into_the_frame(name, deep):
         assert 0 < view.coverage <= 1
 
 
-def test_deep_zooms_show_a_small_part():
+def test_deep_zooms_show_a_small_part() -> None:
     system = a_system(2)
     base = views.Base.of(system, 1)
     spans = []
@@ -326,7 +328,7 @@ def test_deep_zooms_show_a_small_part():
     assert 2.5 / 1.01 <= max(spans) <= 8.01 and min(spans) >= 0.8
 
 
-def test_flames_stay_finite_and_repeat():
+def test_flames_stay_finite_and_repeat() -> None:
     for seed in range(30):
         flame = flames.sample_flame(Draws(seed, 0))
         grid = np.zeros((34, 34), np.uint64)

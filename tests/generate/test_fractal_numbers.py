@@ -17,19 +17,19 @@ seeds = st.integers(0, 2**64 - 1)
 
 @given(st.floats(1e-19, 1e19))
 @settings(max_examples=300, deadline=None)
-def test_log2(x):
+def test_log2(x: float) -> None:
     assert abs(elementary.log2(x) - math.log2(x)) < 1e-12
 
 
 @given(st.floats(-64, 64))
 @settings(max_examples=300, deadline=None)
-def test_exp2(x):
+def test_exp2(x: float) -> None:
     assert elementary.exp2(x) == pytest.approx(2.0**x, rel=1e-13)
 
 
 @given(st.floats(-(2.0**20), 2.0**20))
 @settings(max_examples=300, deadline=None)
-def test_sine_and_cosine(turns):
+def test_sine_and_cosine(turns: float) -> None:
     whole = turns - round(turns)
     assert abs(elementary.sine(turns) - math.sin(2 * math.pi * whole)) < 1e-9
     assert abs(elementary.cosine(turns) - math.cos(2 * math.pi * whole)) < 1e-9
@@ -37,14 +37,14 @@ def test_sine_and_cosine(turns):
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 @settings(max_examples=300, deadline=None)
-def test_angle(y, x):
+def test_angle(y: float, x: float) -> None:
     if abs(x) + abs(y) < 1e-290:
         return
     difference = elementary.angle(y, x) - math.atan2(y, x) / (2 * math.pi)
     assert abs(difference - round(difference)) < 1e-7
 
 
-def test_angle_of_nothing_and_power_of_zero():
+def test_angle_of_nothing_and_power_of_zero() -> None:
     assert elementary.angle(0.0, 0.0) == 0.0
     assert elementary.power(0.0, 0.4) == 0.0
     assert elementary.power(0.3, 1 / 2.4) == pytest.approx(0.3 ** (1 / 2.4), rel=1e-12)
@@ -52,14 +52,14 @@ def test_angle_of_nothing_and_power_of_zero():
 
 @given(seeds, st.integers(0, 2**40))
 @settings(deadline=None)
-def test_image_seeds_are_64_bit_and_distinct(seed, index):
+def test_image_seeds_are_64_bit_and_distinct(seed: int, index: int) -> None:
     first = image_seed(seed, index)
     assert 0 <= first < 2**64
     assert len({first, image_seed(seed, index + 1), image_seed(seed ^ 1, index)}) == 3
 
 
-def test_draws_are_keyed_by_seed_and_attempt():
-    def head(seed, attempt):
+def test_draws_are_keyed_by_seed_and_attempt() -> None:
+    def head(seed: int, attempt: int) -> list[int]:
         draws = Draws(seed, attempt)
         return [draws.word() for _ in range(200)]
 
@@ -68,7 +68,7 @@ def test_draws_are_keyed_by_seed_and_attempt():
     assert len({word for stream in streams for word in stream}) == 800
 
 
-def test_draws_are_uniform():
+def test_draws_are_uniform() -> None:
     draws = Draws(1, 0)
     wholes = np.array([draws.whole(2, 5) for _ in range(8000)])
     assert set(wholes) == {2, 3, 4, 5}
@@ -81,7 +81,7 @@ def test_draws_are_uniform():
     assert np.bincount(firsts).min() > 880
 
 
-def test_kernel_words_are_splitmix64():
+def test_kernel_words_are_splitmix64() -> None:
     # The first three outputs for seed 1234567, as the reference implementation gives them.
     state = np.array([1234567], np.uint64)
     assert [int(next_word(state)) for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
@@ -89,7 +89,7 @@ def test_kernel_words_are_splitmix64():
 
 @given(seeds, st.integers(1, 8), st.floats(0, 1))
 @settings(deadline=None)
-def test_singular_values_meet_their_factor_exactly(seed, count, share):
+def test_singular_values_meet_their_factor_exactly(seed: int, count: int, share: float) -> None:
     factor = share * 3 * STEEPEST * count
     pairs = singular_values(Draws(seed, 0), count, factor)
     assert len(pairs) == count
@@ -100,7 +100,7 @@ def test_singular_values_meet_their_factor_exactly(seed, count, share):
 
 @given(seeds, st.integers(2, 7))
 @settings(deadline=None)
-def test_systems_satisfy_their_sigma_law(seed, count):
+def test_systems_satisfy_their_sigma_law(seed: int, count: int) -> None:
     system = sample_system(Draws(seed, 0), count)
     values = np.linalg.svd(system.maps[:, :4].reshape(count, 2, 2), compute_uv=False)
     factor = (values[:, 0] + 2 * values[:, 1]).sum()
@@ -113,7 +113,7 @@ def test_systems_satisfy_their_sigma_law(seed, count):
     assert system.area == pytest.approx(values.prod(axis=1).sum(), abs=1e-6)
 
 
-def test_determinants_take_both_signs_and_weights_follow_them():
+def test_determinants_take_both_signs_and_weights_follow_them() -> None:
     systems = [sample_system(Draws(seed, 0), 3) for seed in range(200)]
     determinants = np.array([[a * d - b * c for a, b, c, d, _, _ in system.maps] for system in systems])
     assert 0.4 < (determinants > 0).mean() < 0.6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ import tiny_family
 from PIL import Image
 
 from mixset import InputError, MixingSet, export_images, import_images
+from mixset._store.mixing_set import Origin
 from mixset.generate import FractalRecipe, PlasmaRecipe, make, render
 from mixset.generate._command.cli import _make_config, main
 from mixset.generate._job.families import FAMILIES
 
 
-def mixset(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
+def mixset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of the command, run in this process."""
     monkeypatch.setattr("sys.argv", ["mixset", *map(str, arguments)])
     try:
@@ -28,11 +32,13 @@ def mixset(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.fixture(scope="module")
-def plasma(tmp_path_factory):
+def plasma(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(PlasmaRecipe(count=5, size=48), tmp_path_factory.mktemp("show") / "plasma", workers=1, quiet=True)
 
 
-def test_show_draws_an_image_again_at_any_size(plasma, tmp_path, monkeypatch, capsys):
+def test_show_draws_an_image_again_at_any_size(
+    plasma: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, _ = mixset(monkeypatch, capsys, "show", plasma, 3)
     assert code == 0 and "wrote plasma-3.png" in out
@@ -53,7 +59,9 @@ def test_show_draws_an_image_again_at_any_size(plasma, tmp_path, monkeypatch, ca
         assert code != 0 and line in err and "Traceback" not in err
 
 
-def test_the_draw_that_was_kept_is_drawn_whatever_the_filters_say(tmp_path, monkeypatch):
+def test_the_draw_that_was_kept_is_drawn_whatever_the_filters_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mixset.generate._fractals import rendering
 
     monkeypatch.setitem(rendering.FILTERS, "grey", rendering.FILTERS["grey"]._replace(contrast=999.0))
@@ -63,7 +71,7 @@ def test_the_draw_that_was_kept_is_drawn_whatever_the_filters_say(tmp_path, monk
     np.testing.assert_array_equal(render(images, 1), images[1])
 
 
-def test_several_sources_and_later_shards(plasma, tmp_path, monkeypatch):
+def test_several_sources_and_later_shards(plasma: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAMILIES, "fractals", FAMILIES["fractals"]._replace(shard=2))
     recipe = FractalRecipe(count=5, size=32, style="grey", seed=4)
     images = MixingSet(plasma, make(recipe, tmp_path / "grey", workers=1, quiet=True))
@@ -71,7 +79,7 @@ def test_several_sources_and_later_shards(plasma, tmp_path, monkeypatch):
         np.testing.assert_array_equal(render(images, index), images[index])
 
 
-def test_imported_images_and_files_get_a_clear_line(plasma, tmp_path):
+def test_imported_images_and_files_get_a_clear_line(plasma: Path, tmp_path: Path) -> None:
     export_images(MixingSet(plasma), tmp_path / "files")
     import_images(tmp_path / "files", tmp_path / "imported", quiet=True)
     for source in (tmp_path / "files", tmp_path / "imported"):
@@ -81,18 +89,18 @@ def test_imported_images_and_files_get_a_clear_line(plasma, tmp_path):
 
 
 @pytest.mark.parametrize("attempt", [8, -1, "0", None, 1.5])
-def test_params_are_checked_before_use(plasma, attempt):
+def test_params_are_checked_before_use(plasma: Path, attempt: str | float | None) -> None:
     origin = MixingSet(plasma).origin(0)
 
     class Forged(MixingSet):
-        def origin(self, index):
+        def origin(self, index: int) -> Origin:
             return replace(origin, params=origin.params | {"attempt": attempt})
 
     with pytest.raises(InputError, match="attempt"):
         render(Forged(plasma), 0)
 
 
-def test_a_recipe_that_names_code_needs_trust(plasma):
+def test_a_recipe_that_names_code_needs_trust(plasma: Path) -> None:
     names = {
         "family": "fvis",
         "content_version": 2,
@@ -112,14 +120,14 @@ def test_a_recipe_that_names_code_needs_trust(plasma):
     }
 
     class Forged(MixingSet):
-        def origin(self, index):
+        def origin(self, index: int) -> Origin:
             return replace(super().origin(index), family="fvis", recipe=names)
 
     with pytest.raises(InputError, match=r"names the network os:abort, and what files name is not used"):
         render(Forged(plasma), 0)
 
 
-def test_families_without_a_formula_are_rendered_whole(tmp_path, monkeypatch):
+def test_families_without_a_formula_are_rendered_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAMILIES, "tiny", tiny_family.TINY)
     images = MixingSet(make(tiny_family.TinyRecipe(count=6), tmp_path / "tiny", workers=1, quiet=True))
     np.testing.assert_array_equal(render(images, 5), images[5])

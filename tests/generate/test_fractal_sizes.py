@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,13 +41,13 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("family", "style"), CASES)
 @pytest.mark.parametrize("size", [64, 100, 300])
-def test_an_image_is_the_same_at_every_size(family, style, size):
+def test_an_image_is_the_same_at_every_size(family: str, style: str, size: int) -> None:
     alike = [likeness(drawn(family, style, (size, size), i), drawn(family, style, (200, 200), i)) for i in range(4)]
     assert min(alike) > 0.9, alike
 
 
 @pytest.mark.parametrize("kind", ["julia", "warp", "plasma", "spiral", "gradient"])
-def test_a_ground_is_the_same_at_every_size(kind):
+def test_a_ground_is_the_same_at_every_size(kind: str) -> None:
     """As places on the circle of a palette: whole turns are the same colour."""
     fields = []
     for side in (128, 512, 700):
@@ -60,7 +61,9 @@ def test_a_ground_is_the_same_at_every_size(kind):
 
 @pytest.mark.parametrize(("family", "style"), CASES)
 @pytest.mark.parametrize("shape", [(160, 96), (60, 100)])
-def test_an_image_that_is_not_square_is_the_middle_of_the_square_one(family, style, shape):
+def test_an_image_that_is_not_square_is_the_middle_of_the_square_one(
+    family: str, style: str, shape: tuple[int, int]
+) -> None:
     height, width = shape
     side = max(shape)
     top, left = (side - height) // 2, (side - width) // 2
@@ -72,13 +75,13 @@ def test_an_image_that_is_not_square_is_the_middle_of_the_square_one(family, sty
         assert np.corrcoef(image.ravel(), part.ravel())[0, 1] > 0.95
 
 
-def test_the_grey_style_is_cut_to_the_pixel():
+def test_the_grey_style_is_cut_to_the_pixel() -> None:
     square = drawn("fractals", "grey", (160, 160), 5)
     np.testing.assert_array_equal(drawn("fractals", "grey", (160, 96), 5), square[:, 32:128])
     np.testing.assert_array_equal(drawn("fractals", "grey", (96, 160), 5), square[32:128])
 
 
-def test_styles_of_one_seed_share_nothing():
+def test_styles_of_one_seed_share_nothing() -> None:
     """Their images are as unlike as those of two seeds; where they shared a stream, these two shared their grounds."""
     singles, flames = ([drawn("fractals", style, (32, 32), i) for i in range(40)] for style in ("single", "flame"))
     same = np.mean([abs(likeness(one, other)) for one, other in zip(singles, flames, strict=True)])
@@ -86,7 +89,7 @@ def test_styles_of_one_seed_share_nothing():
     assert same < other + 0.08
 
 
-def test_streams_of_two_names_share_no_word():
+def test_streams_of_two_names_share_no_word() -> None:
     names = ["", "fractals single", "fractals flame", "plasma clouds"]
     words = [{Draws(7, attempt, name).word() for _ in range(3)} for name in names for attempt in (0, 1)]
     assert len(set.union(*words)) == len(words)
@@ -94,7 +97,7 @@ def test_streams_of_two_names_share_no_word():
     assert [draws[0].word() for _ in range(100)] == [draws[1].word() for _ in range(100)]
 
 
-def test_every_family_draws_from_a_stream_of_its_own(monkeypatch):
+def test_every_family_draws_from_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(Draws, "__init__", lambda self, seed, attempt, stream="": seen.append(stream) or 1 / 0)
     for family, style in CASES:
@@ -103,7 +106,7 @@ def test_every_family_draws_from_a_stream_of_its_own(monkeypatch):
     assert seen == [f"{family} {style}" for family, style in CASES]
 
 
-def test_recipes_take_a_side_or_height_and_width():
+def test_recipes_take_a_side_or_height_and_width() -> None:
     assert FractalRecipe(size=64).shape == (64, 64)
     wide = FractalRecipe(count=3, size=(64, 96))
     assert wide.shape == (64, 96) and wide.to_json()["size"] == [64, 96]
@@ -116,14 +119,16 @@ def test_recipes_take_a_side_or_height_and_width():
         FVisRecipe(network="resnet18", size=(64, 96))
 
 
-def test_a_set_that_is_not_square(tmp_path):
+def test_a_set_that_is_not_square(tmp_path: Path) -> None:
     recipe = FractalRecipe(count=3, size=(40, 64), style="grey")
     images = MixingSet(make(recipe, tmp_path / "wide", workers=1, quiet=True))
     assert [image.shape for image in images] == [(40, 64, 3)] * 3
     assert "40 x 64 pixels" in images.details()[0]
 
 
-def test_a_set_of_an_older_content_version_is_read_but_not_extended_or_drawn(tmp_path, monkeypatch):
+def test_a_set_of_an_older_content_version_is_read_but_not_extended_or_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mixset._store import check
     from mixset.generate import render
     from mixset.generate._job.job import remake
@@ -149,7 +154,7 @@ def test_a_set_of_an_older_content_version_is_read_but_not_extended_or_drawn(tmp
         ("julia", "mixed", "2a91d06c8772bb99"),
     ],
 )
-def test_golden_images_that_are_not_square(family, style, golden):
+def test_golden_images_that_are_not_square(family: str, style: str, golden: str) -> None:
     """When this fails on purpose, raise the recipe's content_version and write the new digests here."""
     image = drawn(family, style, (50, 80), 3)
     assert hashlib.sha256(image.tobytes()).hexdigest()[:16] == golden

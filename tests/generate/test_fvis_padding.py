@@ -19,7 +19,7 @@ class Padded(nn.Conv2d):
         super().__init__(3, 4, (5, 3), **options)  # type: ignore[arg-type]
         self.static_padding = nn.ZeroPad2d(pad)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.static_padding(x)
         return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
@@ -27,14 +27,14 @@ class Padded(nn.Conv2d):
 class Stubborn(Padded):
     """One that does not look at `padding`."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.conv2d(self.static_padding(x), self.weight, self.bias, self.stride)
 
 
 class Choosy(Padded):
     """One that takes small images only."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[-1] > 20:
             raise RuntimeError("too large")
         return super().forward(x)

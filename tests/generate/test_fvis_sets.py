@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def network() -> nn.Module:
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def small(**changes) -> FVisRecipe:
+def small(**changes: Any) -> FVisRecipe:
     return FVisRecipe(
         **{"count": 6, "size": 32, "network": NETWORK, "layers": ("all",), "steps": 4, "batch": 4} | changes
     )
@@ -66,11 +67,11 @@ class TestRecipe:
             ({"std": (0.5, 0.5, 0.0)}, "std: .* must be above zero"),
         ],
     )
-    def test_bad_fields_are_refused_by_name(self, changes, message):
+    def test_bad_fields_are_refused_by_name(self, changes: dict[str, Any], message: str) -> None:
         with pytest.raises(InputError, match=rf"^{message}"):
             small(**changes)
 
-    def test_resolving_writes_down_what_the_content_depends_on(self):
+    def test_resolving_writes_down_what_the_content_depends_on(self) -> None:
         recipe = small(layers=("early",)).resolved()
         assert recipe.layers == ("0",)
         assert recipe.channels == (10,)
@@ -80,18 +81,18 @@ class TestRecipe:
         values = json.loads(json.dumps(recipe.to_json()))
         assert FVisRecipe.from_json(values, count=6) == recipe
 
-    def test_other_weights_are_refused(self):
+    def test_other_weights_are_refused(self) -> None:
         recipe = dataclasses.replace(small().resolved(), weights="0" * 64)
         with pytest.raises(InputError, match=rf"^network {NETWORK}: has weights [0-9a-f]{{16}}, the set is of 0000"):
             recipe.resolved()
         with pytest.raises(InputError, match="the set is of 0000"):
             list(render_all(recipe, range(1), "cpu"))
 
-    def test_unknown_layers_are_refused(self):
+    def test_unknown_layers_are_refused(self) -> None:
         with pytest.raises(InputError, match="no layer 'conv9'"):
             small(layers=("conv9",)).resolved()
 
-    def test_the_familys_shard_is_the_recipes(self):
+    def test_the_familys_shard_is_the_recipes(self) -> None:
         assert FAMILIES["fvis"].shard == recipes.SHARD
         assert FAMILIES["fvis"].on_device
 
@@ -107,7 +108,7 @@ class TestUnits:
         batch=st.sampled_from([1, 4, 16]),
         groups=st.integers(1, 30),
     )
-    def test_layers_and_channels_take_fair_turns(self, channels, batch, groups):
+    def test_layers_and_channels_take_fair_turns(self, channels: tuple[int, ...], batch: int, groups: int) -> None:
         recipe = made_of(channels, batch)
         shown = [units_of(recipe, group) for group in range(groups)]
         assert all(len(units) == batch for units in shown)
@@ -122,11 +123,11 @@ class TestUnits:
             seen = first[layer] + turns[layer] * batch
             assert set(times.values()) <= {seen // count, seen // count + 1}
 
-    def test_a_small_set_shows_many_layers(self):
+    def test_a_small_set_shows_many_layers(self) -> None:
         recipe = made_of((64, 256, 128, 64, 512, 256, 256, 128), 32)
         assert {unit.layer for unit in units_of(recipe, 0)[:16]} == set(recipe.layers)
 
-    def test_orders_are_random_and_each_times_its_own(self):
+    def test_orders_are_random_and_each_times_its_own(self) -> None:
         recipe = made_of((32,), 16)
         rounds = [
             [unit.channel for group in (2 * turn, 2 * turn + 1) for unit in units_of(recipe, group)] for turn in (0, 1)
@@ -137,7 +138,7 @@ class TestUnits:
         other = [unit.channel for group in (0, 1) for unit in units_of(made_of((32,), 16, seed=1), group)]
         assert other != rounds[0]
 
-    def test_another_unit_is_of_the_same_layer_and_differs_by_attempt(self):
+    def test_another_unit_is_of_the_same_layer_and_differs_by_attempt(self) -> None:
         recipe = made_of((32, 1000), 16)
         found = [another_unit(recipe, Unit("b", 3), 7, attempt) for attempt in range(1, 4)]
         assert {unit.layer for unit in found} == {"b"}
@@ -227,7 +228,7 @@ class TestRepair:
         "changes",
         [{"network": 5}, {"layers": 5}, {"channels": [10**9, 6]}, {"lr": "x"}, {"channels": [1]}, {"mean": "abc"}],
     )
-    def test_recipes_of_other_types(self, tmp_path: Path, changes) -> None:
+    def test_recipes_of_other_types(self, tmp_path: Path, changes: dict[str, Any]) -> None:
         values = small().resolved().to_json() | changes
         entry = manifest.Entry("fvis-00000.h5", "fvis", 0, 2, "0" * 64, "0" * 64, "none")
         with pytest.raises(InputError, match=r"^(the recipe in|channels)"):
@@ -235,7 +236,7 @@ class TestRepair:
 
 
 class TestImages:
-    def test_an_image_is_a_function_of_recipe_and_index(self):
+    def test_an_image_is_a_function_of_recipe_and_index(self) -> None:
         recipe = small(count=12).resolved()
         whole = list(render_all(recipe, range(12), "cpu"))
         assert len({image.tobytes() for image, _, _ in whole}) == 12
@@ -246,7 +247,7 @@ class TestImages:
         other = next(render_all(small(seed=1).resolved(), range(1), "cpu"))
         assert not np.array_equal(other[0], whole[0][0])
 
-    def test_params_say_what_is_shown(self):
+    def test_params_say_what_is_shown(self) -> None:
         recipe = small().resolved()
         image, _, params = next(render_all(recipe, range(1, 2), "cpu"))
         assert {name: params[name] for name in ("network", "weights", "objective", "steps", "size", "index")} == {
@@ -267,7 +268,7 @@ class TestImages:
             found = body[: int(unit.layer) + 1]((inputs - mean) / std)[0, unit.channel].mean()
         assert params["score"] == pytest.approx(float(found), abs=1e-3)
 
-    def test_objectives_reach_the_images(self):
+    def test_objectives_reach_the_images(self) -> None:
         images = {
             objective: next(render_all(small(objective=objective, steps=8).resolved(), range(1), "cpu"))[0].tobytes()
             for objective in ("channel", "neuron", "direction", "deep-dream")
@@ -277,7 +278,7 @@ class TestImages:
         assert dream["channel"] is None
 
     @pytest.mark.parametrize("workers", [1, 2])
-    def test_the_job_makes_the_same_set_with_any_workers_and_extends_it(self, tmp_path: Path, workers: int):
+    def test_the_job_makes_the_same_set_with_any_workers_and_extends_it(self, tmp_path: Path, workers: int) -> None:
         recipe = small(count=70, steps=2, batch=16)
         begun = make(small(count=5, steps=2, batch=16), tmp_path / "set", workers=workers, quiet=True)
         first = MixingSet(begun)[4]
@@ -293,7 +294,7 @@ class TestImages:
         info = verify(begun / "fvis-00000.h5")
         assert (info.family, info.count, info.recipe) == ("fvis", 64, resolved.to_json())
 
-    def test_a_set_of_another_recipe_is_not_gone_on_with(self, tmp_path: Path):
+    def test_a_set_of_another_recipe_is_not_gone_on_with(self, tmp_path: Path) -> None:
         out = make(small(steps=1), tmp_path / "set", workers=1, quiet=True)
         with pytest.raises(InputError, match="steps"):
             make(small(steps=2), out, workers=1, quiet=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_networks
@@ -65,7 +66,7 @@ class TestFunctions:
         refused(name, message)
 
     @pytest.mark.parametrize("values", [(0.5, 0.5), (0.5, float("nan"), 0.5), (1, 1, 0), (1, 1, -1), "abc", [None] * 3])
-    def test_bad_normalisation(self, values) -> None:
+    def test_bad_normalisation(self, values: Any) -> None:
         refused("tiny_networks:random", "std .* must be three finite numbers above zero", std=values)
 
 

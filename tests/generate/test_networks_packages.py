@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -29,7 +30,7 @@ class TestTorchvision:
     def hub(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """torch hub's folder of weights, empty, and no way to fetch any."""
 
-        def fail(*arguments, **options):
+        def fail(*arguments: str, **options: Any) -> None:
             raise URLError("no network here")
 
         monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
@@ -89,7 +90,7 @@ class TestTimm:
         assert (network.mean, network.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
     def test_no_network(self, timm: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*arguments, **options):
+        def fail(*arguments: str, **options: Any) -> None:
             raise FileNotFoundError("cannot find the requested files\nin the cache")
 
         monkeypatch.setattr(timm, "create_model", fail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny_networks
@@ -40,7 +41,7 @@ def small(seed: int = 0) -> nn.Module:
     return tiny_networks.drawn(wide_resnet(depth=10, width=1, num_classes=4), seed=seed)
 
 
-def write_config(folder: Path, **changes) -> None:
+def write_config(folder: Path, **changes: Any) -> None:
     content = {
         "config": {},
         "network": {"name": "wrn-10-1", "arguments": {"num_classes": 4, "dropout": 0.3}},
@@ -128,12 +129,14 @@ class TestRuns:
             ({"name": "wrn-10-1", "arguments": [1]}, "is damaged .*of a run"),
         ],
     )
-    def test_only_what_we_make_is_built_with_checked_arguments(self, run: Path, network, message: str) -> None:
+    def test_only_what_we_make_is_built_with_checked_arguments(
+        self, run: Path, network: dict[str, Any], message: str
+    ) -> None:
         write_config(run, network=network)
         refused(f"run:{run}", message)
 
     @pytest.mark.parametrize("images", [{"mean": 3, "std": [1, 1, 1]}, {"mean": ["a"] * 3, "std": "abc"}])
-    def test_a_normalisation_of_other_types(self, run: Path, images) -> None:
+    def test_a_normalisation_of_other_types(self, run: Path, images: dict[str, Any]) -> None:
         write_config(run, images=images)
         refused(f"run:{run}", "three finite numbers")
 
@@ -159,7 +162,7 @@ class TestRuns:
 
     def test_code_in_weights_is_not_run(self, run: Path, tmp_path: Path) -> None:
         class Trap:
-            def __reduce__(self):
+            def __reduce__(self) -> tuple[Any, ...]:
                 return Path.mkdir, (tmp_path / "sprung",)
 
         (run / "weights.safetensors").unlink()

@@ -103,7 +103,7 @@ def test_those_of_timm_and_of_the_wheel_are_built_with_their_classes() -> None:
         (("my_net:small", {"num_classes": 7}), "my_net:small"),
     ],
 )
-def test_runs_of_0_1_0_are_read(entry, name: str) -> None:
+def test_runs_of_0_1_0_are_read(entry: tuple[str, dict[str, int]], name: str) -> None:
     assert recorded({"factory": entry[0], "arguments": entry[1]}) == (name, {"num_classes": 7})
 
 

@@ -14,7 +14,9 @@ from mixset.generate._procedural.deadleaves import draw
 seeds = st.integers(0, 2**64 - 1)
 
 
-def covered(side: int, turned: bool, mixed: bool, seed: int, small: float = 0.03, large: float = 0.3):
+def covered(
+    side: int, turned: bool, mixed: bool, seed: int, small: float = 0.03, large: float = 0.3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     owner = np.empty((side, side), np.int32)
     return owner, *leaves.cover(owner, turned, mixed, small, large, np.uint64(seed))
 
@@ -46,7 +48,7 @@ def mask_of(leaf: np.ndarray, side: int) -> np.ndarray:
 
 @given(seeds, st.integers(33, 80), st.sampled_from([(False, False), (True, False), (True, True)]))
 @settings(max_examples=12, deadline=None)
-def test_front_to_back_is_back_to_front(seed, side, style):
+def test_front_to_back_is_back_to_front(seed: int, side: int, style: tuple[bool, bool]) -> None:
     """Painting the leaves back to front over one another, whole, gives the same image; no pixel is left."""
     owner, found, words = covered(side, *style, seed)
     assert owner.min() >= 0 and owner.max() == len(found) - 1 == len(words) - 1
@@ -57,7 +59,7 @@ def test_front_to_back_is_back_to_front(seed, side, style):
     assert (naive != owner).mean() < 0.002
 
 
-def test_upright_squares_are_exact():
+def test_upright_squares_are_exact() -> None:
     """No leaf is passed over: the sequence drawn again by the rules in plain Python gives every pixel its owner."""
     side, small, large, seed = 40, 0.05, 0.4, 77
     owner, found, _ = covered(side, False, False, seed, small, large)
@@ -91,7 +93,7 @@ class _Uniform:
         return ((z ^ (z >> 31)) >> 11) * 2.0**-53
 
 
-def test_sizes_follow_the_cubic_law():
+def test_sizes_follow_the_cubic_law() -> None:
     """Weighted by the area their centres lie in, radii have the density r⁻³ between the cut-offs."""
     small, large, state = 0.02, 0.5, np.array([3], np.uint64)
     radii = np.array([leaves.radius(state, small, large) for _ in range(60_000)])
@@ -106,7 +108,7 @@ def test_sizes_follow_the_cubic_law():
     np.testing.assert_allclose(counts / counts.sum(), expected / expected.sum(), rtol=0.12)
 
 
-def test_borders_are_hit_as_often_as_the_middle():
+def test_borders_are_hit_as_often_as_the_middle() -> None:
     """Stationarity: the mean size of the leaf seen is the same at the border and in the middle."""
     border, middle = [], []
     for seed in range(300):
@@ -117,7 +119,7 @@ def test_borders_are_hit_as_often_as_the_middle():
     assert np.mean(border) == pytest.approx(np.mean(middle), rel=0.06)
 
 
-def test_all_shapes_come_and_lie_within_their_circle():
+def test_all_shapes_come_and_lie_within_their_circle() -> None:
     kinds = set()
     for seed in range(20):
         for leaf in covered(64, True, True, seed)[1]:
@@ -130,7 +132,7 @@ def test_all_shapes_come_and_lie_within_their_circle():
             assert not leaves.inside(leaf, normals, 1.01 * math.cos(turn), 1.01 * math.sin(turn))
 
 
-def test_a_pentagram_is_a_pentagram():
+def test_a_pentagram_is_a_pentagram() -> None:
     star = np.array([0, 0, 1, 1, 0, leaves.POLYGON, 5, 1], float)
     normals = leaves._normals()
     for point in range(5):
@@ -140,7 +142,7 @@ def test_a_pentagram_is_a_pentagram():
             assert leaves.inside(star, normals, radius * math.cos(angle), radius * math.sin(angle)) == within
 
 
-def test_flat_leaves_are_flat_and_textured_ones_are_not():
+def test_flat_leaves_are_flat_and_textured_ones_are_not() -> None:
     owner, found, words = covered(64, True, True, 9)
     colours = textures.natural_colours(np.array([0.1, 0.6]), 0.06, np.uint64(4))
     canvas = np.empty((3, 64, 64), np.float32)
@@ -155,7 +157,7 @@ def test_flat_leaves_are_flat_and_textured_ones_are_not():
     assert np.isfinite(canvas).all() and canvas.min() >= 0
 
 
-def test_natural_colours_are_mostly_dull():
+def test_natural_colours_are_mostly_dull() -> None:
     colours = textures.natural_colours(np.array([0.1, 0.6]), 0.05, np.uint64(4))
     spans = np.ptp(colours, axis=0)
     assert colours.min() >= 0 and colours.max() <= 1
@@ -164,7 +166,7 @@ def test_natural_colours_are_mostly_dull():
 
 
 @pytest.mark.parametrize("style", ["squares", "textured"])
-def test_a_scene_is_the_same_at_every_size(style):
+def test_a_scene_is_the_same_at_every_size(style: str) -> None:
     small, _ = draw(style, (64, 64), 5, 0)
     large, _ = draw(style, (256, 256), 5, 0)
     shrunk = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,18 +84,18 @@ def digest(image: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize(("family", "style", "size", "seed", "index"), GOLDEN)
-def test_golden_images(family, style, size, seed, index):
+def test_golden_images(family: str, style: str, size: int, seed: int, index: int) -> None:
     """When this fails on purpose, raise the recipe's content_version and write the new digests here."""
     recipe = recipe_of(family, style, count=index + 1, size=size, seed=seed)
     assert digest(render_of(family)(recipe, index)[0]) == GOLDEN[family, style, size, seed, index]
 
 
-def test_golden_images_are_of_every_style():
+def test_golden_images_are_of_every_style() -> None:
     assert {golden[:2] for golden in GOLDEN} == set(ALL)
 
 
 @pytest.mark.slow
-def test_other_cpu_features_make_the_same_bits(tmp_path):
+def test_other_cpu_features_make_the_same_bits(tmp_path: Path) -> None:
     """Kernels compiled for the plainest x86-64 or ARM, NumPy without its wide loops: the golden images still."""
     code = (
         "import hashlib, json, sys; from mixset.generate._job.families import FAMILIES, load\n"
@@ -116,7 +117,7 @@ def test_other_cpu_features_make_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize(("family", "style"), ALL)
 @pytest.mark.parametrize("size", [32, 129, 300])
-def test_every_style_at_every_size(family, style, size):
+def test_every_style_at_every_size(family: str, style: str, size: int) -> None:
     image, seed, params = render_of(family)(recipe_of(family, style, size=size, seed=9), 3)
     assert image.shape == (size, size, 3) and image.dtype == np.uint8 and image.flags.c_contiguous
     assert seed == image_seed(9, 3)
@@ -125,13 +126,13 @@ def test_every_style_at_every_size(family, style, size):
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_the_largest_size(family):
+def test_the_largest_size(family: str) -> None:
     image, _, _ = render_of(family)(recipe_of(family, STYLES[family][0], size=1024), 1)
     assert image.shape == (1024, 1024, 3) and image.std() > 20
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_the_same_image_for_any_count_order_and_thread(family):
+def test_the_same_image_for_any_count_order_and_thread(family: str) -> None:
     recipe, render = recipe_of(family, STYLES[family][0], count=10), render_of(family)
     alone = [digest(render(replace(recipe, count=i + 1), i)[0]) for i in reversed(range(10))][::-1]
     other = recipe_of(family, STYLES[family][1], size=64)
@@ -143,7 +144,7 @@ def test_the_same_image_for_any_count_order_and_thread(family):
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_nothing_of_an_earlier_image_shows(family):
+def test_nothing_of_an_earlier_image_shows(family: str) -> None:
     recipe, render = recipe_of(family, STYLES[family][0], size=129), render_of(family)
     clean = [digest(render(recipe, i)[0]) for i in range(4)]
     buffers = canvas_of(129)
@@ -153,7 +154,9 @@ def test_nothing_of_an_earlier_image_shows(family):
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_sets_are_the_same_for_any_workers_and_can_be_extended(family, tmp_path, monkeypatch):
+def test_sets_are_the_same_for_any_workers_and_can_be_extended(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(FAMILIES, family, FAMILIES[family]._replace(shard=4))
     recipe = recipe_of(family, STYLES[family][0], count=11, size=32)
     first = make(replace(recipe, count=6), tmp_path / "one", workers=1, quiet=True)
@@ -169,7 +172,7 @@ def test_sets_are_the_same_for_any_workers_and_can_be_extended(family, tmp_path,
 
 
 @pytest.mark.parametrize(("family", "style"), ALL)
-def test_params_make_the_image_again(family, style):
+def test_params_make_the_image_again(family: str, style: str) -> None:
     image, seed, params = render_of(family)(recipe_of(family, style, seed=5), 7)
     again, summary = MODULES[family].draw(params["style"], (48, 48), seed, params["attempt"])
     assert (again == image).all()
@@ -178,7 +181,7 @@ def test_params_make_the_image_again(family, style):
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_seeds_and_styles_differ(family):
+def test_seeds_and_styles_differ(family: str) -> None:
     seen = {
         digest(render_of(family)(recipe_of(family, style, size=32, seed=seed), 0)[0])
         for seed in (0, 1, 2**64 - 1)
@@ -189,7 +192,7 @@ def test_seeds_and_styles_differ(family):
 
 
 @pytest.mark.parametrize(("family", "style"), ALL)
-def test_redraws_are_bounded_and_recorded(family, style, monkeypatch):
+def test_redraws_are_bounded_and_recorded(family: str, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MODULES[family].FILTERS, style, filters.Filter(1.0, 0.0, 99.0))
     _, _, params = render_of(family)(recipe_of(family, style, size=32), 0)
     assert params["attempt"] == 7
@@ -197,7 +200,7 @@ def test_redraws_are_bounded_and_recorded(family, style, monkeypatch):
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_a_refused_draw_is_followed_by_another(family, monkeypatch):
+def test_a_refused_draw_is_followed_by_another(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     style = STYLES[family][0]
     for index in range(30):
         drawn = [MODULES[family].draw(style, (32, 32), image_seed(0, index), attempt)[0] for attempt in (0, 1)]
@@ -219,7 +222,7 @@ BARS = {
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_default_styles_are_as_rich_as_photographs(family):
+def test_default_styles_are_as_rich_as_photographs(family: str) -> None:
     """Medians over 24 images at 256 pixels; those of photographs are in `mixset._store.statistics.PHOTOGRAPHS`."""
     recipe = recipe_of(family, STYLES[family][0], count=24, size=256, seed=11)
     assert recipe == load(FAMILIES[family].recipe)(count=24, size=256, seed=11)
@@ -229,7 +232,7 @@ def test_default_styles_are_as_rich_as_photographs(family):
     assert found.bits_per_pixel >= bits and found.colour_entropy >= colours
 
 
-def test_nothing_here_draws_from_numpys_global_generator():
+def test_nothing_here_draws_from_numpys_global_generator() -> None:
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     for family, style in ALL:
@@ -241,14 +244,14 @@ def test_nothing_here_draws_from_numpys_global_generator():
 @pytest.mark.parametrize(
     ("field", "value"), [("size", 31), ("size", 64.0), ("seed", -1), ("seed", 2**64), ("count", 0), ("count", True)]
 )
-def test_bad_fields_are_refused_by_name(family, field, value):
+def test_bad_fields_are_refused_by_name(family: str, field: str, value: float) -> None:
     with pytest.raises(InputError, match=rf"^{field}: ") as error:
         load(FAMILIES[family].recipe)(**{field: value})
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("family", MODULES)
-def test_recipes_know_their_styles_and_their_json(family):
+def test_recipes_know_their_styles_and_their_json(family: str) -> None:
     known = ", ".join(STYLES[family])
     with pytest.raises(InputError, match=rf"^style: unknown style 'oil'; known ones are {known}$"):
         recipe_of(family, "oil")

@@ -68,7 +68,7 @@ def plain_escape(formula: int, power: int, view: np.ndarray, constant: np.ndarra
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=[julia.NAMES[formula] for formula in FORMULAS])
 @pytest.mark.parametrize("power", [2, 3, 4, 5])
-def test_counts_are_those_of_a_plain_loop(formula, power):
+def test_counts_are_those_of_a_plain_loop(formula: int, power: int) -> None:
     view = np.array([0.1, -0.2, 1.1, 0.4])
     constants = [np.array([-0.4, 0.55, 0.0])]
     if formula not in (escape.RATIONAL, escape.NEWTON):
@@ -91,7 +91,7 @@ def test_counts_are_those_of_a_plain_loop(formula, power):
 
 
 @pytest.mark.parametrize("formula", [escape.POWER, escape.NEWTON])
-def test_smooth_times_have_no_steps(formula):
+def test_smooth_times_have_no_steps(formula: int) -> None:
     """Where whole counts step, the smooth times go on: outside, neighbours differ little."""
     view, constant = np.array([1.2, 0.9, 0.3, 0.0]), np.array([0.1, 0.05, 0.0])
     found = escape.escape(256, formula, 2, view, constant, LIMIT, TRAP)
@@ -102,7 +102,7 @@ def test_smooth_times_have_no_steps(formula):
     assert max(np.abs(np.diff(out, axis=axis)).max() for axis in (0, 1)) < 0.2 * steps
 
 
-def test_bounded_orbits_are_coloured_by_the_trap():
+def test_bounded_orbits_are_coloured_by_the_trap() -> None:
     found = escape.escape(64, escape.POWER, 2, np.array([0, 0, 0.2, 0.0]), np.array([0.0, 0, 0]), LIMIT, TRAP)
     assert (found[0] == LIMIT).all()
     out = np.empty((64, 64), np.float32)
@@ -110,7 +110,7 @@ def test_bounded_orbits_are_coloured_by_the_trap():
     assert np.isfinite(out).all() and out.std() > 0
 
 
-def test_descending_finds_the_boundary():
+def test_descending_finds_the_boundary() -> None:
     """From the whole Mandelbrot set to windows that hold both what escapes soon and what escapes late."""
     start, plane = np.array([-0.4, 0.0, 1.7, 0.0]), np.array([0.0, 0.0, 1.0])
     varied = 0
@@ -126,7 +126,7 @@ def test_descending_finds_the_boundary():
     assert inside[1] == -2
 
 
-def test_julia_constants_lie_near_the_boundary():
+def test_julia_constants_lie_near_the_boundary() -> None:
     """Orbits of 0 with the drawn constants neither escape at once nor, mostly, stay for good."""
     counts = []
     for seed in range(30):
@@ -139,7 +139,7 @@ def test_julia_constants_lie_near_the_boundary():
     assert np.mean(np.array(counts) == 500) < 0.6
 
 
-def test_mixed_images_are_of_all_kinds_and_formulas():
+def test_mixed_images_are_of_all_kinds_and_formulas() -> None:
     summaries = [julia.draw("mixed", (32, 32), seed, 0)[1] for seed in range(60)]
     assert {summary["kind"] for summary in summaries} == {"julia", "mandelbrot", "newton"}
     assert {summary["formula"].split()[0] for summary in summaries} == set(julia.NAMES.values())
@@ -147,7 +147,7 @@ def test_mixed_images_are_of_all_kinds_and_formulas():
         assert julia.draw(style, (32, 32), 1, 0)[1]["kind"] == style
 
 
-def test_a_window_is_the_same_at_every_size():
+def test_a_window_is_the_same_at_every_size() -> None:
     small, first = julia.draw("julia", (64, 64), 12, 0)
     large, second = julia.draw("julia", (256, 256), 12, 0)
     assert first == second

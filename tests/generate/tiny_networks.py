@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ def drawn(body: nn.Module, seed: int = 0) -> nn.Module:
     return body.eval()
 
 
-def conv(inputs: int = 6, outputs: int = 6, **options) -> nn.Conv2d:
+def conv(inputs: int = 6, outputs: int = 6, **options: Any) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, **{"padding": 1} | options)
 
 
@@ -44,7 +44,7 @@ class Standardised(nn.Conv2d):
 class Remade(nn.Conv2d):
     """A convolution whose weight is no parameter, but made anew in each pass, as by `torch.nn.utils.weight_norm`."""
 
-    def __init__(self, *arguments) -> None:
+    def __init__(self, *arguments: int) -> None:
         super().__init__(*arguments)
         self.direction = self.weight
         del self.weight

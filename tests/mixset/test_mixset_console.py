@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from mixset._common.partials import write_atomically
 from mixset._common.progress import Progress, duration
 
 
-def fail(error: BaseException):  # type: ignore[no-untyped-def]
+def fail(error: BaseException) -> Callable[[], None]:
     def main() -> None:
         raise error
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pixmix_samples
 import pytest
 import reader_layouts as layouts
 import torch
 from dataset_samples import Photographs, epochs
 from PIL import Image
+from pixmix_samples import ArrayPool
 
 from pixmix._augment.dataset import PixMixDataset
 from pixmix.readers import _problems as problems
 
 
 @pytest.fixture(scope="session", name="photographs")
-def _photographs():
+def _photographs() -> Callable[..., Any]:
     return pixmix_samples.photographs
 
 
 @pytest.fixture(scope="session", name="array_pool")
-def _array_pool():
+def _array_pool() -> Callable[..., Any]:
     return pixmix_samples.array_pool
 
 
 @pytest.fixture(scope="module")
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Networks this small are slower with more, and very slow where other tests want the cores, too."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -36,12 +40,12 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def dataset(photographs, array_pool):
+def dataset(photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]) -> PixMixDataset:
     return PixMixDataset(Photographs(photographs(37, 32, 32)), array_pool(), seed=4)
 
 
 @pytest.fixture(scope="module")
-def expected(dataset):
+def expected(dataset: PixMixDataset) -> tuple[torch.Tensor, torch.Tensor]:
     return epochs(dataset, workers=0)
 
 
@@ -65,22 +69,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cifar_c(tmp_path_factory):
+def cifar_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layouts.cifar_c(tmp_path_factory.mktemp("sets") / "CIFAR-10-C")
 
 
 @pytest.fixture(scope="module")
-def imagenet_c(tmp_path_factory):
+def imagenet_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layouts.imagenet_c(tmp_path_factory.mktemp("sets") / "imagenet-c")
 
 
 @pytest.fixture
-def broken(cifar_c, tmp_path):
+def broken(cifar_c: Path, tmp_path: Path) -> Path:
     return shutil.copytree(cifar_c, tmp_path / "CIFAR-10-C")
 
 
 @pytest.fixture
-def broken_folders(imagenet_c, tmp_path):
+def broken_folders(imagenet_c: Path, tmp_path: Path) -> Path:
     return shutil.copytree(imagenet_c, tmp_path / "imagenet-c")
 
 

@@ -6,6 +6,7 @@ Each takes an image (H, W, 3) uint8, its constants and our fields in the stead o
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,36 +17,36 @@ from skimage.color import hsv2rgb, rgb2hsv
 from skimage.filters import gaussian
 
 
-def finish(values):
+def finish(values: np.ndarray) -> np.ndarray:
     """The scripts' cast; of NaN it makes 0 on the processors that made the official archives."""
     return np.uint8(np.clip(values, 0, 1) * 255)
 
 
-def gaussian_noise(image, sigma, fields):
+def gaussian_noise(image: np.ndarray, sigma: float, fields: dict[str, np.ndarray]) -> np.ndarray:
     return finish(image / 255.0 + sigma * fields["noise"])
 
 
-def shot_noise(image, photons, fields):
+def shot_noise(image: np.ndarray, photons: int, fields: dict[str, np.ndarray]) -> np.ndarray:
     return finish(stats.poisson.ppf(fields["chance"], image / 255.0 * photons) / photons)
 
 
-def impulse_noise(image, amount, fields):
+def impulse_noise(image: np.ndarray, amount: float, fields: dict[str, np.ndarray]) -> np.ndarray:
     values = image / 255.0
     hit, salt = fields["hit"] <= amount, fields["salt"] <= 0.5
     values[hit & salt], values[hit & ~salt] = 1, 0
     return finish(values)
 
 
-def speckle_noise(image, sigma, fields):
+def speckle_noise(image: np.ndarray, sigma: float, fields: dict[str, np.ndarray]) -> np.ndarray:
     values = image / 255.0
     return finish(values + values * (sigma * fields["noise"]))
 
 
-def gaussian_blur(image, sigma, fields):
+def gaussian_blur(image: np.ndarray, sigma: float, fields: dict[str, Any]) -> np.ndarray:
     return finish(gaussian(image / 255.0, sigma=sigma, channel_axis=-1))
 
 
-def disk(radius, sigma):
+def disk(radius: float, sigma: float) -> np.ndarray:
     reach, kernel = (8, (3, 3)) if radius <= 8 else (radius, (5, 5))
     x, y = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
     inside = np.array(x**2 + y**2 <= radius**2, np.float32)
@@ -53,12 +54,12 @@ def disk(radius, sigma):
     return cv2.GaussianBlur(inside, ksize=kernel, sigmaX=sigma)
 
 
-def defocus_blur(image, parameters, fields):
+def defocus_blur(image: np.ndarray, parameters: tuple[float, float], fields: dict[str, Any]) -> np.ndarray:
     values, kernel = image / 255.0, disk(*parameters)
     return finish(np.stack([cv2.filter2D(values[:, :, d].copy(), -1, kernel) for d in range(3)], axis=2))
 
 
-def glass_blur(image, parameters, fields):
+def glass_blur(image: np.ndarray, parameters: tuple[float, int, int], fields: dict[str, np.ndarray]) -> np.ndarray:
     sigma, reach, rounds = parameters
     values = np.uint8(gaussian(image / 255.0, sigma=sigma, channel_axis=-1) * 255)
     height, width = image.shape[:2]
@@ -71,7 +72,7 @@ def glass_blur(image, parameters, fields):
     return finish(gaussian(values / 255.0, sigma=sigma, channel_axis=-1))
 
 
-def motion_blur(image, parameters, fields):
+def motion_blur(image: np.ndarray, parameters: tuple[int, float], fields: dict[str, float | np.ndarray]) -> np.ndarray:
     """ImageMagick's line of pixels from each one on, by fancy indices; values of 16 bits."""
     radius, sigma = parameters
     taps = np.arange(2 * int(np.ceil(radius)) + 1)
@@ -86,7 +87,7 @@ def motion_blur(image, parameters, fields):
     return np.rint(np.floor(total + 0.5) / 257).astype(np.uint8)
 
 
-def clipped_zoom(values, factor):
+def clipped_zoom(values: np.ndarray, factor: float) -> np.ndarray:
     height, width = values.shape[:2]
     part = [int(np.ceil(side / factor)) for side in (height, width)]
     top, left = (height - part[0]) // 2, (width - part[1]) // 2
@@ -95,7 +96,7 @@ def clipped_zoom(values, factor):
     return zoomed[top : top + height, left : left + width]
 
 
-def zoom_blur(image, factors, fields):
+def zoom_blur(image: np.ndarray, factors: tuple[float, ...], fields: dict[str, Any]) -> np.ndarray:
     values = (image / 255.0).astype(np.float32)
     total = np.zeros_like(values)
     for factor in factors:
@@ -103,7 +104,7 @@ def zoom_blur(image, factors, fields):
     return finish((values + total) / (len(factors) + 1))
 
 
-def snow(image, parameters, fields):
+def snow(image: np.ndarray, parameters: tuple[float, ...], fields: dict[str, float | np.ndarray]) -> np.ndarray:
     mean, spread, factor, threshold, radius, sigma, share = parameters
     values = np.array(image, np.float32) / 255.0
     layer = clipped_zoom((mean + spread * fields["flakes"])[..., None], factor).squeeze(2)
@@ -114,7 +115,12 @@ def snow(image, parameters, fields):
     return finish(values + layer + np.rot90(layer, k=2))
 
 
-def frost(image, parameters, fields, photographs):
+def frost(
+    image: np.ndarray,
+    parameters: tuple[float, float, int],
+    fields: dict[str, float],
+    photographs: tuple[np.ndarray, ...],
+) -> np.ndarray:
     share, frost_share, every = parameters
     photograph = photographs[fields["photograph"]]
     if every > 1:
@@ -126,12 +132,12 @@ def frost(image, parameters, fields, photographs):
     return np.uint8(np.clip(share * image + frost_share * laid_over, 0, 255))
 
 
-def plasma(chances, decay):
+def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
     """Diamond-square by whole arrays that are rolled over the torus, as the original has it."""
     size = int((len(chances) + 1) ** 0.5)
     heights, step, spread, used = np.zeros((size, size)), size, 100, 0
 
-    def jitter(total):
+    def jitter(total: np.ndarray) -> np.ndarray:
         nonlocal used
         part = chances[used : used + total.size].reshape(total.shape)
         used += total.size
@@ -153,7 +159,7 @@ def plasma(chances, decay):
     return heights / heights.max()
 
 
-def fog(image, parameters, fields):
+def fog(image: np.ndarray, parameters: tuple[float, float], fields: dict[str, np.ndarray]) -> np.ndarray:
     strength, decay = parameters
     values = image / 255.0
     brightest = values.max()
@@ -161,25 +167,27 @@ def fog(image, parameters, fields):
     return finish(values * brightest / (brightest + strength))
 
 
-def brightness(image, amount, fields):
+def brightness(image: np.ndarray, amount: float, fields: dict[str, Any]) -> np.ndarray:
     values = rgb2hsv(image / 255.0)
     values[:, :, 2] = np.clip(values[:, :, 2] + amount, 0, 1)
     return finish(hsv2rgb(values))
 
 
-def saturate(image, parameters, fields):
+def saturate(image: np.ndarray, parameters: tuple[float, float], fields: dict[str, Any]) -> np.ndarray:
     values = rgb2hsv(image / 255.0)
     values[:, :, 1] = np.clip(values[:, :, 1] * parameters[0] + parameters[1], 0, 1)
     return finish(hsv2rgb(values))
 
 
-def contrast(image, factor, fields):
+def contrast(image: np.ndarray, factor: float, fields: dict[str, Any]) -> np.ndarray:
     values = image / 255.0
     means = np.mean(values, axis=(0, 1), keepdims=True)
     return finish((values - means) * factor + means)
 
 
-def elastic_transform(image, parameters, fields):
+def elastic_transform(
+    image: np.ndarray, parameters: tuple[float, float, float, float], fields: dict[str, np.ndarray]
+) -> np.ndarray:
     alpha, sigma, shift, scale = parameters
     values, size = np.array(image, np.float32) / 255.0, image.shape[:2]
     side = min(size) * scale
@@ -197,19 +205,19 @@ def elastic_transform(image, parameters, fields):
     return finish(map_coordinates(values, indices, order=1, mode="reflect").reshape(values.shape))
 
 
-def pixelate(image, scale, fields):
+def pixelate(image: np.ndarray, scale: float, fields: dict[str, Any]) -> np.ndarray:
     height, width = image.shape[:2]
     small = Image.fromarray(image).resize((int(width * scale), int(height * scale)), Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BOX))
 
 
-def jpeg_compression(image, quality, fields):
+def jpeg_compression(image: np.ndarray, quality: int, fields: dict[str, Any]) -> np.ndarray:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
 
 
-def distances(layer):
+def distances(layer: np.ndarray) -> np.ndarray:
     """OpenCV's own, in whole 65536ths; the Intel library in its wheels is 1e-4 off, which moves a byte at times."""
     intel = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
@@ -218,7 +226,7 @@ def distances(layer):
     return found
 
 
-def spatter(image, parameters, fields):
+def spatter(image: np.ndarray, parameters: tuple[float | str, ...], fields: dict[str, np.ndarray]) -> np.ndarray:
     mean, spread, sigma, threshold, amount, mud, _ = parameters
     values = np.array(image, np.float32) / 255.0
     layer = gaussian(mean + spread * fields["liquid"], sigma=sigma)

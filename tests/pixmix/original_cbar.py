@@ -8,6 +8,8 @@ are taken of the shorter one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.fftpack import ifft2
@@ -17,16 +19,16 @@ from skimage.draw import line_aa
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
-def finish(values):
+def finish(values: list[list[int] | np.ndarray] | np.ndarray) -> np.ndarray:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def at(image, indices):
+def at(image: np.ndarray, indices: list[tuple[int, int]]) -> np.ndarray:
     return np.array([image[y, x] for y, x in indices])
 
 
-def bilinear(image, point):
-    def value(row, column):
+def bilinear(image: np.ndarray, point: tuple[float, float] | np.ndarray) -> np.ndarray:
+    def value(row: int, column: int) -> np.ndarray:
         inside = 0 <= row < image.shape[0] and 0 <= column < image.shape[1]
         return image[row, column].astype(float) if inside else np.zeros(3)
 
@@ -37,7 +39,7 @@ def bilinear(image, point):
     return above * (1 - down) + below * down
 
 
-def spectral_noise(image, left, power):
+def spectral_noise(image: np.ndarray, left: np.ndarray, power: Callable[..., Any]) -> np.ndarray:
     """One channel of noise: the phases of `left`, the left half (and middle column) of the spectrum, mirrored."""
     height, width = image.shape[:2]
     side = min(height, width)
@@ -58,20 +60,26 @@ def spectral_noise(image, left, power):
     return noise / np.std(noise)
 
 
-def blue_noise_sample(image, severity, fields, indices):
+def blue_noise_sample(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     noise = spectral_noise(image, fields["phases"][0], lambda radius: radius)
     return at(image * (noise > severity * 3 / 10 - 2.5)[..., None], indices)
 
 
-def brownish_noise(image, severity, fields, indices):
+def brownish_noise(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     noise = [spectral_noise(image, left, lambda radius: 1 / (radius**2 + 1)) for left in fields["phases"]]
     return at(finish(image + severity * 64 / 10 * np.stack(noise, axis=2)), indices)
 
 
-def checkerboard_cutout(image, severity, fields, indices):
+def checkerboard_cutout(
+    image: np.ndarray, severity: float, fields: dict[str, float | np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     angle, side, hidden = fields["angle"], fields["side"], fields["hidden"]
 
-    def stays(y, x):
+    def stays(y: int, x: int) -> bool:
         down = (math.cos(angle) * y + math.sin(angle) * x) / side
         right = (-math.sin(angle) * y + math.cos(angle) * x) / side
         return int(down % 2) != int(right % 2) or not hidden[int(down), int(right)]
@@ -79,7 +87,7 @@ def checkerboard_cutout(image, severity, fields, indices):
     return finish([image[y, x] if stays(y, x) else [128, 128, 128] for y, x in indices])
 
 
-def light_of(index, centre, lengths, power):
+def light_of(index: tuple[int, int], centre: np.ndarray, lengths: np.ndarray, power: float) -> float:
     down, right = np.array(index) - centre
     turns = (math.atan2(right, down) + math.pi) / (2 * math.pi) * len(lengths)
     ray = int(turns)
@@ -90,10 +98,12 @@ def light_of(index, centre, lengths, power):
     return np.clip((1 - (past - 0.5) ** 2) * brightness, 0, 1)
 
 
-def sparkles(image, severity, fields, indices):
+def sparkles(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     stars = list(zip(fields["centres"], fields["rays"], fields["lengths"], strict=True))
 
-    def kernel(index):
+    def kernel(index: tuple[int, int]) -> np.ndarray:
         value = image[index].astype(np.float32)
         for centre, rays, lengths in stars:
             value = value.astype(np.float32)
@@ -103,26 +113,32 @@ def sparkles(image, severity, fields, indices):
     return finish([kernel(index) for index in indices])
 
 
-def inverse_sparkles(image, severity, fields, indices):
+def inverse_sparkles(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     amount = 100 - severity * 65 / 10
 
-    def kernel(index):
+    def kernel(index: tuple[int, int]) -> np.ndarray:
         light = light_of(index, fields["centre"], fields["lengths"], (100 - amount) / 50)
         return 255 + light * (image[index].astype(float) - 255)
 
     return finish([kernel(index) for index in indices])
 
 
-def single_frequency_greyscale(image, severity, fields, indices):
+def single_frequency_greyscale(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray | float], indices: list[tuple[int, int]]
+) -> np.ndarray:
     across, down = fields["frequencies"]
     waves = [math.sin(x * across + y * down + fields["phase"]) for y, x in indices]
     return finish(at(image, indices) + severity * 196 / 10 * np.array(waves)[:, None])
 
 
-def cocentric_sine_waves(image, severity, fields, indices):
+def cocentric_sine_waves(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray | float], indices: list[tuple[int, int]]
+) -> np.ndarray:
     x0, y0 = fields["centre"]
 
-    def kernel(y, x):
+    def kernel(y: int, x: int) -> float:
         angle = math.atan2(x - x0, y - y0) * fields["frequency"]
         radius = math.sqrt((x - x0) ** 2 + (y - y0) ** 2) + math.sin(angle) * fields["amplitude"]
         return (radius % fields["width"]) / fields["width"] - 1 / 2
@@ -130,10 +146,12 @@ def cocentric_sine_waves(image, severity, fields, indices):
     return finish(at(image, indices) + severity * 128 / 10 * np.array([kernel(*index) for index in indices])[:, None])
 
 
-def plasma_noise(image, severity, fields, indices):
+def plasma_noise(
+    image: np.ndarray, severity: float, fields: dict[str, float], indices: list[tuple[int, int]]
+) -> np.ndarray:
     time, intensity = fields["time"], severity * 64 / 10
 
-    def kernel(y, x):
+    def kernel(y: int, x: int) -> list[float]:
         x, y = x / fields["scale"], y / fields["scale"]
         state = np.array([1.0, 1.0, 1.0])
         for _ in range(fields["rounds"]):
@@ -147,15 +165,17 @@ def plasma_noise(image, severity, fields, indices):
     return finish((1 - intensity / 255) * at(image, indices) + intensity * colours)
 
 
-def perlin_noise(image, severity, fields, indices):
+def perlin_noise(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     share, cell = severity * 0.5 / 10, 32 * min(image.shape[:2]) / 224
     table = [*fields["permutation"].tolist()] * 2
     gradients = fields["gradients"]
 
-    def smooth(t):
+    def smooth(t: float) -> float:
         return t * t * (3 - 2 * t)
 
-    def noise(point):
+    def noise(point: tuple[float, float]) -> float:
         start, past = [int(p + 4096) % 256 for p in point], [p % 1 for p in point]
         corners = {}
         for i in (0, 1):
@@ -165,14 +185,14 @@ def perlin_noise(image, severity, fields, indices):
         near, far = (corners[0, j] + smooth(past[0]) * (corners[1, j] - corners[0, j]) for j in (0, 1))
         return 1.5 * (near + smooth(past[1]) * (far - near))
 
-    def turbulence(y, x):
+    def turbulence(y: int, x: int) -> float:
         return sum(abs(noise((octave * y / cell, octave * x / cell))) / octave for octave in (1, 2, 4, 8, 16))
 
     grey = np.clip([0.5 * turbulence(*index) + 0.5 for index in indices], 0, 1)[:, None]
     return finish((1 - share) * at(image, indices).astype(np.float32) + 255 * share * grey)
 
 
-def caustics_of(size, time, side):
+def caustics_of(size: tuple[int, int], time: float, side: float) -> np.ndarray:
     y, x = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")
     p = [(axis / side % 1) * 6.28318530718 - 250 for axis in (y, x)]
     i, c = p, 1.0
@@ -184,7 +204,7 @@ def caustics_of(size, time, side):
     return gaussian_filter(np.stack([c, c, c], axis=2), sigma=1)
 
 
-def refracted(normal, ratio):
+def refracted(normal: np.ndarray, ratio: float) -> np.ndarray:
     """A ray (0, 0, 1) after a surface: turned about the axis across the normal, by the angles of Snell's law."""
     incident = np.array([0.0, 0.0, 1.0])
     if abs(incident @ normal) >= 1 - 1e-3:
@@ -196,16 +216,18 @@ def refracted(normal, ratio):
     return np.linalg.inv(basis) @ [math.cos(angle), math.sin(angle), 0.0]
 
 
-def caustic_refraction(image, severity, fields, indices):
+def caustic_refraction(
+    image: np.ndarray, severity: float, fields: dict[str, float], indices: list[tuple[int, int]]
+) -> np.ndarray:
     caustics = caustics_of(image.shape[:2], fields["time"], fields["side"])
     lens, lighting = severity * 0.5 * min(image.shape[:2]) / 10, severity * 2 / 10
     values = image.astype(np.float32) / 255
 
-    def luma(y, x):
+    def luma(y: int, x: int) -> float:
         inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
         return caustics[y, x] @ LUMA if inside else 0.0
 
-    def kernel(y, x):
+    def kernel(y: int, x: int) -> np.ndarray:
         north, south, west, east = luma(y, x - 1), luma(y, x + 1), luma(y - 1, x), luma(y + 1, x)
         normal = np.array([east - west, south - north, 1.0])
         ray = np.round(refracted(normal / np.linalg.norm(normal), 4.0) * lens, 3)
@@ -215,12 +237,14 @@ def caustic_refraction(image, severity, fields, indices):
     return (np.array([kernel(*index) for index in indices]) * 255).astype(np.uint8)
 
 
-def pinch_and_twirl(image, severity, fields, indices):
+def pinch_and_twirl(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     across, down = fields["signs"].shape
     side = min(image.shape[0] // down, image.shape[1] // across)
     radius, amount = side / 2, severity * 0.4 / 10 + 0.1
 
-    def source(index, centre, angle):
+    def source(index: tuple[int, int], centre: np.ndarray, angle: float) -> np.ndarray:
         offset = np.array(index) - centre
         distance = np.linalg.norm(offset)
         if distance > radius or round(float(distance), 3) == 0:
@@ -243,7 +267,9 @@ def pinch_and_twirl(image, severity, fields, indices):
     return at(finish(out), indices)
 
 
-def ripple(image, severity, fields, indices):
+def ripple(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     amplitude = severity * 0.025 / 10 * min(image.shape[:2])
     points = [
         np.array(index) + amplitude * np.sin(2 * np.pi * np.array(index) / fields["wavelengths"] + fields["phases"])
@@ -252,7 +278,9 @@ def ripple(image, severity, fields, indices):
     return finish([bilinear(image, point) for point in points])
 
 
-def circular_motion_blur(image, severity, fields, indices):
+def circular_motion_blur(
+    image: np.ndarray, severity: float, fields: dict[str, Any], indices: list[tuple[int, int]]
+) -> np.ndarray:
     values, amount = image.astype(np.float32) / 255, severity * 15 / 10
     total, weights = np.zeros_like(values), []
     for i in range(21):
@@ -261,7 +289,9 @@ def circular_motion_blur(image, severity, fields, indices):
     return at(finish(total / np.float32(sum(weights)) * 255), indices)
 
 
-def lines(image, severity, fields, indices):
+def lines(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     out, half = image.copy(), min(image.shape[:2])
     for (row, column), angle in zip(fields["points"], fields["angles"], strict=True):
         across, along = np.sin(angle) * half, np.cos(angle) * half
@@ -272,7 +302,9 @@ def lines(image, severity, fields, indices):
     return at(out, indices)
 
 
-def transverse_chromatic_abberation(image, severity, fields, indices):
+def transverse_chromatic_abberation(
+    image: np.ndarray, severity: float, fields: dict[str, np.ndarray], indices: list[tuple[int, int]]
+) -> np.ndarray:
     out = np.empty_like(image)
     for channel, scale in enumerate(fields["scales"]):
         large = zoom(image[..., channel], scale, prefilter=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,9 @@ def bytes_of(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def cifar_c(root: Path, names=(*C, *C_EXTRA), count: int = 4, labels_type=np.uint8) -> Path:
+def cifar_c(
+    root: Path, names: tuple[str, ...] = (*C, *C_EXTRA), count: int = 4, labels_type: type[Any] = np.uint8
+) -> Path:
     """CIFAR-10-C: NAME.npy of (5 · count, 32, 32, 3), severity by severity, and labels.npy."""
     root.mkdir(parents=True)
     for seed, name in enumerate(names):
@@ -55,7 +58,13 @@ def jpeg(path: Path, image: np.ndarray) -> None:
 
 
 def imagenet_c(
-    root: Path, names=C, *, group: bool = False, severities=None, side: int = 64, per_class: int = 2
+    root: Path,
+    names: tuple[str, ...] | dict[str, tuple[float, ...]] = C,
+    *,
+    group: bool = False,
+    severities: dict[str, list[str]] | None = None,
+    side: int = 64,
+    per_class: int = 2,
 ) -> Path:
     """ImageNet-C: [GROUP/]NAME/SEVERITY/WNID/ILSVRC2012_val_*.JPEG, severities 1 to 5 or as `severities` has them."""
     group_of = {name: f"{group_name}/" for group_name, members in C_GROUPS.items() for name in members}
@@ -101,7 +110,7 @@ def shades(frames: int, side: int = 64, first: int = 0) -> np.ndarray:
     return sequence
 
 
-def imagenet_p(root: Path, names=P, *, frames: int = 6, group: str = "") -> Path:
+def imagenet_p(root: Path, names: tuple[str, ...] = P, *, frames: int = 6, group: str = "") -> Path:
     """ImageNet-P: [GROUP/]NAME/WNID/ILSVRC2012_val_*.mp4; translate has ten frames more."""
     for name in names:
         for label, wnid in enumerate(WNIDS[:2]):
@@ -110,7 +119,7 @@ def imagenet_p(root: Path, names=P, *, frames: int = 6, group: str = "") -> Path
     return root
 
 
-def refused(root, suite="c", **options):
+def refused(root: Path, suite: str = "c", **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         CorruptedSet(root, suite, **options)
     assert "\n" not in str(caught.value)

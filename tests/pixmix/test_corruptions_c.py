@@ -1,5 +1,11 @@
 """Each corruption of C beside its original, given the same random fields."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import original_c
 import pytest
@@ -21,7 +27,7 @@ DIFFERING = {"defocus_blur": 2e-5, "snow": 2.5e-4}
 
 
 @pytest.fixture(scope="module", name="frost_folder")
-def _frost_folder(tmp_path_factory, photographs):
+def _frost_folder(tmp_path_factory: pytest.TempPathFactory, photographs: Callable[..., np.ndarray]) -> Path:
     folder = tmp_path_factory.mktemp("frost")
     for number, name in enumerate(FILES):
         Image.fromarray(photographs(1, 330 + 5 * number, 400 + 7 * number, seed=number)[0]).save(folder / name)
@@ -29,10 +35,10 @@ def _frost_folder(tmp_path_factory, photographs):
 
 
 @pytest.fixture(scope="module", name="awkward")
-def _awkward(photographs):
+def _awkward(photographs: Callable[..., np.ndarray]) -> Callable[..., Any]:
     """Images with one even area, and black and white at the borders."""
 
-    def make(size, seed):
+    def make(size: tuple[int, int], seed: int) -> np.ndarray:
         image = photographs(1, *size, seed=seed)[0]
         image[: size[0] // 4] = image[0, 0]
         image[-3:], image[:, -2:] = 255, 0
@@ -43,7 +49,9 @@ def _awkward(photographs):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", EVERY)
-def test_corruptions_are_the_originals(name, size, awkward, frost_folder):
+def test_corruptions_are_the_originals(
+    name: str, size: tuple[int, int], awkward: Callable[..., Any], frost_folder: Path
+) -> None:
     corruption = frost(frost_folder) if name == "frost" else EVERY[name]
     severities = (1, 5) if max(size) > 64 and name in SLOW_ORIGINALS else range(1, 6)
     differing = []
@@ -61,7 +69,7 @@ def test_corruptions_are_the_originals(name, size, awkward, frost_folder):
     assert max(differing) <= DIFFERING.get(name, 0)
 
 
-def test_spatter_is_black_where_the_original_divides_by_zero(awkward):
+def test_spatter_is_black_where_the_original_divides_by_zero(awkward: Callable[..., Any]) -> None:
     """Where no drop shines there is nothing to scale by, and NaN becomes 0; the corrected form leaves the image."""
     image, one, other = awkward((32, 32), 0), EXTRA["spatter"], C_CORRECTED["spatter_corrected"]
     assert [corruption.small[0][-1] for corruption in (one, other)] == ["reference", "corrected"]
@@ -75,13 +83,13 @@ def test_spatter_is_black_where_the_original_divides_by_zero(awkward):
         np.testing.assert_array_equal(one.apply(image, parameters, wet), other.apply(image, corrected, wet))
 
 
-def test_every_corruption_has_its_original():
+def test_every_corruption_has_its_original() -> None:
     assert len(C) == 15 and len(EXTRA) == 4
     assert all(callable(getattr(original_c, name)) for name in EVERY)
 
 
 @pytest.mark.parametrize("parameters", EVERY["defocus_blur"].small + EVERY["defocus_blur"].large, ids=str)
-def test_disks_are_opencvs(parameters):
+def test_disks_are_opencvs(parameters: tuple[float, float]) -> None:
     """Where they reach the border of their grid they sum to more than 1, so the image gets lighter."""
     expected = original_c.disk(*parameters)
     middle, quarter = len(expected) // 2, disk(*parameters)
@@ -94,7 +102,7 @@ def test_disks_are_opencvs(parameters):
 
 @pytest.mark.parametrize("size", [(32, 32), (224, 224), (64, 40), (300, 224)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_zooms_are_scipys(size, dtype):
+def test_zooms_are_scipys(size: tuple[int, int], dtype: type[Any]) -> None:
     values = np.random.default_rng(0).random((*size, 1)).astype(dtype)
     enlarged = {1.25, 1.75, 2.25, 2.5, 3, 4.5} | {part for parts in ZOOM_BLUR.small + ZOOM_BLUR.large for part in parts}
     for factor in enlarged - ({3} if size[0] == 300 else set()):
@@ -104,13 +112,13 @@ def test_zooms_are_scipys(size, dtype):
         )
 
 
-def test_zoom_blurs_have_the_factors_that_float_steps_give():
+def test_zoom_blurs_have_the_factors_that_float_steps_give() -> None:
     assert [len(factors) for factors in ZOOM_BLUR.large] == [12, 16, 11, 13, 11]
     assert [len(factors) for factors in ZOOM_BLUR.small] == [7, 12, 16, 21, 26]
     assert max(ZOOM_BLUR.large[0]) == pytest.approx(1.11)
 
 
-def test_glass_copies_and_does_not_swap():
+def test_glass_copies_and_does_not_swap() -> None:
     """Each value afterwards was there before, and some that were there are gone: a swap would lose none."""
     image = np.arange(32 * 32, dtype=np.uint32).reshape(32, 32)
     image = np.stack([image % 256, image // 256, image * 0], axis=2).astype(np.uint8)

@@ -1,10 +1,14 @@
 """Laws of C's corruptions: of their key, of sizes and extremes, of severities; and images that never change."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import pickle
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from PIL import Image
 
 from pixmix.corruptions._c.frost import FILES, frost
 from pixmix.corruptions._c.suite import EXTRA, C
+from pixmix.corruptions._shared.base import Corruption
 
 EVERY = C | EXTRA
 GOLDEN = Path(__file__).parent / "corruptions_c.json"
@@ -23,7 +28,9 @@ EXACT = ["impulse_noise", "zoom_blur", "frost", "fog", "brightness", "contrast",
 
 
 @pytest.fixture(scope="module", name="corruptions")
-def _corruptions(tmp_path_factory, photographs):
+def _corruptions(
+    tmp_path_factory: pytest.TempPathFactory, photographs: Callable[..., np.ndarray]
+) -> dict[str, Corruption]:
     """All nineteen; frost with photographs of ours."""
     folder = tmp_path_factory.mktemp("frost")
     for number, name in enumerate(FILES):
@@ -32,7 +39,7 @@ def _corruptions(tmp_path_factory, photographs):
     return {**EVERY, "frost": frost(folder)}
 
 
-def test_names_are_the_official_ones_in_the_benchmarks_order():
+def test_names_are_the_official_ones_in_the_benchmarks_order() -> None:
     assert " ".join(C) == (
         "gaussian_noise shot_noise impulse_noise defocus_blur glass_blur motion_blur zoom_blur snow frost fog "
         "brightness contrast elastic_transform pixelate jpeg_compression"
@@ -44,7 +51,9 @@ def test_names_are_the_official_ones_in_the_benchmarks_order():
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_an_image_is_a_function_of_its_key_and_is_left_alone(name, corruptions, photographs):
+def test_an_image_is_a_function_of_its_key_and_is_left_alone(
+    name: str, corruptions: dict[str, Corruption], photographs: Callable[..., np.ndarray]
+) -> None:
     image = photographs(1, 40, 36)[0]
     kept = image.copy()
     corruption = corruptions[name]
@@ -64,7 +73,7 @@ def test_an_image_is_a_function_of_its_key_and_is_left_alone(name, corruptions, 
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_any_size_and_the_extremes_are_taken(data, corruptions):
+def test_any_size_and_the_extremes_are_taken(data: st.DataObject, corruptions: dict[str, Corruption]) -> None:
     name = data.draw(st.sampled_from(list(EVERY)))
     size = data.draw(st.tuples(st.integers(8, 90), st.integers(8, 90)) | st.tuples(st.integers(8, 300), st.just(8)))
     severity, kind = data.draw(st.integers(1, 5)), data.draw(st.sampled_from(["black", "white", "noise"]))
@@ -78,7 +87,9 @@ def test_any_size_and_the_extremes_are_taken(data, corruptions):
 
 @pytest.mark.parametrize("size", [(300, 300), (300, 200), (8, 8), (65, 64)], ids=str)
 @pytest.mark.parametrize("name", EVERY)
-def test_sizes_at_the_ends_are_taken(name, size, corruptions, photographs):
+def test_sizes_at_the_ends_are_taken(
+    name: str, size: tuple[int, int], corruptions: dict[str, Corruption], photographs: Callable[..., np.ndarray]
+) -> None:
     image = photographs(1, *size)[0]
     assert corruptions[name](image, severity=5, seed=0, index=0).shape == image.shape
 
@@ -91,7 +102,9 @@ def test_sizes_at_the_ends_are_taken(name, size, corruptions, photographs):
     ],
     ids=["black", "white"],
 )
-def test_black_stays_black_and_white_white_where_nothing_is_added(grey, names, corruptions):
+def test_black_stays_black_and_white_white_where_nothing_is_added(
+    grey: int, names: str, corruptions: dict[str, Corruption]
+) -> None:
     for size in (32, 96):
         image = np.full((size, size, 3), grey, np.uint8)
         for name in corruptions:
@@ -108,7 +121,9 @@ GROWING = (
 
 @pytest.mark.parametrize("size", [32, 96])
 @pytest.mark.parametrize("name", GROWING)
-def test_more_severe_is_farther_from_the_image(name, size, corruptions, photographs):
+def test_more_severe_is_farther_from_the_image(
+    name: str, size: int, corruptions: dict[str, Corruption], photographs: Callable[..., np.ndarray]
+) -> None:
     images = photographs(8, size, size, seed=3)
     distances = [
         np.mean(
@@ -122,7 +137,9 @@ def test_more_severe_is_farther_from_the_image(name, size, corruptions, photogra
     assert all(less < more for less, more in pairwise(distances)), distances
 
 
-def summary(name, size, corruptions, photographs):
+def summary(
+    name: str, size: int, corruptions: dict[str, Corruption], photographs: Callable[..., Any]
+) -> str | list[float]:
     made = corruptions[name](photographs(1, size, size, seed=11)[0], severity=3, seed=2**40 + 1, index=77)
     if name in EXACT:
         return hashlib.sha256(made.tobytes()).hexdigest()
@@ -130,7 +147,9 @@ def summary(name, size, corruptions, photographs):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_images_never_change(name, corruptions, photographs):
+def test_images_never_change(
+    name: str, corruptions: dict[str, Corruption], photographs: Callable[..., np.ndarray]
+) -> None:
     golden = json.loads(GOLDEN.read_text())[name]
     for size in (32, 224):
         got, expected = summary(name, size, corruptions, photographs), golden[str(size)]

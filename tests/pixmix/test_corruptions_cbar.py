@@ -1,6 +1,10 @@
 """The table of C-bar and the laws of its corruptions."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,25 +38,27 @@ brownish_noise,1.0,2.0,3.0,4.0,5.0"""
 DRAW = [name for name in CBAR if name != "circular_motion_blur"]
 
 
-def fields_of(name, index=0, *, severity=3, size=(32, 32), seed=0):
+def fields_of(
+    name: str, index: int = 0, *, severity: int = 3, size: tuple[int, int] = (32, 32), seed: int = 0
+) -> dict[str, np.ndarray | float]:
     corruption = CBAR[name]
     stream = Stream(seed, index, corruption=corruption.number, severity=severity)
     return corruption.draw(stream, size, corruption.parameters(severity, size))
 
 
-def listed(text):
+def listed(text: str) -> dict[str, tuple[float, ...]]:
     rows = [line.split(",") for line in text.splitlines()]
     return {row[0]: tuple(float(value) for value in row[1:]) for row in rows}
 
 
 @pytest.mark.parametrize(("text", "names", "side"), [(CIFAR_LIST, CIFAR_CBAR, 32), (IMAGENET_LIST, IMAGENET_CBAR, 224)])
-def test_suites_and_severities_are_the_lists(text, names, side):
+def test_suites_and_severities_are_the_lists(text: str, names: tuple[str, ...], side: int) -> None:
     assert tuple(listed(text)) == names
     for name, severities in listed(text).items():
         assert tuple(CBAR[name].parameters(n, (side, side)) for n in range(1, 6)) == severities
 
 
-def test_each_of_the_fifteen_has_its_name_and_its_stream():
+def test_each_of_the_fifteen_has_its_name_and_its_stream() -> None:
     assert set(CBAR) == set(CIFAR_CBAR) | set(IMAGENET_CBAR)
     assert len(CBAR) == 15
     assert all(name == corruption.name for name, corruption in CBAR.items())
@@ -60,12 +66,12 @@ def test_each_of_the_fifteen_has_its_name_and_its_stream():
 
 
 @pytest.mark.parametrize("name", sorted(set(CIFAR_CBAR) ^ set(IMAGENET_CBAR)))
-def test_what_is_in_one_list_has_its_severities_at_all_sizes(name):
+def test_what_is_in_one_list_has_its_severities_at_all_sizes(name: str) -> None:
     assert CBAR[name].small == CBAR[name].large == {**listed(CIFAR_LIST), **listed(IMAGENET_LIST)}[name]
 
 
 @pytest.mark.parametrize("name", CBAR)
-def test_is_a_function_of_image_and_key(photographs, name):
+def test_is_a_function_of_image_and_key(photographs: Callable[..., np.ndarray], name: str) -> None:
     image, other = photographs(2, 32, 40)
     corruption = CBAR[name]
     made = corruption(image, severity=2, seed=2**63, index=2**31)
@@ -78,17 +84,17 @@ def test_is_a_function_of_image_and_key(photographs, name):
 
 @pytest.mark.parametrize("name", DRAW)
 @pytest.mark.parametrize("change", [{"seed": 1}, {"index": 1}])
-def test_seed_and_index_change_what_is_drawn(name, change):
+def test_seed_and_index_change_what_is_drawn(name: str, change: dict[str, int]) -> None:
     key = {"seed": 0, "index": 0}
     assert not alike(fields_of(name, **key), fields_of(name, **{**key, **change}))
 
 
-def alike(one, other):
+def alike(one: dict[str, np.ndarray | float], other: dict[str, np.ndarray | float]) -> bool:
     return all(np.array_equal(one[field], other[field]) for field in one)
 
 
 @pytest.mark.parametrize("name", DRAW)
-def test_severities_draw_apart(name):
+def test_severities_draw_apart(name: str) -> None:
     """Other numbers, not the same at another strength: each severity of an image is a sample of its own."""
     one, other = fields_of(name, severity=2), fields_of(name, severity=3)
     field = next(iter(one))
@@ -97,7 +103,9 @@ def test_severities_draw_apart(name):
 
 
 @pytest.mark.parametrize("name", CBAR)
-def test_the_image_given_is_not_changed_and_may_lie_anyhow(tmp_path, photographs, name):
+def test_the_image_given_is_not_changed_and_may_lie_anyhow(
+    tmp_path: Path, photographs: Callable[..., np.ndarray], name: str
+) -> None:
     image = photographs(1, 33, 32)[0]
     before, made = image.copy(), CBAR[name](image, severity=5, seed=0, index=0)
     np.testing.assert_array_equal(image, before)
@@ -117,7 +125,7 @@ def test_the_image_given_is_not_changed_and_may_lie_anyhow(tmp_path, photographs
     size=st.tuples(st.integers(16, 150), st.integers(16, 150)), severity=st.integers(1, 5), value=st.integers(0, 255)
 )
 @pytest.mark.parametrize("name", CBAR)
-def test_any_size_works(name, size, severity, value):
+def test_any_size_works(name: str, size: tuple[int, int], severity: int, value: int) -> None:
     image = np.full((*size, 3), value, np.uint8)
     with np.errstate(all="raise", under="ignore"):
         made = CBAR[name](image, severity=severity, seed=0, index=0)
@@ -126,14 +134,16 @@ def test_any_size_works(name, size, severity, value):
 
 @pytest.mark.parametrize("name", CBAR)
 @pytest.mark.parametrize("size", [(16, 300), (300, 16), (300, 300)])
-def test_long_and_large_images_work(photographs, name, size):
+def test_long_and_large_images_work(photographs: Callable[..., np.ndarray], name: str, size: tuple[int, int]) -> None:
     image = photographs(1, *size)[0]
     assert CBAR[name](image, severity=5, seed=0, index=0).shape == image.shape
 
 
 @pytest.mark.parametrize("name", CBAR)
 @pytest.mark.parametrize(("size", "count"), [((32, 32), 60), ((96, 96), 8)])
-def test_the_distance_grows_with_severity(photographs, name, size, count):
+def test_the_distance_grows_with_severity(
+    photographs: Callable[..., np.ndarray], name: str, size: tuple[int, int], count: int
+) -> None:
     """In the mean, as each image draws anew; some lists have close neighbours, so two steps are compared."""
     images = photographs(count, *size)
     means = [
@@ -172,7 +182,7 @@ def test_the_distance_grows_with_severity(photographs, name, size, count):
         ("lines", "points", 0, 32),
     ],
 )
-def test_fields_are_uniform_over_their_range(name, field, low, high):
+def test_fields_are_uniform_over_their_range(name: str, field: str, low: float, high: float) -> None:
     values = np.concatenate([np.ravel(fields_of(name, index)[field]) for index in range(600)])
     shares = np.histogram((values - low) / (high - low), bins=4, range=(0, 1))[0] / len(values)
     assert values.min() > low
@@ -190,7 +200,7 @@ def test_fields_are_uniform_over_their_range(name, field, low, high):
         ("checkerboard_cutout", "hidden", {False, True}),
     ],
 )
-def test_choices_are_of_their_set_and_all_are_met(name, field, values):
+def test_choices_are_of_their_set_and_all_are_met(name: str, field: str, values: set[float]) -> None:
     drawn = np.concatenate([np.ravel(fields_of(name, index)[field]) for index in range(1000)])
     assert set(drawn.tolist()) == values
 
@@ -203,17 +213,19 @@ def test_choices_are_of_their_set_and_all_are_met(name, field, values):
         ("inverse_sparkles", (224, 300), 5, 56),
     ],
 )
-def test_rays_vary_by_a_quarter_about_the_radius(name, size, severity, radius):
+def test_rays_vary_by_a_quarter_about_the_radius(
+    name: str, size: tuple[int, int], severity: int, radius: float
+) -> None:
     lengths = np.concatenate([np.ravel(fields_of(name, n, size=size, severity=severity)["lengths"]) for n in range(40)])
     assert lengths.mean() == pytest.approx(radius, rel=0.02)
     assert lengths.std() == pytest.approx(radius / 4, rel=0.05)
 
 
-def test_rays_of_small_sparkles_are_a_pixel_long():
+def test_rays_of_small_sparkles_are_a_pixel_long() -> None:
     assert (fields_of("sparkles", severity=1)["lengths"] == 1).all()  # 0.7 of 32 pixels is 0.2 of one
 
 
-def test_positions_are_drawn_over_each_side_and_lengths_are_shares_of_the_shorter():
+def test_positions_are_drawn_over_each_side_and_lengths_are_shares_of_the_shorter() -> None:
     centres = np.concatenate([fields_of("sparkles", n, size=(20, 60))["centres"] for n in range(300)])
     assert (centres.max(0) > [19, 57]).all()
     assert (centres.max(0) < [20, 60]).all()

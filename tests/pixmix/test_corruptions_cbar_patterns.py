@@ -1,6 +1,10 @@
 """What is characteristic of C-bar's patterns: spectra, tables, cells, stars, squares, lines."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +17,15 @@ from pixmix.corruptions._shared.base import Stream
 GREY = np.full((224, 224, 3), 100, np.uint8)
 
 
-def stream_of(index=0):
+def stream_of(index: int = 0) -> Stream:
     return Stream(0, index, corruption=63, severity=1)
 
 
-def corrupt(name, image, severity, index=0):
+def corrupt(name: str, image: np.ndarray, severity: int, index: int = 0) -> np.ndarray:
     return CBAR[name](image, severity=severity, seed=0, index=index)
 
 
-def radial_power(noise):
+def radial_power(noise: np.ndarray) -> np.ndarray:
     """Mean squared amplitude of the transform at each whole distance from the lowest frequency: (S/2,)."""
     side = noise.shape[0]
     power = np.abs(np.fft.fftshift(np.fft.fft2(noise))) ** 2
@@ -37,7 +41,7 @@ def radial_power(noise):
         (noise.draw_brownish_noise, lambda r: 1 / (r**2 + 1) ** 2),
     ],
 )
-def test_power_of_the_noise_goes_with_the_frequency(draw, expected):
+def test_power_of_the_noise_goes_with_the_frequency(draw: Callable[..., Any], expected: Callable[..., Any]) -> None:
     size = (128, 128)
     amplitude = np.sqrt(expected(noise._frequencies(size)))
     powers = [
@@ -50,7 +54,7 @@ def test_power_of_the_noise_goes_with_the_frequency(draw, expected):
     np.testing.assert_allclose(ratio / ratio.mean(), 1, atol=0.25)
 
 
-def test_the_spectrum_is_not_hermitian():
+def test_the_spectrum_is_not_hermitian() -> None:
     """The originals turn the phases round but keep their sign, so the real part halves what a Hermitian one has."""
     phases = noise.draw_blue_noise(stream_of(), (32, 32), 1.0)["phases"]
     power = noise._frequencies((32, 32))
@@ -63,14 +67,14 @@ def test_the_spectrum_is_not_hermitian():
     np.testing.assert_allclose(noise.noise_of(phases, power, 32)[0], expected, atol=1e-12)
 
 
-def test_blue_noise_drops_as_many_pixels_as_a_normal_number_is_below_the_threshold():
+def test_blue_noise_drops_as_many_pixels_as_a_normal_number_is_below_the_threshold() -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
     for severity, raw in enumerate((0.7, 1.4, 2.1, 3.5, 4.2), start=1):
         dropped = np.mean([(corrupt("blue_noise_sample", white, severity, n) == 0).mean() for n in range(30)])
         assert dropped == pytest.approx(norm.cdf(0.3 * raw - 2.5), rel=0.15)
 
 
-def test_dropped_pixels_keep_their_distance():
+def test_dropped_pixels_keep_their_distance() -> None:
     """Blue noise has few low frequencies: among four neighbours of a dropped pixel fewer are dropped than elsewhere."""
     white = np.full((64, 64, 3), 255, np.uint8)
     beside, all_over = 0, 0
@@ -81,29 +85,29 @@ def test_dropped_pixels_keep_their_distance():
     assert beside < 0.75 * all_over
 
 
-def test_brownish_noise_has_the_deviation_of_its_severity():
+def test_brownish_noise_has_the_deviation_of_its_severity() -> None:
     made = [corrupt("brownish_noise", GREY[:48, :48] + 28, 1, n).astype(float) for n in range(20)]
     spread = np.mean([(image - 128).std((0, 1)) for image in made])
     assert spread == pytest.approx(16, rel=0.05)
 
 
-def test_perlin_tables_are_unit_gradients_and_a_permutation():
+def test_perlin_tables_are_unit_gradients_and_a_permutation() -> None:
     for index in range(20):
         fields = perlin.draw_perlin_noise(stream_of(index), (32, 32), 5.0)
         assert sorted(fields["permutation"].tolist()) == list(range(256))
         np.testing.assert_allclose(np.hypot(*fields["gradients"].T), 1, atol=1e-12)
 
 
-def test_a_perlin_gradient_of_zero_stays_zero(monkeypatch):
-    def integers(self, low, high, *shape):
+def test_a_perlin_gradient_of_zero_stays_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    def integers(self: Stream, low: int, high: int, *shape: int) -> np.ndarray:
         return np.full(shape, high // 2 if len(shape) == 2 else 0)
 
     monkeypatch.setattr(Stream, "integers", integers)
     assert (perlin.draw_perlin_noise(stream_of(), (32, 32), 5.0)["gradients"] == 0).all()
 
 
-def test_the_shuffle_exchanges_from_the_last_index_to_the_first(monkeypatch):
-    def integers(self, low, high, *shape):
+def test_the_shuffle_exchanges_from_the_last_index_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def integers(self: Stream, low: int, high: int, *shape: int) -> np.ndarray:
         return np.ones(shape, int) if len(shape) == 2 else np.arange(256)[::-1] // 2
 
     monkeypatch.setattr(Stream, "integers", integers)
@@ -114,7 +118,7 @@ def test_the_shuffle_exchanges_from_the_last_index_to_the_first(monkeypatch):
     np.testing.assert_array_equal(made, expected)
 
 
-def test_perlin_noise_is_nothing_at_the_corners_of_its_cells():
+def test_perlin_noise_is_nothing_at_the_corners_of_its_cells() -> None:
     """Turbulence is 0 there in the coarsest octave and, as all octaves' cells end there, in each: grey of 0.5."""
     made = corrupt("perlin_noise", np.zeros((224, 224, 3), np.uint8), 5)
     assert (made[::32, ::32] == int(255 * 0.44 * 0.5)).all()
@@ -122,7 +126,9 @@ def test_perlin_noise_is_nothing_at_the_corners_of_its_cells():
 
 
 @pytest.mark.parametrize(("side", "cells"), [(32, 3), (64, 3), (65, 5), (224, 5)])
-def test_pinch_and_twirl_moves_nothing_outside_its_circles(photographs, side, cells):
+def test_pinch_and_twirl_moves_nothing_outside_its_circles(
+    photographs: Callable[..., np.ndarray], side: int, cells: int
+) -> None:
     image = photographs(1, side, side, seed=4)[0]
     made = corrupt("pinch_and_twirl", image, 5)
     cell = side // cells
@@ -136,7 +142,7 @@ def test_pinch_and_twirl_moves_nothing_outside_its_circles(photographs, side, ce
             assert (made[here] != image[here]).mean() > 0.2
 
 
-def test_sparkles_are_white_in_their_middle_and_dim_outwards():
+def test_sparkles_are_white_in_their_middle_and_dim_outwards() -> None:
     fields = CBAR["sparkles"].draw(stream_of(2), (224, 224), 3.0)
     made = CBAR["sparkles"].apply(np.zeros((224, 224, 3), np.uint8), 3.0, fields).astype(float)[..., 0]
     y, x = np.mgrid[:224, :224]
@@ -146,7 +152,7 @@ def test_sparkles_are_white_in_their_middle_and_dim_outwards():
     assert rings == sorted(rings, reverse=True)
 
 
-def test_inverse_sparkles_show_the_image_in_the_middle_and_white_far_off():
+def test_inverse_sparkles_show_the_image_in_the_middle_and_white_far_off() -> None:
     fields = CBAR["inverse_sparkles"].draw(stream_of(), (224, 224), 10.0)
     made = CBAR["inverse_sparkles"].apply(GREY, 10.0, fields).astype(float)[..., 0]
     y, x = np.mgrid[:224, :224]
@@ -156,7 +162,7 @@ def test_inverse_sparkles_show_the_image_in_the_middle_and_white_far_off():
 
 
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_checkerboard_hides_its_share_of_every_other_square(severity):
+def test_checkerboard_hides_its_share_of_every_other_square(severity: int) -> None:
     made = [corrupt("checkerboard_cutout", GREY, severity, n) for n in range(60)]
     assert set(np.unique(made)) <= {100, 128}
     hidden = np.mean([image[..., 0] == 128 for image in made])
@@ -164,23 +170,23 @@ def test_checkerboard_hides_its_share_of_every_other_square(severity):
 
 
 @pytest.mark.parametrize(("severity", "count"), [(1, 1), (2, 3), (3, 4), (4, 6), (5, 8)])
-def test_cifar_has_so_many_lines(severity, count):
+def test_cifar_has_so_many_lines(severity: int, count: int) -> None:
     raw = CBAR["lines"].parameters(severity, (32, 32))
     assert CBAR["lines"].draw(stream_of(), (32, 32), raw)["points"].shape == (count, 2)
 
 
-def test_a_very_small_image_may_have_no_line():
+def test_a_very_small_image_may_have_no_line() -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     assert not corrupt("lines", image, 1).any()
 
 
-def test_a_turning_image_is_black_where_it_looks_outside():
+def test_a_turning_image_is_black_where_it_looks_outside() -> None:
     made = corrupt("circular_motion_blur", GREY, 5)
     assert made[0, 0, 0] < 60
     assert (made[60:160, 60:160] >= 99).all()
 
 
-def test_a_rippled_image_is_black_where_it_looks_outside():
+def test_a_rippled_image_is_black_where_it_looks_outside() -> None:
     black = []
     for n in range(20):
         fields = CBAR["ripple"].draw(stream_of(n), (224, 224), 8.0)
@@ -192,7 +198,7 @@ def test_a_rippled_image_is_black_where_it_looks_outside():
     assert 5 < sum(black) < 35
 
 
-def test_chromatic_aberration_magnifies_two_channels_and_blurs_all():
+def test_chromatic_aberration_magnifies_two_channels_and_blurs_all() -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     image[32, 16] = 255
     fields = {"scales": np.array([1.0, 1.25, 1.5])}
@@ -202,7 +208,7 @@ def test_chromatic_aberration_magnifies_two_channels_and_blurs_all():
     assert made[32, 16, 0] == round(255 * (4 / 6) ** 2)  # scale 1, but smoothed by the spline
 
 
-def test_one_frequency_bounds_the_other():
+def test_one_frequency_bounds_the_other() -> None:
     """The two along x and y take turns at being the larger, which is uniform from −π to π."""
     pairs = np.array(
         [CBAR["single_frequency_greyscale"].draw(stream_of(n), (32, 32), 3.0)["frequencies"] for n in range(800)]
@@ -214,7 +220,7 @@ def test_one_frequency_bounds_the_other():
     np.testing.assert_allclose(shares, 0.25, atol=0.06)
 
 
-def test_caustics_repeat_after_a_tile():
+def test_caustics_repeat_after_a_tile() -> None:
     light = np.empty((64, 64))
     caustics._caustics(1.3, 32.0, light)
     np.testing.assert_allclose(light[:32, :32], light[32:, 32:], atol=1e-9)

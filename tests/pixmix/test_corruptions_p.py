@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import original_p
 import pytest
@@ -29,7 +32,7 @@ CLEAN = {
 """The frame that is the image itself, of CIFAR-P and of ImageNet-P."""
 
 
-def image_of(photographs, cifar: bool) -> np.ndarray:
+def image_of(photographs: Callable[..., Any], cifar: bool) -> np.ndarray:
     """As the scripts have it: 32 px, or a short side of 256, of which 224 are seen."""
     return photographs(1, 32, 32)[0] if cifar else photographs(1, 256, 301, seed=4)[0]
 
@@ -54,7 +57,7 @@ def test_no_two_have_the_same_random_stream() -> None:
 
 @pytest.mark.parametrize("cifar", [True, False], ids=["CIFAR-P", "ImageNet-P"])
 @pytest.mark.parametrize("name", ALL)
-def test_frames_are_the_originals_within_a_step(photographs, name: str, cifar: bool) -> None:
+def test_frames_are_the_originals_within_a_step(photographs: Callable[..., np.ndarray], name: str, cifar: bool) -> None:
     image, size = image_of(photographs, cifar), 32 if cifar else 224
     one, index = ALL[name], 3
     parameters = one.small if cifar else one.large
@@ -72,7 +75,7 @@ def test_frames_are_the_originals_within_a_step(photographs, name: str, cifar: b
 
 @pytest.mark.parametrize("cifar", [True, False], ids=["CIFAR-P", "ImageNet-P"])
 @pytest.mark.parametrize("name", CLEAN)
-def test_one_frame_is_the_image_itself(photographs, name: str, cifar: bool) -> None:
+def test_one_frame_is_the_image_itself(photographs: Callable[..., np.ndarray], name: str, cifar: bool) -> None:
     image, size = image_of(photographs, cifar), 32 if cifar else 224
     frames = ALL[name](image, size=size, seed=0, index=0)
     clean = CLEAN[name][0 if cifar else 1]
@@ -81,7 +84,7 @@ def test_one_frame_is_the_image_itself(photographs, name: str, cifar: bool) -> N
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_frames_are_a_function_of_seed_and_index_alone(photographs, name: str) -> None:
+def test_frames_are_a_function_of_seed_and_index_alone(photographs: Callable[..., np.ndarray], name: str) -> None:
     image = photographs(1, 36, 40, seed=2)[0]
     before, one = image.copy(), ALL[name]
     frames = one(image, size=32, seed=5, index=9)
@@ -124,7 +127,9 @@ def test_what_comes_into_view_is_the_rest_of_the_image() -> None:
     assert (ALL["translate"](image[:, :256], size=256, seed=0, index=0)[-1][:, :20] == 0).all()
 
 
-def test_spatter_has_the_originals_black_frames_and_its_corrected_form_has_none(photographs) -> None:
+def test_spatter_has_the_originals_black_frames_and_its_corrected_form_has_none(
+    photographs: Callable[..., np.ndarray],
+) -> None:
     """Once the drops have run off, or where none has an edge, the original divides 0 by 0: 6.0 % of frames."""
     one, other = P_EXTRA["spatter"], P_CORRECTED["spatter_corrected"]
     assert (one.small[0].form, other.large[0].form, other.number) == ("reference", "corrected", one.number)

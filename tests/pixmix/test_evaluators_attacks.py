@@ -1,6 +1,9 @@
 """PGD beside the paper's statement sequence, a linear network's known optimum, and its bounds."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,14 +27,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def network():
+def network() -> nn.Sequential:
     torch.manual_seed(0)
     body = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 64, 4))
     return body.eval()
 
 
 @pytest.fixture
-def images():
+def images() -> torch.Tensor:
     rng = np.random.default_rng(0)
     values = rng.integers(0, 256, (24, 3, 8, 8))
     values[:6] = rng.choice([0, 255], (6, 3, 8, 8))  # at the ends of the range
@@ -39,21 +42,32 @@ def images():
 
 
 @pytest.fixture
-def labels():
+def labels() -> torch.Tensor:
     return torch.arange(24) % 4
 
 
-def attack(network, images, labels, *, ball="corrected", seed=0, indices=None, **settings):
+def attack(
+    network: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    ball: str = "corrected",
+    seed: int = 0,
+    indices: np.ndarray | None = None,
+    **settings: Any,
+) -> torch.Tensor:
     indices = np.arange(len(images)) if indices is None else indices
     return pgd(network, images, labels, ball=ball, indices=indices, seed=seed, settings=PGDSettings(**settings))
 
 
-def noise_of(images, seed=0):
+def noise_of(images: torch.Tensor, seed: int = 0) -> torch.Tensor:
     draws = philox.uniforms(seed, 0, np.arange(len(images)), philox.ATTACK, images[0].numel())
     return torch.tensor(((2 * draws - 1) * EPSILON).astype(np.float32)).view_as(images)
 
 
-def test_reference_form_is_the_papers_statement_sequence(network, images, labels):
+def test_reference_form_is_the_papers_statement_sequence(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor
+) -> None:
     """The start is a view of the images, so adding the noise in place moves the ball, too."""
     clean = images.clone()
     start = clean.detach()
@@ -69,7 +83,7 @@ def test_reference_form_is_the_papers_statement_sequence(network, images, labels
     assert torch.equal(attack(network, images, labels, ball="reference"), adversary)
 
 
-def test_bounds(network, images, labels):
+def test_bounds(network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor) -> None:
     corrected = (attack(network, images, labels, ball="corrected") - images).abs()
     reference = (attack(network, images, labels, ball="reference") - images).abs()
     assert corrected.max() <= EPSILON + ULP
@@ -80,18 +94,22 @@ def test_bounds(network, images, labels):
 
 @pytest.mark.parametrize("ball", ["corrected", "reference"])
 @pytest.mark.parametrize("steps", [0, 1, 20])
-def test_adversaries_are_images(network, images, labels, ball, steps):
+def test_adversaries_are_images(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor, ball: str, steps: int
+) -> None:
     made = attack(network, images, labels, ball=ball, steps=steps)
     assert made.min() >= 0
     assert made.max() <= 1
     assert made.dtype == torch.float32
 
 
-def test_first_gradient_is_taken_inside_the_range_in_the_corrected_form_only(images, labels):
+def test_first_gradient_is_taken_inside_the_range_in_the_corrected_form_only(
+    images: torch.Tensor, labels: torch.Tensor
+) -> None:
     seen = []
 
     class Spy(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             seen.append((x.min().item(), x.max().item()))
             return x.flatten(1)[:, :4]
 
@@ -103,7 +121,7 @@ def test_first_gradient_is_taken_inside_the_range_in_the_corrected_form_only(ima
     assert all(low >= 0 and high <= 1 for low, high in seen[1:])
 
 
-def test_linear_network_ends_at_the_known_optimum(images):
+def test_linear_network_ends_at_the_known_optimum(images: torch.Tensor) -> None:
     """Two classes: the gradient's sign is that of the weights' difference everywhere, so the corner is the optimum."""
     torch.manual_seed(1)
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
@@ -116,7 +134,7 @@ def test_linear_network_ends_at_the_known_optimum(images):
     assert torch.equal(attack(network, images, labels, ball="reference"), (noised + EPSILON * direction).clamp(0, 1))
 
 
-def test_loss_rises_and_error_grows_with_epsilon(network, images):
+def test_loss_rises_and_error_grows_with_epsilon(network: nn.Sequential, images: torch.Tensor) -> None:
     labels = network(images).argmax(1)  # clean error 0
     errors, losses = [], []
     for epsilon in (0.0, 1 / 255, 4 / 255, 16 / 255, 64 / 255):
@@ -129,7 +147,9 @@ def test_loss_rises_and_error_grows_with_epsilon(network, images):
     assert losses == sorted(losses)
 
 
-def test_random_start_is_keyed_by_seed_and_index(network, images, labels):
+def test_random_start_is_keyed_by_seed_and_index(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor
+) -> None:
     whole = attack(network, images, labels, steps=0)
     assert torch.equal(attack(network, images[5:9], labels[5:9], steps=0, indices=np.arange(5, 9)), whole[5:9])
     assert not torch.equal(attack(network, images, labels, steps=0, seed=1), whole)
@@ -138,7 +158,9 @@ def test_random_start_is_keyed_by_seed_and_index(network, images, labels):
     assert moved[6:].mean() == pytest.approx(EPSILON / 2, rel=0.05)  # uniform; the first six are cut off at the ends
 
 
-def test_weights_get_no_gradient_and_nothing_else_moves(network, images, labels):
+def test_weights_get_no_gradient_and_nothing_else_moves(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor
+) -> None:
     before, torch_state = images.clone(), torch.get_rng_state()
     with torch.no_grad():
         made = attack(network, images, labels)
@@ -148,12 +170,14 @@ def test_weights_get_no_gradient_and_nothing_else_moves(network, images, labels)
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
-def lengths(change):
+def lengths(change: torch.Tensor) -> torch.Tensor:
     return change.double().flatten(1).norm(dim=1)
 
 
 @pytest.mark.parametrize("random_start", [False, True])
-def test_l2_is_a_plain_loop_over_images(network, images, labels, random_start):
+def test_l2_is_a_plain_loop_over_images(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor, random_start: bool
+) -> None:
     epsilon, step_size = 0.7, 0.3
     made = attack(
         network, images, labels, norm="l2", epsilon=epsilon, step_size=step_size, steps=5, random_start=random_start
@@ -174,7 +198,7 @@ def test_l2_is_a_plain_loop_over_images(network, images, labels, random_start):
         torch.testing.assert_close(adversary, x, atol=2e-5, rtol=0)
 
 
-def test_l2_on_a_linear_network_goes_straight_to_the_border():
+def test_l2_on_a_linear_network_goes_straight_to_the_border() -> None:
     torch.manual_seed(1)
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
     labels, images = torch.arange(8) % 2, torch.full((8, 3, 8, 8), 0.5)
@@ -197,7 +221,9 @@ def test_l2_on_a_linear_network_goes_straight_to_the_border():
     seed=st.integers(0, 3),
 )
 @hypothesis_settings(deadline=None, max_examples=150)
-def test_the_ball_is_never_left(norm, epsilon, stride, steps, random_start, seed):
+def test_the_ball_is_never_left(
+    norm: str, epsilon: float, stride: float, steps: int, random_start: bool, seed: int
+) -> None:
     network = small_network(seed=seed).eval()
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(9, 3, 8, 8, generator=generator)
@@ -226,7 +252,9 @@ def test_the_ball_is_never_left(norm, epsilon, stride, steps, random_start, seed
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_the_balls_are_the_same_without_a_random_start(network, images, labels, norm):
+def test_the_balls_are_the_same_without_a_random_start(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor, norm: str
+) -> None:
     settings = {"norm": norm, "random_start": False, "steps": 4, "epsilon": 0.05, "step_size": 0.03}
     made = attack(network, images, labels, ball="corrected", **settings)
     assert torch.equal(made, attack(network, images, labels, ball="reference", **settings))
@@ -234,7 +262,7 @@ def test_the_balls_are_the_same_without_a_random_start(network, images, labels, 
     assert not torch.equal(made, images)
 
 
-def test_l2_reference_ball_lies_around_the_start(network):
+def test_l2_reference_ball_lies_around_the_start(network: nn.Sequential) -> None:
     """From the border of the ball around the image, half a radius farther on."""
     images, labels = torch.full((16, 3, 8, 8), 0.5), torch.arange(16) % 4
     settings = {"norm": "l2", "epsilon": 0.4, "step_size": 0.1, "steps": 20, "ball": "reference"}
@@ -245,7 +273,7 @@ def test_l2_reference_ball_lies_around_the_start(network):
     assert lengths(made - images).max() <= 0.8 + 1e-6
 
 
-def test_l2_random_start_is_uniform_in_the_ball():
+def test_l2_random_start_is_uniform_in_the_ball() -> None:
     """Of three values, so that the radius has a law that can be seen."""
     images = torch.full((4000, 3, 1, 1), 0.5)
     labels, network = torch.zeros(4000, dtype=torch.int64), nn.Flatten()
@@ -260,11 +288,11 @@ def test_l2_random_start_is_uniform_in_the_ball():
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1.0, 1e30])
-def test_a_step_has_its_length_whatever_the_gradients(scale):
+def test_a_step_has_its_length_whatever_the_gradients(scale: float) -> None:
     """Also where their squares are below the smallest float or above the largest."""
 
     class Scaled(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return scale * x.flatten(1)[:, :4]
 
     images, labels = torch.full((8, 3, 8, 8), 0.5), torch.arange(8) % 4
@@ -275,7 +303,9 @@ def test_a_step_has_its_length_whatever_the_gradients(scale):
     assert ((made - images).abs().amax((1, 2, 3)) > 0.039).all() == (scale > 0)
 
 
-def test_l2_gradients_are_finite_where_autocast_is_on(network, images, labels):
+def test_l2_gradients_are_finite_where_autocast_is_on(
+    network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor
+) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         made = attack(network, images, labels, norm="l2", epsilon=0.5, step_size=0.3, steps=3, random_start=False)
     assert made.dtype == torch.float32
@@ -284,7 +314,7 @@ def test_l2_gradients_are_finite_where_autocast_is_on(network, images, labels):
     assert lengths(made - images).max() <= 0.5 + 1e-6
 
 
-def test_in_eval_mode_gives_each_module_its_mode_back():
+def test_in_eval_mode_gives_each_module_its_mode_back() -> None:
     network = small_network()
     network[3].eval()
     before = snapshot(network)
@@ -306,15 +336,15 @@ def test_in_eval_mode_gives_each_module_its_mode_back():
         ({"norm": "l2", "step_size": -1.0}, "step_size"),
     ],
 )
-def test_bad_settings_are_named(settings, line):
+def test_bad_settings_are_named(settings: dict[str, float | str], line: str) -> None:
     with pytest.raises(InputError, match=line):
         PGDSettings(**settings)
 
 
-def test_an_unknown_ball_is_named(network, images, labels):
+def test_an_unknown_ball_is_named(network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor) -> None:
     with pytest.raises(InputError, match="'round'; known: corrected, reference"):
         attack(network, images, labels, ball="round")
 
 
-def test_an_l2_radius_may_be_above_one():
+def test_an_l2_radius_may_be_above_one() -> None:
     assert PGDSettings(norm="l2", epsilon=3.0, step_size=2.0).epsilon == 3.0

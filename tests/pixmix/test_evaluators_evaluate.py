@@ -1,6 +1,11 @@
 """`pixmix.evaluate` end to end on small networks: values, forms of data, saved logits, and what it leaves alone."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from torch.utils.data import Dataset
 import pixmix
 from mixset._common.errors import DamagedImage, InputError
 from pixmix import measures
+from pixmix._common.normalized import Normalized
 from pixmix._evaluators import outliers
 from pixmix._evaluators.suites import EVALUATORS
 
@@ -23,15 +29,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 class Doubled(nn.Module):
     """A body in float64, so that a batch's size does not change its logits by rounding that a sign could show."""
 
-    def __init__(self, body):
+    def __init__(self, body: nn.Sequential) -> None:
         super().__init__()
         self.body = body.double()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.body(x.double())
 
 
-def make_network(*, seed=0, classes=4):
+def make_network(*, seed: int = 0, classes: int = 4) -> Normalized:
     torch.manual_seed(seed)
     body = nn.Sequential(
         nn.Conv2d(3, 6, 3, stride=2),
@@ -44,27 +50,27 @@ def make_network(*, seed=0, classes=4):
     return pixmix.Normalized(Doubled(body), [0.5] * 3, [0.5] * 3)
 
 
-def make_data(count=230, classes=4):
+def make_data(count: int = 230, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8), rng.integers(0, classes, count)
 
 
 class Pairs(Dataset):
-    def __init__(self, images, labels, form=lambda image: image):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, form: Callable[..., Any] = lambda image: image) -> None:
         self.images, self.labels, self.form = images, labels, form
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[Any, int]:
         return self.form(self.images[index]), self.labels[index]
 
 
-def channels_first(images):
+def channels_first(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.moveaxis(images, -1, -3).copy())
 
 
-def test_values_are_the_measures_of_the_logits():
+def test_values_are_the_measures_of_the_logits() -> None:
     network, (images, labels) = make_network(), make_data()
     metrics = pixmix.evaluate(network, SUITES, (images, labels), seed=3)
     network.eval()
@@ -97,14 +103,14 @@ def test_values_are_the_measures_of_the_logits():
     assert metrics["anomalies"]["mean"]["auroc"]["value"] == pytest.approx(mean)
 
 
-def test_reliability_is_the_data_of_a_diagram():
+def test_reliability_is_the_data_of_a_diagram() -> None:
     bins = pixmix.evaluate(make_network(), "calibration", make_data(250))["calibration"]["reliability"]
     assert bins["count"] == [100, 150]
     assert bins["confidence"][0] < bins["confidence"][1]
     assert all(0 <= accuracy <= 1 for accuracy in bins["accuracy"])
 
 
-def test_adversaries_are_worse_than_clean_and_carry_their_protocol():
+def test_adversaries_are_worse_than_clean_and_carry_their_protocol() -> None:
     network, (images, _) = make_network(), make_data()
     network.eval()
     with torch.no_grad():
@@ -117,12 +123,12 @@ def test_adversaries_are_worse_than_clean_and_carry_their_protocol():
     assert (corrected["steps"], corrected["ball"], corrected["n"]) == (20, "corrected", 230)
 
 
-def test_is_ready_for_json():
+def test_is_ready_for_json() -> None:
     metrics = pixmix.evaluate(make_network(), SUITES, make_data())
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
-def test_batch_size_does_not_matter():
+def test_batch_size_does_not_matter() -> None:
     network, data = make_network(), make_data(60)
     first = pixmix.evaluate(network, SUITES, data, batch_size=60)
     for batch_size in (1, 7, 25):
@@ -131,7 +137,7 @@ def test_batch_size_does_not_matter():
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("form", [np.asarray, channels_first, Image.fromarray])
-def test_a_dataset_gives_what_the_array_gives(workers, form):
+def test_a_dataset_gives_what_the_array_gives(workers: int, form: Callable[..., Any]) -> None:
     network, (images, labels) = make_network(), make_data()
     first = pixmix.evaluate(network, ["clean", "adversaries"], (images, labels), batch_size=50)
     for data in (Pairs(images, labels, form), (list(images), labels), (channels_first(images), labels)):
@@ -139,7 +145,7 @@ def test_a_dataset_gives_what_the_array_gives(workers, form):
         assert made == first
 
 
-def test_the_network_and_the_generators_are_left_as_found():
+def test_the_network_and_the_generators_are_left_as_found() -> None:
     network, (images, labels) = make_network(), make_data()
     network.train()
     network.body.body[1].eval()  # a frozen batch norm
@@ -155,7 +161,7 @@ def test_the_network_and_the_generators_are_left_as_found():
     assert torch.is_grad_enabled()
 
 
-def test_the_network_is_left_as_found_after_an_error():
+def test_the_network_is_left_as_found_after_an_error() -> None:
     network, (images, labels) = make_network(), make_data()
     network.train()
     with pytest.raises(InputError, match="clean images: labels run to 6, the network has 4 classes"):
@@ -163,7 +169,7 @@ def test_the_network_is_left_as_found_after_an_error():
     assert all(module.training for module in network.modules())
 
 
-def test_saved_logits_are_used_again(tmp_path, monkeypatch):
+def test_saved_logits_are_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network, data = make_network(), make_data()
     first = pixmix.evaluate(network, SUITES, data, logits_folder=tmp_path)
     names = ["clean", "pgd_reference", "pgd_corrected", *(f"outliers_{name}" for name in outliers.SYNTHETIC)]
@@ -176,7 +182,7 @@ def test_saved_logits_are_used_again(tmp_path, monkeypatch):
     assert pixmix.evaluate(network, SUITES, data, logits_folder=tmp_path) == first
 
 
-def test_saved_logits_of_something_else_are_not_used(tmp_path):
+def test_saved_logits_of_something_else_are_not_used(tmp_path: Path) -> None:
     network, (images, labels) = make_network(), make_data()
     pixmix.evaluate(network, SUITES, (images, labels), logits_folder=tmp_path)
     others = [
@@ -190,7 +196,7 @@ def test_saved_logits_of_something_else_are_not_used(tmp_path):
         assert pixmix.evaluate(other, SUITES, data, seed=seed, logits_folder=tmp_path) == expected
 
 
-def test_a_damaged_file_is_made_again(tmp_path):
+def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
     network, data = make_network(), make_data()
     first = pixmix.evaluate(network, "clean", data, logits_folder=tmp_path)
     whole = (tmp_path / "clean.npz").read_bytes()
@@ -202,14 +208,14 @@ def test_a_damaged_file_is_made_again(tmp_path):
     assert (tmp_path / "clean.npz").stat().st_size == len(whole)
 
 
-def test_a_dataset_is_saved_but_read_anew(tmp_path):
+def test_a_dataset_is_saved_but_read_anew(tmp_path: Path) -> None:
     network, (images, labels) = make_network(), make_data()
     pixmix.evaluate(network, "clean", Pairs(images, labels), logits_folder=tmp_path)
     made = pixmix.evaluate(network, "clean", Pairs(255 - images, labels), logits_folder=tmp_path)
     assert made == pixmix.evaluate(network, "clean", (255 - images, labels))
 
 
-def test_progress_is_shown_when_asked_for(capsys):
+def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     pixmix.evaluate(make_network(), "clean", make_data(), progress=True)
     assert "230/230 clean images" in capsys.readouterr().err
     pixmix.evaluate(make_network(), "clean", make_data())
@@ -217,12 +223,12 @@ def test_progress_is_shown_when_asked_for(capsys):
 
 
 class Diverged(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.full((len(x), 4), float("nan"))
 
 
 class Features(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
 
 
@@ -250,30 +256,30 @@ IMAGES, LABELS = make_data()
         (make_network(), "anomalies", (IMAGES[:4], LABELS[:4]), "5 are needed; there are 4"),
     ],
 )
-def test_bad_input_is_one_clear_line(network, suite, data, line):
+def test_bad_input_is_one_clear_line(network: nn.Module, suite: str, data: Any, line: str) -> None:
     with pytest.raises(InputError, match=line) as caught:
         pixmix.evaluate(network, suite, data)
     assert "\n" not in str(caught.value)
 
 
 class Broken(Pairs):
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         if index == 120:
             raise DamagedImage("image 120 is cut short")
         return super().__getitem__(index)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_damaged_image_is_one_clear_line_from_any_process(workers):
+def test_a_damaged_image_is_one_clear_line_from_any_process(workers: int) -> None:
     with pytest.raises(DamagedImage) as caught:
         pixmix.evaluate(make_network(), "clean", Broken(IMAGES, LABELS), workers=workers, batch_size=50)
     assert str(caught.value) == "image 120 is cut short"
 
 
-def test_bad_batch_size_is_named():
+def test_bad_batch_size_is_named() -> None:
     with pytest.raises(InputError, match="batch_size"):
         pixmix.evaluate(make_network(), "clean", make_data(), batch_size=0)
 
 
-def test_every_suite_is_tested_here():
+def test_every_suite_is_tested_here() -> None:
     assert [name for name, row in EVALUATORS.items() if not row.of_set] == SUITES

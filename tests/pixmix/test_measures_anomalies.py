@@ -1,6 +1,10 @@
 """AUROC, AUPR and FPR95 beside counting by hand, and by identities."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +16,12 @@ from pixmix import measures
 SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=25)
 
 
-def plain_auroc(known, anomalous):
+def plain_auroc(known: list[float], anomalous: list[float]) -> float:
     """The share of pairs in the right order, ties half."""
     return np.mean([(a > k) + 0.5 * (a == k) for a in anomalous for k in known])
 
 
-def plain_aupr(known, anomalous):
+def plain_aupr(known: list[float], anomalous: list[float]) -> float:
     """Precision at each threshold, weighted by what recall it adds."""
     total, before = 0.0, 0.0
     for threshold in sorted({*known, *anomalous}, reverse=True):
@@ -29,7 +33,7 @@ def plain_aupr(known, anomalous):
     return total
 
 
-def plain_fpr95(known, anomalous):
+def plain_fpr95(known: list[float], anomalous: list[float]) -> float:
     rates = [
         np.mean(np.array(known) >= threshold)
         for threshold in {*known, *anomalous}
@@ -38,7 +42,7 @@ def plain_fpr95(known, anomalous):
     return min(rates)
 
 
-def plain_fpr95_reference(known, anomalous):
+def plain_fpr95_reference(known: list[float], anomalous: list[float]) -> float:
     """The original's walk from the highest threshold down, restated: the last of those nearest to 95 %."""
     nearest, rate, below = math.inf, 0.0, False
     for threshold in sorted({*known, *anomalous}, reverse=True):
@@ -51,14 +55,14 @@ def plain_fpr95_reference(known, anomalous):
 
 @settings(max_examples=80, deadline=None)
 @given(known=SCORES, anomalous=SCORES)
-def test_equal_counting_by_hand(known, anomalous):
+def test_equal_counting_by_hand(known: list[float], anomalous: list[float]) -> None:
     assert measures.fpr95_reference(known, anomalous) == pytest.approx(plain_fpr95_reference(known, anomalous))
     assert measures.auroc(known, anomalous) == pytest.approx(plain_auroc(known, anomalous))
     assert measures.aupr(known, anomalous) == pytest.approx(plain_aupr(known, anomalous))
     assert measures.fpr95(known, anomalous) == pytest.approx(plain_fpr95(known, anomalous))
 
 
-def test_perfect_separation():
+def test_perfect_separation() -> None:
     known, anomalous = np.linspace(-1, 0, 50), np.linspace(0.1, 1, 10)
     assert measures.auroc(known, anomalous) == 1
     assert measures.aupr(known, anomalous) == pytest.approx(1)
@@ -67,12 +71,12 @@ def test_perfect_separation():
     assert measures.fpr95(anomalous, known) == 1
 
 
-def test_fpr95_counts_95_percent_as_enough():
+def test_fpr95_counts_95_percent_as_enough() -> None:
     known, anomalous = [0.5, 2.0, 3.0, 4.0], [0.0] + [1.0] * 19
     assert measures.fpr95(known, anomalous) == 0.75
 
 
-def test_the_originals_fpr95_takes_the_share_found_nearest_to_95_percent():
+def test_the_originals_fpr95_takes_the_share_found_nearest_to_95_percent() -> None:
     """90 % found is as near as 100 %, and float64 has it nearer; of thresholds that find 90 % it takes the lowest."""
     known, anomalous = [4.5, 2.0, 1.5, 0.0], [5.0] * 9 + [1.0]
     assert measures.fpr95(known, anomalous) == 0.75
@@ -83,14 +87,14 @@ def test_the_originals_fpr95_takes_the_share_found_nearest_to_95_percent():
     assert measures.fpr95([0.9, 0.8], [1.0] * 19 + [0.1]) == 0
 
 
-def test_a_score_that_says_nothing_is_chance():
+def test_a_score_that_says_nothing_is_chance() -> None:
     known, anomalous = np.zeros(50), np.zeros(10)
     assert measures.auroc(known, anomalous) == 0.5
     assert measures.aupr(known, anomalous) == pytest.approx(1 / 6)
     assert measures.fpr95(known, anomalous) == measures.fpr95_reference(known, anomalous) == 1
 
 
-def test_unsure_images_have_the_higher_score():
+def test_unsure_images_have_the_higher_score() -> None:
     scores = measures.msp(np.array([[9.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 0.0]]))
     assert scores[0] < scores[1] < scores[2] == pytest.approx(-1 / 3)
 
@@ -106,11 +110,13 @@ def test_unsure_images_have_the_higher_score():
         ([1.0], [float("inf")], "infinite"),
     ],
 )
-def test_bad_scores_are_refused(measure, known, anomalous, line):
+def test_bad_scores_are_refused(
+    measure: Callable[..., Any], known: list[float], anomalous: list[float | list[float]], line: str
+) -> None:
     with pytest.raises(InputError, match=line):
         measure(known, anomalous)
 
 
-def test_diverged_logits_are_refused():
+def test_diverged_logits_are_refused() -> None:
     with pytest.raises(InputError, match="not finite"):
         measures.msp([[float("nan"), 0.0]])

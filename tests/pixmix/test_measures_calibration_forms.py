@@ -1,6 +1,9 @@
 """MAD, maximum, ECE and the two poolings over corruptions: beside the paper's code restated, and by identities."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +11,10 @@ from hypothesis import given, settings, strategies as st
 
 from mixset._common.errors import InputError
 from pixmix import measures
+from pixmix.measures._calibration import Answers
 
 
-def plain_calib_err(confidence, right, p, *, last_bin, beta=100):
+def plain_calib_err(confidence: np.ndarray, right: np.ndarray, p: str, *, last_bin: bool, beta: int = 100) -> float:
     """The paper's loop over bins of `beta`, for each of its norms."""
     order = sorted(range(len(confidence)), key=lambda index: confidence[index])
     bins = [[number * beta, (number + 1) * beta] for number in range(max(len(confidence) // beta, 1))]
@@ -24,7 +28,7 @@ def plain_calib_err(confidence, right, p, *, last_bin, beta=100):
     return math.sqrt(total) if p == "2" else total
 
 
-def plain_ece(confidence, right, bins=15):
+def plain_ece(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
     """Bins (i/15, (i+1)/15], one after the other."""
     total = 0.0
     for number in range(bins):
@@ -36,7 +40,7 @@ def plain_ece(confidence, right, bins=15):
     return total
 
 
-def random_answers(count, *, seed, low=0.1):
+def random_answers(count: int, *, seed: int, low: float = 0.1) -> Answers:
     rng = np.random.default_rng(seed)
     confidence = rng.uniform(low, 1, count)
     return measures.Answers(confidence, rng.random(count) < confidence**2)
@@ -45,7 +49,7 @@ def random_answers(count, *, seed, low=0.1):
 @pytest.mark.parametrize("count", [1, 99, 100, 199, 200, 1037])
 @pytest.mark.parametrize(("p", "name"), [("2", "rms"), ("1", "mad"), ("infty", "max")])
 @pytest.mark.parametrize("last_bin", [False, True])
-def test_every_norm_equals_the_papers_loop(count, p, name, last_bin):
+def test_every_norm_equals_the_papers_loop(count: int, p: str, name: str, last_bin: bool) -> None:
     given = random_answers(count, seed=count)
     form = "all_bins" if last_bin else "reference"
     expected = plain_calib_err(*given, p, last_bin=last_bin)
@@ -62,7 +66,7 @@ CONFIDENCES = st.sampled_from([0.0, 1 / 15, 0.2, 1 / 3, 0.4, 0.5, 2 / 3, 0.8, 14
 
 @settings(max_examples=100, deadline=None)
 @given(values=st.lists(st.tuples(CONFIDENCES, st.booleans()), min_size=1, max_size=40), bins=st.integers(1, 20))
-def test_ece_equals_the_bins_written_out(values, bins):
+def test_ece_equals_the_bins_written_out(values: list[tuple[float, bool]], bins: int) -> None:
     confidence, right = (np.array(column) for column in zip(*values, strict=True))
     given = measures.Answers(confidence, right)
     assert measures.ece(given, bins=bins) == pytest.approx(plain_ece(confidence, right, bins), abs=1e-12)
@@ -71,7 +75,7 @@ def test_ece_equals_the_bins_written_out(values, bins):
     assert found.confidence @ found.count == pytest.approx(confidence.sum())
 
 
-def test_the_norms_are_in_order_and_zero_together():
+def test_the_norms_are_in_order_and_zero_together() -> None:
     given = random_answers(2345, seed=1)
     mad, rms, largest = (measures.CALIBRATION[f"{name}_all_bins"](given) for name in ("mad", "rms", "max"))
     assert 0 < mad < rms < largest
@@ -80,7 +84,7 @@ def test_the_norms_are_in_order_and_zero_together():
     assert all(measure(perfect) == pytest.approx(0, abs=1e-12) for measure in measures.CALIBRATION.values())
 
 
-def test_answers_are_what_the_logits_say():
+def test_answers_are_what_the_logits_say() -> None:
     logits = np.array([[2.0, 0.0], [0.0, 0.0], [1.0, 3.0]])
     confidence, right = measures.answers(logits, [0, 1, 1])
     assert confidence == pytest.approx([1 / (1 + math.exp(-2)), 0.5, 1 / (1 + math.exp(-2))])
@@ -90,7 +94,7 @@ def test_answers_are_what_the_logits_say():
     )
 
 
-def test_poolings_over_severities_are_the_two_readings():
+def test_poolings_over_severities_are_the_two_readings() -> None:
     """Joined, the overconfident half and the underconfident half cancel; apart, they do not."""
     over = measures.Answers(np.full(200, 0.8), np.arange(200) < 100)
     under = measures.Answers(np.full(200, 0.8) + 1e-9, np.arange(200) < 200)
@@ -107,7 +111,7 @@ def test_poolings_over_severities_are_the_two_readings():
     assert apart["snow"] == pytest.approx(0.3)
 
 
-def test_severities_are_joined_in_their_order():
+def test_severities_are_joined_in_their_order() -> None:
     """Of equal confidences the first severity fills the first bin, the only one that the paper's form counts here."""
     sets = {"fog": {2: measures.Answers(np.full(100, 0.8), np.zeros(100, bool))}}
     sets["fog"][1] = measures.Answers(np.full(100, 0.8), np.ones(100, bool))
@@ -115,7 +119,7 @@ def test_severities_are_joined_in_their_order():
     assert found["fog"] == pytest.approx(0.5 * 0.2)
 
 
-def test_poolings_differ_where_bins_would_mix_severities():
+def test_poolings_differ_where_bins_would_mix_severities() -> None:
     rng = np.random.default_rng(0)
     sets = {"fog": {s: random_answers(1000, seed=s, low=0.05 * s) for s in measures.SEVERITIES}}
     sets["snow"] = {s: measures.Answers(rng.uniform(0.5, 1, 1000), rng.random(1000) < 0.9 / s) for s in (1, 3)}
@@ -129,12 +133,12 @@ def test_poolings_differ_where_bins_would_mix_severities():
 
 @pytest.mark.parametrize("sets", [{}, {"fog": {}}])
 @pytest.mark.parametrize("pooling", ["corruption", "severity"])
-def test_nothing_to_pool_is_refused(sets, pooling):
+def test_nothing_to_pool_is_refused(sets: dict[str, dict[str, Any]], pooling: str) -> None:
     with pytest.raises(InputError, match="at least one corruption"):
         measures.pooled_calibration(sets, measures.ece, pooling=pooling)
 
 
-def test_bad_bins_are_refused():
+def test_bad_bins_are_refused() -> None:
     with pytest.raises(InputError, match="bins must be at least 1"):
         measures.equal_width_bins([0.5], [1], bins=0)
     with pytest.raises(InputError, match=r"within 0\.\.1"):

@@ -1,6 +1,11 @@
 """Flips and top-5 distances: beside the original evaluation restated plainly, by identities, on published numbers."""
 
+from __future__ import annotations
+
 import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +31,11 @@ TABLE_8 = {
 }
 
 
-def percent(row):
+def percent(row: str) -> dict[str, float]:
     return {name: float(value) / 100 for name, value in zip(NAMES, row.split(), strict=True)}
 
 
-def plain_sequence(ranks, *, noise, difficulty):
+def plain_sequence(ranks: np.ndarray, *, noise: bool, difficulty: int) -> tuple[float, float]:
     """The original evaluation of one sequence: ranks (frames, classes) from 1 on, walked frame by frame."""
     step = 1 if noise else difficulty
     flips, distances = [], []
@@ -46,7 +51,7 @@ def plain_sequence(ranks, *, noise, difficulty):
     return np.mean(flips), np.mean(distances)
 
 
-def plain(logits, *, noise, difficulty=1):
+def plain(logits: np.ndarray, *, noise: bool, difficulty: int = 1) -> tuple[np.ndarray, np.ndarray]:
     ranks = rankdata(-logits.astype(np.float64), method="ordinal", axis=2)
     pairs = [plain_sequence(each, noise=noise, difficulty=difficulty) for each in ranks]
     return np.array([flips for flips, _ in pairs]), np.array([distance for _, distance in pairs])
@@ -60,7 +65,7 @@ SEQUENCES = st.tuples(st.integers(1, 4), st.integers(4, 7), st.integers(1, 12)).
 
 @settings(max_examples=120, deadline=None)
 @given(logits=SEQUENCES, noise=st.booleans(), difficulty=st.integers(1, 3))
-def test_equals_the_original_frame_by_frame(logits, noise, difficulty):
+def test_equals_the_original_frame_by_frame(logits: np.ndarray, noise: bool, difficulty: int) -> None:
     top = measures.top_classes(logits)
     flips, distances = plain(logits, noise=noise, difficulty=difficulty)
     options = {"noise": noise, "difficulty": difficulty}
@@ -72,7 +77,7 @@ def test_equals_the_original_frame_by_frame(logits, noise, difficulty):
 
 @pytest.mark.parametrize("classes", [10, 100, 1000])
 @pytest.mark.parametrize("noise", [False, True])
-def test_equals_the_original_on_sequences_that_drift(classes, noise):
+def test_equals_the_original_on_sequences_that_drift(classes: int, noise: bool) -> None:
     rng = np.random.default_rng(classes)
     logits = rng.normal(0, 1, (12, 1, classes)) + np.cumsum(rng.normal(0, 0.2, (12, 31, classes)), axis=1)
     flips, distances = plain(logits, noise=noise)
@@ -90,12 +95,12 @@ def test_equals_the_original_on_sequences_that_drift(classes, noise):
         elements=st.integers(0, 4),
     )
 )
-def test_top_classes_are_a_stable_sort(logits):
+def test_top_classes_are_a_stable_sort(logits: np.ndarray) -> None:
     expected = np.argsort(-logits.astype(np.float64), axis=1, kind="stable")[:, :5]
     np.testing.assert_array_equal(measures.top_classes(logits), expected)
 
 
-def test_top_classes_take_any_leading_shape_and_blocks_are_as_good_as_all():
+def test_top_classes_take_any_leading_shape_and_blocks_are_as_good_as_all() -> None:
     logits = np.random.default_rng(0).normal(size=(9, 4, 20)).astype(np.float32)
     whole = measures.top_classes(logits)
     assert whole.shape == (9, 4, 5)
@@ -106,7 +111,7 @@ def test_top_classes_take_any_leading_shape_and_blocks_are_as_good_as_all():
     np.testing.assert_array_equal(measures.top_classes(strided), whole)
 
 
-def test_top_classes_of_a_mapped_file_need_no_memory_of_its_size(tmp_path):
+def test_top_classes_of_a_mapped_file_need_no_memory_of_its_size(tmp_path: Path) -> None:
     logits = np.random.default_rng(0).normal(size=(40, 31, 1000)).astype(np.float32)
     np.save(tmp_path / "logits.npy", logits)
     mapped = np.load(tmp_path / "logits.npy", mmap_mode="r")
@@ -118,7 +123,7 @@ def test_top_classes_of_a_mapped_file_need_no_memory_of_its_size(tmp_path):
     assert peak < logits.nbytes / 50
 
 
-def test_a_constant_classifier_never_flips():
+def test_a_constant_classifier_never_flips() -> None:
     logits = np.tile(np.arange(10.0), (6, 31, 1))
     top = measures.top_classes(logits)
     for noise in (False, True):
@@ -127,7 +132,7 @@ def test_a_constant_classifier_never_flips():
     assert measures.mfr(dict.fromkeys(NAMES, 0.0), ALEXNET) == 0
 
 
-def test_equal_ranks_of_other_logits_have_no_distance():
+def test_equal_ranks_of_other_logits_have_no_distance() -> None:
     rng = np.random.default_rng(1)
     order = np.argsort(rng.random((5, 1, 30)), axis=2)
     logits = order * rng.uniform(0.1, 9, (5, 8, 1))
@@ -136,14 +141,14 @@ def test_equal_ranks_of_other_logits_have_no_distance():
     assert measures.flip_probability(top, noise=True) == 0
 
 
-def test_five_new_classes_are_the_largest_distance():
+def test_five_new_classes_are_the_largest_distance() -> None:
     top = np.array([[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]], np.int32)
     assert measures.t5d(top, noise=False) == 15
     swapped = np.array([[[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]]], np.int32)
     assert measures.t5d(swapped, noise=False) == 2
 
 
-def test_frames_are_compared_with_the_first_or_with_the_one_before():
+def test_frames_are_compared_with_the_first_or_with_the_one_before() -> None:
     top = np.array([[[0], [1], [1], [0], [1]]], np.int32)
     assert measures.flip_probability(top, noise=True) == pytest.approx(3 / 4)
     assert measures.flip_probability(top, noise=False) == pytest.approx(3 / 4)
@@ -153,7 +158,7 @@ def test_frames_are_compared_with_the_first_or_with_the_one_before():
 
 
 @pytest.mark.parametrize("method", TABLE_8)
-def test_rows_of_table_8_have_the_mfr_of_their_columns(method):
+def test_rows_of_table_8_have_the_mfr_of_their_columns(method: str) -> None:
     printed, row = TABLE_8[method]
     rates = percent(row)
     probabilities = {name: rate * ALEXNET[name] for name, rate in rates.items()}
@@ -162,7 +167,7 @@ def test_rows_of_table_8_have_the_mfr_of_their_columns(method):
     assert 100 * measures.mfr(rates) == pytest.approx(printed, abs=0.25)
 
 
-def test_resnet_50_has_its_published_mfr():
+def test_resnet_50_has_its_published_mfr() -> None:
     raw = percent("14.04 17.38 6.00 4.29 7.54 3.03 4.86 6.79 4.01 11.32")
     rates = measures.flip_rates(raw, ALEXNET)
     expected = percent("59.4 57.8 64.5 72.2 63.2 62.0 44.1 51.8 56.9 48.1")
@@ -170,12 +175,12 @@ def test_resnet_50_has_its_published_mfr():
     assert 100 * measures.mfr(raw, ALEXNET) == pytest.approx(58.0, abs=0.05)
 
 
-def test_resnet_50_has_its_published_mt5d_within_what_the_provisional_constants_allow():
+def test_resnet_50_has_its_published_mt5d_within_what_the_provisional_constants_allow() -> None:
     raw = {n: 100 * v for n, v in percent("3.92 4.53 1.63 1.19 1.98 1.00 1.68 2.15 1.40 3.01").items()}
     assert 100 * measures.mt5d(raw, measures.alexnet_t5d()) == pytest.approx(78.4, abs=0.5)
 
 
-def test_resnext_101_stays_where_it_was():
+def test_resnext_101_stays_where_it_was() -> None:
     raw = percent("10.63 13.10 4.46 3.52 5.78 2.61 4.02 5.59 3.31 8.87")
     assert 100 * measures.mfr(raw, ALEXNET) == pytest.approx(46.14, abs=0.005)
     distances = {n: 100 * v for n, v in percent("3.429 3.967 1.398 1.090 1.698 .962 1.558 1.980 1.290 2.679").items()}
@@ -195,7 +200,9 @@ def test_resnext_101_stays_where_it_was():
     ],
 )
 @pytest.mark.parametrize("measure", [measures.sequence_flips, measures.sequence_t5d])
-def test_bad_sequences_are_one_clear_line(measure, top, options, line):
+def test_bad_sequences_are_one_clear_line(
+    measure: Callable[..., Any], top: np.ndarray, options: dict[str, int], line: str
+) -> None:
     with pytest.raises(InputError, match=line) as caught:
         measure(top, noise=False, **options)
     assert "\n" not in str(caught.value)
@@ -203,7 +210,7 @@ def test_bad_sequences_are_one_clear_line(measure, top, options, line):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("index", [0, 3, 49])
-def test_diverged_frames_are_refused_wherever_they_are(value, index):
+def test_diverged_frames_are_refused_wherever_they_are(value: float, index: int) -> None:
     logits = np.random.default_rng(0).normal(size=(4, 3, 50)).astype(np.float32)
     logits[2, 1, index] = value
     with pytest.raises(InputError, match=r"1 of 12 frames are not finite.*frame 7"):
@@ -211,7 +218,7 @@ def test_diverged_frames_are_refused_wherever_they_are(value, index):
 
 
 @pytest.mark.parametrize("logits", [np.zeros((2, 3, 0)), np.array([["a"]]), np.float32(1)])
-def test_what_is_no_logits_is_refused(logits):
+def test_what_is_no_logits_is_refused(logits: np.ndarray | float) -> None:
     with pytest.raises(InputError, match=r"\(..., classes\)"):
         measures.top_classes(logits)
 
@@ -225,7 +232,7 @@ def test_what_is_no_logits_is_refused(logits):
         ({"snow": float("nan")}, "snow: a number of at least 0"),
     ],
 )
-def test_bad_rates_are_one_clear_line(values, line):
+def test_bad_rates_are_one_clear_line(values: dict[str, float], line: str) -> None:
     for measure in (measures.mfr, measures.mt5d):
         with pytest.raises(InputError, match=line):
             measure(values, ALEXNET)

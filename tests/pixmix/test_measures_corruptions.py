@@ -1,5 +1,7 @@
 """CE and mCE: beside plain restatements, by identities, and on the numbers the papers print."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -31,24 +33,24 @@ TABLE_12 = {
 }
 
 
-def at_every_severity(values):
+def at_every_severity(values: dict[str, float]) -> dict[str, dict[int, float]]:
     return {name: dict.fromkeys(measures.SEVERITIES, value) for name, value in values.items()}
 
 
-def test_alexnet_on_its_own_scale_is_100_percent():
+def test_alexnet_on_its_own_scale_is_100_percent() -> None:
     assert measures.mce(ALEXNET, ALEXNET) == pytest.approx(1)
     assert all(ce == pytest.approx(1) for ce in measures.corruption_errors(ALEXNET, ALEXNET).values())
     assert measures.relative_mce(ALEXNET, measures.alexnet_clean_error()) == pytest.approx(1)
 
 
-def test_alexnet_is_the_published_one():
+def test_alexnet_is_the_published_one() -> None:
     assert list(ALEXNET)[:3] == ["gaussian_noise", "shot_noise", "impulse_noise"] and len(ALEXNET) == 15
     for name, mean in measures.corruption_errors(ALEXNET).items():
         assert mean == pytest.approx(ALEXNET_MEANS[name], abs=5e-7)
 
 
 @pytest.mark.parametrize("method", TABLE_11)
-def test_rows_of_table_11_have_the_mce_of_their_ces(method):
+def test_rows_of_table_11_have_the_mce_of_their_ces(method: str) -> None:
     printed, row = TABLE_11[method]
     ces = dict(zip(ALEXNET, map(float, row.split()), strict=True))
     errors = {n: {s: ces[n] / 100 * e for s, e in by_severity.items()} for n, by_severity in ALEXNET.items()}
@@ -56,7 +58,7 @@ def test_rows_of_table_11_have_the_mce_of_their_ces(method):
     assert 100 * measures.mce(errors, ALEXNET) == pytest.approx(printed, abs=0.2)
 
 
-def test_the_standard_resnet_50_has_its_published_mce():
+def test_the_standard_resnet_50_has_its_published_mce() -> None:
     """Per-corruption CEs of torchvision's ResNet-50 by the standard protocol, and the 76.7 known for it."""
     ces = (79.8, 81.6, 82.6, 74.7, 88.6, 78.0, 79.9, 77.8, 74.8, 66.1, 56.6, 71.4, 84.8, 76.9, 76.8)
     errors = at_every_severity({n: ce / 100 * ALEXNET_MEANS[n] for n, ce in zip(ALEXNET, ces, strict=True)})
@@ -64,13 +66,13 @@ def test_the_standard_resnet_50_has_its_published_mce():
 
 
 @pytest.mark.parametrize("method", TABLE_12)
-def test_rows_of_table_12_are_plain_means(method):
+def test_rows_of_table_12_are_plain_means(method: str) -> None:
     printed, row = TABLE_12[method]
     errors = at_every_severity({str(index): float(error) / 100 for index, error in enumerate(row.split())})
     assert 100 * measures.mce(errors) == pytest.approx(printed, abs=0.11)
 
 
-def test_cifars_pooled_error_is_the_mean_over_equal_severities():
+def test_cifars_pooled_error_is_the_mean_over_equal_severities() -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(5 * 70, 10)), rng.integers(0, 10, 5 * 70)
     parts = {s: (logits[70 * (s - 1) : 70 * s], labels[70 * (s - 1) : 70 * s]) for s in measures.SEVERITIES}
@@ -83,7 +85,7 @@ NAMES = st.lists(st.sampled_from(list(ALEXNET)), min_size=1, max_size=15, unique
 
 @settings(max_examples=60, deadline=None)
 @given(names=NAMES, data=st.data())
-def test_equals_the_sums_written_out(names, data):
+def test_equals_the_sums_written_out(names: list[str], data: st.DataObject) -> None:
     severities = data.draw(st.lists(st.sampled_from(measures.SEVERITIES), min_size=1, max_size=5, unique=True))
     errors = {n: {s: data.draw(st.floats(0, 1)) for s in severities} for n in names}
     clean = data.draw(st.floats(0, 1))
@@ -108,14 +110,16 @@ def test_equals_the_sums_written_out(names, data):
         ({"fog": {6: 0.5}}, ALEXNET, "fog: the reference has no severity 6"),
     ],
 )
-def test_bad_errors_are_one_clear_line(errors, reference, line):
+def test_bad_errors_are_one_clear_line(
+    errors: dict[str, dict[int, float]], reference: dict[str, dict[int, float]] | None, line: str
+) -> None:
     with pytest.raises(InputError, match=line) as caught:
         measures.mce(errors, reference)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["alexnet_c", "alexnet_fp", "alexnet_t5d", "imagenet_r"])
-def test_constants_say_where_they_are_from(name):
+def test_constants_say_where_they_are_from(name: str) -> None:
     content = measures.constants(name)
     assert content["what"] and content["source"] and content["notes"]
     assert content["provisional"] == (name == "alexnet_t5d")

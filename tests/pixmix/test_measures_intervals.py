@@ -1,5 +1,10 @@
 """Intervals: coverage on draws whose truth is known, closed forms, and resampled statistics beside the plain ones."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -7,14 +12,15 @@ from scipy import stats
 
 from mixset._common.errors import InputError
 from pixmix import measures
+from pixmix.measures._calibration import Answers
 from pixmix.measures._resampled import detection_statistic
 
 
-def ones(count):
+def ones(count: int) -> np.ndarray:
     return np.ones((1, count), np.int32)
 
 
-def counts_of(drawn, count):
+def counts_of(drawn: np.ndarray, count: int) -> np.ndarray:
     return np.bincount(drawn, minlength=count)[None].astype(np.int32)
 
 
@@ -26,7 +32,9 @@ def counts_of(drawn, count):
     last_bin=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_resampled_rms_is_the_rms_of_the_resample(n, multiplicity, bin_size, last_bin, seed):
+def test_resampled_rms_is_the_rms_of_the_resample(
+    n: int, multiplicity: int, bin_size: int, last_bin: bool, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     total = n * multiplicity
     last_bin = last_bin or total < 2 * bin_size
@@ -46,7 +54,9 @@ SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=30)
 
 @settings(max_examples=60, deadline=None)
 @given(known=SCORES, first=SCORES, second=SCORES, seed=st.integers(0, 99))
-def test_resampled_detection_is_the_detection_of_the_resample(known, first, second, seed):
+def test_resampled_detection_is_the_detection_of_the_resample(
+    known: list[float], first: list[float], second: list[float], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     known, sets = np.array(known), {"a": np.array(first), "b": np.array(second)}
     draws = [rng.integers(0, len(values), len(values)) for values in (known, *sets.values())]
@@ -58,13 +68,13 @@ def test_resampled_detection_is_the_detection_of_the_resample(known, first, seco
         assert row == pytest.approx(list(expected[name].values()), abs=1e-12)
 
 
-def test_resampled_fpr95_counts_95_percent_as_enough():
+def test_resampled_fpr95_counts_95_percent_as_enough() -> None:
     known, scores = np.array([0.5, 2.0, 3.0, 4.0]), np.array([0.0] + [1.0] * 19)
     values = detection_statistic(known, {"a": scores})(ones(4), ones(20))
     assert values[0, 2] == measures.fpr95(known, scores) == 0.75
 
 
-def test_one_image_has_no_interval():
+def test_one_image_has_no_interval() -> None:
     with pytest.raises(measures.Undefined, match="an interval needs at least 2 images"):
         measures.bootstrap(measures.mean_of([0.5]), 1, seed=0)
     known, sets = np.arange(6.0), {"one": np.array([7.0]), "two": np.array([3.0, 7.0])}
@@ -72,7 +82,7 @@ def test_one_image_has_no_interval():
     assert measures.detection_intervals(known, {"one": sets["one"]}, seed=0) == {}
 
 
-def test_intervals_of_detection_hold_the_values_and_agree_with_delong():
+def test_intervals_of_detection_hold_the_values_and_agree_with_delong() -> None:
     rng = np.random.default_rng(0)
     known, sets = rng.normal(size=3000), {"near": rng.normal(0.5, 1, 600), "far": rng.normal(3, 1, 600)}
     found = measures.detection_intervals(known, sets, seed=0)
@@ -91,14 +101,14 @@ def test_intervals_of_detection_hold_the_values_and_agree_with_delong():
     assert width["mean"] < width["near"]
 
 
-def test_an_interval_of_a_mean_is_the_normal_one():
+def test_an_interval_of_a_mean_is_the_normal_one() -> None:
     values = np.random.default_rng(1).gamma(2, 1, (4000, 2))
     found = measures.bootstrap(measures.mean_of(values), 4000, seed=0, resamples=2000)
     spread = 1.96 * values.std(axis=0) / np.sqrt(4000)
     np.testing.assert_allclose(found, [values.mean(axis=0) - spread, values.mean(axis=0) + spread], atol=3e-3)
 
 
-def test_covers_the_truth_as_often_as_it_says():
+def test_covers_the_truth_as_often_as_it_says() -> None:
     """Of 200 test sets, the intervals of errors and of mean flips hold the truth in 95 %."""
     rng = np.random.default_rng(2)
     wilson, resampled = 0, 0
@@ -112,10 +122,10 @@ def test_covers_the_truth_as_often_as_it_says():
     assert 180 <= wilson <= 199 and 180 <= resampled <= 199
 
 
-def test_rms_intervals_hold_what_other_test_sets_give():
+def test_rms_intervals_hold_what_other_test_sets_give() -> None:
     """Of a well calibrated network, whose RMS is all noise: the percentile interval would lie above every value."""
 
-    def one(seed):
+    def one(seed: int) -> Answers:
         rng = np.random.default_rng(seed)
         confidence = rng.beta(5, 1, 5000)
         return measures.Answers(confidence, rng.random(5000) < confidence)
@@ -129,7 +139,7 @@ def test_rms_intervals_hold_what_other_test_sets_give():
     assert truth <= (high - low) * 1.1 and high - low <= 1.5 * truth
 
 
-def test_corruptions_share_their_images():
+def test_corruptions_share_their_images() -> None:
     """The mean of one statistic taken five times is no surer than the statistic; of other images it would be."""
     rng = np.random.default_rng(3)
     confidence = rng.uniform(0.3, 1, 2000)
@@ -139,26 +149,26 @@ def test_corruptions_share_their_images():
     np.testing.assert_allclose(alone, together)
 
 
-def test_is_a_function_of_its_seed():
+def test_is_a_function_of_its_seed() -> None:
     values = np.random.default_rng(0).random(500)
     one, again, other = (measures.bootstrap(measures.mean_of(values), 500, seed=seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
 
-def test_more_images_than_fit_into_one_piece_are_all_resampled():
+def test_more_images_than_fit_into_one_piece_are_all_resampled() -> None:
     values = np.random.default_rng(0).random(3_000_000)
     low, high = measures.bootstrap(measures.mean_of(values), len(values), seed=0, resamples=20)
     assert low < values.mean() < high and high - low < 0.002
 
 
 @pytest.mark.parametrize(("error", "n"), [(0.0, 50), (1.0, 50), (0.3, 10), (0.05, 10_000), (0.0, 1)])
-def test_wilsons_interval_is_scipys(error, n):
+def test_wilsons_interval_is_scipys(error: float, n: int) -> None:
     expected = stats.binomtest(round(error * n), n).proportion_ci(method="wilson")
     assert measures.error_interval(error, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-def test_ends_stay_within_what_a_measure_can_be():
+def test_ends_stay_within_what_a_measure_can_be() -> None:
     flips = np.zeros(100)
     flips[0] = 1.0
     low, high = measures.bootstrap(measures.mean_of(flips), 100, seed=0)
@@ -182,7 +192,7 @@ def test_ends_stay_within_what_a_measure_can_be():
         (lambda: measures.detection_intervals([0.0, 1.0], {"svhn": [np.nan, 1.0]}, seed=0), "NaN"),
     ],
 )
-def test_bad_input_is_one_clear_line(call, line):
+def test_bad_input_is_one_clear_line(call: Callable[..., Any], line: str) -> None:
     with pytest.raises(InputError, match=line) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -1,6 +1,10 @@
 """Anomaly scores, and the outlier-exposure protocol beside its original code restated."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +13,7 @@ from mixset._common.errors import InputError
 from pixmix import measures
 
 
-def plain_count(known, available, batch_size):
+def plain_count(known: int, available: int, batch_size: int) -> int:
     """Outliers that the original loop scores: whole batches until a fifth is reached, then cut to a fifth."""
     fifth, scored = known // 5, 0
     for batch, start in enumerate(range(0, available, batch_size)):
@@ -22,12 +26,12 @@ def plain_count(known, available, batch_size):
 @pytest.mark.parametrize("known", [10_000, 50_000, 1003])
 @pytest.mark.parametrize("available", [1, 150, 5640, 26_032, 98_721])
 @pytest.mark.parametrize("batch_size", [1, 100, 128, 200])
-def test_whole_batches_are_the_original_loops(known, available, batch_size):
+def test_whole_batches_are_the_original_loops(known: int, available: int, batch_size: int) -> None:
     found = measures.outlier_count(known, available, batch_size=batch_size)
     assert found == plain_count(known, available, batch_size)
 
 
-def test_counts_are_the_known_ones():
+def test_counts_are_the_known_ones() -> None:
     assert measures.outlier_count(10_000) == 2000
     assert measures.outlier_count(10_000, batch_size=200) == 2000
     assert measures.outlier_count(50_000) == 10_000
@@ -35,7 +39,7 @@ def test_counts_are_the_known_ones():
     assert measures.outlier_count(50_000, 5640) == 5640
 
 
-def test_indices_are_a_draw_of_seed_and_repetition():
+def test_indices_are_a_draw_of_seed_and_repetition() -> None:
     draw = measures.outlier_indices(1000, 700, seed=3)
     assert len(set(draw.tolist())) == 200 and draw.min() >= 0 and draw.max() < 700
     assert (np.diff(draw) > 0).all()
@@ -46,7 +50,7 @@ def test_indices_are_a_draw_of_seed_and_repetition():
     assert len(measures.outlier_indices(1000, 700, seed=0, batch_size=64)) == 192
 
 
-def test_every_image_is_as_likely_as_any():
+def test_every_image_is_as_likely_as_any() -> None:
     counts = np.zeros(50)
     for repetition in range(400):
         counts[measures.outlier_indices(100, 50, seed=0, repetition=repetition)] += 1
@@ -54,7 +58,7 @@ def test_every_image_is_as_likely_as_any():
     assert abs(counts - 160).max() < 5 * math.sqrt(400 * 0.4 * 0.6)
 
 
-def test_detection_is_each_set_and_the_unweighted_mean():
+def test_detection_is_each_set_and_the_unweighted_mean() -> None:
     rng = np.random.default_rng(0)
     known, sets = rng.normal(size=500), {"textures": rng.normal(1, 1, 100), "svhn": rng.normal(0.2, 1, 20)}
     found = measures.detection(known, sets)
@@ -67,12 +71,12 @@ def test_detection_is_each_set_and_the_unweighted_mean():
         assert found["mean"][measure] == pytest.approx((found["textures"][measure] + found["svhn"][measure]) / 2)
 
 
-def test_a_fifth_of_outliers_makes_chance_a_sixth():
+def test_a_fifth_of_outliers_makes_chance_a_sixth() -> None:
     count = measures.outlier_count(3000)
     assert measures.aupr(np.zeros(3000), np.zeros(count)) == pytest.approx(1 / 6)
 
 
-def test_scores_are_their_formulas():
+def test_scores_are_their_formulas() -> None:
     logits = np.random.default_rng(0).normal(0, 4, (40, 7)).astype(np.float32)
     for row, msp, largest, energy in zip(
         logits.tolist(), measures.msp(logits), measures.max_logit(logits), measures.energy(logits), strict=True
@@ -84,7 +88,7 @@ def test_scores_are_their_formulas():
 
 
 @pytest.mark.parametrize("score", measures.SCORES)
-def test_scores_are_higher_for_the_unsure_and_bear_large_logits(score):
+def test_scores_are_higher_for_the_unsure_and_bear_large_logits(score: str) -> None:
     logits = np.array([[900.0, 0.0, 0.0], [4.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     scores = measures.SCORES[score](logits)
     assert scores.shape == (4,) and scores.dtype == np.float64
@@ -93,7 +97,7 @@ def test_scores_are_higher_for_the_unsure_and_bear_large_logits(score):
         measures.SCORES[score]([[float("nan"), 0.0]])
 
 
-def test_scores_of_bytes_do_not_wrap_around():
+def test_scores_of_bytes_do_not_wrap_around() -> None:
     assert measures.max_logit(np.array([[3, 200]], np.uint8)).tolist() == [-200.0]
 
 
@@ -109,7 +113,7 @@ def test_scores_of_bytes_do_not_wrap_around():
         (lambda: measures.detection([0.0], {"svhn": []}), "out-of-distribution scores must be"),
     ],
 )
-def test_bad_input_is_one_clear_line(call, line):
+def test_bad_input_is_one_clear_line(call: Callable[..., Any], line: str) -> None:
     with pytest.raises(InputError, match=line) as caught:
         call()
     assert "\n" not in str(caught.value)

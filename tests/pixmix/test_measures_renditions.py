@@ -1,5 +1,7 @@
 """ImageNet-R: 200 columns of 1,000 logits."""
 
+from __future__ import annotations
+
 import importlib.util
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from pixmix import measures
 from pixmix.readers import imagenet_wnids
 
 
-def test_columns_are_kept_in_the_order_of_wnids():
+def test_columns_are_kept_in_the_order_of_wnids() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 1000))
     kept = measures.imagenet_r_logits(logits)
     indices = measures.imagenet_r_classes()
@@ -21,7 +23,7 @@ def test_columns_are_kept_in_the_order_of_wnids():
         np.testing.assert_array_equal(kept[:, column], logits[:, indices[column]])
 
 
-def test_error_and_confidence_are_of_the_200_classes_alone():
+def test_error_and_confidence_are_of_the_200_classes_alone() -> None:
     logits = np.full((4, 1000), -5.0)
     logits[:, 0] = 50.0  # tench, which has no renditions
     logits[:, 1] = 3.0
@@ -33,18 +35,18 @@ def test_error_and_confidence_are_of_the_200_classes_alone():
     assert confidence.min() > 0.5
 
 
-def test_a_network_of_the_200_classes_is_taken_as_it_is():
+def test_a_network_of_the_200_classes_is_taken_as_it_is() -> None:
     logits = np.eye(200)
     np.testing.assert_array_equal(measures.imagenet_r_logits(logits), logits)
 
 
 @pytest.mark.parametrize("classes", [1, 10, 199, 1001])
-def test_other_networks_are_refused(classes):
+def test_other_networks_are_refused(classes: int) -> None:
     with pytest.raises(InputError, match=f"needed, got {classes}"):
         measures.imagenet_r_logits(np.zeros((2, classes)))
 
 
-def test_classes_are_those_of_timms_list():
+def test_classes_are_those_of_timms_list() -> None:
     found = importlib.util.find_spec("timm")  # importing it would cost seconds
     if found is None:
         pytest.skip("timm is not installed")

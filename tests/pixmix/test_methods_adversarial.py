@@ -1,15 +1,20 @@
 """Adversarial training: the released networks' settings, plain restatements, and a network that stays as it is."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from small_networks import assert_untouched, small_network, snapshot
+from torch import nn
 from torch.nn import functional
 
 from mixset._common.errors import InputError
 from pixmix.methods import make_method
+from pixmix.methods._adversarial import Adversarial
 from pixmix.methods._base import StepKey
 from pixmix.methods._settings import AdversarialSettings, MethodSettings
 
@@ -19,24 +24,26 @@ NAMES = ["adversarial-linf", "adversarial-l2"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def make(name, size=(8, 8), **settings):
+def make(name: str, size: tuple[int, int] = (8, 8), **settings: Any) -> Adversarial:
     settings = MethodSettings(adversarial=AdversarialSettings(**settings))
     return make_method(name, classes=4, size=size, mean=(0.5,) * 3, std=(0.25,) * 3, settings=settings)
 
 
-def run(method, network, images, labels, key=KEY):
+def run(
+    method: Adversarial, network: nn.Sequential, images: torch.Tensor, labels: torch.Tensor, key: StepKey = KEY
+) -> torch.Tensor:
     made, targets = method.batch(images, labels, network=network, key=key, classes=4)
     assert targets is labels
     return made
 
 
-def batch(count=16, seed=0):
+def batch(count: int = 16, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     images = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
     images[: count // 4] = images[: count // 4].round()
     return images, torch.arange(count) % 4
 
 
-def test_defaults_are_those_of_the_released_networks():
+def test_defaults_are_those_of_the_released_networks() -> None:
     linf, l2 = (make(name, size=(224, 224)).attack for name in NAMES)
     assert (linf.norm, linf.epsilon, linf.steps) == ("linf", 8 / 255, 3)
     assert (l2.norm, l2.epsilon, l2.steps) == ("l2", 3.0, 3)
@@ -49,7 +56,7 @@ def test_defaults_are_those_of_the_released_networks():
     assert [make(name).name for name in NAMES] == NAMES
 
 
-def test_settings_are_used():
+def test_settings_are_used() -> None:
     attack = make("adversarial-l2", epsilon=0.9, steps=5, step_size=0.1).attack
     assert (attack.epsilon, attack.steps, attack.step_size) == (0.9, 5, 0.1)
     with pytest.raises(InputError, match=r"adversarial\.epsilon: a number from 0 to 1 is needed, got 3"):
@@ -57,7 +64,7 @@ def test_settings_are_used():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_is_a_plain_loop_over_images(name):
+def test_is_a_plain_loop_over_images(name: str) -> None:
     network, (images, labels) = small_network(), batch()
     made = run(make(name), network, images, labels)
     network.eval()
@@ -80,7 +87,7 @@ def test_is_a_plain_loop_over_images(name):
 
 @given(name=st.sampled_from(NAMES), epsilon=st.floats(1e-4, 1), steps=st.integers(1, 4), step=st.floats(1e-3, 1))
 @hypothesis_settings(deadline=None)
-def test_the_balls_are_never_left(name, epsilon, steps, step):
+def test_the_balls_are_never_left(name: str, epsilon: float, steps: int, step: float) -> None:
     images, labels = batch(seed=steps)
     made = run(make(name, epsilon=epsilon, steps=steps, step_size=step), small_network(seed=steps), images, labels)
     assert made.min() >= 0 and made.max() <= 1
@@ -91,7 +98,7 @@ def test_the_balls_are_never_left(name, epsilon, steps, step):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_error_and_loss_rise(name):
+def test_error_and_loss_rise(name: str) -> None:
     network, (images, _) = small_network(), batch(64)
     network.eval()
     labels = network(images).argmax(1)  # clean error 0
@@ -105,7 +112,7 @@ def test_error_and_loss_rise(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_network_is_left_as_it_is(name):
+def test_the_network_is_left_as_it_is(name: str) -> None:
     network, (images, labels) = small_network(), batch()
     network[3].eval()  # a part that is kept out of training stays so
     before, state, clean = snapshot(network), torch.get_rng_state(), images.clone()
@@ -122,7 +129,7 @@ def test_the_network_is_left_as_it_is(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_random_and_no_image_depends_on_the_batch(name):
+def test_nothing_is_random_and_no_image_depends_on_the_batch(name: str) -> None:
     network, (images, labels) = small_network(), batch()
     made = run(make(name), network, images, labels)
     assert torch.equal(run(make(name), network, images, labels, StepKey(seed=9, epoch=9, step=9, rank=9)), made)

@@ -7,20 +7,26 @@ import dataclasses
 import io
 import itertools
 import pickle
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from ant_samples import KEY, batches, images_of, labels_of, make, norms
 from small_networks import assert_untouched, small_network, snapshot
+from torch import nn
 
 from mixset._common.errors import InputError
 from pixmix._common import keyed
 from pixmix.methods._ant import ANT, EARLIER
+from pixmix.methods._base import StepKey
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def play(method, network, steps, *, epoch=0, images=None):
+def play(
+    method: ANT, network: nn.Sequential, steps: list[int] | range, *, epoch: int = 0, images: torch.Tensor | None = None
+) -> torch.Tensor:
     """Batches of an epoch through the method, the network learning nothing."""
     for step in steps:
         given = images_of(8, seed=step) if images is None else images
@@ -33,20 +39,20 @@ def play(method, network, steps, *, epoch=0, images=None):
 # The game.
 
 
-def shout(method, channel):
+def shout(method: ANT, channel: int) -> None:
     """Make the generator's noise almost nothing but a constant in one channel."""
     for tensor in method.opponent.weights:
         tensor.data.zero_()
     method.opponent.weights[-1].data[channel] = 1000
 
 
-def heard(changed, images):
+def heard(changed: torch.Tensor, images: torch.Tensor) -> list[int]:
     """The channel in which each image was changed; None where it was not."""
     change = (changed - images).abs().mean((2, 3))
     return [int(row.argmax()) if row.any() else None for row in change]
 
 
-def test_who_makes_the_noise_of_a_batch():
+def test_who_makes_the_noise_of_a_batch() -> None:
     network, method, images = small_network(), make(restart_steps=0), images_of(40)
     play(method, network, range(1))
     shout(method, 0)
@@ -67,7 +73,7 @@ def test_who_makes_the_noise_of_a_batch():
     assert {pairs.count((a, b)) > 2 for a in (0, 1) for b in (0, 1)} == {True}  # each earlier one, drawn each time anew
 
 
-def test_noise_of_a_batch_is_new_at_each_step_and_has_the_norm():
+def test_noise_of_a_batch_is_new_at_each_step_and_has_the_norm() -> None:
     network, method, images = small_network(), make(epsilon=3.0, share=1.0), images_of(8)
     method.before_epoch(network, batches, key=KEY)
     first, second = (play(method, network, [step], images=images) for step in (0, 1))
@@ -77,10 +83,10 @@ def test_noise_of_a_batch_is_new_at_each_step_and_has_the_norm():
         assert not made.requires_grad
 
 
-def test_each_epoch_has_a_fresh_generator_and_keeps_the_ended_ones():
+def test_each_epoch_has_a_fresh_generator_and_keeps_the_ended_ones() -> None:
     network, method, asked = small_network(), make(restart_steps=2), []
 
-    def counted(steps):
+    def counted(steps: int) -> Iterator[Any]:
         asked.append(steps)
         return batches(steps)
 
@@ -99,7 +105,7 @@ def test_each_epoch_has_a_fresh_generator_and_keeps_the_ended_ones():
     assert (other.opponent.weights[0] - method.earlier[0][0]).abs().mean() > 0.005  # generators of its own
 
 
-def test_a_fresh_generator_learns_from_new_noise_at_each_step():
+def test_a_fresh_generator_learns_from_new_noise_at_each_step() -> None:
     network, seen = small_network(), []
     network.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     make().before_epoch(network, lambda steps: iter([(images_of(8), labels_of(8))] * steps), key=KEY)
@@ -108,7 +114,7 @@ def test_a_fresh_generator_learns_from_new_noise_at_each_step():
         assert (one - other).abs().mean() > 0.05
 
 
-def test_both_learning_rates_are_used():
+def test_both_learning_rates_are_used() -> None:
     """Adam's first step moves each weight by the rate or less, the last ones, whose gradients are large, by as much."""
     network, method = small_network(), make(restart_steps=1, restart_lr=0.02, lr=0.003, epsilon=3.0)
     start = make(restart_steps=0)
@@ -123,14 +129,14 @@ def test_both_learning_rates_are_used():
         assert (moved[-3:] > 0.99 * lr).all()
 
 
-def test_only_the_first_process_shows_its_progress(capsys):
+def test_only_the_first_process_shows_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     for rank in (0, 1):
         make().before_epoch(small_network(), batches, key=dataclasses.replace(KEY, rank=rank))
         shown = capsys.readouterr().err
         assert ("3/3 steps of the noise generator" in shown) == (rank == 0)
 
 
-def test_the_network_is_left_as_it_is():
+def test_the_network_is_left_as_it_is() -> None:
     network, method = small_network(), make()
     network[3].eval()  # a part that is kept out of training stays so
     before = snapshot(network)
@@ -144,7 +150,7 @@ def test_the_network_is_left_as_it_is():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_the_network_is_attacked_in_eval_mode():
+def test_the_network_is_attacked_in_eval_mode() -> None:
     modes = []
     network = small_network()
     network.register_forward_hook(lambda module, *_: modes.append(module.training))
@@ -155,16 +161,16 @@ def test_the_network_is_attacked_in_eval_mode():
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_going_on_from_a_checkpoint_is_going_on(kernel):
+def test_going_on_from_a_checkpoint_is_going_on(kernel: int) -> None:
     """Two epochs at once, and with a break within the second one and between the two."""
     network = small_network()
 
-    def epoch(method, number, steps):
+    def epoch(method: ANT, number: int, steps: range) -> torch.Tensor:
         if 0 in steps:
             method.before_epoch(network, batches, key=dataclasses.replace(KEY, epoch=number))
         return play(method, network, steps, epoch=number)
 
-    def reloaded(method):
+    def reloaded(method: ANT) -> ANT:
         file = io.BytesIO()
         torch.save(method.state_dict(), file)
         file.seek(0)
@@ -183,7 +189,7 @@ def test_going_on_from_a_checkpoint_is_going_on(kernel):
         assert torch.equal(one, other)
 
 
-def test_a_loaded_state_is_a_copy():
+def test_a_loaded_state_is_a_copy() -> None:
     network, method = small_network(), make()
     method.before_epoch(network, batches, key=KEY)
     play(method, network, range(2))
@@ -196,12 +202,12 @@ def test_a_loaded_state_is_a_copy():
     assert torch.equal(state["adam"]["state"][0]["exp_avg"], kept["adam"]["state"][0]["exp_avg"])
 
 
-def test_another_methods_state_is_refused():
+def test_another_methods_state_is_refused() -> None:
     with pytest.raises(InputError, match="method ant keeps no state, but the checkpoint has pool"):
         make().load_state_dict({"pool": 1})
 
 
-def test_the_state_of_a_fresh_method_makes_it_fresh_again():
+def test_the_state_of_a_fresh_method_makes_it_fresh_again() -> None:
     network, method = small_network(), make()
     first = play(method, network, [0])
     method.load_state_dict(make().state_dict())
@@ -209,7 +215,7 @@ def test_the_state_of_a_fresh_method_makes_it_fresh_again():
     assert torch.equal(play(method, network, [0]), first)
 
 
-def test_loader_workers_get_no_generators():
+def test_loader_workers_get_no_generators() -> None:
     method = make()
     method.before_epoch(small_network(), batches, key=KEY)
     travelled = pickle.loads(pickle.dumps(method))
@@ -218,8 +224,10 @@ def test_loader_workers_get_no_generators():
     assert travelled.opponent is None and method.opponent is not None
 
 
-def test_is_a_function_of_seed_epoch_step_and_rank():
-    def run(key=KEY, *, memory_format=torch.contiguous_format, autocast=False):
+def test_is_a_function_of_seed_epoch_step_and_rank() -> None:
+    def run(
+        key: StepKey = KEY, *, memory_format: torch.memory_format = torch.contiguous_format, autocast: bool = False
+    ) -> torch.Tensor:
         method, network = make(), small_network()
         method.before_epoch(network, batches, key=KEY)
         given = images_of(8).to(memory_format=memory_format)

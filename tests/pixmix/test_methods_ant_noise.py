@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # The norm.
 
 
-def edge_images(kind, size):
+def edge_images(kind: str, size: tuple[int, int]) -> torch.Tensor:
     """An image each in which noise has all room, room in one direction, or none for half of the values."""
     random = torch.rand(2, 3, *size, generator=seeded(5))
     half = torch.where(torch.rand(random.shape, generator=seeded(6)) < 0.5, random, random.round())
@@ -32,7 +32,7 @@ def edge_images(kind, size):
     return {**kinds, "half": half, "borders": random.round(), "grey": torch.full_like(random, 0.5)}[kind]
 
 
-def by_bisection(images, noise, epsilon):
+def by_bisection(images: torch.Tensor, noise: torch.Tensor, epsilon: float) -> torch.Tensor:
     """The scale of each image's noise, found by halving in float64."""
     images, noise = images.double(), noise.double()
     low, high = torch.zeros(len(images)).double(), torch.full((len(images),), 1e4).double()
@@ -46,7 +46,7 @@ def by_bisection(images, noise, epsilon):
 @pytest.mark.parametrize("side", [32, 224])
 @pytest.mark.parametrize("kind", ["random", "black", "white", "half", "borders", "grey"])
 @pytest.mark.parametrize("part", [0.3, 1.0, 1.4])
-def test_norm_is_exact_after_clipping(side, kind, part):
+def test_norm_is_exact_after_clipping(side: int, kind: str, part: float) -> None:
     images = edge_images(kind, (side, side))
     noise = torch.randn(images.shape, generator=seeded(1))
     epsilon = part * default_epsilon((side, side))
@@ -63,7 +63,7 @@ def test_norm_is_exact_after_clipping(side, kind, part):
     epsilon=st.floats(1e-3, 4),
 )
 @hypothesis_settings(deadline=None)
-def test_norm_is_epsilon_or_the_largest_there_is(levels, noise, epsilon):
+def test_norm_is_epsilon_or_the_largest_there_is(levels: list[float], noise: list[float], epsilon: float) -> None:
     images, force = torch.tensor(levels).view(1, 3, 2, 2), torch.tensor(noise).view(1, 3, 2, 2)
     changed = perturb(images, force, epsilon)
     farthest = torch.where(force > 0, 1.0, torch.where(force < 0, 0.0, images))
@@ -77,7 +77,7 @@ def test_norm_is_epsilon_or_the_largest_there_is(levels, noise, epsilon):
     assert ((changed - images) * force >= 0).all()
 
 
-def test_each_image_has_a_scale_of_its_own():
+def test_each_image_has_a_scale_of_its_own() -> None:
     images = torch.cat([edge_images(kind, (8, 8)) for kind in ("random", "black", "white", "half")])
     noise = torch.randn(images.shape, generator=seeded(1)) * torch.logspace(-3, 3, 8).view(-1, 1, 1, 1)
     together = perturb(images, noise, 3.0)
@@ -86,14 +86,14 @@ def test_each_image_has_a_scale_of_its_own():
     torch.testing.assert_close(norms(together, images), torch.full((8,), 3.0).double(), atol=1e-5, rtol=0)
 
 
-def test_the_gradient_is_that_of_finite_differences():
+def test_the_gradient_is_that_of_finite_differences() -> None:
     images = torch.cat([edge_images(kind, (2, 2)) for kind in ("random", "black", "half")]).double()
     noise = torch.randn(images.shape, generator=seeded(2)).double().requires_grad_()
     assert (perturb(images, noise, 1.2) == 0).any() and (norms(perturb(images, noise, 1.2), images) > 1.19).all()
     assert torch.autograd.gradcheck(lambda given: perturb(images, given, 1.2), noise)
 
 
-def test_where_there_is_too_little_room_the_gradient_is_zero():
+def test_where_there_is_too_little_room_the_gradient_is_zero() -> None:
     noise = torch.randn(2, 3, 4, 4, generator=seeded(0))
     noise[0, 0, 0, 0] = 0
     noise.requires_grad_()
@@ -101,7 +101,7 @@ def test_where_there_is_too_little_room_the_gradient_is_zero():
     assert torch.equal(noise.grad, torch.zeros_like(noise))
 
 
-def test_default_norm_is_the_originals_per_pixel():
+def test_default_norm_is_the_originals_per_pixel() -> None:
     assert default_epsilon((224, 224)) == 135
     assert default_epsilon((32, 32)) == pytest.approx(19.2857, abs=1e-4)
     assert default_epsilon((32, 64)) == pytest.approx(19.2857 * math.sqrt(2), abs=1e-4)
@@ -112,7 +112,7 @@ def test_default_norm_is_the_originals_per_pixel():
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_weights_are_small_and_normal(kernel):
+def test_weights_are_small_and_normal(kernel: int) -> None:
     weights = draw_weights(kernel, seeded())
     shapes = [(20, 3, 1, 1), (20, 20, kernel, kernel), (20, 20, 1, 1), (3, 20, 1, 1)]
     assert [tuple(weight.shape) for weight in weights[::2]] == shapes
@@ -123,7 +123,7 @@ def test_weights_are_small_and_normal(kernel):
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_noise_is_that_of_torchs_modules(kernel):
+def test_noise_is_that_of_torchs_modules(kernel: int) -> None:
     weights = [
         torch.randn(tensor.shape, generator=seeded(n)) / 3 for n, tensor in enumerate(draw_weights(kernel, seeded()))
     ]
@@ -145,19 +145,19 @@ def test_noise_is_that_of_torchs_modules(kernel):
 class LightOrDark(nn.Module):
     """Two classes, by the mean of all values: noise of mean zero hardly misleads it."""
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         light = 40 * (images.mean((1, 2, 3)) - 0.5)
         return torch.stack([-light, light], 1)
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_a_learning_generator_raises_the_loss(kernel):
+def test_a_learning_generator_raises_the_loss(kernel: int) -> None:
     network, opponent = LightOrDark(), Opponent(draw_weights(kernel, seeded()), 0.01)
     labels = torch.arange(32) % 2
     images = (0.45 + 0.1 * labels).view(32, 1, 1, 1).expand(32, 3, 8, 8)
 
     @torch.no_grad()
-    def noisy_loss():
+    def noisy_loss() -> float:
         noise = make_noise(opponent.weights, 32, (8, 8), seeded(9))
         return functional.cross_entropy(network(perturb(images, noise, 2.0)), labels).item()
 
@@ -168,7 +168,7 @@ def test_a_learning_generator_raises_the_loss(kernel):
     assert noisy_loss() > 10 * fresh
 
 
-def test_a_step_is_adams_up_the_gradient_of_the_mean_loss():
+def test_a_step_is_adams_up_the_gradient_of_the_mean_loss() -> None:
     network, weights = small_network(), draw_weights(1, seeded())
     opponent = Opponent([tensor.clone() for tensor in weights], 1e-3)
     opponent.learn(network, images_of(16), labels_of(16), epsilon=3.0, random=seeded(4))

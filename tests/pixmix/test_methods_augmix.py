@@ -1,6 +1,9 @@
 """AugMix: draws, images beside the original's algorithm in plain Pillow, the Jensen-Shannon term, and laws."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from pixmix._common.philox import Key
 from pixmix._engines.pillow import OP_FUNCTIONS
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._augmix import AugMix, jensen_shannon
-from pixmix.methods._augmix_draws import draw
+from pixmix.methods._augmix_draws import AugMixDraws, draw
 from pixmix.methods._base import as_float
 from pixmix.methods._settings import AugMixSettings
 
@@ -30,10 +33,10 @@ CASES = {
 }
 
 
-def augmixed(image, draws, n, c):
+def augmixed(image: np.ndarray, draws: AugMixDraws, n: int, c: int) -> np.ndarray:
     """The original's: (1 - m) x + m sum of w_i chain_i(x), on images normalised to [-1, 1], and back: (3, H, W)."""
 
-    def normalised(pixels):
+    def normalised(pixels: Image.Image) -> np.ndarray:
         return (np.asarray(pixels).transpose(2, 0, 1) / 255 - 0.5) / 0.5
 
     start = Image.fromarray(image)
@@ -50,7 +53,7 @@ def augmixed(image, draws, n, c):
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 24)])
 @pytest.mark.parametrize("case", CASES)
-def test_images_are_the_originals(case, size, photographs):
+def test_images_are_the_originals(case: str, size: tuple[int, int], photographs: Callable[..., np.ndarray]) -> None:
     count, key = 40, Key(5, 3)
     images, indices = photographs(count, *size), np.arange(count) * 11
     method = AugMix(CASES[case])
@@ -67,7 +70,7 @@ def test_images_are_the_originals(case, size, photographs):
         np.testing.assert_allclose(view, expected, atol=1e-6, rtol=0)
 
 
-def test_two_views_are_mixed_apart_and_the_first_is_that_of_one():
+def test_two_views_are_mixed_apart_and_the_first_is_that_of_one() -> None:
     draws = draw(AugMixSettings(), Key(0), np.arange(200), copies=2)
     for field in draws.arrays():
         assert (field[:, 0] != field[:, 1]).any()
@@ -79,7 +82,7 @@ def test_two_views_are_mixed_apart_and_the_first_is_that_of_one():
 
 
 @pytest.mark.parametrize(("width", "alpha"), [(3, 1.0), (2, 0.5), (5, 4.0), (3, 0.1)])
-def test_weights_are_dirichlet_and_shares_beta(width, alpha):
+def test_weights_are_dirichlet_and_shares_beta(width: int, alpha: float) -> None:
     draws = draw(AugMixSettings(width=width, alpha=alpha), Key(8), np.arange(6000), copies=1)
     np.testing.assert_allclose(draws.weights.sum(axis=2), 1, atol=1e-6)
     mean, spread = 1 / width, np.sqrt((1 - 1 / width) / width / (width * alpha + 1))
@@ -94,7 +97,7 @@ def test_weights_are_dirichlet_and_shares_beta(width, alpha):
 
 
 @pytest.mark.parametrize(("all_ops", "ops"), [(False, 9), (True, 13)])
-def test_ops_depths_levels_and_signs_are_even(all_ops, ops):
+def test_ops_depths_levels_and_signs_are_even(all_ops: bool, ops: int) -> None:
     severity = 3.0
     draws = draw(AugMixSettings(all_ops=all_ops, severity=severity), Key(2), np.arange(2000), copies=2)
     there = draws.op >= 0
@@ -112,7 +115,7 @@ def test_ops_depths_levels_and_signs_are_even(all_ops, ops):
     assert not draws.level[~there].any() and not draws.sign[~there].any()
 
 
-def test_a_new_chain_or_op_shifts_nothing():
+def test_a_new_chain_or_op_shifts_nothing() -> None:
     indices = np.arange(50)
     usual = draw(AugMixSettings(), Key(1), indices, copies=2)
     wide = draw(AugMixSettings(width=7), Key(1), indices, copies=2)
@@ -125,13 +128,13 @@ def test_a_new_chain_or_op_shifts_nothing():
     np.testing.assert_array_equal(deep.weights, usual.weights)
 
 
-def test_a_hundred_chains_of_a_hundred_ops_are_all_apart():
+def test_a_hundred_chains_of_a_hundred_ops_are_all_apart() -> None:
     draws = draw(AugMixSettings(width=100, depth=100), Key(1), np.arange(2), copies=2)
     assert len(np.unique(draws.level)) >= draws.level.size - 5  # of 32 bits, so two of 40,000 may be equal
     assert len(np.unique(draws.weights)) >= draws.weights.size - 5
 
 
-def test_draws_are_independent_of_each_other():
+def test_draws_are_independent_of_each_other() -> None:
     count = 8000
     draws = draw(AugMixSettings(), Key(6), np.arange(count), copies=2)
     depth = (draws.op >= 0).sum(axis=3)
@@ -152,7 +155,7 @@ def test_draws_are_independent_of_each_other():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_white_stays_within_the_range(case):
+def test_white_stays_within_the_range(case: str) -> None:
     """In float32 weights may sum to a little more than 1: one copy in 2,000 would be brighter than white."""
     method, white = AugMix(CASES[case]), np.full((8000, 4, 4, 3), 255, np.uint8)
     for form, batch in ((method.augment_array, white), (method.augment_tensor, torch.from_numpy(white))):
@@ -168,7 +171,7 @@ def test_white_stays_within_the_range(case):
     alpha=st.floats(0.1, 1000),
     severity=st.floats(0.1, 10),
 )
-def test_any_settings_give_images(seed, epoch, alpha, severity):
+def test_any_settings_give_images(seed: int, epoch: int, alpha: float, severity: float) -> None:
     method = AugMix(AugMixSettings(alpha=alpha, severity=severity, all_ops=True))
     ramp = np.arange(20 * 8 * 8 * 3, dtype=np.uint8).reshape(20, 8, 8, 3)
     made = method.augment_array(ramp, Key(seed, epoch), np.arange(20))
@@ -176,10 +179,10 @@ def test_any_settings_give_images(seed, epoch, alpha, severity):
     assert made.min() >= 0 and made.max() <= 1
 
 
-def test_is_a_function_of_seed_epoch_and_index(photographs):
+def test_is_a_function_of_seed_epoch_and_index(photographs: Callable[..., np.ndarray]) -> None:
     images, method, indices = photographs(60, 32, 32), AugMix(AugMixSettings()), np.arange(60) + 7
 
-    def views(of, key):
+    def views(of: list[int] | np.ndarray, key: Key) -> np.ndarray:
         return method.augment_array(images[of], key, indices[of]).reshape(3, -1, 3, 32, 32)
 
     made = views(np.arange(60), Key(1, 2))
@@ -193,7 +196,9 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     )
 
 
-def test_any_number_of_threads_makes_the_same(photographs, monkeypatch):
+def test_any_number_of_threads_makes_the_same(
+    photographs: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     images, method = photographs(150, 32, 32), AugMix(AugMixSettings())
     made = []
     for threads in ("1", "3"):
@@ -202,7 +207,7 @@ def test_any_number_of_threads_makes_the_same(photographs, monkeypatch):
     np.testing.assert_array_equal(*made)
 
 
-def test_input_is_left_alone(photographs):
+def test_input_is_left_alone(photographs: Callable[..., np.ndarray]) -> None:
     images = photographs(20, 16, 16)
     before = images.copy()
     AugMix(AugMixSettings()).augment_array(images, Key(0), np.arange(20))
@@ -210,7 +215,7 @@ def test_input_is_left_alone(photographs):
     assert images.flags.writeable
 
 
-def plain_loss(logits, targets, weight):
+def plain_loss(logits: torch.Tensor, targets: torch.Tensor, weight: float) -> torch.Tensor:
     """The original's lines."""
     clean, first, second = (functional.softmax(part, dim=1) for part in logits.chunk(3))
     mixture = torch.clamp((clean + first + second) / 3, 1e-7, 1).log()
@@ -220,7 +225,7 @@ def plain_loss(logits, targets, weight):
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("weight", [12.0, 0.5])
-def test_the_loss_is_the_originals(scale, weight):
+def test_the_loss_is_the_originals(scale: float, weight: float) -> None:
     logits = scale * torch.randn(3 * 50, 10, generator=torch.Generator().manual_seed(0))
     targets = torch.arange(50) % 10
     method = AugMix(AugMixSettings(jsd=weight))
@@ -232,7 +237,7 @@ def test_the_loss_is_the_originals(scale, weight):
     torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-4)
 
 
-def test_views_that_agree_cost_nothing():
+def test_views_that_agree_cost_nothing() -> None:
     logits = 5 * torch.randn(20, 7, generator=torch.Generator().manual_seed(1))
     assert abs(jensen_shannon(logits.expand(3, -1, -1)).item()) < 1e-6
     targets = torch.arange(20) % 7
@@ -243,7 +248,7 @@ def test_views_that_agree_cost_nothing():
     assert jensen_shannon(apart).item() == pytest.approx(np.log(3), rel=1e-5)
 
 
-def test_the_gradient_is_finite_where_probabilities_are_none():
+def test_the_gradient_is_finite_where_probabilities_are_none() -> None:
     """The original's is not: the logarithm of a probability that is 0 in float32 makes it NaN."""
     gradients = []
     for loss in (AugMix(AugMixSettings()).loss, lambda logits, targets: plain_loss(logits, targets, 12.0)):
@@ -257,14 +262,14 @@ def test_the_gradient_is_finite_where_probabilities_are_none():
     assert not torch.isfinite(gradients[1]).all()
 
 
-def test_without_the_term_there_is_one_view_and_plain_cross_entropy():
+def test_without_the_term_there_is_one_view_and_plain_cross_entropy() -> None:
     method = AugMix(AugMixSettings(jsd=0.0))
     assert (method.views, method.copies) == (1, 1)
     logits, targets = torch.randn(8, 10), torch.arange(8)
     assert method.loss(logits, targets) == functional.cross_entropy(logits, targets)
 
 
-def test_the_method_has_its_settings():
+def test_the_method_has_its_settings() -> None:
     chosen = AugMixSettings(severity=1.0, width=4)
     made = make_method(
         "augmix", classes=10, size=(32, 32), mean=(0.5,) * 3, std=(0.5,) * 3, settings=MethodSettings(augmix=chosen)
@@ -275,7 +280,7 @@ def test_the_method_has_its_settings():
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 24)])
 @pytest.mark.parametrize("case", CASES)
-def test_tensors_are_the_arrays(case, size, photographs):
+def test_tensors_are_the_arrays(case: str, size: tuple[int, int], photographs: Callable[..., np.ndarray]) -> None:
     count, key, method = 60, Key(5, 3), AugMix(CASES[case])
     images, indices = photographs(count, *size), np.arange(count) * 11
     tensor = torch.from_numpy(images.copy())
@@ -291,7 +296,7 @@ def test_tensors_are_the_arrays(case, size, photographs):
     np.testing.assert_array_equal(tensor.numpy(), images)
 
 
-def test_tensors_are_the_same_in_parts(photographs, monkeypatch):
+def test_tensors_are_the_same_in_parts(photographs: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     images, method = torch.from_numpy(photographs(20, 16, 16)), AugMix(AugMixSettings())
     whole = method.augment_tensor(images, Key(1), np.arange(20))
     monkeypatch.setattr("pixmix.methods._augmix._BYTES", 7 * 6 * 16 * 16 * 3)

@@ -1,6 +1,9 @@
 """AutoAugment: its policies, beside plain Pillow for the ops that are drawn, and its laws."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -44,7 +47,7 @@ Solarize .6 5 AutoContrast .6 - | Invert .6 - Equalize 1 - | Color .6 4 Contrast
 SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Color", "Contrast", "Brightness", "Sharpness")
 
 
-def table(text):
+def table(text: str) -> list[tuple[tuple[str, float, int | None], tuple[str, float, int | None]]]:
     pairs = [pair.split() for line in text.strip().splitlines() for pair in line.split("|")]
     return [
         tuple((op, float(chance), None if level == "-" else int(level)) for op, chance, level in (six[:3], six[3:]))
@@ -52,7 +55,7 @@ def table(text):
     ]
 
 
-def strength(op, level, width, height):
+def strength(op: str, level: int, width: int, height: int) -> float:
     """Of a level from 0 to 9, without its sign; in float32, whose last bit tips some bytes."""
     if op == "Posterize":
         return 8 - round(4 * level / 9)
@@ -62,7 +65,7 @@ def strength(op, level, width, height):
     return float(torch.linspace(0, most.get(op, 30 if op == "Rotate" else 0.9), 10)[level])
 
 
-def augmented(image, op, value):
+def augmented(image: Image.Image, op: str, value: float) -> Image.Image:
     """One op by plain Pillow, but for what moves pixels: torchvision's own kernel for that."""
     if op.startswith("Translate"):
         moved = [int(value), 0] if op == "TranslateX" else [0, int(value)]
@@ -82,7 +85,9 @@ def augmented(image, op, value):
     return getattr(ImageEnhance, op)(image).enhance(1 + value)
 
 
-def by_hand(image, policy, seed):
+def by_hand(
+    image: np.ndarray, policy: list[tuple[tuple[str, float, int | None], tuple[str, float, int | None]]], seed: int
+) -> tuple[np.ndarray, int, list[str]]:
     """The image, and which pair and which of its ops were drawn: choice, then a chance and a sign for each op."""
     generator = torch.Generator().manual_seed(seed)
     changed, done = Image.fromarray(image), []
@@ -99,14 +104,16 @@ def by_hand(image, policy, seed):
 
 
 @pytest.mark.parametrize(("name", "text"), [("cifar10", CIFAR10), ("imagenet", IMAGENET)])
-def test_the_policies_are_the_published_ones(name, text):
+def test_the_policies_are_the_published_ones(name: str, text: str) -> None:
     published = table(text)
     assert len(published) == 25
     assert AutoAugment(policy=name).transform._policies == published
 
 
 @pytest.mark.parametrize(("name", "size"), [("cifar10", (32, 32)), ("cifar10", (20, 36)), ("imagenet", (32, 32))])
-def test_images_are_those_of_the_ops_by_hand(name, size, photographs):
+def test_images_are_those_of_the_ops_by_hand(
+    name: str, size: tuple[int, int], photographs: Callable[..., np.ndarray]
+) -> None:
     count = 400
     images, indices, key = photographs(count, *size), np.arange(count) * 5, Key(11, 4)
     made = AutoAugment(policy=name).augment_array(images, key, indices)
@@ -119,7 +126,7 @@ def test_images_are_those_of_the_ops_by_hand(name, size, photographs):
     assert seen == {op for pair in policy for op, chance, _ in pair if chance > 0}
 
 
-def test_each_pair_is_drawn_evenly_and_each_op_by_its_chance():
+def test_each_pair_is_drawn_evenly_and_each_op_by_its_chance() -> None:
     policy = table(CIFAR10)
     black = np.zeros((4, 4, 3), np.uint8)
     drawn = [by_hand(black, policy, seed)[1:] for seed in torch_seeds(Key(0), np.arange(6000))]
@@ -131,7 +138,7 @@ def test_each_pair_is_drawn_evenly_and_each_op_by_its_chance():
         assert abs(mean - expected) < 4 * np.sqrt(sum(c * (1 - c) for _, c, _ in pair) / numbers[number]) + 1e-9
 
 
-def test_is_a_function_of_seed_epoch_and_index(photographs):
+def test_is_a_function_of_seed_epoch_and_index(photographs: Callable[..., np.ndarray]) -> None:
     images, method, indices = photographs(40, 16, 16), AutoAugment(policy="cifar10"), np.arange(40) + 7
     made = method.augment_array(images, Key(1, 2), indices)
     order = np.random.default_rng(0).permutation(40)[:15]
@@ -142,7 +149,7 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
     assert not np.array_equal(method.augment_array(images, Key(1, 2), indices + 1), made)
 
 
-def test_input_and_global_generator_are_left_alone(photographs):
+def test_input_and_global_generator_are_left_alone(photographs: Callable[..., np.ndarray]) -> None:
     images = photographs(20, 16, 16)
     before, state = images.copy(), torch.get_rng_state()
     AutoAugment(policy="cifar10").augment_array(images, Key(0), np.arange(20))
@@ -151,7 +158,7 @@ def test_input_and_global_generator_are_left_alone(photographs):
 
 
 @pytest.mark.parametrize("policy", ["cifar10", "imagenet", "svhn"])
-def test_the_method_has_the_policy_of_the_settings(policy):
+def test_the_method_has_the_policy_of_the_settings(policy: str) -> None:
     settings = MethodSettings(autoaugment=AutoAugmentSettings(policy=policy))
     made = make_method(
         "autoaugment", classes=10, size=(32, 32), mean=(0.5,) * 3, std=(0.5,) * 3, settings=settings, engine="pillow"
@@ -161,6 +168,6 @@ def test_the_method_has_the_policy_of_the_settings(policy):
     assert made.transform._policies == v2.AutoAugment(v2.AutoAugmentPolicy(policy))._policies
 
 
-def test_no_image_is_an_image_too():
+def test_no_image_is_an_image_too() -> None:
     none = np.empty((0, 32, 32, 3), np.uint8)
     assert AutoAugment(policy="svhn").augment_array(none, Key(0), np.arange(0)).shape == (0, 3, 32, 32)

@@ -1,11 +1,16 @@
 """`A+B`: what composes and what is refused and why, and that each part does its own and nothing else."""
 
+from __future__ import annotations
+
 import pickle
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pixmix_samples import ArrayPool
 from torch import nn
 from torch.nn import functional
 
@@ -24,8 +29,8 @@ STEP = StepKey(seed=3, epoch=1, step=2)
 
 
 @pytest.fixture
-def make(array_pool):
-    def made(name, **options):
+def make(array_pool: Callable[..., ArrayPool]) -> Callable[..., Any]:
+    def made(name: str, **options: Any) -> Method:
         given = {"pool": array_pool(SIZE), "outliers": np.zeros((5, *SIZE, 3), np.uint8), **options}
         return make_method(name, classes=10, size=SIZE, mean=MEAN, std=(0.5,) * 3, engine="pillow", **given)
 
@@ -45,7 +50,9 @@ def make(array_pool):
         ("speckle+mix-aug+sin", ("sin", "mix-aug", "speckle")),
     ],
 )
-def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_way(name, parts):
+def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_way(
+    name: str, parts: tuple[str, ...]
+) -> None:
     assert find_parts(name) == parts
 
 
@@ -66,12 +73,12 @@ def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_
         ("pixmix+pixmix", "pixmix and pixmix both change each image"),
     ],
 )
-def test_methods_that_change_the_same_are_refused_and_why(name, message):
+def test_methods_that_change_the_same_are_refused_and_why(name: str, message: str) -> None:
     with pytest.raises(InputError, match=f"method {re.escape(name)}: {message}"):
         find_parts(name)
 
 
-def test_names_are_found_or_named():
+def test_names_are_found_or_named() -> None:
     assert find_parts("pixmix") == ("pixmix",)
     assert find_parts("cutmix+sin+pixmix") == ("sin", "pixmix", "cutmix")
     for name in ("pixmixx", "pixmix+", "+cutmix", "pixmix++cutmix", "pixmix + cutmix", "PixMix", ""):
@@ -84,7 +91,7 @@ def test_names_are_found_or_named():
         find_parts("cutmix+pixmix+mixup")
 
 
-def test_each_part_does_its_own(make, photographs):
+def test_each_part_does_its_own(make: Callable[..., Any], photographs: Callable[..., np.ndarray]) -> None:
     settings = MethodSettings(cutmix=CutMixSettings(probability=1.0))
     both, cutout, cutmix = (make(name, settings=settings) for name in ("cutmix+cutout", "cutout", "cutmix"))
     assert type(both) is Composed
@@ -103,7 +110,7 @@ def test_each_part_does_its_own(make, photographs):
     assert both.loss(logits, targets) == functional.cross_entropy(logits, soft)
 
 
-def test_data_of_copies_compose_with_either_or_both(make):
+def test_data_of_copies_compose_with_either_or_both(make: Callable[..., Any]) -> None:
     assert type(make("sin")) is Method
     for name, kind in (("sin+cutout", Cutout), ("cutmix+edsr", CutMix), ("edsr+cutout+cutmix", Composed)):
         method = make(name)
@@ -111,7 +118,7 @@ def test_data_of_copies_compose_with_either_or_both(make):
         assert method.name == name
 
 
-def test_an_image_with_several_views_is_refused_and_why(make):
+def test_an_image_with_several_views_is_refused_and_why(make: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match=r"cutmix: augmix shows the network 3 images .*; `augmix.jsd` 0 leaves"):
         make("augmix+cutmix")
     method = make("augmix+cutmix", settings=MethodSettings(augmix=AugMixSettings(jsd=0.0)))
@@ -122,7 +129,7 @@ def test_an_image_with_several_views_is_refused_and_why(make):
     assert make("sin+oe").views == 3  # copies in the data are images like others
 
 
-def test_what_a_part_needs_the_composition_needs(make):
+def test_what_a_part_needs_the_composition_needs(make: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="method pixmix needs a mixing set"):
         make("pixmix+cutmix", pool=None)
     with pytest.raises(InputError, match="method oe needs outliers"):
@@ -135,43 +142,43 @@ def test_what_a_part_needs_the_composition_needs(make):
 class Watcher(Method):
     """Notes who called which of its hooks, and keeps a number."""
 
-    def __init__(self, name, calls, *, number=0, keeps=True):
+    def __init__(self, name: str, calls: list[Any], *, number: int = 0, keeps: bool = True) -> None:
         self.name, self.calls, self.number, self.keeps = name, calls, number, keeps
 
-    def loss(self, logits, targets):
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> str:
         return self.name
 
-    def augment_tensor(self, batch, key, indices):
+    def augment_tensor(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
         self.calls.append((self.name, "images"))
         return batch
 
-    def before_epoch(self, network, batches, *, key):
+    def before_epoch(self, network: nn.Identity, batches: Callable[..., Any], *, key: StepKey) -> None:
         self.calls.append((self.name, "before", network, batches, key))
 
-    def on_step(self, network):
+    def on_step(self, network: nn.Identity) -> None:
         self.calls.append((self.name, "step", network))
 
-    def on_epoch(self, epoch, seconds):
+    def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, float], str]:
         return {f"{self.name} seconds": seconds}, f"{self.name} {epoch}" * self.keeps
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, int]:
         return {"number": self.number} if self.keeps else {}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, int]) -> None:
         if set(state) - {"number"} or (state and not self.keeps):
             super().load_state_dict(state)
         self.number = state.get("number", 0)
 
 
-def watched(*, first_keeps=True):
+def watched(*, first_keeps: bool = True) -> tuple[Composed, Watcher, Watcher, list[Any]]:
     calls = []
     parts = Watcher("cutout", calls, number=1, keeps=first_keeps), Watcher("cutmix", calls, number=2)
     return Composed("cutmix+cutout", *parts), *parts, calls
 
 
-def test_what_is_added_to_the_network_is_the_seconds():
+def test_what_is_added_to_the_network_is_the_seconds() -> None:
     class Extending(Watcher):
-        def extend(self, network):
+        def extend(self, network: nn.Identity) -> nn.Sequential:
             return nn.Sequential(network, nn.Identity())
 
     network = nn.Identity()
@@ -182,12 +189,12 @@ def test_what_is_added_to_the_network_is_the_seconds():
         Composed("mine+cutmix", Extending("mine", []), Watcher("cutmix", []))
 
 
-def test_keys_are_those_of_both(make):
+def test_keys_are_those_of_both(make: Callable[..., Any]) -> None:
     assert make("cutout+cutmix").keys == ("image", "step")
     assert make("sin+cutmix").keys == make("cutmix").keys == ("step",)
 
 
-def test_both_parts_see_the_training():
+def test_both_parts_see_the_training() -> None:
     both, first, second, calls = watched()
     network, batches = nn.Identity(), iter
     both.before_epoch(network, batches, key=STEP)
@@ -200,7 +207,7 @@ def test_both_parts_see_the_training():
     assert watched(first_keeps=False)[0].on_epoch(4, 2.5)[1] == "cutmix 4"
 
 
-def test_images_are_the_first_parts_and_the_loss_the_seconds():
+def test_images_are_the_first_parts_and_the_loss_the_seconds() -> None:
     both, first, second, calls = watched()
     batch = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
     assert both.augment_tensor(batch, Key(0), np.arange(2)) is batch
@@ -214,7 +221,7 @@ def test_images_are_the_first_parts_and_the_loss_the_seconds():
         assert getattr(Composed("cutmix+cutout", second, first), name) is True
 
 
-def test_states_are_kept_apart_and_come_back():
+def test_states_are_kept_apart_and_come_back() -> None:
     both, first, second, _ = watched()
     state = both.state_dict()
     assert state == {"cutout": {"number": 1}, "cutmix": {"number": 2}}
@@ -229,13 +236,13 @@ def test_states_are_kept_apart_and_come_back():
 
 
 @pytest.mark.parametrize("state", [{"memory": 1}, {"cutmix": {"number": 1}, "ant": {}}, {"cutout": {"noise": 1}}])
-def test_another_methods_state_is_refused(state):
+def test_another_methods_state_is_refused(state: dict[str, int | dict[str, int]]) -> None:
     both = watched(first_keeps=False)[0]
     with pytest.raises(InputError, match="go on with the method the run was started with"):
         both.load_state_dict(state)
 
 
-def test_parts_without_a_state_have_none_together(make):
+def test_parts_without_a_state_have_none_together(make: Callable[..., Any]) -> None:
     method = make("cutout+cutmix")
     assert method.state_dict() == {}
     method.load_state_dict({})
@@ -243,7 +250,7 @@ def test_parts_without_a_state_have_none_together(make):
         method.load_state_dict({"number": 1})
 
 
-def test_compose_takes_what_training_has_made(make):
+def test_compose_takes_what_training_has_made(make: Callable[..., Any]) -> None:
     """As the programs do with a method that only they can make."""
     special = Watcher("iterative", [])
     special.in_loader = False

@@ -1,6 +1,10 @@
 """Outlier exposure: which outliers come with which image, the loss, and sets of outliers as they lie on disk."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +26,7 @@ from pixmix.methods._outlier_sets import load_outliers
 from pixmix.methods._settings import OESettings
 
 
-def numbered(count, side=16):
+def numbered(count: int, side: int = 16) -> np.ndarray:
     """Outliers that tell which they are, mirrored or cropped: (count, side, side, 3), two bytes of the number."""
     images = np.full((count, side, side, 3), 255, np.uint8)
     images[..., 0], images[..., 1] = (
@@ -32,7 +36,7 @@ def numbered(count, side=16):
     return images
 
 
-def numbers_of(images):
+def numbers_of(images: np.ndarray) -> np.ndarray:
     """Of float images (N, 3, H, W) made of `numbered` ones; the middle of images of 16 px is never padding."""
     side = images.shape[2]
     middle = np.rint(images[:, :, side // 2, side // 2] * 255).astype(int)
@@ -40,19 +44,19 @@ def numbers_of(images):
     return middle[:, 0] * 250 + middle[:, 1]
 
 
-def exposure(outliers, count=2, weight=0.5):
+def exposure(outliers: np.ndarray, count: int = 2, weight: float = 0.5) -> OE:
     size = outliers.shape[1:3]
     return OE(OESettings(outliers=count, weight=weight), outliers, size=size)
 
 
-def shown(method, key, indices):
+def shown(method: OE, key: Key, indices: np.ndarray) -> np.ndarray:
     """The numbers of the outliers that come with the images, (outliers, N)."""
     made = method.augment_array(np.zeros((len(indices), 16, 16, 3), np.uint8), key, indices)
     return numbers_of(made[len(indices) :]).reshape(method.views - 1, len(indices))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_each_image_brings_its_outliers_from_a_start_on(count):
+def test_each_image_brings_its_outliers_from_a_start_on(count: int) -> None:
     total, train = 1000, 300
     method = exposure(numbered(total), count)
     assert method.views == 1 + count
@@ -65,21 +69,23 @@ def test_each_image_brings_its_outliers_from_a_start_on(count):
     assert len(starts) == 4
 
 
-def test_starts_are_even_over_the_set():
+def test_starts_are_even_over_the_set() -> None:
     method = exposure(numbered(100))
     starts = [method._indices(Key(0, epoch), np.zeros(1, np.int64))[0] for epoch in range(4000)]
     assert stats.chisquare(np.bincount(starts, minlength=100)).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 7])
-def test_few_outliers_come_again(total):
+def test_few_outliers_come_again(total: int) -> None:
     numbers = shown(exposure(numbered(total)), Key(0), np.arange(10))
     start = numbers[0, 0]
     np.testing.assert_array_equal(numbers.T.ravel(), (start + np.arange(20)) % total)
 
 
 @pytest.mark.parametrize(("side", "padding"), [(32, 4), (64, 4), (65, 0), (96, 0)])
-def test_images_are_cropped_training_images_and_outliers(side, padding, photographs):
+def test_images_are_cropped_training_images_and_outliers(
+    side: int, padding: int, photographs: Callable[..., np.ndarray]
+) -> None:
     batch, outliers, key, indices = (
         photographs(6, side, side),
         photographs(20, side, side, seed=1),
@@ -103,7 +109,7 @@ def test_images_are_cropped_training_images_and_outliers(side, padding, photogra
             np.testing.assert_array_equal(made[6 * (1 + j) + n], as_float(expected[None])[0])
 
 
-def test_crops_of_outliers_are_not_those_of_the_images(photographs):
+def test_crops_of_outliers_are_not_those_of_the_images(photographs: Callable[..., np.ndarray]) -> None:
     same = photographs(1, 16, 16)
     outliers, indices, key = np.repeat(same, 300, axis=0), np.arange(100), Key(0)
     made = exposure(outliers, 1).augment_array(outliers[:100], key, indices)[100:]
@@ -112,11 +118,11 @@ def test_crops_of_outliers_are_not_those_of_the_images(photographs):
     assert equal < 6  # one in 162 by chance
 
 
-def test_is_a_function_of_seed_epoch_and_index(photographs):
+def test_is_a_function_of_seed_epoch_and_index(photographs: Callable[..., np.ndarray]) -> None:
     batch, outliers, indices = photographs(30, 16, 16), photographs(50, 16, 16, seed=1), np.arange(30) * 3
     method = exposure(outliers)
 
-    def views(of, key):
+    def views(of: np.ndarray, key: Key) -> np.ndarray:
         return method.augment_array(batch[of], key, indices[of]).reshape(3, -1, 3, 16, 16)
 
     made = views(np.arange(30), Key(1, 2))
@@ -127,7 +133,7 @@ def test_is_a_function_of_seed_epoch_and_index(photographs):
 
 
 @pytest.mark.parametrize("side", [32, 80])
-def test_tensors_are_the_arrays(side, photographs):
+def test_tensors_are_the_arrays(side: int, photographs: Callable[..., np.ndarray]) -> None:
     batch, outliers, indices = photographs(12, side, side), photographs(20, side, side, seed=1), np.arange(12) * 5
     method = exposure(outliers)
     for key in (Key(1, 2), Key(1, 3)):
@@ -139,7 +145,7 @@ def test_tensors_are_the_arrays(side, photographs):
     assert method.resident is not None
 
 
-def plain_loss(logits, targets, weight):
+def plain_loss(logits: torch.Tensor, targets: torch.Tensor, weight: float) -> torch.Tensor:
     """Cross entropy of the training images, and of the outliers with a label that is uniform over the classes."""
     count, classes = len(targets), logits.shape[1]
     ours = -functional.softmax(logits[:count], 1)[torch.arange(count), targets].log().mean()
@@ -149,7 +155,7 @@ def plain_loss(logits, targets, weight):
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("weight", [0.5, 2.0])
-def test_the_loss_is_the_originals(count, weight):
+def test_the_loss_is_the_originals(count: int, weight: float) -> None:
     method = exposure(numbered(5), count, weight)
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn((1 + count) * 20, 10, generator=generator, dtype=torch.float64)
@@ -163,7 +169,7 @@ def test_the_loss_is_the_originals(count, weight):
     assert torch.autograd.gradcheck(lambda values: method.loss(values, targets), logits.requires_grad_())
 
 
-def test_the_loss_is_least_where_outliers_are_uniform():
+def test_the_loss_is_least_where_outliers_are_uniform() -> None:
     method, targets = exposure(numbered(5)), torch.zeros(4, dtype=torch.long)
     logits = torch.zeros(12, 10)
     least = method.loss(logits, targets)
@@ -176,7 +182,7 @@ def test_the_loss_is_least_where_outliers_are_uniform():
     assert torch.isfinite(logits.grad).all()
 
 
-def wrong_arrays():
+def wrong_arrays() -> dict[str, np.ndarray]:
     right = numbered(4, 8)
     return {
         "floats": right.astype(np.float32),
@@ -188,12 +194,12 @@ def wrong_arrays():
 
 
 @pytest.mark.parametrize("case", wrong_arrays())
-def test_wrong_outliers_are_named(case):
+def test_wrong_outliers_are_named(case: str) -> None:
     with pytest.raises(InputError, match=r"outliers: \(M, 8, 8, 3\) uint8 is needed, got .* of shape"):
         OE(OESettings(), wrong_arrays()[case], size=(8, 8))
 
 
-def test_the_method_has_its_settings_and_needs_outliers():
+def test_the_method_has_its_settings_and_needs_outliers() -> None:
     chosen = OESettings(weight=0.1, outliers=3)
     options = {"classes": 10, "size": (8, 8), "mean": (0.5,) * 3, "std": (0.5,) * 3}
     made = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
@@ -203,7 +209,7 @@ def test_the_method_has_its_settings_and_needs_outliers():
 
 
 @pytest.mark.parametrize("part", [None, slice(100, 200)])
-def test_a_mapped_file_goes_to_workers_as_its_path(part, tmp_path):
+def test_a_mapped_file_goes_to_workers_as_its_path(part: slice | None, tmp_path: Path) -> None:
     np.save(tmp_path / "outliers.npy", numbered(300))
     mapped = np.load(tmp_path / "outliers.npy", mmap_mode="r")
     method = exposure(mapped if part is None else mapped[part])
@@ -213,7 +219,7 @@ def test_a_mapped_file_goes_to_workers_as_its_path(part, tmp_path):
     np.testing.assert_array_equal(shown(pickle.loads(data), Key(1), indices), shown(method, Key(1), indices))
 
 
-def test_arrays_go_to_workers_as_they_are(tmp_path):
+def test_arrays_go_to_workers_as_they_are(tmp_path: Path) -> None:
     np.save(tmp_path / "outliers.npy", np.asfortranarray(numbered(300)))
     for outliers in (numbered(300), np.load(tmp_path / "outliers.npy", mmap_mode="r")):
         method, indices = exposure(outliers), np.arange(30)
@@ -221,7 +227,7 @@ def test_arrays_go_to_workers_as_they_are(tmp_path):
         np.testing.assert_array_equal(shown(again, Key(1), indices), shown(method, Key(1), indices))
 
 
-def test_a_mapped_file_that_is_gone_is_named(tmp_path):
+def test_a_mapped_file_that_is_gone_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "outliers.npy", numbered(30))
     data = pickle.dumps(exposure(np.load(tmp_path / "outliers.npy", mmap_mode="r")))
     (tmp_path / "outliers.npy").unlink()
@@ -231,7 +237,7 @@ def test_a_mapped_file_that_is_gone_is_named(tmp_path):
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.integers(1, 10**8), st.integers(1, 40))
-def test_indices_are_in_the_set_whatever_the_key(epoch, seed, total, count):
+def test_indices_are_in_the_set_whatever_the_key(epoch: int, seed: int, total: int, count: int) -> None:
     method = OE(OESettings(outliers=count), np.broadcast_to(np.uint8(0), (total, 2, 2, 3)), size=(2, 2))
     indices = method._indices(Key(seed, epoch), method._numbers(np.array([1_281_166])))
     assert indices.min() >= 0 and indices.max() < total
@@ -239,11 +245,11 @@ def test_indices_are_in_the_set_whatever_the_key(epoch, seed, total, count):
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_an_array_is_used_as_it_lies(tmp_path, cache):
+def test_an_array_is_used_as_it_lies(tmp_path: Path, cache: Path) -> None:
     np.save(tmp_path / "images.npy", numbered(30, 32))
     outliers = load_outliers(tmp_path / "images.npy", 32, cache=cache)
     np.testing.assert_array_equal(outliers, numbered(30, 32))
@@ -252,7 +258,9 @@ def test_an_array_is_used_as_it_lies(tmp_path, cache):
     assert not cache.exists()
 
 
-def test_images_are_scaled_and_cropped_once(tmp_path, cache, photographs):
+def test_images_are_scaled_and_cropped_once(
+    tmp_path: Path, cache: Path, photographs: Callable[..., np.ndarray]
+) -> None:
     folder = tmp_path / "images"
     (folder / "within").mkdir(parents=True)
     images = [photographs(1, 40, 60)[0], photographs(1, 33, 20)[0]]
@@ -267,7 +275,7 @@ def test_images_are_scaled_and_cropped_once(tmp_path, cache, photographs):
     assert len(data) < 1000
 
 
-def test_a_mixing_set_gives_outliers(tmp_path, cache, photographs):
+def test_a_mixing_set_gives_outliers(tmp_path: Path, cache: Path, photographs: Callable[..., np.ndarray]) -> None:
     images = photographs(5, 40, 40)
     folder = tmp_path / "set"
     shard = {"family": "noise", "recipe": {}, "start_index": 0, "shape": (40, 40), "count": 5}
@@ -279,7 +287,7 @@ def test_a_mixing_set_gives_outliers(tmp_path, cache, photographs):
     np.testing.assert_array_equal(outliers, expected)
 
 
-def bad_files(folder):
+def bad_files(folder: Path) -> None:
     right = numbered(5, 32)
     np.save(folder / "floats.npy", right.astype(np.float32))
     np.save(folder / "planes.npy", right.transpose(0, 3, 1, 2))
@@ -311,20 +319,20 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_what_cannot_be_used_is_named_in_one_line(name, tmp_path, cache):
+def test_what_cannot_be_used_is_named_in_one_line(name: str, tmp_path: Path, cache: Path) -> None:
     bad_files(tmp_path)
     with pytest.raises(InputError, match=BAD_FILES[name]) as caught:
         load_outliers(tmp_path / name, 32, cache=cache, quiet=True)
     assert "\n" not in str(caught.value)
 
 
-def test_a_broken_image_is_named(tmp_path, cache):
+def test_a_broken_image_is_named(tmp_path: Path, cache: Path) -> None:
     bad_files(tmp_path)
     with pytest.raises(DamagedImage, match=r"a\.png: not an image of a known format"):
         load_outliers(tmp_path / "broken", 32, cache=cache, quiet=True)
 
 
-def test_an_array_of_another_size_goes_by_way_of_a_set(tmp_path, cache):
+def test_an_array_of_another_size_goes_by_way_of_a_set(tmp_path: Path, cache: Path) -> None:
     """What the message says helps."""
     from mixset._store.importing import import_images
 

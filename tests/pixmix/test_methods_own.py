@@ -1,13 +1,19 @@
 """Methods of other people: named by their code or registered, made, composed, and what the interface asks of all."""
 
+from __future__ import annotations
+
 import importlib
 import itertools
 import re
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pixmix_samples import ArrayPool
 from torch import Tensor
 
 from mixset._common.errors import InputError
@@ -66,7 +72,7 @@ number = 3
 
 
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder with methods of the user's, and a table that forgets them again."""
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
@@ -78,13 +84,13 @@ def mine(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-def make(name, **options):
+def make(name: str, **options: Any) -> Method:
     given = {"outliers": np.zeros((5, *SIZE, 3), np.uint8), "engine": "pillow", **options}
     return make_method(name, classes=10, size=SIZE, mean=(0.5,) * 3, std=(0.5,) * 3, **given)
 
 
 @pytest.mark.parametrize("name", ["mine.py:Darker", "mine:Darker"])
-def test_a_class_named_by_its_code(mine, photographs, name):
+def test_a_class_named_by_its_code(mine: Path, photographs: Callable[..., np.ndarray], name: str) -> None:
     row = find_row(name)
     assert (row.summary, row.source, row.changes) == ("each image darker by a factor of its own", name, "images")
     method, batch, key = make(name), photographs(4, *SIZE), Key(seed=3, epoch=1)
@@ -95,12 +101,14 @@ def test_a_class_named_by_its_code(mine, photographs, name):
     assert name not in METHODS
 
 
-def test_a_function_is_given_what_the_method_is_made_for(mine):
+def test_a_function_is_given_what_the_method_is_made_for(mine: Path) -> None:
     assert type(make("mine.py:grey")).__name__ == "Grey"
     assert make("mine.py:grey").name == "mine.py:grey"
 
 
-def test_what_a_decorator_says_holds_however_the_code_is_named(mine, array_pool):
+def test_what_a_decorator_says_holds_however_the_code_is_named(
+    mine: Path, array_pool: Callable[..., ArrayPool]
+) -> None:
     row = find_row("mine.py:Halved")
     assert (row.summary, row.source, row.changes) == ("half of everything", "A. Nobody", "batch")
     assert METHODS["halved"] is row
@@ -114,7 +122,7 @@ def test_what_a_decorator_says_holds_however_the_code_is_named(mine, array_pool)
         assert torch.equal(method.batch(images, torch.zeros(2), network=None, key=key, classes=10)[0], images / 2)
 
 
-def test_compositions_of_ours_and_theirs(mine, photographs):
+def test_compositions_of_ours_and_theirs(mine: Path, photographs: Callable[..., np.ndarray]) -> None:
     both = make("cutmix+mine.py:Darker", settings=MethodSettings(cutmix=CutMixSettings(probability=1.0)))
     assert (both.name, both.keys) == ("cutmix+mine.py:Darker", ("image", "step"))
     batch, key = photographs(4, *SIZE), Key(3)
@@ -135,13 +143,13 @@ def test_compositions_of_ours_and_theirs(mine, photographs):
         ("mine.py", r"unknown 'mine\.py'; the methods are baseline, .*, module:function or FILE\.py:function, or two"),
     ],
 )
-def test_what_is_no_method_is_one_line(mine, name, message):
+def test_what_is_no_method_is_one_line(mine: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         make(name)
     assert "\n" not in str(raised.value)
 
 
-def test_a_name_is_given_once_and_a_module_can_be_loaded_again(mine, monkeypatch):
+def test_a_name_is_given_once_and_a_module_can_be_loaded_again(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(mine)
     find_row("mine:Halved")
     importlib.reload(sys.modules["mine"])
@@ -155,13 +163,13 @@ def test_a_name_is_given_once_and_a_module_can_be_loaded_again(mine, monkeypatch
             register_method(name)
 
 
-def test_one_form_of_an_augmentation_is_enough(photographs):
+def test_one_form_of_an_augmentation_is_enough(photographs: Callable[..., np.ndarray]) -> None:
     class Arrays(Method):
-        def augment_array(self, batch, key, indices):
+        def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
             return as_float(batch) / 2
 
     class Tensors(Method):
-        def augment_tensor(self, batch, key, indices):
+        def augment_tensor(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
             return super().augment_tensor(batch, key, indices) / 2
 
     class Both(Arrays, Tensors):
@@ -188,14 +196,16 @@ KEYS = {
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_method_draws_from_the_keys_that_it_names_and_no_other(name, array_pool, photographs):
+def test_a_method_draws_from_the_keys_that_it_names_and_no_other(
+    name: str, array_pool: Callable[..., ArrayPool], photographs: Callable[..., np.ndarray]
+) -> None:
     random = np.random.default_rng(0).integers(0, 256, (50, *SIZE, 3), np.uint8)
     settings = MethodSettings(cutmix=CutMixSettings(probability=1.0))
     method = make(name, pool=array_pool(SIZE), outliers=random, settings=settings)
     assert (method.keys, method.views) == (KEYS[name], VIEWS.get(name, 1))
     batch = photographs(12, *SIZE)
 
-    def images(key, some=slice(None)):
+    def images(key: Key, some: slice = slice(None)) -> np.ndarray:
         indices = np.arange(12) + 3
         rows = method.augment_array(batch[some], key, indices[some])
         return rows.reshape(method.views, -1, 3, *SIZE)
@@ -208,7 +218,7 @@ def test_a_method_draws_from_the_keys_that_it_names_and_no_other(name, array_poo
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 10))
     inputs, labels = torch.from_numpy(whole).flatten(0, 1), torch.arange(12) % 10
 
-    def mixed(**changes):
+    def mixed(**changes: Any) -> torch.Tensor:
         key = StepKey(**{"seed": 1, "epoch": 2, "step": 3, **changes})
         fresh = make(name, pool=array_pool(SIZE), outliers=random, settings=settings)
         return fresh.batch(inputs, labels, network=network, key=key, classes=10)[0]
@@ -220,12 +230,12 @@ def test_a_method_draws_from_the_keys_that_it_names_and_no_other(name, array_poo
         assert torch.equal(mixed(**change), first) == ("step" not in KEYS[name]), change
 
 
-def test_rows_of_augmix_follow_its_settings():
+def test_rows_of_augmix_follow_its_settings() -> None:
     for weight, views in ((0.0, 1), (12.0, 3)):
         assert make("augmix", settings=MethodSettings(augmix=AugMixSettings(jsd=weight))).views == views
 
 
-def test_methods_of_the_package_leave_the_network_as_it_is(array_pool):
+def test_methods_of_the_package_leave_the_network_as_it_is(array_pool: Callable[..., ArrayPool]) -> None:
     network = torch.nn.Identity()
     for name in itertools.chain(KEYS, ["pixmix+cutmix"]):
         assert make(name, pool=array_pool(SIZE)).extend(network) is network

@@ -1,8 +1,11 @@
 """Settings of the methods: bad values are named, in one line with the flag; good ones, at the edges too, are taken."""
 
+from __future__ import annotations
+
 import json
 import math
 from dataclasses import FrozenInstanceError, asdict, fields
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -65,7 +68,7 @@ CASES = [(made, flag, field, bad) for made, flag, field, values in BAD for bad i
 
 
 @pytest.mark.parametrize(("made", "flag", "field", "bad"), CASES, ids=[f"{case[1]}={case[3]!r}" for case in CASES])
-def test_a_bad_value_is_named_in_one_line(made, flag, field, bad):
+def test_a_bad_value_is_named_in_one_line(made: type[Any], flag: str, field: str, bad: Any) -> None:
     with pytest.raises(InputError) as caught:
         made(**{field: bad})
     message = str(caught.value)
@@ -75,7 +78,7 @@ def test_a_bad_value_is_named_in_one_line(made, flag, field, bad):
     assert repr(shown) in message
 
 
-def test_every_setting_has_bad_values_here():
+def test_every_setting_has_bad_values_here() -> None:
     parts = {field.name: type(getattr(MethodSettings(), field.name)) for field in fields(MethodSettings)}
     flags = {f"{name}.{field.name}" for name, part in parts.items() if name != "mix" for field in fields(part)}
     assert flags == {flag for _, flag, _, _ in BAD}
@@ -98,18 +101,18 @@ def test_every_setting_has_bad_values_here():
     ],
     ids=str,
 )
-def test_the_edges_are_taken(good):
+def test_the_edges_are_taken(good: Any) -> None:
     assert type(good)(**asdict(good)) == good
 
 
-def test_settings_come_back_from_json():
+def test_settings_come_back_from_json() -> None:
     for made in (SpeckleSettings(sigmas=(0.1, 0.2)), Noise2NetSettings(epsilon=(0.1, 0.2)), AugMixSettings(depth=2)):
         again = type(made)(**json.loads(json.dumps(asdict(made))))
         assert again == made
         assert hash(again) == hash(made)  # tuples, not lists
 
 
-def test_defaults_are_the_originating_codes():
+def test_defaults_are_the_originating_codes() -> None:
     settings = MethodSettings()
     assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
     assert settings.oe == OESettings(weight=0.5, outliers=2)
@@ -124,11 +127,11 @@ def test_defaults_are_the_originating_codes():
 
 
 @given(st.floats(0.1, 10), st.integers(1, 100), st.floats(0.1, 1000), st.floats(0, 1e6))
-def test_any_value_within_the_ranges_is_taken(severity, width, alpha, jsd):
+def test_any_value_within_the_ranges_is_taken(severity: float, width: int, alpha: float, jsd: float) -> None:
     made = AugMixSettings(severity=severity, width=width, alpha=alpha, jsd=jsd)
     assert (made.severity, made.width, made.alpha, made.jsd) == (severity, width, alpha, jsd)
 
 
-def test_settings_cannot_be_changed():
+def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         MethodSettings().augmix.jsd = 3

@@ -1,6 +1,9 @@
 """Speckle noise: its law, its share of a batch, and what it depends on."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ KEY = StepKey(seed=3, epoch=1, step=0)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def run(images, key=KEY, **settings):
+def run(images: torch.Tensor, key: StepKey = KEY, **settings: Any) -> torch.Tensor:
     method = make_method(
         "speckle",
         classes=4,
@@ -31,11 +34,11 @@ def run(images, key=KEY, **settings):
     return noisy
 
 
-def relative_noise(noisy, images):
+def relative_noise(noisy: torch.Tensor, images: torch.Tensor) -> np.ndarray:
     return ((noisy - images) / images).flatten(1).double().numpy()
 
 
-def test_noise_is_normal_and_in_proportion_to_brightness():
+def test_noise_is_normal_and_in_proportion_to_brightness() -> None:
     images = 0.01 + 0.02 * torch.rand(40, 3, 16, 16)  # so dark that nothing is cut off above
     noise = relative_noise(run(images, sigmas=(0.2,), share=1.0), images)
     assert stats.kstest(noise.ravel(), stats.norm(0, 0.2).cdf).pvalue > 1e-3
@@ -43,7 +46,7 @@ def test_noise_is_normal_and_in_proportion_to_brightness():
     assert not run(torch.zeros(4, 3, 8, 8), share=1.0).any()
 
 
-def test_each_image_has_one_of_the_strengths_and_all_are_as_likely():
+def test_each_image_has_one_of_the_strengths_and_all_are_as_likely() -> None:
     images = torch.full((600, 3, 24, 24), 0.05)
     # The median, because the noise of the strongest is cut off at -1.
     strengths = np.median(np.abs(relative_noise(run(images, share=1.0), images)), axis=1) / stats.norm.ppf(0.75)
@@ -55,19 +58,19 @@ def test_each_image_has_one_of_the_strengths_and_all_are_as_likely():
 
 
 @pytest.mark.parametrize(("count", "share", "changed"), [(10, 0.5, 5), (10, 0.0, 0), (10, 1.0, 10), (7, 0.3, 2)])
-def test_the_first_part_of_the_batch_gets_noise(count, share, changed):
+def test_the_first_part_of_the_batch_gets_noise(count: int, share: float, changed: int) -> None:
     images = torch.rand(count, 3, 8, 8)
     noisy = run(images, share=share)
     assert (noisy != images).flatten(1).any(1).tolist() == [True] * changed + [False] * (count - changed)
 
 
-def test_results_are_images():
+def test_results_are_images() -> None:
     noisy = run(torch.rand(64, 3, 8, 8), sigmas=(2.0,), share=1.0)
     assert noisy.min() == 0 and noisy.max() == 1  # cut off at both ends
     assert noisy.dtype == torch.float32
 
 
-def test_is_a_function_of_seed_epoch_step_and_rank():
+def test_is_a_function_of_seed_epoch_step_and_rank() -> None:
     images = torch.rand(8, 3, 8, 8)
     before, state = images.clone(), torch.get_rng_state()
     first = run(images)

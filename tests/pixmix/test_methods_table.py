@@ -1,13 +1,17 @@
 """The table of methods, `make_method`, and PixMix's three methods over their engines."""
 
+from __future__ import annotations
+
 import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from mixset._common.errors import InputError
@@ -30,17 +34,17 @@ class Pool:
     weights: tuple[float, ...] = (1.0,)
 
     @property
-    def counts(self):
+    def counts(self) -> tuple[int]:
         return (len(self.images),)
 
 
 @pytest.fixture
-def pool():
+def pool() -> Pool:
     return Pool(np.random.default_rng(9).integers(0, 256, (5, 36, 36, 3), dtype=np.uint8))
 
 
 @pytest.fixture
-def network():
+def network() -> nn.Sequential:
     """Small, in training mode, on [0, 1] images."""
     torch.manual_seed(0)
     return torch.nn.Sequential(
@@ -49,17 +53,19 @@ def network():
 
 
 @pytest.fixture
-def batch():
+def batch() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
 
 
-def make(name, **options):
+def make(name: str, **options: Any) -> Method:
     half = (0.5, 0.5, 0.5)
     return make_method(name, **{"classes": 10, "size": (32, 32), "mean": half, "std": half, **options})
 
 
 @pytest.mark.parametrize("name", [*HERE, "pixmix+cutmix", "sin+cutout+mixup"])
-def test_every_method_turns_images_into_a_loss(name, pool, batch, network):
+def test_every_method_turns_images_into_a_loss(
+    name: str, pool: Pool, batch: np.ndarray, network: nn.Sequential
+) -> None:
     method = pickle.loads(pickle.dumps(make(name, pool=pool, outliers=pool.images[:, :32, :32], engine="pillow")))
     assert method.name == name
     views, before = method.views, batch.copy()
@@ -87,7 +93,7 @@ def test_every_method_turns_images_into_a_loss(name, pool, batch, network):
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if METHODS[name].changes in ("", "images")])
-def test_both_forms_of_an_image_transform_do_the_same(name, pool, batch):
+def test_both_forms_of_an_image_transform_do_the_same(name: str, pool: Pool, batch: np.ndarray) -> None:
     """On tensors as on arrays: law 3's one byte in ten thousand more than a step away."""
     method = make(name, pool=pool, outliers=pool.images[:, :32, :32])
     if not method.on_device:
@@ -100,7 +106,7 @@ def test_both_forms_of_an_image_transform_do_the_same(name, pool, batch):
     assert np.mean(np.abs(tensors.numpy() - arrays) > 1.001 / 255) <= 1e-4
 
 
-def test_the_baseline_changes_nothing(batch):
+def test_the_baseline_changes_nothing(batch: np.ndarray) -> None:
     method = make("baseline")
     assert type(method) is Method
     assert (method.views, method.in_loader, method.on_device) == (1, True, True)
@@ -113,7 +119,9 @@ def test_the_baseline_changes_nothing(batch):
 
 @pytest.mark.parametrize(("name", "partner"), [("pixmix", "both"), ("mix-input", "input"), ("mix-aug", "mixing_set")])
 @pytest.mark.parametrize("engine", ["pillow", "numba"])
-def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, batch):
+def test_pixmix_methods_are_engines_with_a_partner(
+    name: str, partner: str, engine: str, pool: Pool, batch: np.ndarray
+) -> None:
     settings = PixMixSettings(k=2, beta=4.0, partner=partner)
     key, indices = Key(5, 3), np.arange(64) * 2
     expected = find_engine(engine)(batch, pool.images, draw(settings, key, indices, pool))
@@ -121,10 +129,10 @@ def test_pixmix_methods_are_engines_with_a_partner(name, partner, engine, pool, 
     np.testing.assert_array_equal(method.augment_array(batch, key, indices), expected)
 
 
-def test_mix_input_needs_no_mixing_set_and_mix_aug_uses_it(batch, pool):
+def test_mix_input_needs_no_mixing_set_and_mix_aug_uses_it(batch: np.ndarray, pool: Pool) -> None:
     black = Pool(np.zeros((5, 36, 36, 3), np.uint8))
 
-    def made(name, given):
+    def made(name: str, given: Pool | None) -> np.ndarray:
         return make(name, pool=given, engine="pillow").augment_array(batch, Key(0), np.arange(64))
 
     np.testing.assert_array_equal(made("mix-input", None), made("mix-input", pool))
@@ -132,7 +140,7 @@ def test_mix_input_needs_no_mixing_set_and_mix_aug_uses_it(batch, pool):
 
 
 @pytest.mark.parametrize("name", HERE)
-def test_a_missing_mixing_set_is_named_where_one_is_needed(name):
+def test_a_missing_mixing_set_is_named_where_one_is_needed(name: str) -> None:
     if METHODS[name].needs_pool:
         with pytest.raises(InputError, match=f"{name} needs a mixing set"):
             make(name, engine="pillow")
@@ -143,7 +151,7 @@ def test_a_missing_mixing_set_is_named_where_one_is_needed(name):
         make(name, engine="pillow")
 
 
-def test_bad_choices_are_named(pool):
+def test_bad_choices_are_named(pool: Pool) -> None:
     with pytest.raises(InputError, match="method mixmatch: unknown 'mixmatch'; the methods are baseline, cutout"):
         make("mixmatch")
     with pytest.raises(InputError, match="method iterative looks at the network in training; only `pixmix train"):
@@ -156,6 +164,6 @@ def test_bad_choices_are_named(pool):
         make("baseline").load_state_dict({"memory": 1})
 
 
-def test_the_table_needs_neither_torch_nor_numba():
+def test_the_table_needs_neither_torch_nor_numba() -> None:
     code = "import pixmix.methods, sys; sys.exit(bool({'torch', 'numba', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

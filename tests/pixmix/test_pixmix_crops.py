@@ -1,5 +1,10 @@
 """Keyed crops and flips: against plain NumPy, and against torchvision's distribution."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +24,9 @@ KEY = Key(seed=3, epoch=1)
 
 @pytest.mark.parametrize("shape", [(32, 32), (9, 14)])
 @pytest.mark.parametrize("padding", [0, 1, 4, 20])
-def test_crop_and_flip_is_padding_and_slicing(photographs, shape, padding):
+def test_crop_and_flip_is_padding_and_slicing(
+    photographs: Callable[..., np.ndarray], shape: tuple[int, int], padding: int
+) -> None:
     images = photographs(40, *shape)
     got = crop_and_flip(images, KEY, np.arange(40), padding=padding)
     mirrored, tops, lefts = philox.uniforms(3, 1, np.arange(40), philox.CROP, 3).T
@@ -30,7 +37,7 @@ def test_crop_and_flip_is_padding_and_slicing(photographs, shape, padding):
         np.testing.assert_array_equal(got[n], padded[top : top + shape[0], left : left + shape[1]])
 
 
-def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
+def test_crops_depend_on_seed_epoch_and_index_alone(photographs: Callable[..., np.ndarray]) -> None:
     images = photographs(30, 32, 32)
     indices = np.arange(30) * 7
     together = crop_and_flip(images, KEY, indices)
@@ -45,7 +52,9 @@ def test_crops_depend_on_seed_epoch_and_index_alone(photographs):
 @pytest.mark.parametrize("shape", [(32, 32), (9, 14), (1, 1)])
 @pytest.mark.parametrize("padding", [0, 1, 4, 20])
 @pytest.mark.parametrize("flip", [True, False])
-def test_tensors_are_cropped_and_flipped_as_arrays_are(photographs, shape, padding, flip):
+def test_tensors_are_cropped_and_flipped_as_arrays_are(
+    photographs: Callable[..., np.ndarray], shape: tuple[int, int], padding: int, flip: bool
+) -> None:
     images, indices = photographs(40, *shape), np.arange(40) * 3
     options = {"padding": padding, "flip": flip, "stream": philox.OUTLIERS}
     got = crop_and_flip_tensor(torch.from_numpy(images), KEY, indices, **options)
@@ -56,7 +65,7 @@ def test_tensors_are_cropped_and_flipped_as_arrays_are(photographs, shape, paddi
     assert crop_and_flip_tensor(turned[:0], KEY, indices[:0]).shape == (0, *shape, 3)
 
 
-def test_every_offset_is_as_likely_as_another():
+def test_every_offset_is_as_likely_as_another() -> None:
     marked = np.zeros((1, 9, 9, 3), np.uint8)
     marked[0, 4, 4] = 255
     found = crop_and_flip(np.repeat(marked, 20_000, axis=0), KEY, np.arange(20_000), padding=4)
@@ -64,7 +73,7 @@ def test_every_offset_is_as_likely_as_another():
     assert np.abs(indices - 1 / 81).max() < 5 * np.sqrt(1 / 81 / 20_000)
 
 
-def test_resized_crops_have_torchvisions_distribution():
+def test_resized_crops_have_torchvisions_distribution() -> None:
     torch.manual_seed(0)
     for width, height in ((300, 200), (900, 40), (40, 900), (8, 8)):
         image = Image.new("RGB", (width, height))
@@ -82,14 +91,14 @@ def test_resized_crops_have_torchvisions_distribution():
         )
 
 
-def resized(image, width, height):
+def resized(image: Image.Image, width: int, height: int) -> Image.Image:
     """Pillow's, the columns first and then the rows: its order for both depends on its release."""
     return image.resize((width, image.height), Image.Resampling.BILINEAR).resize(
         (width, height), Image.Resampling.BILINEAR
     )
 
 
-def test_resized_crops_are_pillows(photographs):
+def test_resized_crops_are_pillows(photographs: Callable[..., np.ndarray]) -> None:
     images = [Image.fromarray(photographs(1, 50 + 3 * n, 70)[0]) for n in range(12)]
     got = random_resized_crop(iter(images), KEY, np.arange(12), size=(24, 31))
     assert got.shape == (12, 24, 31, 3) and got.dtype == np.uint8
@@ -105,7 +114,7 @@ def test_resized_crops_are_pillows(photographs):
 
 @given(data=st.data(), seed=st.integers(0, 999), mirrored=st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_parts_of_any_size_are_resized_as_pillow_does(data, seed, mirrored):
+def test_parts_of_any_size_are_resized_as_pillow_does(data: st.DataObject, seed: int, mirrored: bool) -> None:
     sides = st.sampled_from([1, 2, 3, 31, 32, 33, 64, 100, 257])
     height, width, new_height, new_width = (data.draw(sides) for _ in range(4))
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
@@ -130,7 +139,7 @@ def test_parts_of_any_size_are_resized_as_pillow_does(data, seed, mirrored):
         lambda images: random_resized_crop(["a.png"], KEY, np.arange(1), size=8),
     ],
 )
-def test_bad_input_is_one_line(photographs, call):
+def test_bad_input_is_one_line(photographs: Callable[..., np.ndarray], call: Callable[..., Any]) -> None:
     with pytest.raises(InputError) as error:
         call(photographs(4, 16, 16))
     assert "\n" not in str(error.value)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from dataset_samples import Photographs, epochs
 from PIL import Image
-from pixmix_samples import mappings
+from pixmix_samples import ArrayPool, mappings
 from torch.utils.data import DataLoader, Dataset
 
 from mixset import MixingPool, MixingSet
@@ -24,7 +27,7 @@ from pixmix._augment.sampler import EpochSampler
 from pixmix._common.philox import Key
 
 
-def test_an_epoch_has_every_item_once(dataset, expected):
+def test_an_epoch_has_every_item_once(dataset: PixMixDataset, expected: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, labels = expected
     assert images.shape == (74, 3, 32, 32) and images.dtype == torch.float32
     counts = torch.bincount(torch.arange(37) % 10)
@@ -34,14 +37,18 @@ def test_an_epoch_has_every_item_once(dataset, expected):
 
 @pytest.mark.parametrize(("workers", "batch"), [(1, 8), (2, 5), (16, 3)])
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 16 worker")
-def test_any_number_of_workers_gives_the_same_tensors(dataset, expected, workers, batch):
+def test_any_number_of_workers_gives_the_same_tensors(
+    dataset: PixMixDataset, expected: tuple[torch.Tensor, torch.Tensor], workers: int, batch: int
+) -> None:
     images, labels = epochs(dataset, workers=workers, batch=batch)
     assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
-def test_fresh_workers_give_the_same_tensors(dataset, expected, start):
+def test_fresh_workers_give_the_same_tensors(
+    dataset: PixMixDataset, expected: tuple[torch.Tensor, torch.Tensor], start: str
+) -> None:
     images, labels = epochs(dataset, workers=2, batch=7, start=start)
     assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
 
@@ -49,18 +56,20 @@ def test_fresh_workers_give_the_same_tensors(dataset, expected, start):
 class Watched(Dataset):
     """Items of a data set with their index and what the process that made them has mapped from a folder."""
 
-    def __init__(self, dataset, cache):
+    def __init__(self, dataset: PixMixDataset, cache: Path) -> None:
         self.dataset, self.cache = dataset, cache
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         return self.dataset[index][0], index, mappings(self.cache)
 
 
 @pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
-def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, start):
+def test_a_plain_shuffling_loader_hears_of_the_epoch(
+    photographs: Callable[..., np.ndarray], tmp_path: Path, start: str
+) -> None:
     """Its workers persist, and the one memory map of the pool is shared among them."""
     (tmp_path / "set").mkdir()
     for n, image in enumerate(photographs(5, 40, 40)):
@@ -86,7 +95,7 @@ def test_a_plain_shuffling_loader_hears_of_the_epoch(photographs, tmp_path, star
     assert not torch.equal(dataset[(0, 0)][0], dataset[(3, 0)][0])
 
 
-def test_two_processes_share_the_epoch(dataset, expected):
+def test_two_processes_share_the_epoch(dataset: PixMixDataset, expected: tuple[torch.Tensor, torch.Tensor]) -> None:
     """What rank r of 2 makes is every second item of what one process makes."""
     for rank in range(2):
         sampler = EpochSampler(37, seed=4, rank=rank, num_replicas=2)
@@ -96,7 +105,9 @@ def test_two_processes_share_the_epoch(dataset, expected):
         assert torch.equal(images, whole[rank::2])
 
 
-def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
+def test_other_interpreters_make_the_same(
+    tmp_path: Path, photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> None:
     code = (
         "import sys, numpy as np, torch; sys.path.insert(0, sys.argv[1]);"
         "from pixmix_samples import array_pool, photographs; from pixmix._augment.dataset import PixMixDataset;"
@@ -110,7 +121,7 @@ def test_other_interpreters_make_the_same(tmp_path, photographs, array_pool):
     np.testing.assert_array_equal(np.load(path), torch.stack([here[n][0] for n in range(6)]).numpy())
 
 
-def test_items_by_index_epoch_and_batch_agree(dataset):
+def test_items_by_index_epoch_and_batch_agree(dataset: PixMixDataset) -> None:
     keys = [(1, 5), (0, 5), (1, 36), 5, (1, 0)]
     dataset = pickle.loads(pickle.dumps(dataset))
     dataset.set_epoch(0)
@@ -125,12 +136,14 @@ def test_items_by_index_epoch_and_batch_agree(dataset):
         assert torch.equal(dataset[number][0], batch[0][0])
 
 
-def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_pool):
+def test_the_data_sets_own_randomness_is_keyed_and_put_back(
+    photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> None:
     class Noise(Dataset):
-        def __len__(self):
+        def __len__(self) -> int:
             return 4
 
-        def __getitem__(self, index):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
             return torch.randint(256, (3, 8, 8), dtype=torch.uint8), index
 
     data = PixMixDataset(Noise(), None, seed=1, k=0, partner="input")
@@ -144,7 +157,9 @@ def test_the_data_sets_own_randomness_is_keyed_and_put_back(photographs, array_p
 
 
 @pytest.mark.parametrize("crop", [crop_and_flip, partial(random_resized_crop, size=32)])
-def test_keyed_crops_come_first(photographs, array_pool, crop):
+def test_keyed_crops_come_first(
+    photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool], crop: Callable[..., Any]
+) -> None:
     images = [Image.fromarray(image) for image in photographs(12, 32, 32)]
     data = PixMixDataset([(image, 0) for image in images], array_pool(), seed=2, crop=crop, k=0)
     cut = crop(images, Key(2, 0), np.arange(12))
@@ -180,12 +195,14 @@ def test_keyed_crops_come_first(photographs, array_pool, crop):
         (lambda data, pool: EpochSampler(9, seed=0).set_epoch(0, start=-1), "start: "),
     ],
 )
-def test_bad_input_is_one_line(photographs, array_pool, call, line):
+def test_bad_input_is_one_line(
+    photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool], call: Callable[..., Any], line: str
+) -> None:
     with pytest.raises(InputError, match=line) as error:
         call(Photographs(photographs(2, 32, 32)), array_pool())
     assert "\n" not in str(error.value)
 
 
-def test_an_index_beyond_the_end_ends_iteration(dataset):
+def test_an_index_beyond_the_end_ends_iteration(dataset: PixMixDataset) -> None:
     with pytest.raises(IndexError):
         dataset[37]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from pixmix_samples import ArrayPool
 from torch.utils.data import ConcatDataset, DataLoader, StackDataset, Subset, SubsetRandomSampler, random_split
 
 from mixset._common.errors import InputError
 from pixmix._augment.dataset import PixMixDataset
-from pixmix._augment.sampler import EpochSampler
+from pixmix._augment.sampler import EpochSampler, ItemKey
 
 WRAPPERS = {
     "Subset of a list": lambda data: (Subset(data, list(range(30, 4, -1))), range(30, 4, -1)),
@@ -25,7 +27,7 @@ WRAPPERS = {
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("name", WRAPPERS)
-def test_keys_pass_through_what_torch_puts_around_a_data_set(dataset, name, workers):
+def test_keys_pass_through_what_torch_puts_around_a_data_set(dataset: PixMixDataset, name: str, workers: int) -> None:
     wrapped, numbers = WRAPPERS[name](dataset)
     sampler = EpochSampler(len(wrapped), seed=2)
     loader = DataLoader(wrapped, 8, sampler=sampler, num_workers=workers, collate_fn=list)
@@ -39,7 +41,7 @@ def test_keys_pass_through_what_torch_puts_around_a_data_set(dataset, name, work
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_random_splits_and_tensors_as_indices(dataset, workers):
+def test_random_splits_and_tensors_as_indices(dataset: PixMixDataset, workers: int) -> None:
     one, two = random_split(dataset, [20, 17], generator=torch.Generator().manual_seed(1))
     for part in (one, two):
         loader = DataLoader(part, 4, sampler=EpochSampler(len(part), seed=0), num_workers=workers)
@@ -53,13 +55,15 @@ def test_random_splits_and_tensors_as_indices(dataset, workers):
         assert {image.numpy().tobytes() for images, _ in loader for image in images} == expected
 
 
-def keys_of(epoch, count=37):
+def keys_of(epoch: int, count: int = 37) -> list[ItemKey]:
     sampler = EpochSampler(count, seed=2)
     sampler.set_epoch(epoch)
     return list(sampler)
 
 
-def test_a_key_that_something_else_takes_leaves_no_epoch_behind(dataset, array_pool):
+def test_a_key_that_something_else_takes_leaves_no_epoch_behind(
+    dataset: PixMixDataset, array_pool: Callable[..., ArrayPool]
+) -> None:
     counting = PixMixDataset(dataset.dataset, array_pool(), seed=4)
     keys = keys_of(7)
     assert list(range(37))[keys[0]] == keys[0].index
@@ -67,7 +71,9 @@ def test_a_key_that_something_else_takes_leaves_no_epoch_behind(dataset, array_p
     assert torch.equal(counting[3][0], dataset[1, 3][0])
 
 
-def test_loaders_side_by_side_keep_their_epochs_apart(dataset, array_pool):
+def test_loaders_side_by_side_keep_their_epochs_apart(
+    dataset: PixMixDataset, array_pool: Callable[..., ArrayPool]
+) -> None:
     """One data set is no PixMixDataset, one is asked by keys through a Subset, one counts."""
     counting = PixMixDataset(dataset.dataset, array_pool(), seed=4)
     sampler = EpochSampler(12, seed=2)
@@ -84,7 +90,7 @@ def test_loaders_side_by_side_keep_their_epochs_apart(dataset, array_pool):
             assert torch.equal(item[0], dataset[0, 4 * number + place][0])
 
 
-def test_keys_of_several_epochs_in_a_batch(dataset):
+def test_keys_of_several_epochs_in_a_batch(dataset: PixMixDataset) -> None:
     keys = [keys_of(7)[0], keys_of(2)[0]]
     items = Subset(dataset, range(36, -1, -1)).__getitems__(keys)
     for key, item in zip(keys, items, strict=True):
@@ -93,12 +99,12 @@ def test_keys_of_several_epochs_in_a_batch(dataset):
         Subset(ConcatDataset([dataset]), range(37)).__getitems__(keys)
 
 
-def test_keys_pass_through_a_look_up_of_the_users_own(dataset):
+def test_keys_pass_through_a_look_up_of_the_users_own(dataset: PixMixDataset) -> None:
     class Reversed:
-        def __len__(self):
+        def __len__(self) -> int:
             return len(dataset)
 
-        def __getitem__(self, number):
+        def __getitem__(self, number: ItemKey) -> tuple[torch.Tensor, int]:
             return dataset[36 - operator.index(number)]
 
     for key in keys_of(9)[:3]:

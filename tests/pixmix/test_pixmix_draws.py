@@ -1,10 +1,14 @@
 """Draws: functions of (seed, epoch, index), with the paper's frequencies and moments."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from pixmix_samples import ArrayPool
 
 from mixset._common.errors import InputError
 from pixmix._augment.draws import Draws, Key, draw
@@ -14,17 +18,17 @@ MANY = 200_000
 FIVE = 5.0  # standard deviations within which a frequency must lie
 
 
-def close(share, expected, count):
+def close(share: float, expected: float, count: int) -> None:
     assert abs(share - expected) < FIVE * np.sqrt(expected * (1 - expected) / count), (share, expected)
 
 
 @pytest.fixture(scope="module")
-def pool(array_pool):
+def pool(array_pool: Callable[..., ArrayPool]) -> ArrayPool:
     return array_pool(counts=(5, 3), weights=(0.25, 0.75))
 
 
 @pytest.fixture(scope="module")
-def many(pool):
+def many(pool: ArrayPool) -> Draws:
     return draw(PixMixSettings(), Key(seed=1), np.arange(MANY), pool)
 
 
@@ -36,7 +40,7 @@ def equal(one: Draws, two: Draws) -> bool:
     return all(np.array_equal(getattr(one, field.name), getattr(two, field.name)) for field in fields(Draws))
 
 
-def test_frequencies_of_the_paper(many):
+def test_frequencies_of_the_paper(many: Draws) -> None:
     close(np.mean(many.rounds == 0), 1 / 5, MANY)
     close(np.mean((many.rounds == 0) & (many.start_op < 0)), 1 / 10, MANY)
     unused = ~(in_rounds(many) & (many.op < 0)).any(axis=1)
@@ -49,7 +53,7 @@ def test_frequencies_of_the_paper(many):
     close(np.mean(many.mixing[drawn] == 0), 1 / 2, drawn.sum())
 
 
-def test_each_op_is_as_likely_as_another(many):
+def test_each_op_is_as_likely_as_another(many: Draws) -> None:
     for ops in (many.start_op, many.op[in_rounds(many)]):
         ops = ops[ops >= 0]
         for op in range(len(OPS)):
@@ -57,7 +61,7 @@ def test_each_op_is_as_likely_as_another(many):
 
 
 @pytest.mark.parametrize("beta", [1.0, 3.0, 4.0])
-def test_moments_of_the_weights(pool, beta):
+def test_moments_of_the_weights(pool: ArrayPool, beta: float) -> None:
     draws = draw(PixMixSettings(beta=beta), Key(seed=2), np.arange(MANY // 2), pool)
     drawn = in_rounds(draws)
     a, b = draws.a[drawn].astype(float), draws.b[drawn].astype(float)
@@ -76,7 +80,7 @@ def test_moments_of_the_weights(pool, beta):
     assert a.min() >= 0 and a.max() <= 2 and b.min() >= -1 and b.max() <= 1
 
 
-def test_levels_and_signs_are_uniform(many):
+def test_levels_and_signs_are_uniform(many: Draws) -> None:
     level, sign = many.start_level[many.start_op >= 0], many.start_sign[many.start_op >= 0]
     assert 0.1 < level.min() < 0.101 and 2.999 < level.max() < 3.0
     assert abs(level.mean() - 1.55) < FIVE * 2.9 / np.sqrt(12 * len(level))
@@ -84,7 +88,7 @@ def test_levels_and_signs_are_uniform(many):
     assert set(sign) == {-1, 1}
 
 
-def test_weights_between_sources_and_crops(many, pool):
+def test_weights_between_sources_and_crops(many: Draws, pool: ArrayPool) -> None:
     close(np.mean(many.image < 5), 0.25, MANY)
     for image in range(8):
         close(np.mean(many.image == image), 0.25 / 5 if image < 5 else 0.75 / 3, MANY)
@@ -94,7 +98,7 @@ def test_weights_between_sources_and_crops(many, pool):
     assert many.top.max() == many.left.max() == 4
 
 
-def test_a_source_of_weight_zero_is_never_drawn(pool):
+def test_a_source_of_weight_zero_is_never_drawn(pool: ArrayPool) -> None:
     only = replace(pool, weights=(1.0, 0.0))
     assert draw(PixMixSettings(), Key(0), np.arange(10_000), only).image.max() == 4
 
@@ -105,7 +109,9 @@ def test_a_source_of_weight_zero_is_never_drawn(pool):
     indices=st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=30),
 )
 @settings(max_examples=50, deadline=None)
-def test_a_draw_depends_on_seed_epoch_and_index_alone(pool, seed, epoch, indices):
+def test_a_draw_depends_on_seed_epoch_and_index_alone(
+    pool: ArrayPool, seed: int, epoch: int, indices: list[int]
+) -> None:
     chosen = PixMixSettings(mixings=MIXINGS)
     together = draw(chosen, Key(seed, epoch), np.array(indices), pool)
     order = np.argsort(indices)
@@ -114,7 +120,7 @@ def test_a_draw_depends_on_seed_epoch_and_index_alone(pool, seed, epoch, indices
     assert not equal(draw(chosen, Key(seed, (epoch + 1) % 2**32), np.array(indices), pool), together)
 
 
-def test_options_shift_nothing_else(pool):
+def test_options_shift_nothing_else(pool: ArrayPool) -> None:
     indices = np.arange(2000)
     base = draw(PixMixSettings(), Key(3), indices, pool)
     stronger = draw(PixMixSettings(aug_severity=1.0, beta=5.0), Key(3), indices, pool)
@@ -134,7 +140,7 @@ def test_options_shift_nothing_else(pool):
     assert basic.op.max() == basic.start_op.max() == 8
 
 
-def test_the_experimental_mixings_have_their_own_coins(pool):
+def test_the_experimental_mixings_have_their_own_coins(pool: ArrayPool) -> None:
     draws = draw(PixMixSettings(mixings=MIXINGS), Key(4), np.arange(50_000), pool)
     drawn = in_rounds(draws)
     for mixing in range(len(MIXINGS)):
@@ -146,7 +152,7 @@ def test_the_experimental_mixings_have_their_own_coins(pool):
     assert np.abs(np.corrcoef(draws.a[coined], draws.a2[coined])[0, 1]) < 0.02
 
 
-def test_beyond_the_rounds_there_is_nothing(pool):
+def test_beyond_the_rounds_there_is_nothing(pool: ArrayPool) -> None:
     draws = draw(PixMixSettings(mixings=MIXINGS), Key(4), np.arange(1000), pool)
     beyond = ~in_rounds(draws)
     assert (draws.op[beyond] == -1).all()
@@ -154,16 +160,16 @@ def test_beyond_the_rounds_there_is_nothing(pool):
         assert not getattr(draws, name)[beyond].any()
 
 
-def test_k_of_zero_draws_no_rounds(pool):
+def test_k_of_zero_draws_no_rounds(pool: ArrayPool) -> None:
     draws = draw(PixMixSettings(k=0), Key(0), np.arange(100), pool)
     assert not draws.rounds.any() and draws.op.shape == (100, 0)
 
 
-def test_signed_ops_are_known():
+def test_signed_ops_are_known() -> None:
     assert set(SIGNED_OPS) < set(OPS)
 
 
-def test_golden_values(pool):
+def test_golden_values(pool: ArrayPool) -> None:
     """The numbers that trained models rest on: a change here changes every run."""
     draws = draw(PixMixSettings(), Key(seed=2022, epoch=7), np.array([0, 1, 49_999]), pool)
     assert draws.start_op.tolist() == GOLDEN["start_op"]
@@ -203,13 +209,15 @@ GOLDEN = {
         ({"size": (40, 32)}, "do not fit"),
     ],
 )
-def test_a_pool_that_cannot_be_drawn_from_is_one_line(pool, change, line):
+def test_a_pool_that_cannot_be_drawn_from_is_one_line(
+    pool: ArrayPool, change: dict[str, tuple[float, ...] | np.ndarray], line: str
+) -> None:
     with pytest.raises(InputError, match=line) as error:
         draw(PixMixSettings(), Key(0), np.arange(3), replace(pool, **change))
     assert str(error.value).startswith("mixing set: ") and "\n" not in str(error.value)
 
 
-def test_without_a_pool_only_the_input_can_be_mixed_in():
+def test_without_a_pool_only_the_input_can_be_mixed_in() -> None:
     with pytest.raises(InputError, match="needs one"):
         draw(PixMixSettings(), Key(0), np.arange(3), None)
     assert len(draw(PixMixSettings(partner="input"), Key(0), np.arange(3), None)) == 3

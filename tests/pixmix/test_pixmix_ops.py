@@ -1,5 +1,7 @@
 """The compiled ops against Pillow's, bit for bit."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -13,21 +15,21 @@ from pixmix._engines.pillow import OP_FUNCTIONS
 SIZES = [(32, 32), (33, 47), (3, 5), (1, 1), (2, 9), (40, 2)]
 
 
-def both(image, name, level, sign):
+def both(image: np.ndarray, name: str, level: float, sign: int) -> tuple[np.ndarray, np.ndarray]:
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     result = np.full_like(planes, 77)
     augment(planes, OPS.index(name), level, sign, result)
     return result.transpose(1, 2, 0), np.asarray(OP_FUNCTIONS[name](Image.fromarray(image), level, sign))
 
 
-def levels():
+def levels() -> list[float]:
     """Every step that a level is cut to lies between two of these."""
     return [0.1, *np.arange(0.05, 10, 0.35) + 0.1, 9.9999999]
 
 
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("size", SIZES)
-def test_ops_equal_pillows_bit_for_bit(name, size):
+def test_ops_equal_pillows_bit_for_bit(name: str, size: tuple[int, int]) -> None:
     for what, image in extremes(*size).items():
         for level in levels():
             for sign in (1, -1):
@@ -36,7 +38,7 @@ def test_ops_equal_pillows_bit_for_bit(name, size):
 
 
 @pytest.mark.parametrize("name", OPS)
-def test_ops_equal_pillows_at_224_pixels(name):
+def test_ops_equal_pillows_at_224_pixels(name: str) -> None:
     rng = np.random.default_rng(1)
     found = extremes(224, 224)
     for what in ("noise", "skewed", "grey"):
@@ -55,13 +57,15 @@ def test_ops_equal_pillows_at_224_pixels(name):
     spread=st.integers(1, 256),
 )
 @settings(max_examples=400, deadline=None)
-def test_ops_equal_pillows_anywhere(name, level, sign, height, width, seed, spread):
+def test_ops_equal_pillows_anywhere(
+    name: str, level: float, sign: int, height: int, width: int, seed: int, spread: int
+) -> None:
     image = np.random.default_rng(seed).integers(0, spread, (height, width, 3)).astype(np.uint8)
     ours, pillows = both(image, name, level, sign)
     np.testing.assert_array_equal(ours, pillows)
 
 
-def test_ops_have_the_strengths_of_the_paper():
+def test_ops_have_the_strengths_of_the_paper() -> None:
     """The table of the paper's code at severity 3 and 32 pixels, seen in what happens to a ramp."""
     ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(8, 32, 1), 3, axis=2)
     four = set((np.arange(256) & 0b11110000).tolist())

@@ -1,5 +1,10 @@
 """Philox4x32-10 against Random123's known answers, and the laws of keyed numbers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -16,17 +21,17 @@ KNOWN_ANSWERS = [
 ]
 
 
-def _words(text):
+def _words(text: str) -> list[int]:
     return [np.uint64(int(word, 16)) for word in text.split()]
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
-def test_known_answers(counter, key, answer):
+def test_known_answers(counter: str, key: str, answer: str) -> None:
     assert list(philox.block(*_words(counter), *_words(key))) == _words(answer)
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
-def test_words_put_index_epoch_block_and_stream_into_the_counter(counter, key, answer):
+def test_words_put_index_epoch_block_and_stream_into_the_counter(counter: str, key: str, answer: str) -> None:
     index, epoch, block, stream = (int(word) for word in _words(counter))
     low, high = (int(word) for word in _words(key))
     got = philox.words(Key(low + (high << 32), epoch), np.array([index]), stream, 4, first=4 * block)
@@ -40,7 +45,7 @@ def test_words_put_index_epoch_block_and_stream_into_the_counter(counter, key, a
     indices=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
     slots=st.integers(1, 11),
 )
-def test_a_number_depends_on_its_own_index_alone(seed, epoch, indices, slots):
+def test_a_number_depends_on_its_own_index_alone(seed: int, epoch: int, indices: list[int], slots: int) -> None:
     together = philox.uniforms(seed, epoch, np.array(indices), philox.CROP, slots)
     assert together.shape == (len(indices), slots)
     alone = philox.uniforms(seed, epoch, np.array(indices[-1:]), philox.CROP, 20)
@@ -52,21 +57,21 @@ def test_a_number_depends_on_its_own_index_alone(seed, epoch, indices, slots):
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"seed": 2**32}, {"epoch": 1}, {"index": 1}, {"stream": 1}])
-def test_each_part_of_the_counter_matters(change):
+def test_each_part_of_the_counter_matters(change: dict[str, int]) -> None:
     part = {"seed": 0, "epoch": 0, "index": 0, "stream": 0}
 
-    def numbers(seed, epoch, index, stream):
+    def numbers(seed: int, epoch: int, index: int, stream: int) -> np.ndarray:
         return philox.uniforms(seed, epoch, np.array([index]), stream, 8)
 
     assert not np.any(numbers(**part) == numbers(**{**part, **change}))
 
 
-def test_uniform_numbers_never_reach_their_ends():
+def test_uniform_numbers_never_reach_their_ends() -> None:
     assert 0 < philox.unit(np.uint64(0)) < 1e-9
     assert 1 - 1e-9 < philox.unit(np.uint64(2**32 - 1)) < 1
 
 
-def test_uniform_numbers_are_uniform():
+def test_uniform_numbers_are_uniform() -> None:
     numbers = philox.uniforms(5, 0, np.arange(100_000), philox.PIXMIX, 4)
     shares = np.histogram(numbers, bins=20, range=(0, 1))[0] / numbers.size
     np.testing.assert_allclose(shares, 0.05, atol=0.0012)  # 3.5 standard deviations
@@ -89,13 +94,13 @@ def test_uniform_numbers_are_uniform():
         lambda: philox.uniforms(0, 0, np.array([0]), 0, 4, first=2),
     ],
 )
-def test_numbers_that_do_not_fit_are_one_line(call):
+def test_numbers_that_do_not_fit_are_one_line(call: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="needed") as error:
         call()
     assert "\n" not in str(error.value)
 
 
-def test_streams_have_different_numbers():
+def test_streams_have_different_numbers() -> None:
     streams = [value for name, value in vars(philox).items() if name.isupper() and isinstance(value, int)]
     assert len(streams) >= 8
     assert len(set(streams)) == len(streams)

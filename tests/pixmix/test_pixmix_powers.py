@@ -1,5 +1,7 @@
 """The polynomial power against float64."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from numba import njit
@@ -8,13 +10,13 @@ from pixmix._engines.powers import power, power_of_zero
 
 
 @njit
-def powers(x, a, zero, result):
+def powers(x: np.ndarray, a: float, zero: float, result: np.ndarray) -> None:
     for i in range(x.size):
         result[i] = power(x[i], a, zero)
 
 
 @pytest.mark.parametrize("a", [1e-6, 0.1, 0.5, 0.749, 1.0, 1.3, 1.99, 2.0, -0.01, -0.5, -0.999, -1.0])
-def test_power_is_within_7e_6_of_float64(a):
+def test_power_is_within_7e_6_of_float64(a: float) -> None:
     x = np.concatenate(
         [np.geomspace(1e-37, 2, 200_001), np.linspace(0.4, 2, 200_001), [2.0, 1.0, 0.5, np.sqrt(0.5)]]
     ).astype(np.float32)
@@ -26,7 +28,7 @@ def test_power_is_within_7e_6_of_float64(a):
     assert got[~normal].max(initial=0) < 1.3e-38
 
 
-def test_power_of_zero():
+def test_power_of_zero() -> None:
     x, got = np.array([0.0, 1e-45], np.float32), np.empty(2, np.float32)
     powers(x, np.float32(0.5), np.float32(0), got)
     assert not got.any()

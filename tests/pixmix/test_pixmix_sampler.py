@@ -20,7 +20,9 @@ from pixmix._augment.sampler import EpochSampler, epoch_order
     drop=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_ranks_have_equally_many_and_cover_an_epoch(count, ranks, seed, epoch, shuffle, drop):
+def test_ranks_have_equally_many_and_cover_an_epoch(
+    count: int, ranks: int, seed: int, epoch: int, shuffle: bool, drop: bool
+) -> None:
     options = {"seed": seed, "num_replicas": ranks, "shuffle": shuffle, "drop_last": drop}
     if drop and count < ranks:
         with pytest.raises(InputError, match="do not suffice"):
@@ -44,7 +46,7 @@ def test_ranks_have_equally_many_and_cover_an_epoch(count, ranks, seed, epoch, s
 
 
 @pytest.mark.parametrize(("count", "batch", "ranks"), [(17, 4, 2), (1025, 64, 2), (8193, 128, 8), (50000, 128, 8)])
-def test_ranks_take_equally_many_steps(count, batch, ranks):
+def test_ranks_take_equally_many_steps(count: int, batch: int, ranks: int) -> None:
     steps = {
         len(DataLoader(range(count), batch, sampler=EpochSampler(count, seed=0, rank=rank, num_replicas=ranks)))
         for rank in range(ranks)
@@ -54,7 +56,7 @@ def test_ranks_take_equally_many_steps(count, batch, ranks):
 
 @given(start=st.integers(0, 60), ranks=st.integers(1, 3))
 @settings(max_examples=30, deadline=None)
-def test_an_epoch_resumes_where_it_was_left(start, ranks):
+def test_an_epoch_resumes_where_it_was_left(start: int, ranks: int) -> None:
     sampler = EpochSampler(50, seed=1, rank=ranks - 1, num_replicas=ranks)
     sampler.set_epoch(2)
     whole = list(sampler)
@@ -64,7 +66,7 @@ def test_an_epoch_resumes_where_it_was_left(start, ranks):
     assert len(list(sampler)) == len(whole)
 
 
-def test_each_iteration_is_the_next_epoch():
+def test_each_iteration_is_the_next_epoch() -> None:
     """Who forgets `set_epoch` has no two equal epochs; who calls it has the one that was set."""
     sampler = EpochSampler(20, seed=1)
     assert [{key.epoch for key in sampler} for _ in range(3)] == [{0}, {1}, {2}]
@@ -73,12 +75,12 @@ def test_each_iteration_is_the_next_epoch():
     assert {key.epoch for key in sampler} == {9}
 
 
-def test_the_process_group_says_how_many_there_are(monkeypatch):
+def test_the_process_group_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pixmix._augment.sampler.rank_and_world", lambda: (1, 3))
     assert [key.index for key in EpochSampler(7, seed=0, shuffle=False)] == [1, 4, 0]
 
 
-def test_orders_are_random_and_keyed():
+def test_orders_are_random_and_keyed() -> None:
     order = epoch_order(1000, seed=1, epoch=0)
     assert sorted(order.tolist()) == list(range(1000))
     assert not np.array_equal(order, epoch_order(1000, seed=1, epoch=1))

@@ -1,8 +1,11 @@
 """Settings: the paper's defaults, and one line for what is out of range."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from mixset._common.errors import InputError
 from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings, SettingsKeywords
 
 
-def test_the_papers_settings():
+def test_the_papers_settings() -> None:
     assert PixMixSettings(k=4, beta=3.0, aug_severity=3.0, all_ops=True, mixings=("add", "multiply")) == CIFAR
     assert PixMixSettings(k=4, beta=4.0, aug_severity=1.0) == IMAGENET
     assert PixMixSettings().ops == OPS
@@ -41,7 +44,7 @@ def test_the_papers_settings():
         ("partner", "noise"),
     ],
 )
-def test_what_is_out_of_range_is_named_in_one_line(field, value):
+def test_what_is_out_of_range_is_named_in_one_line(field: str, value: Any) -> None:
     with pytest.raises(InputError) as error:
         PixMixSettings(**{field: value})
     line = str(error.value)
@@ -51,7 +54,7 @@ def test_what_is_out_of_range_is_named_in_one_line(field, value):
         assert all(name in line for name in MIXINGS)
 
 
-def test_settings_survive_json():
+def test_settings_survive_json() -> None:
     settings = PixMixSettings(k=2, mixings=("screen", "add"), partner="mixing_set")
     assert PixMixSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
 
@@ -64,7 +67,7 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_transform_batch_and_data_set_take_the_same_keywords(maker):
+def test_transform_batch_and_data_set_take_the_same_keywords(maker: str) -> None:
     chosen = {
         "k": 2,
         "beta": 5.0,

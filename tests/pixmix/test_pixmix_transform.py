@@ -1,6 +1,11 @@
 """The transform: every form of an image, composed, pickled, in workers of each kind."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +27,9 @@ from pixmix._engines import find_engine
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch, photographs):
+def folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photographs: Callable[..., np.ndarray]
+) -> tuple[Path, Path]:
     """Two image folders of 4 and 2 images, and a cache of the test's own."""
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
     for name, count, seed in (("one", 4, 1), ("two", 2, 2)):
@@ -32,12 +39,14 @@ def folders(tmp_path, monkeypatch, photographs):
     return tmp_path / "one", tmp_path / "two"
 
 
-def mixed(transform, image):
+def mixed(transform: PixMix, image: Any) -> dict[str, torch.Tensor | np.ndarray] | torch.Tensor:
     torch.manual_seed(5)
     return transform(image)
 
 
-def test_all_forms_of_an_image_give_the_same(folders, photographs):
+def test_all_forms_of_an_image_give_the_same(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]
+) -> None:
     transform = PixMix(folders[0], k=4)
     array = photographs(1, 32, 32)[0]
     tensor = torch.from_numpy(array).permute(2, 0, 1)
@@ -50,7 +59,7 @@ def test_all_forms_of_an_image_give_the_same(folders, photographs):
     assert isinstance(mixed(transform, tv_tensors.Image(tensor)), tv_tensors.Image)
 
 
-def test_grey_images_become_rgb(folders, photographs):
+def test_grey_images_become_rgb(folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]) -> None:
     transform = PixMix(folders[0], k=4)
     grey = photographs(1, 32, 32)[0, :, :, 0]
     expected = mixed(transform, np.repeat(grey[:, :, None], 3, axis=2))
@@ -59,7 +68,7 @@ def test_grey_images_become_rgb(folders, photographs):
 
 
 @pytest.mark.parametrize("kind", ["I;16", "F", "transparent palette"])
-def test_images_are_decoded_as_in_a_mixing_set(folders, tmp_path, kind):
+def test_images_are_decoded_as_in_a_mixing_set(folders: tuple[Path, Path], tmp_path: Path, kind: str) -> None:
     """16 bits and floats are no more cut off at 255 than where a mixing set or a training folder is read."""
     ramp = np.linspace(0, 1, 32 * 32).reshape(32, 32)
     image = Image.fromarray((ramp * 65535).astype(np.uint16) if kind == "I;16" else ramp.astype(np.float32))
@@ -75,7 +84,9 @@ def test_images_are_decoded_as_in_a_mixing_set(folders, tmp_path, kind):
     assert abs(control.mean() - 0.5) < 0.01
 
 
-def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
+def test_it_is_draw_and_engine_with_one_torch_number(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]
+) -> None:
     array = photographs(1, 32, 32)[0]
     settings = PixMixSettings(k=3, beta=4.0, aug_severity=2.0, all_ops=False, mixings=MIXINGS)
     transform = PixMix(
@@ -91,7 +102,9 @@ def test_it_is_draw_and_engine_with_one_torch_number(folders, photographs):
         np.testing.assert_array_equal(transform(array).numpy(), expected[0])
 
 
-def test_it_composes_and_leaves_labels_alone(folders, photographs):
+def test_it_composes_and_leaves_labels_alone(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]
+) -> None:
     chain = v2.Compose(
         [v2.RandomHorizontalFlip(), v2.RandomCrop(32, padding=4), PixMix(folders), v2.Normalize([0.5] * 3, [0.5] * 3)]
     )
@@ -115,7 +128,7 @@ COLOUR = torch.from_numpy(np.arange(3 * 32 * 32, dtype=np.uint16).reshape(3, 32,
 @pytest.mark.parametrize(
     "image", [Image.new("RGB", (32, 32)), tv_tensors.Image(COLOUR), COLOUR, COLOUR.permute(1, 2, 0).numpy()]
 )
-def test_arrays_and_tensors_beside_an_image_pass(folders, image):
+def test_arrays_and_tensors_beside_an_image_pass(folders: tuple[Path, Path], image: Any) -> None:
     """As through torchvision's own transforms; the order in a sample does not matter."""
     beside = {
         "mask": MASK,
@@ -135,7 +148,7 @@ def test_arrays_and_tensors_beside_an_image_pass(folders, image):
         assert all(out[name] is beside[name] for name in beside)
 
 
-def test_the_first_plain_tensor_is_the_image(folders):
+def test_the_first_plain_tensor_is_the_image(folders: tuple[Path, Path]) -> None:
     """torchvision's rule, where no part says that it is an image."""
     first, second = PixMix(folders[0], size=32)((COLOUR, COLOUR))
     assert first.dtype == torch.float32 and second is COLOUR
@@ -145,7 +158,7 @@ def test_the_first_plain_tensor_is_the_image(folders):
     assert one.dtype == two.dtype == torch.float32
 
 
-def test_all_frames_of_a_video_are_mixed_alike(folders):
+def test_all_frames_of_a_video_are_mixed_alike(folders: tuple[Path, Path]) -> None:
     transform = PixMix(folders[0], size=32)
     video = tv_tensors.Video(torch.stack([COLOUR, COLOUR.flip(2), COLOUR]))
     made = mixed(transform, video)
@@ -156,7 +169,9 @@ def test_all_frames_of_a_video_are_mixed_alike(folders):
     assert out["mask"] is MASK and torch.equal(out["video"], made)
 
 
-def test_p_is_the_part_of_samples_that_are_mixed(folders, photographs):
+def test_p_is_the_part_of_samples_that_are_mixed(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]
+) -> None:
     array = photographs(1, 32, 32)[0]
     always, often, never = (PixMix(folders[0], size=32, p=p) for p in (1, 0.3, 0))
     plain = torch.from_numpy(array.transpose(2, 0, 1) / np.float32(255))
@@ -173,20 +188,20 @@ def test_p_is_the_part_of_samples_that_are_mixed(folders, photographs):
     assert 120 < left < 170  # of 140, and a tenth of the rest is mixed with nothing
 
 
-def test_several_folders_with_weights(folders):
+def test_several_folders_with_weights(folders: tuple[Path, Path]) -> None:
     only_second = PixMix(folders, weights=(0.0, 1.0), size=32, partner="mixing_set", mixings=("darken_or_lighten",))
     pool = only_second._pool.get((32, 32))
     assert pool.counts == (4, 2) and pool.weights == (0.0, 1.0)
     assert draw(only_second.settings, Key(0), np.arange(1000), pool).image.min() == 4
 
 
-def test_without_a_mixing_set_it_mixes_the_input(photographs):
+def test_without_a_mixing_set_it_mixes_the_input(photographs: Callable[..., np.ndarray]) -> None:
     transform = PixMix(None, partner="input")
     assert transform(photographs(1, 20, 24)[0]).shape == (3, 20, 24)
     assert transform(photographs(1, 9, 9)[0]).shape == (3, 9, 9)
 
 
-def test_repr_and_pickle(folders, photographs):
+def test_repr_and_pickle(folders: tuple[Path, Path], photographs: Callable[..., np.ndarray]) -> None:
     transform = PixMix(folders[0], k=2)
     assert "k=2" in repr(transform) and "mixings=('add', 'multiply')" in repr(transform)
     array = photographs(1, 32, 32)[0]
@@ -198,25 +213,27 @@ def test_repr_and_pickle(folders, photographs):
 class Drawn(PixMix):
     """Gives, in an image's place, the number that it is drawn from."""
 
-    def transform(self, inpt, params):
+    def transform(self, inpt: Any, params: dict[str, Any]) -> torch.Tensor:
         return torch.tensor(params["seed"])
 
 
 class Images(Dataset):
     """Photographs through a transform, as torchvision's data sets do it; an item tells where it was made."""
 
-    def __init__(self, images, transform, cache):
+    def __init__(self, images: np.ndarray, transform: PixMix, cache: Path) -> None:
         self.images, self.transform, self.cache = images, transform, cache
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         image = self.transform(self.images[index])
         return image, index, get_worker_info().id, mappings(self.cache)
 
 
-def epochs(dataset, start, *, persistent=True, seed=1, count=2):
+def epochs(
+    dataset: Images, start: str, *, persistent: bool = True, seed: int | None = 1, count: int = 2
+) -> list[list[tuple[torch.Tensor, int, int, list[Any]]]]:
     """Epochs of a shuffling loader of two workers: for each its (image, index, worker, mappings), one an item."""
     loader = DataLoader(
         dataset,
@@ -232,7 +249,9 @@ def epochs(dataset, start, *, persistent=True, seed=1, count=2):
 
 
 @pytest.mark.parametrize("persistent", [True, False])
-def test_no_two_epochs_and_no_two_workers_draw_alike(folders, photographs, tmp_path, persistent):
+def test_no_two_epochs_and_no_two_workers_draw_alike(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray], tmp_path: Path, persistent: bool
+) -> None:
     dataset = Images(photographs(12, 32, 32), Drawn(folders[0], size=32), tmp_path)
     made = epochs(dataset, "fork", persistent=persistent, count=3)
     numbers = [int(image) for items in made for image, *_ in items]
@@ -246,7 +265,9 @@ def test_no_two_epochs_and_no_two_workers_draw_alike(folders, photographs, tmp_p
     assert not set(numbers) & {int(image) for items in other for image, *_ in items}
 
 
-def test_torchs_seed_decides(folders, photographs, tmp_path):
+def test_torchs_seed_decides(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
     dataset = Images(photographs(6, 32, 32), PixMix(folders[0], size=32), tmp_path)
     runs = []
     for seed in (5, 5, 6):
@@ -257,7 +278,7 @@ def test_torchs_seed_decides(folders, photographs, tmp_path):
     assert runs[0] == runs[1] != runs[2]
 
 
-def check_workers(dataset, start, cache):
+def check_workers(dataset: Any, start: str, cache: Path) -> None:
     """Fresh workers make the images that forked ones do, from one pool that all map into their memory."""
     made, expected = epochs(dataset, start), epochs(dataset, "fork")
     for items, others in zip(made, expected, strict=True):
@@ -272,7 +293,9 @@ def check_workers(dataset, start, cache):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["spawn", "forkserver"])
-def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, start):
+def test_workers_of_each_kind_share_the_pool(
+    folders: tuple[Path, Path], photographs: Callable[..., np.ndarray], tmp_path: Path, start: str
+) -> None:
     dataset = Images(photographs(7, 32, 32), PixMix(folders[0], size=32, k=4), tmp_path / "cache")
     assert len(pickle.dumps(dataset.transform)) < 20_000
     check_workers(dataset, start, tmp_path / "cache")
@@ -307,12 +330,12 @@ def test_workers_of_each_kind_share_the_pool(folders, photographs, tmp_path, sta
         (lambda folder: PixMix(folder, size=0), "size"),
     ],
 )
-def test_bad_input_is_one_line(folders, make, line):
+def test_bad_input_is_one_line(folders: tuple[Path, Path], make: Callable[..., Any], line: str) -> None:
     (folders[0].parent / "empty").mkdir()
     with pytest.raises(InputError, match=line) as error:
         make(folders[0])
     assert "\n" not in str(error.value)
 
 
-def test_the_public_names():
+def test_the_public_names() -> None:
     assert pixmix.PixMix is PixMix

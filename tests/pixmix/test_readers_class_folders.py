@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_what_cannot_be_listed_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(list_images(tmp_path)) == 2
     scan = os.scandir
 
-    def forbidding(path):
+    def forbidding(path: Path) -> Iterator[os.DirEntry[str]]:
         if Path(path).name == "deep":
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)

@@ -13,14 +13,14 @@ from reader_layouts import refused
 from torchvision import transforms as tv
 
 from mixset._common.errors import InputError
-from pixmix._evaluators.image_sets import ImageSet
+from pixmix._evaluators.image_sets import Batch, ImageSet
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source
 from pixmix.readers import CorruptedSet, imagenet_wnids
 from pixmix.readers._corrupted import severity_folders
 
 
-def test_cifar_c_is_cut_into_its_severities(cifar_c):
+def test_cifar_c_is_cut_into_its_severities(cifar_c: Path) -> None:
     found = CorruptedSet(cifar_c, "c")
     assert found.corruptions == layouts.C
     assert set(found.extra) == set(layouts.C_EXTRA)
@@ -37,7 +37,7 @@ def test_cifar_c_is_cut_into_its_severities(cifar_c):
             assert len(list(ImageSet((images, truth)).batches(3))) == 2
 
 
-def test_cifar_cbar_has_the_same_layout(tmp_path):
+def test_cifar_cbar_has_the_same_layout(tmp_path: Path) -> None:
     root = layouts.cifar_c(tmp_path / "CIFAR-10-C-Bar", layouts.CBAR_CIFAR, labels_type=np.int64)
     found = CorruptedSet(root, "cbar")
     assert set(found.corruptions) == set(layouts.CBAR_CIFAR) and found.extra == ()
@@ -45,7 +45,7 @@ def test_cifar_cbar_has_the_same_layout(tmp_path):
 
 
 @pytest.mark.parametrize("group", [False, True])
-def test_imagenet_c_with_and_without_groups(tmp_path, group):
+def test_imagenet_c_with_and_without_groups(tmp_path: Path, group: bool) -> None:
     names = (*layouts.C, *layouts.C_EXTRA)
     root = layouts.imagenet_c(tmp_path / "c", names, group=group)
     found = CorruptedSet(root, "c", size=48)
@@ -60,7 +60,7 @@ def test_imagenet_c_with_and_without_groups(tmp_path, group):
     assert batch.shape == (6, 48, 48, 3) and labels.tolist() == images.labels.tolist()
 
 
-def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path):
+def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path: Path) -> None:
     raw = {name: [f"{value:.2f}" for value in values] for name, values in layouts.CBAR_IMAGENET.items()}
     by_number = layouts.imagenet_c(tmp_path / "numbers", layouts.CBAR_IMAGENET, per_class=1)
     by_value = layouts.imagenet_c(tmp_path / "values", layouts.CBAR_IMAGENET, severities=raw, per_class=1)
@@ -73,7 +73,7 @@ def test_imagenet_cbar_by_severity_and_by_raw_values(tmp_path):
             assert found.images(name, severity).root == by_value / name / value
 
 
-def test_raw_values_and_severities_are_told_apart():
+def test_raw_values_and_severities_are_told_apart() -> None:
     assert severity_folders("cbar", "sparkles", ["1.00", "2.00", "3.00", "5.00", "6.00"]) == {
         "1.00": 1, "2.00": 2, "3.00": 3, "5.00": 4, "6.00": 5
     }  # fmt: skip
@@ -85,7 +85,7 @@ def test_raw_values_and_severities_are_told_apart():
 
 @pytest.mark.parametrize("resize", [False, True])
 @pytest.mark.parametrize("side", [224, 300])
-def test_both_transforms_are_torchvisions(tmp_path, resize, side):
+def test_both_transforms_are_torchvisions(tmp_path: Path, resize: bool, side: int) -> None:
     root = tmp_path / "c"
     layouts.imagenet_c(root, ("fog",), per_class=1, side=16)
     image = Image.fromarray(np.repeat(np.repeat(layouts.bytes_of(25, 25, 3), side // 25 + 1, 0), side // 25 + 1, 1))
@@ -99,7 +99,7 @@ def test_both_transforms_are_torchvisions(tmp_path, resize, side):
     np.testing.assert_array_equal(found[0][0], expected)
 
 
-def test_tiny_imagenet_c_is_read_at_its_own_size(tmp_path):
+def test_tiny_imagenet_c_is_read_at_its_own_size(tmp_path: Path) -> None:
     root = layouts.imagenet_c(tmp_path / "Tiny-ImageNet-C", per_class=1, side=64)
     found = CorruptedSet(root, "c")
     assert found.corruptions == layouts.C and found.classes == layouts.WNIDS
@@ -111,7 +111,7 @@ def test_tiny_imagenet_c_is_read_at_its_own_size(tmp_path):
     assert line.endswith(" 64; give the folder of one set")
 
 
-def test_labels_follow_a_list_of_classes(imagenet_c):
+def test_labels_follow_a_list_of_classes(imagenet_c: Path) -> None:
     classes = imagenet_wnids()
     found = CorruptedSet(imagenet_c, "c", classes=classes)
     expected = [classes.index(wnid) for wnid in layouts.WNIDS for _ in range(2)]
@@ -120,7 +120,7 @@ def test_labels_follow_a_list_of_classes(imagenet_c):
     assert "its class n01484850 is none of the 2 known classes" in refused(imagenet_c, classes=layouts.WNIDS[:2])
 
 
-def test_what_this_package_makes_is_read_and_says_so(tmp_path):
+def test_what_this_package_makes_is_read_and_says_so(tmp_path: Path) -> None:
     source = Source(name="noise", size=8, labels=np.array([4, 1, 0]), array=layouts.bytes_of(3, 8, 8, 3))
     corrupt(
         source, tmp_path / "made", corruptions=["fog", "contrast"], severities=[4, 2], seed=7, workers=1, quiet=True
@@ -144,14 +144,14 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("size", "flips"), [(8, 5), (80, 5), *(pytest.param(size, 400, marks=pytest.mark.slow) for size in (8, 80))]
 )
-def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, flips):
+def test_each_flipped_bit_of_a_made_set_is_found(tmp_path: Path, size: int, flips: int) -> None:
     names = ("ant/a", "ant/b", "bee/c")
     source = Source(
         name="noise", size=size, labels=np.array([0, 0, 1]), array=layouts.bytes_of(3, size, size, 3), names=names
     )
     root = corrupt(source, tmp_path / "made", corruptions=["fog", "contrast"], severities=[1], workers=1, quiet=True)
 
-    def read():
+    def read() -> tuple[list[list[Batch]], tuple[str, ...]]:
         found = CorruptedSet(root, "c", partial=True)
         return [list(ImageSet(found.images(name, 1)).batches(3)) for name in found.corruptions], found.problems
 
@@ -176,7 +176,7 @@ def test_each_flipped_bit_of_a_made_set_is_found(tmp_path, size, flips):
     assert len(read()[0]) == 2
 
 
-def test_large_images_this_package_makes_are_read_at_their_size(tmp_path):
+def test_large_images_this_package_makes_are_read_at_their_size(tmp_path: Path) -> None:
     names = tuple(f"{wnid}/{wnid}_0" for wnid in layouts.WNIDS)
     source = Source(name="large", size=96, labels=np.arange(3), array=layouts.bytes_of(3, 96, 96, 3), names=names)
     corrupt(source, tmp_path / "made", corruptions=["contrast"], workers=1, quiet=True)
@@ -188,7 +188,7 @@ def test_large_images_this_package_makes_are_read_at_their_size(tmp_path):
     assert "2 images, its recipe has 3: run its command again" in refused(tmp_path / "made")
 
 
-def test_fingerprints_follow_the_files_and_what_is_done_to_them(broken_folders):
+def test_fingerprints_follow_the_files_and_what_is_done_to_them(broken_folders: Path) -> None:
     first = CorruptedSet(broken_folders, "c").images("fog", 1)
     again = CorruptedSet(broken_folders, "c").images("fog", 1)
     resized = CorruptedSet(broken_folders, "c", resize=True).images("fog", 1)

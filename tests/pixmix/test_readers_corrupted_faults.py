@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,15 +19,15 @@ from pixmix._evaluators.image_sets import ImageSet
 from pixmix.readers import CorruptedSet, PerturbedSet
 
 
-def cut(length):
+def cut(length: int) -> Callable[..., Any]:
     return lambda root: (root / "fog.npy").write_bytes((root / "fog.npy").read_bytes()[:length])
 
 
-def replaced(array):
+def replaced(array: np.ndarray) -> Callable[..., Any]:
     return lambda root: np.save(root / "fog.npy", array, allow_pickle=True)
 
 
-def zeros(*shape):
+def zeros(*shape: int) -> Callable[..., Any]:
     return replaced(np.zeros(shape, np.uint8))
 
 
@@ -58,7 +60,7 @@ ARRAY_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", ARRAY_FAULTS)
-def test_a_fault_of_arrays_is_named_or_left_out(broken, fault, capsys):
+def test_a_fault_of_arrays_is_named_or_left_out(broken: Path, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
     cause, line, left = ARRAY_FAULTS[fault]
     cause(broken)
     message = refused(broken)
@@ -74,11 +76,11 @@ def test_a_fault_of_arrays_is_named_or_left_out(broken, fault, capsys):
         found.images("fog", 5)
 
 
-def removed(index):
+def removed(index: str) -> Callable[..., Any]:
     return lambda root: shutil.rmtree(root / index)
 
 
-def renamed(index, other):
+def renamed(index: str, other: str) -> Callable[..., Any]:
     return lambda root: (root / index).rename(root / other)
 
 
@@ -111,7 +113,7 @@ FOLDER_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FOLDER_FAULTS)
-def test_a_fault_of_folders_is_named_or_left_out(broken_folders, fault):
+def test_a_fault_of_folders_is_named_or_left_out(broken_folders: Path, fault: str) -> None:
     cause, line, left = FOLDER_FAULTS[fault]
     cause(broken_folders)
     message = refused(broken_folders)
@@ -122,7 +124,7 @@ def test_a_fault_of_folders_is_named_or_left_out(broken_folders, fault):
     assert ("fog" in found.corruptions) == bool(left)
 
 
-def test_all_faults_are_in_one_line_and_many_are_counted(broken):
+def test_all_faults_are_in_one_line_and_many_are_counted(broken: Path) -> None:
     for name in layouts.C[:9]:
         (broken / f"{name}.npy").unlink()
     message = refused(broken)
@@ -130,7 +132,7 @@ def test_all_faults_are_in_one_line_and_many_are_counted(broken):
     assert len(CorruptedSet(broken, "c", partial=True).problems) == 9
 
 
-def test_an_image_cut_short_is_named_when_it_is_read(broken_folders):
+def test_an_image_cut_short_is_named_when_it_is_read(broken_folders: Path) -> None:
     path = next((broken_folders / "fog" / "2").rglob("*.JPEG"))
     path.write_bytes(path.read_bytes()[:300])
     images = CorruptedSet(broken_folders, "c", size=64).images("fog", 2)
@@ -139,13 +141,13 @@ def test_an_image_cut_short_is_named_when_it_is_read(broken_folders):
     assert "\n" not in str(caught.value)
 
 
-def test_images_smaller_than_the_crop_are_named(imagenet_c):
+def test_images_smaller_than_the_crop_are_named(imagenet_c: Path) -> None:
     images = CorruptedSet(imagenet_c, "c", size=224).images("fog", 2)
     with pytest.raises(InputError, match=r"ILSVRC2012_val_00000000\.JPEG: is 64x64 px, smaller than the crop"):
         images[0]
 
 
-def test_what_is_no_set_gets_one_line(tmp_path, cifar_c):
+def test_what_is_no_set_gets_one_line(tmp_path: Path, cifar_c: Path) -> None:
     assert "no such folder" in refused(tmp_path / "nowhere")
     assert "gaussian_noise: missing" in refused(tmp_path)
     assert "has no complete corruption of suite c" in refused(tmp_path, partial=True)
@@ -155,13 +157,13 @@ def test_what_is_no_set_gets_one_line(tmp_path, cifar_c):
     assert "missing" in refused(cifar_c, "cbar")
 
 
-def test_two_sets_in_one_folder_are_not_mixed(tmp_path):
+def test_two_sets_in_one_folder_are_not_mixed(tmp_path: Path) -> None:
     layouts.cifar_c(tmp_path / "CIFAR-10-C", ("fog",))
     layouts.cifar_c(tmp_path / "CIFAR-100-C", ("fog",))
     assert "fog is there twice" in refused(tmp_path, partial=True)
 
 
-def test_labels_that_do_not_fit_are_refused(broken):
+def test_labels_that_do_not_fit_are_refused(broken: Path) -> None:
     np.save(broken / "labels.npy", np.zeros(19, np.int64))
     assert "labels.npy has 19 labels" in refused(broken, partial=True)
     np.save(broken / "labels.npy", np.zeros(20))
@@ -173,14 +175,14 @@ def test_labels_that_do_not_fit_are_refused(broken):
 class Evil:
     """What a pickle does when it is read."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (open, (str(self.path), "w"))
 
 
-def test_nothing_is_ever_unpickled(broken, tmp_path):
+def test_nothing_is_ever_unpickled(broken: Path, tmp_path: Path) -> None:
     np.save(broken / "labels.npy", np.array([Evil(tmp_path / "here")] * 20), allow_pickle=True)
     assert "labels.npy is damaged (it holds object" in refused(broken, partial=True)
     assert not (tmp_path / "here").exists()

@@ -1,5 +1,7 @@
 """ImageNet-R, ImageNet's own folders and single images."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess
@@ -20,7 +22,7 @@ from pixmix.readers._files import read_image
 
 
 @pytest.fixture
-def imagenet_r(tmp_path, monkeypatch):
+def imagenet_r(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The 200 classes with one image each, a README beside them; the archive's number of images is pretended."""
     root = tmp_path / "imagenet-r"
     for index in measures.imagenet_r_classes():
@@ -30,7 +32,7 @@ def imagenet_r(tmp_path, monkeypatch):
     return root
 
 
-def test_imagenet_r_is_labelled_by_the_rank_of_its_wnid(imagenet_r):
+def test_imagenet_r_is_labelled_by_the_rank_of_its_wnid(imagenet_r: Path) -> None:
     found = RenditionSet(imagenet_r, fit=Transform(crop=16, resize=18))
     assert found.images.labels.tolist() == list(range(200)) and found.problems == ()
     assert found.classes == tuple(sorted(path.name for path in imagenet_r.iterdir() if path.is_dir()))
@@ -42,7 +44,7 @@ def test_imagenet_r_is_labelled_by_the_rank_of_its_wnid(imagenet_r):
     assert measures.error(measures.imagenet_r_logits(logits), [label]) == 0
 
 
-def test_faults_of_imagenet_r_are_named_or_left_out(imagenet_r):
+def test_faults_of_imagenet_r_are_named_or_left_out(imagenet_r: Path) -> None:
     (imagenet_r / "n01443537" / "art_0.jpg").unlink()
     (imagenet_r / "n01440764").mkdir()
     line = r"n01440764/: unknown class; 1 of 200 classes missing: n01443537; 199 images, ImageNet-R has 200"
@@ -54,7 +56,7 @@ def test_faults_of_imagenet_r_are_named_or_left_out(imagenet_r):
     assert found.images.labels.max() == 199
 
 
-def test_what_is_no_imagenet_r_gets_one_line(tmp_path):
+def test_what_is_no_imagenet_r_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or directory; give the folder of the set"):
         RenditionSet(tmp_path / "nowhere")
     (tmp_path / "cats").mkdir()
@@ -64,11 +66,11 @@ def test_what_is_no_imagenet_r_gets_one_line(tmp_path):
         RenditionSet(tmp_path)
 
 
-def test_the_archive_has_as_many_images_as_the_paper_says():
+def test_the_archive_has_as_many_images_as_the_paper_says() -> None:
     assert renditions.IMAGES == 30_000
 
 
-def test_class_folders_are_torchvisions_image_folder(tmp_path):
+def test_class_folders_are_torchvisions_image_folder(tmp_path: Path) -> None:
     for name in ("n02", "n10", "n01"):
         for number in (10, 2):
             layouts.jpeg(tmp_path / name / f"{number}.JPEG", layouts.bytes_of(40, 50, 3, seed=number))
@@ -88,7 +90,7 @@ def test_class_folders_are_torchvisions_image_folder(tmp_path):
     resize=st.none() | st.integers(20, 60),
     crop=st.integers(1, 20),
 )
-def test_transforms_are_torchvisions_at_any_size(width, height, resize, crop):
+def test_transforms_are_torchvisions_at_any_size(width: int, height: int, resize: int | None, crop: int) -> None:
     image = Image.fromarray(layouts.bytes_of(height, width, 3))
     steps = [*([tv.Resize(resize)] if resize else []), tv.CenterCrop(crop)]
     expected = np.asarray(tv.Compose(steps)(image))
@@ -96,7 +98,7 @@ def test_transforms_are_torchvisions_at_any_size(width, height, resize, crop):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
-def test_images_become_rgb_as_torchvisions_loader_has_them(tmp_path, mode):
+def test_images_become_rgb_as_torchvisions_loader_has_them(tmp_path: Path, mode: str) -> None:
     image = Image.fromarray(layouts.bytes_of(9, 9, 3)).convert(mode)
     path = tmp_path / ("image.jpg" if mode == "CMYK" else "image.png")
     image.save(path)
@@ -104,7 +106,7 @@ def test_images_become_rgb_as_torchvisions_loader_has_them(tmp_path, mode):
     np.testing.assert_array_equal(found, np.asarray(datasets.folder.default_loader(str(path))))
 
 
-def test_images_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_path):
+def test_images_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
     image = Image.fromarray(layouts.bytes_of(8, 8, 3))
@@ -113,31 +115,31 @@ def test_images_are_not_turned_by_their_exif_as_in_the_benchmarks_code(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
-def test_broken_images_are_named(tmp_path, content):
+def test_broken_images_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.png: (broken image|not an image of a known format)") as caught:
         read_image(tmp_path / "a.png", Transform(crop=1))
     assert "\n" not in str(caught.value)
 
 
-def test_missing_files_are_named(tmp_path):
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png: no such file"):
         read_image(tmp_path / "gone.png", Transform(crop=1))
 
 
-def test_folders_without_images_are_refused(tmp_path):
+def test_folders_without_images_are_refused(tmp_path: Path) -> None:
     (tmp_path / "n01").mkdir()
     with pytest.raises(InputError, match="no image in its class folders"):
         read_class_folders(tmp_path, Transform(crop=4))
 
 
 @pytest.mark.parametrize("path", ["measures/constants/imagenet_r.json", "readers/imagenet_classes.json"])
-def test_lists_of_classes_are_ascending(path):
+def test_lists_of_classes_are_ascending(path: str) -> None:
     content = json.loads((Path(readers.__file__).parents[1] / path).read_text())
     values = content.get("wnids") or content["indices"]
     assert values == sorted(set(values)) and len(values) in (200, 1000)
 
 
-def test_readers_import_no_torch():
+def test_readers_import_no_torch() -> None:
     code = "import pixmix.readers, sys; sys.exit(any(name in sys.modules for name in ('torch', 'torchvision', 'cv2')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -18,7 +18,9 @@ SOME_WNIDS = imagenet_wnids()[:3]
 pytestmark = pytest.mark.usefixtures("nothing_said")
 
 
-def refused(folders, known=None, class_map=None) -> str:
+def refused(
+    folders: tuple[str, ...], known: int | tuple[str, ...] | None = None, class_map: dict[str, str] | None = None
+) -> str:
     with pytest.raises(InputError) as caught:
         number_classes(folders, known, class_map, where="SET")
     assert "\n" not in str(caught.value) and str(caught.value).startswith(("SET: ", "class map: "))
@@ -46,7 +48,9 @@ def test_as_many_classes_under_other_names_are_refused() -> None:
 
 @pytest.mark.parametrize("names", [[str(n) for n in range(1000)], [f"{n:04}" for n in range(1000)], ["0", "10", "999"]])
 @pytest.mark.parametrize("known", [1000, imagenet_wnids()])
-def test_folders_named_by_number_are_class_numbers(names, known, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folders_named_by_number_are_class_numbers(
+    names: list[str], known: int | tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert number_classes(labels.class_order(names), known, where="SET") == {name: int(name) for name in names}
     assert "SET: its class folders are taken for class numbers, counted from 0" in capsys.readouterr().err
 
@@ -83,7 +87,7 @@ def test_of_a_network_without_names_there_must_be_as_many(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("names", [("train", "val"), ("images",), ("Test", "cat", "dog")])
-def test_parts_of_a_data_set_are_no_classes(names) -> None:
+def test_parts_of_a_data_set_are_no_classes(names: tuple[str, ...]) -> None:
     for known in (None, len(names)):
         assert f"{names[0]}" in (line := refused(names, known)) and "named like a part of a data set" in line
     assert "named like a part" not in refused(names, ("cat", "dog"))
@@ -113,7 +117,9 @@ def test_a_class_map_gives_what_names_do_not(tmp_path: Path, capsys: pytest.Capt
         ({"cat": "-", "dog": "-"}, 2, "leaves every class folder out"),
     ],
 )
-def test_a_class_map_that_does_not_fit_is_refused(class_map, known, line: str) -> None:
+def test_a_class_map_that_does_not_fit_is_refused(
+    class_map: dict[str, str], known: int | tuple[str, str] | None, line: str
+) -> None:
     assert line in refused(("cat", "dog"), known, class_map)
 
 
@@ -150,7 +156,9 @@ def test_a_class_map_is_a_file(tmp_path: Path) -> None:
     ),
     known=st.none() | st.integers(1, 7) | st.just(1000) | st.lists(st.sampled_from([*"0123ab", "c/d"]), unique=True),
 )
-def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(names, known) -> None:
+def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(
+    names: set[str], known: int | list[str] | None
+) -> None:
     folders = labels.class_order(names)
     try:
         found = number_classes(folders, known or None, where="SET")

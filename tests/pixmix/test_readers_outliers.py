@@ -1,9 +1,13 @@
 """Real out-of-distribution sets: folders, arrays, SVHN's and CIFAR's files, whole and broken."""
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 import struct
 import zlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +22,7 @@ from pixmix._evaluators.image_sets import ImageSet
 from pixmix.readers import OutlierSets, _matlab as matlab, _problems as problems, open_outliers, take
 
 
-def textures(root):
+def textures(root: Path) -> Path:
     for number, name in enumerate(("banded", "woven")):
         for index in range(3):
             image = layouts.bytes_of(40 + 10 * number, 60, 3, seed=10 * number + index)
@@ -26,13 +30,13 @@ def textures(root):
     return root
 
 
-def svhn(path, count=7, **options):
+def svhn(path: Path, count: int = 7, **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     savemat(path, {"X": layouts.bytes_of(32, 32, 3, count), "y": np.ones((count, 1), np.uint8)}, **options)
     return path
 
 
-def cifar10(root, monkeypatch):
+def cifar10(root: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """The test batch as torchvision keeps it, with its sum taken for the right one."""
     folder = root / "cifar-10-batches-py"
     folder.mkdir(parents=True)
@@ -49,7 +53,7 @@ def cifar10(root, monkeypatch):
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     textures(tmp_path / "dtd")
     svhn(tmp_path / "SVHN" / "test_32x32.mat")
     layouts.jpeg(tmp_path / "places69" / "attic" / "1.jpg", layouts.bytes_of(64, 64, 3))
@@ -57,7 +61,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_sets_are_called_by_their_names(root):
+def test_sets_are_called_by_their_names(root: Path) -> None:
     found = OutlierSets(root, 32)
     assert found.names == ("textures", "svhn", "places69") and found.extra == ("lsun",) and found.problems == ()
     for name, count in (("textures", 6), ("svhn", 7), ("places69", 1), ("lsun", 5)):
@@ -66,7 +70,7 @@ def test_sets_are_called_by_their_names(root):
         assert batch.shape == (count, 32, 32, 3) and (labels == -1).all()
 
 
-def test_textures_are_scaled_and_cropped_as_torchvision_does(root):
+def test_textures_are_scaled_and_cropped_as_torchvision_does(root: Path) -> None:
     images = OutlierSets(root, 24).images("textures")
     assert images.names[0] == "images/banded/banded_0000.jpg"
     with Image.open(root / "dtd" / images.names[4]) as opened:
@@ -74,7 +78,7 @@ def test_textures_are_scaled_and_cropped_as_torchvision_does(root):
     np.testing.assert_array_equal(images[4][0], expected)
 
 
-def test_svhn_is_its_file_with_the_number_first(root):
+def test_svhn_is_its_file_with_the_number_first(root: Path) -> None:
     array, labels = open_outliers(root / "SVHN", 32)
     np.testing.assert_array_equal(array, np.moveaxis(layouts.bytes_of(32, 32, 3, 7), 3, 0))
     assert labels.tolist() == [-1] * 7
@@ -83,7 +87,7 @@ def test_svhn_is_its_file_with_the_number_first(root):
     np.testing.assert_array_equal(larger[2][0], np.asarray(expected))
 
 
-def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
+def test_cifar_is_read_by_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = cifar10(tmp_path / "sets", monkeypatch)
     found = OutlierSets(tmp_path / "sets", 32, partial=True)
     assert found.extra == ("cifar10",)
@@ -96,7 +100,7 @@ def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["textures", "svhn", "lsun"])
 @pytest.mark.parametrize("size", [32, 40])
-def test_a_choice_of_images_is_that_of_the_whole_set(root, name, size):
+def test_a_choice_of_images_is_that_of_the_whole_set(root: Path, name: str, size: int) -> None:
     images = OutlierSets(root, size).images(name)
     whole = next(ImageSet(images).batches(10))[0]
     indices = measures.outlier_indices(20, len(whole), seed=1)
@@ -106,13 +110,13 @@ def test_a_choice_of_images_is_that_of_the_whole_set(root, name, size):
     assert (chosen[1] == -1).all()
 
 
-def test_paths_can_be_given_by_name(root):
+def test_paths_can_be_given_by_name(root: Path) -> None:
     found = OutlierSets({"textures": root / "dtd", "stones": root / "places69"}, 32, partial=True)
     assert found.names == ("textures",) and found.extra == ("stones",)
     assert found.problems == ("svhn: missing", "places69: missing")
 
 
-def test_missing_and_broken_sets_are_named_or_left_out(root):
+def test_missing_and_broken_sets_are_named_or_left_out(root: Path) -> None:
     (root / "lsun.npy").write_bytes(b"")
     (root / "SVHN" / "test_32x32.mat").write_bytes(b"MATLAB 5.0")
     (root / "empty").mkdir()
@@ -126,7 +130,7 @@ def test_missing_and_broken_sets_are_named_or_left_out(root):
         found.images("svhn")
 
 
-def test_other_variables_in_a_mat_file_are_refused(tmp_path):
+def test_other_variables_in_a_mat_file_are_refused(tmp_path: Path) -> None:
     savemat(tmp_path / "a.mat", {"Y": np.zeros(3)})
     with pytest.raises(InputError, match="has no array X"):
         open_outliers(tmp_path / "a.mat", 32)
@@ -135,7 +139,7 @@ def test_other_variables_in_a_mat_file_are_refused(tmp_path):
         open_outliers(tmp_path / "b.mat", 32)
 
 
-def test_what_is_no_set_gets_one_line(tmp_path):
+def test_what_is_no_set_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         OutlierSets(tmp_path / "nowhere", 32)
     (tmp_path / "notes.txt").write_text("")
@@ -148,7 +152,7 @@ def test_what_is_no_set_gets_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_a_damaged_file_of_svhn_is_one_line(tmp_path, compressed):
+def test_a_damaged_file_of_svhn_is_one_line(tmp_path: Path, compressed: bool) -> None:
     """Of a compressed one every flip past the header is found; the other has no sum, so only its form tells."""
     written = svhn(tmp_path / "whole.mat", count=2, do_compression=compressed).read_bytes()
     whole = open_outliers(tmp_path / "whole.mat", 32)[0]
@@ -171,7 +175,7 @@ def test_a_damaged_file_of_svhn_is_one_line(tmp_path, compressed):
             open_outliers(tmp_path / "test.mat", 32)
 
 
-def test_files_of_matlab_in_either_order_of_bytes(tmp_path):
+def test_files_of_matlab_in_either_order_of_bytes(tmp_path: Path) -> None:
     content = b"MATLAB 5.0".ljust(124) + struct.pack(">H", 0x100) + b"MI"
     values = layouts.bytes_of(2, 2, 3, 4)
     body = (
@@ -183,7 +187,7 @@ def test_files_of_matlab_in_either_order_of_bytes(tmp_path):
     np.testing.assert_array_equal(found, np.moveaxis(values, 3, 0))
 
 
-def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matlab, "_ROOM", 1000)
     packed = zlib.compress(bytes(10**6))
     head = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 0x100) + b"IM"
@@ -192,7 +196,9 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
         open_outliers(tmp_path / "a.mat", 32)
 
 
-def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
+def test_what_may_be_no_outliers_is_said(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(problems, "_printed", set())
     layouts.jpeg(root / "dtd" / "labels" / "1.png", layouts.bytes_of(8, 8, 3))
     layouts.jpeg(root / "loose.jpg", layouts.bytes_of(8, 8, 3))
@@ -206,7 +212,9 @@ def test_what_may_be_no_outliers_is_said(root, capsys, monkeypatch):
         OutlierSets(root, 32)
 
 
-def test_files_count_whatever_the_case_of_their_suffix_and_archives_are_said(tmp_path, capsys, monkeypatch):
+def test_files_count_whatever_the_case_of_their_suffix_and_archives_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(problems, "_printed", set())
     np.save(tmp_path / "lsun.npy", np.zeros((2, 32, 32, 3), np.uint8))
     (tmp_path / "lsun.npy").rename(tmp_path / "LSUN.NPY")

@@ -1,9 +1,13 @@
 """CIFAR-P and ImageNet-P in the official layouts, in ours, and broken."""
 
+from __future__ import annotations
+
 import importlib.util
 import pickle
 import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,23 +26,23 @@ needs_opencv = pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reaso
 
 
 @pytest.fixture(scope="module")
-def cifar_p(tmp_path_factory):
+def cifar_p(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layouts.cifar_p(tmp_path_factory.mktemp("sets") / "CIFAR-10-P")
 
 
 @pytest.fixture(scope="module")
-def imagenet_p(tmp_path_factory):
+def imagenet_p(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return layouts.imagenet_p(tmp_path_factory.mktemp("sets") / "imagenet-p")
 
 
-def refused(root, **options):
+def refused(root: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
         PerturbedSet(root, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_cifar_p_with_its_extras_in_a_folder(cifar_p):
+def test_cifar_p_with_its_extras_in_a_folder(cifar_p: Path) -> None:
     found = PerturbedSet(cifar_p)
     assert found.perturbations == layouts.P and set(found.extra) == set(layouts.P_EXTRA)
     assert found.source == {"source": "official"} and found.problems == ()
@@ -49,7 +53,7 @@ def test_cifar_p_with_its_extras_in_a_folder(cifar_p):
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
-def test_frames_are_found_on_any_axis(tmp_path, axis, cifar_p):
+def test_frames_are_found_on_any_axis(tmp_path: Path, axis: int, cifar_p: Path) -> None:
     root = layouts.cifar_p(tmp_path / "p", axis=axis)
     found, expected = PerturbedSet(root), PerturbedSet(cifar_p)
     for name in (*layouts.P, *layouts.P_EXTRA):
@@ -69,19 +73,19 @@ def test_frames_are_found_on_any_axis(tmp_path, axis, cifar_p):
         ((10_000, 3, 3, 3, 3), 3),
     ],
 )
-def test_the_axis_of_frames_is_where_it_should_be(shape, frames):
+def test_the_axis_of_frames_is_where_it_should_be(shape: tuple[int, ...], frames: int) -> None:
     array = np.broadcast_to(np.uint8(0), shape)
     assert frames_second(array, "x.npy").shape[1] == frames
 
 
-def test_what_has_no_axis_of_frames_is_named():
+def test_what_has_no_axis_of_frames_is_named() -> None:
     with pytest.raises(InputError, match=r"x\.npy: holds \(10, 31, 3, 32, 32\)"):
         frames_second(np.zeros((10, 31, 3, 32, 32), np.uint8), "x.npy")
 
 
 @needs_opencv
 @pytest.mark.parametrize("group", ["", "noise"])
-def test_imagenet_p_is_decoded_frame_by_frame(tmp_path, group):
+def test_imagenet_p_is_decoded_frame_by_frame(tmp_path: Path, group: str) -> None:
     root = layouts.imagenet_p(tmp_path / "p", group=group)
     layouts.imagenet_p(root, ("gaussian_noise_2",), group=group)
     found = PerturbedSet(root)
@@ -96,7 +100,7 @@ def test_imagenet_p_is_decoded_frame_by_frame(tmp_path, group):
 
 
 @needs_opencv
-def test_videos_are_read_by_workers_in_their_order(imagenet_p):
+def test_videos_are_read_by_workers_in_their_order(imagenet_p: Path) -> None:
     sequences = PerturbedSet(imagenet_p).sequences("tilt")
     loader = DataLoader(sequences, batch_size=None, num_workers=2)
     for expected, found in zip(sequences, loader, strict=True):
@@ -105,7 +109,7 @@ def test_videos_are_read_by_workers_in_their_order(imagenet_p):
 
 
 @needs_opencv
-def test_sequences_go_into_the_measures(cifar_p, imagenet_p):
+def test_sequences_go_into_the_measures(cifar_p: Path, imagenet_p: Path) -> None:
     """A classifier by mean colour, on both kinds of sequences, block by block."""
     for root in (cifar_p, imagenet_p):
         found, values = PerturbedSet(root), {}
@@ -116,7 +120,7 @@ def test_sequences_go_into_the_measures(cifar_p, imagenet_p):
         assert measures.mfr(values, measures.alexnet_flip_probabilities()) >= 0
 
 
-def test_what_this_package_makes_is_read_and_says_so(tmp_path):
+def test_what_this_package_makes_is_read_and_says_so(tmp_path: Path) -> None:
     source = Source(name="noise", size=8, labels=np.array([4, 1]), array=layouts.bytes_of(2, 8, 8, 3))
     corrupt(source, tmp_path / "made", suite="p", corruptions=["tilt", "translate"], seed=7, workers=1, quiet=True)
     found = PerturbedSet(tmp_path / "made", partial=True)
@@ -132,7 +136,7 @@ def test_what_this_package_makes_is_read_and_says_so(tmp_path):
 
 
 @needs_opencv
-def test_large_sequences_this_package_makes_are_read_without_loss(tmp_path):
+def test_large_sequences_this_package_makes_are_read_without_loss(tmp_path: Path) -> None:
     names = ("n01443537/b", "n01440764/a")
     source = Source(name="large", size=70, labels=np.arange(2), array=layouts.bytes_of(2, 70, 70, 3), names=names)
     corrupt(source, tmp_path / "made", suite="p", corruptions=["brightness"], workers=1, quiet=True)
@@ -164,7 +168,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_arrays_is_named_or_left_out(cifar_p, tmp_path, fault):
+def test_a_fault_of_arrays_is_named_or_left_out(cifar_p: Path, tmp_path: Path, fault: str) -> None:
     cause, line = FAULTS[fault]
     root = shutil.copytree(cifar_p, tmp_path / "p")
     cause(root)
@@ -177,7 +181,7 @@ def test_a_fault_of_arrays_is_named_or_left_out(cifar_p, tmp_path, fault):
 
 
 @needs_opencv
-def test_faults_of_videos_are_named(imagenet_p, tmp_path):
+def test_faults_of_videos_are_named(imagenet_p: Path, tmp_path: Path) -> None:
     root = shutil.copytree(imagenet_p, tmp_path / "p")
     path = root / "tilt" / layouts.WNIDS[1] / "ILSVRC2012_val_00000001.mp4"
     content = path.read_bytes()
@@ -199,33 +203,33 @@ class CutShort:
 
     CAP_PROP_FRAME_COUNT = 7
 
-    def __init__(self, path):
+    def __init__(self, path: str) -> None:
         self.left = 3
 
     VideoCapture = classmethod(lambda kind, path: kind(path))
 
-    def isOpened(self):
+    def isOpened(self) -> bool:
         return True
 
-    def get(self, what):
+    def get(self, what: int) -> float:
         return 6.0
 
-    def read(self):
+    def read(self) -> tuple[bool, np.ndarray]:
         self.left -= 1
         return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
 
-    def release(self):
+    def release(self) -> None:
         pass
 
 
-def test_a_video_with_fewer_frames_than_it_says_is_named(monkeypatch, tmp_path):
+def test_a_video_with_fewer_frames_than_it_says_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(videos, "opencv", lambda: CutShort)
     (tmp_path / "a.mp4").write_bytes(b"video")
     with pytest.raises(InputError, match=r"a\.mp4: broken or truncated \(3 of 6 frames\)"):
         videos.read_video(tmp_path / "a.mp4")
 
 
-def test_what_is_no_set_gets_one_line(tmp_path):
+def test_what_is_no_set_gets_one_line(tmp_path: Path) -> None:
     assert "no such folder" in refused(tmp_path / "nowhere")
     assert "gaussian_noise: missing" in refused(tmp_path)
     assert "has no complete perturbation of suite p" in refused(tmp_path, partial=True)

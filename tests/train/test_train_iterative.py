@@ -16,6 +16,7 @@ from torch import nn
 
 from mixset._common.errors import InputError
 from mixset.generate._fvis.objectives import Unit
+from mixset.generate._fvis.optimise import Visualised
 from pixmix._augment.draws import Key
 from pixmix._augment.settings import PixMixSettings
 from pixmix.methods._mixing import PixMixMethod
@@ -157,7 +158,7 @@ def test_chunks_are_of_like_depth(colours: Path, tmp_path: Path, monkeypatch: py
     calls: list[list[str]] = []
     real = module.visualise
 
-    def spied(body: nn.Module, choose: Callable[[int, int], Unit], seeds: list[int], **options: object):
+    def spied(body: nn.Module, choose: Callable[[int, int], Unit], seeds: list[int], **options: object) -> Visualised:
         calls.append([choose(index, attempt).layer for attempt in (0, 1, 2) for index in range(len(seeds))])
         return real(body, choose, seeds, **options)
 
