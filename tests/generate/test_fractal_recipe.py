@@ -78,5 +78,5 @@ def test_numpys_whole_numbers_become_pythons() -> None:
 
 def test_recipes_are_frozen_and_styles_known() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        FractalRecipe().size = 64  # type: ignore[misc]
+        FractalRecipe().size = 64
     assert [FractalRecipe(style=style).style for style in STYLES] == list(STYLES)

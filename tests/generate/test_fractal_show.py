@@ -94,6 +94,7 @@ def test_params_are_checked_before_use(plasma: Path, attempt: str | float | None
 
     class Forged(MixingSet):
         def origin(self, index: int) -> Origin:
+            assert origin is not None
             return replace(origin, params=origin.params | {"attempt": attempt})
 
     with pytest.raises(InputError, match="attempt"):
@@ -121,7 +122,9 @@ def test_a_recipe_that_names_code_needs_trust(plasma: Path) -> None:
 
     class Forged(MixingSet):
         def origin(self, index: int) -> Origin:
-            return replace(super().origin(index), family="fvis", recipe=names)
+            origin = super().origin(index)
+            assert origin is not None
+            return replace(origin, family="fvis", recipe=names)
 
     with pytest.raises(InputError, match=r"names the network os:abort, and what files name is not used"):
         render(Forged(plasma), 0)

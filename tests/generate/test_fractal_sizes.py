@@ -98,8 +98,13 @@ def test_streams_of_two_names_share_no_word() -> None:
 
 
 def test_every_family_draws_from_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    monkeypatch.setattr(Draws, "__init__", lambda self, seed, attempt, stream="": seen.append(stream) or 1 / 0)
+    seen: list[str] = []
+
+    def refuse(self: Draws, seed: object, attempt: object, stream: str = "") -> None:
+        seen.append(stream)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Draws, "__init__", refuse)
     for family, style in CASES:
         with pytest.raises(ZeroDivisionError):
             drawn(family, style, (32, 32), 0)

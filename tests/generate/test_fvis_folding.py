@@ -139,7 +139,7 @@ def test_a_network_that_cannot_take_the_size_gets_one_line() -> None:
 
 def test_a_network_that_cannot_be_copied_gets_one_line() -> None:
     body = nn.Sequential(tiny_networks.conv(3))
-    body.lock = threading.Lock()
+    body.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(InputError, match=r"network: cannot be copied \(cannot pickle .*\); choose another one"):
         folded(body, (), 8)
 

@@ -221,7 +221,7 @@ class TestTransformations:
 
     def test_the_middle_of_the_ranges_shifts_right_and_down_alone(self) -> None:
         images = torch.rand(2, 3, 224, 224)
-        wobble = optimise._RandomAffine([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))
+        wobble = optimise._RandomAffine([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))  # type: ignore[list-item]
         moved = wobble(images)  # by 4 of 0 to 7 pixels, and 2 of 0 to 3
         assert torch.allclose(moved[..., 6:, 6:], images[..., :-6, :-6], atol=1e-3)
 

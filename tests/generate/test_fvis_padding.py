@@ -16,7 +16,7 @@ class Padded(nn.Conv2d):
     """A convolution that pads its input itself."""
 
     def __init__(self, pad: tuple[int, int, int, int] = (1, 1, 2, 2), **options: object) -> None:
-        super().__init__(3, 4, (5, 3), **options)  # type: ignore[arg-type]
+        super().__init__(3, 4, (5, 3), **options)
         self.static_padding = nn.ZeroPad2d(pad)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

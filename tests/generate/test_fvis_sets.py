@@ -259,7 +259,7 @@ class TestImages:
             "index": 1,
         }
         unit = units_of(recipe, 0)[1]
-        assert (params["layer"], params["channel"]) == unit
+        assert (params["layer"], params["channel"]) == tuple(unit)
         assert params["shows"] == f"{unit.layer}:{unit.channel}"
         body = network().eval()
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None] / 255

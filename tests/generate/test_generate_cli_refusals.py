@@ -24,7 +24,7 @@ def later(folder: Path) -> None:
         file.attrs["format_version"] = 9
 
 
-def written(text: str) -> Callable[[Path], None]:
+def written(text: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "mixset.json").write_text(text)
 
 
@@ -170,7 +170,7 @@ def test_a_full_disk_is_one_line_and_the_command_goes_on(folder: Path, tmp_path:
         cli.main()
     """
     out = tmp_path / "out"
-    arguments = ["make", "tiny", "--count", "10", "--size", "64", "--workers", str(workers), out]
+    arguments = ["make", "tiny", "--count", "10", "--size", "64", "--workers", str(workers), str(out)]
 
     def run(limit: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_progress_goes_image_by_image_and_counts_what_was_made_now(
 @settings(max_examples=15, deadline=None)
 @given(parts=st.integers(1, 5), random=st.randoms())
 def test_parts_in_any_order(
-    reference: dict[str, str], tmp_path_factory: pytest.TempPathFactory, parts: int, random: object
+    reference: dict[str, str], tmp_path_factory: pytest.TempPathFactory, parts: int, random: Random
 ) -> None:
     folder = tmp_path_factory.mktemp("parts") / "set"
     order = list(range(1, parts + 1))

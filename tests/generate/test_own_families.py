@@ -161,7 +161,7 @@ def test_what_is_no_family_is_one_line(here: Path, name: str, message: str) -> N
 def test_what_is_drawn_wrongly_is_one_line(here: Path, name: str, message: str) -> None:
     family = find_family(f"mydots.py:{name}")
     with pytest.raises(InputError, match=message):
-        make(family.recipe(count=1, size=32), here / "set", workers=1, quiet=True)  # type: ignore[operator]
+        make(family.recipe(count=1, size=32), here / "set", workers=1, quiet=True)
 
 
 def test_in_python_a_class_is_registered_and_a_module_can_be_loaded_again(

@@ -7,6 +7,7 @@ import doctest
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ PAGES = {
 def homes(package: str) -> dict[str, Path]:
     """The file that defines each public name, as the package's stub says."""
     folder = Path(str(import_module(package).__file__)).parent
-    files = {}
+    files: dict[str, Any] = {}
     for node in ast.parse((folder / "__init__.pyi").read_text()).body:
         assert isinstance(node, ast.ImportFrom) and node.module, ast.unparse(node)
         path = Path(str(import_module(f"{package}.{node.module}").__file__))

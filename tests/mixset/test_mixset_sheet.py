@@ -14,7 +14,7 @@ from mixset._store.sheet import PAPER, sheet
 def indices(page: Image.Image, image: np.ndarray) -> list[tuple[int, int]]:
     """Where in the page the image lies, as (top, left)."""
     view = np.lib.stride_tricks.sliding_window_view(np.asarray(page), image.shape)[:, :, 0]
-    return [tuple(map(int, index)) for index in np.argwhere((view == image).all(axis=(2, 3, 4)))]
+    return [(int(index[0]), int(index[1])) for index in np.argwhere((view == image).all(axis=(2, 3, 4)))]
 
 
 def test_images_lie_in_rows_in_order() -> None:

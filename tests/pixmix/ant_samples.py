@@ -16,8 +16,10 @@ KEY = StepKey(seed=3, epoch=0, step=0)
 
 
 def make(size: tuple[int, int] = (8, 8), **settings: Any) -> ANT:
-    settings = MethodSettings(ant=ANTSettings(**{"restart_steps": 3, **settings}))
-    return make_method("ant", classes=4, size=size, mean=(0.5,) * 3, std=(0.25,) * 3, settings=settings)
+    chosen = MethodSettings(ant=ANTSettings(**{"restart_steps": 3, **settings}))
+    method = make_method("ant", classes=4, size=size, mean=(0.5,) * 3, std=(0.25,) * 3, settings=chosen)
+    assert isinstance(method, ANT)
+    return method
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -26,7 +26,7 @@ class Photographs(Dataset):
 
 
 def epochs(
-    dataset: PixMixDataset, *, workers: int, batch: int = 8, start: str = None
+    dataset: PixMixDataset, *, workers: int, batch: int = 8, start: str | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     sampler = EpochSampler(len(dataset), seed=4)
     loader = DataLoader(

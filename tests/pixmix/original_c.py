@@ -19,7 +19,7 @@ from skimage.filters import gaussian
 
 def finish(values: np.ndarray) -> np.ndarray:
     """The scripts' cast; of NaN it makes 0 on the processors that made the official archives."""
-    return np.uint8(np.clip(values, 0, 1) * 255)
+    return (np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def gaussian_noise(image: np.ndarray, sigma: float, fields: dict[str, np.ndarray]) -> np.ndarray:
@@ -129,13 +129,13 @@ def frost(
     top = int(fields["top"] * (photograph.shape[0] - height))
     left = int(fields["left"] * (photograph.shape[1] - width))
     laid_over = photograph[top : top + height, left : left + width]
-    return np.uint8(np.clip(share * image + frost_share * laid_over, 0, 255))
+    return np.clip(share * image + frost_share * laid_over, 0, 255).astype(np.uint8)
 
 
 def plasma(chances: np.ndarray, decay: float) -> np.ndarray:
     """Diamond-square by whole arrays that are rolled over the torus, as the original has it."""
     size = int((len(chances) + 1) ** 0.5)
-    heights, step, spread, used = np.zeros((size, size)), size, 100, 0
+    heights, step, spread, used = np.zeros((size, size)), size, 100.0, 0
 
     def jitter(total: np.ndarray) -> np.ndarray:
         nonlocal used
@@ -189,7 +189,8 @@ def elastic_transform(
     image: np.ndarray, parameters: tuple[float, float, float, float], fields: dict[str, np.ndarray]
 ) -> np.ndarray:
     alpha, sigma, shift, scale = parameters
-    values, size = np.array(image, np.float32) / 255.0, image.shape[:2]
+    values: np.ndarray = np.array(image, np.float32) / 255.0
+    size = image.shape[:2]
     side = min(size) * scale
     middle, reach = np.float32(size) // 2, min(size) // 3
     before = np.float32([middle + reach, [middle[0] + reach, middle[1] - reach], middle - reach])
@@ -234,8 +235,8 @@ def spatter(image: np.ndarray, parameters: tuple[float | str, ...], fields: dict
     if mud:
         cover = gaussian(np.where(layer > threshold, 1, 0).astype(np.float32), sigma=amount)
         cover[cover < 0.8] = 0
-        mud = (np.array([63, 42, 20]) / 255.0).astype(np.float32)
-        return finish(values * (1 - cover[..., None]) + mud * cover[..., None])
+        brown = (np.array([63, 42, 20]) / 255.0).astype(np.float32)
+        return finish(values * (1 - cover[..., None]) + brown * cover[..., None])
     layer = (layer * 255).astype(np.uint8)
     _, distance = cv2.threshold(distances(layer), 20, 20, cv2.THRESH_TRUNC)
     distance = cv2.equalizeHist(cv2.blur(distance, (3, 3)).astype(np.uint8))

@@ -75,7 +75,7 @@ def brownish_noise(
 
 
 def checkerboard_cutout(
-    image: np.ndarray, severity: float, fields: dict[str, float | np.ndarray], indices: list[tuple[int, int]]
+    image: np.ndarray, severity: float, fields: dict[str, Any], indices: list[tuple[int, int]]
 ) -> np.ndarray:
     angle, side, hidden = fields["angle"], fields["side"], fields["hidden"]
 
@@ -126,7 +126,7 @@ def inverse_sparkles(
 
 
 def single_frequency_greyscale(
-    image: np.ndarray, severity: float, fields: dict[str, np.ndarray | float], indices: list[tuple[int, int]]
+    image: np.ndarray, severity: float, fields: dict[str, Any], indices: list[tuple[int, int]]
 ) -> np.ndarray:
     across, down = fields["frequencies"]
     waves = [math.sin(x * across + y * down + fields["phase"]) for y, x in indices]
@@ -134,14 +134,14 @@ def single_frequency_greyscale(
 
 
 def cocentric_sine_waves(
-    image: np.ndarray, severity: float, fields: dict[str, np.ndarray | float], indices: list[tuple[int, int]]
+    image: np.ndarray, severity: float, fields: dict[str, Any], indices: list[tuple[int, int]]
 ) -> np.ndarray:
     x0, y0 = fields["centre"]
 
     def kernel(y: int, x: int) -> float:
         angle = math.atan2(x - x0, y - y0) * fields["frequency"]
         radius = math.sqrt((x - x0) ** 2 + (y - y0) ** 2) + math.sin(angle) * fields["amplitude"]
-        return (radius % fields["width"]) / fields["width"] - 1 / 2
+        return float((radius % fields["width"]) / fields["width"] - 1 / 2)
 
     return finish(at(image, indices) + severity * 128 / 10 * np.array([kernel(*index) for index in indices])[:, None])
 
@@ -151,7 +151,7 @@ def plasma_noise(
 ) -> np.ndarray:
     time, intensity = fields["time"], severity * 64 / 10
 
-    def kernel(y: int, x: int) -> list[float]:
+    def kernel(y: float, x: float) -> list[float]:
         x, y = x / fields["scale"], y / fields["scale"]
         state = np.array([1.0, 1.0, 1.0])
         for _ in range(fields["rounds"]):
@@ -195,7 +195,7 @@ def perlin_noise(
 def caustics_of(size: tuple[int, int], time: float, side: float) -> np.ndarray:
     y, x = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")
     p = [(axis / side % 1) * 6.28318530718 - 250 for axis in (y, x)]
-    i, c = p, 1.0
+    i, c = p, np.ones(size[::-1])
     for n in range(5):
         t = time * (1 - 3.5 / (n + 1))
         i = [p[0] + np.cos(t - i[0]) + np.sin(t + i[1]), p[1] + np.sin(t - i[1]) + np.cos(t + i[0])]

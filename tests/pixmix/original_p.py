@@ -88,8 +88,8 @@ def snow(
     image: np.ndarray, size: int, i: int, cifar: bool, fields: dict[str, np.ndarray], level: float | None
 ) -> np.ndarray:
     factor, radius, sigma = (2, 10, 2) if cifar else (3, 14, 4)
-    fields = {"flakes": fields["flakes"], "angle": i * 4 - 150}
-    return original_c.snow(crop(image, size), (0.05, 0.3, factor, 0.5, radius, sigma, 0.85), fields)
+    flakes = {"flakes": fields["flakes"], "angle": i * 4 - 150}
+    return original_c.snow(crop(image, size), (0.05, 0.3, factor, 0.5, radius, sigma, 0.85), flakes)
 
 
 def brightness(
@@ -158,4 +158,4 @@ def gaussian_blur(
     image: np.ndarray, size: int, i: int, cifar: bool, fields: dict[str, Any], level: float | None
 ) -> np.ndarray:
     sigma, truncate = (0.3 + 0.015 * i, 7) if cifar else (0.25 + 0.035 * i, 6)
-    return np.uint8(255 * gaussian(crop(image, size) / 255, sigma=sigma, truncate=truncate, channel_axis=-1))
+    return (255 * gaussian(crop(image, size) / 255, sigma=sigma, truncate=truncate, channel_axis=-1)).astype(np.uint8)

@@ -57,7 +57,7 @@ def array_pool(size: tuple[int, int] = (32, 32), counts: tuple[int, ...] = (7,),
     """A pool of photographs, drawn evenly over its images."""
     shape = (size[0] * 8 // 7, size[1] * 8 // 7)
     weights = options.pop("weights", tuple(count / sum(counts) for count in counts))
-    return ArrayPool(photographs(sum(counts), *shape, seed=9), size, counts, weights)  # type: ignore[arg-type]
+    return ArrayPool(photographs(sum(counts), *shape, seed=9), size, counts, weights)
 
 
 def mappings(folder: Path) -> list[str]:

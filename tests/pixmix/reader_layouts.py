@@ -12,11 +12,26 @@ from PIL import Image
 from mixset._common.errors import InputError
 from pixmix.readers import CorruptedSet
 
-C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
+C: tuple[str, ...] = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+)
 C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
 C_EXTRA = ("gaussian_blur", "saturate", "spatter", "speckle_noise")
 C_GROUPS = {"noise": C[:3], "blur": C[3:7], "weather": C[7:11], "digital": C[11:], "extra": C_EXTRA}
-CBAR_CIFAR = ("blue_noise_sample", "brownish_noise", "checkerboard_cutout", "inverse_sparkles", "pinch_and_twirl")
+CBAR_CIFAR: tuple[str, ...] = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "checkerboard_cutout",
+    "inverse_sparkles",
+    "pinch_and_twirl",
+)
 CBAR_CIFAR += ("ripple", "circular_motion_blur", "lines", "sparkles", "transverse_chromatic_abberation")
 CBAR_IMAGENET = {
     "blue_noise_sample": (0.8, 1.6, 2.4, 4, 5.6),
@@ -30,7 +45,7 @@ CBAR_IMAGENET = {
     "inverse_sparkles": (1, 2, 4, 9, 10),
     "caustic_refraction": (2.35, 3.2, 4.9, 6.6, 9.15),
 }
-P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+P: tuple[str, ...] = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
 P += ("brightness", "translate", "rotate", "tilt", "scale")
 P_EXTRA = ("gaussian_blur", "shear", "spatter", "speckle_noise")
 CIFAR = tuple(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
@@ -95,7 +110,7 @@ def video(path: Path, frames: np.ndarray) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames.shape[1:3]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 1, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 1, (width, height))
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()

@@ -93,7 +93,7 @@ NOTED = Corruption(
     small=(1, 2, 3, 4, 5),
     large=(10, 20, 30, 40, 50),
     draw=lambda stream, size, parameters: {"chance": stream.uniform(2), "size": size},
-    apply=lambda image, parameters, fields: (image, parameters, fields),
+    apply=lambda image, parameters, fields: (image, parameters, fields),  # type: ignore[return-value]
 )
 
 

@@ -19,7 +19,7 @@ from pixmix.corruptions._making import layouts, manifest
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source
 
-WRONG = {
+WRONG: dict[str, list[object]] = {
     "recipe": [None, [], {}, {"suite": "c"}],
     "made": [None, [], {"fog": 3}, {"fog": {"sha256": 3}}],
     "format_version": ["2", None, {}],

@@ -17,7 +17,7 @@ from pixmix.corruptions._c.motion import line_weights, motion_blur, motion_blur_
 from pixmix.corruptions._c.suite import C
 
 
-def find_imagemagick() -> None:
+def find_imagemagick() -> list[str] | None:
     """The command line of an ImageMagick of 16 bits without high dynamic range, or why there is none.
 
     Only the program itself counts: `convert` may also be a stand-in of that name.

@@ -50,7 +50,8 @@ def test_names_are_the_papers_and_frames_the_scripts() -> None:
 
 
 def test_no_two_have_the_same_random_stream() -> None:
-    numbers = [one.number for one in (*C.values(), *EXTRA.values(), *CBAR.values(), *ALL.values())]
+    every: list[Any] = [*C.values(), *EXTRA.values(), *CBAR.values(), *ALL.values()]
+    numbers = [one.number for one in every]
     assert len(set(numbers)) == len(numbers)
     assert min(one.number for one in ALL.values()) == 64
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import evaluation_samples as samples
 import numpy as np
@@ -34,7 +35,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_nothing_goes_through_the_network_twice(tmp_path: Path, sets: dict[str, Path]) -> None:
     """But for one image each for p and r, which asks how many classes there are."""
-    net = samples.network(1000)
+    net: Any = samples.network(1000)
     first = pixmix.evaluate(net, SUITES, DATA, sets=sets, partial=True, logits_folder=tmp_path, batch_size=20)
     names = {path.stem for path in tmp_path.iterdir()}
     assert {"clean", "r", "c-fog-5", "c-spatter-1", "p-tilt", "ood_svhn", "ood_lsun", "outliers_blobs"} <= names
@@ -49,12 +50,12 @@ def test_nothing_goes_through_the_network_twice(tmp_path: Path, sets: dict[str, 
 
 
 def test_clean_images_are_forwarded_once_without_a_folder() -> None:
-    net = samples.network()
+    net: Any = samples.network()
     pixmix.evaluate(net, ["clean", "calibration", "clean"], DATA)
     assert net.body.seen == len(DATA[1])
 
 
-def forwarded(net: pixmix.Normalized, folder: Path, suite: str, sets: dict, **options: object) -> int:
+def forwarded(net: Any, folder: Path, suite: str, sets: dict, **options: object) -> int:
     net.body.seen = 0
     data = DATA if suite == "anomalies" else None
     pixmix.evaluate(net, suite, data, sets=sets, logits_folder=folder, **options)
@@ -90,7 +91,7 @@ def test_another_choice_of_outliers_is_forwarded(tmp_path: Path, sets: dict[str,
 
 def test_files_read_in_another_way_are_forwarded(tmp_path: Path) -> None:
     root = layouts.imagenet_c(tmp_path / "c", ("fog",), per_class=1)
-    net = samples.network(3, 64)
+    net: Any = samples.network(3, 64)
     for resize, expected in ((False, 15), (True, 15), (True, 0)):
         reader = CorruptedSet(root, "c", size=64, resize=resize, partial=True)
         assert forwarded(net, tmp_path / "logits", "c", {"c": reader}) == expected
@@ -100,7 +101,8 @@ def test_files_read_in_another_way_are_forwarded(tmp_path: Path) -> None:
 
 
 def test_a_killed_evaluation_goes_on_after_the_last_set(tmp_path: Path, sets: dict[str, Path]) -> None:
-    net, given = samples.network(), {name: sets[name] for name in ("c", "p")}
+    net: Any = samples.network()
+    given = {name: sets[name] for name in ("c", "p")}
     whole = pixmix.evaluate(net, ["clean", "c", "p"], DATA, sets=given)
     done = 57 + 38 * 4
     net.body.seen, net.body.stop_at = 0, done + 3  # within the 39th set
@@ -116,7 +118,7 @@ def test_a_killed_evaluation_goes_on_after_the_last_set(tmp_path: Path, sets: di
 
 
 def test_damaged_logits_are_said_and_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    net = samples.network()
+    net: Any = samples.network()
     first = pixmix.evaluate(net, "clean", DATA, logits_folder=tmp_path)
     path, whole = tmp_path / "clean.npz", (tmp_path / "clean.npz").read_bytes()
     for index in (0, 40, 200, len(whole) // 2, len(whole) - 90, len(whole) - 20, len(whole) - 1):

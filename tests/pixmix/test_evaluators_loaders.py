@@ -63,7 +63,7 @@ def expected() -> dict[str, Any]:
         DataLoader(TensorDataset(torch.from_numpy(IMAGES), torch.from_numpy(LABELS)), batch_size=4),
         DataLoader(FLOATS, batch_size=6, shuffle=True),
         DataLoader(Items(functional.to_tensor), batch_size=6),
-        DataLoader(Items(np.array), batch_sampler=[[1, 0], range(2, 23)]),
+        DataLoader(Items(np.array), batch_sampler=[[1, 0], [*range(2, 23)]]),
         Items(Image.fromarray),
         Items(lambda image: torch.from_numpy(image).permute(2, 0, 1)),
         Items(functional.to_tensor),

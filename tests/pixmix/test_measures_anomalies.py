@@ -18,7 +18,7 @@ SCORES = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=25)
 
 def plain_auroc(known: list[float], anomalous: list[float]) -> float:
     """The share of pairs in the right order, ties half."""
-    return np.mean([(a > k) + 0.5 * (a == k) for a in anomalous for k in known])
+    return float(np.mean([(a > k) + 0.5 * (a == k) for a in anomalous for k in known]))
 
 
 def plain_aupr(known: list[float], anomalous: list[float]) -> float:
@@ -35,7 +35,7 @@ def plain_aupr(known: list[float], anomalous: list[float]) -> float:
 
 def plain_fpr95(known: list[float], anomalous: list[float]) -> float:
     rates = [
-        np.mean(np.array(known) >= threshold)
+        float(np.mean(np.array(known) >= threshold))
         for threshold in {*known, *anomalous}
         if np.mean(np.array(anomalous) >= threshold) >= 0.95
     ]

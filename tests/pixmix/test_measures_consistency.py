@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from mixset._common.errors import InputError
 from pixmix import measures
 
-NAMES = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+NAMES: tuple[str, ...] = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
 NAMES += ("brightness", "translate", "rotate", "tilt", "scale")
 ALEXNET = measures.alexnet_flip_probabilities()
 # The paper's Table 8: mFR and the ten flip rates.

@@ -58,12 +58,12 @@ def test_resampled_detection_is_the_detection_of_the_resample(
     known: list[float], first: list[float], second: list[float], seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    known, sets = np.array(known), {"a": np.array(first), "b": np.array(second)}
-    draws = [rng.integers(0, len(values), len(values)) for values in (known, *sets.values())]
+    ours, sets = np.array(known), {"a": np.array(first), "b": np.array(second)}
+    draws = [rng.integers(0, len(values), len(values)) for values in (ours, *sets.values())]
     counts = [counts_of(drawn, len(drawn)) for drawn in draws]
-    values = detection_statistic(known, sets)(*counts).reshape(3, 4)
+    values = detection_statistic(ours, sets)(*counts).reshape(3, 4)
     resampled = {name: scores[drawn] for (name, scores), drawn in zip(sets.items(), draws[1:], strict=True)}
-    expected = measures.detection(known[draws[0]], resampled)
+    expected = measures.detection(ours[draws[0]], resampled)
     for row, name in zip(values, ("a", "b", "mean"), strict=True):
         assert row == pytest.approx(list(expected[name].values()), abs=1e-12)
 

@@ -25,8 +25,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def make(name: str, size: tuple[int, int] = (8, 8), **settings: Any) -> Adversarial:
-    settings = MethodSettings(adversarial=AdversarialSettings(**settings))
-    return make_method(name, classes=4, size=size, mean=(0.5,) * 3, std=(0.25,) * 3, settings=settings)
+    chosen = MethodSettings(adversarial=AdversarialSettings(**settings))
+    method = make_method(name, classes=4, size=size, mean=(0.5,) * 3, std=(0.25,) * 3, settings=chosen)
+    assert isinstance(method, Adversarial)
+    return method
 
 
 def run(

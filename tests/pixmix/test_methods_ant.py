@@ -46,7 +46,7 @@ def shout(method: ANT, channel: int) -> None:
     method.opponent.weights[-1].data[channel] = 1000
 
 
-def heard(changed: torch.Tensor, images: torch.Tensor) -> list[int]:
+def heard(changed: torch.Tensor, images: torch.Tensor) -> list[int | None]:
     """The channel in which each image was changed; None where it was not."""
     change = (changed - images).abs().mean((2, 3))
     return [int(row.argmax()) if row.any() else None for row in change]

@@ -47,7 +47,7 @@ Solarize .6 5 AutoContrast .6 - | Invert .6 - Equalize 1 - | Color .6 4 Contrast
 SIGNED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Color", "Contrast", "Brightness", "Sharpness")
 
 
-def table(text: str) -> list[tuple[tuple[str, float, int | None], tuple[str, float, int | None]]]:
+def table(text: str) -> list[tuple[tuple[str, float, int | None], ...]]:
     pairs = [pair.split() for line in text.strip().splitlines() for pair in line.split("|")]
     return [
         tuple((op, float(chance), None if level == "-" else int(level)) for op, chance, level in (six[:3], six[3:]))
@@ -86,7 +86,7 @@ def augmented(image: Image.Image, op: str, value: float) -> Image.Image:
 
 
 def by_hand(
-    image: np.ndarray, policy: list[tuple[tuple[str, float, int | None], tuple[str, float, int | None]]], seed: int
+    image: np.ndarray, policy: list[tuple[tuple[str, float, int | None], ...]], seed: int
 ) -> tuple[np.ndarray, int, list[str]]:
     """The image, and which pair and which of its ops were drawn: choice, then a chance and a sign for each op."""
     generator = torch.Generator().manual_seed(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -145,17 +145,17 @@ class Watcher(Method):
     def __init__(self, name: str, calls: list[Any], *, number: int = 0, keeps: bool = True) -> None:
         self.name, self.calls, self.number, self.keeps = name, calls, number, keeps
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> str:
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> Any:
         return self.name
 
     def augment_tensor(self, batch: torch.Tensor, key: Key, indices: np.ndarray) -> torch.Tensor:
         self.calls.append((self.name, "images"))
         return batch
 
-    def before_epoch(self, network: nn.Identity, batches: Callable[..., Any], *, key: StepKey) -> None:
+    def before_epoch(self, network: nn.Module, batches: Callable[..., Any], *, key: StepKey) -> None:
         self.calls.append((self.name, "before", network, batches, key))
 
-    def on_step(self, network: nn.Identity) -> None:
+    def on_step(self, network: nn.Module) -> None:
         self.calls.append((self.name, "step", network))
 
     def on_epoch(self, epoch: int, seconds: float) -> tuple[dict[str, float], str]:
@@ -164,21 +164,21 @@ class Watcher(Method):
     def state_dict(self) -> dict[str, int]:
         return {"number": self.number} if self.keeps else {}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if set(state) - {"number"} or (state and not self.keeps):
             super().load_state_dict(state)
         self.number = state.get("number", 0)
 
 
 def watched(*, first_keeps: bool = True) -> tuple[Composed, Watcher, Watcher, list[Any]]:
-    calls = []
+    calls: list[Any] = []
     parts = Watcher("cutout", calls, number=1, keeps=first_keeps), Watcher("cutmix", calls, number=2)
     return Composed("cutmix+cutout", *parts), *parts, calls
 
 
 def test_what_is_added_to_the_network_is_the_seconds() -> None:
     class Extending(Watcher):
-        def extend(self, network: nn.Identity) -> nn.Sequential:
+        def extend(self, network: nn.Module) -> nn.Sequential:
             return nn.Sequential(network, nn.Identity())
 
     network = nn.Identity()

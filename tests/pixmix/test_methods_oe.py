@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def test_wrong_outliers_are_named(case: str) -> None:
 def test_the_method_has_its_settings_and_needs_outliers() -> None:
     chosen = OESettings(weight=0.1, outliers=3)
     options = {"classes": 10, "size": (8, 8), "mean": (0.5,) * 3, "std": (0.5,) * 3}
-    made = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
+    made: Any = make_method("oe", settings=MethodSettings(oe=chosen), outliers=numbered(10, 8), **options)
     assert (made.name, made.views, made.in_loader, made.settings) == ("oe", 4, True, chosen)
     with pytest.raises(InputError, match="method oe needs outliers; give a set of images as outliers"):
         make_method("oe", **options)
@@ -270,6 +271,7 @@ def test_images_are_scaled_and_cropped_once(
     expected = np.stack([scale_and_crop(image, (16, 24)) for image in images])
     np.testing.assert_array_equal(outliers, expected)
     again = load_outliers(folder, (16, 24), cache=cache, quiet=True)
+    assert isinstance(again, np.memmap) and isinstance(outliers, np.memmap)
     assert again.filename == outliers.filename
     data = pickle.dumps(OE(OESettings(), outliers, size=(16, 24)))
     assert len(data) < 1000

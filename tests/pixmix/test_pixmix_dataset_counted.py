@@ -65,7 +65,7 @@ def test_a_part_of_a_data_set_is_counted_too(numbered: PixMixDataset) -> None:
 @pytest.fixture
 def noted(photographs: Callable[..., np.ndarray]) -> tuple[PixMixDataset, list[Any]]:
     """A data set that notes the (epoch, index) of all that is made, and its notes."""
-    notes = []
+    notes: list[Any] = []
 
     def note(images: list[np.ndarray], key: Key, indices: np.ndarray) -> np.ndarray:
         notes.extend((key.epoch, index) for index in indices.tolist())

@@ -78,7 +78,7 @@ def test_loaders_side_by_side_keep_their_epochs_apart(
     counting = PixMixDataset(dataset.dataset, array_pool(), seed=4)
     sampler = EpochSampler(12, seed=2)
     sampler.set_epoch(7)
-    plain = DataLoader(list(range(12)), 4, sampler=sampler)
+    plain: DataLoader[int] = DataLoader(list(range(12)), 4, sampler=sampler)
     keyed = DataLoader(Subset(dataset, range(10, 22)), 4, sampler=keys_of(5, 12), collate_fn=list)
     counted = DataLoader(counting, 4, sampler=range(12), collate_fn=list)
     assert [len(keys) for keys in (plain, keyed, counted)] == [3, 3, 3]

@@ -21,7 +21,7 @@ KNOWN_ANSWERS = [
 ]
 
 
-def _words(text: str) -> list[int]:
+def _words(text: str) -> list[np.uint64]:
     return [np.uint64(int(word, 16)) for word in text.split()]
 
 

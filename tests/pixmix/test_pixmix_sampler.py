@@ -34,7 +34,9 @@ def test_ranks_have_equally_many_and_cover_an_epoch(
         sampler.set_epoch(epoch)
         shares.append(list(sampler))
         # As torch's sampler has it, to the number.
-        torchs = DistributedSampler(range(count), num_replicas=ranks, rank=rank, shuffle=False, drop_last=drop)
+        torchs: DistributedSampler[int] = DistributedSampler(
+            range(count), num_replicas=ranks, rank=rank, shuffle=False, drop_last=drop
+        )
         assert len(shares[-1]) == len(sampler) == len(torchs)
         if not shuffle:
             assert [index for _, index in shares[-1]] == list(torchs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_settings_survive_json() -> None:
     assert PixMixSettings(**json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[..., Any]] = {
     "transform": lambda **settings: pixmix.PixMix(None, **settings),
     "batch": lambda **settings: pixmix.PixMixBatch(None, **settings),
     "data set": lambda **settings: pixmix.PixMixDataset([(0, 0)], None, seed=0, **settings),

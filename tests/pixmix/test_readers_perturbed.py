@@ -102,7 +102,7 @@ def test_imagenet_p_is_decoded_frame_by_frame(tmp_path: Path, group: str) -> Non
 @needs_opencv
 def test_videos_are_read_by_workers_in_their_order(imagenet_p: Path) -> None:
     sequences = PerturbedSet(imagenet_p).sequences("tilt")
-    loader = DataLoader(sequences, batch_size=None, num_workers=2)
+    loader: DataLoader[Any] = DataLoader(sequences, batch_size=None, num_workers=2)
     for expected, found in zip(sequences, loader, strict=True):
         np.testing.assert_array_equal(expected, found)
     assert pickle.loads(pickle.dumps(sequences)).fingerprint() == sequences.fingerprint()

@@ -10,9 +10,18 @@ from pathlib import Path
 from mixset._common.parsing import parse
 from pixmix.train._evaluation.config import EvaluateConfig
 
-C = ("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "snow")
+C: tuple[str, ...] = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+)
 C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
-P = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
+P: tuple[str, ...] = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
 P += ("brightness", "translate", "rotate", "tilt", "scale")
 OURS = str(Path(sys.executable).parent / "pixmix")
 

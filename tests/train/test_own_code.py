@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> I
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(named, "_loaded", {})
-    tables = [METHODS, FAMILIES, *SUITES.values()]
+    tables: list[dict[Any, Any]] = [METHODS, FAMILIES, *SUITES.values()]
     before = [dict(table) for table in tables]
     yield tmp_path
     for table, content in zip(tables, before, strict=True):
@@ -194,7 +195,7 @@ def test_a_method_adds_rows_and_a_head_that_saved_weights_are_without(
 
     def counted(training: loop.Training, parallel: torch.nn.Module, batch: object) -> None:
         hook = parallel.register_forward_hook(lambda module, images, outputs: rows.append(len(outputs)))
-        step(training, parallel, batch)  # type: ignore[arg-type]
+        step(training, parallel, batch)
         hook.remove()
 
     monkeypatch.setattr(loop.Training, "_step", counted)

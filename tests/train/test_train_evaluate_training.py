@@ -60,7 +60,7 @@ def test_load_refuses_what_is_no_run_and_code_that_a_file_names(own: Path, tmp_p
     with pytest.raises(InputError, match=f"run {tmp_path}/nowhere: no such folder"):
         pixmix.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="run: a path is needed, got 3"):
-        pixmix.load(3)  # type: ignore[arg-type]
+        pixmix.load(3)
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(
         json.dumps(config | {"network": {"factory": "torch.nn:Identity", "arguments": {}}})

@@ -44,7 +44,7 @@ def write(root: Path, *classes: str, count: int = 1, suffix: str = "png") -> Non
 
 def refused(name: Path, **options: object) -> str:
     with pytest.raises(InputError) as caught:
-        load_test(f"folder:{name}", **options)  # type: ignore[arg-type]
+        load_test(f"folder:{name}", **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -111,7 +111,7 @@ def test_class_folders_named_by_number_are_in_the_order_of_numbers(tmp_path: Pat
         write(tmp_path / part, *names)
     data = load_data(f"folder:{tmp_path}")
     assert data.classes == tuple(names) and data.test.labels.tolist() == list(range(12))
-    assert [int(shade) // 20 for shade in data.test.array[:, 0, 0, 0]] == list(range(12))  # type: ignore[index]
+    assert [int(shade) // 20 for shade in data.test.array[:, 0, 0, 0]] == list(range(12))
     # A run of 0.1.0 has its classes in the order of strings, and knows them by name.
     before = tuple(sorted(names))
     _, test = load_test(f"folder:{tmp_path}", network=lambda size: before)
@@ -260,8 +260,8 @@ def test_named_labels_of_arrays_are_not_taken_for_those_of_any_network(
     job.corrupt(source, tmp_path / "c", suite="c", corruptions=["brightness"], severities=[1], workers=1)
 
     def of(classes: object, class_map: dict[str, str] | None = None) -> list[int]:
-        read = CorruptedSet(tmp_path / "c", "c", classes=classes, class_map=class_map, partial=True)  # type: ignore[arg-type]
-        return read.images("brightness", 1)[1].tolist()  # type: ignore[index]
+        read = CorruptedSet(tmp_path / "c", "c", classes=classes, class_map=class_map, partial=True)
+        return read.images("brightness", 1)[1].tolist()
 
     capsys.readouterr()
     assert of(None) == of(3) == [0, 1, 2]

@@ -6,6 +6,7 @@ import itertools
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,8 @@ def everything(network: nn.Module, optimizer: torch.optim.Optimizer) -> list[obj
     flags = [parameter.requires_grad for parameter in network.parameters()]
     modes = [part.training for part in network.modules()]
     hooks = [(len(part._forward_hooks), len(part._forward_pre_hooks)) for part in network.modules()]
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002
+    numbers: Any = np.random.get_state()  # noqa: NPY002
+    _, keys, *rest = numbers
     return [*state, torch.get_rng_state(), torch.from_numpy(keys.copy()), flags, modes, hooks, rest]
 
 
@@ -208,7 +210,7 @@ def test_a_network_without_convolutions_is_named(colours: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="convolutions, but the network has none"):
         method_of(colours, tmp_path, network)
     uncopied = nn.Sequential(nn.Conv2d(3, 3, 1))
-    uncopied.scale = uncopied[0].weight * 2
+    uncopied.scale = uncopied[0].weight * 2  # type: ignore[assignment]
     with pytest.raises(InputError, match="cannot be copied"):
         method_of(colours, tmp_path, uncopied)
 

@@ -200,7 +200,7 @@ def test_ranks_end_with_a_killed_torchrun(colours: Path, tmp_path: Path) -> None
     words += ["--workers", "0", "--suite", "clean", "--checkpoint-every", "1", "--resume", "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:  # type: ignore[call-overload]
+    with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:
         wait_for(lambda: (out / "checkpoint.pt").exists(), 120)
         leader = int((out / LOCK).read_text().split()[1])
         assert alive(leader)

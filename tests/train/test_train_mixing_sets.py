@@ -39,7 +39,7 @@ def test_a_network_trains_on_visualisations_of_its_like(colours: Path, tmp_path:
         shares = (0.75, 0.25) if len(sets) == 2 else ()
         mixing = {"mixing_set": tuple(map(str, sets)), "weights": shares}
         metrics = run(colours, tmp_path / name, method="pixmix", **mixing)
-        assert 0 <= metrics["clean"]["error"]["value"] <= 1  # type: ignore[index]
+        assert 0 <= metrics["clean"]["error"]["value"] <= 1
         config = json.loads((tmp_path / name / "config.json").read_text())["config"]
         assert (config["mixing_set"], config["weights"]) == ([str(one) for one in sets], list(shares))
         weights.append(read_weights(tmp_path / name / "weights.safetensors")["conv1.weight"])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,9 @@ class Page(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text, self.sources, self.tags = "", [], []
+        self.text = ""
+        self.sources: list[Any] = []
+        self.tags: list[Any] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
@@ -123,7 +126,7 @@ def test_the_table_marks_the_best_and_leaves_gaps(tmp_path: Path) -> None:
 def all_measures(value: float) -> dict[str, dict]:
     metrics: dict[str, dict] = {}
     for column in SHOWN:
-        part = metrics
+        part: dict[str, Any] = metrics
         for name in column.path:
             part = part.setdefault(name, {})
         part["value"] = value

@@ -297,8 +297,8 @@ def test_what_files_say_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     assert not [char for char in html if not char.isprintable() and char not in "\n\u00a0"]
     assert "b\\udcff\\nc" in html
     seen = HTMLParser()
-    attributes = []
-    seen.handle_starttag = lambda _, found: attributes.extend(name for name, _ in found)  # type: ignore[method-assign]
+    attributes: list[str] = []
+    seen.handle_starttag = lambda _, found: attributes.extend(name for name, _ in found)  # type: ignore[assignment, method-assign]
     seen.feed(html)
     assert not [name for name in attributes if name.startswith("on")] and len(attributes) > 100
 
