@@ -195,7 +195,7 @@ def perlin_noise(
 def caustics_of(size: tuple[int, int], time: float, side: float) -> np.ndarray:
     y, x = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")
     p = [(axis / side % 1) * 6.28318530718 - 250 for axis in (y, x)]
-    i, c = p, np.ones(size[::-1])
+    i, c = p, np.ones(size)
     for n in range(5):
         t = time * (1 - 3.5 / (n + 1))
         i = [p[0] + np.cos(t - i[0]) + np.sin(t + i[1]), p[1] + np.sin(t - i[1]) + np.cos(t + i[0])]
