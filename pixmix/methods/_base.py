@@ -81,8 +81,11 @@ class Method:
     on_device = True
     """Whether there is `augment_tensor`; without it a GPU's images come from loader workers, too."""
     views = 1
-    """V, the rows of the network's batch that each training image becomes: 2 for two losses, 3 for AugMix's views, 4
-    for rotations. The first N of V · N rows show the images in their order; `loss` is given the outputs of all."""
+    """V, the rows that its augmentation makes of each training image: 3 for AugMix's views. The first N of V · N rows
+    show the images in their order; `loss` is given the outputs of all."""
+    batch_views = 1
+    """B, the rows that `batch` makes of each that it is given: 2 where the network sees the images and changed copies,
+    4 for rotations. The network's batch has B · V · N rows, and its first V · N are those given, changed or not."""
     keys: tuple[Literal["image", "step"], ...] = ()
     """What its randomness is a function of. "image": `augment_array` and `augment_tensor` draw from (seed, epoch,
     index), so that an image is the same in any batch and any process. "step": `batch` draws from (seed, epoch, step,
@@ -184,14 +187,15 @@ class Method:
             classes: how many classes the network tells apart.
 
         Returns:
-            Images, and targets as class numbers (N,) int64 or as soft labels (N, classes) float32.
+            Images, (B · V · N, C, H, W), and the targets that `loss` takes: class numbers int64, or soft labels
+            (..., classes) float32.
         """
         draws = self.draw(key, len(images), (images.shape[2], images.shape[3]))
         there = on_device(draws, key, images.device)
         return self.change(images, labels, draws=there, network=network, classes=classes)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean cross entropy of (V · N, classes) logits; soft labels count each class by its share.
+        """The mean cross entropy of (B · V · N, classes) logits; soft labels count each class by its share.
 
         Args:
             logits: the outputs for all rows; of an extended network (see `extend`) whatever it gives.

@@ -43,6 +43,7 @@ class Composed(Method):
             )
         self.name, self.first, self.second = name, first, second
         self.keys = tuple(dict.fromkeys((*first.keys, *second.keys)))
+        self.batch_views = second.batch_views
         self.in_loader, self.on_device = first.in_loader, first.on_device
         self.in_graph = first.in_graph and second.in_graph
 

@@ -61,7 +61,7 @@ def find_parts(name: str) -> tuple[str, ...]:
     for what in changed:
         if changed.count(what) > 1:
             one, other = [part for part, change in zip(parts, changed, strict=True) if change == what][:2]
-            things = {"data": "the data", "images": "each image", "batch": "each batch"}[what]
+            things = {"data": "the data", "images": "each image", "batch": "each batch or its loss"}[what]
             raise InputError(
                 f"method {name}: {one} and {other} both change {things}; compose one that changes images with one "
                 "that changes batches"

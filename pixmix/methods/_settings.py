@@ -205,6 +205,30 @@ class AdversarialSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegMixupSettings:
+    """RegMixup (Pinto et al., 2022)."""
+
+    alpha: float | None = None
+    """Of Beta(alpha, alpha), from which a batch's weight is drawn; by default 20 for up to 10 classes, 10 for more."""
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None:
+            _positive("regmixup.alpha", self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogitNormSettings:
+    """LogitNorm (Wei et al., 2022)."""
+
+    temperature: float = 0.04
+    """What the normalised logits are divided by. OpenOOD has 0.04 for all data sets, the authors' command for CIFAR-10
+    0.01."""
+
+    def __post_init__(self) -> None:
+        _positive("logitnorm.temperature", self.temperature)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodSettings:
     """The settings of all methods; each looks at its own."""
 
@@ -219,6 +243,8 @@ class MethodSettings:
     ant: ANTSettings = field(default_factory=ANTSettings)
     noise2net: Noise2NetSettings = field(default_factory=Noise2NetSettings)
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
+    regmixup: RegMixupSettings = field(default_factory=RegMixupSettings)
+    logitnorm: LogitNormSettings = field(default_factory=LogitNormSettings)
 
 
 def _is_number(value: object) -> bool:

@@ -22,7 +22,8 @@ class MethodRow:
     source: str
     """Who proposed it."""
     changes: Literal["", "data", "images", "batch"] = ""
-    """The training data, each image, or a batch on the device; methods that change different things compose."""
+    """The training data, each image, or a batch on the device or its loss; methods that change different things
+    compose."""
     maker: str | Callable[..., Method] = "_base:plain"
     """`module:function` in this package, called with the method's name and a `Setting`. Of a method that lives
     elsewhere a function, called with a `Setting`, or a subclass of `Method`, made without arguments."""
@@ -145,6 +146,18 @@ METHODS = {
         source="Hendrycks et al. 2021",
         changes="data",
         needs_copies=True,
+    ),
+    "regmixup": MethodRow(
+        summary="the images, and beside them the batch mixed half and half",
+        source="Pinto et al. 2022",
+        changes="batch",
+        maker="_regmixup:make",
+    ),
+    "logitnorm": MethodRow(
+        summary="cross entropy of logits of one length",
+        source="Wei et al. 2022",
+        changes="batch",
+        maker="_logitnorm:make",
     ),
 }
 """Every method by its name; `A+B` composes two that change different things. `register_method` adds one of your own."""

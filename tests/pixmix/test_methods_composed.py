@@ -191,6 +191,7 @@ def test_what_is_added_to_the_network_is_the_seconds() -> None:
 
 def test_keys_are_those_of_both(make: Callable[..., Any]) -> None:
     assert make("cutout+cutmix").keys == ("image", "step")
+    assert (make("cutout+regmixup").batch_views, make("cutout+cutmix").batch_views) == (2, 1)
     assert make("sin+cutmix").keys == make("cutmix").keys == ("step",)
 
 

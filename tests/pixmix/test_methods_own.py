@@ -185,12 +185,14 @@ def test_one_form_of_an_augmentation_is_enough(photographs: Callable[..., np.nda
 
 
 VIEWS = {"augmix": 3, "oe": 3}
-"""Rows of an image where it is not 1."""
+"""Rows that augmentation makes of an image, where it is not 1."""
+BATCH_VIEWS = {"regmixup": 2}
+"""Rows that the batch transform makes of each, likewise."""
 KEYS = {
     "baseline": (),
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "oe", "pixmix", "mix-input", "mix-aug"), ("image",)),
-    **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net"), ("step",)),
-    **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr"), ()),
+    **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "regmixup"), ("step",)),
+    **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm"), ()),
 }
 """What each method draws from."""
 
@@ -203,6 +205,7 @@ def test_a_method_draws_from_the_keys_that_it_names_and_no_other(
     settings = MethodSettings(cutmix=CutMixSettings(probability=1.0))
     method = make(name, pool=array_pool(SIZE), outliers=random, settings=settings)
     assert (method.keys, method.views) == (KEYS[name], VIEWS.get(name, 1))
+    assert method.batch_views == BATCH_VIEWS.get(name, 1)
     batch = photographs(12, *SIZE)
 
     def images(key: Key, some: slice = slice(None)) -> np.ndarray:

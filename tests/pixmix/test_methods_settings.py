@@ -18,10 +18,12 @@ from pixmix.methods._settings import (
     AutoAugmentSettings,
     CutMixSettings,
     CutoutSettings,
+    LogitNormSettings,
     MethodSettings,
     MixupSettings,
     Noise2NetSettings,
     OESettings,
+    RegMixupSettings,
     SpeckleSettings,
 )
 
@@ -62,6 +64,8 @@ BAD = [
     (AdversarialSettings, "adversarial.epsilon", "epsilon", [bad for bad in NOT_POSITIVE if bad is not None]),
     (AdversarialSettings, "adversarial.steps", "steps", (0, None, *NOT_WHOLE)),
     (AdversarialSettings, "adversarial.step_size", "step_size", [bad for bad in NOT_POSITIVE if bad is not None]),
+    (RegMixupSettings, "regmixup.alpha", "alpha", [bad for bad in NOT_POSITIVE if bad is not None]),
+    (LogitNormSettings, "logitnorm.temperature", "temperature", NOT_POSITIVE),
 ]
 
 CASES = [(made, flag, field, bad) for made, flag, field, values in BAD for bad in values]

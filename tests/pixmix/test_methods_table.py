@@ -76,7 +76,7 @@ def test_every_method_turns_images_into_a_loss(
     np.testing.assert_array_equal(batch, before)
     given, labels = torch.from_numpy(arrays), torch.arange(64) % 10
     images, targets = method.batch(given, labels, network=network, key=STEP, classes=10)
-    assert images.shape == (views * 64, 3, 32, 32) and images.dtype == torch.float32
+    assert images.shape == (method.batch_views * views * 64, 3, 32, 32) and images.dtype == torch.float32
     assert network.training
     np.testing.assert_array_equal(arrays, given.numpy())
     logits = images.mean(dim=(1, 2, 3))[:, None] * torch.arange(10.0)
@@ -88,7 +88,9 @@ def test_every_method_turns_images_into_a_loss(
     changes = {METHODS[part].changes for part in find_parts(name)}
     unchanged = "images" not in changes or name == "oe" or (name == "augmix" and views > 1)
     assert np.array_equal(arrays[:64], as_float(batch)) == unchanged
-    if "batch" in changes and "cutmix" not in name:  # which leaves half of all batches alone
+    if method.batch_views > 1:
+        assert torch.equal(images[:64], given) and not torch.equal(images[64:128], given)
+    elif "batch" in changes and name != "logitnorm" and "cutmix" not in name:  # which leaves half of all batches alone
         assert not torch.equal(images, given)
 
 

@@ -63,6 +63,8 @@ LABELS = {
     "adversarial-l2": "ℓ2 Adversarial",
     "sin": "SIN",
     "edsr": "EDSR",
+    "regmixup": "RegMixup",
+    "logitnorm": "LogitNorm",
     "pixmix+cutmix": "PixMix + CutMix",
 }
 FAMILIES = {

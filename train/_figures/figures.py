@@ -92,7 +92,7 @@ def _methods(
         row: list[np.ndarray] = []
         for epoch in itertools.count():
             views = _augmented(method, batch, network, Key(seed=config.seed, epoch=epoch))
-            row += [views[view, index] for index in range(len(images)) for view in range(method.views)]
+            row += [views[view, index] for index in range(len(images)) for view in range(len(views))]
             if len(row) >= columns:
                 break
         tiles += row[:columns]
@@ -125,9 +125,10 @@ def _augmented(method: Method, batch: np.ndarray, network: nn.Module, key: Key) 
     for step in range(64):
         step_key = StepKey(seed=key.seed, epoch=key.epoch, step=step)
         mixed, _ = method.batch(images, labels, network=network, key=step_key, classes=count)
-        if "step" not in method.keys or (mixed[0] != images[0]).any():
+        changed = (mixed[count * method.views :: count] if method.batch_views > 1 else mixed[:1]) != images[0]
+        if "step" not in method.keys or changed.any():
             break
-    return _uint8(mixed.clamp(0, 1).numpy()).reshape(method.views, count, *batch.shape[1:])
+    return _uint8(mixed.clamp(0, 1).numpy()).reshape(-1, count, *batch.shape[1:])
 
 
 def _steps(
@@ -187,7 +188,7 @@ def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path
 
     Where the network sees several views of each image, the first row shows the first view, the next row the second.
     """
-    data, views = training.data, training.method.views
+    data, views = training.data, training.method.views * training.method.batch_views
     spread = np.linspace(0, len(data.train) - 1, COLUMNS).astype(int)
     rows = [np.stack([data.train[index][0] for index in spread])]
     for epoch in range(3):
