@@ -40,6 +40,8 @@ OUTLIER_CHOICE = 13
 """Which images of an out-of-distribution set are taken: the epoch is the repetition, the index the image."""
 OWN = 14
 """Methods that live outside this package."""
+TRIVIALAUGMENT = 60
+RANDAUGMENT = 61
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

@@ -12,6 +12,8 @@ from .._augment.settings import PixMixSettings
 
 Policy = Literal["cifar10", "imagenet", "svhn"]
 """The learned policies of AutoAugment."""
+StrengthSpace = Literal["wide", "standard"]
+"""How strong TrivialAugment's ops get."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +231,34 @@ class LogitNormSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrivialAugmentSettings:
+    """TrivialAugment (Müller & Hutter, 2021): one op of 14 at one of 31 strengths."""
+
+    space: StrengthSpace = "wide"
+    """How strong ops get: wide (rotations to 135 degrees, shifts of up to 32 pixels at any size), or standard, which
+    are RandAugment's strengths."""
+
+    def __post_init__(self) -> None:
+        if self.space not in get_args(StrengthSpace):
+            known = ", ".join(get_args(StrengthSpace))
+            raise InputError(f"trivialaugment.space: no space named {self.space!r}; known: {known}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandAugmentSettings:
+    """RandAugment (Cubuk et al., 2020): several ops of 14, all at one strength."""
+
+    ops: int = 2
+    """Ops an image, one after the other; OpenOOD has 1 on CIFAR."""
+    magnitude: int = 9
+    """Their strength, 0 to 30; OpenOOD has 14 on CIFAR."""
+
+    def __post_init__(self) -> None:
+        _whole("randaugment.ops", self.ops, 1, 100)
+        _whole("randaugment.magnitude", self.magnitude, 0, 30)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MethodSettings:
     """The settings of all methods; each looks at its own."""
 
@@ -245,6 +275,8 @@ class MethodSettings:
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
     regmixup: RegMixupSettings = field(default_factory=RegMixupSettings)
     logitnorm: LogitNormSettings = field(default_factory=LogitNormSettings)
+    trivialaugment: TrivialAugmentSettings = field(default_factory=TrivialAugmentSettings)
+    randaugment: RandAugmentSettings = field(default_factory=RandAugmentSettings)
 
 
 def _is_number(value: object) -> bool:

@@ -159,6 +159,15 @@ METHODS = {
         changes="batch",
         maker="_logitnorm:make",
     ),
+    "trivialaugment": MethodRow(
+        summary="one op at a strength drawn for each image",
+        source="Müller & Hutter 2021",
+        changes="images",
+        maker="_trivialaugment:make",
+    ),
+    "randaugment": MethodRow(
+        summary="two ops of one strength", source="Cubuk et al. 2020", changes="images", maker="_trivialaugment:make"
+    ),
 }
 """Every method by its name; `A+B` composes two that change different things. `register_method` adds one of your own."""
 

@@ -191,6 +191,7 @@ BATCH_VIEWS = {"regmixup": 2}
 KEYS = {
     "baseline": (),
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "oe", "pixmix", "mix-input", "mix-aug"), ("image",)),
+    **dict.fromkeys(("trivialaugment", "randaugment"), ("image",)),
     **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "regmixup"), ("step",)),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm"), ()),
 }

@@ -23,8 +23,10 @@ from pixmix.methods._settings import (
     MixupSettings,
     Noise2NetSettings,
     OESettings,
+    RandAugmentSettings,
     RegMixupSettings,
     SpeckleSettings,
+    TrivialAugmentSettings,
 )
 
 NO_NUMBER = (math.nan, math.inf, -math.inf, "1", None, True, (1.0,))
@@ -66,6 +68,9 @@ BAD = [
     (AdversarialSettings, "adversarial.step_size", "step_size", [bad for bad in NOT_POSITIVE if bad is not None]),
     (RegMixupSettings, "regmixup.alpha", "alpha", [bad for bad in NOT_POSITIVE if bad is not None]),
     (LogitNormSettings, "logitnorm.temperature", "temperature", NOT_POSITIVE),
+    (TrivialAugmentSettings, "trivialaugment.space", "space", ("Wide", "", None, 3)),
+    (RandAugmentSettings, "randaugment.ops", "ops", (0, 101, None, *NOT_WHOLE)),
+    (RandAugmentSettings, "randaugment.magnitude", "magnitude", (31, None, *NOT_WHOLE)),
 ]
 
 CASES = [(made, flag, field, bad) for made, flag, field, values in BAD for bad in values]
@@ -102,6 +107,9 @@ def test_every_setting_has_bad_values_here() -> None:
         ANTSettings(kernel=3, restart_steps=0, share=1),
         Noise2NetSettings(epsilon=(0, 0), blocks=1, hidden=1, scale=2),
         AdversarialSettings(epsilon=1, steps=1, step_size=0.1),
+        TrivialAugmentSettings(space="standard"),
+        RandAugmentSettings(ops=1, magnitude=0),
+        RandAugmentSettings(ops=100, magnitude=30),
     ],
     ids=str,
 )

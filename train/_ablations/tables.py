@@ -65,6 +65,8 @@ LABELS = {
     "edsr": "EDSR",
     "regmixup": "RegMixup",
     "logitnorm": "LogitNorm",
+    "trivialaugment": "TrivialAugment",
+    "randaugment": "RandAugment",
     "pixmix+cutmix": "PixMix + CutMix",
 }
 FAMILIES = {
