@@ -231,6 +231,17 @@ class LogitNormSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RotPredSettings:
+    """RotPred (Hendrycks et al., 2019)."""
+
+    weight: float = 1.0
+    """Of the cross entropy of how far images are turned; the original's adversarial training has 0.5."""
+
+    def __post_init__(self) -> None:
+        _not_negative("rotpred.weight", self.weight)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrivialAugmentSettings:
     """TrivialAugment (Müller & Hutter, 2021): one op of 14 at one of 31 strengths."""
 
@@ -275,6 +286,7 @@ class MethodSettings:
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
     regmixup: RegMixupSettings = field(default_factory=RegMixupSettings)
     logitnorm: LogitNormSettings = field(default_factory=LogitNormSettings)
+    rotpred: RotPredSettings = field(default_factory=RotPredSettings)
     trivialaugment: TrivialAugmentSettings = field(default_factory=TrivialAugmentSettings)
     randaugment: RandAugmentSettings = field(default_factory=RandAugmentSettings)
 

@@ -159,6 +159,12 @@ METHODS = {
         changes="batch",
         maker="_logitnorm:make",
     ),
+    "rotpred": MethodRow(
+        summary="each image turned four ways, and a second head that tells which",
+        source="Hendrycks et al. 2019",
+        changes="batch",
+        maker="_rotpred:make",
+    ),
     "trivialaugment": MethodRow(
         summary="one op at a strength drawn for each image",
         source="Müller & Hutter 2021",

@@ -186,14 +186,14 @@ def test_one_form_of_an_augmentation_is_enough(photographs: Callable[..., np.nda
 
 VIEWS = {"augmix": 3, "oe": 3}
 """Rows that augmentation makes of an image, where it is not 1."""
-BATCH_VIEWS = {"regmixup": 2}
+BATCH_VIEWS = {"regmixup": 2, "rotpred": 4}
 """Rows that the batch transform makes of each, likewise."""
 KEYS = {
     "baseline": (),
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "oe", "pixmix", "mix-input", "mix-aug"), ("image",)),
     **dict.fromkeys(("trivialaugment", "randaugment"), ("image",)),
     **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "regmixup"), ("step",)),
-    **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm"), ()),
+    **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm", "rotpred"), ()),
 }
 """What each method draws from."""
 
@@ -242,7 +242,8 @@ def test_rows_of_augmix_follow_its_settings() -> None:
 def test_methods_of_the_package_leave_the_network_as_it_is(array_pool: Callable[..., ArrayPool]) -> None:
     network = torch.nn.Identity()
     for name in itertools.chain(KEYS, ["pixmix+cutmix"]):
-        assert make(name, pool=array_pool(SIZE)).extend(network) is network
+        if name != "rotpred":
+            assert make(name, pool=array_pool(SIZE)).extend(network) is network
 
 
 def test_ones_own_tensors_are_made_of_a_data_set_on_a_device_too() -> None:

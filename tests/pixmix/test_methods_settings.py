@@ -25,6 +25,7 @@ from pixmix.methods._settings import (
     OESettings,
     RandAugmentSettings,
     RegMixupSettings,
+    RotPredSettings,
     SpeckleSettings,
     TrivialAugmentSettings,
 )
@@ -68,6 +69,7 @@ BAD = [
     (AdversarialSettings, "adversarial.step_size", "step_size", [bad for bad in NOT_POSITIVE if bad is not None]),
     (RegMixupSettings, "regmixup.alpha", "alpha", [bad for bad in NOT_POSITIVE if bad is not None]),
     (LogitNormSettings, "logitnorm.temperature", "temperature", NOT_POSITIVE),
+    (RotPredSettings, "rotpred.weight", "weight", (-0.1, *NO_NUMBER)),
     (TrivialAugmentSettings, "trivialaugment.space", "space", ("Wide", "", None, 3)),
     (RandAugmentSettings, "randaugment.ops", "ops", (0, 101, None, *NOT_WHOLE)),
     (RandAugmentSettings, "randaugment.magnitude", "magnitude", (31, None, *NOT_WHOLE)),
@@ -107,6 +109,7 @@ def test_every_setting_has_bad_values_here() -> None:
         ANTSettings(kernel=3, restart_steps=0, share=1),
         Noise2NetSettings(epsilon=(0, 0), blocks=1, hidden=1, scale=2),
         AdversarialSettings(epsilon=1, steps=1, step_size=0.1),
+        RotPredSettings(weight=0),
         TrivialAugmentSettings(space="standard"),
         RandAugmentSettings(ops=1, magnitude=0),
         RandAugmentSettings(ops=100, magnitude=30),

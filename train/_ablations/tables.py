@@ -65,6 +65,7 @@ LABELS = {
     "edsr": "EDSR",
     "regmixup": "RegMixup",
     "logitnorm": "LogitNorm",
+    "rotpred": "RotPred",
     "trivialaugment": "TrivialAugment",
     "randaugment": "RandAugment",
     "pixmix+cutmix": "PixMix + CutMix",
