@@ -42,6 +42,9 @@ OWN = 14
 """Methods that live outside this package."""
 TRIVIALAUGMENT = 60
 RANDAUGMENT = 61
+APR = 62
+PARTNERS = 63
+"""Who is recombined with whom in a batch: the index is the step, the slot block of a rank its own."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

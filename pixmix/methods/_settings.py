@@ -91,8 +91,7 @@ class AugMixSettings:
         if self.depth is not None:
             _whole("augmix.depth", self.depth, 1, 100)
         _within("augmix.alpha", self.alpha, 0.1, 1000)
-        if not isinstance(self.all_ops, bool):
-            raise InputError(f"augmix.all_ops: True or False is needed, got {self.all_ops!r}")
+        _truth("augmix.all_ops", self.all_ops)
         _not_negative("augmix.jsd", self.jsd)
 
 
@@ -207,6 +206,29 @@ class AdversarialSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class APRSettings:
+    """APR, amplitude-phase recombination (Chen et al., 2021): apr-s in each image, apr-p in a batch."""
+
+    severity: float = 3.0
+    """Highest level of apr-s's ops, 0.1 to 10."""
+    wrap: bool = False
+    """Take values of apr-s that leave the bytes modulo 256, as the authors' code does: white specks in black, black
+    ones in white. Without it they are cut off."""
+    probability: float | None = None
+    """Share of the batches that apr-p recombines; by default 0.6 up to 64 px, 0.5 above."""
+    normalised: bool | None = None
+    """Whether apr-p recombines normalised images; by default above 64 px, as on ImageNet."""
+
+    def __post_init__(self) -> None:
+        _within("apr.severity", self.severity, 0.1, 10)
+        _truth("apr.wrap", self.wrap)
+        if self.probability is not None:
+            _share("apr.probability", self.probability)
+        if self.normalised is not None:
+            _truth("apr.normalised", self.normalised)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegMixupSettings:
     """RegMixup (Pinto et al., 2022)."""
 
@@ -284,6 +306,7 @@ class MethodSettings:
     ant: ANTSettings = field(default_factory=ANTSettings)
     noise2net: Noise2NetSettings = field(default_factory=Noise2NetSettings)
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
+    apr: APRSettings = field(default_factory=APRSettings)
     regmixup: RegMixupSettings = field(default_factory=RegMixupSettings)
     logitnorm: LogitNormSettings = field(default_factory=LogitNormSettings)
     rotpred: RotPredSettings = field(default_factory=RotPredSettings)
@@ -294,6 +317,11 @@ class MethodSettings:
 def _is_number(value: object) -> bool:
     """Whether it is a finite one; what comes from JSON or from code may be anything."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _truth(name: str, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise InputError(f"{name}: True or False is needed, got {value!r}")
 
 
 def _positive(name: str, value: float) -> None:

@@ -147,6 +147,18 @@ METHODS = {
         changes="data",
         needs_copies=True,
     ),
+    "apr-s": MethodRow(
+        summary="the amplitudes of one augmented copy with the phases of another",
+        source="Chen et al. 2021",
+        changes="images",
+        maker="_apr:make",
+    ),
+    "apr-p": MethodRow(
+        summary="the images, and beside them each with another's amplitudes",
+        source="Chen et al. 2021",
+        changes="batch",
+        maker="_apr:make",
+    ),
     "regmixup": MethodRow(
         summary="the images, and beside them the batch mixed half and half",
         source="Pinto et al. 2022",

@@ -8,6 +8,7 @@ _SHARED = {
     **dict.fromkeys(("pixmix", "mix-input", "mix-aug"), ("mix",)),
     "iterative": ("iterative", "mix"),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2"), ("adversarial",)),
+    **dict.fromkeys(("apr-s", "apr-p"), ("apr",)),
 }
 """Methods whose settings are not in a group of their own name alone."""
 

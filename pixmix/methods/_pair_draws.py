@@ -1,0 +1,110 @@
+"""The randomness of methods that make one image of two: two ops for each image, or a partner for each in a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._augment.settings import BASIC_OPS
+from .._augment.transfers import carry
+from .._common import philox
+from .._common.philox import Key
+from .._engines.torch import augment
+from ._base import StepKey
+
+_BLOCKS = 3
+"""Of four slots, of a pair: the coins, the first op, the second."""
+_SLOTS_PER_PAIRING = 2**20
+"""So that batches of up to a million images share no draw with the next pairing or rank."""
+_PAIRINGS = 2
+"""Of a step, at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairDraws:
+    """Two ops for each of N images, the second done to what the first has made."""
+
+    op: np.ndarray
+    """(N, 2) int8: places in `OPS`, of AugMix's nine."""
+    level: np.ndarray
+    """(N, 2) float64: from 0.1 to the severity."""
+    sign: np.ndarray
+    """(N, 2) int8: +1 or −1, for the ops that have one."""
+    both: np.ndarray
+    """(N,) bool: whether the two become one image; else the first is the result."""
+    exchanged: np.ndarray
+    """(N,) bool: whether they change their parts."""
+
+
+def draw_pairs(key: Key, indices: np.ndarray, *, stream: int, severity: float, number: int = 0) -> PairDraws:
+    """A pair for each image, a function of the arguments and nothing else.
+
+    Args:
+        key: seed and epoch.
+        indices: (N,) positions in the training set.
+        stream: of `pixmix._common.philox`.
+        severity: the highest level.
+        number: tells an image's pairs apart, from 0 on.
+    """
+    first = 4 * _BLOCKS * number
+    draws = philox.uniforms(key.seed, key.epoch, indices, stream, 4 * _BLOCKS, first=first).reshape(-1, _BLOCKS, 4)
+    coins, ops = draws[:, 0], draws[:, 1:]
+    return PairDraws(
+        op=(ops[..., 0] * BASIC_OPS).astype(np.int8),
+        level=0.1 + (severity - 0.1) * ops[..., 1],
+        sign=np.where(ops[..., 2] > 0.5, -1, 1).astype(np.int8),
+        both=coins[:, 0] > 0.5,
+        exchanged=coins[:, 1] > 0.5,
+    )
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What the ops of a batch's draws have made."""
+
+    first: Tensor
+    """(N, H, W, 3) uint8: the result for all that remain so."""
+    rows: Tensor
+    """(M,) int64: which of the N images are made of two."""
+    one: Tensor
+    """(M, H, W, 3) uint8: the image of each two that keeps the first part: amplitudes, or what is coarse."""
+    other: Tensor
+    """(M, H, W, 3) uint8: that which keeps the second: phases, or what is fine."""
+
+    def with_mixed(self, mixed: Tensor) -> Tensor:
+        """The first images, with those that are made of two in their places."""
+        return self.first.index_copy(0, self.rows, mixed)
+
+
+def make_pairs(batch: Tensor, draws: PairDraws) -> Pairs:
+    """Do the ops to images (N, H, W, 3) uint8, on their device, which is not waited for."""
+    first = augment(batch, draws.op[:, 0], draws.level[:, 0], draws.sign[:, 0])
+    rows = np.flatnonzero(draws.both)
+    sent = carry(batch.device, rows=rows, exchanged=draws.exchanged[rows])
+    once = first.index_select(0, sent["rows"])
+    twice = augment(once, draws.op[rows, 1], draws.level[rows, 1], draws.sign[rows, 1])
+    exchanged = sent["exchanged"][:, None, None, None]
+    return Pairs(
+        first, sent["rows"], one=torch.where(exchanged, twice, once), other=torch.where(exchanged, once, twice)
+    )
+
+
+def draw_partners(key: StepKey, images: Tensor, *, probability: float, number: int = 0) -> Tensor | None:
+    """Each image's partner in a batch, (N,) int64 on its device; None where the step's coin says that it has none.
+
+    Args:
+        key: of the step.
+        images: (N, ...).
+        probability: of a step to have partners.
+        number: tells a step's pairings apart, 0 or 1.
+    """
+    first = (key.rank * _PAIRINGS + number) * _SLOTS_PER_PAIRING
+    count = 1 + len(images)
+    draws = philox.uniforms(key.seed, key.epoch, np.array([key.step]), philox.PARTNERS, count, first=first)[0]
+    if draws[0] >= probability:
+        return None
+    order = np.argsort(draws[1:], kind="stable")
+    return torch.from_numpy(order).to(images.device, non_blocking=True)
