@@ -43,7 +43,8 @@ OWN = 14
 TRIVIALAUGMENT = 60
 RANDAUGMENT = 61
 APR = 62
-PARTNERS = 63
+HYBRID = 63
+PARTNERS = 64
 """Who is recombined with whom in a batch: the index is the step, the slot block of a rank its own."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)

@@ -229,6 +229,30 @@ class APRSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HybridAugmentSettings:
+    """HybridAugment and HybridAugment++ (Yucel et al., 2023); the latter's APR takes probability and normalised from
+    apr's settings."""
+
+    severity: float = 3.0
+    """Highest level of the ops, 0.1 to 10."""
+    wrap: bool = False
+    """Take values that leave the bytes modulo 256, as the authors' code does; without it they are cut off."""
+    probability: float = 0.6
+    """Share of the batches whose images are mixed."""
+    blur: int = 1
+    """How wide the blur is, an odd number: its kernel has three times as many pixels a side, its deviation is half of
+    it, or all of it for batches above 64 px."""
+
+    def __post_init__(self) -> None:
+        _within("hybridaugment.severity", self.severity, 0.1, 10)
+        _truth("hybridaugment.wrap", self.wrap)
+        _share("hybridaugment.probability", self.probability)
+        _whole("hybridaugment.blur", self.blur, 1, 99)
+        if self.blur % 2 == 0:
+            raise InputError(f"hybridaugment.blur: an odd number is needed, got {self.blur!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegMixupSettings:
     """RegMixup (Pinto et al., 2022)."""
 
@@ -307,6 +331,7 @@ class MethodSettings:
     noise2net: Noise2NetSettings = field(default_factory=Noise2NetSettings)
     adversarial: AdversarialSettings = field(default_factory=AdversarialSettings)
     apr: APRSettings = field(default_factory=APRSettings)
+    hybridaugment: HybridAugmentSettings = field(default_factory=HybridAugmentSettings)
     regmixup: RegMixupSettings = field(default_factory=RegMixupSettings)
     logitnorm: LogitNormSettings = field(default_factory=LogitNormSettings)
     rotpred: RotPredSettings = field(default_factory=RotPredSettings)

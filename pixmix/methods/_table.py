@@ -159,6 +159,30 @@ METHODS = {
         changes="batch",
         maker="_apr:make",
     ),
+    "hybridaugment-s": MethodRow(
+        summary="what is coarse in one augmented copy with what is fine in another",
+        source="Yucel et al. 2023",
+        changes="images",
+        maker="_hybridaugment:make",
+    ),
+    "hybridaugment-p": MethodRow(
+        summary="the images, and beside them their blurs with fine parts of others",
+        source="Yucel et al. 2023",
+        changes="batch",
+        maker="_hybridaugment:make",
+    ),
+    "hybridaugmentpp-s": MethodRow(
+        summary="HybridAugment++: hybridaugment-s with apr-s on what is coarse",
+        source="Yucel et al. 2023",
+        changes="images",
+        maker="_hybridaugment:make",
+    ),
+    "hybridaugmentpp-p": MethodRow(
+        summary="HybridAugment++: hybridaugment-p with apr-p on what is coarse",
+        source="Yucel et al. 2023",
+        changes="batch",
+        maker="_hybridaugment:make",
+    ),
     "regmixup": MethodRow(
         summary="the images, and beside them the batch mixed half and half",
         source="Pinto et al. 2022",

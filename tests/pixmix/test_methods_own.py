@@ -32,7 +32,7 @@ from pixmix.methods import (
     uniforms,
 )
 from pixmix.methods._mixing import PixMixMethod
-from pixmix.methods._settings import APRSettings, AugMixSettings, CutMixSettings
+from pixmix.methods._settings import APRSettings, AugMixSettings, CutMixSettings, HybridAugmentSettings
 
 SIZE = (16, 16)
 MINE = '''
@@ -186,13 +186,14 @@ def test_one_form_of_an_augmentation_is_enough(photographs: Callable[..., np.nda
 
 VIEWS = {"augmix": 3, "oe": 3}
 """Rows that augmentation makes of an image, where it is not 1."""
-BATCH_VIEWS = {"apr-p": 2, "regmixup": 2, "rotpred": 4}
+BATCH_VIEWS = {**dict.fromkeys(("apr-p", "hybridaugment-p", "hybridaugmentpp-p", "regmixup"), 2), "rotpred": 4}
 """Rows that the batch transform makes of each, likewise."""
 KEYS = {
     "baseline": (),
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "oe", "pixmix", "mix-input", "mix-aug"), ("image",)),
-    **dict.fromkeys(("apr-s", "trivialaugment", "randaugment"), ("image",)),
+    **dict.fromkeys(("apr-s", "hybridaugment-s", "hybridaugmentpp-s", "trivialaugment", "randaugment"), ("image",)),
     **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "apr-p", "regmixup"), ("step",)),
+    **dict.fromkeys(("hybridaugment-p", "hybridaugmentpp-p"), ("step",)),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm", "rotpred"), ()),
 }
 """What each method draws from."""
@@ -203,7 +204,11 @@ def test_a_method_draws_from_the_keys_that_it_names_and_no_other(
     name: str, array_pool: Callable[..., ArrayPool], photographs: Callable[..., np.ndarray]
 ) -> None:
     random = np.random.default_rng(0).integers(0, 256, (50, *SIZE, 3), np.uint8)
-    settings = MethodSettings(cutmix=CutMixSettings(probability=1.0), apr=APRSettings(probability=1.0))
+    settings = MethodSettings(
+        cutmix=CutMixSettings(probability=1.0),
+        apr=APRSettings(probability=1.0),
+        hybridaugment=HybridAugmentSettings(probability=1.0),
+    )
     method = make(name, pool=array_pool(SIZE), outliers=random, settings=settings)
     assert (method.keys, method.views) == (KEYS[name], VIEWS.get(name, 1))
     assert method.batch_views == BATCH_VIEWS.get(name, 1)

@@ -9,6 +9,8 @@ _SHARED = {
     "iterative": ("iterative", "mix"),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2"), ("adversarial",)),
     **dict.fromkeys(("apr-s", "apr-p"), ("apr",)),
+    **dict.fromkeys(("hybridaugment-s", "hybridaugment-p", "hybridaugmentpp-s"), ("hybridaugment",)),
+    "hybridaugmentpp-p": ("hybridaugment", "apr"),
 }
 """Methods whose settings are not in a group of their own name alone."""
 
