@@ -9,11 +9,18 @@ from typing import Literal, get_args
 from mixset._common.errors import InputError
 
 from .._augment.settings import PixMixSettings
+from ._rival_settings import (
+    APRSettings,
+    HybridAugmentSettings,
+    LogitNormSettings,
+    RandAugmentSettings,
+    RegMixupSettings,
+    RotPredSettings,
+    TrivialAugmentSettings,
+)
 
 Policy = Literal["cifar10", "imagenet", "svhn"]
 """The learned policies of AutoAugment."""
-StrengthSpace = Literal["wide", "standard"]
-"""How strong TrivialAugment's ops get."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +98,8 @@ class AugMixSettings:
         if self.depth is not None:
             _whole("augmix.depth", self.depth, 1, 100)
         _within("augmix.alpha", self.alpha, 0.1, 1000)
-        _truth("augmix.all_ops", self.all_ops)
+        if not isinstance(self.all_ops, bool):
+            raise InputError(f"augmix.all_ops: True or False is needed, got {self.all_ops!r}")
         _not_negative("augmix.jsd", self.jsd)
 
 
@@ -206,116 +214,6 @@ class AdversarialSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class APRSettings:
-    """APR, amplitude-phase recombination (Chen et al., 2021): apr-s in each image, apr-p in a batch."""
-
-    severity: float = 3.0
-    """Highest level of apr-s's ops, 0.1 to 10."""
-    wrap: bool = False
-    """Take values of apr-s that leave the bytes modulo 256, as the authors' code does: white specks in black, black
-    ones in white. Without it they are cut off."""
-    probability: float | None = None
-    """Share of the batches that apr-p recombines; by default 0.6 up to 64 px, 0.5 above."""
-    normalised: bool | None = None
-    """Whether apr-p recombines normalised images; by default above 64 px, as on ImageNet."""
-
-    def __post_init__(self) -> None:
-        _within("apr.severity", self.severity, 0.1, 10)
-        _truth("apr.wrap", self.wrap)
-        if self.probability is not None:
-            _share("apr.probability", self.probability)
-        if self.normalised is not None:
-            _truth("apr.normalised", self.normalised)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HybridAugmentSettings:
-    """HybridAugment and HybridAugment++ (Yucel et al., 2023); the latter's APR takes probability and normalised from
-    apr's settings."""
-
-    severity: float = 3.0
-    """Highest level of the ops, 0.1 to 10."""
-    wrap: bool = False
-    """Take values that leave the bytes modulo 256, as the authors' code does; without it they are cut off."""
-    probability: float = 0.6
-    """Share of the batches whose images are mixed."""
-    blur: int = 1
-    """How wide the blur is, an odd number: its kernel has three times as many pixels a side, its deviation is half of
-    it, or all of it for batches above 64 px."""
-
-    def __post_init__(self) -> None:
-        _within("hybridaugment.severity", self.severity, 0.1, 10)
-        _truth("hybridaugment.wrap", self.wrap)
-        _share("hybridaugment.probability", self.probability)
-        _whole("hybridaugment.blur", self.blur, 1, 99)
-        if self.blur % 2 == 0:
-            raise InputError(f"hybridaugment.blur: an odd number is needed, got {self.blur!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegMixupSettings:
-    """RegMixup (Pinto et al., 2022)."""
-
-    alpha: float | None = None
-    """Of Beta(alpha, alpha), from which a batch's weight is drawn; by default 20 for up to 10 classes, 10 for more."""
-
-    def __post_init__(self) -> None:
-        if self.alpha is not None:
-            _positive("regmixup.alpha", self.alpha)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogitNormSettings:
-    """LogitNorm (Wei et al., 2022)."""
-
-    temperature: float = 0.04
-    """What the normalised logits are divided by. OpenOOD has 0.04 for all data sets, the authors' command for CIFAR-10
-    0.01."""
-
-    def __post_init__(self) -> None:
-        _positive("logitnorm.temperature", self.temperature)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RotPredSettings:
-    """RotPred (Hendrycks et al., 2019)."""
-
-    weight: float = 1.0
-    """Of the cross entropy of how far images are turned; the original's adversarial training has 0.5."""
-
-    def __post_init__(self) -> None:
-        _not_negative("rotpred.weight", self.weight)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrivialAugmentSettings:
-    """TrivialAugment (Müller & Hutter, 2021): one op of 14 at one of 31 strengths."""
-
-    space: StrengthSpace = "wide"
-    """How strong ops get: wide (rotations to 135 degrees, shifts of up to 32 pixels at any size), or standard, which
-    are RandAugment's strengths."""
-
-    def __post_init__(self) -> None:
-        if self.space not in get_args(StrengthSpace):
-            known = ", ".join(get_args(StrengthSpace))
-            raise InputError(f"trivialaugment.space: no space named {self.space!r}; known: {known}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandAugmentSettings:
-    """RandAugment (Cubuk et al., 2020): several ops of 14, all at one strength."""
-
-    ops: int = 2
-    """Ops an image, one after the other; OpenOOD has 1 on CIFAR."""
-    magnitude: int = 9
-    """Their strength, 0 to 30; OpenOOD has 14 on CIFAR."""
-
-    def __post_init__(self) -> None:
-        _whole("randaugment.ops", self.ops, 1, 100)
-        _whole("randaugment.magnitude", self.magnitude, 0, 30)
-
-
-@dataclass(frozen=True, kw_only=True)
 class MethodSettings:
     """The settings of all methods; each looks at its own."""
 
@@ -342,11 +240,6 @@ class MethodSettings:
 def _is_number(value: object) -> bool:
     """Whether it is a finite one; what comes from JSON or from code may be anything."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _truth(name: str, value: bool) -> None:
-    if not isinstance(value, bool):
-        raise InputError(f"{name}: True or False is needed, got {value!r}")
 
 
 def _positive(name: str, value: float) -> None:

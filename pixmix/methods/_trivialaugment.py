@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional
 
 from .._common import philox
 from ._base import Method, Setting, as_float
-from ._settings import RandAugmentSettings, StrengthSpace, TrivialAugmentSettings
+from ._rival_settings import RandAugmentSettings, StrengthSpace, TrivialAugmentSettings
 
 if TYPE_CHECKING:
     from .._augment.draws import Key

@@ -19,7 +19,7 @@ from pixmix.methods._apr import APRPaired, APRSingle, recombine_pairs
 from pixmix.methods._base import StepKey, as_float
 from pixmix.methods._fourier import recombine, recombine_bytes, to_bytes
 from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners
-from pixmix.methods._settings import APRSettings
+from pixmix.methods._rival_settings import APRSettings
 
 ORIGINAL = json.loads((Path(__file__).parent / "recombined_images.json").read_text())
 A, B = (torch.tensor(ORIGINAL[name], dtype=torch.uint8)[None] for name in "ab")

@@ -17,7 +17,7 @@ from pixmix.methods._apr import recombine_pairs
 from pixmix.methods._base import StepKey, as_float
 from pixmix.methods._fourier import blur, recombine, recombine_bytes
 from pixmix.methods._pair_draws import Pairs, draw_pairs, make_pairs
-from pixmix.methods._settings import APRSettings, HybridAugmentSettings
+from pixmix.methods._rival_settings import APRSettings, HybridAugmentSettings
 
 ORIGINAL = json.loads((Path(__file__).parent / "recombined_images.json").read_text())
 A, B = (torch.tensor(ORIGINAL[name], dtype=torch.uint8)[None] for name in "ab")

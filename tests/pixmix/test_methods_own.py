@@ -32,7 +32,8 @@ from pixmix.methods import (
     uniforms,
 )
 from pixmix.methods._mixing import PixMixMethod
-from pixmix.methods._settings import APRSettings, AugMixSettings, CutMixSettings, HybridAugmentSettings
+from pixmix.methods._rival_settings import APRSettings, HybridAugmentSettings
+from pixmix.methods._settings import AugMixSettings, CutMixSettings
 
 SIZE = (16, 16)
 MINE = '''

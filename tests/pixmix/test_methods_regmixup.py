@@ -11,7 +11,7 @@ from pixmix.methods._base import StepKey
 from pixmix.methods._batches import Mixup
 from pixmix.methods._logitnorm import LogitNorm
 from pixmix.methods._regmixup import RegMixup
-from pixmix.methods._settings import LogitNormSettings, RegMixupSettings
+from pixmix.methods._rival_settings import LogitNormSettings, RegMixupSettings
 
 CLEAN = torch.tensor([[2.0, -1.0, 0.5], [0.0, 1.0, -2.0]])
 MIXED = torch.tensor([[1.5, -0.5, 0.0], [0.3, 0.2, -1.0]])

@@ -13,8 +13,8 @@ from mixset._common.errors import InputError
 from mixset.generate._networks.wide_resnet import WideResNet
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._base import StepKey
+from pixmix.methods._rival_settings import RotPredSettings
 from pixmix.methods._rotpred import RotPred, TurnTelling
-from pixmix.methods._settings import RotPredSettings
 
 REST = {"network": nn.Identity(), "key": StepKey(seed=0, epoch=0, step=0), "classes": 5}
 

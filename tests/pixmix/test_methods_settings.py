@@ -11,25 +11,27 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mixset._common.errors import InputError
+from pixmix.methods._rival_settings import (
+    APRSettings,
+    HybridAugmentSettings,
+    LogitNormSettings,
+    RandAugmentSettings,
+    RegMixupSettings,
+    RotPredSettings,
+    TrivialAugmentSettings,
+)
 from pixmix.methods._settings import (
     AdversarialSettings,
     ANTSettings,
-    APRSettings,
     AugMixSettings,
     AutoAugmentSettings,
     CutMixSettings,
     CutoutSettings,
-    HybridAugmentSettings,
-    LogitNormSettings,
     MethodSettings,
     MixupSettings,
     Noise2NetSettings,
     OESettings,
-    RandAugmentSettings,
-    RegMixupSettings,
-    RotPredSettings,
     SpeckleSettings,
-    TrivialAugmentSettings,
 )
 
 NO_NUMBER = (math.nan, math.inf, -math.inf, "1", None, True, (1.0,))

@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from pixmix._common.philox import Key
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._base import as_float
-from pixmix.methods._settings import RandAugmentSettings, TrivialAugmentSettings
+from pixmix.methods._rival_settings import RandAugmentSettings, TrivialAugmentSettings
 from pixmix.methods._trivialaugment import BINS, NAMES, BinDraws, BinnedOps, apply
 
 KEY = Key(3, 1)
