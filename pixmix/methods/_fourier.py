@@ -27,8 +27,9 @@ def recombine(amplitudes: Tensor, phases: Tensor) -> Tensor:
         return amplitudes  # of which not every library makes a transform
     size, dims = amplitudes.shape[1:], (1, 2, 3)
     # Real images have transforms that are symmetric about the origin, so that half of each says all.
-    mixed = torch.polar(torch.fft.rfftn(amplitudes, dim=dims).abs(), torch.fft.rfftn(phases, dim=dims).angle())
-    return torch.fft.irfftn(mixed, s=size, dim=dims)
+    other = torch.fft.rfftn(phases, dim=dims)
+    turned = other.sgn().masked_fill_(other == 0, 1)  # the phase of 0 is 0
+    return torch.fft.irfftn(turned.mul_(torch.fft.rfftn(amplitudes, dim=dims).abs()), s=size, dim=dims)
 
 
 def recombine_bytes(amplitudes: Tensor, phases: Tensor, *, wrap: bool) -> Tensor:

@@ -8,11 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mixset._common.kernels import kernel
+
 from .._augment.settings import BASIC_OPS
 from .._augment.transfers import carry
 from .._common import philox
 from .._common.philox import Key
-from .._engines.torch import augment
+from .._common.threads import read_only, run
+from .._engines.ops import augment
+from .._engines.planes import split_planes
+from .._engines.torch import augment as augment_tensors
 from ._base import StepKey
 
 _BLOCKS = 3
@@ -81,15 +86,40 @@ class Pairs:
 
 def make_pairs(batch: Tensor, draws: PairDraws) -> Pairs:
     """Do the ops to images (N, H, W, 3) uint8, on their device, which is not waited for."""
-    first = augment(batch, draws.op[:, 0], draws.level[:, 0], draws.sign[:, 0])
+    first = _augment(batch, draws.op[:, 0], draws.level[:, 0], draws.sign[:, 0])
     rows = np.flatnonzero(draws.both)
     sent = carry(batch.device, rows=rows, exchanged=draws.exchanged[rows])
     once = first.index_select(0, sent["rows"])
-    twice = augment(once, draws.op[rows, 1], draws.level[rows, 1], draws.sign[rows, 1])
+    twice = _augment(once, draws.op[rows, 1], draws.level[rows, 1], draws.sign[rows, 1])
     exchanged = sent["exchanged"][:, None, None, None]
     return Pairs(
         first, sent["rows"], one=torch.where(exchanged, twice, once), other=torch.where(exchanged, once, twice)
     )
+
+
+def _augment(images: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray) -> Tensor:
+    """One op done to each image, (N, H, W, 3) uint8 to the same: by compiled kernels on a CPU, else by tensors."""
+    if images.device.type != "cpu":
+        return augment_tensors(images, op, level, sign)
+    result = torch.empty(images.shape, dtype=torch.uint8)
+    arguments = [read_only(images.numpy()), *map(read_only, (op, level, sign)), result.numpy()]
+    run(_augment_range, len(images), arguments, values=result.numel())
+    return result
+
+
+@kernel
+def _augment_range(
+    first: int, last: int, images: np.ndarray, op: np.ndarray, level: np.ndarray, sign: np.ndarray, result: np.ndarray
+) -> None:
+    height, width = images.shape[1:3]
+    before, after = np.empty((3, height, width), np.uint8), np.empty((3, height, width), np.uint8)
+    for n in range(first, last):
+        split_planes(images[n], 0, 0, before)
+        augment(before, op[n], level[n], sign[n], after)
+        for y in range(height):
+            for x in range(width):
+                for c in range(3):
+                    result[n, y, x, c] = after[c, y, x]
 
 
 def draw_partners(key: StepKey, images: Tensor, *, probability: float, number: int = 0) -> Tensor | None:

@@ -14,11 +14,12 @@ from pixmix._augment.settings import BASIC_OPS, OPS, SIGNED_OPS
 from pixmix._common import philox
 from pixmix._common.philox import Key
 from pixmix._engines.pillow import OP_FUNCTIONS
+from pixmix._engines.torch import augment
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._apr import APRPaired, APRSingle, recombine_pairs
 from pixmix.methods._base import StepKey, as_float
 from pixmix.methods._fourier import recombine, recombine_bytes, to_bytes
-from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners
+from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners, make_pairs
 from pixmix.methods._rival_settings import APRSettings
 
 ORIGINAL = json.loads((Path(__file__).parent / "recombined_images.json").read_text())
@@ -187,3 +188,11 @@ def test_both_compose(photographs):
     single = make("apr-s").augment_array(batch, KEY, indices)
     np.testing.assert_array_equal(both.augment_array(batch, KEY, indices), single)
     assert not np.array_equal(single, as_float(batch))
+
+
+def test_ops_are_the_same_by_kernels_and_by_tensors(photographs):
+    """As on a CPU and as on other devices."""
+    batch = torch.from_numpy(photographs(60, 24, 32))
+    draws = draw_pairs(KEY, np.arange(60), stream=philox.APR, severity=3.0)
+    first = augment(batch, draws.op[:, 0], draws.level[:, 0], draws.sign[:, 0])
+    assert torch.equal(make_pairs(batch, draws).first, first)
