@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .._common import philox
 from .._common.philox import Key
-from ._base import Method, Setting, StepKey, as_images
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey, as_images
 from ._fourier import recombine, recombine_bytes
 from ._pair_draws import PairDraws, draw_pairs, draw_partners, make_pairs
 
@@ -59,30 +59,43 @@ class APRPaired(Method):
     name = "apr-p"
     keys = ("step",)
     batch_views = 2
+    in_graph = True
 
     def __init__(self, *, probability: float = 0.6, normaliser: tuple[Sequence[float], Sequence[float]] | None) -> None:
-        self.probability = probability
-        self.normaliser = None if normaliser is None else [torch.tensor(part).view(-1, 1, 1) for part in normaliser]
+        self.probability, self.normaliser = probability, normaliser
+
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        return self.draw_numbered(key, count, 0)
+
+    def draw_numbered(self, key: StepKey, count: int, number: int) -> StepDraws:
+        """The draws of the step's first pairing, or of its second."""
+        partner = draw_partners(key, count, probability=self.probability, number=number)
+        if partner is None:
+            return StepDraws(form="as it is")
+        values = {"partner": partner}
+        if self.normaliser is not None:
+            for name, part in zip(("mean", "std"), self.normaliser, strict=True):
+                values[name] = np.array(part, np.float32).reshape(-1, 1, 1)
+        return StepDraws(values, form="mixed")
 
     @torch.no_grad()
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
-        return torch.cat([images, self.mix(images, key)]), labels.repeat(2)
+        mixed = images if draws.form == "as it is" else recombine_partners(images, draws.values)
+        return torch.cat([images, mixed]), labels.repeat(2)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return summed_loss(logits, targets)
 
-    def mix(self, images: Tensor, key: StepKey, *, number: int = 0) -> Tensor:
-        """The second half of a batch: (N, 3, H, W) float32 in [0, 1] to the same, but not within it."""
-        partner = draw_partners(key, images, probability=self.probability, number=number)
-        if partner is None:
-            return images
-        if self.normaliser is None:
-            return recombine(images[partner], images)
-        mean, std = (part.to(images.device, non_blocking=True) for part in self.normaliser)
-        normalised = (images - mean) / std
-        return recombine(normalised[partner], normalised) * std + mean
+
+def recombine_partners(images: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+    """APR-P of a batch that has partners: (N, 3, H, W) float32 in [0, 1] to the same, but not within it."""
+    partner = drawn["partner"]
+    if "mean" not in drawn:
+        return recombine(images[partner], images)
+    normalised = (images - drawn["mean"]) / drawn["std"]
+    return recombine(normalised[partner], normalised) * drawn["std"] + drawn["mean"]
 
 
 def summed_loss(logits: Tensor, targets: Tensor) -> Tensor:

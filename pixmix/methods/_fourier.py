@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .._engines.tensor_affine import widest_float
-
 _ROUNDING = 1e-6
 """Above what transforms there and back err by, in bytes and float64: whole numbers stay what they are on any device."""
+_AT_ONCE = 1 << 24
+"""Bytes that are recombined at once; some fifty times this is the memory at work."""
 
 
 def recombine(amplitudes: Tensor, phases: Tensor) -> Tensor:
@@ -23,8 +23,6 @@ def recombine(amplitudes: Tensor, phases: Tensor) -> Tensor:
     Returns:
         (N, C, H, W) of their type; nothing is cut off.
     """
-    if not len(amplitudes):
-        return amplitudes  # of which not every library makes a transform
     size, dims = amplitudes.shape[1:], (1, 2, 3)
     # Real images have transforms that are symmetric about the origin, so that half of each says all.
     other = torch.fft.rfftn(phases, dim=dims)
@@ -34,9 +32,15 @@ def recombine(amplitudes: Tensor, phases: Tensor) -> Tensor:
 
 def recombine_bytes(amplitudes: Tensor, phases: Tensor, *, wrap: bool) -> Tensor:
     """As `recombine`, for (N, H, W, C) uint8, in float64 where the device has it."""
-    wide = widest_float(amplitudes.device)
-    mixed = recombine(*(images.permute(0, 3, 1, 2).to(wide) for images in (amplitudes, phases)))
-    return to_bytes(mixed.permute(0, 2, 3, 1) + _ROUNDING, wrap=wrap)
+    if not len(amplitudes):
+        return amplitudes  # of which not every library makes a transform
+    wide = torch.float32 if amplitudes.device.type == "mps" else torch.float64
+    chunk = max(_AT_ONCE // amplitudes[0].numel(), 1)
+    made = []
+    for parts in zip(amplitudes.split(chunk), phases.split(chunk), strict=True):
+        mixed = recombine(*(images.permute(0, 3, 1, 2).to(wide) for images in parts))
+        made.append(to_bytes(mixed.permute(0, 2, 3, 1) + _ROUNDING, wrap=wrap))
+    return torch.cat(made)
 
 
 def to_bytes(values: Tensor, *, wrap: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,8 @@ from mixset._common.errors import InputError
 
 from .._common import philox
 from .._common.philox import Key
-from ._apr import SMALL, APRPaired, make_paired, recombine_pairs, summed_loss
-from ._base import Method, Setting, StepKey, as_images
+from ._apr import SMALL, APRPaired, make_paired, recombine_pairs, recombine_partners, summed_loss
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey, as_images
 from ._fourier import blur, to_bytes
 from ._pair_draws import draw_pairs, draw_partners, make_pairs
 
@@ -83,28 +84,34 @@ class HybridPaired(Method):
 
     keys = ("step",)
     batch_views = 2
+    in_graph = True
 
     def __init__(self, name: str, *, low: Blur, probability: float, inner: APRPaired | None) -> None:
         self.name, self.low, self.probability, self.inner = name, low, probability, inner
 
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        partner = draw_partners(key, count, probability=self.probability)
+        if partner is None:
+            return StepDraws(form="as it is")
+        if self.inner is None:
+            return StepDraws({"fine": partner}, form="mixed")
+        inner = self.inner.draw_numbered(key, count, 1)
+        return StepDraws({"fine": partner, **inner.values}, form=("mixed", inner.form))
+
     @torch.no_grad()
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
-        return torch.cat([images, self._mix(images, key)]), labels.repeat(2)
+        mixed = images if draws.form == "as it is" else self._mixed(images, draws.values)
+        return torch.cat([images, mixed]), labels.repeat(2)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return summed_loss(logits, targets)
 
-    def _mix(self, images: Tensor, key: StepKey) -> Tensor:
-        partner = draw_partners(key, images, probability=self.probability)
-        if partner is None:
-            return images
+    def _mixed(self, images: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
         coarse = self.low(images)
-        fine = images - coarse
-        if self.inner is not None:
-            coarse = self.inner.mix(coarse, key, number=1)
-        return coarse + fine[partner]
+        fine = (images - coarse)[drawn["fine"]]
+        return fine + (recombine_partners(coarse, drawn) if "partner" in drawn else coarse)
 
 
 def make(name: str, setting: Setting) -> Method:

@@ -22,6 +22,7 @@ class LogitNorm(Method):
     """
 
     name = "logitnorm"
+    in_graph = True
 
     def __init__(self, *, temperature: float) -> None:
         self.temperature = temperature

@@ -15,9 +15,9 @@ from .._augment.transfers import carry
 from .._common import philox
 from .._common.philox import Key
 from .._common.threads import read_only, run
+from .._engines.cuda import augment as augment_on_device, serves
 from .._engines.ops import augment
 from .._engines.planes import split_planes
-from .._engines.torch import augment as augment_tensors
 from ._base import StepKey
 
 _BLOCKS = 3
@@ -98,13 +98,13 @@ def make_pairs(batch: Tensor, draws: PairDraws) -> Pairs:
 
 
 def _augment(images: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray) -> Tensor:
-    """One op done to each image, (N, H, W, 3) uint8 to the same: by compiled kernels on a CPU, else by tensors."""
-    if images.device.type != "cpu":
-        return augment_tensors(images, op, level, sign)
-    result = torch.empty(images.shape, dtype=torch.uint8)
-    arguments = [read_only(images.numpy()), *map(read_only, (op, level, sign)), result.numpy()]
-    run(_augment_range, len(images), arguments, values=result.numel())
-    return result
+    """One op done to each image, (N, H, W, 3) uint8 to the same: by a GPU's kernels where it has them, else a CPU's."""
+    if serves(images.device):
+        return augment_on_device(images, op, level, sign)
+    result = np.empty(images.shape, np.uint8)
+    arguments = [read_only(images.cpu().numpy()), *map(read_only, (op, level, sign)), result]
+    run(_augment_range, len(images), arguments, values=result.size)
+    return torch.from_numpy(result).to(images.device)
 
 
 @kernel
@@ -122,19 +122,15 @@ def _augment_range(
                     result[n, y, x, c] = after[c, y, x]
 
 
-def draw_partners(key: StepKey, images: Tensor, *, probability: float, number: int = 0) -> Tensor | None:
-    """Each image's partner in a batch, (N,) int64 on its device; None where the step's coin says that it has none.
+def draw_partners(key: StepKey, count: int, *, probability: float, number: int = 0) -> np.ndarray | None:
+    """Each image's partner in a batch, (N,) int64; None where the step's coin says that it has none.
 
     Args:
         key: of the step.
-        images: (N, ...).
+        count: N.
         probability: of a step to have partners.
         number: tells a step's pairings apart, 0 or 1.
     """
     first = (key.rank * _PAIRINGS + number) * _SLOTS_PER_PAIRING
-    count = 1 + len(images)
-    draws = philox.uniforms(key.seed, key.epoch, np.array([key.step]), philox.PARTNERS, count, first=first)[0]
-    if draws[0] >= probability:
-        return None
-    order = np.argsort(draws[1:], kind="stable")
-    return torch.from_numpy(order).to(images.device, non_blocking=True)
+    draws = philox.uniforms(key.seed, key.epoch, np.array([key.step]), philox.PARTNERS, 1 + count, first=first)[0]
+    return np.argsort(draws[1:], kind="stable") if draws[0] < probability else None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting, StepDraws, StepKey
 from ._batches import Mixup
 
 ALPHA_FEW, ALPHA_MANY = 20.0, 10.0
@@ -33,11 +32,14 @@ class RegMixup(Method):
     def __init__(self, *, alpha: float) -> None:
         self.mixup = Mixup(alpha=alpha)
 
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def draw(self, key: StepKey, count: int, size: tuple[int, int]) -> StepDraws:
+        return self.mixup.draw(key, count, size)
+
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
-        mixed, soft = self.mixup.batch(images, labels, network=network, key=key, classes=classes)
-        own = functional.one_hot(labels, classes).to(soft.dtype)
+        mixed, soft = self.mixup.change(images, labels, draws=draws, network=network, classes=classes)
+        own = torch.zeros_like(soft).scatter_(1, labels[:, None], 1)  # one_hot would wait for the device
         return torch.cat([images, mixed]), torch.cat([own, soft])
 
 

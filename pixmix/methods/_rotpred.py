@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mixset._common.errors import InputError
 
-from ._base import Method, Setting, StepKey
+from ._base import DeviceDraws, Method, Setting
 
 TURNS = 4
 """By 0, 90, 180 and 270 degrees, counter-clockwise."""
@@ -59,6 +59,7 @@ class RotPred(Method):
     """
 
     name = "rotpred"
+    in_graph = True
     batch_views = TURNS
 
     def __init__(self, *, classes: int, weight: float = 1.0) -> None:
@@ -67,8 +68,8 @@ class RotPred(Method):
     def extend(self, network: nn.Module) -> nn.Module:
         return TurnTelling(network)
 
-    def batch(
-        self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
+    def change(
+        self, images: Tensor, labels: Tensor, *, draws: DeviceDraws, network: nn.Module, classes: int
     ) -> tuple[Tensor, Tensor]:
         return torch.cat([images.rot90(turns, (2, 3)) for turns in range(TURNS)]), labels
 

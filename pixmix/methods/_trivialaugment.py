@@ -87,7 +87,7 @@ class BinnedOps(Method):
         self.name, self.depth, self.strength, self.space = name, depth, strength, space
         self.stream = philox.TRIVIALAUGMENT if strength is None else philox.RANDAUGMENT
 
-    def draw(self, key: Key, indices: np.ndarray) -> BinDraws:
+    def draw_ops(self, key: Key, indices: np.ndarray) -> BinDraws:
         """What becomes of each image, a function of the arguments; an op's draws fill a block of four slots."""
         draws = philox.uniforms(key.seed, key.epoch, indices, self.stream, 4 * self.depth)
         op, bins, sign, _ = np.moveaxis(draws.reshape(-1, self.depth, 4), 2, 0)
@@ -99,7 +99,7 @@ class BinnedOps(Method):
         )
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        return as_float(apply(batch, self.draw(key, indices), self.space))
+        return as_float(apply(batch, self.draw_ops(key, indices), self.space))
 
 
 def apply(batch: np.ndarray, draws: BinDraws, space: StrengthSpace) -> np.ndarray:

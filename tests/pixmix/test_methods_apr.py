@@ -14,12 +14,11 @@ from pixmix._augment.settings import BASIC_OPS, OPS, SIGNED_OPS
 from pixmix._common import philox
 from pixmix._common.philox import Key
 from pixmix._engines.pillow import OP_FUNCTIONS
-from pixmix._engines.torch import augment
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._apr import APRPaired, APRSingle, recombine_pairs
 from pixmix.methods._base import StepKey, as_float
 from pixmix.methods._fourier import recombine, recombine_bytes, to_bytes
-from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners, make_pairs
+from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners
 from pixmix.methods._rival_settings import APRSettings
 
 ORIGINAL = json.loads((Path(__file__).parent / "recombined_images.json").read_text())
@@ -37,9 +36,15 @@ def step_key(step=0, **other):
     return StepKey(**{"seed": 3, "epoch": 1, "step": step, **other})
 
 
+def mixed_by(method, images, step=0):
+    """The second half of a batch."""
+    rest = {"network": torch.nn.Identity(), "key": step_key(step), "classes": 10}
+    return method.batch(images, torch.zeros(len(images), dtype=torch.int64), **rest)[0][len(images) :]
+
+
 def exchanging(monkeypatch):
     """Make each batch of two exchange its images."""
-    monkeypatch.setattr("pixmix.methods._apr.draw_partners", lambda *_, **__: torch.tensor([1, 0]))
+    monkeypatch.setattr("pixmix.methods._apr.draw_partners", lambda *_, **__: np.array([1, 0]))
 
 
 @pytest.mark.parametrize(("name", "one", "other", "total"), [("a", A, B, 6049), ("b", B, A, 6116)])
@@ -87,9 +92,9 @@ def test_apr_p_works_on_normalised_images_where_they_are_large(monkeypatch):
     images = torch.rand(2, 3, 8, 8)
     normalised = (images - mean) / std
     expected = recombine(normalised.flip(0), normalised) * std + mean
-    torch.testing.assert_close(large.mix(images, step_key()), expected)
-    torch.testing.assert_close(small.mix(images, step_key()), recombine(images.flip(0), images))
-    assert not torch.allclose(large.mix(images, step_key()), small.mix(images, step_key()), atol=1e-2)
+    torch.testing.assert_close(mixed_by(large, images), expected)
+    torch.testing.assert_close(mixed_by(small, images), recombine(images.flip(0), images))
+    assert not torch.allclose(mixed_by(large, images), mixed_by(small, images), atol=1e-2)
     chosen = MethodSettings(apr=APRSettings(normalised=False))
     assert make("apr-p", size=(224, 224), settings=chosen).normaliser is None
 
@@ -106,16 +111,13 @@ def test_apr_ps_loss_is_the_sum_of_both():
 )
 def test_a_coin_decides_for_each_batch(size, settings, probability):
     method = make("apr-p", size=(size, size), settings=MethodSettings(apr=APRSettings(**settings)))
-    images = torch.rand(3, 3, 4, 4)
-    changed = [method.mix(images, step_key(step)) is not images for step in range(500)]
+    changed = [method.draw(step_key(step), 3, (4, 4)).form == "mixed" for step in range(500)]
     assert stats.binomtest(sum(changed), 500, probability).pvalue > 1e-3
 
 
 def test_partners_are_permutations_that_depend_on_the_whole_key():
-    images = torch.zeros(64, 1)
-
     def order(number=0, **changes):
-        partner = draw_partners(step_key(**changes), images, probability=1.0, number=number)
+        partner = draw_partners(step_key(**changes), 64, probability=1.0, number=number)
         assert partner is not None and sorted(partner.tolist()) == list(range(64))
         return partner.tolist()
 
@@ -190,9 +192,9 @@ def test_both_compose(photographs):
     assert not np.array_equal(single, as_float(batch))
 
 
-def test_ops_are_the_same_by_kernels_and_by_tensors(photographs):
-    """As on a CPU and as on other devices."""
-    batch = torch.from_numpy(photographs(60, 24, 32))
-    draws = draw_pairs(KEY, np.arange(60), stream=philox.APR, severity=3.0)
-    first = augment(batch, draws.op[:, 0], draws.level[:, 0], draws.sign[:, 0])
-    assert torch.equal(make_pairs(batch, draws).first, first)
+def test_any_number_at_once_gives_the_same(photographs, monkeypatch):
+    one, other = (torch.from_numpy(photographs(7, 12, 10, seed=seed)) for seed in (0, 1))
+    whole = recombine_bytes(one, other, wrap=False)
+    monkeypatch.setattr("pixmix.methods._fourier._AT_ONCE", 2 * 12 * 10 * 3)
+    assert torch.equal(recombine_bytes(one, other, wrap=False), whole)
+    assert len(recombine_bytes(one[:0], other[:0], wrap=False)) == 0

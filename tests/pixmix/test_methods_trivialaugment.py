@@ -72,7 +72,7 @@ def test_standard_strengths_are_torchvisions(strength, photographs, monkeypatch)
 def test_ops_follow_each_other_as_torchvisions(photographs, monkeypatch):
     batch, indices = photographs(60, 32, 32), np.arange(60) * 7
     method = BinnedOps("randaugment", depth=3, strength=5, space="standard")
-    draws = method.draw(KEY, indices)
+    draws = method.draw_ops(KEY, indices)
     expected = torchvisions(v2.RandAugment(num_ops=3, magnitude=5), batch, draws, monkeypatch)
     np.testing.assert_array_equal(method.augment_array(batch, KEY, indices), as_float(expected))
 
@@ -84,7 +84,7 @@ def test_the_list_of_ops_is_torchvisions():
 
 
 def test_ops_strengths_and_signs_are_equally_likely():
-    draws = BinnedOps("trivialaugment", depth=1, strength=None, space="wide").draw(KEY, np.arange(20_000))
+    draws = BinnedOps("trivialaugment", depth=1, strength=None, space="wide").draw_ops(KEY, np.arange(20_000))
     for values, count in ((draws.op, 14), (draws.bin, 31), (draws.negative, 2)):
         assert stats.chisquare(np.bincount(values[:, 0].astype(int), minlength=count)).pvalue > 1e-3
     together = np.zeros((14, 31))
@@ -108,6 +108,6 @@ def test_defaults_are_those_of_the_authors():
 
 def test_another_depth_shifts_no_draw():
     two, three = (BinnedOps("randaugment", depth=depth, strength=9, space="standard") for depth in (2, 3))
-    one, other = (method.draw(KEY, np.arange(50)) for method in (two, three))
+    one, other = (method.draw_ops(KEY, np.arange(50)) for method in (two, three))
     np.testing.assert_array_equal(one.op, other.op[:, :2])
     np.testing.assert_array_equal(one.negative, other.negative[:, :2])

@@ -23,7 +23,7 @@ from pixmix.train._training.rounding import RoundedWeights
 from pixmix.train._training.run import train
 
 GRAPHED = ["baseline", "cutout", "mixup", "pixmix", "mix-aug", "pixmix+cutmix", "augmix", "oe", "speckle", "noise2net"]
-GRAPHED += ["iterative", "adversarial-l2"]
+GRAPHED += ["iterative", "adversarial-l2", "apr-s+apr-p", "hybridaugmentpp-p", "regmixup", "logitnorm", "rotpred"]
 
 
 @pytest.fixture
@@ -61,8 +61,9 @@ def test_graphs_take_the_steps_of_python(
     assert train(quick(colours, tmp_path / "graph", graph="on", **changes)) == eager
     assert equal(weights(tmp_path / "eager"), weights(tmp_path / "graph"))
     assert recorded.replayed == 2 * 5
-    # CutMix mixes every other batch; Noise2Net has other convolutions in each epoch.
-    assert recorded.recorded == (2 if method in ("pixmix+cutmix", "noise2net") else 1)
+    # CutMix and APR mix every other batch, HybridAugment++ twice; Noise2Net has other convolutions in each epoch.
+    forms = {**dict.fromkeys(("pixmix+cutmix", "noise2net", "apr-s+apr-p"), 2), "hybridaugmentpp-p": 3}
+    assert recorded.recorded == forms.get(method, 1)
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16"])
@@ -109,7 +110,7 @@ def test_a_broken_run_is_resumed_by_graphs_or_without(
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
 
 
-@pytest.mark.parametrize("method", ["pixmix", "augmix", "oe", "iterative+cutmix"])
+@pytest.mark.parametrize("method", ["pixmix", "augmix", "oe", "hybridaugmentpp-s", "iterative+cutmix"])
 def test_images_of_many_steps_at_once_are_those_of_each(
     colours: Path,
     mixing_folder: Path,
