@@ -1,13 +1,18 @@
 """APR-S and APR-P: the images of its authors' code for given draws, and the laws of draws and loss."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from scipy import stats
+from torch import Tensor
 from torch.nn import functional
 
 from pixmix._augment.settings import BASIC_OPS, OPS, SIGNED_OPS
@@ -16,7 +21,7 @@ from pixmix._common.philox import Key
 from pixmix._engines.pillow import OP_FUNCTIONS
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._apr import APRPaired, APRSingle, recombine_pairs
-from pixmix.methods._base import StepKey, as_float
+from pixmix.methods._base import Method, StepKey, as_float
 from pixmix.methods._fourier import recombine, recombine_bytes, to_bytes
 from pixmix.methods._pair_draws import PairDraws, draw_pairs, draw_partners
 from pixmix.methods._rival_settings import APRSettings
@@ -27,28 +32,28 @@ BATCH = torch.cat([A, B]).permute(0, 3, 1, 2) / 255
 KEY = Key(3, 1)
 
 
-def make(name, *, size=(32, 32), **options):
+def make(name: str, *, size: Any = (32, 32), **options: Any) -> Any:
     given = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.25, 0.3), **options}
     return make_method(name, classes=10, size=size, **given)
 
 
-def step_key(step=0, **other):
+def step_key(step: int = 0, **other: Any) -> StepKey:
     return StepKey(**{"seed": 3, "epoch": 1, "step": step, **other})
 
 
-def mixed_by(method, images, step=0):
+def mixed_by(method: Method, images: Tensor, step: int = 0) -> Tensor:
     """The second half of a batch."""
     rest = {"network": torch.nn.Identity(), "key": step_key(step), "classes": 10}
     return method.batch(images, torch.zeros(len(images), dtype=torch.int64), **rest)[0][len(images) :]
 
 
-def exchanging(monkeypatch):
+def exchanging(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make each batch of two exchange its images."""
     monkeypatch.setattr("pixmix.methods._apr.draw_partners", lambda *_, **__: np.array([1, 0]))
 
 
 @pytest.mark.parametrize(("name", "one", "other", "total"), [("a", A, B, 6049), ("b", B, A, 6116)])
-def test_amplitudes_and_phases_are_the_originals(name, one, other, total):
+def test_amplitudes_and_phases_are_the_originals(name: str, one: Any, other: Any, total: int) -> None:
     floats = torch.tensor(ORIGINAL[f"apr_s_amplitudes_of_{name}_floats"], dtype=torch.float64)
     made = recombine(*(image.permute(0, 3, 1, 2).to(torch.float64) for image in (one, other)))
     torch.testing.assert_close(made[0].permute(1, 2, 0), floats, atol=1e-4, rtol=0)
@@ -59,14 +64,14 @@ def test_amplitudes_and_phases_are_the_originals(name, one, other, total):
     assert torch.equal(wrapped[0][within], clipped[0][within]) and not within.all()
 
 
-def test_bytes_wrap_or_are_cut_off():
+def test_bytes_wrap_or_are_cut_off() -> None:
     values = torch.tensor([-3.0, -0.5, 0.0, 2.9, 254.99, 255.0, 255.9, 259.2, -300.0])
     assert to_bytes(values, wrap=True).tolist() == [253, 0, 0, 2, 254, 255, 255, 3, 212]
     assert to_bytes(values, wrap=False).tolist() == [0, 0, 0, 2, 254, 255, 255, 255, 0]
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (3, 7, 9), (3, 5, 6), (1, 4, 4)])
-def test_recombining_is_the_full_transform_by_its_formula(shape):
+def test_recombining_is_the_full_transform_by_its_formula(shape: tuple[int, ...]) -> None:
     random = np.random.default_rng(0)
     one, other = random.random((2, 4, *shape))
     transforms = [np.fft.fftn(images, axes=(1, 2, 3)) for images in (one, other)]
@@ -75,7 +80,7 @@ def test_recombining_is_the_full_transform_by_its_formula(shape):
     np.testing.assert_allclose(recombine(*[torch.from_numpy(one)] * 2), one, atol=1e-12)
 
 
-def test_apr_p_is_the_originals(monkeypatch):
+def test_apr_p_is_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
     exchanging(monkeypatch)
     method = make("apr-p", size=(4, 4))
     rows, targets = method.batch(BATCH, torch.tensor([3, 7]), network=torch.nn.Identity(), key=step_key(), classes=10)
@@ -85,7 +90,7 @@ def test_apr_p_is_the_originals(monkeypatch):
     assert targets.tolist() == [3, 7, 3, 7]
 
 
-def test_apr_p_works_on_normalised_images_where_they_are_large(monkeypatch):
+def test_apr_p_works_on_normalised_images_where_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     exchanging(monkeypatch)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3)))
     large, small = make("apr-p", size=(224, 224)), make("apr-p", size=(64, 64))
@@ -99,7 +104,7 @@ def test_apr_p_works_on_normalised_images_where_they_are_large(monkeypatch):
     assert make("apr-p", size=(224, 224), settings=chosen).normaliser is None
 
 
-def test_apr_ps_loss_is_the_sum_of_both():
+def test_apr_ps_loss_is_the_sum_of_both() -> None:
     logits, labels = torch.randn(16, 10, generator=torch.Generator().manual_seed(0)), torch.arange(8)
     expected = functional.cross_entropy(logits[:8], labels) + functional.cross_entropy(logits[8:], labels)
     torch.testing.assert_close(make("apr-p").loss(logits, labels.repeat(2)), expected)
@@ -109,14 +114,14 @@ def test_apr_ps_loss_is_the_sum_of_both():
     ("size", "settings", "probability"),
     [(32, {}, 0.6), (224, {}, 0.5), (32, {"probability": 1.0}, 1.0), (224, {"probability": 0.0}, 0.0)],
 )
-def test_a_coin_decides_for_each_batch(size, settings, probability):
+def test_a_coin_decides_for_each_batch(size: Any, settings: Any, probability: float) -> None:
     method = make("apr-p", size=(size, size), settings=MethodSettings(apr=APRSettings(**settings)))
     changed = [method.draw(step_key(step), 3, (4, 4)).form == "mixed" for step in range(500)]
     assert stats.binomtest(sum(changed), 500, probability).pvalue > 1e-3
 
 
-def test_partners_are_permutations_that_depend_on_the_whole_key():
-    def order(number=0, **changes):
+def test_partners_are_permutations_that_depend_on_the_whole_key() -> None:
+    def order(number: int = 0, **changes: int) -> list[int]:
         partner = draw_partners(step_key(**changes), 64, probability=1.0, number=number)
         assert partner is not None and sorted(partner.tolist()) == list(range(64))
         return partner.tolist()
@@ -126,7 +131,7 @@ def test_partners_are_permutations_that_depend_on_the_whole_key():
         assert other != order()
 
 
-def by_hand(image, draws, n, wrap):
+def by_hand(image: np.ndarray, draws: Any, n: int, wrap: bool) -> np.ndarray:
     """APR-S of one image by Pillow and NumPy."""
     copies = [Image.fromarray(image)]
     for d in range(2):
@@ -143,7 +148,7 @@ def by_hand(image, draws, n, wrap):
 
 
 @pytest.mark.parametrize("wrap", [False, True])
-def test_apr_s_is_ops_and_recombination_by_hand(wrap, photographs):
+def test_apr_s_is_ops_and_recombination_by_hand(wrap: bool, photographs: Callable[..., np.ndarray]) -> None:
     batch, indices = photographs(40, 24, 32), np.arange(40) * 3
     method = make("apr-s", settings=MethodSettings(apr=APRSettings(wrap=wrap, severity=2.0)))
     assert isinstance(method, APRSingle)
@@ -153,7 +158,7 @@ def test_apr_s_is_ops_and_recombination_by_hand(wrap, photographs):
     np.testing.assert_array_equal(made, expected)
 
 
-def test_one_coin_leaves_the_first_op_alone(photographs):
+def test_one_coin_leaves_the_first_op_alone(photographs: Callable[..., np.ndarray]) -> None:
     batch = torch.from_numpy(photographs(1, 16, 16))
     column = np.array([[1, 4]], np.int8)
     draws = PairDraws(
@@ -167,7 +172,7 @@ def test_one_coin_leaves_the_first_op_alone(photographs):
     np.testing.assert_array_equal(made[0], OP_FUNCTIONS[OPS[1]](Image.fromarray(batch[0].numpy()), 3.0, 1))
 
 
-def test_draws_are_the_originals_distribution():
+def test_draws_are_the_originals_distribution() -> None:
     draws = draw_pairs(KEY, np.arange(20_000), stream=philox.APR, severity=3.0)
     for coin in (draws.both, draws.exchanged, draws.sign[:, 0] > 0, draws.sign[:, 1] > 0):
         assert stats.binomtest(int(coin.sum()), 20_000, 0.5).pvalue > 1e-3
@@ -182,7 +187,7 @@ def test_draws_are_the_originals_distribution():
     assert abs(np.corrcoef(draws.level[:, 0], other.level[:, 0])[0, 1]) < 0.03
 
 
-def test_both_compose(photographs):
+def test_both_compose(photographs: Callable[..., np.ndarray]) -> None:
     both = make("apr-s+apr-p")
     assert (both.views, both.batch_views, both.keys) == (1, 2, ("image", "step"))
     assert isinstance(both.second, APRPaired)
@@ -192,7 +197,9 @@ def test_both_compose(photographs):
     assert not np.array_equal(single, as_float(batch))
 
 
-def test_any_number_at_once_gives_the_same(photographs, monkeypatch):
+def test_any_number_at_once_gives_the_same(
+    photographs: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = (torch.from_numpy(photographs(7, 12, 10, seed=seed)) for seed in (0, 1))
     whole = recombine_bytes(one, other, wrap=False)
     monkeypatch.setattr("pixmix.methods._fourier._AT_ONCE", 2 * 12 * 10 * 3)

@@ -1,12 +1,17 @@
 """HybridAugment and HybridAugment++: the images of their authors' code for given draws, and their laws."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage, stats
+from torch import Tensor
 from torch.nn import functional
 
 from mixset._common.errors import InputError
@@ -26,23 +31,25 @@ KEY = Key(3, 1)
 ROWS = torch.tensor([0])
 
 
-def make(name, *, size=(32, 32), **settings):
+def make(name: str, *, size: Any = (32, 32), **settings: Any) -> Any:
     half = (0.5, 0.5, 0.5)
     given = MethodSettings(**settings)
     return make_method(name, classes=10, size=size, mean=half, std=half, settings=given)
 
 
-def step_key(step=0):
+def step_key(step: int = 0) -> StepKey:
     return StepKey(seed=3, epoch=1, step=step)
 
 
-def circular(one, other):
+def circular(one: Any, other: Any) -> np.ndarray:
     """How far bytes lie from each other where 0 follows 255."""
     away = np.abs(np.asarray(one, np.int64) - np.asarray(other, np.int64))
     return np.minimum(away, 256 - away)
 
 
-def single(monkeypatch, name, pairs, inner=lambda values: values, *, wrap=True):
+def single(
+    monkeypatch: pytest.MonkeyPatch, name: str, pairs: Pairs, inner: Any = lambda values: values, *, wrap: bool = True
+) -> Tensor:
     """HA-S or HA++-S of one image whose two copies are given, and what APR-S makes of the coarse part."""
     monkeypatch.setattr(hybrid, "make_pairs", lambda batch, draws: pairs)
     monkeypatch.setattr(hybrid, "recombine_pairs", lambda values, draws, *, wrap: inner(values))
@@ -52,7 +59,7 @@ def single(monkeypatch, name, pairs, inner=lambda values: values, *, wrap=True):
     return torch.round(made * 255).permute(0, 2, 3, 1)[0]
 
 
-def test_the_blur_is_the_originals(photographs):
+def test_the_blur_is_the_originals(photographs: Callable[..., np.ndarray]) -> None:
     np.testing.assert_allclose(blur(BATCH[:1], side=3, sigma=0.5), ORIGINAL["blur"][:1], atol=1e-6)
     images = torch.from_numpy(as_float(photographs(3, 24, 17)))
     for side, sigma in ((3, 1.0), (9, 1.5)):
@@ -63,7 +70,7 @@ def test_the_blur_is_the_originals(photographs):
 
 
 @pytest.mark.parametrize(("one", "other", "name"), [(A, B, "ha_s_coarse_a"), (B, A, "ha_s_coarse_b")])
-def test_ha_s_is_the_originals(monkeypatch, one, other, name):
+def test_ha_s_is_the_originals(monkeypatch: pytest.MonkeyPatch, one: Any, other: Any, name: str) -> None:
     made = single(monkeypatch, "hybridaugment-s", Pairs(A, ROWS, one=one, other=other))
     assert circular(made, ORIGINAL[name]).max() <= 1
     clipped = single(monkeypatch, "hybridaugment-s", Pairs(A, ROWS, one=one, other=other), wrap=False)
@@ -72,7 +79,7 @@ def test_ha_s_is_the_originals(monkeypatch, one, other, name):
     assert (away > 1).any() == (name == "ha_s_coarse_b")  # the other stays within the bytes
 
 
-def test_ha_pp_s_is_the_originals(monkeypatch):
+def test_ha_pp_s_is_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = Pairs(A, ROWS, one=A, other=B)
     idle = single(monkeypatch, "hybridaugmentpp-s", pairs)
     assert circular(idle, ORIGINAL["ha_pp_s_idle"]).max() <= 1
@@ -81,7 +88,7 @@ def test_ha_pp_s_is_the_originals(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "original"), [("hybridaugment-p", "ha_p"), ("hybridaugmentpp-p", "ha_pp_p")])
-def test_ha_p_is_the_originals(monkeypatch, name, original):
+def test_ha_p_is_the_originals(monkeypatch: pytest.MonkeyPatch, name: str, original: str) -> None:
     for module in ("_hybridaugment", "_apr"):
         monkeypatch.setattr(f"pixmix.methods.{module}.draw_partners", lambda *_, **__: np.array([1, 0]))
     method = make(name, size=(4, 4))
@@ -93,7 +100,7 @@ def test_ha_p_is_the_originals(monkeypatch, name, original):
 
 
 @pytest.mark.parametrize("plus", [False, True])
-def test_s_is_the_formula_for_what_is_drawn(plus, photographs):
+def test_s_is_the_formula_for_what_is_drawn(plus: bool, photographs: Callable[..., np.ndarray]) -> None:
     batch, indices = torch.from_numpy(photographs(40, 24, 32)), np.arange(40) * 3
     draws = draw_pairs(KEY, indices, stream=philox.HYBRID, severity=2.0)
     pairs = make_pairs(batch, draws)
@@ -115,7 +122,7 @@ def test_s_is_the_formula_for_what_is_drawn(plus, photographs):
     np.testing.assert_array_equal(made[~draws.both], expected[~draws.both])
 
 
-def test_p_mixes_the_blur_of_one_with_the_rest_of_another():
+def test_p_mixes_the_blur_of_one_with_the_rest_of_another() -> None:
     images = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     always = HybridAugmentSettings(probability=1.0)
     method = make("hybridaugment-p", hybridaugment=always)
@@ -133,14 +140,14 @@ def test_p_mixes_the_blur_of_one_with_the_rest_of_another():
     torch.testing.assert_close(mixed, recombine(low[inner], low) + (images - low)[partner])
 
 
-def test_the_loss_is_the_sum_of_both():
+def test_the_loss_is_the_sum_of_both() -> None:
     logits, labels = torch.randn(16, 10, generator=torch.Generator().manual_seed(0)), torch.arange(8)
     expected = functional.cross_entropy(logits[:8], labels) + functional.cross_entropy(logits[8:], labels)
     for name in ("hybridaugment-p", "hybridaugmentpp-p"):
         torch.testing.assert_close(make(name).loss(logits, labels.repeat(2)), expected)
 
 
-def test_a_coin_decides_for_each_batch_and_another_for_its_blurs():
+def test_a_coin_decides_for_each_batch_and_another_for_its_blurs() -> None:
     outer = [hybrid.draw_partners(step_key(step), 3, probability=0.6) is not None for step in range(800)]
     inner = [hybrid.draw_partners(step_key(step), 3, probability=0.6, number=1) is not None for step in range(800)]
     for coins in (outer, inner):
@@ -148,7 +155,7 @@ def test_a_coin_decides_for_each_batch_and_another_for_its_blurs():
     assert abs(np.corrcoef(outer, inner)[0, 1]) < 0.1
 
 
-def test_defaults_are_the_authors_for_small_and_large_images():
+def test_defaults_are_the_authors_for_small_and_large_images() -> None:
     small, large = (make("hybridaugmentpp-p", size=(side, side)) for side in (32, 224))
     assert (small.low, small.probability, small.inner.probability) == (hybrid.Blur(3, 0.5), 0.6, 0.6)
     assert (large.low, large.probability, large.inner.probability) == (hybrid.Blur(3, 1.0), 0.6, 0.5)

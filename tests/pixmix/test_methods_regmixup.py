@@ -1,5 +1,9 @@
 """RegMixup and LogitNorm: their losses beside their authors' numbers, and their laws."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -18,22 +22,22 @@ MIXED = torch.tensor([[1.5, -0.5, 0.0], [0.3, 0.2, -1.0]])
 TARGETS = torch.tensor([0, 1])
 
 
-def make(name, *, classes=10, **settings):
+def make(name: str, *, classes: int = 10, **settings: Any) -> Any:
     half = (0.5, 0.5, 0.5)
     return make_method(name, classes=classes, size=(8, 8), mean=half, std=half, settings=MethodSettings(**settings))
 
 
-def step_key(step):
+def step_key(step: int) -> StepKey:
     return StepKey(seed=3, epoch=1, step=step)
 
 
-def exchanging(monkeypatch, share):
+def exchanging(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     """Make a batch of two exchange its images, at this weight."""
     monkeypatch.setattr(batches, "_beta", lambda uniform, parameter: share)
     monkeypatch.setattr(batches, "_permutation", lambda draws: np.array([1, 0]))
 
 
-def test_regmixups_loss_is_the_originals(monkeypatch):
+def test_regmixups_loss_is_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
     exchanging(monkeypatch, 0.45)
     method = RegMixup(alpha=20.0)
     images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -43,7 +47,7 @@ def test_regmixups_loss_is_the_originals(monkeypatch):
 
 
 @pytest.mark.parametrize("step", range(3))
-def test_regmixup_is_the_mean_of_plain_training_and_mixup(step):
+def test_regmixup_is_the_mean_of_plain_training_and_mixup(step: int) -> None:
     images, labels = torch.rand(16, 3, 4, 4), torch.arange(16) % 5
     rest = {"network": torch.nn.Identity(), "key": step_key(step), "classes": 5}
     rows, targets = RegMixup(alpha=10.0).batch(images, labels, **rest)
@@ -55,7 +59,7 @@ def test_regmixup_is_the_mean_of_plain_training_and_mixup(step):
 
 
 @pytest.mark.parametrize(("classes", "alpha"), [(10, 20.0), (2, 20.0), (100, 10.0), (200, 10.0)])
-def test_regmixups_weights_are_near_a_half_as_the_classes_have_it(classes, alpha):
+def test_regmixups_weights_are_near_a_half_as_the_classes_have_it(classes: int, alpha: float) -> None:
     method = make("regmixup", classes=classes)
     images = torch.eye(2).view(2, 2, 1, 1)  # mixed, its diagonal is the weight, or 1 where both kept their places
     shares = []
@@ -68,17 +72,17 @@ def test_regmixups_weights_are_near_a_half_as_the_classes_have_it(classes, alpha
     assert stats.kstest(np.array(shares), stats.beta(alpha, alpha).cdf).pvalue > 1e-3
 
 
-def test_regmixups_alpha_is_the_settings():
+def test_regmixups_alpha_is_the_settings() -> None:
     assert make("regmixup", regmixup=RegMixupSettings(alpha=0.3)).mixup.alpha == 0.3
 
 
 @pytest.mark.parametrize(("temperature", "loss"), [(1.0, 0.6121478), (0.04, 7.0e-6)])
-def test_logitnorms_loss_is_the_originals(temperature, loss):
+def test_logitnorms_loss_is_the_originals(temperature: float, loss: float) -> None:
     method = make("logitnorm", logitnorm=LogitNormSettings(temperature=temperature))
     assert method.loss(CLEAN, TARGETS).item() == pytest.approx(loss, abs=1e-6)
 
 
-def test_logitnorm_does_not_see_how_long_logits_are():
+def test_logitnorm_does_not_see_how_long_logits_are() -> None:
     method = make("logitnorm")
     assert isinstance(method, LogitNorm) and method.temperature == 0.04
     logits = torch.randn(8, 10, generator=torch.Generator().manual_seed(0), requires_grad=True)
@@ -91,7 +95,7 @@ def test_logitnorm_does_not_see_how_long_logits_are():
     assert method.loss(torch.zeros(8, 10), labels).isfinite()
 
 
-def test_logitnorm_takes_soft_labels():
+def test_logitnorm_takes_soft_labels() -> None:
     soft = torch.softmax(torch.randn(8, 10, generator=torch.Generator().manual_seed(1)), dim=1)
     logits = torch.randn(8, 10, generator=torch.Generator().manual_seed(2))
     normalised = functional.normalize(logits, dim=1) / 0.04

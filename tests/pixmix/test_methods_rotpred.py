@@ -1,6 +1,10 @@
 """RotPred: the turns, the second head, the loss, and that the network by itself is as it was."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +23,12 @@ from pixmix.methods._rotpred import RotPred, TurnTelling
 REST = {"network": nn.Identity(), "key": StepKey(seed=0, epoch=0, step=0), "classes": 5}
 
 
-def make(name="rotpred", *, size=(16, 16), **options):
+def make(name: str = "rotpred", *, size: Any = (16, 16), **options: Any) -> Any:
     half = (0.5, 0.5, 0.5)
     return make_method(name, classes=5, size=size, mean=half, std=half, **options)
 
 
-def test_rows_are_the_images_turned_counter_clockwise():
+def test_rows_are_the_images_turned_counter_clockwise() -> None:
     images = torch.rand(6, 3, 8, 8)
     rows, targets = make().batch(images, torch.arange(6) % 5, **REST)
     turned = [np.rot90(images.numpy(), turns, axes=(2, 3)) for turns in range(4)]
@@ -33,7 +37,7 @@ def test_rows_are_the_images_turned_counter_clockwise():
     assert targets.tolist() == [0, 1, 2, 3, 4, 0]
 
 
-def test_the_loss_is_of_the_unturned_and_of_all_turns():
+def test_the_loss_is_of_the_unturned_and_of_all_turns() -> None:
     random = torch.Generator().manual_seed(0)
     outputs, targets = torch.randn(4 * 6, 9, generator=random), torch.arange(6) % 5
     turns = torch.tensor([0] * 6 + [1] * 6 + [2] * 6 + [3] * 6)
@@ -44,7 +48,7 @@ def test_the_loss_is_of_the_unturned_and_of_all_turns():
 
 
 @pytest.mark.parametrize("made", [lambda: WideResNet(10, 1, 0.0, 5), lambda: resnet18(num_classes=5)])
-def test_the_second_head_sees_what_the_classifier_sees(made):
+def test_the_second_head_sees_what_the_classifier_sees(made: Callable[[], Any]) -> None:
     torch.manual_seed(0)
     network = made().eval()
     state, keys = copy.deepcopy(network.state_dict()), list(network.state_dict())
@@ -64,7 +68,7 @@ def test_the_second_head_sees_what_the_classifier_sees(made):
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
 
 
-def test_both_heads_learn():
+def test_both_heads_learn() -> None:
     torch.manual_seed(0)
     method = make()
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 8), nn.ReLU(), nn.Linear(8, 5))
@@ -75,7 +79,7 @@ def test_both_heads_learn():
     assert extended.head.weight.grad.shape == (4, 8)  # at the last layer, not at the first
 
 
-def test_composes_with_what_changes_images():
+def test_composes_with_what_changes_images() -> None:
     both = make("mix-input+rotpred", engine="pillow")
     assert (both.views, both.batch_views) == (1, 4)
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
@@ -84,7 +88,7 @@ def test_composes_with_what_changes_images():
         make("cutmix+rotpred")
 
 
-def test_what_cannot_be_is_said():
+def test_what_cannot_be_is_said() -> None:
     with pytest.raises(InputError, match="must be square, not 16x24"):
         make(size=(16, 24))
     with pytest.raises(InputError, match="no linear layer"):
