@@ -26,7 +26,7 @@ from pixmix.train._data.labelled import LabelledImages
 from pixmix.train._runs import checkpoints
 from pixmix.train._runs.config import TrainConfig, recipe
 from pixmix.train._training import loop
-from pixmix.train._training.batches import TrainingSet
+from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.run import train
 
 NETWORK = """
@@ -193,9 +193,9 @@ def test_a_method_adds_rows_and_a_head_that_saved_weights_are_without(
     monkeypatch.setattr(loop.DistributedDataParallel, "__init__", lambda *_: pytest.fail("one process needs none"))
     step = loop.Training._step
 
-    def counted(training: loop.Training, parallel: torch.nn.Module, batch: object) -> None:
-        hook = parallel.register_forward_hook(lambda module, images, outputs: rows.append(len(outputs)))
-        step(training, parallel, batch)
+    def counted(training: loop.Training, batch: Batch) -> None:
+        hook = training.step.forward.register_forward_hook(lambda module, images, outputs: rows.append(len(outputs)))
+        step(training, batch)
         hook.remove()
 
     monkeypatch.setattr(loop.Training, "_step", counted)
