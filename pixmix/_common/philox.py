@@ -40,6 +40,15 @@ OUTLIER_CHOICE = 13
 """Which images of an out-of-distribution set are taken: the epoch is the repetition, the index the image."""
 OWN = 14
 """Methods that live outside this package."""
+PRIME = 50
+PRIME_FILTERS = 51
+"""Normal numbers of PRIME's primitives, by Box and Muller; so are the next two."""
+PRIME_COLOURS = 52
+PRIME_FIELDS = 53
+PRIME_BATCH = 54
+"""Seeds of PRIME with draws for each batch: the index is the step, the slot block of a rank its own."""
+PARTS = 55
+"""Seeds of the further parts of `A+B`: the index is the part."""
 TRIVIALAUGMENT = 60
 RANDAUGMENT = 61
 APR = 62

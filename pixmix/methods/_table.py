@@ -68,6 +68,12 @@ METHODS = {
         changes="images",
         maker="_augmix:make",
     ),
+    "prime": MethodRow(
+        summary="chains of random filters, colour curves and displacements, averaged",
+        source="Modas et al. 2022",
+        changes="images",
+        maker="_prime:make",
+    ),
     "oe": MethodRow(
         summary="outliers in each batch, for which the prediction is to be uniform",
         source="Hendrycks et al. 2019",
