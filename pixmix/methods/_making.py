@@ -29,7 +29,7 @@ def find_row(name: str) -> MethodRow:
     if name in METHODS:
         return METHODS[name]
     if not named.names_code(name):
-        forms = f"{named.FORMS}, or two as A+B"
+        forms = f"{named.FORMS}, or several as A+B"
         raise InputError(f"method {name}: unknown; the methods are {', '.join(METHODS)}, {forms}")
     maker = named.find("method", name)
     if not callable(maker):
@@ -39,7 +39,8 @@ def find_row(name: str) -> MethodRow:
 
 
 def find_parts(name: str) -> tuple[str, ...]:
-    """The methods that `name` composes, in the order of the data's way: of the data, of images, of batches.
+    """The methods that `name` composes, in the order of the data's way: of the data, of images, of batches; those of
+    images among themselves in the order written.
 
     Raises:
         InputError: an unknown name (lists the known ones), or methods that do not compose (says why).
@@ -48,20 +49,24 @@ def find_parts(name: str) -> tuple[str, ...]:
         >>> from pixmix import methods
         >>> methods.find_parts("cutmix+pixmix")
         ('pixmix', 'cutmix')
+        >>> methods.find_parts("cutmix+prime+pixmix")
+        ('prime', 'pixmix', 'cutmix')
     """
     parts = name.split("+")
     for part in parts:
         if part not in METHODS and not named.names_code(part):
-            forms = f"{named.FORMS}, or two as A+B"
+            forms = f"{named.FORMS}, or several as A+B"
             raise InputError(f"method {name}: unknown {part!r}; the methods are {', '.join(METHODS)}, {forms}")
     changes = {part: find_row(part).changes for part in parts}
     changed = [changes[part] for part in parts]
     if len(parts) > 1 and "" in changed:
         raise InputError(f"method {name}: {parts[changed.index('')]} changes nothing; leave it out")
+    if twice := next((part for part in parts if parts.count(part) > 1), None):
+        raise InputError(f"method {name}: names {twice} twice; name each method once")
     for what in changed:
-        if changed.count(what) > 1:
+        if what != "images" and changed.count(what) > 1:
             one, other = [part for part, change in zip(parts, changed, strict=True) if change == what][:2]
-            things = {"data": "the data", "images": "each image", "batch": "each batch or its loss"}[what]
+            things = {"data": "the data", "batch": "each batch or its loss"}[what]
             raise InputError(
                 f"method {name}: {one} and {other} both change {things}; compose one that changes images with one "
                 "that changes batches"
@@ -129,12 +134,14 @@ def compose(name: str, made: Sequence[Method]) -> Method:
     Raises:
         InputError: they do not compose.
     """
-    from ._composed import Composed
+    from ._composed import Chained, Composed
 
-    changing = [method for method in made if find_row(method.name).changes in ("images", "batch")]
-    if len(changing) == 2:
-        return Composed(name, *changing)
-    (method,) = changing or made[:1]
+    images, batches = ([part for part in made if find_row(part.name).changes == what] for what in ("images", "batch"))
+    if len(images) > 1:
+        images = [Chained("+".join(part.name for part in images), images)]
+    if images and batches:
+        return Composed(name, *images, *batches)
+    (method,) = images or batches or made[:1]
     method.name = name
     return method
 

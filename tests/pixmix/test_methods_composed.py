@@ -19,7 +19,7 @@ from pixmix._common.philox import Key
 from pixmix.methods import MethodSettings, compose, find_parts, make_method
 from pixmix.methods._base import Method, StepKey, as_float
 from pixmix.methods._batches import CutMix
-from pixmix.methods._composed import Composed
+from pixmix.methods._composed import Chained, Composed
 from pixmix.methods._cutout import Cutout
 from pixmix.methods._settings import AugMixSettings, CutMixSettings, OESettings
 
@@ -48,9 +48,12 @@ def make(array_pool: Callable[..., ArrayPool]) -> Callable[..., Any]:
         ("noise2net+sin", ("sin", "noise2net")),
         ("oe+edsr", ("edsr", "oe")),
         ("speckle+mix-aug+sin", ("sin", "mix-aug", "speckle")),
+        ("prime+pixmix", ("prime", "pixmix")),
+        ("pixmix+prime", ("pixmix", "prime")),
+        ("cutmix+prime+sin+cutout+pixmix", ("sin", "prime", "cutout", "pixmix", "cutmix")),
     ],
 )
-def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_way(
+def test_methods_compose_in_the_order_of_the_datas_way_and_those_of_images_as_written(
     name: str, parts: tuple[str, ...]
 ) -> None:
     assert find_parts(name) == parts
@@ -61,19 +64,15 @@ def test_methods_that_change_different_things_compose_in_the_order_of_the_datas_
     [
         ("baseline+cutout", "baseline changes nothing; leave it out"),
         ("cutmix+baseline", "baseline changes nothing; leave it out"),
-        ("cutout+pixmix", "cutout and pixmix both change each image; compose one"),
-        ("augmix+oe", "augmix and oe both change each image"),
-        ("mix-input+iterative", "mix-input and iterative both change each image"),
-        ("autoaugment+mix-aug", "autoaugment and mix-aug both change each image"),
-        ("mixup+cutmix", "mixup and cutmix both change each batch"),
+        ("mixup+cutmix", "mixup and cutmix both change each batch; compose one"),
         ("speckle+ant", "speckle and ant both change each batch"),
         ("noise2net+adversarial-linf", "noise2net and adversarial-linf both change each batch"),
         ("adversarial-l2+mixup", "adversarial-l2 and mixup both change each batch"),
         ("sin+edsr", "sin and edsr both change the data"),
-        ("pixmix+pixmix", "pixmix and pixmix both change each image"),
+        ("pixmix+cutmix+pixmix", "names pixmix twice; name each method once"),
     ],
 )
-def test_methods_that_change_the_same_are_refused_and_why(name: str, message: str) -> None:
+def test_two_methods_of_data_or_of_batches_are_refused_and_why(name: str, message: str) -> None:
     with pytest.raises(InputError, match=f"method {re.escape(name)}: {message}"):
         find_parts(name)
 
@@ -84,7 +83,7 @@ def test_names_are_found_or_named() -> None:
     for name in ("pixmixx", "pixmix+", "+cutmix", "pixmix++cutmix", "pixmix + cutmix", "PixMix", ""):
         with pytest.raises(
             InputError,
-            match=r"unknown '.*'; the methods are baseline, .*, module:function or FILE.py:.*, or two as A\+B",
+            match=r"unknown '.*'; the methods are baseline, .*, module:function or FILE.py:.*, or several as A\+B",
         ):
             find_parts(name)
     with pytest.raises(InputError, match="cutmix and mixup both change each batch"):
@@ -257,4 +256,6 @@ def test_compose_takes_what_training_has_made(make: Callable[..., Any]) -> None:
     special.in_loader = False
     method = compose("cutmix+iterative", [special, make("cutmix")])
     assert type(method) is Composed
-    assert (method.name, method.in_loader, method.first) == ("cutmix+iterative", False, special)
+    assert (method.name, method.in_loader, method.parts[0]) == ("cutmix+iterative", False, special)
+    chain = compose("iterative+cutout", [special, make("cutout")])
+    assert (type(chain), chain.in_loader, chain.parts[0]) == (Chained, False, special)

@@ -31,6 +31,7 @@ from pixmix.methods._settings import (
     MixupSettings,
     Noise2NetSettings,
     OESettings,
+    PrimeSettings,
     SpeckleSettings,
 )
 
@@ -52,6 +53,12 @@ BAD = [
     (AugMixSettings, "augmix.alpha", "alpha", (0, 0.09, 1001, *NO_NUMBER)),
     (AugMixSettings, "augmix.all_ops", "all_ops", (1, "yes", None)),
     (AugMixSettings, "augmix.jsd", "jsd", (-0.1, *NO_NUMBER)),
+    (PrimeSettings, "prime.draws", "draws", ("step", 1, None)),
+    (PrimeSettings, "prime.filter", "filter", ("middle", 1, None)),
+    (PrimeSettings, "prime.sigma", "sigma", (-0.1, *NO_NUMBER)),
+    (PrimeSettings, "prime.colour", "colour", (-0.1, math.nan, math.inf, "1", True)),
+    (PrimeSettings, "prime.frequencies", "frequencies", (2, 10_001, *NOT_WHOLE)),
+    (PrimeSettings, "prime.band", "band", (-1, *NOT_WHOLE)),
     (OESettings, "oe.weight", "weight", NOT_POSITIVE),
     (OESettings, "oe.outliers", "outliers", (0, None, *NOT_WHOLE)),
     (SpeckleSettings, "speckle.sigmas", "sigmas", ((), "0.1", 0.1, None, (0.1, 0.0), (0.1, math.nan), ("a",))),
@@ -116,6 +123,8 @@ def test_every_setting_has_bad_values_here() -> None:
         *(AutoAugmentSettings(policy=name) for name in ("cifar10", "imagenet", "svhn")),
         AugMixSettings(severity=0.1, width=1, depth=1, alpha=0.1, jsd=0),
         AugMixSettings(severity=10, width=100, depth=100, alpha=1000, all_ops=True),
+        PrimeSettings(draws="batch", filter="published", sigma=0, colour=0, frequencies=3, band=0),
+        PrimeSettings(frequencies=10_000, band=10_000),
         OESettings(weight=1e-3, outliers=1),
         SpeckleSettings(share=0),
         ANTSettings(kernel=3, restart_steps=0, share=1),
@@ -144,6 +153,8 @@ def test_settings_come_back_from_json() -> None:
 def test_defaults_are_the_originating_codes() -> None:
     settings = MethodSettings()
     assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
+    chosen = PrimeSettings(draws="image", filter="centred", sigma=4, colour=None, frequencies=None, band=None)
+    assert settings.prime == chosen
     assert settings.oe == OESettings(weight=0.5, outliers=2)
     assert settings.autoaugment == AutoAugmentSettings(policy="cifar10")
     assert settings.cutmix == CutMixSettings(beta=1, probability=0.5)
