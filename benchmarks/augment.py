@@ -6,7 +6,8 @@ The paper's code is reimplemented in benchmarks/paper.py. Both run with the same
 severity of CIFAR at 32 px and of ImageNet at 224 px) on one thread; runs alternate, and medians of CPU time are shown.
 "in memory": training images are already cropped, and mixing images are in memory at training size. "input path": the
 training image is cropped and flipped, too; the paper's code decodes, resizes and crops a 512-px JPEG for each image,
-while ours crops from the pool. benchmarks/input_path.py measures both in a DataLoader with workers.
+while ours crops from the pool. "methods" are other methods of images, from cropped images in memory; AugMix makes one
+copy. benchmarks/input_path.py measures both in a DataLoader with workers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from pixmix._augment.crops import crop_and_flip, random_resized_crop
 from pixmix._augment.draws import Key, draw
 from pixmix._augment.settings import CIFAR, IMAGENET, PixMixSettings
 from pixmix._engines import numba as engine
+from pixmix.methods import MethodSettings, make_method
+from pixmix.methods._settings import AugMixSettings
 
+METHODS = ("pixmix", "augmix", "prime", "prime+pixmix")
 MIXING_IMAGES = 64
 
 
@@ -95,6 +99,26 @@ def input_path(size: int, settings: PixMixSettings, count: int, repeats: int) ->
     return median_rates({"paper": (theirs, count), "ours": (ours, count)}, repeats)
 
 
+def methods(size: int, settings: PixMixSettings, count: int, repeats: int) -> dict[str, float]:
+    """Images per second of methods of images, from cropped training images in memory."""
+    mixing = photographs("flower.jpg", MIXING_IMAGES, size * 8 // 7)
+    pool = Pool(np.stack([np.asarray(image) for image in mixing]), (size, size), (len(mixing),))
+    images = np.stack([np.asarray(image) for image in photographs("china.jpg", count, size)])
+    chosen = MethodSettings(mix=settings, augmix=AugMixSettings(severity=settings.aug_severity, jsd=0.0))
+    half = (0.5, 0.5, 0.5)
+    given = {"classes": 10, "size": (size, size), "mean": half, "std": half, "settings": chosen, "pool": pool}
+
+    def way(name: str) -> tuple[Callable[[], None], int]:
+        method = make_method(name, **given)  # type: ignore[arg-type]
+
+        def work() -> None:
+            method.augment_array(images, Key(0), np.arange(count))
+
+        return work, count
+
+    return median_rates({name: way(name) for name in METHODS}, repeats)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -113,6 +137,9 @@ def main() -> None:
             print(
                 f"{what + f', {size} px':24}{rates['paper']:>10,.0f}{rates['ours']:>10,.0f}{ratio:>7.1f}x", flush=True
             )
+    for size, settings, count in ((32, CIFAR, 500), (224, IMAGENET, 24)):
+        rates = methods(size, settings, count, repeats)
+        print(f"{f'methods, {size} px':24}" + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
     pool = Pool(np.zeros((100, 36, 36, 3), np.uint8), (32, 32), (100,))
     indices = np.arange(200_000)
     rate = median_rates({"draw": (lambda: draw(CIFAR, Key(0), indices, pool) and None, len(indices))}, repeats)["draw"]

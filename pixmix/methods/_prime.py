@@ -40,10 +40,10 @@ class Prime(Method):
         self.settings = settings
 
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        return mix_arrays(as_float(batch), draw(self.settings, batch.shape[1:3], key, indices))
+        return mix_arrays(as_float(batch), draw(self.settings, (batch.shape[1], batch.shape[2]), key, indices))
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:
-        return mix_tensors(as_images(batch), draw(self.settings, batch.shape[1:3], key, indices))
+        return mix_tensors(as_images(batch), draw(self.settings, (batch.shape[1], batch.shape[2]), key, indices))
 
 
 class PrimeOfBatches(Method):
@@ -66,7 +66,7 @@ class PrimeOfBatches(Method):
     def batch(
         self, images: Tensor, labels: Tensor, *, network: nn.Module, key: StepKey, classes: int
     ) -> tuple[Tensor, Tensor]:
-        draws = draw(self.settings, tuple(images.shape[2:]), _key_of_step(key), np.arange(len(images)))
+        draws = draw(self.settings, (images.shape[2], images.shape[3]), _key_of_step(key), np.arange(len(images)))
         if images.device.type == "cpu":
             return torch.from_numpy(mix_arrays(images.float().numpy(), draws)), labels
         return mix_tensors(images.float(), draws), labels

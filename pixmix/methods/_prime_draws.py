@@ -43,7 +43,7 @@ class PrimeDraws(NamedTuple):
     """Of the normal numbers that the primitives draw."""
     epoch: np.uint64
     """Likewise."""
-    index: np.ndarray
+    indices: np.ndarray
     """(N,) int64, likewise."""
     share: np.ndarray
     """(N,) float32: the weight of the mixed chains; the image itself has the rest of 1."""
@@ -57,7 +57,7 @@ class PrimeDraws(NamedTuple):
     """(N, W, D) float32: the variance of a colour curve's waves, or of a displacement, in squares of the side."""
     first: np.ndarray
     """(N, W, D) int32: the lowest frequency of a colour curve."""
-    count: np.ndarray
+    number: np.ndarray
     """(N, W, D) int32: how many frequencies a colour curve has, or the highest of a displacement field."""
     field: np.ndarray
     """(N, W, 2) int64: index and chain under whose normal numbers displacements are drawn."""
@@ -90,23 +90,23 @@ def draw(settings: PrimeSettings, size: tuple[int, int], key: Key, indices: np.n
         key: seed and epoch.
         indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
     """
-    index = philox.check_indices(indices)
-    shape = (len(index), WIDTH, DEPTH)
+    indices = philox.check_indices(indices)
+    shape = (len(indices), WIDTH, DEPTH)
     field = np.empty((*shape[:2], 2), np.int64)
-    field[..., 0], field[..., 1] = index[:, None], np.arange(WIDTH)
+    field[..., 0], field[..., 1] = indices[:, None], np.arange(WIDTH)
     if settings.draws == "batch":
         field[:] = field[:1, :1]
     draws = PrimeDraws(
         seed=np.uint64(key.seed),
         epoch=np.uint64(key.epoch),
-        index=index,
+        indices=indices,
         share=np.empty(shape[0], np.float32),
         weights=np.empty(shape[:2], np.float32),
         op=np.full(shape, -1, np.int8),
         taps=np.zeros((*shape, 3, 3), np.float32),
         temperature=np.zeros(shape, np.float32),
         first=np.zeros(shape, np.int32),
-        count=np.zeros(shape, np.int32),
+        number=np.zeros(shape, np.int32),
         field=field,
     )
     _fill(draws, strengths(settings, size))
@@ -132,13 +132,14 @@ def _uniforms(draws: PrimeDraws, index: int, chain: int, number: int) -> tuple[f
 def _fill(draws: PrimeDraws, strong: Strengths) -> None:
     """Every field of `draws` from `share` on but `field`."""
     for n in range(draws.share.size):
-        index = draws.index[n]
+        index = draws.indices[n]
         draws.share[n] = _uniforms(draws, index, -1, 0)[0]
         total = 0.0
         for w in range(WIDTH):
             u = _uniforms(draws, index, w, 0)
-            draws.weights[n, w] = -math.log(u[0])  # exponential, and so Dirichlet(1) by its share in the sum
-            total += draws.weights[n, w]
+            weight = -math.log(u[0])  # exponential, and so Dirichlet(1) by its share in the sum
+            draws.weights[n, w] = weight
+            total += weight
             for d in range(1 + int(u[1] * DEPTH)):
                 op = int(_uniforms(draws, index, w, 4 + 4 * d + 3)[0] * 3)
                 draws.op[n, w, d] = op
@@ -157,7 +158,7 @@ def _fill(draws: PrimeDraws, strong: Strengths) -> None:
 def _fill_taps(draws: PrimeDraws, strong: Strengths, u: float, step: tuple[int, int, int]) -> None:
     n, w, d = step
     taps = draws.taps[n, w, d].reshape(-1)
-    fill_normals(draws.seed, draws.epoch, draws.index[n], 3 * (DEPTH * w + d), _FILTERS, taps)
+    fill_normals(draws.seed, draws.epoch, draws.indices[n], 3 * (DEPTH * w + d), _FILTERS, taps)
     sigma = np.float32(strong.sigma * u)
     for i in range(9):
         taps[i] *= sigma
@@ -173,31 +174,37 @@ def _fill_colour(
     first = 1 if strong.band == 0 else 1 + int(u[2] * last)
     draws.temperature[n, w, d] = strong.colour * u[0]
     draws.first[n, w, d] = first
-    draws.count[n, w, d] = last - first + 1 if strong.band == 0 else min(last - first + 1, strong.band)
+    draws.number[n, w, d] = last - first + 1 if strong.band == 0 else min(last - first + 1, strong.band)
 
 
 @kernel
 def _fill_field(
     draws: PrimeDraws, strong: Strengths, u: tuple[float, float, float], step: tuple[int, int, int]
 ) -> None:
-    """Two of the numbers become Beta(½, ½): a sine's square."""
     n, w, d = step
     most = 3 + int(u[0] * (strong.frequencies - 2))
-    cut = min(int(2 + math.sin(math.pi / 2 * u[1]) ** 2 * (most - 1)), most)
+    cut = min(int(2 + _arcsine(u[1]) * (most - 1)), most)
     least, highest = field_temperatures(cut, strong.side)
-    draws.count[n, w, d] = cut
-    draws.temperature[n, w, d] = least + math.sin(math.pi / 2 * u[2]) ** 2 * (highest - least)
+    draws.number[n, w, d] = cut
+    draws.temperature[n, w, d] = least + _arcsine(u[2]) * (highest - least)
 
 
 @kernel
-def field_temperatures(cut: int, side: int) -> tuple[float, float]:
+def _arcsine(u: float) -> float:
+    """A Beta(½, ½) number from a uniform one."""
+    root = math.sin(math.pi / 2 * u)
+    return root * root
+
+
+@kernel
+def field_temperatures(cut: float, side: int) -> tuple[float, float]:
     """The range of the temperature of a displacement field with frequencies up to `cut` in images of `side` pixels.
 
     From the lower end on a displacement is visible, up to the higher end it moves no pixel past another.
     """
-    logarithm = math.log(cut + 1e-6)
-    least = 1 / (math.pi * side * side * logarithm)
-    return least, max(least, 4 / (math.pi**3 * (cut + 1e-6) ** 2 * logarithm))
+    cut = cut + 1e-6
+    least = 1 / (math.pi * side * side * math.log(cut))
+    return least, max(least, 4 / (math.pi * math.pi * math.pi * cut * cut * math.log(cut)))
 
 
 _FILTERS = np.uint64(philox.PRIME_FILTERS)

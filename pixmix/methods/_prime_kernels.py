@@ -95,10 +95,10 @@ def _add_row(row: np.ndarray, weight: np.float32, shift: int, out: np.ndarray) -
 @kernel
 def _recolour(image: np.ndarray, draws: PrimeDraws, step: tuple[int, int, int], result: np.ndarray) -> None:
     n, w, d = step
-    waves = np.empty(draws.count[n, w, d], np.float32)
+    waves = np.empty(draws.number[n, w, d], np.float32)
     for c in range(3):
         number = ((DEPTH * w + d) * 3 + c) << 20
-        fill_normals(draws.seed, draws.epoch, draws.index[n], number, _COLOURS, waves)
+        fill_normals(draws.seed, draws.epoch, draws.indices[n], number, _COLOURS, waves)
         scale = np.float32(math.sqrt(draws.temperature[n, w, d]))
         for k in range(waves.size):
             waves[k] *= scale

@@ -40,7 +40,7 @@ def _mix(images: Tensor, draws: PrimeDraws) -> Tensor:
             if not len(n):
                 continue
             if op == COLOUR:  # those with most waves first: each further wave is for fewer
-                order = np.argsort(-draws.count[n, w, d], kind="stable")
+                order = np.argsort(-draws.number[n, w, d], kind="stable")
                 n, w = n[order], w[order]
             rows = carry(images.device, rows=n * width + w)["rows"]
             chains[rows] = apply(chains[rows], draws, (n, w, d))
@@ -71,11 +71,11 @@ def correlate(images: Tensor, taps: Tensor) -> Tensor:
 
 def _recolour(images: Tensor, draws: PrimeDraws, rows: Rows) -> Tensor:
     n, w, d = rows
-    count, first, temperature = draws.count[rows], draws.first[rows], draws.temperature[rows]
+    count, first, temperature = draws.number[rows], draws.first[rows], draws.temperature[rows]
     most = int(count.max())
     sent = carry(
         images.device,
-        index=np.repeat(draws.index[n], 3),
+        index=np.repeat(draws.indices[n], 3),
         number=(((DEPTH * w + d) * 3)[:, None] + np.arange(3)).ravel() << 20,
         first=first.astype(np.float32),
         scale=np.sqrt(temperature),
@@ -103,7 +103,7 @@ def add_waves(images: Tensor, waves: Tensor, first: Tensor, count: np.ndarray) -
 def _displace(images: Tensor, draws: PrimeDraws, rows: Rows) -> Tensor:
     n, w, d = rows
     height, width = images.shape[2:]
-    field, cuts = draws.field[n, w], draws.count[rows]
+    field, cuts = draws.field[n, w], draws.number[rows]
     kinds, kind = np.unique(cuts, return_inverse=True)
     blocks = row_blocks(width)
     row = np.arange(max(height - 2, 0)) * blocks

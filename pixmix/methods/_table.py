@@ -22,8 +22,8 @@ class MethodRow:
     source: str
     """Who proposed it."""
     changes: Literal["", "data", "images", "batch"] = ""
-    """The training data, each image, or a batch on the device or its loss; methods that change different things
-    compose."""
+    """The training data, each image, or a batch on the device or its loss; those that change different things
+    compose, and so do any number that change images."""
     maker: str | Callable[..., Method] = "_base:plain"
     """`module:function` in this package, called with the method's name and a `Setting`. Of a method that lives
     elsewhere a function, called with a `Setting`, or a subclass of `Method`, made without arguments."""

@@ -51,6 +51,7 @@ LABELS = {
     "cutmix": "CutMix",
     "autoaugment": "AutoAugment",
     "augmix": "AugMix",
+    "prime": "PRIME",
     "oe": "OE",
     "pixmix": "PixMix",
     "mix-input": "Mix Input",
