@@ -255,7 +255,8 @@ def test_compose_takes_what_training_has_made(make: Callable[..., Any]) -> None:
     special = Watcher("iterative", [])
     special.in_loader = False
     method = compose("cutmix+iterative", [special, make("cutmix")])
-    assert type(method) is Composed
+    assert isinstance(method, Composed)
     assert (method.name, method.in_loader, method.parts[0]) == ("cutmix+iterative", False, special)
     chain = compose("iterative+cutout", [special, make("cutout")])
-    assert (type(chain), chain.in_loader, chain.parts[0]) == (Chained, False, special)
+    assert isinstance(chain, Chained)
+    assert (chain.in_loader, chain.parts[0]) == (False, special)

@@ -56,7 +56,7 @@ def filtered(image: np.ndarray, taps: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def test_filters_are_the_originals() -> None:
     total = dict.fromkeys(FILTERED, 0.0)
     for (form, expected), second in itertools.product(FILTERED.items(), (False, True)):
-        one = strengths(PrimeSettings(filter=form), (4, 4)).one  # type: ignore[arg-type]
+        one = strengths(PrimeSettings(filter=form), (4, 4)).one
         taps = np.float32(0.5) * (NORMALS.T if second else NORMALS).copy()
         taps[one, one] += 1
         for made in filtered(sample(4, second=second), taps):
