@@ -217,7 +217,7 @@ METHODS = {
         summary="two ops of one strength", source="Cubuk et al. 2020", changes="images", maker="_trivialaugment:make"
     ),
 }
-"""Every method by its name; `A+B` composes two that change different things. `register_method` adds one of your own."""
+"""Every method by its name; `A+B` composes several. `register_method` adds one of your own."""
 
 
 M = TypeVar("M", bound="Callable[..., Method]")

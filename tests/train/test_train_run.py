@@ -115,7 +115,7 @@ def needs(method: str, colours: Path, mixing_folder: Path) -> dict[str, object]:
     return changes
 
 
-COMPOSED = ["pixmix+cutmix", "sin+pixmix", "sin+cutout+mixup", "cutout+ant", "iterative+adversarial-l2"]
+COMPOSED = ["pixmix+cutmix", "sin+pixmix", "prime+pixmix", "sin+cutout+mixup", "cutout+ant", "iterative+adversarial-l2"]
 
 
 @pytest.mark.parametrize("tensors", [False, True])
