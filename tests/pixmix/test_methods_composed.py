@@ -64,7 +64,7 @@ def test_methods_compose_in_the_order_of_the_datas_way_and_those_of_images_as_wr
     [
         ("baseline+cutout", "baseline changes nothing; leave it out"),
         ("cutmix+baseline", "baseline changes nothing; leave it out"),
-        ("mixup+cutmix", "mixup and cutmix both change each batch; compose one"),
+        ("mixup+cutmix", "mixup and cutmix both change each batch or its loss; compose one"),
         ("speckle+ant", "speckle and ant both change each batch"),
         ("noise2net+adversarial-linf", "noise2net and adversarial-linf both change each batch"),
         ("adversarial-l2+mixup", "adversarial-l2 and mixup both change each batch"),
