@@ -117,7 +117,8 @@ def main() -> None:
         for page in PAGES:
             say(f"wrote {render(page, read_results(options.results))}")
         return
-    work = Work(site_of(options), options.results, chosen(options.cells), options.minutes, start)
+    cells = chosen(options.cells)  # first, as archives take half a minute to unpack
+    work = Work(site_of(options), options.results, cells, options.minutes, start)
     if options.list:
         for cell in work.wanted:
             say(f"{cell.name:18} {work.state(cell)}")
