@@ -140,7 +140,9 @@ def draw(settings: PixMixSettings, key: Key, indices: np.ndarray, pool: PoolLike
     draws = _empty(len(indices), settings.k)
     seed, epoch = np.uint64(key.seed), np.uint64(key.epoch)
     images = _Images(*(getattr(draws, name) for name in _Images._fields))
-    _draw_images(seed, epoch, indices, settings.k, chances, described, images)
+    # Copies of an image are mixed with one crop of one mixing image.
+    shared = np.uint64(key.shared.seed)
+    _draw_images(seed, shared, epoch, indices, settings.k, chances, described, images)
     rounds = _Rounds(*(getattr(draws, name) for name in _Rounds._fields))
     _draw_rounds(seed, epoch, indices, chances, mixings, rounds)
     return draws
@@ -354,6 +356,7 @@ class _Images(NamedTuple):
 @kernel
 def _draw_images(
     seed: np.uint64,
+    shared: np.uint64,
     epoch: np.uint64,
     indices: np.ndarray,
     k: int,
@@ -365,7 +368,7 @@ def _draw_images(
         op, level, sign = draw_start(seed, epoch, indices[n], chances.severity, chances.ops)
         draws.start_op[n], draws.start_level[n], draws.start_sign[n] = op, level, sign
         draws.rounds[n] = draw_rounds(seed, epoch, indices[n], k)
-        image, top, left = draw_image(seed, epoch, indices[n], pool.firsts, pool.limits, pool.margins)
+        image, top, left = draw_image(shared, epoch, indices[n], pool.firsts, pool.limits, pool.margins)
         draws.image[n], draws.top[n], draws.left[n] = image, top, left
 
 

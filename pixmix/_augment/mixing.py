@@ -122,5 +122,6 @@ class BatchMixer:
 
 
 def carry_key(device: Any, key: Key, indices: np.ndarray) -> dict[str, Tensor]:
-    """Seed and epoch, `key` (2,) int64, and `indices` (N,) int64 as `CudaMixer` takes them, in one copy to a device."""
-    return carry(device, key=np.array([key.seed, key.epoch], np.uint64).view(np.int64), indices=check_indices(indices))
+    """`key` (3,) int64, with `indices` (N,) int64, as `CudaMixer` takes them, in one copy to a device."""
+    words = np.array([key.seed, key.epoch, key.shared.seed], np.uint64).view(np.int64)
+    return carry(device, key=words, indices=check_indices(indices))

@@ -7,7 +7,7 @@ words, the counter is (index, epoch, block, stream); one block gives four 32-bit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,6 +40,8 @@ OUTLIER_CHOICE = 13
 """Which images of an out-of-distribution set are taken: the epoch is the repetition, the index the image."""
 OWN = 14
 """Methods that live outside this package."""
+COPIES = 40
+"""Seeds of the further copies of an image: the index is the copy."""
 PRIME = 50
 PRIME_FILTERS = 51
 """Normal numbers of PRIME's primitives, by Box and Muller; so are the next two."""
@@ -78,9 +80,35 @@ class Key:
     epoch: int = 0
     """The epoch, 0 to 2**32 − 1."""
 
+    copy: int = field(default=0, init=False, repr=False)
+    """Which of several copies of each image it is for; see `of_copy`."""
+
+    _first: Key | None = field(default=None, init=False, repr=False)
+
     def __post_init__(self) -> None:
         _check_word("seed", self.seed, 64)
         _check_word("epoch", self.epoch, 32)
+
+    @property
+    def shared(self) -> Key:
+        """The key of what all copies of an image have in common: that of copy 0."""
+        return self._first or self
+
+    def of_copy(self, copy: int) -> Key:
+        """The key under which the same images are augmented once more.
+
+        It has a seed of its own, so that whatever is drawn from it is drawn anew. Copy 0 has the first key itself.
+
+        Args:
+            copy: 0 to 2**32 − 1.
+        """
+        if copy == 0:
+            return self.shared
+        low, high = (int(word) for word in words(self.shared, np.array([copy]), COPIES, 2)[0])
+        key = Key(low | high << 32, self.epoch)
+        object.__setattr__(key, "copy", copy)
+        object.__setattr__(key, "_first", self.shared)
+        return key
 
 
 @kernel

@@ -137,7 +137,7 @@ class CudaMixer:
         Args:
             images: (M, H, W, 3) uint8 on the device.
             mixing_images: the pool's, (P, h, w, 3) uint8 there, contiguous; None where the partner is the input.
-            key: (2,) int64 there: the seed's bits and the epoch.
+            key: (3,) int64 there: the seed's bits, the epoch, and the bits of the seed that copies of an image share.
             indices: (N,) int64 there: positions in the data set, which images are drawn for.
             rows: (N,) int64 there: which of `images` they are; default: all in their order. They are not checked.
             out: (N, 3, H, W) float32 or bfloat16, channels last, written; default: a new float32 tensor.

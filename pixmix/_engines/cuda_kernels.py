@@ -39,7 +39,7 @@ def draw_all(
     """Draw what happens to each image; a thread a place.
 
     Args:
-        key: (2,) int64: the seed's bits and the epoch.
+        key: (3,) int64: the seed's bits, the epoch, and the bits of the seed that copies of an image share.
         indices: (N,) int64: positions in the data set.
         recipe: (1,) of `RECIPE`.
         mixings: (n,) int8, as `mixing_numbers` gives them.
@@ -58,7 +58,8 @@ def draw_all(
     if j == 0:
         head = heads[n]
         head["rounds"] = rounds
-        head["image"], head["top"], head["left"] = draw_image(seed, epoch, index, firsts, limits, asked["margins"])
+        shared = np.uint64(key[2])
+        head["image"], head["top"], head["left"] = draw_image(shared, epoch, index, firsts, limits, asked["margins"])
         flip = asked["flip"] != 0
         crop = draw_crop(seed, epoch, index, asked["padding"], flip, _CROP)
         head["mirrored"], head["crop_top"], head["crop_left"] = crop

@@ -123,7 +123,8 @@ class Method:
 
         Args:
             batch: (N, H, W, 3) uint8.
-            key: seed and epoch.
+            key: seed and epoch; another copy of the same images has another seed, and what is drawn from `key.shared`
+                is the same for all copies of an image.
             indices: (N,) positions in the training set; each image's randomness is keyed by its own.
 
         Returns:

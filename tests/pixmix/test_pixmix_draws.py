@@ -120,6 +120,19 @@ def test_a_draw_depends_on_seed_epoch_and_index_alone(
     assert not equal(draw(chosen, Key(seed, (epoch + 1) % 2**32), np.array(indices), pool), together)
 
 
+def test_copies_of_an_image_share_its_mixing_image_and_nothing_else(pool: ArrayPool) -> None:
+    key = Key(5, 2)
+    first, second = (draw(PixMixSettings(), key.of_copy(copy), np.arange(2000), pool) for copy in (0, 1))
+    assert equal(first, draw(PixMixSettings(), key, np.arange(2000), pool))
+    for field in fields(Draws):
+        one, two = getattr(first, field.name), getattr(second, field.name)
+        if field.name in ("image", "top", "left"):
+            np.testing.assert_array_equal(one, two)
+        elif one.any():  # the experimental mixings have fields of their own
+            assert not np.array_equal(one, two), field.name
+    close(np.mean(first.rounds == second.rounds), 1 / 5, 2000)
+
+
 def test_options_shift_nothing_else(pool: ArrayPool) -> None:
     indices = np.arange(2000)
     base = draw(PixMixSettings(), Key(3), indices, pool)

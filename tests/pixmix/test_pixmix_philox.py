@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -104,3 +105,24 @@ def test_streams_have_different_numbers() -> None:
     streams = [value for name, value in vars(philox).items() if name.isupper() and isinstance(value, int)]
     assert len(streams) >= 8
     assert len(set(streams)) == len(streams)
+
+
+def test_copies_have_seeds_of_their_own_and_a_key_that_they_share() -> None:
+    key = Key(2**64 - 1, 7)
+    copies = [key.of_copy(copy) for copy in range(4)]
+    assert copies[0] is key
+    assert [(copy.copy, copy.epoch) for copy in copies] == [(0, 7), (1, 7), (2, 7), (3, 7)]
+    assert all(copy.shared is key for copy in copies)
+    assert len({copy.seed for copy in [*copies, Key(0, 7).of_copy(1), Key(2**64 - 1, 8).of_copy(1)]}) == 6
+    assert copies[2].of_copy(1) == copies[1] == pickle.loads(pickle.dumps(copies[1])) != Key(copies[1].seed, 7)
+    assert copies[2].of_copy(0) is key
+
+
+def test_numbers_of_two_copies_are_independent() -> None:
+    indices = np.arange(20_000)
+    numbers = [philox.words(key, indices, 0, 1)[:, 0] * 2.0**-32 for key in (Key(1), Key(1).of_copy(1))]
+    assert abs(np.corrcoef(numbers)[0, 1]) < 4 / np.sqrt(len(indices))
+
+
+def test_the_seeds_of_copies_stay_as_they_are() -> None:
+    assert [Key(3, 4).of_copy(copy).seed for copy in (1, 2)] == [4742505328434963418, 4274506722955431166]
