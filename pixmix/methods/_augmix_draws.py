@@ -21,22 +21,22 @@ LONGEST = 3
 
 @dataclass(frozen=True, kw_only=True)
 class AugMixDraws:
-    """What AugMix makes of N images: C copies of each, mixed of W chains of at most D ops."""
+    """What AugMix makes of N images, mixed of W chains of at most D ops."""
 
     share: np.ndarray
-    """(N, C) float32: the weight of the mixed chains; the image itself has the rest of 1."""
+    """(N,) float32: the weight of the mixed chains; the image itself has the rest of 1."""
 
     weights: np.ndarray
-    """(N, C, W) float32: those of the chains among themselves; they sum to 1."""
+    """(N, W) float32: those of the chains among themselves; they sum to 1."""
 
     op: np.ndarray
-    """(N, C, W, D) int8: the chain's ops in their order, places in `OPS`; −1 behind its last."""
+    """(N, W, D) int8: the chain's ops in their order, places in `OPS`; −1 behind its last."""
 
     level: np.ndarray
-    """(N, C, W, D) float64: their levels, from 0.1 to `severity`; 0 behind the last."""
+    """(N, W, D) float64: their levels, from 0.1 to `severity`; 0 behind the last."""
 
     sign: np.ndarray
-    """(N, C, W, D) int8: +1 or −1, for the ops that have a sign; 0 behind the last."""
+    """(N, W, D) int8: +1 or −1, for the ops that have a sign; 0 behind the last."""
 
     def __len__(self) -> int:
         return len(self.share)
@@ -50,31 +50,31 @@ class AugMixDraws:
         return tuple(getattr(self, field.name) for field in fields(self))
 
 
-def draw(settings: AugMixSettings, key: Key, indices: np.ndarray, *, copies: int) -> AugMixDraws:
+def draw(settings: AugMixSettings, key: Key, indices: np.ndarray) -> AugMixDraws:
     """What AugMix makes of each of the images `indices`: a function of the arguments and nothing else.
 
     A chain's weight is a Gamma(alpha, 1) variable by its share in the sum of all, which makes them Dirichlet(alpha);
-    a copy's share is Beta(alpha, alpha). Both come from one uniform number each, by the inverse distribution function.
+    the share is Beta(alpha, alpha). Both come from one uniform number each, by the inverse distribution function.
 
     Args:
         settings: the user's choices.
-        key: seed and epoch.
+        key: seed, epoch and copy, below 256.
         indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
-        copies: how many of each image, 1 to 255; the first is the same whatever their number.
     """
     indices = philox.check_indices(indices)
-    shape = (len(indices), copies, settings.width, settings.depth or LONGEST)
-    share, weights = np.empty(shape[:2]), np.empty(shape[:3])
+    shape = (len(indices), settings.width, settings.depth or LONGEST)
+    share, weights = np.empty(shape[:1]), np.empty(shape[:2])
     op, level, sign = np.full(shape, -1, np.int8), np.zeros(shape), np.zeros(shape, np.int8)
     ops = len(OPS) if settings.all_ops else BASIC_OPS
+    seed, epoch = np.uint64(key.shared.seed), np.uint64(key.epoch)  # the copy has slots of its own
     _draw_chains(
-        *(np.uint64(key.seed), np.uint64(key.epoch), indices, float(settings.severity), ops, settings.depth or 0),
+        *(seed, epoch, indices, key.copy << 24, float(settings.severity), ops, settings.depth or 0),
         *(share, weights, op, level, sign),
     )
     gammas = gammaincinv(settings.alpha, weights)
     return AugMixDraws(
         share=betaincinv(settings.alpha, settings.alpha, share).astype(np.float32),
-        weights=(gammas / gammas.sum(axis=2, keepdims=True)).astype(np.float32),
+        weights=(gammas / gammas.sum(axis=1, keepdims=True)).astype(np.float32),
         op=op,
         level=level,
         sign=sign,
@@ -101,6 +101,7 @@ def _draw_chains(
     seed: np.uint64,
     epoch: np.uint64,
     indices: np.ndarray,
+    begin: int,
     severity: float,
     ops: int,
     depth: int,
@@ -110,16 +111,16 @@ def _draw_chains(
     level: np.ndarray,
     sign: np.ndarray,
 ) -> None:
-    """`share` and `weights` get the uniform numbers that theirs are made of; `depth` is 0 where it is drawn."""
+    """`share` and `weights` get the uniform numbers that theirs are made of; `depth` is 0 where it is drawn; `begin` is
+    the copy's first block."""
     for n in range(op.shape[0]):
-        for c in range(op.shape[1]):
-            share[n, c] = _uniforms(seed, epoch, indices[n], c << 24)[0]
-            for w in range(op.shape[2]):
-                first = (c << 24) + ((w + 1) << 12)
-                u = _uniforms(seed, epoch, indices[n], first)
-                weights[n, c, w] = u[0]
-                for d in range(depth if depth > 0 else 1 + int(u[1] * LONGEST)):
-                    v = _uniforms(seed, epoch, indices[n], first + 1 + d)
-                    op[n, c, w, d] = int(v[0] * ops)
-                    level[n, c, w, d] = 0.1 + (severity - 0.1) * v[1]
-                    sign[n, c, w, d] = -1 if v[2] > 0.5 else 1
+        share[n] = _uniforms(seed, epoch, indices[n], begin)[0]
+        for w in range(op.shape[1]):
+            first = begin + ((w + 1) << 12)
+            u = _uniforms(seed, epoch, indices[n], first)
+            weights[n, w] = u[0]
+            for d in range(depth if depth > 0 else 1 + int(u[1] * LONGEST)):
+                v = _uniforms(seed, epoch, indices[n], first + 1 + d)
+                op[n, w, d] = int(v[0] * ops)
+                level[n, w, d] = 0.1 + (severity - 0.1) * v[1]
+                sign[n, w, d] = -1 if v[2] > 0.5 else 1

@@ -50,7 +50,7 @@ class Parts(Method):
         self.keys = tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
         self.batch_views = last.batch_views
         # In a graph, the last part's `change` is all that is replayed.
-        self.in_graph = all(part.in_graph for part in self.parts) and not any(map(_acts_on_batches, self.parts[:-1]))
+        self.in_graph = all(part.in_graph for part in self.parts) and not any(map(acts_on_batches, self.parts[:-1]))
 
     def extend(self, network: nn.Module) -> nn.Module:
         return self.parts[-1].extend(network)
@@ -105,9 +105,10 @@ def _extends(method: Method) -> bool:
     return _extends(method.parts[-1]) if isinstance(method, Parts) else type(method).extend is not Method.extend
 
 
-def _acts_on_batches(method: Method) -> bool:
+def acts_on_batches(method: Method) -> bool:
+    """Whether it changes batches, perhaps besides images."""
     if isinstance(method, Parts):
-        return any(map(_acts_on_batches, method.parts))
+        return any(map(acts_on_batches, method.parts))
     return type(method).change is not Method.change or type(method).batch is not Method.batch
 
 
@@ -155,7 +156,7 @@ class Chained(Parts):
     def __init__(self, name: str, parts: Sequence[Method]) -> None:
         super().__init__(name, parts)
         for part in self.parts[:-1]:
-            if _acts_on_batches(part):
+            if acts_on_batches(part):
                 raise InputError(
                     f"method {name}: with these settings {part.name} acts on batches, after {self.parts[-1].name}; "
                     "write it last"
@@ -186,5 +187,5 @@ def key_of_part(key: Key, number: int) -> Key:
     """The key under which a part of `Chained` draws; the first, number 0, has the key itself."""
     if number == 0:
         return key
-    low, high = philox.words(key, np.array([number]), philox.PARTS, 2)[0].tolist()
-    return philox.Key(low | high << 32, key.epoch)
+    low, high = philox.words(key.shared, np.array([number]), philox.PARTS, 2)[0].tolist()
+    return philox.Key(low | high << 32, key.epoch).of_copy(key.copy)

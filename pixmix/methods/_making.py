@@ -66,12 +66,21 @@ def find_parts(name: str) -> tuple[str, ...]:
     for what in changed:
         if what != "images" and changed.count(what) > 1:
             one, other = [part for part, change in zip(parts, changed, strict=True) if change == what][:2]
-            things = {"data": "the data", "batch": "each batch or its loss"}[what]
+            things = {"data": "the data", "views": "the views", "batch": "each batch or its loss"}[what]
             raise InputError(
                 f"method {name}: {one} and {other} both change {things}; compose one that changes images with one "
                 "that changes batches"
             )
-    return tuple(sorted(parts, key=lambda part: ("", "data", "images", "batch").index(changes[part])))
+    if "views" in changed:
+        part = parts[changed.index("views")]
+        if "batch" in changed:
+            raise InputError(
+                f"method {name}: {part} compares views of one image, and {parts[changed.index('batch')]} changes whole "
+                "batches; leave one of them out"
+            )
+        if "images" not in changed:
+            raise InputError(f"method {name}: {part} goes with a method that changes each image, as in pixmix+{part}")
+    return tuple(sorted(parts, key=lambda part: ("", "data", "images", "views", "batch").index(changes[part])))
 
 
 def make_method(
@@ -135,10 +144,14 @@ def compose(name: str, made: Sequence[Method]) -> Method:
         InputError: they do not compose.
     """
     from ._composed import Chained, Composed
+    from ._jsd import Consistent
 
-    images, batches = ([part for part in made if find_row(part.name).changes == what] for what in ("images", "batch"))
+    kinds = ("images", "views", "batch")
+    images, views, batches = ([part for part in made if find_row(part.name).changes == kind] for kind in kinds)
     if len(images) > 1:
         images = [Chained("+".join(part.name for part in images), images)]
+    if views:
+        return Consistent(name, *images, *views)
     if images and batches:
         return Composed(name, *images, *batches)
     (method,) = images or batches or made[:1]

@@ -104,6 +104,17 @@ class AugMixSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JSDSettings:
+    """Views that are made to agree, with any method of images (Hendrycks et al., 2020)."""
+
+    weight: float = 12.0
+    """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree."""
+
+    def __post_init__(self) -> None:
+        _positive("jsd.weight", self.weight)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PrimeSettings:
     """PRIME (Modas et al., 2022); where none is given, strengths are the originals' for CIFAR up to 64 px, for ImageNet
     above."""
@@ -257,6 +268,7 @@ class MethodSettings:
     cutmix: CutMixSettings = field(default_factory=CutMixSettings)
     autoaugment: AutoAugmentSettings = field(default_factory=AutoAugmentSettings)
     augmix: AugMixSettings = field(default_factory=AugMixSettings)
+    jsd: JSDSettings = field(default_factory=JSDSettings)
     prime: PrimeSettings = field(default_factory=PrimeSettings)
     oe: OESettings = field(default_factory=OESettings)
     speckle: SpeckleSettings = field(default_factory=SpeckleSettings)

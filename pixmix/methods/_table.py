@@ -21,9 +21,10 @@ class MethodRow:
     """What it does, in a few words."""
     source: str
     """Who proposed it."""
-    changes: Literal["", "data", "images", "batch"] = ""
-    """The training data, each image, or a batch on the device or its loss; those that change different things
-    compose, and so do any number that change images."""
+    changes: Literal["", "data", "images", "views", "batch"] = ""
+    """The training data, each image, how many views of it there are, or a batch on the device or its loss. Methods that
+    change different things compose, and so do any number that change images; one that changes the views needs some that
+    change images, and none of a batch."""
     maker: str | Callable[..., Method] = "_base:plain"
     """`module:function` in this package, called with the method's name and a `Setting`. Of a method that lives
     elsewhere a function, called with a `Setting`, or a subclass of `Method`, made without arguments."""
@@ -67,6 +68,12 @@ METHODS = {
         source="Hendrycks et al. 2020",
         changes="images",
         maker="_augmix:make",
+    ),
+    "jsd": MethodRow(
+        summary="with a method of images (A+jsd): predictions for three views made to agree",
+        source="Hendrycks et al. 2020",
+        changes="views",
+        maker="_jsd:make",
     ),
     "prime": MethodRow(
         summary="chains of random filters, colour curves and displacements, averaged",

@@ -93,7 +93,7 @@ def rounded() -> dict[str, np.ndarray]:
     held, mixing = torch.from_numpy(stored), torch.from_numpy(pool.images)
     mixer = cuda.CudaMixer(PixMixSettings(), pool, (8, 9), held.device)
     rows, out = torch.from_numpy(indices), torch.empty(8, 8, 9, 3, dtype=torch.bfloat16).permute(0, 3, 1, 2)
-    key = torch.tensor([7, 0])
+    key = torch.tensor([7, 0, 7])
     first = mixer.mix(held, mixing, key, rows, rows=rows, out=out).float().numpy()
     key[1] = 1
     second = mixer.mix(held, mixing, key, rows, rows=rows, out=out)

@@ -27,6 +27,7 @@ from pixmix.methods._settings import (
     AutoAugmentSettings,
     CutMixSettings,
     CutoutSettings,
+    JSDSettings,
     MethodSettings,
     MixupSettings,
     Noise2NetSettings,
@@ -53,6 +54,7 @@ BAD = [
     (AugMixSettings, "augmix.alpha", "alpha", (0, 0.09, 1001, *NO_NUMBER)),
     (AugMixSettings, "augmix.all_ops", "all_ops", (1, "yes", None)),
     (AugMixSettings, "augmix.jsd", "jsd", (-0.1, *NO_NUMBER)),
+    (JSDSettings, "jsd.weight", "weight", NOT_POSITIVE),
     (PrimeSettings, "prime.draws", "draws", ("step", 1, None)),
     (PrimeSettings, "prime.filter", "filter", ("middle", 1, None)),
     (PrimeSettings, "prime.sigma", "sigma", (-0.1, *NO_NUMBER)),
@@ -153,6 +155,7 @@ def test_settings_come_back_from_json() -> None:
 def test_defaults_are_the_originating_codes() -> None:
     settings = MethodSettings()
     assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
+    assert settings.jsd == JSDSettings(weight=12)
     chosen = PrimeSettings(draws="image", filter="centred", sigma=4, colour=None, frequencies=None, band=None)
     assert settings.prime == chosen
     assert settings.oe == OESettings(weight=0.5, outliers=2)

@@ -51,6 +51,7 @@ LABELS = {
     "cutmix": "CutMix",
     "autoaugment": "AutoAugment",
     "augmix": "AugMix",
+    "jsd": "JSD",
     "prime": "PRIME",
     "oe": "OE",
     "pixmix": "PixMix",

@@ -105,7 +105,7 @@ def _methods(
 
 def _can_be_shown(name: str) -> bool:
     row = METHODS[name]
-    return not row.in_training and not row.needs_copies
+    return not row.in_training and not row.needs_copies and row.changes != "views"
 
 
 def _fresh_network(seed: int) -> nn.Module:

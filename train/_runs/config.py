@@ -117,7 +117,8 @@ class TrainConfig(MethodSettings):
     training), apr-s, hybridaugment-s, hybridaugmentpp-s, trivialaugment, randaugment; of batches: mixup, cutmix,
     speckle, ant, noise2net, adversarial-linf, adversarial-l2, apr-p, hybridaugment-p, hybridaugmentpp-p, regmixup,
     logitnorm, rotpred; of data: sin, edsr. Several compose: prime+pixmix+cutmix; those of images act in the order
-    written. One of your own: module:function or FILE.py:function."""
+    written. With any of images, +jsd makes predictions for three views agree. One of your own: module:function or
+    FILE.py:function."""
     mixing_set: tuple[str, ...] = ()
     """What is mixed in: folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on
     first use (write ./fractals for a folder of that name)."""
