@@ -42,6 +42,9 @@ OWN = 14
 """Methods that live outside this package."""
 COPIES = 40
 """Seeds of the further copies of an image: the index is the copy."""
+IPMIX = 41
+IPMIX_MASKS = 42
+"""One number for each channel and pixel of a patch."""
 PRIME = 50
 PRIME_FILTERS = 51
 """Normal numbers of PRIME's primitives, by Box and Muller; so are the next two."""

@@ -17,6 +17,7 @@ from .._engines.ops import augment
 from .._engines.planes import split_planes
 from ._augmix_draws import AugMixDraws, draw
 from ._base import Method, Setting
+from ._chains import add_weighted, lay_over, share_out
 from ._jsd import Consistent, Jsd
 from ._settings import AugMixSettings
 
@@ -83,11 +84,7 @@ def _mix_tensors(images: Tensor, draws: AugMixDraws, mixed: Tensor) -> None:
     for d in range(depth):
         chains = augment_tensor(chains, op[:, d], level[:, d], sign[:, d])
     sent = carry(images.device, weights=draws.weights.transpose(), share=draws.share)
-    mixed.zero_()
-    for chain, weights in zip(chains.view(width, *mixed.shape), sent["weights"], strict=True):
-        mixed += weights[:, None, None, None] * (chain / 255)
-    share = sent["share"][:, None, None, None]
-    mixed.mul_(share).add_((1 - share) * (images / 255)).clamp_(max=1)
+    lay_over(images, chains.view(width, *mixed.shape), sent["weights"], sent["share"], mixed)
 
 
 @kernel
@@ -118,20 +115,5 @@ def _mix_range(
                 augment(chain, op[n, w, d], level[n, w, d], sign[n, w, d], there)
                 chain = there
                 here, there = there, here
-            _add(chain.reshape(-1), weights[n, w], out)
-        _share_out(clean.reshape(-1), share[n], out)
-
-
-@kernel
-def _add(values: np.ndarray, weight: np.float32, total: np.ndarray) -> None:
-    for i in range(total.size):
-        total[i] += weight * (np.float32(values[i]) / np.float32(255))
-
-
-@kernel
-def _share_out(values: np.ndarray, share: np.float32, mixture: np.ndarray) -> None:
-    """(1 − share) · values + share · mixture, in place; weights that sum to 1 but for rounding may exceed it."""
-    rest = np.float32(1) - share
-    for i in range(mixture.size):
-        mixed = rest * (np.float32(values[i]) / np.float32(255)) + share * mixture[i]
-        mixture[i] = min(mixed, np.float32(1))
+            add_weighted(chain.reshape(-1), weights[n, w], out)
+        share_out(clean.reshape(-1), share[n], out)

@@ -5,11 +5,100 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mixset._common.arguments import check_flag, check_number, check_whole
+from mixset._common.arguments import check_flag, check_list, check_number, check_whole
 from mixset._common.errors import InputError
 
 StrengthSpace = Literal["wide", "standard"]
 """How strong TrivialAugment's ops get."""
+IPMixPartner = Literal["mixing_set", "both"]
+"""The choices of `IPMixSettings.partner`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JSDSettings:
+    """Views that are made to agree, with any method of images (Hendrycks et al., 2020)."""
+
+    weight: float = 12.0
+    """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree."""
+
+    def __post_init__(self) -> None:
+        check_number("jsd.weight", self.weight, low=1e-6, high=1e6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IPMixSettings:
+    """IPMix (Huang et al., 2023)."""
+
+    severity: float = 3.0
+    """Highest level of the ops, 0.1 to 10; the original has 3 on CIFAR, 1 on ImageNet."""
+    beta: float = 3.0
+    """Of the Beta distributions of a patch's weights, 0.01 to 1,000; the original has 3 on CIFAR, 4 on ImageNet."""
+    width: int = 3
+    """Chains that are mixed, 1 to 16."""
+    depth: int = 3
+    """Most steps of a chain, 1 to 16; their number is drawn from 0 to it, both included."""
+    patches: tuple[int, ...] | None = None
+    """Sides of the patches in pixels, from 2 on, at most the image's; by default 4, 8, 16 and 32, and above 64 px also
+    64 and the image's shorter side."""
+    partner: IPMixPartner = "mixing_set"
+    """What a patch is mixed with: the mixing image, as in the original on CIFAR, or by a coin (both) that or the input
+    after an op, as on ImageNet."""
+    all_ops: bool = False
+    """All 15 ops; without it the 10 that the original's authors hold apart from ImageNet-C's corruptions."""
+    wrap: bool = False
+    """Values of a mixed patch beyond black and white wrap around (−3 becomes 253), as in the published code; without it
+    they are clipped."""
+
+    def __post_init__(self) -> None:
+        check_number("ipmix.severity", self.severity, low=0.1, high=10)
+        check_number("ipmix.beta", self.beta, low=0.01, high=1000)
+        check_whole("ipmix.width", self.width, low=1, high=16)
+        check_whole("ipmix.depth", self.depth, low=1, high=16)
+        if self.patches is not None:
+            sides = check_list("ipmix.patches", self.patches, "whole numbers")
+            if not sides:
+                raise InputError("ipmix.patches: at least one side is needed")
+            sides = [check_whole("ipmix.patches", side, low=2, high=1_000_000) for side in sides]
+            object.__setattr__(self, "patches", tuple(sides))  # a list comes from JSON
+        if self.partner not in get_args(IPMixPartner):
+            known = ", ".join(get_args(IPMixPartner))
+            raise InputError(f"ipmix.partner: no choice named {self.partner!r}; known: {known}")
+        for name in ("all_ops", "wrap"):
+            check_flag(f"ipmix.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrimeSettings:
+    """PRIME (Modas et al., 2022); where none is given, strengths are the originals' for CIFAR up to 64 px, for ImageNet
+    above."""
+
+    draws: Literal["image", "batch"] = "image"
+    """What gets strengths and displacements of its own: each image, or, as published, each batch ("batch")."""
+    filter: Literal["centred", "published"] = "centred"
+    """Where the random filter has the 1 that stands for the image itself: in its centre, or, as published, at the
+    bottom right, which moves the image by a pixel."""
+    sigma: float = 4.0
+    """Highest strength of the random filter."""
+    colour: float | None = None
+    """Highest variance of each wave of the colour curves; by default 0.01, above 64 px 0.05."""
+    frequencies: int | None = None
+    """Highest frequency of colour curves and displacement fields, from 3 on; by default 100, above 64 px 500."""
+    band: int | None = None
+    """Most waves of a colour curve, with frequencies one after another from a drawn one on; 0 is all from the lowest
+    on. By default 0, above 64 px 20."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("draws", ("image", "batch")), ("filter", ("centred", "published"))):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"prime.{name}: {known[0]} or {known[1]} is needed, got {value!r}")
+        check_number("prime.sigma", self.sigma, low=0, high=1e6)
+        if self.colour is not None:
+            check_number("prime.colour", self.colour, low=0, high=1e6)
+        if self.frequencies is not None:
+            check_whole("prime.frequencies", self.frequencies, low=3, high=10_000)
+        if self.band is not None:
+            check_whole("prime.band", self.band, low=0, high=1_000_000)
 
 
 @dataclass(frozen=True, kw_only=True)

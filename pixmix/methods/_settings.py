@@ -12,7 +12,10 @@ from .._augment.settings import PixMixSettings
 from ._rival_settings import (
     APRSettings,
     HybridAugmentSettings,
+    IPMixSettings,
+    JSDSettings,
     LogitNormSettings,
+    PrimeSettings,
     RandAugmentSettings,
     RegMixupSettings,
     RotPredSettings,
@@ -101,51 +104,6 @@ class AugMixSettings:
         if not isinstance(self.all_ops, bool):
             raise InputError(f"augmix.all_ops: True or False is needed, got {self.all_ops!r}")
         _not_negative("augmix.jsd", self.jsd)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JSDSettings:
-    """Views that are made to agree, with any method of images (Hendrycks et al., 2020)."""
-
-    weight: float = 12.0
-    """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree."""
-
-    def __post_init__(self) -> None:
-        _positive("jsd.weight", self.weight)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrimeSettings:
-    """PRIME (Modas et al., 2022); where none is given, strengths are the originals' for CIFAR up to 64 px, for ImageNet
-    above."""
-
-    draws: Literal["image", "batch"] = "image"
-    """What gets strengths and displacements of its own: each image, or, as published, each batch ("batch")."""
-    filter: Literal["centred", "published"] = "centred"
-    """Where the random filter has the 1 that stands for the image itself: in its centre, or, as published, at the
-    bottom right, which moves the image by a pixel."""
-    sigma: float = 4.0
-    """Highest strength of the random filter."""
-    colour: float | None = None
-    """Highest variance of each wave of the colour curves; by default 0.01, above 64 px 0.05."""
-    frequencies: int | None = None
-    """Highest frequency of colour curves and displacement fields, from 3 on; by default 100, above 64 px 500."""
-    band: int | None = None
-    """Most waves of a colour curve, with frequencies one after another from a drawn one on; 0 is all from the lowest
-    on. By default 0, above 64 px 20."""
-
-    def __post_init__(self) -> None:
-        for name, known in (("draws", ("image", "batch")), ("filter", ("centred", "published"))):
-            value = getattr(self, name)
-            if value not in known:
-                raise InputError(f"prime.{name}: {known[0]} or {known[1]} is needed, got {value!r}")
-        _not_negative("prime.sigma", self.sigma)
-        if self.colour is not None:
-            _not_negative("prime.colour", self.colour)
-        if self.frequencies is not None:
-            _whole("prime.frequencies", self.frequencies, 3, 10_000)
-        if self.band is not None:
-            _whole("prime.band", self.band, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +227,7 @@ class MethodSettings:
     autoaugment: AutoAugmentSettings = field(default_factory=AutoAugmentSettings)
     augmix: AugMixSettings = field(default_factory=AugMixSettings)
     jsd: JSDSettings = field(default_factory=JSDSettings)
+    ipmix: IPMixSettings = field(default_factory=IPMixSettings)
     prime: PrimeSettings = field(default_factory=PrimeSettings)
     oe: OESettings = field(default_factory=OESettings)
     speckle: SpeckleSettings = field(default_factory=SpeckleSettings)

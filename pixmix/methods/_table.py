@@ -75,6 +75,13 @@ METHODS = {
         changes="views",
         maker="_jsd:make",
     ),
+    "ipmix": MethodRow(
+        summary="chains of ops and of patches mixed with a mixing image, averaged",
+        source="Huang et al. 2023",
+        changes="images",
+        maker="_ipmix:make",
+        needs_pool=True,
+    ),
     "prime": MethodRow(
         summary="chains of random filters, colour curves and displacements, averaged",
         source="Modas et al. 2022",

@@ -19,8 +19,9 @@ from pixmix._augment.settings import MIXINGS, OPS, PixMixSettings
 from pixmix._engines import cuda
 from pixmix._engines.torch import mix_tensors
 from pixmix.methods._augmix import AugMix
+from pixmix.methods._ipmix import IPMix
 from pixmix.methods._mixing import PARTNERS, PixMixMethod
-from pixmix.methods._settings import AugMixSettings
+from pixmix.methods._settings import AugMixSettings, IPMixSettings
 
 KEY = Key(2**63 + 5, 3)
 SIZES = ((6, 8), (1, 5), (7, 1))
@@ -60,6 +61,7 @@ def methods() -> dict[str, PixMixMethod]:
 
 
 AUGMIX = AugMix(AugMixSettings())
+IPMIX = IPMix(IPMixSettings(patches=(3, 8), partner="both", all_ops=True), training_set()[2])
 
 
 def made() -> dict[str, np.ndarray]:
@@ -84,7 +86,9 @@ def made() -> dict[str, np.ndarray]:
         turned = torch.from_numpy(stored[indices].transpose(0, 3, 1, 2).copy()).permute(0, 2, 3, 1)
         result[f"{name}, as they are"] = method.augment_tensor(turned, KEY, indices).numpy()
     result["augmix"] = AUGMIX.augment_tensor(torch.from_numpy(stored[indices]), KEY, indices).numpy()
-    return result | rounded()
+    result["ipmix"] = IPMIX.augment_tensor(torch.from_numpy(stored[indices]), KEY, indices).numpy()
+    copy = methods()["mix-aug"].augment_tensor(torch.from_numpy(stored[indices]), KEY.of_copy(1), indices)
+    return result | rounded() | {"another copy": copy.numpy()}
 
 
 def rounded() -> dict[str, np.ndarray]:

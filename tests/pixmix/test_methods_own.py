@@ -193,7 +193,8 @@ BATCH_VIEWS = {**dict.fromkeys(("apr-p", "hybridaugment-p", "hybridaugmentpp-p",
 """Rows that the batch transform makes of each, likewise."""
 KEYS = {
     "baseline": (),
-    **dict.fromkeys(("cutout", "autoaugment", "augmix", "prime", "oe", "pixmix", "mix-input", "mix-aug"), ("image",)),
+    **dict.fromkeys(("cutout", "autoaugment", "augmix", "ipmix", "prime", "oe"), ("image",)),
+    **dict.fromkeys(("pixmix", "mix-input", "mix-aug"), ("image",)),
     **dict.fromkeys(("apr-s", "hybridaugment-s", "hybridaugmentpp-s", "trivialaugment", "randaugment"), ("image",)),
     **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "apr-p", "regmixup"), ("step",)),
     **dict.fromkeys(("hybridaugment-p", "hybridaugmentpp-p"), ("step",)),

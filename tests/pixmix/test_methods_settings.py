@@ -27,6 +27,7 @@ from pixmix.methods._settings import (
     AutoAugmentSettings,
     CutMixSettings,
     CutoutSettings,
+    IPMixSettings,
     JSDSettings,
     MethodSettings,
     MixupSettings,
@@ -55,6 +56,14 @@ BAD = [
     (AugMixSettings, "augmix.all_ops", "all_ops", (1, "yes", None)),
     (AugMixSettings, "augmix.jsd", "jsd", (-0.1, *NO_NUMBER)),
     (JSDSettings, "jsd.weight", "weight", NOT_POSITIVE),
+    (IPMixSettings, "ipmix.severity", "severity", (0, 0.09, 10.1, *NO_NUMBER)),
+    (IPMixSettings, "ipmix.beta", "beta", (0, 0.009, 1001, *NO_NUMBER)),
+    (IPMixSettings, "ipmix.width", "width", (0, 17, None, *NOT_WHOLE)),
+    (IPMixSettings, "ipmix.depth", "depth", (0, 17, None, *NOT_WHOLE)),
+    (IPMixSettings, "ipmix.patches", "patches", ((), "4", 4, (4, 1), (8, 2.5))),
+    (IPMixSettings, "ipmix.partner", "partner", ("input", "", None, 3)),
+    (IPMixSettings, "ipmix.all_ops", "all_ops", (1, "yes", None)),
+    (IPMixSettings, "ipmix.wrap", "wrap", (1, "yes", None)),
     (PrimeSettings, "prime.draws", "draws", ("step", 1, None)),
     (PrimeSettings, "prime.filter", "filter", ("middle", 1, None)),
     (PrimeSettings, "prime.sigma", "sigma", (-0.1, *NO_NUMBER)),
@@ -106,7 +115,7 @@ def test_a_bad_value_is_named_in_one_line(made: type[Any], flag: str, field: str
     message = str(caught.value)
     assert message.startswith(f"{flag}: ")
     assert "\n" not in message
-    shown = bad[-1] if field == "sigmas" and isinstance(bad, tuple) and bad else bad
+    shown = bad[-1] if field in ("sigmas", "patches") and isinstance(bad, tuple) and bad else bad
     assert repr(shown) in message
 
 
@@ -125,6 +134,8 @@ def test_every_setting_has_bad_values_here() -> None:
         *(AutoAugmentSettings(policy=name) for name in ("cifar10", "imagenet", "svhn")),
         AugMixSettings(severity=0.1, width=1, depth=1, alpha=0.1, jsd=0),
         AugMixSettings(severity=10, width=100, depth=100, alpha=1000, all_ops=True),
+        IPMixSettings(severity=0.1, beta=0.01, width=1, depth=1, patches=(2,)),
+        IPMixSettings(severity=10, beta=1000, width=16, depth=16, partner="both", all_ops=True, wrap=True),
         PrimeSettings(draws="batch", filter="published", sigma=0, colour=0, frequencies=3, band=0),
         PrimeSettings(frequencies=10_000, band=10_000),
         OESettings(weight=1e-3, outliers=1),
@@ -146,7 +157,13 @@ def test_the_edges_are_taken(good: Any) -> None:
 
 
 def test_settings_come_back_from_json() -> None:
-    for made in (SpeckleSettings(sigmas=(0.1, 0.2)), Noise2NetSettings(epsilon=(0.1, 0.2)), AugMixSettings(depth=2)):
+    settings: tuple[Any, ...] = (
+        SpeckleSettings(sigmas=(0.1, 0.2)),
+        Noise2NetSettings(epsilon=(0.1, 0.2)),
+        AugMixSettings(depth=2),
+        IPMixSettings(patches=(4, 8)),
+    )
+    for made in settings:
         again = type(made)(**json.loads(json.dumps(asdict(made))))
         assert again == made
         assert hash(again) == hash(made)  # tuples, not lists
@@ -156,6 +173,7 @@ def test_defaults_are_the_originating_codes() -> None:
     settings = MethodSettings()
     assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
     assert settings.jsd == JSDSettings(weight=12)
+    assert settings.ipmix == IPMixSettings(severity=3, beta=3, width=3, depth=3, partner="mixing_set", wrap=False)
     chosen = PrimeSettings(draws="image", filter="centred", sigma=4, colour=None, frequencies=None, band=None)
     assert settings.prime == chosen
     assert settings.oe == OESettings(weight=0.5, outliers=2)

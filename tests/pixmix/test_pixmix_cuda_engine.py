@@ -99,6 +99,18 @@ def test_simulated_augmix_is_that_of_arrays(simulated: dict[str, np.ndarray]) ->
     np.testing.assert_allclose(simulated["augmix"], expected, atol=1e-6)
 
 
+def test_simulated_ipmix_is_that_of_arrays(simulated: dict[str, np.ndarray]) -> None:
+    stored, indices, _ = cases.training_set()
+    expected = cases.IPMIX.augment_array(stored[indices], KEY, indices)
+    np.testing.assert_allclose(simulated["ipmix"], expected, atol=1e-6)
+
+
+def test_another_copy_is_mixed_with_the_first_ones_image(simulated: dict[str, np.ndarray]) -> None:
+    stored, indices, _ = cases.training_set()
+    expected = cases.methods()["mix-aug"].augment_array(stored[indices], KEY.of_copy(1), indices)
+    assert np.mean(np.abs(simulated["another copy"] - expected) > 1.001 / 255) < 1e-2
+
+
 def test_bfloat16_is_the_result_rounded_once(simulated: dict[str, np.ndarray]) -> None:
     """And a key in the device's memory may change, as between two replays of a graph."""
     stored, indices, pool = cases.training_set()

@@ -19,7 +19,8 @@ from pixmix._augment.draws import draw
 from pixmix._augment.settings import MIXINGS, PixMixSettings
 from pixmix._common.philox import Key
 from pixmix._engines import ENGINES, find_engine
-from pixmix.methods import make_method
+from pixmix.methods import MethodSettings, make_method
+from pixmix.methods._settings import IPMixSettings
 
 
 def mixed() -> dict[str, str]:
@@ -33,8 +34,9 @@ def mixed() -> dict[str, str]:
         assert set(draws.op[draws.op >= 0]) == set(range(13)) and set(draws.mixing.flat) == set(range(6))
         for engine in ENGINES:
             made[f"{engine}, severity {severity}"] = find_engine(engine)(images, pool.images, draws)
-    for name, count in (("augmix", 60), ("prime", 4)):
-        method = make_method(name, classes=2, size=(12, 14), mean=(0.5,) * 3, std=(0.5,) * 3)
+    half, chosen = (0.5,) * 3, MethodSettings(ipmix=IPMixSettings(all_ops=True, partner="both", wrap=True))
+    for name, count in (("augmix", 60), ("ipmix", 60), ("prime", 4)):
+        method = make_method(name, classes=2, size=(12, 14), mean=half, std=half, settings=chosen, pool=pool)
         made[name] = method.augment_array(images[:count], key, indices[:count])
     return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in made.items()}
 

@@ -52,6 +52,7 @@ LABELS = {
     "autoaugment": "AutoAugment",
     "augmix": "AugMix",
     "jsd": "JSD",
+    "ipmix": "IPMix",
     "prime": "PRIME",
     "oe": "OE",
     "pixmix": "PixMix",

@@ -27,7 +27,14 @@ from mixset._common.ranges import (
 )
 from pixmix._augment.settings import IMAGENET
 from pixmix._common.precisions import EvalPrecision
-from pixmix.methods._settings import AugMixSettings, AutoAugmentSettings, CutMixSettings, MethodSettings, MixupSettings
+from pixmix.methods._settings import (
+    AugMixSettings,
+    AutoAugmentSettings,
+    CutMixSettings,
+    IPMixSettings,
+    MethodSettings,
+    MixupSettings,
+)
 
 RecipeName = Literal["cifar", "imagenet", "quick"]
 Precision = Literal["auto", "off", "bf16", "fp16"]
@@ -112,8 +119,8 @@ class TrainConfig(MethodSettings):
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
     method: str = "baseline"
-    """baseline; of images: cutout, autoaugment, augmix, prime, oe, pixmix, mix-input (PixMix without a mixing set),
-    mix-aug (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the network in
+    """baseline; of images: cutout, autoaugment, augmix, ipmix, prime, oe, pixmix, mix-input (PixMix without a mixing
+    set), mix-aug (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the network in
     training), apr-s, hybridaugment-s, hybridaugmentpp-s, trivialaugment, randaugment; of batches: mixup, cutmix,
     speckle, ant, noise2net, adversarial-linf, adversarial-l2, apr-p, hybridaugment-p, hybridaugmentpp-p, regmixup,
     logitnorm, rotpred; of data: sin, edsr. Several compose: prime+pixmix+cutmix; those of images act in the order
@@ -240,6 +247,7 @@ def imagenet() -> TrainConfig:
         cutmix=CutMixSettings(probability=1.0),
         autoaugment=AutoAugmentSettings(policy="imagenet"),
         augmix=AugMixSettings(severity=1.0, jsd=0.0),
+        ipmix=IPMixSettings(severity=1.0, beta=4.0, partner="both"),
         workers=8,
     )
 
