@@ -58,7 +58,7 @@ class Consistent(Composed):
 
     views = Jsd.views
 
-    def __init__(self, name: str, first: Method, jsd: Jsd) -> None:
+    def __init__(self, name: str, first: Method, jsd: Method) -> None:
         super().__init__(name, first, jsd)
         if "image" not in first.keys or acts_on_batches(first):
             raise InputError(

@@ -57,7 +57,7 @@ class IPMixSettings:
         if self.patches is not None:
             sides = check_list("ipmix.patches", self.patches, "whole numbers")
             if not sides:
-                raise InputError("ipmix.patches: at least one side is needed")
+                raise InputError(f"ipmix.patches: at least one side is needed, got {self.patches!r}")
             sides = [check_whole("ipmix.patches", side, low=2, high=1_000_000) for side in sides]
             object.__setattr__(self, "patches", tuple(sides))  # a list comes from JSON
         if self.partner not in get_args(IPMixPartner):

@@ -237,9 +237,10 @@ def test_the_method_has_its_settings() -> None:
     chosen = AugMixSettings(severity=1.0, width=4, jsd=5.0)
     made = pickle.loads(pickle.dumps(make(chosen)))
     assert isinstance(made, Consistent)
-    assert isinstance(made.first, AugMix) and isinstance(made.second, Jsd)
-    assert (made.name, made.views, made.in_loader, made.first.settings) == ("augmix", 3, True, chosen)
-    assert made.second.weight == 5
+    augmix, jsd = made.parts
+    assert isinstance(augmix, AugMix) and isinstance(jsd, Jsd)
+    assert (made.name, made.views, made.in_loader, augmix.settings) == ("augmix", 3, True, chosen)
+    assert jsd.weight == 5
 
 
 @pytest.mark.parametrize("size", [(32, 32), (17, 24)])

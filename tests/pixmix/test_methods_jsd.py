@@ -17,8 +17,9 @@ from pixmix._augment.settings import PixMixSettings
 from pixmix._common.philox import Key
 from pixmix.methods import METHODS, MethodSettings, compose, find_parts, make_method
 from pixmix.methods._base import Method, StepKey, as_float, uniforms
+from pixmix.methods._composed import key_of_part
 from pixmix.methods._jsd import Consistent, Jsd, jensen_shannon
-from pixmix.methods._settings import AugMixSettings, JSDSettings
+from pixmix.methods._settings import AugMixSettings, JSDSettings, PrimeSettings
 
 SIZE = (16, 16)
 OF_IMAGES = [
@@ -38,7 +39,7 @@ def make(array_pool: Callable[..., ArrayPool]) -> Callable[..., Method]:
     return made
 
 
-@pytest.mark.parametrize("name", OF_IMAGES)
+@pytest.mark.parametrize("name", [*OF_IMAGES, "prime+pixmix"])
 def test_the_network_sees_each_image_and_two_copies_drawn_apart(
     name: str, make: Callable[..., Method], photographs: Callable[..., np.ndarray]
 ) -> None:
@@ -84,6 +85,16 @@ def test_both_copies_are_mixed_with_the_same_crop_of_the_same_image(make: Callab
     assert np.median(related) > 0.999
 
 
+def test_parts_share_what_copies_share_and_draw_the_rest_apart() -> None:
+    """PixMix after PRIME mixes one image into both copies, and changes each in its own way."""
+    key = Key(5, 2)
+    parts = [key_of_part(key.of_copy(copy), 1) for copy in (0, 1)]
+    assert parts[0].shared == parts[1].shared == key_of_part(key, 1) and parts[0] != parts[1]
+    assert key_of_part(key.of_copy(1), 0) == key.of_copy(1)
+    keys = [key_of_part(key.of_copy(copy), number) for copy in (0, 1, 2) for number in (0, 1, 2)]
+    assert len({one.seed for one in keys}) == 9
+
+
 def test_augmix_is_augmix_alone_with_the_term(
     make: Callable[..., Method], photographs: Callable[..., np.ndarray]
 ) -> None:
@@ -117,7 +128,7 @@ def test_a_method_of_ones_own_has_three_views(photographs: Callable[..., np.ndar
         ("sin+jsd", r"goes with a method that changes each image, as in pixmix\+jsd"),
         ("pixmix+jsd+cutmix", "compares views of one image, and cutmix changes whole batches; leave one of them out"),
         ("jsd+mixup", "compares views of one image, and mixup changes whole batches"),
-        ("pixmix+jsd+jsd", "jsd and jsd both change the views"),
+        ("pixmix+jsd+jsd", "names jsd twice"),
         ("baseline+jsd", "baseline changes nothing"),
     ],
 )
@@ -144,6 +155,8 @@ def test_methods_that_do_not_draw_for_each_image_are_refused(make: Callable[...,
             return images, labels
 
     refused: list[Method] = [Steps(), Both()]
+    with pytest.raises(InputError, match=r"prime\+jsd: jsd compares copies"):
+        make("prime+jsd", prime=PrimeSettings(draws="batch"))
     for method in refused:
         with pytest.raises(InputError, match=r"x\+jsd: jsd compares copies .* cutout does not draw for each"):
             compose("x+jsd", [method, Jsd(12.0)])
