@@ -109,7 +109,12 @@ def kernels(systems: list[System], repeats: int) -> None:
         def expansion(system: System = system, root: np.ndarray = root) -> None:
             paint_view(grid, system, Base.of(system, 1), root, 2)
 
-        def population(fields=fields, plain=plain, full=full, root=root) -> None:
+        def population(
+            fields: tuple[np.ndarray, ...] = fields,
+            plain: np.ndarray = plain,
+            full: np.ndarray = full,
+            root: np.ndarray = root,
+        ) -> None:
             play(grid, *fields, plain, full, root[:, :6], np.uint64(1), rounds)
 
         def rival(system: System = system) -> None:

@@ -32,7 +32,7 @@ def test_answers_are_those_of_autocast(tmp_path: Path) -> None:
     np.testing.assert_array_equal(stored, expected)
     assert np.abs(expected - plain).max() > 1e-3
     assert found["clean"]["error"]["value"] == measures.error(expected, labels)
-    assert net.body[1].weight.dtype is torch.float32  # type: ignore[index]
+    assert net.body[1].weight.dtype is torch.float32
     # In float32 nothing is said, and no logits of the other format are taken for its own.
     again = pixmix.evaluate(net, "clean", (images, labels), logits_folder=tmp_path)
     assert "precision" not in again
@@ -42,10 +42,10 @@ def test_answers_are_those_of_autocast(tmp_path: Path) -> None:
 def test_an_attack_is_of_the_network_as_it_answers() -> None:
     net, (images, labels) = network(), samples.test_images()
     for precision in ("float32", "bf16"):
-        found = pixmix.evaluate(net, ["clean", "adversaries"], (images, labels), precision=precision)  # type: ignore[arg-type]
+        found = pixmix.evaluate(net, ["clean", "adversaries"], (images, labels), precision=precision)
         assert found["adversaries"]["pgd_error_corrected"]["value"] >= found["clean"]["error"]["value"]
 
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(InputError, match=r"^precision: no format named 'fp8'; known: float32, bf16$"):
-        pixmix.evaluate(network(), "clean", samples.test_images(), precision="fp8")  # type: ignore[arg-type]
+        pixmix.evaluate(network(), "clean", samples.test_images(), precision="fp8")

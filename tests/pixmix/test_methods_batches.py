@@ -1,5 +1,7 @@
 """Mixup and CutMix beside plain restatements of the originals, and their laws."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -17,20 +19,20 @@ CLASSES = 10
 REST = {"network": torch.nn.Identity(), "classes": CLASSES}
 
 
-def key(step=0, **other):
+def key(step: int = 0, **other: int) -> StepKey:
     return StepKey(**{"seed": 3, "epoch": 1, "step": step, "rank": 0, **other})
 
 
-def named(count, height=8, width=8):
+def named(count: int, height: int = 8, width: int = 8) -> torch.Tensor:
     """Images that tell where each pixel came from: image i is the value i everywhere."""
     return torch.arange(count, dtype=torch.float32).view(-1, 1, 1, 1).expand(count, 3, height, width).contiguous()
 
 
-def labels_of(count):
+def labels_of(count: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).integers(0, CLASSES, count))
 
 
-def unmix(count, step):
+def unmix(count: int, step: int) -> tuple[float, torch.Tensor]:
     """Share and partners of a Mixup step, read from a batch of unit vectors."""
     unit = torch.eye(count).view(count, count, 1, 1)
     mixed, _ = Mixup().batch(unit, labels_of(count), key=key(step), **REST)
@@ -44,7 +46,7 @@ def unmix(count, step):
 
 @pytest.mark.parametrize("method", [Mixup(), Mixup(alpha=0.2), CutMix(probability=1.0)])
 @pytest.mark.parametrize("step", range(5))
-def test_loss_is_the_weighted_sum_of_both_labels(method, step):
+def test_loss_is_the_weighted_sum_of_both_labels(method: Mixup | CutMix, step: int) -> None:
     """What the originals compute: lambda CE(a) + (1 - lambda) CE(b)."""
     count = 33
     labels = labels_of(count)
@@ -61,7 +63,7 @@ def test_loss_is_the_weighted_sum_of_both_labels(method, step):
     torch.testing.assert_close(method.loss(logits, targets), share * first + (1 - share) * second, atol=1e-4, rtol=0)
 
 
-def test_mixup_mixes_each_image_with_one_other():
+def test_mixup_mixes_each_image_with_one_other() -> None:
     for step in range(20):
         count = 16
         share, partner = unmix(count, step)
@@ -74,13 +76,13 @@ def test_mixup_mixes_each_image_with_one_other():
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.2, 3.0])
-def test_mixup_share_follows_beta(alpha):
+def test_mixup_share_follows_beta(alpha: float) -> None:
     shares = [batches._beta(batches._uniforms(key(step), 1)[batches.SLOT_SHARE], alpha) for step in range(4000)]
     assert stats.kstest(shares, stats.beta(alpha, alpha).cdf).pvalue > 1e-3
 
 
-def test_permutations_are_uniform():
-    seen = {}
+def test_permutations_are_uniform() -> None:
+    seen: dict[tuple[int, ...], int] = {}
     for step in range(4800):
         order = tuple(batches._permutation(batches._uniforms(key(step), 4)).tolist())
         seen[order] = seen.get(order, 0) + 1
@@ -89,7 +91,7 @@ def test_permutations_are_uniform():
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (8, 20), (7, 5)])
-def test_cutmix_box_is_the_originals(height, width):
+def test_cutmix_box_is_the_originals(height: int, width: int) -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):
         draws, share = rng.random(8), rng.random()
@@ -103,7 +105,7 @@ def test_cutmix_box_is_the_originals(height, width):
         assert batches._box(draws, share, height, width) == expected
 
 
-def test_cutmix_pastes_one_box_and_labels_by_its_area():
+def test_cutmix_pastes_one_box_and_labels_by_its_area() -> None:
     count, height, width = 12, 16, 24
     labels = labels_of(count)
     areas = []
@@ -129,7 +131,7 @@ def test_cutmix_pastes_one_box_and_labels_by_its_area():
     assert np.std(areas) > 0.1  # of all sizes
 
 
-def test_cutmix_mixes_half_of_the_batches():
+def test_cutmix_mixes_half_of_the_batches() -> None:
     changed = 0
     for step in range(400):
         images, labels = named(4), labels_of(4)
@@ -141,8 +143,8 @@ def test_cutmix_mixes_half_of_the_batches():
 
 
 @pytest.mark.parametrize("method", [Mixup(), CutMix(probability=1.0)])
-def test_is_a_function_of_seed_epoch_step_and_rank(method):
-    def run(**other):
+def test_is_a_function_of_seed_epoch_step_and_rank(method: Mixup | CutMix) -> None:
+    def run(**other: int) -> torch.Tensor:
         images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
         return method.batch(images, labels_of(16), key=key(**other), **REST)[0]
 
@@ -154,7 +156,7 @@ def test_is_a_function_of_seed_epoch_step_and_rank(method):
 
 
 @pytest.mark.parametrize("method", [Mixup(), CutMix(probability=1.0)])
-def test_input_and_global_generator_are_left_alone(method):
+def test_input_and_global_generator_are_left_alone(method: Mixup | CutMix) -> None:
     images = torch.rand(16, 3, 8, 8)
     before, state = images.clone(), torch.get_rng_state()
     mixed, targets = method.batch(images, labels_of(16), key=key(), **REST)
@@ -164,7 +166,7 @@ def test_input_and_global_generator_are_left_alone(method):
     assert targets.dtype == torch.float32
 
 
-def test_a_batch_of_one_is_unchanged_but_for_rounding():
+def test_a_batch_of_one_is_unchanged_but_for_rounding() -> None:
     images = torch.rand(1, 3, 8, 8)
     for method in (Mixup(), CutMix(probability=1.0)):
         mixed, targets = method.batch(images, torch.tensor([2]), key=key(), **REST)
@@ -173,13 +175,13 @@ def test_a_batch_of_one_is_unchanged_but_for_rounding():
 
 
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf")])
-def test_bad_settings_are_named(bad):
+def test_bad_settings_are_named(bad: float) -> None:
     with pytest.raises(InputError, match="alpha"):
         Mixup(alpha=bad)
     with pytest.raises(InputError, match="beta"):
         CutMix(beta=bad)
 
 
-def test_bad_probability_is_named():
+def test_bad_probability_is_named() -> None:
     with pytest.raises(InputError, match="probability"):
         CutMix(probability=1.5)

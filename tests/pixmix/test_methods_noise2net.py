@@ -1,7 +1,10 @@
 """Noise2Net beside torch's own modules, image by image, and the laws of what it draws."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def run(images, key=KEY, **settings):
+def run(images: torch.Tensor, key: StepKey = KEY, **settings: Any) -> torch.Tensor:
     method = make_method(
         "noise2net",
         classes=4,
@@ -36,7 +39,7 @@ def run(images, key=KEY, **settings):
     return changed
 
 
-def conv(weight, *, dilation=1):
+def conv(weight: torch.Tensor, *, dilation: int = 1) -> nn.Conv2d:
     """nn.Conv2d with the weight of one image."""
     outputs, inputs, side, _ = weight.shape
     module = nn.Conv2d(inputs, outputs, side, padding=dilation * (side - 1) // 2, dilation=dilation, bias=False)
@@ -44,7 +47,7 @@ def conv(weight, *, dilation=1):
     return module
 
 
-def norm(x):
+def norm(x: torch.Tensor) -> torch.Tensor:
     return nn.BatchNorm2d(x.shape[1]).train()(x)
 
 
@@ -52,7 +55,7 @@ def plain_block(block: Block, index: int, image: torch.Tensor) -> torch.Tensor:
     """The bottleneck of one image (1, 3, H, W), as the Res2Net paper has it."""
     x = norm(conv(block.enter[index][..., None, None])(image)).relu()
     parts = list(x.split(x.shape[1] // (len(block.inner) + 1), dim=1))
-    results = []
+    results: list[torch.Tensor] = []
     for number, (weights, dilation) in enumerate(zip(block.inner, block.dilations, strict=True)):
         given = parts[number] if number == 0 else parts[number] + results[-1]
         results.append(norm(conv(weights[index], dilation=dilation)(given)).relu())
@@ -61,7 +64,7 @@ def plain_block(block: Block, index: int, image: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize(("hidden", "scale", "size"), [(16, 4, (12, 12)), (5, 2, (9, 16)), (3, 6, (7, 5))])
 @torch.no_grad()
-def test_a_block_is_torchs_modules_for_each_image(hidden, scale, size):
+def test_a_block_is_torchs_modules_for_each_image(hidden: int, scale: int, size: tuple[int, int]) -> None:
     settings = Noise2NetSettings(hidden=hidden, scale=scale)
     shapes = [((1, 3)[n % 2], 1 + n % 3) for n in range(1, scale)]
     block = draw_block(5, shapes, settings, torch.Generator().manual_seed(0))
@@ -71,7 +74,7 @@ def test_a_block_is_torchs_modules_for_each_image(hidden, scale, size):
 
 
 @torch.no_grad()
-def test_the_whole_is_blocks_on_normalised_images():
+def test_the_whole_is_blocks_on_normalised_images() -> None:
     images, settings = torch.rand(6, 3, 10, 10), Noise2NetSettings(hidden=4)
     changed = run(images, hidden=4)
     random = keyed.generator(KEY, torch.device("cpu"))
@@ -88,7 +91,7 @@ def test_the_whole_is_blocks_on_normalised_images():
     assert changed.min() < 0 and changed.max() > 1  # nothing is cut off
 
 
-def test_weights_are_those_of_a_fresh_conv2d():
+def test_weights_are_those_of_a_fresh_conv2d() -> None:
     torch.manual_seed(0)
     block = draw_block(200, [(3, 1), (1, 2), (3, 3)], Noise2NetSettings(hidden=6), torch.Generator().manual_seed(0))
     shapes = [(24, 3, 1, 1), (6, 6, 3, 3), (6, 6, 1, 1), (6, 6, 3, 3), (3, 24, 1, 1)]
@@ -100,7 +103,7 @@ def test_weights_are_those_of_a_fresh_conv2d():
         assert 0.9 * bound < torchs <= bound
 
 
-def test_sides_and_dilations_are_drawn_once_an_epoch():
+def test_sides_and_dilations_are_drawn_once_an_epoch() -> None:
     settings = Noise2NetSettings()
     first = epoch_shapes(settings, KEY)
     assert [len(block) for block in first] == [3] * 4
@@ -114,7 +117,7 @@ def test_sides_and_dilations_are_drawn_once_an_epoch():
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
 
 
-def test_epsilon_is_one_a_batch_and_uniform():
+def test_epsilon_is_one_a_batch_and_uniform() -> None:
     """A block's output has variance 1 in each channel, so with one block the change's deviation is epsilon."""
     images, found = torch.rand(4, 3, 8, 8), []
     for step in range(150):
@@ -126,7 +129,7 @@ def test_epsilon_is_one_a_batch_and_uniform():
     assert torch.allclose(run(images, epsilon=(0.0, 0.0)), images, atol=1e-6)
 
 
-def test_each_image_and_each_step_has_weights_of_its_own():
+def test_each_image_and_each_step_has_weights_of_its_own() -> None:
     images = torch.rand(1, 3, 8, 8).expand(6, 3, 8, 8)
     first = run(images, share=1.0)
     for index in range(5):
@@ -135,13 +138,13 @@ def test_each_image_and_each_step_has_weights_of_its_own():
 
 
 @pytest.mark.parametrize(("count", "share", "changed"), [(10, 0.5, 5), (10, 0.0, 0), (10, 1.0, 10), (1, 0.5, 0)])
-def test_the_first_part_of_the_batch_goes_through(count, share, changed):
+def test_the_first_part_of_the_batch_goes_through(count: int, share: float, changed: int) -> None:
     images = torch.rand(count, 3, 8, 8)
     different = (run(images, hidden=4, share=share) != images).flatten(1).any(1)
     assert different.tolist() == [True] * changed + [False] * (count - changed)
 
 
-def test_is_a_function_of_seed_epoch_step_and_rank():
+def test_is_a_function_of_seed_epoch_step_and_rank() -> None:
     images = torch.rand(8, 3, 8, 8)
     before, state = images.clone(), torch.get_rng_state()
     first = run(images)

@@ -1,5 +1,9 @@
 """Batch transforms on a GPU: nothing waits for the device within a step, and the images stay there."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 import pytest
 import torch
 from small_networks import assert_untouched, small_network, snapshot
@@ -14,7 +18,7 @@ HALF = (0.5,) * 3
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.changes == "batch"])
 @pytest.mark.parametrize("precision", [None, torch.bfloat16])
-def test_a_step_waits_for_nothing(name, precision):
+def test_a_step_waits_for_nothing(name: str, precision: torch.dtype | None) -> None:
     settings = MethodSettings(ant=ANTSettings(restart_steps=2))
     method = make_method(name, classes=4, size=(8, 8), mean=HALF, std=HALF, settings=settings)
     network = small_network().cuda()
@@ -22,10 +26,10 @@ def test_a_step_waits_for_nothing(name, precision):
     images = torch.rand(32, 8, 8, 3, device="cuda").permute(0, 3, 1, 2)
     labels = torch.arange(32, device="cuda") % 4
 
-    def batches(steps):
+    def batches(steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         yield from [(images, labels)] * steps
 
-    def step(number, epoch):
+    def step(number: int, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         key = StepKey(seed=0, epoch=epoch, step=number)
         with torch.autocast("cuda", dtype=precision, enabled=precision is not None):
             return method.batch(images, labels, network=network, key=key, classes=4)

@@ -1,12 +1,18 @@
 """PixMixBatch: keyed as the data set is, else by steps that are counted and saved; at home in others' modules."""
 
+from __future__ import annotations
+
 import copy
 import io
 import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pixmix_samples import ArrayPool
 from torch import nn
 
 import pixmix
@@ -19,11 +25,11 @@ from pixmix.methods._mixing import PARTNERS, PixMixMethod
 
 
 @pytest.fixture
-def images(photographs):
+def images(photographs: Callable[..., np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(photographs(40, 32, 32)).permute(0, 3, 1, 2).contiguous()
 
 
-def test_images_become_floats_that_are_mixed(images, array_pool):
+def test_images_become_floats_that_are_mixed(images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
     mix, before = PixMixBatch(array_pool()), images.clone()
     mixed = mix(images)
     assert mixed.shape == images.shape and mixed.dtype == torch.float32 and mixed.device == images.device
@@ -36,7 +42,9 @@ def test_images_become_floats_that_are_mixed(images, array_pool):
 
 
 @pytest.mark.parametrize("indices", [np.arange(40) * 7, list(range(40)), torch.arange(40) + 5])
-def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool):
+def test_indices_make_it_the_data_sets(
+    indices: Any, images: torch.Tensor, photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> None:
     pool = array_pool()
     settings = {"mixings": MIXINGS, "k": 3, "aug_severity": 5.0}
     mixed = PixMixBatch(pool, seed=9, **settings)(images, indices, epoch=2)
@@ -54,7 +62,7 @@ def test_indices_make_it_the_data_sets(indices, images, photographs, array_pool)
 
 
 @pytest.mark.parametrize("name", PARTNERS)
-def test_methods_mix_tensors_as_arrays(name, images, array_pool):
+def test_methods_mix_tensors_as_arrays(name: str, images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
     pool = array_pool()
     method = pickle.loads(pickle.dumps(PixMixMethod(name, pool=pool)))
     batch = images.permute(0, 2, 3, 1).contiguous()
@@ -67,7 +75,9 @@ def test_methods_mix_tensors_as_arrays(name, images, array_pool):
             method.pool.images = 255 - method.pool.images
 
 
-def test_no_two_steps_and_no_two_ranks_are_alike(images, array_pool, monkeypatch):
+def test_no_two_steps_and_no_two_ranks_are_alike(
+    images: torch.Tensor, array_pool: Callable[..., ArrayPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool, made = array_pool(), []
     for rank in range(3):
         monkeypatch.setattr(batch_module, "rank_and_world", lambda rank=rank: (rank, 3))
@@ -80,7 +90,7 @@ def test_no_two_steps_and_no_two_ranks_are_alike(images, array_pool, monkeypatch
     assert not torch.equal(PixMixBatch(pool, seed=1)(images), made[6])
 
 
-def test_a_saved_step_counter_goes_on(images, array_pool):
+def test_a_saved_step_counter_goes_on(images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
     model = nn.Sequential(PixMixBatch(array_pool()), nn.Conv2d(3, 2, 1))
     model[0](images)
     file = io.BytesIO()
@@ -94,7 +104,7 @@ def test_a_saved_step_counter_goes_on(images, array_pool):
         assert all(torch.equal(going_on[0](images), step) for step in expected)
 
 
-def test_evaluation_only_makes_floats(images, array_pool):
+def test_evaluation_only_makes_floats(images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
     mix = PixMixBatch(array_pool()).eval()
     plain = mix(images)
     assert torch.equal(plain, images.float() / 255) and plain.is_contiguous(memory_format=torch.channels_last)
@@ -102,20 +112,20 @@ def test_evaluation_only_makes_floats(images, array_pool):
     assert torch.equal(mix.train()(images), PixMixBatch(array_pool())(images))
 
 
-def test_it_does_without_a_mixing_set(images):
+def test_it_does_without_a_mixing_set(images: torch.Tensor) -> None:
     mix = PixMixBatch(None, partner="input", size=32)
     assert not torch.equal(mix(images), images / 255)
     assert mix(images[:0]).shape == (0, 3, 32, 32)
 
 
-def test_a_network_around_it_compiles(images, array_pool):
+def test_a_network_around_it_compiles(images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
     mix, steps = PixMixBatch(array_pool()), PixMixBatch(array_pool())
     network = torch.compile(nn.Sequential(mix, nn.Flatten()), backend="eager")
     for _ in range(2):
         assert torch.equal(network(images), steps(images).flatten(1))
 
 
-def test_it_can_be_told_apart(array_pool, tmp_path):
+def test_it_can_be_told_apart(array_pool: Callable[..., ArrayPool], tmp_path: Path) -> None:
     assert "PixMixBatch" in dir(pixmix) and pixmix.PixMixBatch is PixMixBatch
     line = PixMixBatch(None, partner="input", k=2, seed=5).extra_repr()
     assert "k=2" in line and "partner='input'" in line and line.endswith("seed=5")
@@ -136,7 +146,7 @@ def test_it_can_be_told_apart(array_pool, tmp_path):
         ((torch.zeros(4, 3, 32, 32, dtype=torch.uint8), [1, 2, 3, 4], -1), "epoch"),
     ],
 )
-def test_bad_batches_are_one_line(arguments, line, array_pool):
+def test_bad_batches_are_one_line(arguments: tuple[Any, ...], line: str, array_pool: Callable[..., ArrayPool]) -> None:
     mix = PixMixBatch(array_pool())
     with pytest.raises(InputError, match=line) as error:
         mix(*arguments)
@@ -146,7 +156,7 @@ def test_bad_batches_are_one_line(arguments, line, array_pool):
 @pytest.mark.parametrize(
     "options", [{"mixing_set": None}, {"mixing_set": None, "partner": "input", "k": -1}, {"mixing_set": "/nowhere"}]
 )
-def test_bad_settings_are_one_line(options):
+def test_bad_settings_are_one_line(options: dict[str, Any]) -> None:
     with pytest.raises(InputError) as error:
         PixMixBatch(**options)
     assert "\n" not in str(error.value)

@@ -153,7 +153,7 @@ def mix_pixels(
 
 def on_cpu(images: np.ndarray, pool: np.ndarray, draws: Draws, *, only_op: bool = False) -> np.ndarray:
     """The kernels' arithmetic on the CPU, with tables and mean greys that Pillow made."""
-    heads, places = places_of(draws, images.shape[1:3])  # type: ignore[arg-type]
+    heads, places = places_of(draws, images.shape[1:3])
     tables = np.zeros((len(images), 2, 3, 256), np.uint8)
     for n, image in enumerate(images):
         opened = Image.fromarray(image)

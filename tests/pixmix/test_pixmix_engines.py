@@ -1,27 +1,33 @@
 """The pillow engine against a plain restatement of the paper's algorithm, and the other engines against both."""
 
+from __future__ import annotations
+
 import multiprocessing
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
+from pixmix_samples import ArrayPool
 
 from mixset._common.errors import InputError
-from pixmix._augment.draws import Key, draw
+from pixmix._augment.draws import Draws, Key, draw
 from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
 from pixmix._engines import ENGINES, find_engine, numba as numba_engine, pillow as pillow_engine
 
 
-def paper_op(name, image, level, sign):
+def paper_op(name: str, image: Image.Image, level: float, sign: int) -> Image.Image:
     """One base augmentation as the paper's code describes it, on a PIL image."""
     width, height = image.size
     bilinear = Image.Resampling.BILINEAR
 
-    def affine(*numbers):
+    def affine(*numbers: float) -> Image.Image:
         return image.transform((width, height), Image.Transform.AFFINE, numbers, resample=bilinear)
 
     if name == "autocontrast":
@@ -54,11 +60,21 @@ def paper_op(name, image, level, sign):
     return enhancer(image).enhance(float(level) * 1.8 / 10 + 0.1)
 
 
-def paper_multiply(x1, x2, a, b):
+def paper_multiply(x1: torch.Tensor, x2: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (2 * x1) ** a * torch.clip(2 * x2, min=1e-37) ** b / 2
 
 
-def paper_mixing(name, x1, x2, a, b, a2, b2, coin, channel):
+def paper_mixing(
+    name: str,
+    x1: torch.Tensor,
+    x2: torch.Tensor,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    a2: torch.Tensor,
+    b2: torch.Tensor,
+    coin: bool,
+    channel: int,
+) -> torch.Tensor:
     if name == "add":
         return (a * (x1 * 2 - 1) + b * (x2 * 2 - 1) + 1) / 2
     if name == "multiply":
@@ -75,14 +91,14 @@ def paper_mixing(name, x1, x2, a, b, a2, b2, coin, channel):
     return swapped
 
 
-def paper_pixmix(image, mixing_image, draws, n):
+def paper_pixmix(image: np.ndarray, mixing_image: np.ndarray, draws: Draws, n: int) -> np.ndarray:
     """The paper's PixMix of one image, in torch float32, fed with our draws."""
     orig = Image.fromarray(image)
 
-    def tensor(pil):
+    def tensor(pil: Image.Image) -> torch.Tensor:
         return torch.from_numpy(np.array(pil)).permute(2, 0, 1).float() / 255
 
-    def augmented(op, level, sign):
+    def augmented(op: int, level: float, sign: int) -> torch.Tensor:
         return tensor(paper_op(OPS[op], orig, level, sign))
 
     if draws.start_op[n] >= 0:
@@ -101,7 +117,7 @@ def paper_pixmix(image, mixing_image, draws, n):
     return mixed.numpy()
 
 
-def paper_batch(images, pool, draws):
+def paper_batch(images: np.ndarray, pool: ArrayPool, draws: Draws) -> np.ndarray:
     height, width = images.shape[1:3]
     return np.stack(
         [
@@ -118,6 +134,8 @@ def paper_batch(images, pool, draws):
     )
 
 
+Case = tuple[PixMixSettings, np.ndarray, ArrayPool, Draws]
+
 CASES = {
     "cifar": (PixMixSettings(), (32, 32), 400),
     "imagenet": (IMAGENET, (224, 224), 12),
@@ -131,7 +149,9 @@ CASES = {
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys(), scope="module")
-def case(request, photographs, array_pool):
+def case(
+    request: pytest.FixtureRequest, photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> Case:
     chosen, size, count = request.param
     pool = array_pool(size, counts=(6, 3))
     images = photographs(count, *size, seed=4)
@@ -140,13 +160,13 @@ def case(request, photographs, array_pool):
     return chosen, images, pool, draws
 
 
-def outliers(one, two):
+def outliers(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
     """The share of values more than 1/255 apart, and the largest distance."""
     distance = np.abs(one - two)
     return np.mean(distance > 1 / 255), distance.max()
 
 
-def test_pillow_is_the_papers_pixmix(case):
+def test_pillow_is_the_papers_pixmix(case: Case) -> None:
     _, images, pool, draws = case
     got = pillow_engine.mix(images, pool.images, draws)
     expected = paper_batch(images, pool, draws)
@@ -157,7 +177,7 @@ def test_pillow_is_the_papers_pixmix(case):
 
 
 @pytest.mark.parametrize(("engine", "most"), [("numba", 1e-5), ("torch", 1e-4)])
-def test_the_others_are_close_to_pillow(engine, most, case):
+def test_the_others_are_close_to_pillow(engine: str, most: float, case: Case) -> None:
     _, images, pool, draws = case
     expected = pillow_engine.mix(images, pool.images, draws)
     got = find_engine(engine)(images, pool.images, draws)
@@ -168,7 +188,7 @@ def test_the_others_are_close_to_pillow(engine, most, case):
 
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])
-def test_the_others_equal_pillow_where_nothing_is_raised_to_a_power(engine, case):
+def test_the_others_equal_pillow_where_nothing_is_raised_to_a_power(engine: str, case: Case) -> None:
     _, images, pool, draws = case
     drawn = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
     powers = np.isin(draws.mixing, [MIXINGS.index(name) for name in ("multiply", "screen", "overlay")])
@@ -181,7 +201,7 @@ def test_the_others_equal_pillow_where_nothing_is_raised_to_a_power(engine, case
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_an_image_is_mixed_the_same_alone_and_in_a_batch(case, engine):
+def test_an_image_is_mixed_the_same_alone_and_in_a_batch(case: Case, engine: str) -> None:
     _, images, pool, draws = case
     mix = find_engine(engine)
     together = mix(images[:8], pool.images, draws[:8])
@@ -190,18 +210,20 @@ def test_an_image_is_mixed_the_same_alone_and_in_a_batch(case, engine):
         np.testing.assert_array_equal(alone[0], together[n])
 
 
-def test_any_number_of_threads_gives_the_same(case):
+def test_any_number_of_threads_gives_the_same(case: Case) -> None:
     _, images, pool, draws = case
     one = numba_engine.mix(images, pool.images, draws, threads=1)
     for threads in (None, 2, 5):
         np.testing.assert_array_equal(numba_engine.mix(images, pool.images, draws, threads=threads), one)
 
 
-def _mix_with_threads(arguments):
+def _mix_with_threads(arguments: tuple[np.ndarray, np.ndarray, Draws]) -> np.ndarray:
     return numba_engine.mix(*arguments, threads=2)
 
 
-def test_threads_work_in_a_child_forked_after_they_were_used(photographs, array_pool):
+def test_threads_work_in_a_child_forked_after_they_were_used(
+    photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> None:
     chosen, pool, images = PixMixSettings(), array_pool(), photographs(30, 32, 32)
     arguments = images, pool.images, draw(chosen, Key(0), np.arange(30), pool)
     expected = _mix_with_threads(arguments)
@@ -210,7 +232,9 @@ def test_threads_work_in_a_child_forked_after_they_were_used(photographs, array_
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_nothing_given_is_changed(engine, photographs, array_pool):
+def test_nothing_given_is_changed(
+    engine: str, photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]
+) -> None:
     """The paper's swap_channel writes into its input."""
     chosen = PixMixSettings(mixings=("swap_channel",))
     pool, images = array_pool(), photographs(50, 32, 32)
@@ -221,7 +245,9 @@ def test_nothing_given_is_changed(engine, photographs, array_pool):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_views_and_memory_maps_are_taken(engine, photographs, array_pool, tmp_path):
+def test_views_and_memory_maps_are_taken(
+    engine: str, photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool], tmp_path: Path
+) -> None:
     chosen, pool = PixMixSettings(), array_pool()
     images = photographs(20, 32, 32)
     draws = draw(chosen, Key(0), np.arange(20), pool)
@@ -233,7 +259,7 @@ def test_views_and_memory_maps_are_taken(engine, photographs, array_pool, tmp_pa
     assert turned.flags.writeable
 
 
-def test_steps_tell_the_way_of_an_image(case):
+def test_steps_tell_the_way_of_an_image(case: Case) -> None:
     _, images, pool, draws = case
     mixed = pillow_engine.mix(images[:20], pool.images, draws[:20])
     for n in range(len(mixed)):
@@ -274,7 +300,9 @@ def test_steps_tell_the_way_of_an_image(case):
         ({"mixing_images": None}, "none are given"),
     ],
 )
-def test_bad_arrays_are_one_line(engine, change, line, array_pool):
+def test_bad_arrays_are_one_line(
+    engine: str, change: dict[str, Any], line: str, array_pool: Callable[..., ArrayPool]
+) -> None:
     pool, chosen = array_pool(), PixMixSettings(partner="mixing_set")
     indices = np.flatnonzero(draw(chosen, Key(0), np.arange(100), pool).rounds)[:4]
     arguments = {"images": np.zeros((4, 32, 32, 3), np.uint8), "mixing_images": pool.images, **change}
@@ -283,12 +311,14 @@ def test_bad_arrays_are_one_line(engine, change, line, array_pool):
     assert "\n" not in str(error.value)
 
 
-def test_an_unknown_engine_gets_the_known_ones():
+def test_an_unknown_engine_gets_the_known_ones() -> None:
     with pytest.raises(InputError, match="numba"):
         find_engine("cuda")
 
 
-def test_one_kernel_serves_all_kinds_of_arrays(photographs, array_pool, tmp_path):
+def test_one_kernel_serves_all_kinds_of_arrays(
+    photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool], tmp_path: Path
+) -> None:
     """Another layout or a read-only array must not cost a user another ten seconds of compiling."""
     chosen, pool, images = PixMixSettings(mixings=MIXINGS), array_pool(), photographs(40, 32, 32)
     draws = draw(chosen, Key(0), np.arange(40), pool)
@@ -303,7 +333,7 @@ def test_one_kernel_serves_all_kinds_of_arrays(photographs, array_pool, tmp_path
     assert len(numba_engine._mix_range.signatures) == 1
 
 
-def test_no_image_is_a_batch_too(array_pool):
+def test_no_image_is_a_batch_too(array_pool: Callable[..., ArrayPool]) -> None:
     pool, chosen = array_pool(), PixMixSettings()
     draws = draw(chosen, Key(0), np.arange(0), pool)
     for engine in ENGINES:
@@ -311,7 +341,7 @@ def test_no_image_is_a_batch_too(array_pool):
         assert mixed.shape == (0, 3, 32, 32)
 
 
-def test_the_engines_need_no_torch():
+def test_the_engines_need_no_torch() -> None:
     names = ", ".join(f"pixmix.{name}" for name in ("_engines.numba", "_engines.pillow", "_augment.crops"))
     code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,7 +1,11 @@
 """Images on a device, whole or gathered: the same either way; and arrays on their way in one buffer."""
 
+from __future__ import annotations
+
 import copy
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=["array", "memory map", "other layout"])
-def images(request, photographs, tmp_path):
+def images(request: pytest.FixtureRequest, photographs: Callable[..., np.ndarray], tmp_path: Path) -> np.ndarray:
     array = photographs(12, 20, 23)
     if request.param == "memory map":
         np.save(tmp_path / "pool.npy", array)
@@ -27,7 +31,7 @@ def images(request, photographs, tmp_path):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_crops_are_slices(images, whole):
+def test_crops_are_slices(images: np.ndarray, whole: bool) -> None:
     resident = Resident(images, "cpu", whole=whole)
     assert (resident.tensor is not None) == whole and resident.array is images and len(resident) == 12
     rng = np.random.default_rng(0)
@@ -42,7 +46,7 @@ def test_crops_are_slices(images, whole):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_is_taken_is_ones_own(photographs, whole):
+def test_what_is_taken_is_ones_own(photographs: Callable[..., np.ndarray], whole: bool) -> None:
     array = photographs(3, 8, 8)
     before = array.copy()
     Resident(array, "cpu", whole=whole).take(np.arange(3)).zero_()
@@ -50,7 +54,7 @@ def test_what_is_taken_is_ones_own(photographs, whole):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_nothing_is_taken_from_beyond(photographs, whole):
+def test_nothing_is_taken_from_beyond(photographs: Callable[..., np.ndarray], whole: bool) -> None:
     resident = Resident(photographs(3, 8, 9), "cpu", whole=whole)
     one = np.ones(1, np.int64)
     for indices, tops, lefts, size in ((3, 0, 0, 4), (-1, 0, 0, 4), (0, 5, 0, 4), (0, 0, 6, 4), (0, -1, 0, 4)):
@@ -60,7 +64,7 @@ def test_nothing_is_taken_from_beyond(photographs, whole):
     assert Resident(np.zeros((0, 8, 9, 3), np.uint8), "cpu", whole=whole).take([]).shape == (0, 8, 9, 3)
 
 
-def test_a_tensor_is_there_as_a_whole(photographs):
+def test_a_tensor_is_there_as_a_whole(photographs: Callable[..., np.ndarray]) -> None:
     tensor = torch.from_numpy(photographs(3, 8, 9))
     for layout in (tensor, tensor.transpose(1, 2).contiguous().transpose(1, 2)):
         resident = Resident(layout, "cpu")
@@ -69,13 +73,15 @@ def test_a_tensor_is_there_as_a_whole(photographs):
     assert Resident(tensor, "cpu").tensor is tensor
 
 
-def test_an_array_goes_over_in_pieces(photographs, monkeypatch):
+def test_an_array_goes_over_in_pieces(photographs: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(residents, "_PIECE", 500)
     array = photographs(12, 8, 9)
     np.testing.assert_array_equal(Resident(array, "cpu", whole=True).tensor, array)
 
 
-def test_a_quarter_of_free_memory_is_taken(photographs, monkeypatch):
+def test_a_quarter_of_free_memory_is_taken(
+    photographs: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     array = photographs(4, 8, 8)
     monkeypatch.setattr(residents, "_copy", lambda array, device: "there")
     for free, expected in ((4 * array.nbytes, "there"), (4 * array.nbytes - 4, None)):
@@ -84,7 +90,7 @@ def test_a_quarter_of_free_memory_is_taken(photographs, monkeypatch):
     assert Resident(array, "cpu").tensor is None
 
 
-def test_one_is_kept_until_another_array_comes(photographs):
+def test_one_is_kept_until_another_array_comes(photographs: Callable[..., np.ndarray]) -> None:
     kept, one, other = Residents(), photographs(4, 8, 8), photographs(5, 8, 8)
     first = kept.get(one, CPU)
     assert kept.get(one, CPU) is first
@@ -102,7 +108,7 @@ TYPES = st.sampled_from([np.uint8, np.int8, np.bool_, np.int32, np.int64, np.flo
     st.lists(TYPES.flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_dims=0, min_side=0))), max_size=6)
 )
 @settings(deadline=None)
-def test_arrays_arrive_as_they_left(made):
+def test_arrays_arrive_as_they_left(made: list[np.ndarray]) -> None:
     named = {f"a{index}": array for index, array in enumerate(made)}
     arrived = unpack(pack(named).clone(), named)
     for name, array in (arrived | carry(CPU, **named)).items():
@@ -113,7 +119,7 @@ def test_arrays_arrive_as_they_left(made):
         assert array.data_ptr() % 64 == arrived["a0"].data_ptr() % 64
 
 
-def test_layouts_and_read_only_arrays_are_carried():
+def test_layouts_and_read_only_arrays_are_carried() -> None:
     array = np.arange(12.0).reshape(3, 4).T
     array.flags.writeable = False
     for arrived in (carry(CPU, a=array), unpack(pack({"a": array}), {"a": array})):

@@ -147,7 +147,9 @@ def test_ours_and_imagenets_relative_numbers_have_no_difference(tmp_path: Path) 
 def test_table_9_has_an_outlier_set_a_line(tmp_path: Path) -> None:
     config = AblateConfig(table="9", dataset="folder:places", out=tmp_path, rows=("baseline", "pixmix"))
     names = ("gaussian", "blobs", "mean")
-    scores = {name: {"auroc": {"value": 0.5 + index / 10}, "aupr": {"value": 0.1}} for index, name in enumerate(names)}
+    scores: dict[str, Any] = {
+        name: {"auroc": {"value": 0.5 + index / 10}, "aupr": {"value": 0.1}} for index, name in enumerate(names)
+    }
     scores["mean"]["auroc"] |= {"sets": ["gaussian", "blobs"]}
     give(config, "baseline", 0, {"anomalies": scores | {"imagenet": {"auroc": {"value": 0.9}}}})
     shown = grid(made(config))

@@ -6,6 +6,7 @@ import copy
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -97,7 +98,7 @@ def test_a_broken_run_is_resumed_by_graphs_or_without(
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        step(self, *arguments)  # type: ignore[arg-type]
+        step(self, *arguments)
 
     monkeypatch.setattr(loop.Training, "_step", breaking)
     for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
@@ -169,7 +170,7 @@ def test_rounded_weights_are_those_of_autocast() -> None:
 class Asks(Mixup):
     """Looks at the batch in Python, which no graph can."""
 
-    def change(self, images, labels, **rest):  # type: ignore[no-untyped-def]
+    def change(self, images: torch.Tensor, labels: torch.Tensor, **rest: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return super().change(images * float(images.sum() > 0), labels, **rest)
 
 
@@ -231,7 +232,7 @@ def test_ones_own_loss_or_network_is_left_to_python(
 )
 def test_on_is_refused_where_it_cannot_be(world: int, device: str, amp: str, method: str, why: str) -> None:
     made = Counts() if method == "own" else Mixup()
-    config = TrainConfig(dataset="digits", graph="on", amp=amp, method="mine" if method == "own" else method)  # type: ignore[arg-type]
+    config = TrainConfig(dataset="digits", graph="on", amp=amp, method="mine" if method == "own" else method)
     if why:
         with pytest.raises(InputError, match=f"^graph on: .*{why}.*; leave `graph` out$"):
             graph.check_graph(config, torch.device(device), world, made)

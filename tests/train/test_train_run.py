@@ -183,8 +183,8 @@ def test_killed_and_resumed_ends_with_the_same_weights(
     colours: Path, mixing_folder: Path, tmp_path: Path, kill_after: int, one_thread: None
 ) -> None:
     """kill -9 within the first of 5 epochs (6 steps) and within the second; dropout, so that random states count."""
-    more = ("--method", "pixmix", "--mixing-set", str(mixing_folder), "--workers", "1", "--suite", "clean")
-    more = (*more, "--dropout", "0.3", "--checkpoint-every", "1")
+    mixing = ("--method", "pixmix", "--mixing-set", str(mixing_folder))
+    more = (*mixing, "--workers", "1", "--suite", "clean", "--dropout", "0.3", "--checkpoint-every", "1")
     same = {"method": "pixmix", "mixing_set": (str(mixing_folder),), "dropout": 0.3, "checkpoint_every": 1, "epochs": 5}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(quick(colours, whole, **same))
@@ -247,10 +247,10 @@ def test_two_processes_take_the_steps_of_one(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     network = ("--network", "plain_network:make", "--suite", "clean", "--workers", "0")
-    network = (*network, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--lr", "0.02")
-    done = torchrun(tmp_path, *command(colours, tmp_path / "two", *network)[1:])
+    more = (*network, "--method", "pixmix", "--mixing-set", str(mixing_folder), "--lr", "0.02")
+    done = torchrun(tmp_path, *command(colours, tmp_path / "two", *more)[1:])
     assert done.returncode == 0, done.stderr
-    monkeypatch.setattr(sys, "argv", ["pixmix", *command(colours, tmp_path / "one", *network)[3:]])
+    monkeypatch.setattr(sys, "argv", ["pixmix", *command(colours, tmp_path / "one", *more)[3:]])
     main("train")
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     start = weights_at_start(tmp_path)
