@@ -39,6 +39,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photographs: Callable[..., np.ndarray]
+) -> tuple[Path, Path]:
+    """Two image folders of 4 and 2 images, and a cache of the test's own."""
+    monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path / "cache"))
+    for name, count, seed in (("one", 4, 1), ("two", 2, 2)):
+        (tmp_path / name).mkdir()
+        for n, image in enumerate(photographs(count, 48, 60, seed=seed)):
+            Image.fromarray(image).save(tmp_path / name / f"{n}.png")
+    return tmp_path / "one", tmp_path / "two"
+
+
 @pytest.fixture(scope="module")
 def dataset(photographs: Callable[..., np.ndarray], array_pool: Callable[..., ArrayPool]) -> PixMixDataset:
     return PixMixDataset(Photographs(photographs(37, 32, 32)), array_pool(), seed=4)
