@@ -56,7 +56,7 @@ PLAINER = {
     **dict.fromkeys("│┃", "|"),
     **dict.fromkeys("’‘", "'"),
     **dict.fromkeys("“”", '"'),
-    **{"±": "+/-", "×": "x", "·": ".", "…": "...", "↓": "v", "↑": "^", "→": "->", "∞": "inf", "²": "^2"},
+    **{"±": "+/-", "≈": "~", "×": "x", "·": ".", "…": "...", "↓": "v", "↑": "^", "→": "->", "∞": "inf", "²": "^2"},
     **{"β": "beta", "α": "alpha", "ε": "eps", "σ": "sigma", "ℓ": "l", "\u0304": "-bar"},
 }
 """Replacements for the characters we print that a terminal's encoding may lack."""

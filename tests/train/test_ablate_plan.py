@@ -12,7 +12,8 @@ import pytest
 from mixset._common.errors import InputError
 from pixmix.methods import METHODS as KNOWN
 from pixmix.train._ablations.config import AblateConfig
-from pixmix.train._ablations.plan import Plan, make_plan, rows_of
+from pixmix.train._ablations.plan import Plan, make_plan
+from pixmix.train._ablations.rows import rows_of
 from pixmix.train._ablations.tables import TABLES
 from pixmix.train._ablations.titles import changed, scaled, title
 from pixmix.train._command.cli import _option

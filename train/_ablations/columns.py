@@ -38,18 +38,32 @@ class Column:
 
     def value(self, metrics: dict[str, Any]) -> float | None:
         """In the units of the tables; None where it was not measured."""
-        path = self.measure.path
-        if self.relative is not None:
-            value = _relative(metrics, self) if len(self.relative) == 1 else _at(metrics, self.relative)
-            if value is not None:
-                return 100 * value
         if self.over:
-            each = [_at(metrics, (self.suite, name, path[-1])) for name in self.over]
+            each = [_finite(_entry(metrics, (self.suite, name, self.measure.path[-1]))) for name in self.over]
             known = [value for value in each if value is not None]
-            value = statistics.fmean(known) if known else None
-        else:
-            value = _at(metrics, path)
-        return None if value is None else value * (100 if self.measure.percent else 1)
+            return 100 * statistics.fmean(known) if known else None
+        entry, factor = self._found(metrics)
+        value = _finite(entry)
+        return None if value is None else factor * value
+
+    def interval(self, metrics: dict[str, Any]) -> tuple[float, float] | None:
+        """The ends of the 95 % interval of the value, by the test images; None where it has none."""
+        entry, factor = self._found(metrics)
+        if self.over or _finite(entry) is None or "interval" not in entry:
+            return None
+        low, high = entry["interval"]
+        return factor * low, factor * high
+
+    def _found(self, metrics: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        """The entry that has the value, and what it is multiplied by in the units of the tables."""
+        entry = _entry(metrics, self.measure.path)
+        if self.relative is not None and len(self.relative) > 1:
+            relative = _entry(metrics, self.relative)
+            if _finite(relative) is not None:
+                return relative, 100
+        elif self.relative is not None and _finite(entry) is not None and self.comparable(metrics):
+            return entry, 100 / _alexnets(self)
+        return entry, 100 if self.measure.percent else 1
 
     def why(self, metrics: dict[str, Any]) -> str:
         """Why there is no value though its suite was measured; empty where there is one or no reason is given."""
@@ -61,8 +75,8 @@ class Column:
         return self.relative is None or form in metrics.get(self.suite, {})
 
 
-def _at(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
-    value = _entry(metrics, path).get("value", math.nan)
+def _finite(entry: dict[str, Any]) -> float | None:
+    value = entry.get("value", math.nan)
     return value if math.isfinite(value) else None
 
 
@@ -73,17 +87,14 @@ def _entry(metrics: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _relative(metrics: dict[str, Any], column: Column) -> float | None:
-    """A corruption's CE or a perturbation's FR over AlexNet's."""
-    value = _at(metrics, column.measure.path)
-    if value is None or not column.comparable(metrics):
-        return None
+def _alexnets(column: Column) -> float:
+    """AlexNet's error on a corruption, or its flip rate on a perturbation."""
     from pixmix import measures  # takes seconds, and the tables' shapes are wanted for --help
 
     name = column.measure.path[1]
     if column.suite == "p":
-        return value / measures.alexnet_flip_probabilities()[name]
-    return value / statistics.mean(measures.alexnet_errors()[name].values())
+        return measures.alexnet_flip_probabilities()[name]
+    return statistics.mean(measures.alexnet_errors()[name].values())
 
 
 def _of(*path: str, relative: tuple[str, ...] | None = None) -> Column:

@@ -34,11 +34,12 @@ class AblateConfig:
         pixmix ablate 6 --dataset folder:flowers --recipe quick --epochs 5 --subset 2000 --test-subset 500
         pixmix ablate 10 --part 3/16    # in a job array
         pixmix ablate mixing-sets --mixing-set my-set photographs
+        pixmix ablate arena --dataset cifar10 --plus jsd --seeds 0 1 2
     """
 
     table: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TABLE")]
-    """1 to 12, as the paper's supplement counts them, or mixing-sets: every family of `mixset make`, and any folder,
-    beside each other."""
+    """1 to 12, as the paper's supplement counts them, mixing-sets: every family of `mixset make`, and any folder,
+    beside each other, or arena: the paper's methods and their rivals by all measures of Table 3."""
     dataset: str | None = None
     """What is trained and measured on: cifar10, cifar100, fashionmnist, digits, or folder:PATH with train/ and test/ of
     one folder a class. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9) need a
@@ -46,6 +47,8 @@ class AblateConfig:
     rows: tuple[str, ...] = ()
     """Some rows, by the method's name or the set's; others than the table's own, such as pixmix+mixup or a method of
     your own, module:function or FILE.py:function, have no paper number. By default all."""
+    plus: str | None = None
+    """A method that is added to every row that it composes with: jsd, cutmix, ...; other rows stay as they are."""
     seeds: tuple[int, ...] = (0,)
     """A run each; with several, cells show mean and standard deviation."""
 
@@ -131,13 +134,14 @@ class AblateConfig:
         if self.recipe is not None and self.recipe not in RECIPES:
             raise InputError(f"recipe {self.recipe}: unknown; the recipes are {', '.join(RECIPES)}")
         for name in self.rows:
-            parts = name.split("+")
-            if name in ROWS or name in self.own_sets or all(part in METHODS or names_code(part) for part in parts):
+            if name in ROWS or name in self.own_sets or _names_methods(name):
                 continue
             raise InputError(
                 f"rows {name}: unknown; table {self.table} has {', '.join(table.rows)}; a method of your own is "
                 f"named {FORMS}"
             )
+        if self.plus is not None and not _names_methods(self.plus):
+            raise InputError(f"plus {self.plus}: unknown; the methods are {', '.join(METHODS)}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError("seeds: give at least one, and each once")
         if self.table == "6" and self.mixing_set:
@@ -183,7 +187,7 @@ class AblateConfig:
     @property
     def paper(self) -> Table:
         """The table."""
-        return find_table(self.table)
+        return find_table(self.table, self.dataset)
 
     @property
     def places(self) -> list[str]:
@@ -217,3 +221,8 @@ class AblateConfig:
     def folder(self) -> Path:
         """Where everything goes."""
         return self.out or Path("ablations") / self.folder_name
+
+
+def _names_methods(name: str) -> bool:
+    """Whether each part of A+B is a method, or has the form of one of the user's own."""
+    return all(part in METHODS or names_code(part) for part in name.split("+"))

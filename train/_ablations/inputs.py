@@ -22,7 +22,8 @@ from .._data.labelled import TrainingData
 from .._runs.processes import choose_device, torch_state_kept
 from .._training.run import start_network, training_data
 from .config import AblateConfig
-from .plan import Plan, Task, rows_of, training
+from .plan import Plan, Task, training
+from .rows import rows_of
 from .runner import is_done
 from .tables import Row
 

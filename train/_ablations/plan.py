@@ -13,7 +13,8 @@ from pixmix.methods import find_parts, find_row as find_method
 from .._runs.commands import words
 from .._runs.config import TrainConfig, recipe
 from .config import AblateConfig
-from .tables import ROWS, Row, find_row
+from .rows import rows_of
+from .tables import ROWS, Row
 
 GENERATED = ("c", "cbar", "p")
 """Suites that can be made of the test images."""
@@ -62,13 +63,6 @@ class Plan:
         for other in self.tasks[name].needs:
             found |= {task.name: task for task in self.needed(other)}
         return [*found.values(), self.tasks[name]]
-
-
-def rows_of(config: AblateConfig) -> dict[str, Row]:
-    """The rows of the table by name, those of the user's own folders included."""
-    own = {name: Row(label=name, method="pixmix", sets=(name,)) for name in config.own_sets}
-    names = config.rows or (*config.paper.rows, *config.own_sets)
-    return {name: own[name] if name in own else find_row(name) for name in names}
 
 
 def make_plan(config: AblateConfig) -> Plan:

@@ -10,6 +10,10 @@ from .columns import OUTLIERS
 from .tables import GRID
 
 Results = dict[str, Any]
+CLOSE = "≈"
+"""Stands behind what cannot be told from the best."""
+COLUMNS = ("table", "row", "measure", "ours", "std", "low", "high", "seeds", "paper", "difference")
+"""Of the CSV file; low and high are the ends of the interval."""
 
 
 def grid(results: Results) -> Grid:
@@ -63,10 +67,13 @@ LAYOUTS: dict[str, Callable[[Results], Grid]] = {"rows": _rows, "outliers": _out
 def _grid(
     results: Results, headings: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], notes: Sequence[str] = ()
 ) -> Grid:
-    key = "bold: the best"
-    if any(cell["paper"] is not None for row in results["rows"] for cell in row["cells"]):
-        key = "below ours the paper's number and the difference; bold: the best"
-    return Grid(results["title"], headings, rows, [key, *notes, *results["notes"]])
+    every = [cell for row in results["rows"] for cell in row["cells"]]
+    key = ["bold: the best"]
+    if any(cell["paper"] is not None for cell in every):
+        key.insert(0, "below ours the paper's number and the difference")
+    if any(cell["close"] for cell in every):
+        key.append(f"{CLOSE}: its 95 % interval and the best's overlap")
+    return Grid(results["title"], headings, rows, ["; ".join(key), *notes, *results["notes"]])
 
 
 def _cell(row: dict[str, Any], index: int) -> Cell:
@@ -76,6 +83,7 @@ def _cell(row: dict[str, Any], index: int) -> Cell:
         states = [problem["state"] for problem in row["problems"]]
         return Cell("failed" if "failed" in states else states[0] if states else "–", below=paper)
     text = f"{cell['mean']:.1f}" + ("" if cell["std"] is None else f" ± {cell['std']:.1f}")
+    text += f" {CLOSE}" * cell["close"]
     # Plus zero, so that it is not −0.0.
     difference = "" if cell["difference"] is None else f" {round(cell['difference'], 1) + 0.0:+.1f}".replace("-", "−")
     return Cell(text, cell["best"], paper + difference)
@@ -83,10 +91,11 @@ def _cell(row: dict[str, Any], index: int) -> Cell:
 
 def numbers(results: Results) -> str:
     """CSV with a line for each number of the table, at full precision."""
-    lines: list[Sequence[object]] = [("table", "row", "measure", "ours", "std", "seeds", "paper", "difference")]
+    lines: list[Sequence[object]] = [COLUMNS]
     for row in results["rows"]:
         for column, cell in zip(results["columns"], row["cells"], strict=True):
-            values = [cell["mean"], cell["std"], len(cell["values"]), cell["paper"], cell["difference"]]
+            ends = cell["interval"] or (None, None)
+            values = [cell["mean"], cell["std"], *ends, len(cell["values"]), cell["paper"], cell["difference"]]
             shown = ["" if value is None else value for value in values]
             lines.append((results["table"], as_text(row["name"]), ".".join(column["measure"]), *shown))
     return csv_lines(lines)

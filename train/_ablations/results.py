@@ -11,7 +11,9 @@ from .._runs.records import read_metrics
 from .._runs.run_folder import versions
 from .columns import Column
 from .config import AblateConfig
-from .plan import Plan, rows_of
+from .intervals import interval, mark
+from .plan import Plan
+from .rows import rows_of
 from .runner import is_done, log_of
 from .titles import title
 
@@ -22,18 +24,15 @@ ANT = "ANT as its paper describes it; its authors' released script trains and ke
 def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[str, Any]:
     """The table as JSON types: all that its renderings show.
 
-    A cell has the values of the seeds, their mean and standard deviation (of one seed: None), the paper's number and
-    the difference, in the units of the paper's tables (per cent but for a plain mT5D), and whether it is its column's
-    best. A row says which of its runs failed or are not there yet.
+    A cell has the values of the seeds, their mean, standard deviation (of one seed: None) and 95 % interval, the
+    paper's number and the difference, in the units of the paper's tables (per cent but for a plain mT5D), and whether
+    it is its column's best, or close: its interval and the best's overlap. A row says which of its runs failed or are
+    not there yet.
     """
     table = config.paper
     rows = [_row(config, plan, name, failed) for name in rows_of(config)]
     for index, column in enumerate(table.columns):
-        known = [row["cells"][index]["mean"] for row in rows if row["cells"][index]["mean"] is not None]
-        best = (max if column.measure.higher_is_better else min)(known) if len(known) > 1 else None
-        for row in rows:
-            cell = row["cells"][index]
-            cell["best"] = best is not None and cell["mean"] is not None and _shown(cell["mean"]) == _shown(best)
+        mark([row["cells"][index] for row in rows], column.measure.higher_is_better)
     measured = [read_metrics(Path(run) / "metrics.json") for row in rows for run in row["runs"]]
     runs = [run for row in rows for run in row["runs"]]
     one_precision([("the paper's", {}), *zip(runs, measured, strict=True)])
@@ -55,10 +54,6 @@ def results(config: AblateConfig, plan: Plan, failed: dict[str, str]) -> dict[st
         "notes": _notes(config, rows, measured),
         "versions": versions(),
     }
-
-
-def _shown(value: float) -> float:
-    return round(value, 1)
 
 
 def _row(config: AblateConfig, plan: Plan, name: str, failed: dict[str, str]) -> dict[str, Any]:
@@ -96,6 +91,7 @@ def _cell(config: AblateConfig, row: str, column: Column, measured: list[dict[st
         "values": values,
         "mean": mean,
         "std": statistics.stdev(values) if len(values) > 1 else None,
+        "interval": interval(column, measured),
         "paper": paper,
         "difference": mean - paper if mean is not None and paper is not None and same else None,
     }

@@ -121,22 +121,29 @@ class Table:
     """How it is printed: `rows`; `outliers`, an outlier set a line; `grid`, k to the right and β downwards."""
     sets: tuple[str, ...] = ("fractals", "fvis")
     """What PixMix mixes in where a row does not say it."""
+    numbers: str | None = None
+    """The table of the paper whose numbers its rows have, by default the one of its name."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the paper has no such table."""
+        return not self.name.isdigit()
 
     @property
     def title(self) -> str:
         """As the paper counts it."""
-        return self.caption if self.name == "mixing-sets" else f"Table {self.name}: {self.caption}"
+        return self.caption if self.ours else f"Table {self.name}: {self.caption}"
 
     def paper(self, row: str, column: Column) -> float | None:
         """The paper's number, in the units of the table."""
-        listed = _paper().get(self.name, {}).get("rows", {})
+        listed = _paper().get(self.numbers or self.name, {}).get("rows", {})
         # Rows of other tables can stand in a table whose columns are its own.
         return listed[row][self.columns.index(column)] if row in listed else None
 
     @property
     def notes(self) -> list[str]:
         """What is to be known about the paper's numbers."""
-        return _paper().get(self.name, {}).get("notes", [])
+        return _paper().get(self.numbers or self.name, {}).get("notes", [])
 
 
 @cache
@@ -235,7 +242,18 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
-"""By number; `mixing-sets` is ours."""
+"""By number; `mixing-sets` and `arena` are ours."""
+
+RIVALS = tuple(
+    name
+    for name in LABELS
+    # Methods that do nothing by themselves have no row.
+    if name != "jsd" and not any(name in table.rows for table in TABLES.values())
+)
+"""Rows of methods that the paper does not have."""
+TABLES["arena"] = replace(TABLES["3"], name="arena", caption="PixMix and its rivals", rows=(*_CIFAR_METHODS, *RIVALS))
+_ALIKE = {"cifar100": "3", "cifar10": "4"}
+"""By data set, the table of the paper that has the arena's columns."""
 
 
 def find_row(name: str) -> Row:
@@ -251,8 +269,13 @@ def find_row(name: str) -> Row:
     return Row(label=" + ".join(labels), method=name)
 
 
-def find_table(name: str) -> Table:
-    """The table of that name; an unknown one raises InputError with the known ones."""
+def find_table(name: str, dataset: str | None = None) -> Table:
+    """The table of that name, with the paper's numbers for a data set where the table is ours and the paper has some.
+
+    Raises:
+        InputError: there is no such table (lists the known ones).
+    """
     if name not in TABLES:
         raise InputError(f"table {name}: unknown; there are {', '.join(TABLES)}")
-    return TABLES[name]
+    table = TABLES[name]
+    return replace(table, numbers=_ALIKE.get(dataset or table.dataset or "")) if name == "arena" else table

@@ -16,8 +16,8 @@ def title(config: AblateConfig) -> str:
     table = config.paper
     data = table.data
     if config.dataset not in (None, table.dataset):
-        # The paper has no table of all families, so there is nothing that the data stands in for.
-        data = config.folder_name + ("" if config.table == "mixing-sets" else f" in place of {table.data}")
+        # Of a table that the paper does not have, there is nothing that the data stands in for.
+        data = config.folder_name + ("" if table.ours else f" in place of {table.data}")
     parts = [f"{table.title} on {data}"]
     for word, changes in (("scaled", scaled(config)), ("changed", changed(config))):
         if changes:
@@ -63,6 +63,8 @@ def changed(config: AblateConfig) -> list[str]:
     for name in ("mix", "mixup", "cutmix", "autoaugment", "augmix"):
         if getattr(start, name) != getattr(paper, name):
             different.append(f"{name} as in the recipe {config.trained_by}")
+    if config.plus is not None:
+        different.append(f"{config.plus} added to rows that take it")
     iterative = "iterative" in (config.rows or config.paper.rows)
     for field in dataclasses.fields(IterativeSettings) if iterative else ():
         value = getattr(config.iterative, field.name)

@@ -130,7 +130,7 @@ _LATEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"},
     **{"±": r"$\pm$", "β": r"$\beta$", "ℓ": r"$\ell$", "∞": r"$\infty$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
-    **{"−": "$-$", "–": "--", "C̄": r"$\bar{C}$"},
+    **{"≈": r"$\approx$", "−": "$-$", "–": "--", "C̄": r"$\bar{C}$"},
 }
 
 
