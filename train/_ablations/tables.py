@@ -252,8 +252,6 @@ RIVALS = tuple(
 )
 """Rows of methods that the paper does not have."""
 TABLES["arena"] = replace(TABLES["3"], name="arena", caption="PixMix and its rivals", rows=(*_CIFAR_METHODS, *RIVALS))
-_ALIKE = {"cifar100": "3", "cifar10": "4"}
-"""By data set, the table of the paper that has the arena's columns."""
 
 
 def find_row(name: str) -> Row:
@@ -270,7 +268,7 @@ def find_row(name: str) -> Row:
 
 
 def find_table(name: str, dataset: str | None = None) -> Table:
-    """The table of that name, with the paper's numbers for a data set where the table is ours and the paper has some.
+    """The table of that name; the arena with the paper's numbers on a data set where the paper has its columns.
 
     Raises:
         InputError: there is no such table (lists the known ones).
@@ -278,4 +276,7 @@ def find_table(name: str, dataset: str | None = None) -> Table:
     if name not in TABLES:
         raise InputError(f"table {name}: unknown; there are {', '.join(TABLES)}")
     table = TABLES[name]
-    return replace(table, numbers=_ALIKE.get(dataset or table.dataset or "")) if name == "arena" else table
+    for alike in (TABLES["3"], TABLES["4"]) if name == "arena" else ():
+        if alike.dataset == (dataset or table.dataset):
+            return replace(table, data=alike.data, dataset=alike.dataset, numbers=alike.name)
+    return table
