@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HOW_TOS = ("mixing-sets", "your-loop", "your-method", "measures", "reproduce")
+HOW_TOS = ("mixing-sets", "your-loop", "your-method", "measures", "arena", "reproduce")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in HOW_TOS))
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
@@ -117,6 +117,7 @@ RULES = (
     Rule(begins="pixmix train cifar10 --method oe", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method augmix", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method ipmix+jsd", instead=CIFAR, more=TRAIN),
+    Rule(begins="pixmix train cifar10 --method prime", instead=CIFAR, more=TRAIN),
     Rule(
         begins="pixmix train digits",
         more="--network wrn-10-1 --subset 20 --test-subset 20 --epochs 1 --batch-size 8 --threads 1 --suite clean",

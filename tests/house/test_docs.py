@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from pkgutil import resolve_name
 
-from pixmix.methods import METHODS
+from pixmix.methods import METHODS, make_method
+from pixmix.train._ablations.tables import LABELS, RIVALS
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,8 +20,25 @@ def test_the_table_of_methods_is_the_packages() -> None:
     assert list(listed) == list(METHODS)
 
 
+def test_each_rival_has_its_entry() -> None:
+    """Of all its columns, with the rows that it makes of an image and a test that is there."""
+    lines = re.findall(r"^\| `([a-z0-9+-]+)` \| (.+) \|$", (ROOT / "docs" / "arena.md").read_text(), re.MULTILINE)
+    entries = {name: cells.split(" | ") for name, cells in lines}
+    assert list(entries) == [name for name in LABELS if name in entries]
+    assert set(entries) == {*RIVALS}
+    grey = (0.5, 0.5, 0.5)
+    for name, (what, by, rows, compared, test) in entries.items():
+        assert all((what, by, compared, re.search(r"`test_\w+::test_\w+`", test))), name
+        if not any(METHODS[part].needs_pool for part in name.split("+")):
+            method = make_method(name, classes=10, size=(32, 32), mean=grey, std=grey)
+            assert int(rows) == method.views * method.batch_views, name
+        for part in name.split("+"):
+            assert by == METHODS[part].source, name
+
+
 def test_the_tests_that_show_parity_are_there() -> None:
-    named = set(re.findall(r"(test_\w+)::(test_\w+)", (ROOT / "docs" / "parity.md").read_text()))
+    pages = [(ROOT / "docs" / name).read_text() for name in ("parity.md", "arena.md")]
+    named = {test for page in pages for test in re.findall(r"(test_\w+)::(test_\w+)", page)}
     assert len(named) > 50
     there = set()
     for path in ROOT.glob("tests/*/*.py"):

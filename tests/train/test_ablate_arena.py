@@ -110,6 +110,7 @@ def test_an_interval_holds_other_test_images_and_other_seeds() -> None:
     # Seeds that agree by chance do not make few images many.
     narrow = [run(0.22, (0.1, 0.3)), run(0.22, (0.2, 0.4))]
     assert interval(CLEAN, narrow) == pytest.approx([15, 35])
+    assert interval(CLEAN, [run(0.1), run(0.9)]) == [0, 100]
     wide = [run(seed, (seed - 0.001, seed + 0.2)) for seed in seeds]
     assert interval(CLEAN, wide) == pytest.approx([100 * low, 42])
     assert interval(MT5D, [{"p": {"mt5d": {"value": 2.7, "interval": [2.5, 2.9]}}}]) == [2.5, 2.9]

@@ -27,7 +27,9 @@ def interval(column: Column, measured: Sequence[dict[str, Any]]) -> list[float] 
         half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
         mean = statistics.fmean(values)
         ends.append([mean - half, mean + half])
-    return [min(low for low, _ in ends), max(high for _, high in ends)] if ends else None
+    # No measure is negative, and only one relative to another network's can exceed all there is.
+    most = 100.0 if column.measure.percent and column.relative is None else math.inf
+    return [max(min(low for low, _ in ends), 0.0), min(max(high for _, high in ends), most)] if ends else None
 
 
 def mark(cells: Sequence[dict[str, Any]], higher_is_better: bool) -> None:
