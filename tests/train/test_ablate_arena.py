@@ -36,7 +36,7 @@ def test_its_rows_are_table_3s_and_every_rival() -> None:
     of_paper = {row for table in TABLES.values() if not table.ours for row in table.rows}
     alone = {name for name, row in METHODS.items() if row.changes != "views"}
     assert {row for row in RIVALS if "+" not in row} == alone - of_paper
-    assert {"apr-s+apr-p", "regmixup", "rotpred", "prime"} <= set(RIVALS)
+    assert {"apr-s+apr-p", "regmixup", "rotpred", "prime", "ipmix"} <= set(RIVALS)
     assert TABLES["arena"].columns == TABLES["3"].columns == CIFAR
 
 
@@ -77,6 +77,22 @@ def test_a_method_is_added_to_rows_that_take_it() -> None:
     assert [cell.run.name for cell in plan.cells] == ["pixmix+cutmix-s0", "mixup-s0"]
     assert "--method pixmix+cutmix" in " ".join(plan.tasks["runs/pixmix+cutmix-s0"].command)
     assert title(arena(plus="cutmix")).endswith("; changed: cutmix added to rows that take it")
+
+
+def test_three_views_go_with_every_method_of_images() -> None:
+    config = arena(plus="jsd", outliers=Path("outliers"))
+    with_views = {name.removesuffix("+jsd") for name in rows_of(config) if name.endswith("+jsd")}
+    single = {name for name, row in METHODS.items() if row.changes == "images" and name not in WHOLE}
+    assert with_views == single & set(TABLES["arena"].rows)
+    assert {"pixmix", "ipmix", "prime", "apr-s", "cutout"} <= with_views
+    assert added("jsd", "prime+pixmix", "augmix", "rotpred", "pixmix+cutmix") == {
+        "prime+pixmix+jsd": ("prime+pixmix+jsd", "PRIME + PixMix + JSD"),
+        "augmix": ("augmix", "AugMix"),
+        "rotpred": ("rotpred", "RotPred"),
+        "pixmix+cutmix": ("pixmix+cutmix", "PixMix + CutMix"),
+    }
+    plan = make_plan(config)
+    assert len(plan.cells) == len(TABLES["arena"].rows) and not plan.left_out
 
 
 def test_what_no_row_takes_is_refused() -> None:

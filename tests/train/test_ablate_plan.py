@@ -265,7 +265,7 @@ def test_titles_say_what_is_smaller_than_in_the_paper() -> None:
     assert scaled(small) == [*told, "48 px", "64 fractals", "1 visualisation"]
 
 
-METHODS = ("mix", "mixup", "cutmix", "autoaugment", "augmix")
+METHODS = ("mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix")
 
 
 @pytest.mark.parametrize(

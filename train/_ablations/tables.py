@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from mixset._common.errors import InputError
-from pixmix.methods import find_parts
+from pixmix.methods import METHODS, find_parts
 
 from .._runs.config import RecipeName
 from .columns import (
@@ -247,8 +247,9 @@ TABLES: dict[str, Table] = {
 RIVALS = tuple(
     name
     for name in LABELS
-    # Methods that do nothing by themselves have no row.
-    if name != "jsd" and not any(name in table.rows for table in TABLES.values())
+    if not any(name in table.rows for table in TABLES.values())
+    # What changes the views does nothing by itself.
+    and (name not in METHODS or METHODS[name].changes != "views")
 )
 """Rows of methods that the paper does not have."""
 TABLES["arena"] = replace(TABLES["3"], name="arena", caption="PixMix and its rivals", rows=(*_CIFAR_METHODS, *RIVALS))

@@ -60,7 +60,7 @@ def changed(config: AblateConfig) -> list[str]:
     # The paper's ImageNet rows begin with torchvision's weights.
     if config.init != ("torchvision" if config.paper.data == "ImageNet" else None):
         different.append(f"from {_start(config.init)} weights")
-    for name in ("mix", "mixup", "cutmix", "autoaugment", "augmix"):
+    for name in ("mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix"):
         if getattr(start, name) != getattr(paper, name):
             different.append(f"{name} as in the recipe {config.trained_by}")
     if config.plus is not None:
