@@ -17,16 +17,16 @@ def interval(column: Column, measured: Sequence[dict[str, Any]]) -> list[float] 
     which is Student's interval of the mean of several runs. None where there is neither.
     """
     values = [value for metrics in measured if (value := column.value(metrics)) is not None]
-    found = [ends for metrics in measured if (ends := column.interval(metrics)) is not None]
-    ends = []
+    found = [each for metrics in measured if (each := column.interval(metrics)) is not None]
+    ends: list[tuple[float, float]] = []
     if values and len(found) == len(values):
-        ends.append([statistics.fmean(each) for each in zip(*found, strict=True)])
+        ends.append((statistics.fmean(low for low, _ in found), statistics.fmean(high for _, high in found)))
     if len(values) > 1:
         from scipy.special import stdtrit  # takes a while, and the tables' shapes are wanted for --help
 
         half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
         mean = statistics.fmean(values)
-        ends.append([mean - half, mean + half])
+        ends.append((mean - half, mean + half))
     # No measure is negative, and only one relative to another network's can exceed all there is.
     most = 100.0 if column.measure.percent and column.relative is None else math.inf
     return [max(min(low for low, _ in ends), 0.0), min(max(high for _, high in ends), most)] if ends else None
