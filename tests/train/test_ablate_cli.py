@@ -108,13 +108,14 @@ def test_a_table_from_its_commands_to_its_numbers(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_arena_on_digits(pixmix: Callable[..., Ended], mixing_folder: Path, frost: Path, tmp_path: Path) -> None:
-    """Every column of every row, each kind of method, in a minute."""
-    rows = ["baseline", "pixmix+jsd", "apr-s+apr-p", "rotpred"]
+    """Every column of rows of each kind, in some minutes."""
+    rows = ["baseline", "pixmix+jsd", "rotpred"]
     done = pixmix(
         *("ablate", "arena", "--dataset", "digits", "--recipe", "quick", "--network", "wrn-10-1", "--epochs", 1),
-        *("--subset", 100, "--test-subset", 40, "--workers", 0, "--mixing-set", mixing_folder, "--frost", frost),
-        *("--devices", "cpu", "--out", tmp_path, "--rows", "baseline", "pixmix", "apr-s+apr-p", "rotpred"),
+        *("--subset", 100, "--test-subset", 20, "--workers", 0, "--mixing-set", mixing_folder, "--frost", frost),
+        *("--devices", "cpu", "--out", tmp_path, "--rows", "baseline", "pixmix", "rotpred"),
         *("--plus", "jsd", "--seeds", 0, 1),
     )
     assert done.returncode == 0, done.stderr
@@ -123,7 +124,7 @@ def test_the_arena_on_digits(pixmix: Callable[..., Ended], mixing_folder: Path, 
     assert [row["name"] for row in table["rows"]] == rows
     for index, column in enumerate(table["columns"]):
         cells = [row["cells"][index] for row in table["rows"]]
-        if column["heading"] == "RMS (ref.) ↓":  # 40 images are one bin, which the paper's code leaves out
+        if column["heading"] == "RMS (ref.) ↓":  # 20 images are one bin, which the paper's code leaves out
             assert all(cell["mean"] is None for cell in cells)
             continue
         for cell in cells:
