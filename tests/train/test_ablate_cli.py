@@ -124,7 +124,7 @@ def test_the_arena_on_digits(pixmix: Callable[..., Ended], mixing_folder: Path, 
     assert [row["name"] for row in table["rows"]] == rows
     for index, column in enumerate(table["columns"]):
         cells = [row["cells"][index] for row in table["rows"]]
-        if column["heading"] == "RMS (ref.) ↓":  # 20 images are one bin, which the paper's code leaves out
+        if "RMS (ref.)" in column["heading"]:  # so few images are one bin, which the paper's code leaves out
             assert all(cell["mean"] is None for cell in cells)
             continue
         for cell in cells:
