@@ -131,7 +131,9 @@ class Method:
             (V · N, 3, H, W) float32 in [0, 1], the first view of all, then the second, ....
         """
         if type(self).augment_tensor is not Method.augment_tensor:
-            return self.augment_tensor(torch.from_numpy(batch), key, indices).contiguous().numpy()
+            # torch takes neither negative strides nor, without a warning, arrays that may not be written.
+            own = torch.from_numpy(np.require(batch, requirements=("C", "W")))
+            return self.augment_tensor(own, key, indices).contiguous().numpy()
         return as_float(batch)
 
     def augment_tensor(self, batch: Tensor, key: Key, indices: np.ndarray) -> Tensor:

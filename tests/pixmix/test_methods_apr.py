@@ -205,3 +205,14 @@ def test_any_number_at_once_gives_the_same(
     monkeypatch.setattr("pixmix.methods._fourier._AT_ONCE", 2 * 12 * 10 * 3)
     assert torch.equal(recombine_bytes(one, other, wrap=False), whole)
     assert len(recombine_bytes(one[:0], other[:0], wrap=False)) == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["apr-s", "hybridaugment-s", "hybridaugmentpp-s", "apr-s+jsd"])
+def test_any_layout_of_the_images_will_do(name: str, photographs: Callable[..., np.ndarray]) -> None:
+    method, batch, indices = make(name), photographs(4, 32, 32), np.arange(4)
+    expected = method.augment_array(batch, KEY, indices)
+    layouts = batch[::-1].copy()[::-1], np.asfortranarray(batch), batch.copy()
+    layouts[2].flags.writeable = False
+    for given in layouts:
+        np.testing.assert_array_equal(method.augment_array(given, KEY, indices), expected)
