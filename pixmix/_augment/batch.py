@@ -88,6 +88,8 @@ class PixMixBatch(nn.Module):
         Raises:
             InputError: the batch has another shape or dtype, or only one of `indices` and `epoch` is passed.
         """
+        if not isinstance(images, Tensor):
+            raise InputError(f"images: a tensor (N, 3, H, W) is needed, got a {type(images).__name__}")
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             shape = tuple(images.shape)
             raise InputError(f"images: (N, 3, H, W) uint8 are needed, as before ToDtype, got {images.dtype} of {shape}")
@@ -107,7 +109,10 @@ class PixMixBatch(nn.Module):
         if indices is None or epoch is None:
             (seed,) = torch_seeds(Key(self.key.seed, self.steps), np.array([rank_and_world()[0]]))
             return Key(seed), np.arange(count)
-        positions = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
+        try:
+            positions = indices.cpu().numpy() if isinstance(indices, Tensor) else np.asarray(indices)
+        except ValueError as error:  # lists of several lengths
+            raise InputError(f"indices: a list of whole numbers is needed, got {indices!r}") from error
         if positions.shape != (count,):
             raise InputError(f"indices: one for each of {count} images is needed, got shape {positions.shape}")
         return Key(self.key.seed, epoch), positions

@@ -160,3 +160,14 @@ def test_bad_settings_are_one_line(options: dict[str, Any]) -> None:
     with pytest.raises(InputError) as error:
         PixMixBatch(**options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", [None, [torch.zeros(3, 32, 32, dtype=torch.uint8)], 5])
+def test_what_is_no_tensor_is_named(given: Any, array_pool: Callable[..., ArrayPool]) -> None:
+    with pytest.raises(InputError, match=f"images: a tensor .* is needed, got a {type(given).__name__}"):
+        PixMixBatch(array_pool())(given)
+
+
+def test_indices_of_several_lengths_are_refused(images: torch.Tensor, array_pool: Callable[..., ArrayPool]) -> None:
+    with pytest.raises(InputError, match="indices: a list of whole numbers is needed"):
+        PixMixBatch(array_pool())(images[:2], [[1], [1, 2]], 0)
