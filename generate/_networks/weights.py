@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,22 @@ def tensors_hash(tensors: Mapping[str, Any]) -> str:
 
 
 def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write named tensors as safetensors, with their hash in the metadata, atomically."""
+    """Write named tensors as safetensors, with their hash, atomically; the same bytes for the same tensors."""
     import safetensors.torch
 
     # Copies: two names of one tensor may not share its bytes.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     content = safetensors.torch.save(plain, {"format": "pt", HASH: tensors_hash(plain)})
-    write_atomically(path, content)
+    write_atomically(path, _metadata_in_order(content))
+
+
+def _metadata_in_order(content: bytes) -> bytes:
+    """The same file with its metadata sorted: safetensors writes them in an order drawn anew each time."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(end - 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def read_weights(path: Path, *, ema: bool = False, hashed: bool = False) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -151,3 +152,16 @@ def test_shared_tensors_are_written_and_read(tmp_path: Path) -> None:
     network["b"].weight = network["a"].weight
     write_weights(network.state_dict(), tmp_path / "w.safetensors")
     assert tensors_hash(read_weights(tmp_path / "w.safetensors", hashed=True)) == tensors_hash(network.state_dict())
+
+
+def test_the_same_tensors_are_the_same_bytes(tmp_path: Path) -> None:
+    weights = {"größe.weight": torch.arange(3.0), "bias": torch.zeros(2, dtype=torch.int64)}
+    files = {i: tmp_path / f"{i}.safetensors" for i in range(20)}
+    for file in files.values():
+        write_weights(weights, file)
+    assert (
+        len({file.read_bytes() for file in files.values()}) == 1
+    )  # by chance of two orders one time in half a million
+    with safe_open(files[0], "pt") as opened:
+        assert {*opened.metadata()} == {"format", "sha256"} and (files[0].stat().st_size - 3 * 4 - 2 * 8) % 8 == 0
+    assert all(torch.equal(value, weights[name]) for name, value in read_weights(files[0], hashed=True).items())
