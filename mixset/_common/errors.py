@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import os
 import re
 import tokenize
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -28,6 +29,17 @@ class DamagedImage(InputError):
 def counted(number: int, what: str) -> str:
     """A number with its noun: `1 image`, `4,096 images`."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def perhaps(word: str, known: Iterable[str]) -> str:
+    """The end of a line about an unknown word, what was perhaps meant; empty where nothing known is near.
+
+    Args:
+        word: as the user wrote it.
+        known: names in small letters.
+    """
+    near = difflib.get_close_matches(word.strip().lower(), list(known), n=3, cutoff=0.7)
+    return f"; perhaps you meant {' or '.join(near)}" if near else ""
 
 
 def printable(text: str, *, keep: str = "") -> str:

@@ -40,7 +40,8 @@ def help_text(kind: Any, prog: str, *, default: Any = None, topics: Topics | Non
 
 def topic_text(kind: Any, prog: str, topic: str, *, default: Any = None, topics: Topics) -> str:
     """What `prog --help TOPIC` prints."""
-    flags = [flag for flag in flags_of(kind, default) if flag.group in topics[topic]]
+    groups = {group for part in topic.split("+") for group in topics[part]}
+    flags = [flag for flag in flags_of(kind, default) if flag.group in groups]
     entries = "\n".join(map(_entry, flags)) or f"{topic} has no settings of its own."
     return f"{prog}: the settings of {topic}\n\n{entries}"
 

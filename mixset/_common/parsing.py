@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import os
 import re
@@ -12,7 +11,7 @@ from dataclasses import MISSING
 from importlib.metadata import version
 from typing import Any, NamedTuple, TypeVar
 
-from .errors import InputError
+from .errors import InputError, perhaps
 from .flags import Flag, flags_of
 from .help import Topics, help_text, topic_text
 
@@ -104,10 +103,10 @@ def _operands_first(arguments: Sequence[str]) -> list[str]:
 def _print_help(what: Any, prog: str, topic: str, default: Any, topics: Topics | None) -> None:
     if not topics or not topic or topic.startswith("-"):
         print(help_text(what, prog, default=default, topics=topics))
-    elif topic in topics:
-        print(topic_text(what, prog, topic, default=default, topics=topics))
+    elif unknown := [part for part in topic.split("+") if part not in topics]:
+        raise InputError(f"{prog} --help {topic}: no such settings{perhaps(unknown[0], topics)}; see {prog} --help")
     else:
-        raise InputError(f"{prog} --help {topic}: no such settings{_near(topic, topics)}; see {prog} --help")
+        print(topic_text(what, prog, topic, default=default, topics=topics))
 
 
 def _check_words(arguments: Sequence[str], prog: str, flags: Sequence[Flag]) -> None:
@@ -124,13 +123,7 @@ def _check_words(arguments: Sequence[str], prog: str, flags: Sequence[Flag]) -> 
         if name in renamed:
             raise InputError(f"`{name}` is now `{renamed[name]}`; see {prog} --help")
         if name.startswith("--") and name not in known:
-            raise InputError(f"unknown option {name}{_near(name, known)}; see {prog} --help")
-
-
-def _near(word: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    """What was perhaps meant."""
-    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.7)
-    return f"; perhaps you meant {' or '.join(near)}" if near else ""
+            raise InputError(f"unknown option {name}{perhaps(name, known)}; see {prog} --help")
 
 
 @contextlib.contextmanager

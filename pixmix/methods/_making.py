@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mixset._common import named
-from mixset._common.errors import InputError
+from mixset._common.errors import InputError, perhaps
 
 from ._settings import MethodSettings
 from ._table import METHODS, MethodRow, first_line
@@ -30,7 +30,9 @@ def find_row(name: str) -> MethodRow:
         return METHODS[name]
     if not named.names_code(name):
         forms = f"{named.FORMS}, or several as A+B"
-        raise InputError(f"method {name}: unknown; the methods are {', '.join(METHODS)}, {forms}")
+        raise InputError(
+            f"method {name}: unknown{perhaps(name, METHODS)}; the methods are {', '.join(METHODS)}, {forms}"
+        )
     maker = named.find("method", name)
     if not callable(maker):
         raise InputError(f"method {name}: leads to a {type(maker).__name__}; name a function or a subclass of Method")
@@ -56,7 +58,8 @@ def find_parts(name: str) -> tuple[str, ...]:
     for part in parts:
         if part not in METHODS and not named.names_code(part):
             forms = f"{named.FORMS}, or several as A+B"
-            raise InputError(f"method {name}: unknown {part!r}; the methods are {', '.join(METHODS)}, {forms}")
+            near = perhaps(part, METHODS)
+            raise InputError(f"method {name}: unknown {part!r}{near}; the methods are {', '.join(METHODS)}, {forms}")
     changes = {part: find_row(part).changes for part in parts}
     changed = [changes[part] for part in parts]
     if len(parts) > 1 and "" in changed:

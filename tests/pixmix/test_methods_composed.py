@@ -83,7 +83,8 @@ def test_names_are_found_or_named() -> None:
     for name in ("pixmixx", "pixmix+", "+cutmix", "pixmix++cutmix", "pixmix + cutmix", "PixMix", ""):
         with pytest.raises(
             InputError,
-            match=r"unknown '.*'; the methods are baseline, .*, module:function or FILE.py:.*, or several as A\+B",
+            match=r"unknown '.*'(; perhaps you meant .*)?; the methods are baseline, .*, "
+            r"module:function or FILE.py:.*, or several as A\+B",
         ):
             find_parts(name)
     with pytest.raises(InputError, match="cutmix and mixup both change each batch"):

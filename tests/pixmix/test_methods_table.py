@@ -157,6 +157,9 @@ def test_a_missing_mixing_set_is_named_where_one_is_needed(name: str) -> None:
 def test_bad_choices_are_named(pool: Pool) -> None:
     with pytest.raises(InputError, match="method mixmatch: unknown 'mixmatch'; the methods are baseline, cutout"):
         make("mixmatch")
+    for name, meant in (("priem", "prime"), ("PRIME", "prime"), ("pixmix+apr_s", "apr-s"), ("regmix", "regmixup")):
+        with pytest.raises(InputError, match=f"unknown '.*'; perhaps you meant {meant}.*; the methods are"):
+            make(name)
     with pytest.raises(InputError, match="method iterative looks at the network in training; only `pixmix train"):
         make("iterative", pool=pool)
     with pytest.raises(InputError, match="engine"):

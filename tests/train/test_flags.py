@@ -104,6 +104,7 @@ def test_help_fits_two_screens_and_says_something_of_each_flag(words: str, ends:
         ("pixmix train --help augmix", ("--augmix.jsd", "--augmix.width"), "--lr "),
         ("pixmix train --help mix-aug", ("--mix.k", "--mix.partner {both,input,mixing_set}"), "--augmix.jsd"),
         ("pixmix train --help adversarial-l2", ("--adversarial.steps",), "--mix.k"),
+        ("pixmix train --help prime+pixmix+jsd", ("--prime.sigma", "--mix.k", "--jsd.weight"), "--augmix.jsd"),
         ("pixmix train --help iterative", ("--iterative.every", "--mix.k"), "--oe.weight"),
         ("pixmix train --recipe imagenet --help cutmix", ("(default: 1)",), "0.5)"),
         ("pixmix train --help baseline", ("no settings of its own",), "--"),
@@ -149,6 +150,11 @@ def test_every_old_flag_is_on_the_page() -> None:
         ("pixmix corrupt digits out --corruptions mud", "--corruptions mud: not in suite c, which has "),
         ("pixmix corrupt nothing out --corruptions snow", "DATASET nothing: unknown"),
         ("pixmix train --help augmux", "pixmix train --help augmux: no such settings; perhaps you meant augmix"),
+        (
+            "pixmix train --help pixmix+prme",
+            "pixmix train --help pixmix+prme: no such settings; perhaps you meant prime",
+        ),
+        ("pixmix train --help prime+", "pixmix train --help prime+: no such settings; see pixmix train --help"),
     ],
 )
 def test_what_is_wrong_is_told_in_flags(line: str, told: str, ends: Ends) -> None:
