@@ -114,6 +114,8 @@ def main() -> None:
     if options.minutes is not None and not 0 < options.minutes < 1e6:
         raise InputError(f"--minutes {options.minutes:g}: a number above 0 is needed")
     if options.render:
+        if options.data or options.list:
+            raise InputError("--render: writes the docs from the files of cells alone; leave DATA and --list out")
         for page in PAGES:
             say(f"wrote {render(page, read_results(options.results))}")
         return

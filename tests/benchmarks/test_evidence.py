@@ -77,6 +77,7 @@ def test_an_archive_that_was_unpacked_in_part_is_unpacked_again(told: Ends, arch
         (["packed", "--minutes", "nan"], "--minutes nan: a number above 0 is needed"),
         (["packed", "--fvis-set", "mine"], "--fvis-set mine: rows are named by their set's folder; call it fvis"),
         (["packed", "--epochs", "0"], "epochs: a whole number from 1"),
+        (["packed", "--render"], "--render: writes the docs from the files of cells alone"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_line(
