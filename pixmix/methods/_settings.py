@@ -243,19 +243,23 @@ class MethodSettings:
     randaugment: RandAugmentSettings = field(default_factory=RandAugmentSettings)
 
 
+_LARGEST = 1e9
+"""Nobody means more; what it is multiplied with stays finite."""
+
+
 def _is_number(value: object) -> bool:
     """Whether it is a finite one; what comes from JSON or from code may be anything."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _positive(name: str, value: float) -> None:
-    if not (_is_number(value) and value > 0):
-        raise InputError(f"{name}: a number above 0 is needed, got {value!r}")
+    if not (_is_number(value) and 0 < value <= _LARGEST):
+        raise InputError(f"{name}: a number above 0, up to {_LARGEST:g}, is needed, got {value!r}")
 
 
 def _not_negative(name: str, value: float) -> None:
-    if not (_is_number(value) and value >= 0):
-        raise InputError(f"{name}: a number from 0 on is needed, got {value!r}")
+    if not (_is_number(value) and 0 <= value <= _LARGEST):
+        raise InputError(f"{name}: a number from 0 to {_LARGEST:g} is needed, got {value!r}")
 
 
 def _within(name: str, value: float, least: float, most: float) -> None:
