@@ -26,7 +26,13 @@ SMALLEST = 1e-30
 RATE: Range = (SMALLEST, 1000.0)
 """The learning rate."""
 WEIGHT: Range = (0.0, 1e9)
-"""The weight of a mixing set among others."""
+"""The weight of a mixing set among others, or of a term of a loss."""
+POSITIVE: Range = (SMALLEST, 1e9)
+"""A strength; nobody means more, and what is multiplied with it stays finite."""
+SHARE: Range = (0.0, 1.0)
+"""A share or a probability."""
+MANY = 10**6
+"""The most of what is small: pixels, steps, frequencies."""
 
 
 def check_ranges(config: object, ranges: Mapping[str, Range], prefix: str = "") -> None:
@@ -54,7 +60,7 @@ def check_range(name: str, value: Any, span: Range) -> None:
     if not is_number or not math.isfinite(value) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
         bounds = f"above 0 and at most {high:g}" if low == SMALLEST else f"from {_short(low)} to {_short(high)}"
-        raise InputError(f"{name}: {kind} {bounds} is needed, got {value}")
+        raise InputError(f"{name}: {kind} {bounds} is needed, got {value!r}")
 
 
 def _short(bound: float) -> str:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from . import philox
+from .philox import Key
 
-if TYPE_CHECKING:
-    from .._augment.draws import Key
-    from ..methods._base import StepKey
+
+@dataclass(frozen=True, kw_only=True)
+class StepKey:
+    """Where a batch transform takes its randomness from: the same key gives the same batch on any machine."""
+
+    seed: int
+    """Seed of the run."""
+    epoch: int
+    """Epoch, from 0."""
+    step: int
+    """Step within the epoch, from 0."""
+    rank: int = 0
+    """Process of a distributed run; each has a batch of its own."""
 
 
 def torch_seeds(key: Key, indices: np.ndarray) -> list[int]:

@@ -14,7 +14,7 @@ from numba import cuda, types
 from mixset._common.kernels import gpu_function, gpu_kernel
 
 from .._augment.crops import draw_crop
-from .._augment.draws import draw_copy, draw_image, draw_rounds, draw_start, draw_weighing
+from .._augment.drawing import draw_copy, draw_image, draw_rounds, draw_start, draw_weighing
 from .._common import philox
 from .cuda_places import strength
 from .cuda_values import View, as_bfloat16, augmented, mixed_pixel, pixel

@@ -15,7 +15,7 @@ from mixset._common.errors import InputError
 
 from .._augment.crops import crop_and_flip_tensor
 from .._common import philox
-from .._common.keyed import generator as generator
+from .._common.keyed import StepKey as StepKey, generator as generator
 from .._common.philox import Key as Key
 from ._step_draws import DeviceDraws as DeviceDraws, StepDraws as StepDraws, on_device
 
@@ -27,20 +27,6 @@ if TYPE_CHECKING:
 
 Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 """So many batches of cropped training images as they are, (N, 3, H, W) float32 in [0, 1], with their labels (N,)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepKey:
-    """Where a batch transform takes its randomness from: the same key gives the same batch on any machine."""
-
-    seed: int
-    """Seed of the run."""
-    epoch: int
-    """Epoch, from 0."""
-    step: int
-    """Step within the epoch, from 0."""
-    rank: int = 0
-    """Process of a distributed run; each has a batch of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mixset._common.arguments import check_flag, check_list, check_number, check_whole
+from mixset._common.arguments import check_flag, check_list
 from mixset._common.errors import InputError
+from mixset._common.ranges import MANY, POSITIVE, SHARE, WEIGHT, check_range
 
 StrengthSpace = Literal["wide", "standard"]
 """How strong TrivialAugment's ops get."""
@@ -22,7 +23,7 @@ class JSDSettings:
     """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree."""
 
     def __post_init__(self) -> None:
-        check_number("jsd.weight", self.weight, low=1e-6, high=1e6)
+        check_range("jsd.weight", self.weight, POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +51,16 @@ class IPMixSettings:
     they are clipped."""
 
     def __post_init__(self) -> None:
-        check_number("ipmix.severity", self.severity, low=0.1, high=10)
-        check_number("ipmix.beta", self.beta, low=0.01, high=1000)
-        check_whole("ipmix.width", self.width, low=1, high=16)
-        check_whole("ipmix.depth", self.depth, low=1, high=16)
+        check_range("ipmix.severity", self.severity, (0.1, 10.0))
+        check_range("ipmix.beta", self.beta, (0.01, 1000.0))
+        check_range("ipmix.width", self.width, (1, 16))
+        check_range("ipmix.depth", self.depth, (1, 16))
         if self.patches is not None:
             sides = check_list("ipmix.patches", self.patches, "whole numbers")
             if not sides:
                 raise InputError(f"ipmix.patches: at least one side is needed, got {self.patches!r}")
-            sides = [check_whole("ipmix.patches", side, low=2, high=1_000_000) for side in sides]
+            for side in sides:
+                check_range("ipmix.patches", side, (2, MANY))
             object.__setattr__(self, "patches", tuple(sides))  # a list comes from JSON
         if self.partner not in get_args(IPMixPartner):
             known = ", ".join(get_args(IPMixPartner))
@@ -92,13 +94,13 @@ class PrimeSettings:
             value = getattr(self, name)
             if value not in known:
                 raise InputError(f"prime.{name}: {known[0]} or {known[1]} is needed, got {value!r}")
-        check_number("prime.sigma", self.sigma, low=0, high=1e6)
+        check_range("prime.sigma", self.sigma, WEIGHT)
         if self.colour is not None:
-            check_number("prime.colour", self.colour, low=0, high=1e6)
+            check_range("prime.colour", self.colour, WEIGHT)
         if self.frequencies is not None:
-            check_whole("prime.frequencies", self.frequencies, low=3, high=10_000)
+            check_range("prime.frequencies", self.frequencies, (3, 10_000))
         if self.band is not None:
-            check_whole("prime.band", self.band, low=0, high=1_000_000)
+            check_range("prime.band", self.band, (0, MANY))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +118,10 @@ class APRSettings:
     """Whether apr-p recombines normalised images; by default above 64 px, as on ImageNet."""
 
     def __post_init__(self) -> None:
-        check_number("apr.severity", self.severity, low=0.1, high=10)
+        check_range("apr.severity", self.severity, (0.1, 10.0))
         check_flag("apr.wrap", self.wrap)
         if self.probability is not None:
-            check_number("apr.probability", self.probability, low=0, high=1)
+            check_range("apr.probability", self.probability, SHARE)
         if self.normalised is not None:
             check_flag("apr.normalised", self.normalised)
 
@@ -140,10 +142,10 @@ class HybridAugmentSettings:
     it, or all of it for batches above 64 px."""
 
     def __post_init__(self) -> None:
-        check_number("hybridaugment.severity", self.severity, low=0.1, high=10)
+        check_range("hybridaugment.severity", self.severity, (0.1, 10.0))
         check_flag("hybridaugment.wrap", self.wrap)
-        check_number("hybridaugment.probability", self.probability, low=0, high=1)
-        check_whole("hybridaugment.blur", self.blur, low=1, high=99)
+        check_range("hybridaugment.probability", self.probability, SHARE)
+        check_range("hybridaugment.blur", self.blur, (1, 99))
         if self.blur % 2 == 0:
             raise InputError(f"hybridaugment.blur: an odd number is needed, got {self.blur!r}")
 
@@ -157,7 +159,7 @@ class RegMixupSettings:
 
     def __post_init__(self) -> None:
         if self.alpha is not None:
-            check_number("regmixup.alpha", self.alpha, low=0.001, high=1000)
+            check_range("regmixup.alpha", self.alpha, (0.001, 1000.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +171,7 @@ class LogitNormSettings:
     0.01."""
 
     def __post_init__(self) -> None:
-        check_number("logitnorm.temperature", self.temperature, low=0.001, high=1000)
+        check_range("logitnorm.temperature", self.temperature, (0.001, 1000.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class RotPredSettings:
     """Of the cross entropy of how far images are turned; the original's adversarial training has 0.5."""
 
     def __post_init__(self) -> None:
-        check_number("rotpred.weight", self.weight, low=0, high=1000)
+        check_range("rotpred.weight", self.weight, (0.0, 1000.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,5 +209,5 @@ class RandAugmentSettings:
     """Their strength, 0 to 30; OpenOOD has 14 on CIFAR."""
 
     def __post_init__(self) -> None:
-        check_whole("randaugment.ops", self.ops, low=1, high=100)
-        check_whole("randaugment.magnitude", self.magnitude, low=0, high=30)
+        check_range("randaugment.ops", self.ops, (1, 100))
+        check_range("randaugment.magnitude", self.magnitude, (0, 30))

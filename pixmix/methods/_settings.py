@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from mixset._common.errors import InputError
+from mixset._common.ranges import MANY, POSITIVE, SHARE, WEIGHT, check_range
 
 from .._augment.settings import PixMixSettings
 from ._rival_settings import (
@@ -36,7 +36,7 @@ class CutoutSettings:
 
     def __post_init__(self) -> None:
         if self.length is not None:
-            _whole("cutout.length", self.length, 2)
+            check_range("cutout.length", self.length, (2, MANY))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class MixupSettings:
     """Of Beta(alpha, alpha), from which a batch's weight is drawn; 0.2 is usual on ImageNet."""
 
     def __post_init__(self) -> None:
-        _positive("mixup.alpha", self.alpha)
+        check_range("mixup.alpha", self.alpha, POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ class CutMixSettings:
     """Share of the batches that are mixed; the original has 0.5 on CIFAR, 1 on ImageNet."""
 
     def __post_init__(self) -> None:
-        _positive("cutmix.beta", self.beta)
-        _share("cutmix.probability", self.probability)
+        check_range("cutmix.beta", self.beta, POSITIVE)
+        check_range("cutmix.probability", self.probability, SHARE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +96,14 @@ class AugMixSettings:
     term and copies out: the network sees one mixed image. The paper's ImageNet row is most likely without."""
 
     def __post_init__(self) -> None:
-        _within("augmix.severity", self.severity, 0.1, 10)
-        _whole("augmix.width", self.width, 1, 100)
+        check_range("augmix.severity", self.severity, (0.1, 10.0))
+        check_range("augmix.width", self.width, (1, 100))
         if self.depth is not None:
-            _whole("augmix.depth", self.depth, 1, 100)
-        _within("augmix.alpha", self.alpha, 0.1, 1000)
+            check_range("augmix.depth", self.depth, (1, 100))
+        check_range("augmix.alpha", self.alpha, (0.1, 1000.0))
         if not isinstance(self.all_ops, bool):
             raise InputError(f"augmix.all_ops: True or False is needed, got {self.all_ops!r}")
-        _not_negative("augmix.jsd", self.jsd)
+        check_range("augmix.jsd", self.jsd, WEIGHT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +116,8 @@ class OESettings:
     """Outliers for each training image: 256 to a batch of 128."""
 
     def __post_init__(self) -> None:
-        _positive("oe.weight", self.weight)
-        _whole("oe.outliers", self.outliers, 1)
+        check_range("oe.weight", self.weight, POSITIVE)
+        check_range("oe.outliers", self.outliers, (1, MANY))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +133,9 @@ class SpeckleSettings:
         if not isinstance(self.sigmas, tuple | list) or not self.sigmas:
             raise InputError(f"speckle.sigmas: a list of numbers is needed, got {self.sigmas!r}")
         for sigma in self.sigmas:
-            _positive("speckle.sigmas", sigma)
+            check_range("speckle.sigmas", sigma, POSITIVE)
         object.__setattr__(self, "sigmas", tuple(self.sigmas))  # a list comes from JSON
-        _share("speckle.share", self.share)
+        check_range("speckle.share", self.share, SHARE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,13 +159,13 @@ class ANTSettings:
 
     def __post_init__(self) -> None:
         if self.epsilon is not None:
-            _positive("ant.epsilon", self.epsilon)
+            check_range("ant.epsilon", self.epsilon, POSITIVE)
         if isinstance(self.kernel, bool) or self.kernel not in (1, 3):
             raise InputError(f"ant.kernel: 1 or 3 is needed, got {self.kernel!r}")
-        _positive("ant.lr", self.lr)
-        _positive("ant.restart_lr", self.restart_lr)
-        _whole("ant.restart_steps", self.restart_steps, 0)
-        _share("ant.share", self.share)
+        check_range("ant.lr", self.lr, POSITIVE)
+        check_range("ant.restart_lr", self.restart_lr, POSITIVE)
+        check_range("ant.restart_steps", self.restart_steps, (0, MANY))
+        check_range("ant.share", self.share, SHARE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,16 +184,18 @@ class Noise2NetSettings:
     """Of each batch that goes through it."""
 
     def __post_init__(self) -> None:
-        pair = isinstance(self.epsilon, tuple | list) and len(self.epsilon) == 2 and all(map(_is_number, self.epsilon))
-        if not pair or not 0 <= self.epsilon[0] <= self.epsilon[1]:
+        pair = isinstance(self.epsilon, tuple | list) and len(self.epsilon) == 2
+        for bound in self.epsilon if pair else ():
+            check_range("noise2net.epsilon", bound, WEIGHT)
+        if not pair or self.epsilon[0] > self.epsilon[1]:
             raise InputError(
                 f"noise2net.epsilon: two numbers from 0 on are needed, the smaller one first, got {self.epsilon!r}"
             )
         object.__setattr__(self, "epsilon", tuple(self.epsilon))  # a list comes from JSON
-        _whole("noise2net.blocks", self.blocks, 1)
-        _whole("noise2net.hidden", self.hidden, 1)
-        _whole("noise2net.scale", self.scale, 2)
-        _share("noise2net.share", self.share)
+        check_range("noise2net.blocks", self.blocks, (1, MANY))
+        check_range("noise2net.hidden", self.hidden, (1, MANY))
+        check_range("noise2net.scale", self.scale, (2, MANY))
+        check_range("noise2net.share", self.share, SHARE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,10 +212,10 @@ class AdversarialSettings:
 
     def __post_init__(self) -> None:
         if self.epsilon is not None:
-            _positive("adversarial.epsilon", self.epsilon)
-        _whole("adversarial.steps", self.steps, 1)
+            check_range("adversarial.epsilon", self.epsilon, POSITIVE)
+        check_range("adversarial.steps", self.steps, (1, MANY))
         if self.step_size is not None:
-            _positive("adversarial.step_size", self.step_size)
+            check_range("adversarial.step_size", self.step_size, POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,36 +243,3 @@ class MethodSettings:
     rotpred: RotPredSettings = field(default_factory=RotPredSettings)
     trivialaugment: TrivialAugmentSettings = field(default_factory=TrivialAugmentSettings)
     randaugment: RandAugmentSettings = field(default_factory=RandAugmentSettings)
-
-
-_LARGEST = 1e9
-"""Nobody means more; what it is multiplied with stays finite."""
-
-
-def _is_number(value: object) -> bool:
-    """Whether it is a finite one; what comes from JSON or from code may be anything."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _positive(name: str, value: float) -> None:
-    if not (_is_number(value) and 0 < value <= _LARGEST):
-        raise InputError(f"{name}: a number above 0, up to {_LARGEST:g}, is needed, got {value!r}")
-
-
-def _not_negative(name: str, value: float) -> None:
-    if not (_is_number(value) and 0 <= value <= _LARGEST):
-        raise InputError(f"{name}: a number from 0 to {_LARGEST:g} is needed, got {value!r}")
-
-
-def _within(name: str, value: float, least: float, most: float) -> None:
-    if not (_is_number(value) and least <= value <= most):
-        raise InputError(f"{name}: a number from {least:g} to {most:g} is needed, got {value!r}")
-
-
-def _share(name: str, value: float) -> None:
-    _within(name, value, 0, 1)
-
-
-def _whole(name: str, value: int, least: int, most: int = 1_000_000) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InputError(f"{name}: a whole number from {least} to {most} is needed, got {value!r}")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .._augment.transfers import carry
-from .._common.keyed import generator
-
-if TYPE_CHECKING:
-    from ._base import StepKey
+from .._common.keyed import StepKey, generator
 
 
 class StepDraws(NamedTuple):
