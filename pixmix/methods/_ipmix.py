@@ -17,7 +17,7 @@ from .._common.threads import read_only, run
 from .._engines.cuda import serves
 from ._base import Method, Setting
 from ._ipmix_draws import IPMixDraws, draw
-from ._ipmix_kernels import Fields, Run, mix_range
+from ._ipmix_kernels import Run, mix_range
 from ._ipmix_tensors import mix_tensors
 from ._settings import IPMixSettings
 
@@ -51,7 +51,7 @@ class IPMix(Method):
     def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
         draws = self._draw(batch.shape[1:3], key, indices)
         result = np.empty((len(batch), 3, *batch.shape[1:3]), np.float32)
-        fields = Fields(*map(np.ascontiguousarray, draws.arrays()))
+        fields = IPMixDraws(*map(np.ascontiguousarray, draws))
         common = Run(np.uint64(key.seed), np.uint64(key.epoch), self.settings.wrap)
         indices = philox.check_indices(indices)
         arguments: list[Any] = [read_only(batch), read_only(self.pool.images), indices, common, fields, result]
@@ -68,7 +68,7 @@ class IPMix(Method):
         chunk = max(_BYTES // (self.settings.width * height * width * 3), 1)
         for first in range(0, count, chunk):
             part = slice(first, first + chunk)
-            some = draws[part]
+            some = draws.of(part)
             crops = pool.crops(some.image, some.top, some.left, (height, width))
             mix_tensors(batch[part], crops, some, result[part], key=key, indices=indices[part], wrap=self.settings.wrap)
         return result.permute(0, 3, 1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ _SLOTS = 16
 """Of a step."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class IPMixDraws:
+class IPMixDraws(NamedTuple):
     """What IPMix makes of N images, mixed of W chains of at most D steps; steps behind a chain's last are 0 (−1 for
     ops)."""
 
@@ -80,16 +79,9 @@ class IPMixDraws:
     left: np.ndarray
     """(N,) int32: the first column of its crop."""
 
-    def __len__(self) -> int:
-        return len(self.share)
-
-    def __getitem__(self, rows: slice) -> IPMixDraws:
+    def of(self, rows: slice) -> IPMixDraws:
         """The draws of some of the images."""
-        return IPMixDraws(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
-
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """All fields in their order: what a compiled kernel takes."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return IPMixDraws(*(field[rows] for field in self))
 
 
 def patch_sides(settings: IPMixSettings, size: tuple[int, int]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from .._engines.ops import augment
 from .._engines.planes import copy, split_planes
 from .._engines.powers import power, power_of_zero
 from ._chains import add_weighted, share_out
-from ._ipmix_draws import ADD, AUTOCONTRAST, ELEMENTS, INVERT, MIRROR, PIXELS
+from ._ipmix_draws import ADD, AUTOCONTRAST, ELEMENTS, INVERT, MIRROR, PIXELS, IPMixDraws
 
 _STREAM = np.uint64(philox.IPMIX_MASKS)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -22,26 +22,6 @@ _32 = np.uint64(32)
 _0, _1, _2, _255 = np.float32(0), np.float32(1), np.float32(2), np.float32(255)
 _FLOOR = np.float32(1e-37)  # keeps black to a negative power finite
 _HUGE = np.float32(2**31)  # float32 numbers from here on are multiples of 256
-
-
-class Fields(NamedTuple):
-    """`IPMixDraws` as a kernel takes them, in the order of `IPMixDraws.arrays()`."""
-
-    share: np.ndarray
-    weights: np.ndarray
-    patch: np.ndarray
-    steps: np.ndarray
-    op: np.ndarray
-    level: np.ndarray
-    sign: np.ndarray
-    box: np.ndarray
-    mixing: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    limit: np.ndarray
-    image: np.ndarray
-    top: np.ndarray
-    left: np.ndarray
 
 
 class Run(NamedTuple):
@@ -60,7 +40,7 @@ def mix_range(
     mixing_images: np.ndarray,
     indices: np.ndarray,
     run: Run,
-    draws: Fields,
+    draws: IPMixDraws,
     result: np.ndarray,
 ) -> None:
     """IPMix of the images from `first` up to `last` into (N, 3, H, W)."""

@@ -68,7 +68,7 @@ class _Step:
         )
         width = draws.op.shape[1]
         self.indices = np.tile(indices, width)
-        self.numbers = np.repeat(np.arange(width) * 16 + d, len(draws)) << 24
+        self.numbers = np.repeat(np.arange(width) * 16 + d, len(draws.share)) << 24
         self.key, self.wrap = key, wrap
 
     def mix_patches(self, chains: Tensor, others: Tensor, rows: np.ndarray) -> None:
