@@ -23,7 +23,7 @@ from pixmix._augment.mixing import BatchMixer, carry_key
 from pixmix._augment.residents import Resident
 from pixmix._augment.settings import CIFAR, IMAGENET, MIXINGS, OPS, PixMixSettings
 from pixmix._engines import numba as numba_engine, pillow as pillow_engine
-from pixmix._engines.cuda import augment, mix_places, serves
+from pixmix._engines.cuda import augment, mix_sources, serves
 
 CASES = {(32, 1024): CIFAR, (224, 256): IMAGENET}
 """(side of the images, batch) → PixMix's settings."""
@@ -95,7 +95,7 @@ def engine_seconds(side: int, batch: int, device: torch.device, **effort: int) -
     assert images is not None
     rows, out, space = sent["indices"], out.permute(0, 3, 1, 2), kernels.workspace(batch)
     whole = captured(lambda: kernels.mix(images, mixing, sent["key"], rows, rows=rows, out=out))
-    alone = captured(lambda: mix_places(images, rows, mixing, space, out))
+    alone = captured(lambda: mix_sources(images, rows, mixing, space, out))
     return Rates(spent, *(seconds(lambda _, graph=graph: graph.replay(), device, **effort) for graph in (whole, alone)))
 
 

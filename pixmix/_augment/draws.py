@@ -169,7 +169,7 @@ def chances_of(settings: PixMixSettings) -> Chances:
 
 
 def mixing_numbers(settings: PixMixSettings) -> np.ndarray:
-    """The places in `MIXINGS` of the mixings to draw from, (n,) int8."""
+    """The indices in `MIXINGS` of the mixings to draw from, (n,) int8."""
     return np.array([MIXINGS.index(name) for name in settings.mixings], np.int8)
 
 

@@ -23,7 +23,7 @@ from mixset._common.errors import InputError
 from .._augment.draws import Draws, PoolLike, describe_pool, mixing_numbers
 from .._augment.settings import OPS, PixMixSettings
 from .._augment.transfers import carry
-from .cuda_places import HEAD, PLACE, RECIPE, make_recipe, places_of
+from .cuda_records import HEAD, RECIPE, SOURCE, make_recipe, records_of
 from .inputs import check_tensor
 
 THREADS = 256
@@ -63,22 +63,22 @@ class Workspace:
     """What the kernels know of a batch of `count` images with at most `k` rounds, in the device's memory."""
 
     def __init__(self, count: int, k: int, device: torch.device) -> None:
-        sizes = count * HEAD.itemsize, count * (1 + k) * PLACE.itemsize, count * 2 * 3 * 256
+        sizes = count * HEAD.itemsize, count * (1 + k) * SOURCE.itemsize, count * 2 * 3 * 256
         self._kept = [torch.empty(size, dtype=torch.uint8, device=device) for size in sizes]
         self.rows = torch.arange(count, device=device)
         """(count,) int64: those of images that are a batch by themselves."""
         self.heads = _array(self._kept[0], HEAD, (count,))
-        self.places = _array(self._kept[1], PLACE, (count, 1 + k))
+        self.sources = _array(self._kept[1], SOURCE, (count, 1 + k))
         self.tables = _array(self._kept[2], np.dtype(np.uint8), (count, 2, 3, 256))
 
     def fetch(self) -> tuple[np.ndarray, np.ndarray]:
-        """A copy of the records on the host, (count,) of `HEAD` and (count, 1 + k) of `PLACE`."""
-        heads, places = (kept.cpu().numpy() for kept in self._kept[:2])
-        return heads.view(HEAD), places.view(PLACE).reshape(len(self.rows), -1)
+        """A copy of the records on the host, (count,) of `HEAD` and (count, 1 + k) of `SOURCE`."""
+        heads, sources = (kept.cpu().numpy() for kept in self._kept[:2])
+        return heads.view(HEAD), sources.view(SOURCE).reshape(len(self.rows), -1)
 
     def load(self, draws: Draws, size: tuple[int, int]) -> None:
         """Take draws from the host for images of `size` (H, W)."""
-        made = dict(zip(("heads", "places"), places_of(draws, size), strict=True))
+        made = dict(zip(("heads", "sources"), records_of(draws, size), strict=True))
         sent = carry(self.rows.device, **{name: array.reshape(-1).view(np.uint8) for name, array in made.items()})
         for kept, name in zip(self._kept, sent, strict=False):
             kept.copy_(sent[name])
@@ -154,9 +154,9 @@ class CudaMixer:
         space = self.workspace(count)
         if count:
             blocks = -(-count * (1 + self.k) // THREADS)
-            arguments = [_array(key), _array(indices), *self._arguments, space.heads, space.places]
+            arguments = [_array(key), _array(indices), *self._arguments, space.heads, space.sources]
             _launch("draw_all", (blocks, 1), arguments, self.device)
-        return mix_places(images, rows, mixing_images, space, out)
+        return mix_sources(images, rows, mixing_images, space, out)
 
     def workspace(self, count: int) -> Workspace:
         """That of batches of `count` images, made on the first call."""
@@ -176,10 +176,10 @@ def mix_tensors(images: Tensor, mixing_images: Tensor | None, draws: Draws, *, o
     """
     space = Workspace(len(images), draws.op.shape[1], images.device)
     space.load(draws, (images.shape[1], images.shape[2]))
-    return mix_places(images, None, mixing_images, space, out)
+    return mix_sources(images, None, mixing_images, space, out)
 
 
-def mix_places(
+def mix_sources(
     images: Tensor, rows: Tensor | None, mixing_images: Tensor | None, space: Workspace, out: Tensor | None
 ) -> Tensor:
     """PixMix of what a workspace says."""
@@ -207,7 +207,7 @@ def augment(images: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray)
 
     Args:
         images: (N, H, W, 3) uint8.
-        op: (N,) int8: a place in `pixmix._augment.settings.OPS`; −1 for none.
+        op: (N,) int8: an index into `pixmix._augment.settings.OPS`; −1 for none.
         level: (N,) float64: 0.1 to 10.
         sign: (N,) int8: +1 or −1, for the ops that have one.
 
@@ -236,7 +236,7 @@ def _run(name: str, images: Tensor, rows: Tensor, mixed: list[Any], space: Works
         return
     extent = 1 + sum((length - 1) * step for length, step in zip(images.shape, images.stride(), strict=True))
     shown = [_array(images, np.dtype(np.uint8), (extent,)), images.stride(), (height, width), _array(rows)]
-    known = [space.heads, space.places, space.tables]
+    known = [space.heads, space.sources, space.tables]
     with _on(images.device):
         _launch("make_tables", (count, 1), [*shown, *known], images.device)
         stretches = -(-height * width // (PIXELS * THREADS))

@@ -16,7 +16,7 @@ from mixset._common.kernels import gpu_function, gpu_kernel
 from .._augment.crops import draw_crop
 from .._augment.drawing import draw_copy, draw_image, draw_rounds, draw_start, draw_weighing
 from .._common import philox
-from .cuda_places import strength
+from .cuda_records import strength
 from .cuda_values import View, as_bfloat16, augmented, mixed_pixel, pixel
 from .enhance_ops import luma, mean_grey
 from .point_ops import spread, spread_step, stretch_scale, stretched
@@ -34,9 +34,9 @@ def draw_all(
     firsts: np.ndarray,
     limits: np.ndarray,
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
 ) -> None:
-    """Draw what happens to each image; a thread a place.
+    """Draw what happens to each image; a thread a source.
 
     Args:
         key: (3,) int64: the seed's bits, the epoch, and the bits of the seed that copies of an image share.
@@ -46,15 +46,15 @@ def draw_all(
         firsts: (S + 1,) int64, as `firsts` and `limits` of `PoolArrays`.
         limits: (S,) float64.
         heads: (N,) of `HEAD`, written, but for the mean grey.
-        places: (N, 1 + k) of `PLACE`, written as far as an image has rounds.
+        sources: (N, 1 + k) of `SOURCE`, written as far as an image has rounds.
     """
-    k = places.shape[1] - 1
+    k = sources.shape[1] - 1
     n, j = divmod(cuda.grid(1), k + 1)
     if n >= len(indices):
         return
     seed, epoch, index = np.uint64(key[0]), np.uint64(key[1]), indices[n]
     rounds, asked = draw_rounds(seed, epoch, index, k), recipe[0]
-    place, size = places[n, j], (asked["height"], asked["width"])
+    source, size = sources[n, j], (asked["height"], asked["width"])
     if j == 0:
         head = heads[n]
         head["rounds"] = rounds
@@ -67,14 +67,14 @@ def draw_all(
     elif j <= rounds:
         op, level, sign = draw_copy(seed, epoch, index, j - 1, asked["severity"], asked["ops"], asked["share"])
         drawn = draw_weighing(seed, epoch, index, j - 1, asked["exponent"], mixings)
-        place["mixing"], place["coin"], place["channel"] = drawn.mixing, drawn.coin, drawn.channel
-        place["a"], place["b"], place["a2"], place["b2"] = drawn.a, drawn.b, drawn.a2, drawn.b2
+        source["mixing"], source["coin"], source["channel"] = drawn.mixing, drawn.coin, drawn.channel
+        source["a"], source["b"], source["a2"], source["b2"] = drawn.a, drawn.b, drawn.a2, drawn.b2
     else:
         return
-    place["op"] = op
+    source["op"] = op
     made = strength(op, level, sign, size[0], size[1])
     for i in range(6):
-        place["numbers"][i] = made[i]
+        source["numbers"][i] = made[i]
 
 
 @gpu_kernel
@@ -84,7 +84,7 @@ def make_tables(
     size: tuple[int, int],
     rows: np.ndarray,
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
 ) -> None:
     """Make the tables of autocontrast and equalize and contrast's mean grey, where an image's ops ask; a block each.
@@ -95,7 +95,7 @@ def make_tables(
         size: (H, W) of an image.
         rows: (N,) int64: where the batch's images are stored.
         heads: (N,) of `HEAD`, whose mean grey is written.
-        places: (N, 1 + k) of `PLACE`.
+        sources: (N, 1 + k) of `SOURCE`.
         tables: (N, 2, 3, 256) uint8, written.
     """
     n, t = cuda.blockIdx.x, cuda.threadIdx.x
@@ -112,7 +112,7 @@ def make_tables(
             counts[channel, value] = 0
     cuda.syncthreads()
     for j in range(t, heads[n]["rounds"] + 1, cuda.blockDim.x):
-        op = places[n, j]["op"]
+        op = sources[n, j]["op"]
         if op in (_AUTOCONTRAST, _EQUALIZE):
             asked[op] = 1
         elif op == _CONTRAST:
@@ -224,7 +224,7 @@ def mix_all(
     mixing: np.ndarray,
     shape: tuple[int, int],
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
     result: np.ndarray,
 ) -> None:
@@ -235,7 +235,7 @@ def mix_all(
         mixing: (M · h · w · 3,) uint8.
         shape: (h, w) of the mixing images.
         heads: (N,) of `HEAD`.
-        places: (N, 1 + k) of `PLACE`.
+        sources: (N, 1 + k) of `SOURCE`.
         tables: (N, 2, 3, 256) uint8.
         result: (N · H · W · 3,) float32, written.
     """
@@ -243,7 +243,7 @@ def mix_all(
     view, other = view_of(data, strides, size, rows[n], heads[n]), crop_of(mixing, shape, size, heads[n])
     pixels = size[0] * size[1]
     for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
-        values = mixed_pixel(view, other, heads[n], places[n], tables[n], *position(p, size[1]))
+        values = mixed_pixel(view, other, heads[n], sources[n], tables[n], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):
             result[at + np.uint64(channel)] = values[channel]
@@ -258,7 +258,7 @@ def mix_all_to_bfloat16(
     mixing: np.ndarray,
     shape: tuple[int, int],
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
     result: np.ndarray,
 ) -> None:
@@ -267,7 +267,7 @@ def mix_all_to_bfloat16(
     view, other = view_of(data, strides, size, rows[n], heads[n]), crop_of(mixing, shape, size, heads[n])
     pixels = size[0] * size[1]
     for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
-        values = mixed_pixel(view, other, heads[n], places[n], tables[n], *position(p, size[1]))
+        values = mixed_pixel(view, other, heads[n], sources[n], tables[n], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):
             result[at + np.uint64(channel)] = as_bfloat16(values[channel])
@@ -280,7 +280,7 @@ def augment_all(
     size: tuple[int, int],
     rows: np.ndarray,
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
     result: np.ndarray,
 ) -> None:
@@ -289,7 +289,7 @@ def augment_all(
     view = view_of(data, strides, size, rows[n], heads[n])
     pixels = size[0] * size[1]
     for p in range(cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, pixels, step):
-        values = augmented(view, places[n, 0], tables[n], heads[n]["grey"], *position(p, size[1]))
+        values = augmented(view, sources[n, 0], tables[n], heads[n]["grey"], *position(p, size[1]))
         at = np.uint64((np.int64(n) * pixels + p) * 3)
         for channel in range(3):
             result[at + np.uint64(channel)] = values[channel]

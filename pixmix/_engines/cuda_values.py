@@ -52,16 +52,16 @@ def pixel(view: View, y: int, x: int) -> tuple[np.int32, np.int32, np.int32]:
         return np.int32(0), np.int32(0), np.int32(0)
     if view.mirrored:
         beside = np.int32(view.width - 1 - beside)
-    # Unsigned, as Numba looks after negative places at run time.
+    # Unsigned, as Numba looks after negative indices at run time.
     at = np.uint64(view.first + np.int32(above * view.row + beside * view.column))
     step = np.uint64(view.channel)
     return np.int32(view.data[at]), np.int32(view.data[at + step]), np.int32(view.data[at + step + step])
 
 
 @kernel
-def _moved(view: View, place: Any, y: int, x: int) -> tuple[np.int32, np.int32, np.int32]:
+def _moved(view: View, source: Any, y: int, x: int) -> tuple[np.int32, np.int32, np.int32]:
     """The colour of a rotated or sheared image; see `affine_ops.affine`."""
-    numbers = place["numbers"]
+    numbers = source["numbers"]
     column = numbers[0] * (x + 0.5) + numbers[1] * (y + 0.5) + numbers[2]
     row = numbers[3] * (x + 0.5) + numbers[4] * (y + 0.5) + numbers[5]
     if not (column >= 0.0 and column < view.width and row >= 0.0 and row < view.height):
@@ -106,20 +106,20 @@ def _smoothed(view: View, y: int, x: int) -> tuple[np.int32, np.int32, np.int32]
 
 @kernel
 def augmented(
-    view: View, place: Any, tables: np.ndarray, grey: int, y: int, x: int
+    view: View, source: Any, tables: np.ndarray, grey: int, y: int, x: int
 ) -> tuple[np.int32, np.int32, np.int32]:
     """The colour at a row and a column of what an op makes of an image.
 
     Args:
-        place: a record of `PLACE`.
+        source: a record of `SOURCE`.
         tables: (2, 3, 256) uint8: autocontrast's and equalize's values, where the op is one of them.
         grey: the mean, where the op is contrast.
     """
-    op = place["op"]
+    op = source["op"]
     if op == 3 or op == 5 or op == 6:
-        return _moved(view, place, y, x)
+        return _moved(view, source, y, x)
     if op == 7 or op == 8:
-        beside, above = np.int32(x + place["numbers"][0]), np.int32(y + place["numbers"][1])
+        beside, above = np.int32(x + source["numbers"][0]), np.int32(y + source["numbers"][1])
         if above < 0 or above >= view.height or beside < 0 or beside >= view.width:
             return np.int32(0), np.int32(0), np.int32(0)
         return pixel(view, above, beside)
@@ -128,7 +128,7 @@ def augmented(
         return red, green, blue
     if op < 2:
         return np.int32(tables[op, 0, red]), np.int32(tables[op, 1, green]), np.int32(tables[op, 2, blue])
-    number = place["numbers"][0]
+    number = source["numbers"][0]
     if op == 2:
         mask = np.int32(number)
         return np.int32(red & mask), np.int32(green & mask), np.int32(blue & mask)
@@ -163,7 +163,7 @@ def mixed_pixel(
     view: View,
     mixing: View,
     head: Any,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
     y: int,
     x: int,
@@ -174,24 +174,24 @@ def mixed_pixel(
         view: the input.
         mixing: the mixing image, beginning at its crop.
         head: the image's record of `HEAD`.
-        places: (1 + k,) records of `PLACE`.
+        sources: (1 + k,) records of `SOURCE`.
         tables: (2, 3, 256) uint8, as for `augmented`.
     """
     red = green = blue = _0
     for j in range(head["rounds"] + 1):
-        place = places[j]
-        if j > 0 and place["op"] < 0:
+        source = sources[j]
+        if j > 0 and source["op"] < 0:
             values = pixel(mixing, y, x)
         else:
-            values = augmented(view, place, tables, head["grey"], y, x)
+            values = augmented(view, source, tables, head["grey"], y, x)
         first, second, third = as_float(values[0]), as_float(values[1]), as_float(values[2])
         if j == 0:
             red, green, blue = first, second, third
         else:
             red, green, blue = (
-                _mixed(place, 0, red, first),
-                _mixed(place, 1, green, second),
-                _mixed(place, 2, blue, third),
+                _mixed(source, 0, red, first),
+                _mixed(source, 1, green, second),
+                _mixed(source, 2, blue, third),
             )
     return red, green, blue
 
@@ -203,20 +203,20 @@ def as_float(value: np.int32) -> np.float32:
 
 
 @kernel
-def _mixed(place: Any, channel: int, x1: np.float32, x2: np.float32) -> np.float32:
+def _mixed(source: Any, channel: int, x1: np.float32, x2: np.float32) -> np.float32:
     """Mix a value into that of the image so far."""
-    mixing, a, b = place["mixing"], place["a"], place["b"]
+    mixing, a, b = source["mixing"], source["a"], source["b"]
     if mixing == 0:
         return add(x1, x2, a, b)
     if mixing == 4:
-        return min(x1, x2) if place["coin"] else max(x1, x2)
+        return min(x1, x2) if source["coin"] else max(x1, x2)
     if mixing == 5:
-        return x2 if place["channel"] == channel else x1
+        return x2 if source["channel"] == channel else x1
     # Multiply, screen, or overlay, which is one of them, as one piece of code: registers are what a GPU lacks here.
     screens = mixing == 2
     if mixing == 3:
-        screens = not (x1 < _HALF if place["coin"] else x1 > _HALF)
-        a, b = (place["a2"], place["b2"]) if screens else (a, b)
+        screens = not (x1 < _HALF if source["coin"] else x1 > _HALF)
+        a, b = (source["a2"], source["b2"]) if screens else (a, b)
     if screens:
         x1, x2 = _1 - x1, _1 - x2
     product = first_power(x1, a, power_of_zero(a)) * second_power(x2, b) * _HALF

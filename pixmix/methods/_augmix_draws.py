@@ -30,7 +30,7 @@ class AugMixDraws:
     """(N, W) float32: those of the chains among themselves; they sum to 1."""
 
     op: np.ndarray
-    """(N, W, D) int8: the chain's ops in their order, places in `OPS`; −1 behind its last."""
+    """(N, W, D) int8: the chain's ops in their order, indices into `OPS`; −1 behind its last."""
 
     level: np.ndarray
     """(N, W, D) float64: their levels, from 0.1 to `severity`; 0 behind the last."""
@@ -59,7 +59,7 @@ def draw(settings: AugMixSettings, key: Key, indices: np.ndarray) -> AugMixDraws
     Args:
         settings: the user's choices.
         key: seed, epoch and copy, below 256.
-        indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
+        indices: (N,) the images' indices in their data set, 0 to 2**32 − 1.
     """
     indices = philox.check_indices(indices)
     shape = (len(indices), settings.width, settings.depth or LONGEST)

@@ -16,7 +16,7 @@ OPS = (
     *("mirror", "invert"),
     *("autocontrast", "color", "contrast", "brightness", "sharpness"),
 )
-"""The names of the ops; numbers in `IPMixDraws` are places in this tuple."""
+"""The names of the ops; numbers in `IPMixDraws` are indices into this tuple."""
 MIRROR, INVERT, AUTOCONTRAST = (OPS.index(name) for name in ("mirror", "invert", "autocontrast"))
 BASIC_OPS = 10
 """How many of them are used without `all_ops`."""
@@ -46,8 +46,8 @@ class IPMixDraws(NamedTuple):
     """(N, W) int8: the chain's steps, from 0 to D."""
 
     op: np.ndarray
-    """(N, W, D) int8: the step's op, a place in `OPS`; in a chain of patches that of the input that is mixed in, or −1
-    for the mixing image."""
+    """(N, W, D) int8: the step's op, an index into `OPS`; in a chain of patches that of the input that is mixed in, or
+    −1 for the mixing image."""
 
     level: np.ndarray
     """(N, W, D) float64: its level, from 0.1 to `severity`."""
@@ -59,7 +59,7 @@ class IPMixDraws(NamedTuple):
     """(N, W, D, 4) int64: the patch's first row and column, and those behind its last."""
 
     mixing: np.ndarray
-    """(N, W, D) int8: what is done with the patch, a place in `MIXINGS`."""
+    """(N, W, D) int8: what is done with the patch, an index into `MIXINGS`."""
 
     a: np.ndarray
     """(N, W, D) float32: the weight of the image so far, for add and multiply."""
@@ -71,7 +71,7 @@ class IPMixDraws(NamedTuple):
     """(N, W, D) int64: below which of a pixel's 2**32 numbers it keeps the image so far, for pixels and elements."""
 
     image: np.ndarray
-    """(N,) int64: the mixing image, a place in the pool; the same for all copies of an image, as are the next two."""
+    """(N,) int64: the mixing image, an index into the pool; all copies of an image share it, and the next two."""
 
     top: np.ndarray
     """(N,) int32: the first row of its crop."""
@@ -97,7 +97,7 @@ def draw(settings: IPMixSettings, key: Key, indices: np.ndarray, pool: PoolLike,
     Args:
         settings: the user's choices.
         key: seed and epoch.
-        indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
+        indices: (N,) the images' indices in their data set, 0 to 2**32 − 1.
         pool: the mixing images; the one of an image and its crop are those that PixMix would mix in.
         size: (H, W) of the images.
 

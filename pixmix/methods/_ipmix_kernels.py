@@ -78,7 +78,7 @@ def mix_range(
 
 @kernel
 def do_op(source: np.ndarray, op: int, level: float, sign: int, result: np.ndarray) -> None:
-    """Do the op with this place in `pixmix.methods._ipmix_draws.OPS`; the rest is as for the engines' ops."""
+    """Do the op with this index in `pixmix.methods._ipmix_draws.OPS`; the rest is as for the engines' ops."""
     if op == MIRROR:
         for c in range(3):
             for y in range(source.shape[1]):

@@ -109,7 +109,7 @@ class _Step:
 
 
 def do_ops(images: Tensor, op: np.ndarray, level: np.ndarray, sign: np.ndarray) -> Tensor:
-    """The op with this place in `pixmix.methods._ipmix_draws.OPS` done to each of (N, H, W, 3) uint8; a new tensor."""
+    """The op with this index in `pixmix.methods._ipmix_draws.OPS` done to each of (N, H, W, 3) uint8; a new tensor."""
     usual = np.where(op < MIRROR, op + 1, np.where(op > AUTOCONTRAST, op - 2, -1)).astype(np.int8)
     sent = carry(images.device, mirror=op == MIRROR, invert=np.where(op == INVERT, np.uint8(255), np.uint8(0)))
     done = augment(images, usual, level, sign)

@@ -33,7 +33,7 @@ class PairDraws:
     """Two ops for each of N images, the second done to what the first has made."""
 
     op: np.ndarray
-    """(N, 2) int8: places in `OPS`, of AugMix's nine."""
+    """(N, 2) int8: indices into `OPS`, of AugMix's nine."""
     level: np.ndarray
     """(N, 2) float64: from 0.1 to the severity."""
     sign: np.ndarray

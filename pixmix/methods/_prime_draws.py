@@ -88,7 +88,7 @@ def draw(settings: PrimeSettings, size: tuple[int, int], key: Key, indices: np.n
             image's first chain.
         size: (H, W) of the images.
         key: seed and epoch.
-        indices: (N,) the images' places in their data set, 0 to 2**32 − 1.
+        indices: (N,) the images' indices in their data set, 0 to 2**32 − 1.
     """
     indices = philox.check_indices(indices)
     shape = (len(indices), WIDTH, DEPTH)

@@ -50,7 +50,7 @@ OPS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
 }
 """The 14 ops, done by torchvision to Pillow images: what moves pixels takes the nearest one, black outside."""
 NAMES = tuple(OPS)
-"""Numbers in the draws are places in it."""
+"""Numbers in the draws are indices into it."""
 SIGNED = NAMES[1:10]
 """What has a direction, or can weaken as well as strengthen."""
 
@@ -60,7 +60,7 @@ class BinDraws:
     """Which ops N images get one after the other, D of them each."""
 
     op: np.ndarray
-    """(N, D) int64: places in `NAMES`."""
+    """(N, D) int64: indices into `NAMES`."""
     bin: np.ndarray
     """(N, D) int64: how strong, 0 to 30."""
     negative: np.ndarray

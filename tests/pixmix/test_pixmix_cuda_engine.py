@@ -26,7 +26,7 @@ from pixmix._augment.mixing import BatchMixer, carry_key
 from pixmix._augment.residents import Resident
 from pixmix._augment.settings import IMAGENET, MIXINGS, OPS, PixMixSettings
 from pixmix._engines import cuda, numba as numba_engine, pillow as pillow_engine
-from pixmix._engines.cuda_places import places_of
+from pixmix._engines.cuda_records import records_of
 from pixmix._engines.cuda_values import View, augmented, mixed_pixel
 from pixmix._engines.pillow import OP_FUNCTIONS
 from pixmix._engines.torch import mix_tensors
@@ -125,7 +125,7 @@ def mix_pixels(
     images: np.ndarray,
     mixing: np.ndarray,
     heads: np.ndarray,
-    places: np.ndarray,
+    sources: np.ndarray,
     tables: np.ndarray,
     only_op: bool,
     result: np.ndarray,
@@ -142,18 +142,18 @@ def mix_pixels(
         for y in range(height):
             for x in range(width):
                 if only_op:
-                    values = augmented(view, places[n, 0], tables[n], head["grey"], y, x)
+                    values = augmented(view, sources[n, 0], tables[n], head["grey"], y, x)
                     for channel in range(3):
                         result[n, channel, y, x] = values[channel]
                 else:
-                    mixed = mixed_pixel(view, crop, head, places[n], tables[n], y, x)
+                    mixed = mixed_pixel(view, crop, head, sources[n], tables[n], y, x)
                     for channel in range(3):
                         result[n, channel, y, x] = mixed[channel]
 
 
 def on_cpu(images: np.ndarray, pool: np.ndarray, draws: Draws, *, only_op: bool = False) -> np.ndarray:
     """The kernels' arithmetic on the CPU, with tables and mean greys that Pillow made."""
-    heads, places = places_of(draws, images.shape[1:3])
+    heads, sources = records_of(draws, images.shape[1:3])
     tables = np.zeros((len(images), 2, 3, 256), np.uint8)
     for n, image in enumerate(images):
         opened = Image.fromarray(image)
@@ -163,7 +163,7 @@ def on_cpu(images: np.ndarray, pool: np.ndarray, draws: Draws, *, only_op: bool 
             for channel in range(3):
                 tables[n, op, channel, image[:, :, channel]] = made[:, :, channel]
     result = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
-    mix_pixels(np.ascontiguousarray(images), pool, heads, places, tables, only_op, result)
+    mix_pixels(np.ascontiguousarray(images), pool, heads, sources, tables, only_op, result)
     return result
 
 
@@ -214,18 +214,18 @@ def law_images(
 
 
 SIGNATURES = {
-    "draw_all": "key indices recipe mixings firsts limits heads places",
-    "make_tables": "data strides size rows heads places tables",
-    "mix_all": "data strides size rows data size heads places tables float32",
-    "mix_all_to_bfloat16": "data strides size rows data size heads places tables uint16",
-    "augment_all": "data strides size rows heads places tables data",
+    "draw_all": "key indices recipe mixings firsts limits heads sources",
+    "make_tables": "data strides size rows heads sources tables",
+    "mix_all": "data strides size rows data size heads sources tables float32",
+    "mix_all_to_bfloat16": "data strides size rows data size heads sources tables uint16",
+    "augment_all": "data strides size rows heads sources tables data",
 }
 COMPILE = """
 import json, sys
 from numba import cuda, from_dtype, types
 import numba.cuda.dispatcher as dispatcher
 from pixmix._engines import cuda_kernels
-from pixmix._engines.cuda_places import HEAD, PLACE, RECIPE
+from pixmix._engines.cuda_records import HEAD, SOURCE, RECIPE
 
 class Hopper:
     compute_capability = (9, 0)
@@ -235,7 +235,7 @@ whole = types.int64[::1]
 kinds = {
     "key": whole, "indices": whole, "rows": whole, "firsts": whole, "recipe": from_dtype(RECIPE)[::1],
     "mixings": types.int8[::1], "limits": types.float64[::1], "heads": from_dtype(HEAD)[::1],
-    "places": from_dtype(PLACE)[:, ::1], "tables": types.uint8[:, :, :, ::1], "data": types.uint8[::1],
+    "sources": from_dtype(SOURCE)[:, ::1], "tables": types.uint8[:, :, :, ::1], "data": types.uint8[::1],
     "strides": types.UniTuple(types.int64, 4), "size": types.UniTuple(types.int64, 2),
     "float32": types.float32[::1], "uint16": types.uint16[::1],
 }
@@ -291,18 +291,18 @@ def test_draws_on_a_gpu_are_the_hosts(array_pool: Pools) -> None:
     mixer = cuda.CudaMixer(settings, pool, (32, 32), device)
     sent = carry_key(device, KEY, np.arange(count))
     mixer.mix(images.to(device), torch.from_numpy(pool.images).to(device), sent["key"], sent["indices"])
-    heads, places = mixer.workspace(count).fetch()
-    expected, steps = places_of(draw(settings, KEY, np.arange(count), pool), (32, 32))
+    heads, sources = mixer.workspace(count).fetch()
+    expected, steps = records_of(draw(settings, KEY, np.arange(count), pool), (32, 32))
     for name in ("rounds", "image", "top", "left"):
         np.testing.assert_array_equal(heads[name], expected[name])
     there = np.arange(8) <= expected["rounds"][:, None]
-    np.testing.assert_array_equal(places["op"][there], steps["op"][there])
-    np.testing.assert_allclose(places["numbers"][there], steps["numbers"][there], rtol=1e-12)
+    np.testing.assert_array_equal(sources["op"][there], steps["op"][there])
+    np.testing.assert_allclose(sources["numbers"][there], steps["numbers"][there], rtol=1e-12)
     there[:, 0] = False
     for name in ("mixing", "coin", "channel"):
-        np.testing.assert_array_equal(places[name][there], steps[name][there])
+        np.testing.assert_array_equal(sources[name][there], steps[name][there])
     for name in ("a", "b", "a2", "b2"):
-        np.testing.assert_allclose(places[name][there], steps[name][there], atol=1e-6)
+        np.testing.assert_allclose(sources[name][there], steps[name][there], atol=1e-6)
 
 
 @needs_gpu

@@ -1,6 +1,6 @@
 """What the CUDA kernels know of a batch: a record for each image, and one for its start and each of its rounds.
 
-The kernel that draws writes them on the device; `places_of` makes them on the host, from draws that exist.
+The kernel that draws writes them on the device; `records_of` makes them on the host, from draws that exist.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ HEAD = np.dtype(
     ],
     align=True,
 )
-"""Of an image."""
+"""What concerns an image as a whole."""
 
-PLACE = np.dtype(
+SOURCE = np.dtype(
     [
         ("op", np.int32),  # −1 for none: at the start the image as it is, in a round the mixing image
         ("mixing", np.int32),
@@ -46,7 +46,7 @@ PLACE = np.dtype(
     ],
     align=True,
 )
-"""Of a start (the first of an image) or a round."""
+"""A source of pixels: an image's start, which is its first record, or what a round mixes in, and how."""
 
 RECIPE = np.dtype(
     [
@@ -116,19 +116,19 @@ def make_recipe(
     return recipe
 
 
-def places_of(draws: Draws, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Draws for images of `size` (H, W) as records: (N,) of `HEAD` and (N, 1 + k) of `PLACE`."""
+def records_of(draws: Draws, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Draws for images of `size` (H, W) as records: (N,) of `HEAD` and (N, 1 + k) of `SOURCE`."""
     count, k = draws.op.shape
-    heads, places = np.zeros(count, HEAD), np.zeros((count, 1 + k), PLACE)
+    heads, sources = np.zeros(count, HEAD), np.zeros((count, 1 + k), SOURCE)
     for name in ("rounds", "image", "top", "left"):
         heads[name] = getattr(draws, name)
     for name in ("mixing", "coin", "channel", "a", "b", "a2", "b2"):
-        places[name][:, 1:] = getattr(draws, name)
+        sources[name][:, 1:] = getattr(draws, name)
     op, level, sign = (
         np.column_stack([getattr(draws, f"start_{name}"), getattr(draws, name)]) for name in ("op", "level", "sign")
     )
-    places["op"] = op
+    sources["op"] = op
     numbers = np.empty((count, 1 + k, 6))
     _fill_strengths(op, level, sign, *size, numbers)
-    places["numbers"] = numbers
-    return heads, places
+    sources["numbers"] = numbers
+    return heads, sources
