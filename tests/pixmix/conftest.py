@@ -17,6 +17,7 @@ from PIL import Image
 from pixmix_samples import ArrayPool
 
 from pixmix._augment.dataset import PixMixDataset
+from pixmix.methods import Method, make_method
 from pixmix.readers import _problems as problems
 
 
@@ -105,3 +106,17 @@ def broken_folders(imagenet_c: Path, tmp_path: Path) -> Path:
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has been said once is said again."""
     monkeypatch.setattr(problems, "_printed", set())
+
+
+@pytest.fixture
+def make(array_pool: Callable[..., ArrayPool]) -> Callable[..., Any]:
+    """Makes the method of a name for 10 classes and images of 16 px, with a pool and outliers."""
+
+    def made(name: str, **options: Any) -> Method:
+        size = (16, 16)
+        given = {"pool": array_pool(size), "outliers": np.zeros((5, *size, 3), np.uint8), **options}
+        return make_method(
+            name, classes=10, size=size, mean=(0.25, 0.5, 0.75), std=(0.5,) * 3, engine="pillow", **given
+        )
+
+    return made

@@ -7,22 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmark_names import C as C
 from PIL import Image
 
 from mixset._common.errors import InputError
 from pixmix.readers import CorruptedSet
 
-C: tuple[str, ...] = (
-    "gaussian_noise",
-    "shot_noise",
-    "impulse_noise",
-    "defocus_blur",
-    "glass_blur",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-)
-C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
 C_EXTRA = ("gaussian_blur", "saturate", "spatter", "speckle_noise")
 C_GROUPS = {"noise": C[:3], "blur": C[3:7], "weather": C[7:11], "digital": C[11:], "extra": C_EXTRA}
 CBAR_CIFAR: tuple[str, ...] = (

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pixmix_samples import ArrayPool
 from torch import nn
 
 from mixset._common.errors import InputError
 from pixmix._augment.draws import draw
 from pixmix._augment.settings import PixMixSettings
 from pixmix._common.philox import Key
-from pixmix.methods import Method, MethodSettings, make_method
+from pixmix.methods import Method, MethodSettings
 from pixmix.methods._base import StepKey, as_float
 from pixmix.methods._composed import Chained, key_of_part
 from pixmix.methods._settings import AugMixSettings, CutMixSettings, PrimeSettings
@@ -25,15 +24,6 @@ from pixmix.methods._settings import AugMixSettings, CutMixSettings, PrimeSettin
 SIZE = (16, 16)
 MEAN = (0.25, 0.5, 0.75)
 STEP = StepKey(seed=3, epoch=1, step=2)
-
-
-@pytest.fixture
-def make(array_pool: Callable[..., ArrayPool]) -> Callable[..., Any]:
-    def made(name: str, **options: Any) -> Method:
-        given = {"pool": array_pool(SIZE), "outliers": np.zeros((5, *SIZE, 3), np.uint8), **options}
-        return make_method(name, classes=10, size=SIZE, mean=MEAN, std=(0.5,) * 3, engine="pillow", **given)
-
-    return made
 
 
 def in_bytes(made: np.ndarray) -> np.ndarray:

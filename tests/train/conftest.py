@@ -14,6 +14,8 @@ from PIL import Image
 from test_train_run import quick
 
 from pixmix.corruptions._making import manifest
+from pixmix.train._training import loop
+from pixmix.train._training.batches import Batch
 from pixmix.train._training.run import train
 
 
@@ -115,3 +117,18 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
     monkeypatch.syspath_prepend(str(tmp_path / "lib"))
     return tmp_path
+
+
+@pytest.fixture
+def steps_left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps a training may still take before it is broken off; empty for any number."""
+    step, left = loop.Training._step, list[int]()
+
+    def breaking(training: loop.Training, batch: Batch) -> None:
+        if left == [0]:
+            raise KeyboardInterrupt
+        left[:] = [number - 1 for number in left]
+        step(training, batch)
+
+    monkeypatch.setattr(loop.Training, "_step", breaking)
+    return left

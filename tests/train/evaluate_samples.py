@@ -7,20 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmark_names import C as C
+
 from mixset._common.parsing import parse
 from pixmix.train._evaluation.config import EvaluateConfig
 
-C: tuple[str, ...] = (
-    "gaussian_noise",
-    "shot_noise",
-    "impulse_noise",
-    "defocus_blur",
-    "glass_blur",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-)
-C += ("frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression")
 P: tuple[str, ...] = ("gaussian_noise", "shot_noise", "motion_blur", "zoom_blur", "snow")
 P += ("brightness", "translate", "rotate", "tilt", "scale")
 OURS = str(Path(sys.executable).parent / "pixmix")

@@ -86,23 +86,14 @@ def test_a_broken_run_is_resumed_by_graphs_or_without(
     colours: Path,
     mixing_folder: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    steps_left: list[int],
     recorded: type[CpuRecorder],
     method: str,
 ) -> None:
     changes = {**needs(method, colours, mixing_folder), "dropout": 0.3, "epochs": 3, "checkpoint_every": 1}
     whole = train(quick(colours, tmp_path / "whole", graph="off", **changes))
-    step, left = loop.Training._step, [0]
-
-    def breaking(self: loop.Training, *arguments: object) -> None:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        step(self, *arguments)
-
-    monkeypatch.setattr(loop.Training, "_step", breaking)
     for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
-        left[0] = steps
+        steps_left[:] = [steps]
         broken = quick(colours, tmp_path / "broken", graph=way, **changes, resume=True)
         if steps < 100:
             with pytest.raises(KeyboardInterrupt):
