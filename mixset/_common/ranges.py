@@ -28,7 +28,7 @@ RATE: Range = (SMALLEST, 1000.0)
 WEIGHT: Range = (0.0, 1e9)
 """The weight of a mixing set among others, or of a term of a loss."""
 POSITIVE: Range = (SMALLEST, 1e9)
-"""A strength; nobody means more, and what is multiplied with it stays finite."""
+"""A strength; the upper bound keeps products with it finite."""
 SHARE: Range = (0.0, 1.0)
 """A share or a probability."""
 MANY = 10**6

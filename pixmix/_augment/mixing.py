@@ -83,7 +83,7 @@ class BatchMixer:
             indices: (N,) whole numbers: which of them.
             pool: the mixing images; None where the partner is the input.
             padding: as for `crop_and_flip`.
-            flip: likewise.
+            flip: as for `crop_and_flip`.
 
         Returns:
             As `mix`.

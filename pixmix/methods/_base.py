@@ -34,15 +34,15 @@ class Setting:
     """What a method is made for."""
 
     classes: int
-    """How many the data set has."""
+    """Number of classes of the data set."""
     size: tuple[int, int]
     """(H, W) of the training images."""
     mean: tuple[float, ...]
-    """The normaliser's, per channel, in units of [0, 1] images."""
+    """Mean of each channel in the normaliser, in units of [0, 1] images."""
     std: tuple[float, ...]
-    """The normaliser's, likewise."""
+    """Standard deviation of each channel in the normaliser, in the same units."""
     settings: MethodSettings
-    """What the user chose."""
+    """Settings of the methods, as the user chose them."""
     pool: MixingPool | None = None
     """The mixing images."""
     outliers: np.ndarray | None = None
@@ -88,7 +88,7 @@ class Method:
         if "augment_array" in vars(cls) and not {"augment_tensor", "on_device"} & vars(cls).keys():
             cls.on_device = False  # the inherited form for tensors is another method's
         if {"augment_array", "augment_tensor"} & vars(cls).keys() and "augment_resident" not in vars(cls):
-            cls.augment_resident = Method.augment_resident  # type: ignore[method-assign]  # likewise
+            cls.augment_resident = Method.augment_resident  # type: ignore[method-assign]  # as is this
 
     def extend(self, network: nn.Module) -> nn.Module:
         """What is trained in place of the network, which it contains: the network with modules of the method's own.

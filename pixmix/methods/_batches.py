@@ -21,7 +21,7 @@ SLOTS_PER_RANK = 2**20  # so batches of up to a million images share no draw wit
 
 
 class Mixup(Method):
-    """Mixup (Zhang et al., 2018): lambda x + (1 - lambda) x[pi], labels likewise; lambda ~ Beta(alpha, alpha).
+    """Mixup (Zhang et al., 2018): lambda x + (1 - lambda) x[pi], and so the labels; lambda ~ Beta(alpha, alpha).
 
     The original: alpha = 1 on CIFAR, one lambda and one permutation per batch.
 

@@ -40,11 +40,11 @@ class PrimeDraws(NamedTuple):
     """What PRIME makes of N images: W chains of at most D steps."""
 
     seed: np.uint64
-    """Of the normal numbers that the primitives draw."""
+    """Seed of the normal numbers that the primitives draw."""
     epoch: np.uint64
-    """Likewise."""
+    """Epoch of these numbers."""
     indices: np.ndarray
-    """(N,) int64, likewise."""
+    """(N,) int64: indices of the images in their data set."""
     share: np.ndarray
     """(N,) float32: the weight of the mixed chains; the image itself has the rest of 1."""
     weights: np.ndarray

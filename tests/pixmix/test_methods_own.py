@@ -190,7 +190,7 @@ def test_one_form_of_an_augmentation_is_enough(photographs: Callable[..., np.nda
 VIEWS = {"augmix": 3, "oe": 3}
 """Rows that augmentation makes of an image, where it is not 1."""
 BATCH_VIEWS = {**dict.fromkeys(("apr-p", "hybridaugment-p", "hybridaugmentpp-p", "regmixup"), 2), "rotpred": 4}
-"""Rows that the batch transform makes of each, likewise."""
+"""Rows that the batch transform makes of each of these, where it is not 1."""
 KEYS = {
     "baseline": (),
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "ipmix", "prime", "oe"), ("image",)),

@@ -134,7 +134,9 @@ class RunFolder:
             with open(self.log, mode, opener=_no_link) as handle:
                 yield cast(BinaryIO, handle)
         except OSError as error:
-            raise InputError(f"cannot write {self.log}: {reason(error)}; mend that, and `resume` the run") from error
+            raise InputError(
+                f"cannot write {self.log}: {reason(error)}; remove the cause, and `resume` the run"
+            ) from error
 
 
 @contextlib.contextmanager
