@@ -114,9 +114,9 @@ class CorruptedSet:
             self._read_folders(paths, size, resize, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their images' size
         names = standard(suite, side)
-        ours = standard(suite, side, extra=True)
-        all_own = self._manifest is not None and bool(paths) and not any(name in ours for name in paths)
-        missing = [f"{name}: missing" for name in names if name not in paths and not all_own]
+        # Who made others alone, such as the four that C has for validation, does not miss the benchmark's.
+        others = self._manifest is not None and bool(paths) and not any(name in names for name in paths)
+        missing = [f"{name}: missing" for name in names if name not in paths and not others]
         if missing and (packed := archives(self.root)):
             missing.insert(0, f"unpack {listed(packed)} first")
         remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
@@ -126,7 +126,7 @@ class CorruptedSet:
         """The corruptions of the benchmark, over which its mean is taken, in its order."""
         self.extra = tuple(name for name in known if name in self._sets and name not in names)
         """The other corruptions in this set: the suite's, and the user's own in a generated set."""
-        if not self.corruptions and not (all_own and self.extra):
+        if not self.corruptions and not (others and self.extra):
             raise InputError(f"{self.root}: has no complete corruption of suite {suite}: {listed(self.problems)}")
 
     def severities(self, corruption: str) -> tuple[int, ...]:
