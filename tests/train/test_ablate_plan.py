@@ -228,7 +228,7 @@ def test_renditions_are_measured_where_they_are() -> None:
 
 
 def test_settings_of_training_reach_every_run() -> None:
-    given = {"network": "wrn-16-2", "epochs": 7, "batch_size": 64, "lr": 0.2, "dropout": 0.0, "subset": 1000}
+    given = {"network": "wrn-16-2", "epochs": 7, "batch_size": 64, "lr": 0.2, "dropout": 0.0, "amp": "bf16", "subset": 1000}
     plan = plan_of("1", **given, test_subset=200, workers=1)
     for name in plan.tasks:
         if name.startswith("runs/"):
@@ -281,6 +281,7 @@ METHODS = ("mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix")
         ({"table": "1", "sets": ("fractals",)}, ["mixing set fractals"]),
         ({"table": "1", "sets": ("fractals", "fvis")}, []),
         ({"table": "1", "lr": 0.2, "dropout": 0.0}, ["learning rate 0.2", "dropout 0"]),
+        ({"table": "1", "amp": "bf16"}, ["precision bf16"]),
         ({"table": "1", "iterative": IterativeSettings(every=1)}, ["iterative every 1"]),
         ({"table": "3", "iterative": IterativeSettings(every=1)}, []),
         (

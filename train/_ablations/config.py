@@ -14,7 +14,7 @@ from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
-from .._runs.config import RECIPES, TRAINING, IterativeSettings, RecipeName
+from .._runs.config import RECIPES, TRAINING, IterativeSettings, Precision, RecipeName
 from .tables import FAMILIES, ROWS, Table, find_table
 
 
@@ -67,6 +67,8 @@ class AblateConfig:
     """Learning rate of the first step."""
     dropout: float | None = None
     """Dropout inside the blocks of a Wide ResNet."""
+    amp: Precision | None = None
+    """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
     size: int | None = None
     """Side of the images in pixels; by default the data set's own."""
     subset: int | None = None

@@ -75,7 +75,7 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
     start = recipe(config.trained_by)
     network = config.network or (config.paper.network if config.recipe is None else start.network)
     network_spec(network, classes=2)  # an unknown one is told before anything runs
-    same = ("init", "epochs", "batch_size", "lr", "dropout", "size", "subset", "test_subset", "workers")
+    same = ("init", "epochs", "batch_size", "lr", "dropout", "amp", "size", "subset", "test_subset", "workers")
     chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
     mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
     if "iterative" in row.method.split("+"):

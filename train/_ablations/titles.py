@@ -50,13 +50,15 @@ def scaled(config: AblateConfig) -> list[str]:
 
 
 def changed(config: AblateConfig) -> list[str]:
-    """What else differs from the paper's rows: learning rate, dropout, initial weights, mixing sets."""
+    """What else differs from the paper's rows: learning rate, dropout, precision, initial weights, mixing sets."""
     different = []
     start, paper = recipe(config.trained_by), recipe(config.paper.recipe)
     for name, what in (("lr", "learning rate"), ("dropout", "dropout")):
         value = getattr(start, name) if getattr(config, name) is None else getattr(config, name)
         if value != getattr(paper, name):
             different.append(f"{what} {value:g}")
+    if config.amp not in (None, "auto"):
+        different.append(f"precision {config.amp}")
     # The paper's ImageNet rows begin with torchvision's weights.
     if config.init != ("torchvision" if config.paper.data == "ImageNet" else None):
         different.append(f"from {_start(config.init)} weights")
