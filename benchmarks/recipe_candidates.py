@@ -6,10 +6,13 @@ Each is a method of images: `pixmix train DATASET --method benchmarks/recipe_can
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
+from torch.nn import functional
 
 from pixmix._augment.draws import draw
 from pixmix._engines.numba import mix
 from pixmix.methods import Key, Method, Setting, make_method, register_method, uniforms
+from pixmix.methods._jsd import jensen_shannon
 
 OWN = 0x5EED
 """Added to the seed for the draws that are made here."""
@@ -79,6 +82,32 @@ class PrimedPartner(Candidate):
         rows = np.flatnonzero(coins(key, indices) < 0.5)
         crops[rows] = to_bytes(self.prime.augment_array(batch[rows], key, indices[rows]))
         return mix(batch, crops, draws.of_crops())
+
+
+class ThreeViews(Candidate):
+    """Three views of each image, the image, PixMix and PRIME of it, each with its label; and a Jensen-Shannon term."""
+
+    name = "three-views"
+    views = 3
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.weight = setting.settings.jsd.weight
+
+    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
+        own = batch.transpose(0, 3, 1, 2) / np.float32(255)
+        return np.concatenate(
+            [own, self.pixmix.augment_array(batch, key, indices), self.prime.augment_array(batch, key, indices)]
+        )
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        views = logits.view(3, -1, logits.shape[1])
+        return functional.cross_entropy(logits, targets.repeat(3)) + self.weight * jensen_shannon(views)
+
+
+@register_method("three-views", summary="a candidate of the search", changes="images", needs_pool=True)
+def three_views(setting: Setting) -> Method:
+    return ThreeViews(setting)
 
 
 @register_method("either", summary="a candidate of the search", changes="images", needs_pool=True)
