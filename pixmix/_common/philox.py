@@ -60,6 +60,8 @@ APR = 62
 HYBRID = 63
 PARTNERS = 64
 """Who is recombined with whom in a batch: the index is the step, the slot block of a rank its own."""
+PIXPRIME = 70
+"""Which images PixMix makes, and which PRIME."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

@@ -88,6 +88,13 @@ METHODS = {
         changes="images",
         maker="_prime:make",
     ),
+    "pixprime": MethodRow(
+        summary="PixMix of one half of the images, PRIME of the other",
+        source="ours",
+        changes="images",
+        maker="_pixprime:make",
+        needs_pool=True,
+    ),
     "oe": MethodRow(
         summary="outliers in each batch, for which the prediction is to be uniform",
         source="Hendrycks et al. 2019",

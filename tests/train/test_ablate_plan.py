@@ -228,7 +228,15 @@ def test_renditions_are_measured_where_they_are() -> None:
 
 
 def test_settings_of_training_reach_every_run() -> None:
-    given = {"network": "wrn-16-2", "epochs": 7, "batch_size": 64, "lr": 0.2, "dropout": 0.0, "amp": "bf16", "subset": 1000}
+    given = {
+        "network": "wrn-16-2",
+        "epochs": 7,
+        "batch_size": 64,
+        "lr": 0.2,
+        "dropout": 0.0,
+        "amp": "bf16",
+        "subset": 1000,
+    }
     plan = plan_of("1", **given, test_subset=200, workers=1)
     for name in plan.tasks:
         if name.startswith("runs/"):

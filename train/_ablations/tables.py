@@ -54,6 +54,7 @@ LABELS = {
     "jsd": "JSD",
     "ipmix": "IPMix",
     "prime": "PRIME",
+    "pixprime": "PixPrime",
     "oe": "OE",
     "pixmix": "PixMix",
     "mix-input": "Mix Input",

@@ -7,6 +7,7 @@ from pixmix.methods._table import METHODS
 _SHARED = {
     **dict.fromkeys(("pixmix", "mix-input", "mix-aug"), ("mix",)),
     "iterative": ("iterative", "mix"),
+    "pixprime": ("mix", "prime"),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2"), ("adversarial",)),
     **dict.fromkeys(("apr-s", "apr-p"), ("apr",)),
     **dict.fromkeys(("hybridaugment-s", "hybridaugment-p", "hybridaugmentpp-s"), ("hybridaugment",)),
