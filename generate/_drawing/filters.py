@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mixset._common.elementary import log2
 from mixset._common.kernels import kernel
 from mixset._store.tiles import flat_tiles
-
-from .elementary import log2
 
 CELLS = 36
 """Cells across the shorter side of what training at 32 pixels sees of an image."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine, power, sine
 from mixset._common.kernels import kernel
 
-from .elementary import cosine, power, sine
 from .rng import Draws
 
 COLOURS = 256

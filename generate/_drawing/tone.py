@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import log2, power
 from mixset._common.kernels import kernel
-
-from .elementary import log2, power
 
 STEPS = 1024
 """Steps of luma and of the tone curve."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import log2
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import log2
 from .._drawing.rng import next_word
 
 STEPS = 1024

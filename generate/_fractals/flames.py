@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixset._common.elementary import angle, cosine, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import angle, cosine, sine
 from .._drawing.rng import Draws, next_word
 from .systems import System, sample_system
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import angle, cosine, log2, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import angle, cosine, log2, sine
 from .._drawing.rng import Draws, next_uniform
 
 _KINDS = {"julia": 0.32, "warp": 0.30, "plasma": 0.14, "spiral": 0.14, "gradient": 0.10}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._drawing.elementary import cosine, sine
+from mixset._common.elementary import cosine, sine
+
 from .._drawing.palettes import Harmony, sample_palette
 from .._drawing.rng import Draws
 from .canvas import Canvas, Plane

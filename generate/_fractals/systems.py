@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._drawing.elementary import cosine, sine
+from mixset._common.elementary import cosine, sine
+
 from .._drawing.rng import Draws
 
 STEEPEST = 0.97

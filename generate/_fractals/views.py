@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._drawing.elementary import cosine, sine
+from mixset._common.elementary import cosine, sine
+
 from .._drawing.rng import Draws
 from .kernels import BASE, base_sample, paint
 from .systems import System

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._drawing.elementary import exp2
+from mixset._common.elementary import exp2
+
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony
 from .._drawing.redraws import Formula

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import angle, log2
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import angle, log2
 from .._drawing.rng import next_uniform
 
 POWER, SHIP, CONJUGATE, CELTIC, RATIONAL, NEWTON = range(6)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine, sine
 from mixset._common.kernels import kernel
-
-from .._drawing.elementary import cosine, sine
 
 _BLOCK = 32
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mixset._common.elementary import cosine, exp2, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine, exp2, sine
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony, sample_palette
 from .._drawing.redraws import Formula

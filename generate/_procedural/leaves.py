@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine, exp2, log2, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine, exp2, log2, sine
 from .._drawing.rng import next_uniform, next_word
 
 RECTANGLE, ELLIPSE, POLYGON, FLOWER, CRESCENT = range(5)

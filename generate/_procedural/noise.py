@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine, sine
 from .._drawing.rng import next_uniform, next_word
 
 PLAIN, BILLOWS, RIDGES = 0, 1, 2

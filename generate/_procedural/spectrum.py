@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mixset._common.elementary import cosine, power, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine, power, sine
 from .._drawing.filters import Filter
 from .._drawing.redraws import Formula
 from .._drawing.rng import Draws, next_word

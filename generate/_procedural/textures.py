@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine, log2, sine
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine, log2, sine
 from .._drawing.palettes import COLOURS, oklab_ramp
 from .._drawing.rng import next_uniform
 from .noise import sample

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mixset.generate._drawing import elementary
+from mixset._common import elementary
 from mixset.generate._drawing.rng import Draws, image_seed, next_word
 from mixset.generate._fractals.systems import FLOOR, STEEPEST, sample_system, singular_values
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mixset._common.kernels import kernel
+from .kernels import kernel
 
 _TURN = 6.283185307179586
 # The series' coefficients: multiplied, because a division costs four times as much and strict IEEE keeps each one.
