@@ -62,6 +62,11 @@ PARTNERS = 64
 """Who is recombined with whom in a batch: the index is the step, the slot block of a rank its own."""
 PIXPRIME = 70
 """Which images PixMix makes, and which PRIME."""
+LAYERMIX = 71
+LAYERMIX_MASKS = 72
+"""One number for each channel and pixel of a mixing."""
+MOIREMIX = 73
+"""Mixing images, which copies of an image share."""
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)

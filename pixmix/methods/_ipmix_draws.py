@@ -120,7 +120,7 @@ def draw(settings: IPMixSettings, key: Key, indices: np.ndarray, pool: PoolLike,
     there = np.arange(settings.depth) < count[..., None]
     patched = there & patch[..., None]
     augmented = there & (~patch[..., None] | (u[3] < (0.5 if settings.partner == "both" else 0)))
-    a, b = _weights(u[12], u[13], u[14], settings.beta)
+    a, b = weights(u[12], u[13], u[14], settings.beta)
     return IPMixDraws(
         share=_uniforms(key, indices, 0, 1)[:, 0].astype(np.float32),
         weights=(gammas / gammas.sum(axis=1, keepdims=True)).astype(np.float32),
@@ -153,7 +153,7 @@ def _boxes(u: np.ndarray, sides: tuple[int, ...], size: tuple[int, int]) -> np.n
     return np.stack([top, left, top + height, left + width], axis=-1)
 
 
-def _weights(which: np.ndarray, first: np.ndarray, second: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+def weights(which: np.ndarray, first: np.ndarray, second: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
     """(a, b) float32, as PixMix has them: Beta(β, 1) and Beta(1, β), or 1 + Beta(1, β) and −Beta(1, β), half each."""
     near, far = first ** (1 / beta), 1 - second ** (1 / beta)
     inside = which < 0.5

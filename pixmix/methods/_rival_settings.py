@@ -13,6 +13,8 @@ StrengthSpace = Literal["wide", "standard"]
 """How strong TrivialAugment's ops get."""
 IPMixPartner = Literal["mixing_set", "both"]
 """The choices of `IPMixSettings.partner`."""
+LayerMixOps = Literal["corrected", "published"]
+"""The choices of `LayerMixSettings.ops`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,3 +213,35 @@ class RandAugmentSettings:
     def __post_init__(self) -> None:
         check_range("randaugment.ops", self.ops, (1, 100))
         check_range("randaugment.magnitude", self.magnitude, (0, 30))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerMixSettings:
+    """LayerMix (2025): one op, at fresh strengths, and up to two mixings."""
+
+    ops: LayerMixOps = "corrected"
+    """Which ops: corrected, or as published, where posterize keeps no bit in 82 % of its draws, which leaves a black
+    image; corrected, it keeps one at least."""
+    beta: float = 3.0
+    """Of the Beta distributions of the mixings' weights, 0.01 to 1,000."""
+    grey: bool = False
+    """Make mixing images grey, and mirror them from left to right and top to bottom, each by a coin."""
+
+    def __post_init__(self) -> None:
+        if self.ops not in get_args(LayerMixOps):
+            raise InputError(f"layermix.ops: {' or '.join(get_args(LayerMixOps))} is needed, got {self.ops!r}")
+        check_range("layermix.beta", self.beta, (0.01, 1000.0))
+        check_flag("layermix.grey", self.grey)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoireMixSettings:
+    """MoireMix (2026): PixMix with rings of Moiré, drawn for each image; the rest is PixMix's settings."""
+
+    frequencies: int | None = None
+    """Highest frequency of the rings in waves on the image's shorter side, from 3 on; by default 0.45 of its pixels, at
+    most 100. Published is 100 at any size, which at 32 px shows mostly as waves of other lengths."""
+
+    def __post_init__(self) -> None:
+        if self.frequencies is not None:
+            check_range("moiremix.frequencies", self.frequencies, (3, 10_000))

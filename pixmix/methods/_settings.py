@@ -14,7 +14,9 @@ from ._rival_settings import (
     HybridAugmentSettings,
     IPMixSettings,
     JSDSettings,
+    LayerMixSettings,
     LogitNormSettings,
+    MoireMixSettings,
     PrimeSettings,
     RandAugmentSettings,
     RegMixupSettings,
@@ -243,3 +245,5 @@ class MethodSettings:
     rotpred: RotPredSettings = field(default_factory=RotPredSettings)
     trivialaugment: TrivialAugmentSettings = field(default_factory=TrivialAugmentSettings)
     randaugment: RandAugmentSettings = field(default_factory=RandAugmentSettings)
+    layermix: LayerMixSettings = field(default_factory=LayerMixSettings)
+    moiremix: MoireMixSettings = field(default_factory=MoireMixSettings)

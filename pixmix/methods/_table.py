@@ -237,6 +237,19 @@ METHODS = {
     "randaugment": MethodRow(
         summary="two ops of one strength", source="Cubuk et al. 2020", changes="images", maker="_trivialaugment:make"
     ),
+    "layermix": MethodRow(
+        summary="one op done two or three times, its results and a mixing image mixed",
+        source="Ahmad et al. 2025",
+        changes="images",
+        maker="_layermix:make",
+        needs_pool=True,
+    ),
+    "moiremix": MethodRow(
+        summary="PixMix with Moiré rings drawn for each image, no mixing set",
+        source="Matsuo et al. 2026",
+        changes="images",
+        maker="_moiremix:make",
+    ),
 }
 """Every method by its name; `A+B` composes several. `register_method` adds one of your own."""
 

@@ -81,6 +81,8 @@ LABELS = {
     "rotpred": "RotPred",
     "trivialaugment": "TrivialAugment",
     "randaugment": "RandAugment",
+    "layermix": "LayerMix",
+    "moiremix": "MoireMix",
     "pixmix+cutmix": "PixMix + CutMix",
 }
 FAMILIES = {

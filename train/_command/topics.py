@@ -12,6 +12,7 @@ _SHARED = {
     **dict.fromkeys(("apr-s", "apr-p"), ("apr",)),
     **dict.fromkeys(("hybridaugment-s", "hybridaugment-p", "hybridaugmentpp-s"), ("hybridaugment",)),
     "hybridaugmentpp-p": ("hybridaugment", "apr"),
+    "moiremix": ("moiremix", "mix"),
 }
 """Methods whose settings are not in a group of their own name alone."""
 
