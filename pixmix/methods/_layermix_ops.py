@@ -24,9 +24,9 @@ def do_op(source: np.ndarray, op: int, strength: float, result: np.ndarray) -> N
     values, out = source.reshape(-1), result.reshape(-1)
     if op == EQUALIZE:
         _equalize(source, result)
-    elif op == POSTERIZE or op == INCREASING:
+    elif op in (POSTERIZE, INCREASING):
         _posterize(values, 1 << int(strength), out)
-    elif op == SOLARIZE or op == SOLARIZE_INCREASING:
+    elif op in (SOLARIZE, SOLARIZE_INCREASING):
         limit = np.float32(strength)
         for i in range(out.size):
             out[i] = _1 - values[i] if values[i] >= limit else values[i]
@@ -100,7 +100,7 @@ def _move(source: np.ndarray, a: float, b: float, c: float, d: float, e: float, 
             across, down = x - middle_x, y - middle_y
             column = a * across + b * down + c + middle_x
             row = d * across + e * down + f + middle_y
-            x0, y0 = int(math.floor(column)), int(math.floor(row))
+            x0, y0 = math.floor(column), math.floor(row)
             right, below = np.float32(column - x0), np.float32(row - y0)
             w00, w01 = (_1 - below) * (_1 - right), (_1 - below) * right
             w10, w11 = below * (_1 - right), below * right

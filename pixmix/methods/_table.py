@@ -238,7 +238,7 @@ METHODS = {
         summary="two ops of one strength", source="Cubuk et al. 2020", changes="images", maker="_trivialaugment:make"
     ),
     "layermix": MethodRow(
-        summary="one op done two or three times, its results and a mixing image mixed",
+        summary="results of one op mixed with each other and with a mixing image",
         source="Ahmad et al. 2025",
         changes="images",
         maker="_layermix:make",

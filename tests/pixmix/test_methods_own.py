@@ -196,6 +196,7 @@ KEYS = {
     **dict.fromkeys(("cutout", "autoaugment", "augmix", "ipmix", "prime", "oe"), ("image",)),
     **dict.fromkeys(("pixmix", "mix-input", "mix-aug"), ("image",)),
     **dict.fromkeys(("apr-s", "hybridaugment-s", "hybridaugmentpp-s", "trivialaugment", "randaugment"), ("image",)),
+    **dict.fromkeys(("layermix", "moiremix"), ("image",)),
     **dict.fromkeys(("mixup", "cutmix", "speckle", "ant", "noise2net", "apr-p", "regmixup"), ("step",)),
     **dict.fromkeys(("hybridaugment-p", "hybridaugmentpp-p"), ("step",)),
     **dict.fromkeys(("adversarial-linf", "adversarial-l2", "sin", "edsr", "logitnorm", "rotpred"), ()),

@@ -14,7 +14,9 @@ from mixset._common.errors import InputError
 from pixmix.methods._rival_settings import (
     APRSettings,
     HybridAugmentSettings,
+    LayerMixSettings,
     LogitNormSettings,
+    MoireMixSettings,
     RandAugmentSettings,
     RegMixupSettings,
     RotPredSettings,
@@ -103,6 +105,10 @@ BAD = [
     (TrivialAugmentSettings, "trivialaugment.space", "space", ("Wide", "", None, 3)),
     (RandAugmentSettings, "randaugment.ops", "ops", (0, 101, None, *NOT_WHOLE)),
     (RandAugmentSettings, "randaugment.magnitude", "magnitude", (31, None, *NOT_WHOLE)),
+    (LayerMixSettings, "layermix.ops", "ops", ("Published", "", None, 3)),
+    (LayerMixSettings, "layermix.beta", "beta", (0, 0.009, 1001, *NO_NUMBER)),
+    (LayerMixSettings, "layermix.grey", "grey", (1, "yes", None)),
+    (MoireMixSettings, "moiremix.frequencies", "frequencies", (2, 10_001, *NOT_WHOLE)),
 ]
 
 CASES = [(made, flag, field, bad) for made, flag, field, values in BAD for bad in values]
@@ -149,6 +155,10 @@ def test_every_setting_has_bad_values_here() -> None:
         TrivialAugmentSettings(space="standard"),
         RandAugmentSettings(ops=1, magnitude=0),
         RandAugmentSettings(ops=100, magnitude=30),
+        LayerMixSettings(ops="published", beta=0.01, grey=True),
+        LayerMixSettings(beta=1000),
+        MoireMixSettings(frequencies=3),
+        MoireMixSettings(frequencies=10_000),
     ],
     ids=str,
 )

@@ -119,13 +119,13 @@ class TrainConfig(MethodSettings):
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
     method: str = "baseline"
-    """baseline; of images: cutout, autoaugment, augmix, ipmix, prime, pixprime, oe, pixmix, mix-input (PixMix without
-    a mixing set), mix-aug (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the
-    network in training), apr-s, hybridaugment-s, hybridaugmentpp-s, trivialaugment, randaugment; of batches: mixup,
-    cutmix, speckle, ant, noise2net, adversarial-linf, adversarial-l2, apr-p, hybridaugment-p, hybridaugmentpp-p,
-    regmixup, logitnorm, rotpred; of data: sin, edsr. Several compose: prime+pixmix+cutmix; those of images act in the
-    order written. With any of images, +jsd makes predictions for three views agree. One of your own: module:function
-    or FILE.py:function."""
+    """baseline; of images: cutout, autoaugment, augmix, ipmix, prime, pixprime, oe, pixmix, mix-input (PixMix without a
+    mixing set), mix-aug (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the
+    network in training), apr-s, hybridaugment-s, hybridaugmentpp-s, trivialaugment, randaugment, layermix, moiremix
+    (PixMix with Moiré for a mixing set); of batches: mixup, cutmix, speckle, ant, noise2net, adversarial-linf,
+    adversarial-l2, apr-p, hybridaugment-p, hybridaugmentpp-p, regmixup, logitnorm, rotpred; of data: sin, edsr. Several
+    compose: prime+pixmix+cutmix; those of images act in the order written. With any of images, +jsd makes predictions
+    for three views agree. One of your own: module:function or FILE.py:function."""
     mixing_set: tuple[str, ...] = ()
     """What is mixed in: folders made by `mixset make` or `mixset import`, or image folders; `fractals` is a set made on
     first use (write ./fractals for a folder of that name)."""
