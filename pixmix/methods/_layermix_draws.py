@@ -103,7 +103,7 @@ def draw(
     u = philox.uniforms(key.seed, key.epoch, indices, philox.LAYERMIX, 32)
     op = (u[:, 0] * len(OPS)).astype(np.int8)
     times, mixings = u[:, 4:16].reshape(-1, LAYERS + 1, 4), u[:, 16:].reshape(-1, LAYERS, 8)
-    a, b = weights(*np.moveaxis(mixings[..., 2:5], -1, 0), settings.beta)
+    a, b = weights(mixings[..., 2], mixings[..., 3], mixings[..., 4], settings.beta)
     flips = philox.uniforms(key.shared.seed, key.shared.epoch, indices, philox.LAYERMIX, 2, first=32)
     return LayerMixDraws(
         layers=(u[:, 1] * (LAYERS + 1)).astype(np.int8),

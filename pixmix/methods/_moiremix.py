@@ -30,8 +30,8 @@ PUBLISHED = 100
 class Rings(NamedTuple):
     """The mixing images of N images; what stands behind an image's last ring is 0."""
 
-    count: np.ndarray
-    """(N,) int64: rings of the image, 1 to `MOST`; 0 where no round mixes it in."""
+    rings: np.ndarray
+    """(N,) int64: how many the image has, 1 to `MOST`; 0 where no round mixes it in."""
     frequencies: np.ndarray
     """(N, MOST) float64: their waves on the shorter side, whole numbers, all different."""
     centres: np.ndarray
@@ -90,7 +90,7 @@ class MoireMix(Method):
         rounds = np.arange(draws.op.shape[1]) < draws.rounds[:, None]
         mixed_in = (rounds & (draws.op < 0)).any(axis=1)
         images = np.zeros((len(draws), height, width), np.uint8)
-        arguments = [drawn._replace(count=drawn.count * mixed_in), images]
+        arguments = [drawn._replace(rings=drawn.rings * mixed_in), images]
         run(_fill, len(images), arguments, values=images.size)
         return draws, images
 
@@ -124,7 +124,7 @@ def draw_rings(key: Key, indices: np.ndarray, size: tuple[int, int], frequencies
 @kernel
 def _fill(first: int, last: int, drawn: Rings, images: np.ndarray) -> None:
     for n in range(first, last):
-        count = drawn.count[n]
+        count = drawn.rings[n]
         if count:
             images[n] = rings(drawn.centres[n, :count], drawn.frequencies[n, :count], *images[n].shape)
 

@@ -201,7 +201,7 @@ def test_posterize_blackens_as_published_and_not_by_default(array_pool: Callable
     pool, indices = array_pool(), np.arange(4000)
     constant = {}
     for ops in ("published", "corrected"):
-        chosen = LayerMixSettings(ops=ops)  # type: ignore[arg-type]
+        chosen = LayerMixSettings(ops=ops)
         draws = drawn(40_000, pool, chosen)
         bits = draws.strength[draws.op == OPS.index("posterize")]
         assert set(bits.ravel()) == ({0, 1} if ops == "published" else {1})

@@ -28,7 +28,7 @@ def plain_image(drawn: Rings, n: int, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) uint8 by the formula."""
     y, x = np.mgrid[: size[0], : size[1]]
     waves = np.zeros(size)
-    for m in range(drawn.count[n]):
+    for m in range(drawn.rings[n]):
         away = np.hypot(x - drawn.centres[n, m, 0], y - drawn.centres[n, m, 1])
         waves += np.sin(2 * np.pi * drawn.frequencies[n, m] * away / min(size))
     grey = np.floor(255 * (waves - waves.min()) / (waves.max() - waves.min()) + 0.5)
@@ -65,8 +65,8 @@ def test_tensors_and_engines_agree(partner: Any, photographs: Callable[..., np.n
 def test_rings_have_the_published_distribution() -> None:
     size, count = (224, 320), 30_000
     drawn = draw_rings(Key(1), np.arange(count), size)
-    assert stats.chisquare(np.bincount(drawn.count, minlength=4)[1:]).pvalue > 1e-3
-    there = np.arange(3) < drawn.count[:, None]
+    assert stats.chisquare(np.bincount(drawn.rings, minlength=4)[1:]).pvalue > 1e-3
+    there = np.arange(3) < drawn.rings[:, None]
     assert not drawn.frequencies[~there].any() and not drawn.centres[~there].any()
     for m in range(3):
         frequencies = drawn.frequencies[there[:, m], m].astype(int)
@@ -74,13 +74,13 @@ def test_rings_have_the_published_distribution() -> None:
         x, y = drawn.centres[there[:, m], m].T
         assert stats.kstest(x / 320, "uniform", (0.08, 0.84)).pvalue > 1e-3
         assert stats.kstest(y / 224, "uniform", (0.08, 0.84)).pvalue > 1e-3
-    three = drawn.frequencies[drawn.count == 3]
+    three = drawn.frequencies[drawn.rings == 3]
     assert all((np.diff(np.sort(three, axis=1)) > 0).ravel())
 
 
 def test_frequencies_of_an_image_are_any_different_ones() -> None:
     drawn = draw_rings(Key(2), np.arange(30_000), (9, 9), 4)
-    three = drawn.frequencies[drawn.count == 3].astype(int) @ [100, 10, 1]
+    three = drawn.frequencies[drawn.rings == 3].astype(int) @ [100, 10, 1]
     orders = sorted(
         100 * i + 10 * j + k for i in range(1, 5) for j in range(1, 5) for k in range(1, 5) if len({i, j, k}) == 3
     )
