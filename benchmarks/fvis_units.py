@@ -38,7 +38,7 @@ def photographs(folder: Path, size: int) -> np.ndarray:
 
 def activations(network: LoadedNetwork, layer: str, images: np.ndarray) -> Tensor:
     """The mean of each channel for each image, (N, C)."""
-    tapped = Tapped(network.body, [layer], network.mean, network.std, None)
+    tapped = Tapped(network.body, {layer: "NCHW"}, network.mean, network.std, None)
     rows = []
     with torch.no_grad():
         for start in range(0, len(images), BATCH):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .._drawing.rng import image_seed
+from .layouts import FIRST, as_map
 
 
 class Unit(NamedTuple):
@@ -57,7 +58,7 @@ def scores(objective: str, features: Mapping[str, Tensor], units: Sequence[Unit]
 
     Args:
         objective: one of `OBJECTIVES`.
-        features: layer → features of the whole batch, (N, C, H, W) or (N, C).
+        features: layer → features of the whole batch, (N, C, H, W) or (N, C); tokens come as a square map.
         units: the unit of each image.
 
     Returns:
@@ -98,7 +99,7 @@ def direction_of(unit: Unit, channels: int) -> Tensor:
 
 def _maps(features: Tensor) -> Tensor:
     """Features as (N, C, H, W) float32; those without a map, such as logits, get one of a single pixel."""
-    return (features if features.ndim == 4 else features[:, :, None, None]).float()
+    return as_map(features, FIRST).float()
 
 
 def _own(features: Tensor, channels: Tensor) -> Tensor:

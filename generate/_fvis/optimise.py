@@ -1,30 +1,30 @@
-"""Feature visualisations by lucent, with corrections that matter for many images; only this module imports it."""
+"""Feature visualisations by lucent, with corrections that matter for many images."""
 
 from __future__ import annotations
 
 import contextlib
-import math
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from mixset._common.errors import InputError
 
+from .layouts import FIRST, TOKENS
 from .objectives import Unit, scores, similarity
+from .parametrisations import PARAMETRISATIONS
 from .tapped import Tapped
+from .wobble import RandomAffine
 
 with warnings.catch_warnings():
     # kornia, a dependency of lucent, uses a deprecated way to script functions, of which torch warns at every import.
     warnings.simplefilter("ignore")
     from lucent.optvis import objectives as lucent_objectives, render
-    from lucent.optvis.param import color, spatial
 
 ATTEMPTS = 4
 """An image is optimised for at most this many units in turn; the last is kept in any case."""
@@ -32,12 +32,6 @@ EARLY = 3
 """The number of steps after which a unit without any gradient is abandoned."""
 FLAT = 5.0
 """An image whose colours have a smaller standard deviation, on a scale from 0 to 255, is flat."""
-
-# lucent's ranges of rotation and scale. It shifts right and down by 0 to 7 and then by 0 to 3 whole pixels; here shifts
-# are relative to a side of 224.
-ROTATION, SCALE, SHIFTS, SIDE = math.radians(10.0), 0.1, (8, 4), 224
-
-_PATCHING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,8 @@ def visualise(
     lr: float = 0.15,
     objective: str = "channel",
     diversity: float = 0.0,
+    parametrisation: str = "fourier",
+    layouts: Mapping[str, str] = MappingProxyType({}),
     amp: torch.dtype | None = None,
 ) -> Visualised:
     """Optimise one image for each seed, all together, on the network's device.
@@ -86,6 +82,8 @@ def visualise(
         lr: the learning rate; 0.15 achieves in 64 steps what lucent's 0.05 achieves in 512.
         objective: one of `objectives.OBJECTIVES`.
         diversity: the weight of a penalty for the similarity of images of the same layer.
+        parametrisation: one of `parametrisations.PARAMETRISATIONS`.
+        layouts: layer → layout, as in `Layer.layout`, of those that do not return (N, C, H, W) or (N, C).
         amp: the dtype of mixed precision inside the network; default: full precision.
 
     Raises:
@@ -96,7 +94,7 @@ def visualise(
     units = [choose(index, 0) for index in indices]
     images = np.empty((len(seeds), size, size, 3), np.uint8)
     values = np.empty(len(seeds), np.float32)
-    settings = _Settings(tuple(mean), tuple(std), size, steps, lr, objective, diversity, amp)
+    settings = _Settings(tuple(mean), tuple(std), size, steps, lr, objective, diversity, parametrisation, layouts, amp)
 
     def next_attempt(index: int, reason: str) -> None:
         refused[index].append(reason)
@@ -129,6 +127,8 @@ class _Settings:
     lr: float
     objective: str
     diversity: float
+    parametrisation: str
+    layouts: Mapping[str, str]
     amp: torch.dtype | None
 
 
@@ -138,7 +138,7 @@ def _optimise(
     """Call lucent's `render_vis` once; returns images (n, S, S, 3) uint8 and their scores (n,) float32."""
     device = next(body.parameters(), torch.empty(0)).device
     randoms = [np.random.Generator(np.random.Philox(key=np.array(noise, np.uint64))) for noise in noises]
-    layers = list(dict.fromkeys(unit.layer for unit in units))
+    layers = {unit.layer: settings.layouts.get(unit.layer, FIRST) for unit in units}
     tapped = Tapped(body, layers, settings.mean, settings.std, settings.amp)
 
     def loss(layer: Callable[[str], Tensor]) -> Tensor:
@@ -149,12 +149,13 @@ def _optimise(
         return total
 
     with _restored(body, device):
+        patches = _patches(tapped, settings.size, device)
         rendered = render.render_vis(
             tapped,
             lucent_objectives.Objective(loss, settings.objective, settings.objective),
-            param_f=lambda: _image_parameters(randoms, settings.size, device),
+            param_f=lambda: PARAMETRISATIONS[settings.parametrisation](randoms, settings.size, device),
             optimizer=lambda parameters: _AdamUntilDead(parameters, settings.lr, last),
-            transforms=[_RandomAffine(randoms, settings.steps, device)],
+            transforms=[RandomAffine(randoms, settings.steps, device, patches)],
             thresholds=(settings.steps,),
             preprocess=False,
             progress=False,
@@ -170,6 +171,16 @@ def _optimise(
             return images, scores(settings.objective, features, units).cpu().numpy()
 
 
+def _patches(tapped: Tapped, size: int, device: torch.device) -> float:
+    """The side of the largest patch that is a token of these layers, in sides of the image; 0 without tokens."""
+    tokens = [layer for layer, layout in tapped.layers.items() if layout.startswith(TOKENS)]
+    if not tokens:
+        return 0.0
+    with torch.no_grad():
+        maps = tapped.features(torch.full((1, 3, size, size), 0.5, device=device))
+    return max(1 / maps[layer].shape[2] for layer in tokens)
+
+
 class _Dead(Exception):
     """Units have no gradient; `rows` are their indices in the batch."""
 
@@ -178,74 +189,19 @@ class _Dead(Exception):
         self.rows = rows
 
 
-def _image_parameters(
-    randoms: Sequence[np.random.Generator], size: int, device: torch.device
-) -> tuple[list[Tensor], Callable[[], Tensor]]:
-    """lucent's Fourier parameters, and a function for the images (n, 3, S, S) in [0, 1] that they represent.
-
-    Each image starts from its own noise. The colours are decorrelated by lucent's matrix, which lucent itself would
-    copy to the first GPU at every step.
-    """
-    with _PATCHING:
-        original, spatial.device = spatial.device, device
-        try:
-            parameters, fourier = spatial.fft_image((len(randoms), 3, size, size))
-        finally:
-            spatial.device = original
-    spectra = parameters[0]
-    noise = np.stack([random.standard_normal(spectra.shape[1:], np.float32) for random in randoms])
-    with torch.no_grad():
-        spectra.copy_(torch.from_numpy(0.01 * noise))
-    colours = torch.from_numpy(color.color_correlation_normalized).to(device)
-
-    def images() -> Tensor:
-        planes = fourier()
-        return torch.sigmoid((colours @ planes.flatten(2)).view(planes.shape))
-
-    return parameters, images
-
-
-class _RandomAffine:
-    """Rotates, scales and shifts each image at random at each step: lucent's five transformations in one.
-
-    Borders are reflected, as the network would see grey borders as edges.
-    """
-
-    def __init__(self, randoms: Sequence[np.random.Generator], steps: int, device: torch.device) -> None:
-        uniform = np.stack([random.random((steps, 6), np.float32) for random in randoms], 1)
-        turn, scale = (uniform[..., 0] * 2 - 1) * ROTATION, 1 + (uniform[..., 1] * 2 - 1) * SCALE
-        shifts = np.floor(uniform[..., 2:4] * SHIFTS[0]) + np.floor(uniform[..., 4:6] * SHIFTS[1])
-        rows = np.empty((*turn.shape, 2, 3), np.float32)
-        rows[..., 0, 0] = rows[..., 1, 1] = np.cos(turn) / scale
-        rows[..., 1, 0] = np.sin(turn) / scale
-        rows[..., 0, 1] = -rows[..., 1, 0]
-        rows[..., 2] = shifts * (-2 / SIDE)  # the sampling grid, from -1 to 1, moves in the opposite direction
-        self.rows = torch.from_numpy(rows).to(device)
-        self.step = 0
-
-    def __call__(self, images: Tensor) -> Tensor:
-        side = images.shape[-1]
-        indices = (torch.arange(side, device=images.device) * 2 + 1) / side - 1
-        along, down, shift = self.rows[self.step, :, None, None].unbind(-1)
-        # Like functional.affine_grid, but four times as fast on a CPU.
-        grid = indices[:, None] * along + (indices[:, None, None] * down + shift)
-        self.step += 1
-        return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-
-
 class _AdamUntilDead(torch.optim.Adam):
     """Adam that raises `_Dead` after `EARLY` steps if images had no gradient, unless it is their last attempt."""
 
     def __init__(self, parameters: list[Tensor], lr: float, last: list[bool]) -> None:
         super().__init__(parameters, lr=lr, fused=True)
-        self.spectra, self.last, self.steps = parameters[0], last, 0
-        self.gradients = torch.zeros(len(last), device=self.spectra.device)
+        self.parameters, self.last, self.steps = parameters[0], last, 0
+        self.gradients = torch.zeros(len(last), device=self.parameters.device)
 
     def step(self, closure: Any = None) -> Any:
         loss = closure()
         if self.steps < EARLY:
-            assert self.spectra.grad is not None
-            self.gradients += self.spectra.grad.abs().amax((1, 2, 3, 4))
+            assert self.parameters.grad is not None
+            self.gradients += self.parameters.grad.abs().flatten(1).amax(1)
             self.steps += 1
             if self.steps == EARLY:
                 alive = (self.gradients > 0).tolist()

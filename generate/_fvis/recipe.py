@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 import tyro
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .._networks.loading import LoadedNetwork
 
 Objective = Literal["channel", "neuron", "direction", "deep-dream"]
+Parametrisation = Literal["fourier", "maco"]
 MOST_CHANNELS = 1_000_000
 SHARD = 64
 """The number of images in a shard, which take one CPU core about a minute."""
@@ -43,12 +44,19 @@ class FVisRecipe(SetRecipe):
     run:PATH (a run of `pixmix train`), or module:function."""
 
     layers: tuple[str, ...] = ("early",)
-    """Which layers' units: names or patterns as --list-layers shows them, `early` (the first quarter of the
-    convolutions; the paper's set shows first layers) or `all` convolutions."""
+    """Which layers' units: names or patterns as --list-layers shows them, `all` convolutions (of a vision transformer
+    blocks.*.mlp.act) or `early`, the first quarter of them; the paper's set shows first layers."""
+
+    layout: str = ""
+    """Which axes of the layers are channels: NCHW, NHWC, NTC (tokens) or NTC+1 (behind a class token); by default
+    found by runs at two sizes."""
 
     objective: Objective = "channel"
     """What is maximised: a channel's mean, its central neuron (neuron), the cosine with a random direction of the layer
     (direction), or the mean square of the whole layer (deep-dream)."""
+
+    parametrisation: Parametrisation = "fourier"
+    """What is optimised: `fourier` (spectra), or `maco` (phases under the spectra of photographs)."""
 
     diversity: float = 0.0
     """Weight of a penalty for similarity to the other images of the batch."""
@@ -77,9 +85,13 @@ class FVisRecipe(SetRecipe):
     channels: Annotated[tuple[int, ...], tyro.conf.Suppress] = ()
     """The number of channels of each of `layers`, recorded when the set is begun."""
 
+    layouts: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
+    """The layout of each of `layers`, recorded when the set is begun; empty if all are NCHW or NC."""
+
     family: ClassVar[str] = "fvis"
     content_version: ClassVar[int] = 2
     free: ClassVar[frozenset[str]] = frozenset({"count", "trust"})
+    later: ClassVar[frozenset[str]] = frozenset({"layout", "layouts", "parametrisation"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,7 +101,9 @@ class FVisRecipe(SetRecipe):
         self.check_whole("batch", 1, SHARD)
         if SHARD % self.batch:
             raise InputError(f"batch: {self.batch} does not divide {SHARD}; give 1, 2, 4, 8, 16, 32 or 64")
-        self.check_known("objective", Objective.__args__)  # type: ignore[attr-defined]
+        self.check_known("objective", get_args(Objective))
+        self.check_known("parametrisation", get_args(Parametrisation))
+        self._check_layouts()
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise InputError(f"lr: {self.lr} is out of range; give a number above zero")
         if not abs(self.diversity) <= 1e6:
@@ -107,6 +121,17 @@ class FVisRecipe(SetRecipe):
         if self.std is not None and not all(value > 0 for value in self.std):
             raise InputError(f"std: {self.std} must be above zero")
 
+    def _check_layouts(self) -> None:
+        from .layouts import VECTOR, check_layout
+
+        if not isinstance(self.layout, str):
+            raise InputError(f"layout: {self.layout!r} is not a text; give NCHW, NHWC, NTC or NTC+1")
+        if self.layouts and len(self.layouts) != len(self.layers):
+            raise InputError(f"layouts: {len(self.layouts)} layouts for {len(self.layers)} layers")
+        for layout in (*self.layouts, self.layout):
+            if layout and layout != VECTOR:
+                check_layout(layout)
+
     def resolved(self) -> Self:
         """The recipe with the names of its layers, their channels, the normalisation and the hash of the weights.
 
@@ -115,17 +140,20 @@ class FVisRecipe(SetRecipe):
                 recipe's.
         """
         from .layers import choose_layers, list_layers
+        from .layouts import FIRST, VECTOR
 
         need_lucent()
         network = self.load()
         if self.weights:
             self.check_weights(network.weights_hash)
             return self
-        layers = choose_layers(list_layers(network.body, self.size), self.layers)
+        layers = choose_layers(list_layers(network.body, self.size, self.layout), self.layers)
+        layouts = tuple(layer.layout for layer in layers)
         return dataclasses.replace(
             self,
             layers=tuple(layer.name for layer in layers),
             channels=tuple(layer.channels for layer in layers),
+            layouts=() if set(layouts) <= {VECTOR, FIRST} else layouts,
             mean=network.mean,
             std=network.std,
             weights=network.weights_hash,

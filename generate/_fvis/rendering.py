@@ -73,6 +73,8 @@ def _optimise(
         lr=recipe.lr,
         objective=recipe.objective,
         diversity=recipe.diversity,
+        parametrisation=recipe.parametrisation,
+        layouts=dict(zip(recipe.layers, recipe.layouts, strict=False)),
         amp=amp,
     )
     for index, seed in enumerate(seeds):
@@ -91,4 +93,8 @@ def _optimise(
             "refused": visualised.refused[index],
             "score": round(float(visualised.scores[index]), 5),
         }
+        if recipe.parametrisation != "fourier":
+            params["parametrisation"] = recipe.parametrisation
+        if recipe.layouts:
+            params["layout"] = recipe.layouts[recipe.layers.index(layer)]
         yield visualised.images[index], seed, params

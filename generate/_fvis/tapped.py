@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mixset._common.errors import InputError, reason
+
+from .layouts import as_map
 
 
 class _Reached(Exception):
@@ -22,14 +24,19 @@ class Tapped(nn.Module):
 
     Args:
         body: the network.
-        layers: the names of the selected layers.
+        layers: the selected layers, and the layout of each.
         mean: the channel means of the normalisation.
         std: the channel standard deviations of the normalisation.
         amp: the dtype of mixed precision, or None.
     """
 
     def __init__(
-        self, body: nn.Module, layers: list[str], mean: Sequence[float], std: Sequence[float], amp: torch.dtype | None
+        self,
+        body: nn.Module,
+        layers: Mapping[str, str],
+        mean: Sequence[float],
+        std: Sequence[float],
+        amp: torch.dtype | None,
     ) -> None:
         super().__init__()
         self.body: nn.Module
@@ -49,7 +56,7 @@ class Tapped(nn.Module):
             module(features)
 
     def features(self, images: Tensor) -> dict[str, Tensor]:
-        """The output of each selected layer at its first call, (N, C, H, W) or (N, C), for images in [0, 1].
+        """The output of each selected layer at its first call as a map (N, C, H, W), for images in [0, 1].
 
         Raises:
             InputError: the network does not accept such images, or does not reach a layer.
@@ -61,7 +68,7 @@ class Tapped(nn.Module):
                 return
             if len(outputs) + 1 < len(self.layers):
                 output = output.clone()  # the network continues, and may change it in place
-            outputs[name] = output
+            outputs[name] = as_map(output, self.layers[name])
             if len(outputs) == len(self.layers):
                 raise _Reached
 

@@ -40,6 +40,9 @@ class SetRecipe:
     free: ClassVar[frozenset[str]] = frozenset({"count"})
     """Fields that the content of image i is no function of."""
 
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields newer than sets of this content version: their JSON leaves them out where they have their defaults."""
+
     def __post_init__(self) -> None:
         self.check_whole("count", 1, 2**40)
         self.check_whole("seed", 0, 2**64 - 1)
@@ -81,7 +84,8 @@ class SetRecipe:
     def to_json(self) -> dict[str, Any]:
         """Everything that determines the content of image i: all fields but the `free` ones."""
         fields = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        fields = {name: value for name, value in fields.items() if name not in self.free}
+        unsaid = {name for name in self.later if getattr(self, name) == getattr(type(self), name)}
+        fields = {name: value for name, value in fields.items() if name not in self.free | unsaid}
         return {"family": self.family, "content_version": self.content_version, **fields}
 
     @classmethod
@@ -101,11 +105,9 @@ class SetRecipe:
             )
         names = {field.name for field in dataclasses.fields(cls)} - cls.free
         present = set(values) - {"family", "content_version"}
-        if present != names:
-            raise InputError(
-                f"recipe: fields {', '.join(sorted(present ^ names))} are missing or unknown; make a new set"
-            )
-        return cls(count=count, **{name: _from_json(values[name]) for name in names})
+        if different := (present ^ names) - (cls.later & (names - present)):
+            raise InputError(f"recipe: fields {', '.join(sorted(different))} are missing or unknown; make a new set")
+        return cls(count=count, **{name: _from_json(values[name]) for name in present})
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:

@@ -33,10 +33,10 @@ def made_up() -> list[Layer]:
 class TestListing:
     def test_names_kinds_and_shapes_in_the_order_reached(self) -> None:
         assert list_layers(tiny_networks.Tupled(), 10) == [
-            ("stem", "Conv2d", 4, 10, 10),
-            ("split.conv", "Conv2d", 8, 10, 10),
-            ("split.norm", "BatchNorm2d", 8, 10, 10),
-            ("head", "Linear", 5, 1, 1),
+            ("stem", "Conv2d", 4, 10, 10, "NCHW", ""),
+            ("split.conv", "Conv2d", 8, 10, 10, "NCHW", ""),
+            ("split.norm", "BatchNorm2d", 8, 10, 10, "NCHW", ""),
+            ("head", "Linear", 5, 1, 1, "NC", ""),
         ]
 
     def test_order_is_that_of_the_calls(self) -> None:
@@ -59,18 +59,21 @@ class TestListing:
             def forward(self, x: torch.Tensor) -> torch.Tensor:
                 return self.last(self.conv(self.conv(x)))
 
-        assert list_layers(Shrinking(), 16) == [("conv", "Conv2d", 3, 8, 8), ("last", "ReLU", 3, 4, 4)]
+        assert list_layers(Shrinking(), 16) == [Layer("conv", "Conv2d", 3, 8, 8), Layer("last", "ReLU", 3, 4, 4)]
 
     def test_subclassed_convolutions_are_convolutions(self) -> None:
         body = nn.Sequential(tiny_networks.Same(3, 6, 4, stride=2), nn.ConvTranspose2d(6, 2, 3))
-        assert list_layers(body, 9) == [("0", "Conv2d", 6, 4, 5), ("1", "ConvTranspose2d", 2, 6, 7)]
+        assert list_layers(body, 9) == [
+            Layer("0", "Conv2d", 6, 4, 5),
+            Layer("1", "ConvTranspose2d", 2, 6, 7),
+        ]
 
     def test_resnet18(self) -> None:
         import torchvision
 
         layers = list_layers(torchvision.models.resnet18(), 64)
-        assert layers[0] == ("conv1", "Conv2d", 64, 32, 32)
-        assert layers[-1] == ("fc", "Linear", 1000, 1, 1)
+        assert layers[0] == Layer("conv1", "Conv2d", 64, 32, 32)
+        assert layers[-1] == Layer("fc", "Linear", 1000, 1, 1, "NC")
         assert Layer("layer3.0", "BasicBlock", 256, 4, 4) in layers
         assert sum(layer.kind == "Conv2d" for layer in layers) == 20
         assert [layer.name for layer in choose_layers(layers, ["early"])] == [
@@ -111,11 +114,11 @@ class TestDryRun:
         outputs: list[torch.Tensor] = []
         body.register_forward_hook(lambda _, __, output: outputs.append(output))
         list_layers(body, 8)
-        assert [output.requires_grad for output in outputs] == [False]
+        assert {output.requires_grad for output in outputs} == {False}
 
     def test_networks_of_another_type_or_without_weights(self) -> None:
         assert list_layers(tiny_networks.plain().double(), 8)[0].channels == 6
-        assert list_layers(nn.Sequential(nn.AvgPool2d(2)), 8) == [("0", "AvgPool2d", 3, 4, 4)]
+        assert list_layers(nn.Sequential(nn.AvgPool2d(2)), 8) == [Layer("0", "AvgPool2d", 3, 4, 4)]
 
     def test_whatever_a_network_raises_is_one_line(self) -> None:
         line = r"network: cannot take an image of 8×8 pixels \([^\n]*channels[^\n]*\); choose another `size` or [^\n]*"
@@ -167,13 +170,16 @@ class TestChoosing:
 
     @pytest.mark.parametrize("group", ["early", "all"])
     def test_groups_need_convolutions(self, group: str) -> None:
-        with pytest.raises(InputError, match=f"layers: {group} means convolutions, but the network has none"):
+        with pytest.raises(
+            InputError,
+            match=f"layers: {group} means convolutions or the MLPs of transformers, but the network has none",
+        ):
             choose_layers(made_up()[1::2], [group])
 
 
 def test_the_table_shows_each_layer(capsys: pytest.CaptureFixture[str]) -> None:
     print_layers(FVisRecipe(network="tiny_networks:plain", size=32))
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["0", "Conv2d", "6", "32×32", "early"] in lines
-    assert ["3", "Conv2d", "6", "16×16"] in lines
-    assert ["8", "Linear", "4", "1×1"] in lines
+    assert ["0", "Conv2d", "NCHW", "6", "32×32", "early"] in lines
+    assert ["3", "Conv2d", "NCHW", "6", "16×16"] in lines
+    assert ["8", "Linear", "NC", "4", "1×1"] in lines

@@ -15,6 +15,7 @@ from mixset._common.errors import InputError
 from mixset.generate._fvis import optimise
 from mixset.generate._fvis.objectives import OBJECTIVES, Unit, direction_of, scores, similarity
 from mixset.generate._fvis.optimise import ATTEMPTS, Visualised, visualise
+from mixset.generate._fvis.wobble import RandomAffine
 
 HALF = (0.5, 0.5, 0.5)
 ONE = (1.0, 1.0, 1.0)
@@ -221,13 +222,13 @@ class TestTransformations:
 
     def test_the_middle_of_the_ranges_shifts_right_and_down_alone(self) -> None:
         images = torch.rand(2, 3, 224, 224)
-        wobble = optimise._RandomAffine([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))  # type: ignore[list-item]
+        wobble = RandomAffine([self.Fixed(0.5)] * 2, 1, torch.device("cpu"))  # type: ignore[list-item]
         moved = wobble(images)  # by 4 of 0 to 7 pixels, and 2 of 0 to 3
         assert torch.allclose(moved[..., 6:, 6:], images[..., :-6, :-6], atol=1e-3)
 
     def test_images_move_within_lucents_ranges_and_each_by_itself(self) -> None:
         randoms = [np.random.default_rng(seed) for seed in range(50)]
-        wobble = optimise._RandomAffine(randoms, 40, torch.device("cpu"))
+        wobble = RandomAffine(randoms, 40, torch.device("cpu"))
         turns = torch.atan2(wobble.rows[..., 1, 0], wobble.rows[..., 0, 0]).rad2deg()
         scales = 1 / wobble.rows[..., :2].det().sqrt()
         for values, low, high in ((turns, -10, 10), (scales, 0.9, 1.1)):
@@ -242,7 +243,7 @@ class TestTransformations:
         assert len({image.numpy().tobytes() for image in first}) == 50
 
     def test_they_are_torchs_affine_ones(self) -> None:
-        wobble = optimise._RandomAffine([np.random.default_rng(seed) for seed in range(3)], 2, torch.device("cpu"))
+        wobble = RandomAffine([np.random.default_rng(seed) for seed in range(3)], 2, torch.device("cpu"))
         images = torch.rand(3, 3, 20, 20)
         for rows in wobble.rows:
             grid = torch.nn.functional.affine_grid(rows, [3, 3, 20, 20], align_corners=False)
@@ -250,7 +251,7 @@ class TestTransformations:
             assert torch.allclose(wobble(images), wanted, atol=1e-4)
 
     def test_what_comes_in_at_the_border_is_image(self) -> None:
-        wobble = optimise._RandomAffine([np.random.default_rng(0)], 20, torch.device("cpu"))
+        wobble = RandomAffine([np.random.default_rng(0)], 20, torch.device("cpu"))
         assert min(float(wobble(torch.ones(1, 3, 32, 32)).min()) for _ in range(20)) > 0.999
 
 

@@ -46,7 +46,7 @@ def photographs() -> np.ndarray:
 @pytest.mark.parametrize("layer", ["_blocks.2", "_blocks.8", "_blocks.14"])
 def test_images_exceed_the_99th_percentile_of_photographs(photographs: np.ndarray, layer: str) -> None:
     network = load_network("efficientnet_lite0")
-    tapped = Tapped(network.body, [layer], network.mean, network.std, None)
+    tapped = Tapped(network.body, {layer: "NCHW"}, network.mean, network.std, None)
     with torch.no_grad():
         found = torch.cat(
             [

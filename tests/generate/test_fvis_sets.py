@@ -189,7 +189,7 @@ class TestNetworksThatCannotBeShown:
             ("nan", r"0\.weight is not finite \(its training diverged\)"),
             ("Root", "what layer conv gives is not finite"),
             ("scripted", "is compiled"),
-            ("flat", "all means convolutions, but the network has none"),
+            ("flat", "all means convolutions or the MLPs of transformers, but the network has none"),
         ],
     )
     @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
