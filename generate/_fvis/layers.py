@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import difflib
+import warnings
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -165,7 +166,8 @@ def _shapes_at_another_size(body: nn.Module, size: int) -> dict[str, tuple[int, 
         dry_run(body, size, _noting(shapes), 2)
     except InputError:
         if hasattr(body, "set_input_size"):
-            with contextlib.suppress(Exception):  # a user's network may raise anything
+            with contextlib.suppress(Exception), warnings.catch_warnings():  # a user's network may raise anything
+                warnings.simplefilter("ignore")  # timm's, of how it scales positions
                 resized = copy.deepcopy(body)
                 resized.set_input_size(img_size=(size, size))
                 return _shapes(resized, size, 2)

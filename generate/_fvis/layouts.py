@@ -48,9 +48,9 @@ class Layout(NamedTuple):
     """Why the layer has no units that can be visualised."""
 
 
-def check_layout(layout: str) -> None:
+def check_layout(layout: object) -> None:
     """Raise InputError if this is not the name of a layout of maps or tokens."""
-    if not (layout in (FIRST, LAST) or re.fullmatch(r"NTC(\+[1-9]\d{0,3})?", layout)):
+    if layout not in (FIRST, LAST) and not re.fullmatch(r"NTC(\+[1-9]\d{0,3})?", str(layout)):
         raise InputError(
             f"layout: unknown layout {layout!r}; known ones are NCHW, NHWC, NTC, and NTC+1 with a class token"
         )

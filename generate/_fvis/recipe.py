@@ -124,12 +124,12 @@ class FVisRecipe(SetRecipe):
     def _check_layouts(self) -> None:
         from .layouts import VECTOR, check_layout
 
-        if not isinstance(self.layout, str):
-            raise InputError(f"layout: {self.layout!r} is not a text; give NCHW, NHWC, NTC or NTC+1")
         if self.layouts and len(self.layouts) != len(self.layers):
             raise InputError(f"layouts: {len(self.layouts)} layouts for {len(self.layers)} layers")
-        for layout in (*self.layouts, self.layout):
-            if layout and layout != VECTOR:
+        if self.layout != "":
+            check_layout(self.layout)
+        for layout in self.layouts:
+            if layout != VECTOR:
                 check_layout(layout)
 
     def resolved(self) -> Self:
