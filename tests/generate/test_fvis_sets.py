@@ -127,6 +127,21 @@ class TestUnits:
         recipe = made_of((64, 256, 128, 64, 512, 256, 256, 128), 32)
         assert {unit.layer for unit in units_of(recipe, 0)[:16]} == set(recipe.layers)
 
+    @pytest.mark.parametrize("count", [2, 5, 11])
+    def test_a_set_of_few_images_shows_as_many_layers_of_a_resnet(self, count: int) -> None:
+        import torchvision
+
+        from mixset.generate._fvis.layers import choose_layers, list_layers
+
+        layers = choose_layers(list_layers(torchvision.models.resnet18(), 32), ["all"])
+        recipe = small(
+            layers=tuple(layer.name for layer in layers),
+            channels=tuple(layer.channels for layer in layers),
+            weights="1" * 64,
+            batch=16,
+        )
+        assert len({unit.layer for unit in units_of(recipe, 0)[:count]}) == count
+
     def test_orders_are_random_and_each_times_its_own(self) -> None:
         recipe = made_of((32,), 16)
         rounds = [
