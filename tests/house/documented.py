@@ -91,6 +91,8 @@ RULES = (
     Rule(begins="mixset make fvis --network resnet50 --list-layers", instead=NETWORK),
     Rule(begins="mixset make fvis --network resnet50 --count", instead=NETWORK, more=FVIS),
     Rule(begins="mixset make fvis --network efficientnet_lite0", more=FVIS),
+    Rule(begins="mixset make fvis --network timm:vit_tiny_patch16_224", parsed=IMAGENET),
+    Rule(begins="mixset make fvis --network vit_b_16", parsed=IMAGENET),
     Rule(begins="mixset make fvis --network run:runs/cifar10-baseline-0", more=FVIS),
     Rule(begins="mixset make stripes.py:Stripes", more="--count 8 --size 40 --workers 1"),
     Rule(begins="mixset sheet"),
