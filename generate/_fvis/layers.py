@@ -168,7 +168,7 @@ def _shapes_at_another_size(body: nn.Module, size: int) -> dict[str, tuple[int, 
         if hasattr(body, "set_input_size"):
             with contextlib.suppress(Exception), warnings.catch_warnings():  # a user's network may raise anything
                 warnings.simplefilter("ignore")  # timm's, of how it scales positions
-                resized = copy.deepcopy(body)
+                resized: Any = copy.deepcopy(body)
                 resized.set_input_size(img_size=(size, size))
                 return _shapes(resized, size, 2)
     return shapes

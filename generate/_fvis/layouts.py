@@ -33,8 +33,8 @@ class Sight(NamedTuple):
 
     size: int
     """Height and width of the images in pixels."""
-    count: int
-    """The number of images."""
+    images: int
+    """How many images were run at once."""
     shapes: Mapping[str, tuple[int, ...]]
     """The shapes by layer, of those that were reached."""
 
@@ -113,7 +113,7 @@ def find_layout(name: str, module: nn.Module, first: Sight, others: Sequence[Sig
     shape = first.shapes[name]
     runs = [(run, run.shapes[name]) for run in others if name in run.shapes]
     for run, other in [(first, shape), *runs]:
-        if other[0] != run.count:
+        if other[0] != run.images:
             return Layout("", "its first axis does not count the images, but their windows or tokens")
         if len(other) != len(shape):
             return Layout("", "it has another number of axes at another size")
@@ -127,7 +127,7 @@ def find_layout(name: str, module: nn.Module, first: Sight, others: Sequence[Sig
         return _of_tokens(moving, first.size, shape[1], [(run.size, other[1]) for run, other in runs])
     if any(_counts_tokens(name, axis, first, others) for axis in moving):
         return Layout("", "it is of single heads of attention, or an attention map")
-    known = {(2, 3): Layout(FIRST), (1, 2): Layout(LAST)}
+    known: dict[tuple[int, ...], Layout] = {(2, 3): Layout(FIRST), (1, 2): Layout(LAST)}
     return known.get(moving, Layout("", f"of its axes {', '.join(map(str, moving))} follow the images' size"))
 
 
