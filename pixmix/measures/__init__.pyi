@@ -76,3 +76,6 @@ from ._resampled import (
     detection_intervals as detection_intervals,
     rms_of as rms_of,
 )
+from ._temperature import (
+    fit_temperature as fit_temperature,
+)

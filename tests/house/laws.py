@@ -38,6 +38,7 @@ PUBLIC = {
     "pixmix.measures",
     "pixmix.methods",
     "pixmix.readers",
+    "pixmix.scores",
     "pixmix.train",
 }
 """The packages that users import from; every other module is private by its name."""

@@ -22,6 +22,7 @@ PAGES = {
     "pixmix.measures": "measures",
     "pixmix.methods": "methods",
     "pixmix.readers": "readers",
+    "pixmix.scores": "scores",
     "pixmix.train": "train",
 }
 """The public packages and their pages."""

@@ -150,7 +150,7 @@ def test_a_planted_heavy_import_is_found(tmp_path: Path) -> None:
     assert laws.heavy_imports(["mixset._common.errors"], ["numpy", "PIL"], tmp_path) == ["numpy"]
 
 
-LIGHT = ("pixmix.measures", "pixmix.corruptions", "pixmix.readers")
+LIGHT = ("pixmix.measures", "pixmix.corruptions", "pixmix.readers", "pixmix.scores")
 FRACTALS = [
     f"mixset.generate.{name}" for name in ("_fractals.rendering", "_job.job", "_job.defaults", "_command.commands")
 ]
@@ -177,7 +177,7 @@ def modules(folder: str) -> list[str]:
             ["torch", "torchvision"],
         ),
     ],
-    ids=["roots", "commands", "store and makers", "measures, corruptions, readers", "kernels"],
+    ids=["roots", "commands", "store and makers", "measures, corruptions, readers, scores", "kernels"],
 )
 def test_what_is_light_imports_nothing_heavy(names: list[str], forbidden: list[str]) -> None:
     assert not laws.heavy_imports(names, forbidden)

@@ -40,9 +40,10 @@ def state():
 
 before = state()
 import mixset, mixset.generate
-import pixmix, pixmix.corruptions, pixmix.measures, pixmix.methods, pixmix.readers, pixmix.train
+import pixmix, pixmix.corruptions, pixmix.measures, pixmix.methods, pixmix.readers, pixmix.scores, pixmix.train
 for package in (
-    mixset, mixset.generate, pixmix, pixmix.corruptions, pixmix.measures, pixmix.methods, pixmix.readers, pixmix.train
+    mixset, mixset.generate, pixmix, pixmix.corruptions, pixmix.measures, pixmix.methods, pixmix.readers,
+    pixmix.scores, pixmix.train,
 ):
     for name in package.__all__:
         getattr(package, name)
