@@ -9,6 +9,12 @@ from ._anomalies import (
     max_logit as max_logit,
     msp as msp,
 )
+from ._binned import (
+    adaptive_ece as adaptive_ece,
+    classwise_ece as classwise_ece,
+    equal_mass_bins as equal_mass_bins,
+    smooth_ece as smooth_ece,
+)
 from ._calibration import (
     CALIBRATION as CALIBRATION,
     Answers as Answers,
@@ -39,6 +45,13 @@ from ._corruptions import (
     mce as mce,
     relative_mce as relative_mce,
 )
+from ._detection_forms import (
+    OPENOOD as OPENOOD,
+    aupr_in as aupr_in,
+    aupr_out as aupr_out,
+    fpr95_known as fpr95_known,
+    fpr95_openood as fpr95_openood,
+)
 from ._errors import (
     error as error,
 )
@@ -55,6 +68,11 @@ from ._outlier_exposure import (
     detection as detection,
     outlier_count as outlier_count,
     outlier_indices as outlier_indices,
+)
+from ._proper import (
+    brier as brier,
+    nll as nll,
+    proper_scores as proper_scores,
 )
 from ._rankings import (
     top_classes as top_classes,
@@ -75,6 +93,16 @@ from ._resampled import (
     average as average,
     detection_intervals as detection_intervals,
     rms_of as rms_of,
+)
+from ._selective import (
+    RiskCoverage as RiskCoverage,
+    augrc as augrc,
+    aurc as aurc,
+    aurc_trapezoid as aurc_trapezoid,
+    coverage_at_risk as coverage_at_risk,
+    e_aurc as e_aurc,
+    risk_coverage as risk_coverage,
+    selection_of as selection_of,
 )
 from ._temperature import (
     fit_temperature as fit_temperature,
