@@ -28,6 +28,7 @@ def evaluate(
     suite: str | Sequence[str],
     data: Any = None,
     *,
+    held_out: Any = None,
     sets: Mapping[str, Any] | None = None,
     resize: bool = False,
     partial: bool = False,
@@ -56,6 +57,8 @@ def evaluate(
             PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
             batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
             The suites c, cbar, p and r need none.
+        held_out: labelled images of the same kind that are neither trained nor measured on, as `data`. With them the
+            suite "calibration" is also measured after temperature scaling.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
             "r", and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
         resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
@@ -112,6 +115,7 @@ def evaluate(
     evaluation = Evaluation(
         network=network,
         test=images,
+        held=None if held_out is None else ImageSet(held_out, workers=workers),
         sets=opened,
         batch_size=batch_size,
         device=home_device(network) if device is None else _check_device(device),

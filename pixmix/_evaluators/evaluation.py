@@ -35,6 +35,8 @@ class Evaluation:
     network: nn.Module
     test: ImageSet | None
     """The test images; None where no suite asks for them."""
+    held: ImageSet | None
+    """Labelled images that are neither trained nor measured on; None where there are none."""
     sets: Mapping[str, Any]
     """Suite → its opened set, of `pixmix.readers`; "ood" for real outliers."""
     batch_size: int
@@ -61,6 +63,10 @@ class Evaluation:
     def clean(self) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, classes) and labels (N,) of the test images."""
         return self._logits("clean", "clean images", self.images, self._forward)
+
+    def held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Logits and labels of the held-out images, where there are some."""
+        return None if self.held is None else self._logits("held_out", "held-out images", self.held, self._forward)
 
     def labelled(self, name: str, data: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of another labelled set, in a form that `ImageSet` takes; `name` is the file's."""

@@ -18,8 +18,9 @@ from ..measures._inputs import row_sum
 from ..readers._outliers import BENCHMARK
 from ..readers._problems import warn_once
 from .outliers import SYNTHETIC
-from .standard import are_log_probabilities, calibration_of, detections, error_of, reliability_of
+from .standard import all_calibration_of, are_log_probabilities, detections, error_of
 
+_HELD_OUT = "held_out_logits"
 SUITES = ("clean", "calibration", "anomalies")
 """The suites that logits of the test images suffice for."""
 
@@ -34,6 +35,8 @@ class SavedLogits:
     """(N, classes)."""
     labels: np.ndarray
     """(N,)."""
+    held_out: tuple[np.ndarray, np.ndarray] | None
+    """Logits and labels of other images, on which a temperature is fitted."""
     outliers: Mapping[str, np.ndarray]
     """Out-of-distribution set → (M, classes)."""
 
@@ -45,8 +48,7 @@ class SavedLogits:
                 if name == "clean":
                     measured[name] = {"error": error_of(self.logits, self.labels)}
                 elif name == "calibration":
-                    errors = calibration_of(self.logits, self.labels, seed)
-                    measured[name] = {**errors, "reliability": reliability_of(self.logits, self.labels)}
+                    measured[name] = all_calibration_of(self.logits, self.labels, seed, self.held_out)
                 else:
                     absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in self.outliers]
                     about = {"sets": list(self.outliers), "absent": absent}
@@ -63,7 +65,9 @@ def read_logits(
 
     Args:
         path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" also `ood_NAME`
-            (M, classes) for each out-of-distribution set, of which all images count.
+            (M, classes) for each out-of-distribution set, of which all images count; with `held_out_logits` and
+            `held_out_labels` of images neither trained nor measured on, "calibration" is measured after temperature
+            scaling, too.
         suite: names out of `SUITES`.
         probabilities: the file holds the softmax of logits, each row at least 0 and with the sum 1.
 
@@ -82,11 +86,17 @@ def read_logits(
                 raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
         _check_labels(arrays["labels"], arrays["logits"])
         logits = {name: _logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
+        held_out = _held_out(arrays, logits)
         if "anomalies" in names:
             _check_outliers(logits)
-    outliers = {name.removeprefix("ood_"): array for name, array in logits.items() if name != "logits"}
+    outliers = {name.removeprefix("ood_"): array for name, array in logits.items() if name.startswith("ood_")}
     return SavedLogits(
-        path=Path(path), suites=names, logits=logits["logits"], labels=arrays["labels"], outliers=outliers
+        path=Path(path),
+        suites=names,
+        logits=logits["logits"],
+        labels=arrays["labels"],
+        held_out=held_out,
+        outliers=outliers,
     )
 
 
@@ -99,8 +109,21 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
         raise InputError(f"{path}: {error}") from None
 
 
+def _held_out(
+    arrays: Mapping[str, np.ndarray], logits: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The held-out logits and labels, where the file has them."""
+    there = [name for name in (_HELD_OUT, "held_out_labels") if name in arrays]
+    if not there:
+        return None
+    if len(there) == 1:
+        raise InputError(f"holds {there[0]} alone; give {_HELD_OUT} and held_out_labels, or neither")
+    _check_labels(arrays["held_out_labels"], logits[_HELD_OUT])
+    return logits[_HELD_OUT], arrays["held_out_labels"]
+
+
 def _check_outliers(arrays: Mapping[str, np.ndarray]) -> None:
-    outliers = {name: array for name, array in arrays.items() if name != "logits"}
+    outliers = {name: array for name, array in arrays.items() if name.startswith("ood_")}
     if not outliers:
         raise InputError("anomalies need arrays ood_NAME (M, classes), one for each out-of-distribution set")
     classes = arrays["logits"].shape[1:]
@@ -112,7 +135,7 @@ def _check_outliers(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _is_logits(name: str) -> bool:
-    return name == "logits" or name.startswith("ood_")
+    return name in ("logits", _HELD_OUT) or name.startswith("ood_")
 
 
 def _logits(name: str, array: np.ndarray, probabilities: bool) -> np.ndarray:

@@ -14,6 +14,7 @@ from .attacks import BALLS, protocol
 from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 from .outliers import SYNTHETIC
+from .selection import proper_of, scaled_of, selection_of
 
 FEWEST = 5
 """Test images of the suite anomalies, which takes one outlier to five."""
@@ -40,6 +41,19 @@ def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
     return entries
 
 
+def all_calibration_of(
+    logits: np.ndarray, labels: np.ndarray, seed: int, held_out: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, dict[str, Any]]:
+    """What the suite calibration yields, from logits; with `held_out` ones after temperature scaling, too."""
+    return {
+        **calibration_of(logits, labels, seed),
+        **proper_of(logits, labels, seed),
+        **selection_of(logits, labels, seed),
+        **(scaled_of(logits, labels, held_out) if held_out is not None else {}),
+        "reliability": reliability_of(logits, labels),
+    }
+
+
 def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The data of a reliability diagram."""
     bins = measures.reliability(logits, labels)
@@ -52,10 +66,9 @@ def clean(evaluation: Evaluation) -> Metrics:
 
 
 def calibration(evaluation: Evaluation) -> Metrics:
-    """Calibration errors on the clean images; the RMS in the paper's code's form and that of all bins."""
+    """Calibration and selective prediction on the clean images, after temperature scaling where images are held out."""
     logits, labels = evaluation.clean()
-    yield from calibration_of(logits, labels, evaluation.seed).items()
-    yield "reliability", reliability_of(logits, labels)
+    yield from all_calibration_of(logits, labels, evaluation.seed, evaluation.held_out()).items()
 
 
 def adversaries(evaluation: Evaluation) -> Metrics:

@@ -30,6 +30,10 @@ from ._calibration import (
     rms_calibration_error as rms_calibration_error,
     rms_of_bins as rms_of_bins,
 )
+from ._catalogue import (
+    MEASURES as MEASURES,
+    MeasureRow as MeasureRow,
+)
 from ._consistency import (
     flip_probability as flip_probability,
     flip_rates as flip_rates,

@@ -114,6 +114,19 @@ def _ablate(config: Any) -> None:
             sys.exit(1)
 
 
+def _measures_config(arguments: list[str]) -> Any:
+    from .measures import MeasuresConfig
+
+    return parse(MeasuresConfig, "pixmix measures", arguments)
+
+
+def _measures(config: Any) -> None:
+    from .measures import listing
+
+    for line in listing():
+        say(line)
+
+
 COMMANDS = {
     "train": Command("train a classifier and measure how safe it is", _train_config, _train),
     "evaluate": Command("measure any classifier on any data", _evaluate_config, _evaluate),
@@ -124,6 +137,7 @@ COMMANDS = {
     "corrupt": Command(
         "write the corruptions of C, C-bar or P for any images, or draw them", _corrupt_config, _corrupt
     ),
+    "measures": Command("list the measures and the anomaly scores", _measures_config, _measures),
     "report": Command("print the table of some runs and write a page about them", _report_config, _report),
 }
 HELP = """usage: pixmix COMMAND ...

@@ -1,0 +1,83 @@
+"""What the suite calibration says beside the paper's errors: proper scores, selective prediction, temperature."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mixset._common.errors import InputError
+
+from .. import measures
+from .entries import entry, intervals
+
+POINTS = 200
+"""Of a risk–coverage curve in a result."""
+SELECTION = ("aurc", "e_aurc", "augrc", "coverage_at_5_risk")
+
+
+def proper_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    """NLL, Brier and the calibration errors by other bins and none, the proper scores with their intervals."""
+    n, own = len(labels), measures.proper_scores(logits, labels)
+    spans = intervals(measures.mean_of(own), n, seed=seed)
+    entries = {
+        name: {"value": float(own[:, column].mean()), "n": n} | spans[column]
+        for column, name in enumerate(("nll", "brier"))
+    }
+    answered = measures.answers(logits, labels)
+    for name, value in (
+        ("adaptive_ece", measures.adaptive_ece(answered)),
+        ("classwise_ece", measures.classwise_ece(logits, labels)),
+        ("smooth_ece", measures.smooth_ece(answered)),
+    ):
+        entries[name] = {"value": value, "n": n}
+    return entries
+
+
+def selection_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    """The measures of selective prediction with their intervals, and the risk–coverage curve."""
+    answered, n = measures.answers(logits, labels), len(labels)
+    statistic = measures.selection_of(answered)
+    values = statistic(np.ones((1, n), np.int32))[0].tolist()
+    spans = intervals(statistic, n, seed=seed, within=(0.0, 1.0))
+    entries: dict[str, dict[str, Any]] = {
+        name: {"value": value, "n": n} | span for name, value, span in zip(SELECTION, values, spans, strict=True)
+    }
+    curve = measures.risk_coverage(answered, points=POINTS)
+    entries["risk_coverage"] = {"coverage": curve.coverage.tolist(), "risk": curve.risk.tolist(), "n": n}
+    return entries
+
+
+def scaled_of(
+    logits: np.ndarray, labels: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """The temperature that held-out images give, and calibration after it: names end in `_ts`.
+
+    Args:
+        logits: (N, classes) of the measured images.
+        labels: (N,).
+        held_out: logits and labels of other images, neither trained nor measured on.
+
+    Raises:
+        InputError: the held-out images are those that are measured, or their logits do not fit.
+    """
+    others, answers = held_out
+    if others.shape == logits.shape and np.array_equal(others, logits):
+        raise InputError("the temperature would be fitted on the images that are measured; hold others out")
+    if others.shape[1:] != logits.shape[1:]:
+        raise InputError(f"held-out logits are {others.shape}, needed are (M, {logits.shape[1]}) like the logits")
+    fitted = entry(partial(measures.fit_temperature, others, answers), {"n": len(answers), "fitted_on": "held_out"})
+    entries = {"temperature": fitted}
+    if "value" not in fitted:
+        return entries
+    scaled, n = logits / fitted["value"], {"n": len(labels)}
+    answered = measures.answers(scaled, labels)
+    entries["nll_ts"] = {"value": measures.nll(scaled, labels), **n}
+    entries["brier_ts"] = {"value": measures.brier(scaled, labels), **n}
+    for name in ("ece", "rms_reference", "rms_all_bins"):
+        entries[f"{name}_ts"] = entry(partial(measures.CALIBRATION[name], answered), n)
+    entries["adaptive_ece_ts"] = {"value": measures.adaptive_ece(answered), **n}
+    entries["classwise_ece_ts"] = {"value": measures.classwise_ece(scaled, labels), **n}
+    entries["smooth_ece_ts"] = {"value": measures.smooth_ece(answered), **n}
+    return entries

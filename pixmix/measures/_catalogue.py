@@ -1,0 +1,70 @@
+"""Every measure that `pixmix evaluate` writes, with one line, its unit, direction and source."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class MeasureRow(NamedTuple):
+    """What is known of a measure."""
+
+    name: str
+    """Suite and name as in `metrics.json`; `SET` stands for a set, `CORRUPTION` for a corruption."""
+    summary: str
+    """What it is, in a few words."""
+    unit: str
+    """A fraction, nats, or what else it counts."""
+    better: Literal["lower", "higher", ""]
+    """Which direction is good; neither for settings."""
+    source: str
+    """Who proposed it."""
+
+
+_F = "fraction"
+_HENDRYCKS = "Hendrycks et al. 2019"
+
+MEASURES = (
+    MeasureRow("clean.error", "wrong answers on the test images", _F, "lower", ""),
+    MeasureRow("c.mce", "mean error over corruptions and severities", _F, "lower", _HENDRYCKS),
+    MeasureRow("c.mce_alexnet", "the same relative to AlexNet's, by corruption", "ratio", "lower", _HENDRYCKS),
+    MeasureRow("cbar.mce", "mean error over the corruptions of C-bar", _F, "lower", "Mintun et al. 2021"),
+    MeasureRow("c.CORRUPTION", "error under one corruption", _F, "lower", _HENDRYCKS),
+    MeasureRow("r.error", "wrong answers on ImageNet-R", _F, "lower", "Hendrycks et al. 2021"),
+    MeasureRow("p.mfr", "mean share of answers that flip along sequences", _F, "lower", _HENDRYCKS),
+    MeasureRow("p.mfr_alexnet", "the same relative to AlexNet's, by perturbation", "ratio", "lower", _HENDRYCKS),
+    MeasureRow("p.mt5d", "mean change of the five first ranks along sequences", "0 to 15", "lower", _HENDRYCKS),
+    MeasureRow("adversaries.pgd_error_corrected", "error under PGD around the image", _F, "lower", "Madry et al. 2018"),
+    MeasureRow(
+        "adversaries.pgd_error_reference", "error under PGD as in PixMix's code", _F, "lower", "Madry et al. 2018"
+    ),
+    MeasureRow("calibration.rms_all_bins", "root mean square gap over bins of 100", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.rms_reference", "the same without the most confident bin", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.mad_all_bins", "mean absolute gap over bins of 100", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.mad_reference", "the same without the most confident bin", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.max_all_bins", "largest gap over bins of 100", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.max_reference", "the same without the most confident bin", _F, "lower", _HENDRYCKS),
+    MeasureRow("calibration.ece", "mean gap over 15 bins of equal width", _F, "lower", "Guo et al. 2017"),
+    MeasureRow(
+        "calibration.adaptive_ece", "mean gap over 15 bins of equal mass", _F, "lower", "Nguyen & O'Connor 2015"
+    ),
+    MeasureRow("calibration.classwise_ece", "mean over classes of each one's ECE", _F, "lower", "Kull et al. 2019"),
+    MeasureRow("calibration.smooth_ece", "gap smoothed over confidence", _F, "lower", "Błasiok & Nakkiran 2024"),
+    MeasureRow("calibration.nll", "negative log-likelihood of the label", "nats", "lower", "Good 1952"),
+    MeasureRow("calibration.brier", "squared error of the probabilities", "0 to 2", "lower", "Brier 1950"),
+    MeasureRow(
+        "calibration.temperature", "divisor of logits that calibrates held-out images", "", "", "Guo et al. 2017"
+    ),
+    MeasureRow("calibration.aurc", "mean risk over all coverages", _F, "lower", "Geifman & El-Yaniv 2017"),
+    MeasureRow("calibration.e_aurc", "the same less that of the best order", _F, "lower", "Geifman et al. 2019"),
+    MeasureRow("calibration.augrc", "mean share of errors that pass, over coverages", _F, "lower", "Traub et al. 2024"),
+    MeasureRow(
+        "calibration.coverage_at_5_risk", "coverage with 5 % of errors", _F, "higher", "Geifman & El-Yaniv 2017"
+    ),
+    MeasureRow("anomalies.SET.auroc", "share of pairs in the right order", _F, "higher", "Hendrycks & Gimpel 2017"),
+    MeasureRow("anomalies.SET.aupr", "average precision, outliers positive", _F, "higher", "Hendrycks & Gimpel 2017"),
+    MeasureRow(
+        "anomalies.SET.fpr95", "test images flagged with 95 % of outliers", _F, "lower", "Hendrycks & Gimpel 2017"
+    ),
+    MeasureRow("anomalies.SET.fpr95_reference", "the same as in PixMix's code", _F, "lower", _HENDRYCKS),
+)
+"""Every measure; of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too."""

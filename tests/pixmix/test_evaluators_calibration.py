@@ -1,0 +1,79 @@
+"""The suite calibration beside its measures, and temperatures only of images that are held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from suite_samples import ARRAYS
+
+from mixset._common.errors import InputError
+from pixmix import measures
+from pixmix._evaluators.saved import read_logits
+
+LOGITS, LABELS = ARRAYS["CAL_Z"], ARRAYS["CAL_Y"]
+HELD = {"held_out_logits": 2 * LOGITS[::-3], "held_out_labels": LABELS[::-3]}
+
+
+def calibration(folder: Path, **arrays: np.ndarray) -> dict[str, dict[str, float]]:
+    np.savez(folder / "logits.npz", logits=LOGITS, labels=LABELS, **arrays)
+    return read_logits(folder / "logits.npz", "calibration").measure()["calibration"]
+
+
+def test_the_suite_has_every_measure(tmp_path: Path) -> None:
+    found, answered = calibration(tmp_path), measures.answers(LOGITS, LABELS)
+    expected = {
+        "nll": measures.nll(LOGITS, LABELS),
+        "brier": measures.brier(LOGITS, LABELS),
+        "adaptive_ece": measures.adaptive_ece(answered),
+        "classwise_ece": measures.classwise_ece(LOGITS, LABELS),
+        "smooth_ece": measures.smooth_ece(answered),
+        "aurc": measures.aurc(answered),
+        "e_aurc": measures.e_aurc(answered),
+        "augrc": measures.augrc(answered),
+        "coverage_at_5_risk": measures.coverage_at_risk(answered),
+    }
+    for name, value in expected.items():
+        assert found[name]["value"] == pytest.approx(value, abs=1e-12), name
+        assert found[name]["n"] == 240
+    for name in ("nll", "brier", "aurc", "augrc"):
+        low, high = found[name]["interval"]  # type: ignore[misc]
+        assert low < found[name]["value"] < high
+    assert len(found["risk_coverage"]["risk"]) == 200  # type: ignore[arg-type]
+    listed = {row.name.removeprefix("calibration.") for row in measures.MEASURES if row.name.startswith("calibration")}
+    assert listed == found.keys() - {"risk_coverage", "reliability"} | {"temperature"}
+
+
+def test_temperature_is_fitted_on_held_out_images(tmp_path: Path) -> None:
+    found = calibration(tmp_path, **HELD)
+    fitted = measures.fit_temperature(HELD["held_out_logits"], HELD["held_out_labels"])
+    assert found["temperature"] == {"value": fitted, "n": 80, "fitted_on": "held_out"}
+    assert found["nll_ts"]["value"] == pytest.approx(measures.nll(LOGITS / fitted, LABELS))
+    assert found["ece_ts"]["value"] == pytest.approx(measures.ece(measures.answers(LOGITS / fitted, LABELS)))
+    assert found["ece_ts"]["value"] != found["ece"]["value"]
+
+
+def test_without_held_out_images_there_is_no_temperature(tmp_path: Path) -> None:
+    assert not [name for name in calibration(tmp_path) if name == "temperature" or name.endswith("_ts")]
+
+
+def test_a_temperature_that_is_not_defined_says_why(tmp_path: Path) -> None:
+    sure = HELD | {"held_out_labels": HELD["held_out_logits"].argmax(axis=1)}
+    found = calibration(tmp_path, **sure)
+    assert "all answers are right" in str(found["temperature"]["undefined"]) and "nll_ts" not in found
+
+
+@pytest.mark.parametrize(
+    ("held", "line"),
+    [
+        ({"held_out_logits": LOGITS, "held_out_labels": LABELS}, "fitted on the images that are measured"),
+        ({"held_out_logits": LOGITS[:9]}, "held_out_logits alone"),
+        ({"held_out_labels": LABELS[:9]}, "held_out_labels alone"),
+        ({"held_out_logits": LOGITS[:9, :4], "held_out_labels": np.zeros(9, int)}, r"needed are \(M, 5\)"),
+        ({"held_out_logits": LOGITS[:9], "held_out_labels": LABELS[:8]}, "labels"),
+    ],
+)
+def test_held_out_images_that_cannot_be_are_refused(tmp_path: Path, held: dict[str, np.ndarray], line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        calibration(tmp_path, **held)
