@@ -22,6 +22,7 @@ class MeasureRow(NamedTuple):
 
 _F = "fraction"
 _HENDRYCKS = "Hendrycks et al. 2019"
+_MADRY, _GEIFMAN, _GIMPEL = "Madry et al. 2018", "Geifman & El-Yaniv 2017", "Hendrycks & Gimpel 2017"
 
 MEASURES = (
     MeasureRow("clean.error", "wrong answers on the test images", _F, "lower", ""),
@@ -33,10 +34,8 @@ MEASURES = (
     MeasureRow("p.mfr", "mean share of answers that flip along sequences", _F, "lower", _HENDRYCKS),
     MeasureRow("p.mfr_alexnet", "the same relative to AlexNet's, by perturbation", "ratio", "lower", _HENDRYCKS),
     MeasureRow("p.mt5d", "mean change of the five first ranks along sequences", "0 to 15", "lower", _HENDRYCKS),
-    MeasureRow("adversaries.pgd_error_corrected", "error under PGD around the image", _F, "lower", "Madry et al. 2018"),
-    MeasureRow(
-        "adversaries.pgd_error_reference", "error under PGD as in PixMix's code", _F, "lower", "Madry et al. 2018"
-    ),
+    MeasureRow("adversaries.pgd_error_corrected", "error under PGD around the image", _F, "lower", _MADRY),
+    MeasureRow("adversaries.pgd_error_reference", "error under PGD as in PixMix's code", _F, "lower", _MADRY),
     MeasureRow("calibration.rms_all_bins", "root mean square gap over bins of 100", _F, "lower", _HENDRYCKS),
     MeasureRow("calibration.rms_reference", "the same without the most confident bin", _F, "lower", _HENDRYCKS),
     MeasureRow("calibration.mad_all_bins", "mean absolute gap over bins of 100", _F, "lower", _HENDRYCKS),
@@ -51,20 +50,14 @@ MEASURES = (
     MeasureRow("calibration.smooth_ece", "gap smoothed over confidence", _F, "lower", "Błasiok & Nakkiran 2024"),
     MeasureRow("calibration.nll", "negative log-likelihood of the label", "nats", "lower", "Good 1952"),
     MeasureRow("calibration.brier", "squared error of the probabilities", "0 to 2", "lower", "Brier 1950"),
-    MeasureRow(
-        "calibration.temperature", "divisor of logits that calibrates held-out images", "", "", "Guo et al. 2017"
-    ),
-    MeasureRow("calibration.aurc", "mean risk over all coverages", _F, "lower", "Geifman & El-Yaniv 2017"),
+    MeasureRow("calibration.temperature", "divisor of logits, fitted on held-out images", "", "", "Guo et al. 2017"),
+    MeasureRow("calibration.aurc", "mean risk over all coverages", _F, "lower", _GEIFMAN),
     MeasureRow("calibration.e_aurc", "the same less that of the best order", _F, "lower", "Geifman et al. 2019"),
     MeasureRow("calibration.augrc", "mean share of errors that pass, over coverages", _F, "lower", "Traub et al. 2024"),
-    MeasureRow(
-        "calibration.coverage_at_5_risk", "coverage with 5 % of errors", _F, "higher", "Geifman & El-Yaniv 2017"
-    ),
-    MeasureRow("anomalies.SET.auroc", "share of pairs in the right order", _F, "higher", "Hendrycks & Gimpel 2017"),
-    MeasureRow("anomalies.SET.aupr", "average precision, outliers positive", _F, "higher", "Hendrycks & Gimpel 2017"),
-    MeasureRow(
-        "anomalies.SET.fpr95", "test images flagged with 95 % of outliers", _F, "lower", "Hendrycks & Gimpel 2017"
-    ),
+    MeasureRow("calibration.coverage_at_5_risk", "coverage with 5 % of errors", _F, "higher", _GEIFMAN),
+    MeasureRow("anomalies.SET.auroc", "share of pairs in the right order", _F, "higher", _GIMPEL),
+    MeasureRow("anomalies.SET.aupr", "average precision, outliers positive", _F, "higher", _GIMPEL),
+    MeasureRow("anomalies.SET.fpr95", "test images flagged with 95 % of outliers", _F, "lower", _GIMPEL),
     MeasureRow("anomalies.SET.fpr95_reference", "the same as in PixMix's code", _F, "lower", _HENDRYCKS),
 )
 """Every measure; of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too."""

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from suite_samples import ARRAYS
 
+import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures
 from pixmix._evaluators.saved import read_logits
 
 LOGITS, LABELS = ARRAYS["CAL_Z"], ARRAYS["CAL_Y"]
-HELD = {"held_out_logits": 2 * LOGITS[::-3], "held_out_labels": LABELS[::-3]}
+HELD = {"held_out_logits": 2 * LOGITS[::-2], "held_out_labels": LABELS[::-2]}
 
 
 def calibration(folder: Path, **arrays: np.ndarray) -> dict[str, dict[str, float]]:
@@ -48,7 +50,7 @@ def test_the_suite_has_every_measure(tmp_path: Path) -> None:
 def test_temperature_is_fitted_on_held_out_images(tmp_path: Path) -> None:
     found = calibration(tmp_path, **HELD)
     fitted = measures.fit_temperature(HELD["held_out_logits"], HELD["held_out_labels"])
-    assert found["temperature"] == {"value": fitted, "n": 80, "fitted_on": "held_out"}
+    assert found["temperature"] == {"value": fitted, "n": 120, "fitted_on": "held_out"}
     assert found["nll_ts"]["value"] == pytest.approx(measures.nll(LOGITS / fitted, LABELS))
     assert found["ece_ts"]["value"] == pytest.approx(measures.ece(measures.answers(LOGITS / fitted, LABELS)))
     assert found["ece_ts"]["value"] != found["ece"]["value"]
@@ -77,3 +79,22 @@ def test_a_temperature_that_is_not_defined_says_why(tmp_path: Path) -> None:
 def test_held_out_images_that_cannot_be_are_refused(tmp_path: Path, held: dict[str, np.ndarray], line: str) -> None:
     with pytest.raises(InputError, match=line):
         calibration(tmp_path, **held)
+
+
+def test_evaluate_takes_held_out_images() -> None:
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 3))
+    images = rng.integers(0, 256, (40, 4, 4, 3), np.uint8)
+    with torch.no_grad():
+        labels = network(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).argmax(dim=1).numpy()
+    labels[::4] = (labels[::4] + 1) % 3
+    test, held_out = (images[:25], labels[:25]), (images[25:], labels[25:])
+    found = pixmix.evaluate(network, "calibration", test, held_out=held_out)["calibration"]
+    with torch.no_grad():
+        logits = network(torch.from_numpy(held_out[0]).permute(0, 3, 1, 2) / 255).numpy()
+    fitted = measures.fit_temperature(logits, held_out[1])
+    assert found["temperature"]["value"] == pytest.approx(fitted, rel=1e-4)
+    assert found["temperature"]["n"] == 15
+    with pytest.raises(InputError, match="fitted on the images that are measured"):
+        pixmix.evaluate(network, "calibration", test, held_out=test)
