@@ -210,9 +210,8 @@ def neighbours() -> None:
     scores.knn(queries[:1024], bank, k=50)
     memory = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    print(
-        f"\nknn, 10,000 images among 50,000 with 512 features, two threads: {taken:.1f} s, {memory:.0f} MB beside the features"
-    )
+    about = "knn, 10,000 images among 50,000 with 512 features, two threads"
+    print(f"\n{about}: {taken:.1f} s, {memory:.0f} MB beside the features")
 
 
 def main() -> None:
