@@ -135,6 +135,6 @@ def _smoothed(confidence: np.ndarray, hits: np.ndarray, width: float) -> float:
     offsets = np.linspace(-0.5, 0.5, points)
     kernel = np.exp(-(offsets**2) / (2 * width**2)) / (math.sqrt(2 * math.pi) * width)
     gap, density = (fftconvolve(values, kernel, mode="same")[points - 1 : 2 * points - 1] for values in reflected)
-    read, grid = np.linspace(0, 1, max(200, round(10 / width))), np.linspace(0, 1, points)
-    gap, density = np.interp(read, grid, gap), np.interp(read, grid, density) + 1e-4
+    read, at = np.linspace(0, 1, max(200, round(10 / width))), np.linspace(0, 1, points)
+    gap, density = np.interp(read, at, gap), np.interp(read, at, density) + 1e-4
     return float(np.abs(gap).sum() / density.sum())
