@@ -27,6 +27,8 @@ class Figures(NamedTuple):
     """Correlation of a cell's grey with its neighbours': photographs 0.86, noise 0, blurs nearly 1."""
     stripes: float
     """How much all slopes between cells have one direction: 0 for none, 1 for straight stripes."""
+    coarse_share: float
+    """Standard deviation of the cells' grey over that of the pixels': photographs 0.90, fine noise 0."""
 
 
 class Filter(NamedTuple):
@@ -46,6 +48,8 @@ class Filter(NamedTuple):
     """At most so much of one direction."""
     ink: float = 0.0
     """At least this share of the ground covered by what lies on it."""
+    coarse: float = 0.0
+    """At least this share of the contrast in what training at 32 pixels sees: below it the image is fine noise."""
 
     def refuses(self, figures: Figures, ink: float = 1.0) -> str | None:
         """The name of the first bound that is broken, or None.
@@ -61,19 +65,21 @@ class Filter(NamedTuple):
             "blurred": figures.smoothness > self.blurred,
             "stripes": figures.stripes > self.stripes,
             "ink": ink < self.ink,
+            "coarse": figures.coarse_share < self.coarse,
         }
         return next((name for name, is_broken in broken.items() if is_broken), None)
 
 
 def figures(image: np.ndarray) -> Figures:
     """The figures of an image (H, W, 3) uint8."""
-    cells, colours = _tally(image)
-    return Figures(flat_tiles(image), _contrast(cells), _entropy(colours), *_slopes(cells))
+    cells, colours, deviation = _tally(image)
+    return Figures(flat_tiles(image), _contrast(cells), _entropy(colours), *_slopes(cells, deviation))
 
 
 @kernel(error_model="numpy")
-def _tally(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The means of square cells (h, w, 3) float64, 36 along the shorter side, and the histogram (512,) of colours."""
+def _tally(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """The means of square cells (h, w, 3) float64, 36 along the shorter side, the histogram (512,) of colours, and the
+    standard deviation of the grey pixels."""
     height, width = image.shape[0], image.shape[1]
     short = min(height, width)
     # Above 256 pixels every second (third, fourth) row tells enough.
@@ -85,6 +91,7 @@ def _tally(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         widths[x * columns // width] += 1
     sums = np.zeros((rows, columns, 3), np.float64)
     colours = np.zeros(512, np.int64)
+    plain, squared = 0.0, 0.0
     for y in range(0, height, step):
         row = y * rows // height
         heights[row] += 1
@@ -101,11 +108,20 @@ def _tally(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             cells[i, 0] += r
             cells[i, 1] += g
             cells[i, 2] += b
+        first_power, second_power = np.int32(0), np.int32(0)
+        for x in range(width):
+            r, g, b = np.int32(line[x, 0]), np.int32(line[x, 1]), np.int32(line[x, 2])
+            grey = (np.int32(19595) * r + np.int32(38470) * g + np.int32(7471) * b + np.int32(32768)) >> np.int32(16)
+            first_power += grey
+            second_power += grey * grey
+        plain += first_power
+        squared += second_power
     for j in range(rows):
         for i in range(columns):
             for k in range(3):
                 sums[j, i, k] /= widths[i] * heights[j]
-    return sums, colours
+    pixels = width * heights.sum()
+    return sums, colours, np.sqrt(max(squared / pixels - (plain / pixels) ** 2, 0.0))
 
 
 @kernel(error_model="numpy")
@@ -130,8 +146,8 @@ def _entropy(colours: np.ndarray) -> float:
 
 
 @kernel(error_model="numpy")
-def _slopes(cells: np.ndarray) -> tuple[float, float]:
-    """`Figures.smoothness` and `Figures.stripes`, the anisotropy of the structure tensor."""
+def _slopes(cells: np.ndarray, deviation: float) -> tuple[float, float, float]:
+    """`Figures.smoothness`, `stripes` (the anisotropy of the structure tensor) and `coarse_share`."""
     rows, columns = cells.shape[0], cells.shape[1]
     grey, mean = np.empty((rows, columns), np.float64), 0.0
     for j in range(rows):
@@ -152,4 +168,5 @@ def _slopes(cells: np.ndarray) -> tuple[float, float]:
                 xx, xy, yy = xx + east * east, xy + east * south, yy + south * south
     area = rows * columns
     smoothness = 0.5 * (along / (rows * (columns - 1)) + down / (columns * (rows - 1))) * area / whole
-    return smoothness, np.sqrt((xx - yy) ** 2 + 4.0 * xy * xy) / (xx + yy)
+    share = np.sqrt(whole / area) / max(deviation, 1e-9)
+    return smoothness, np.sqrt((xx - yy) ** 2 + 4.0 * xy * xy) / (xx + yy), share

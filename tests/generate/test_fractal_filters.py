@@ -110,7 +110,16 @@ def test_figures_are_those_of_a_plain_computation(shape: tuple[int, int]) -> Non
     )
     assert found.smoothness == pytest.approx(smooth, rel=1e-6)
     assert found.stripes == pytest.approx((high - low) / (high + low), rel=1e-6)
+    grey = np.asarray(Image.fromarray(image).convert("L"), float)
+    assert found.coarse_share == pytest.approx(cells.std() / grey.std(), rel=1e-3)
     assert 0 <= figures(np.asarray(Image.fromarray(RICH).resize(shape[::-1]))).flat_tiles < 0.1
+
+
+def test_fine_noise_is_refused_for_its_small_share_of_coarse_contrast() -> None:
+    fine = RNG.integers(0, 256, (288, 288, 3), dtype=np.uint8)
+    bounds = Filter(1.0, 0.0, 0.0, coarse=0.4)
+    assert figures(fine).coarse_share == pytest.approx(1 / 8, rel=0.05)
+    assert bounds.refuses(figures(fine)) == "coarse" and bounds.refuses(figures(RICH)) is None
 
 
 def test_an_image_is_drawn_eight_times_at_most() -> None:

@@ -1,4 +1,4 @@
-"""The four figures of richness, on images whose answer is known and on real photographs."""
+"""The six figures of richness, on images whose answer is known and on real photographs."""
 
 from __future__ import annotations
 
@@ -60,6 +60,26 @@ def test_colour_entropy() -> None:
     assert statistics.colour_entropy(halves // 16) == 0, "colours closer than a step are one"
 
 
+def test_coarseness_of_fine_and_of_broad_structure() -> None:
+    broad = np.zeros((144, 144, 3), np.uint8)
+    broad[:, 72:] = 255
+    share, neighbours = statistics.coarseness(broad)
+    # One pair of neighbours in 35 differs, and no pair has a mate beyond the border.
+    assert share == pytest.approx(1, abs=1e-6) and neighbours == pytest.approx((34 / 35 - 1 / 35 + 1) / 2, abs=1e-6)
+    # A cell averages 16 independent pixels, and its neighbour 16 others.
+    share, neighbours = statistics.coarseness(noise(1, (144, 144))[0])
+    assert share == pytest.approx(1 / 4, rel=0.05) and abs(neighbours) < 0.06
+    cells = noise(1, (36, 54))[0].repeat(4, 0).repeat(4, 1)
+    share, neighbours = statistics.coarseness(cells)
+    assert share == pytest.approx(1, abs=1e-4) and abs(neighbours) < 0.06
+    lines = np.zeros((72, 72, 3), np.uint8)
+    lines[::2] = 2
+    assert statistics.coarseness(lines) == (0, 1), "nothing is left of what cancels"
+    assert statistics.coarseness(np.full((40, 50, 3), 7, np.uint8)) == (1, 1)
+    small = noise(1, (20, 30))[0]
+    assert statistics.coarseness(small)[0] == pytest.approx(1), "a small image is taken as it is"
+
+
 def test_medians_take_an_even_sample() -> None:
     flat, rich = np.zeros((16, 16, 3), np.uint8), noise(1)[0]
     assert statistics.medians([flat, flat, rich]).flat_tiles == 1
@@ -79,8 +99,11 @@ def test_photographs_have_the_figures_that_others_are_compared_with() -> None:
     assert found.contrast == pytest.approx(statistics.PHOTOGRAPHS.contrast, abs=4)
     assert found.bits_per_pixel == pytest.approx(statistics.PHOTOGRAPHS.bits_per_pixel, abs=0.15)
     assert found.colour_entropy == pytest.approx(statistics.PHOTOGRAPHS.colour_entropy, abs=0.25)
+    assert found.coarse_share == pytest.approx(statistics.PHOTOGRAPHS.coarse_share, abs=0.03)
+    assert found.neighbours == pytest.approx(statistics.PHOTOGRAPHS.neighbours, abs=0.03)
 
 
 def test_the_table_has_a_row_for_each() -> None:
-    lines = statistics.table([("mine", statistics.Statistics(0.1, 40, 1.5, 4))]).splitlines()
-    assert lines[1].split() == ["mine", "0.10", "40.0", "1.50", "4.00"]
+    lines = statistics.table([("mine", statistics.Statistics(0.1, 40, 1.5, 4, 0.7, 0.654))]).splitlines()
+    assert lines[0].split() == ["flat", "tiles", "contrast", "bits/pixel", "colour", "bits", "coarse", "neighbours"]
+    assert lines[1].split() == ["mine", "0.10", "40.0", "1.50", "4.00", "0.70", "0.65"]
