@@ -30,6 +30,7 @@ STYLES = {
     "spectrum": recipes.SPECTRUM_STYLES,
     "julia": recipes.JULIA_STYLES,
     "plasma": recipes.PLASMA_STYLES,
+    "programs": recipes.PROGRAM_STYLES,
 }
 
 

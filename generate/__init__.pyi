@@ -23,5 +23,6 @@ from ._procedural.recipes import (
     DeadLeavesRecipe as DeadLeavesRecipe,
     JuliaRecipe as JuliaRecipe,
     PlasmaRecipe as PlasmaRecipe,
+    ProgramsRecipe as ProgramsRecipe,
     SpectrumRecipe as SpectrumRecipe,
 )

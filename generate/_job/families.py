@@ -95,6 +95,12 @@ FAMILIES: dict[str, Family] = {
         "mixset.generate._procedural.plasma:FORMULA.render_all",
         "mixset.generate._procedural.plasma:FORMULA.draw",
     ),
+    "programs": Family(
+        "random programs, another one for each image",
+        "mixset.generate._procedural.recipes:ProgramsRecipe",
+        "mixset.generate._programs.rendering:FORMULA.render_all",
+        "mixset.generate._programs.rendering:FORMULA.draw",
+    ),
 }
 
 

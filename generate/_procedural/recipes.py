@@ -11,6 +11,7 @@ LEAF_STYLES = ("textured", "squares", "oriented", "shapes")
 SPECTRUM_STYLES = ("colour", "grey")
 JULIA_STYLES = ("mixed", "julia", "mandelbrot", "newton")
 PLASMA_STYLES = ("layered", "clouds", "marble", "ridges", "rough")
+PROGRAM_STYLES = ("colour", "grey")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +93,24 @@ class PlasmaRecipe(SetRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_known("style", PLASMA_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramsRecipe(SetRecipe):
+    """Random programs: for each image another one, of moves of space, fields and joins of fields.
+
+    In the spirit of Shaders21k (Baradad et al., 2022), whose programs people wrote: there the number of different
+    programs decides how useful a set is, and here no two images share one.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "colour"
+    """`colour` or `grey`."""
+
+    family: ClassVar[str] = "programs"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", PROGRAM_STYLES)

@@ -24,6 +24,7 @@ CASES = [
     ("spectrum", "colour"),
     ("julia", "newton"),
     ("plasma", "layered"),
+    ("programs", "colour"),
 ]
 
 

@@ -26,13 +26,21 @@ from mixset.generate._fractals.canvas import canvas_of
 from mixset.generate._job.families import FAMILIES, load
 from mixset.generate._job.recipe import SetRecipe
 from mixset.generate._procedural import deadleaves, julia, plasma, recipes, spectrum
+from mixset.generate._programs import rendering as programs
 
-MODULES: dict[str, Any] = {"deadleaves": deadleaves, "spectrum": spectrum, "julia": julia, "plasma": plasma}
+MODULES: dict[str, Any] = {
+    "deadleaves": deadleaves,
+    "spectrum": spectrum,
+    "julia": julia,
+    "plasma": plasma,
+    "programs": programs,
+}
 STYLES = {
     "deadleaves": recipes.LEAF_STYLES,
     "spectrum": recipes.SPECTRUM_STYLES,
     "julia": recipes.JULIA_STYLES,
     "plasma": recipes.PLASMA_STYLES,
+    "programs": recipes.PROGRAM_STYLES,
 }
 ALL = [(family, style) for family, styles in STYLES.items() for style in styles]
 
@@ -67,6 +75,10 @@ GOLDEN = {
     ("plasma", "ridges", 96, 3, 1): "a053d307f2887725",
     ("plasma", "rough", 64, 0, 4): "254ba19581b19ccf",
     ("plasma", "rough", 96, 4, 1): "626c55b402710968",
+    ("programs", "colour", 64, 0, 0): "5513193a976edcc6",
+    ("programs", "colour", 96, 2**64 - 1, 1): "2ab5b32128449077",
+    ("programs", "grey", 64, 0, 1): "07af799637612da9",
+    ("programs", "grey", 96, 1, 12345): "2765159dfc9eca01",
 }
 """(family, style, size, seed, index): the head of the SHA-256 of the image's bytes."""
 
@@ -218,6 +230,7 @@ BARS = {
     "spectrum": (0.1, 40, 0.9, 4.5),
     "julia": (0.15, 45, 1.6, 4),
     "plasma": (0.1, 45, 1.5, 4.5),
+    "programs": (0.1, 50, 1.6, 4.5),
 }
 
 

@@ -24,7 +24,14 @@ import mixset
 import mixset.generate
 import pixmix
 from mixset._common.errors import InputError
-from mixset.generate import DeadLeavesRecipe, FractalRecipe, JuliaRecipe, PlasmaRecipe, SpectrumRecipe
+from mixset.generate import (
+    DeadLeavesRecipe,
+    FractalRecipe,
+    JuliaRecipe,
+    PlasmaRecipe,
+    ProgramsRecipe,
+    SpectrumRecipe,
+)
 
 WRONG: tuple[Any, ...] = (
     *(None, True, False, np.True_, -1, 0, 1, 3, 2**31, 2**64, 2**70, -(2**70), 10**400),
@@ -77,7 +84,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
     images, labels = np.stack([image] * 4), np.arange(4) % 2
     network = pixmix.Normalized(nn.Sequential(nn.Flatten(), nn.Linear(432, 2)), (0.5,) * 3, (0.5,) * 3)
     opened, out = mixset.MixingSet(folder), tmp_path_factory.mktemp("made")
-    recipes = (DeadLeavesRecipe, FractalRecipe, JuliaRecipe, PlasmaRecipe, SpectrumRecipe)
+    recipes = (DeadLeavesRecipe, FractalRecipe, JuliaRecipe, PlasmaRecipe, ProgramsRecipe, SpectrumRecipe)
     return [
         Task(pixmix.PixMix, lambda mix: mix(image), folder, size=12),
         Task(pixmix.PixMixSettings),

@@ -94,6 +94,7 @@ FAMILIES = {
     "spectrum": "Spectra",
     "julia": "Julia",
     "plasma": "Plasma",
+    "programs": "Programs",
 }
 """What `mixset make` makes."""
 GRID = [(k, beta) for beta in (5, 4, 3) for k in (2, 3, 4)]
