@@ -10,12 +10,13 @@ from mixset._common.elementary import cosine, exp2, log2, sine
 from mixset._common.moire import MARGIN, MOST, rings
 
 from .._drawing.filters import Filter
+from .._drawing.palettes import Harmony
 from .._drawing.redraws import Formula
 from .._drawing.rng import Draws
 from .._drawing.tone import finish
 from .._fractals.canvas import canvas_of, drawn_side
 from .gratings import KINDS, NUMBERS, Gratings, lay
-from .painting import paint
+from .painting import lay_fields
 
 FINEST = 30.0
 """The finest grating, in periods per frame; of its square, the carrier, 60 are left at 256 pixels and 18 at 36."""
@@ -45,7 +46,8 @@ def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[n
     shares = np.array([[draws.uniform(0.1, 1.2) / groups for _ in range(groups)] for _ in range(2)], np.float32)
     found = canvas.full.scratch
     lay(gratings, join, shares, found)
-    paint(draws, canvas, *found)
+    lay_fields(draws, canvas, Harmony(draws), *found)
+    canvas.composite(2)
     finish(canvas.colours, draws.uniform(0.9, 1.2), draws.uniform(0.38, 0.52), image)
     return image, {"groups": names, "join": ("difference", "product", "mask")[join]}
 

@@ -6,6 +6,8 @@ row blends them first: a pixel of an octave then costs two gathers and five mult
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from mixset._common.elementary import cosine, sine
@@ -131,3 +133,9 @@ def warped(field: np.ndarray, east: np.ndarray, south: np.ndarray, bend: float) 
         for x in range(side):
             out[y, x] = sample(field, np.float32(x) + reach * east[y, x], np.float32(y) + reach * south[y, x])
     return out
+
+
+@cache
+def shared_noise() -> np.ndarray:
+    """(256, 256) float32: noise of 8 cells and 3 octaves, the same for all images; where in it they begin is drawn."""
+    return octaves(256, 8, 3, 0.5, PLAIN, np.uint64(0x5EED))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._drawing.elementary import exp2
+from mixset._common.elementary import exp2
+
 from .._drawing.palettes import Harmony, sample_palette
 from .._drawing.rng import Draws
 from .._fractals.canvas import Canvas
 
 
-def paint(
-    draws: Draws, canvas: Canvas, hue: np.ndarray, light: np.ndarray, other: np.ndarray, mask: np.ndarray
+def lay_fields(
+    draws: Draws,
+    canvas: Canvas,
+    harmony: Harmony,
+    hue: np.ndarray,
+    light: np.ndarray,
+    other: np.ndarray,
+    mask: np.ndarray,
 ) -> None:
-    """Colour an image by four fields (S, S) float32 in [0, 1].
+    """Put two layers into the canvas, made of four fields (S, S) float32 in [0, 1].
 
-    Two palettes of one harmony lie over one another. `hue` goes along the lower one, whose light and relief are those
-    of `light`; `other` goes along the upper one, which is seen where `mask` is above an edge, sharp or soft.
+    `hue` goes along the palette of the lower one, whose light and relief are those of `light`; `other` goes along the
+    palette of the upper one, which is seen where `mask` is above an edge, sharp or soft.
     """
-    harmony = Harmony(draws)
     # Levels begin where the opacity below makes them cover.
     canvas.levels[0] = np.float32(0.75) * light + np.float32(0.25)
     canvas.tints[0], canvas.tints[1] = hue, other
@@ -49,4 +55,3 @@ def paint(
         0.0,
         draws.uniform(0.2, 0.6) if draws.chance(0.3) else 0.0,
     ]
-    canvas.composite(2)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .._drawing.elementary import cosine, exp2, log2, sine
+from mixset._common.elementary import cosine, exp2, log2, sine
+
 from .._drawing.rng import Draws
 from .fields import FIELDS
 from .interpreter import FIRST_FIELD, FIRST_JOIN, NAMES, NUMBERS, Program

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixset._common.elementary import cosine as cosine_of, sine as sine_of
 from mixset._common.kernels import kernel
 
-from .._drawing.elementary import cosine as cosine_of, sine as sine_of
 from .._drawing.single import angle, sine
 from .._procedural.noise import sample
 from .moves import CELL

@@ -9,6 +9,7 @@ from PIL import Image
 from mixset.generate import ProgramsRecipe
 from mixset.generate._drawing import single
 from mixset.generate._drawing.rng import Draws, image_seed
+from mixset.generate._procedural.noise import shared_noise
 from mixset.generate._programs import drawing, interpreter, rendering
 from mixset.generate._programs.fields import FIELDS, measure
 from mixset.generate._programs.joins import JOINS, join
@@ -25,7 +26,7 @@ def moved(name: str, numbers: list[float], u: np.ndarray, v: np.ndarray) -> np.n
     new = np.empty_like(old)
     filled = np.array([*numbers, *[0.0] * (8 - len(numbers))], np.float32)
     field = np.full(len(u), 0.7, np.float32)
-    move(MOVES.index(name), old, new, filled, field, rendering.noise_table())
+    move(MOVES.index(name), old, new, filled, field, shared_noise())
     return new.astype(float)
 
 
@@ -103,9 +104,9 @@ def test_waves_too_fine_to_show_fade_to_their_mean() -> None:
         numbers = drawing._field_numbers(name, Draws(5, 0))
         filled = np.array([*numbers, *[0.0] * (8 - len(numbers))], np.float32)
         shown, hidden = np.empty(500, np.float32), np.empty(500, np.float32)
-        measure(code, space, hidden, filled, rendering.noise_table(), np.float32(1 / 64))
+        measure(code, space, hidden, filled, shared_noise(), np.float32(1 / 64))
         space[2] = 0.01
-        measure(code, space, shown, filled, rendering.noise_table(), np.float32(1 / 64))
+        measure(code, space, shown, filled, shared_noise(), np.float32(1 / 64))
         space[2] = 1e4
         assert shown.std() > 0.05, name
         assert hidden.std() == 0, name
@@ -143,9 +144,9 @@ def test_frequencies_are_fitted_to_the_scale_of_their_space() -> None:
     for scale in (1.0, 8.0):
         numbers = np.array([[scale, 0, 0, 0, scale, 0, 0, 0], [2.0, 1, 0, 0.1, 1, 0, 0, 0]], np.float32)
         program = interpreter.Program(codes, registers, numbers, np.array([2], np.int64))
-        interpreter.calibrate(program, rendering.noise_table())
+        interpreter.calibrate(program, shared_noise())
         found.append(np.empty((1, 64, 64), np.float32))
-        interpreter.run(program, rendering.noise_table(), found[-1])
+        interpreter.run(program, shared_noise(), found[-1])
         assert found[-1].min() == 0 and found[-1].max() == 1
     np.testing.assert_allclose(found[0], found[1], atol=1e-4)
 
