@@ -31,6 +31,8 @@ STYLES = {
     "julia": recipes.JULIA_STYLES,
     "plasma": recipes.PLASMA_STYLES,
     "programs": recipes.PROGRAM_STYLES,
+    "moire": recipes.MOIRE_STYLES,
+    "visualatom": recipes.ATOM_STYLES,
 }
 
 

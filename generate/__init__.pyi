@@ -22,7 +22,9 @@ from ._job.rendering import (
 from ._procedural.recipes import (
     DeadLeavesRecipe as DeadLeavesRecipe,
     JuliaRecipe as JuliaRecipe,
+    MoireRecipe as MoireRecipe,
     PlasmaRecipe as PlasmaRecipe,
     ProgramsRecipe as ProgramsRecipe,
     SpectrumRecipe as SpectrumRecipe,
+    VisualAtomRecipe as VisualAtomRecipe,
 )

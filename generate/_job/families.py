@@ -51,6 +51,8 @@ class Family(NamedTuple):
     render: str | Render
     draw: str | None = None
     """How a family that a formula draws makes one draw of an image, at any shape; see `_drawing.redraws.Draw`."""
+    near_cbar: bool = False
+    """Whether its images resemble corruptions of C̄ (plasma noise, concentric and plane waves), as tables of C̄ say."""
     on_device: bool = False
     """Whether `render` takes a device."""
     shard: int = 256
@@ -94,12 +96,27 @@ FAMILIES: dict[str, Family] = {
         "mixset.generate._procedural.recipes:PlasmaRecipe",
         "mixset.generate._procedural.plasma:FORMULA.render_all",
         "mixset.generate._procedural.plasma:FORMULA.draw",
+        near_cbar=True,
     ),
     "programs": Family(
         "random programs, another one for each image",
         "mixset.generate._procedural.recipes:ProgramsRecipe",
         "mixset.generate._programs.rendering:FORMULA.render_all",
         "mixset.generate._programs.rendering:FORMULA.draw",
+    ),
+    "moire": Family(
+        "gratings laid over one another, and their beats",
+        "mixset.generate._procedural.recipes:MoireRecipe",
+        "mixset.generate._procedural.moire:FORMULA.render_all",
+        "mixset.generate._procedural.moire:FORMULA.draw",
+        near_cbar=True,
+    ),
+    "visualatom": Family(
+        "wavy orbits around centres, as regions and as lines",
+        "mixset.generate._procedural.recipes:VisualAtomRecipe",
+        "mixset.generate._procedural.visualatom:FORMULA.render_all",
+        "mixset.generate._procedural.visualatom:FORMULA.draw",
+        near_cbar=True,
     ),
 }
 

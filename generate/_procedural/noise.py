@@ -124,6 +124,19 @@ def sample(field: np.ndarray, x: np.float32, y: np.float32) -> np.float32:
 
 
 @kernel(error_model="numpy")
+def sample_masked(field: np.ndarray, x: np.float32, y: np.float32) -> np.float32:
+    """As `sample` of a field whose side is a power of two: without the divisions, which cost more than all the rest."""
+    mask, one = np.int32(len(field) - 1), np.int32(1)
+    fx, fy = np.floor(x), np.floor(y)
+    u, v = x - fx, y - fy
+    i, j = np.int32(fx) & mask, np.int32(fy) & mask
+    k, m = (i + one) & mask, (j + one) & mask
+    top = field[j, i] + u * (field[j, k] - field[j, i])
+    bottom = field[m, i] + u * (field[m, k] - field[m, i])
+    return top + v * (bottom - top)
+
+
+@kernel(error_model="numpy")
 def warped(field: np.ndarray, east: np.ndarray, south: np.ndarray, bend: float) -> np.ndarray:
     """`field` (S, S) float32 at places shifted by `bend` frames times `east` and `south`, each (S, S) float32."""
     side = len(field)

@@ -12,6 +12,8 @@ SPECTRUM_STYLES = ("colour", "grey")
 JULIA_STYLES = ("mixed", "julia", "mandelbrot", "newton")
 PLASMA_STYLES = ("layered", "clouds", "marble", "ridges", "rough")
 PROGRAM_STYLES = ("colour", "grey")
+MOIRE_STYLES = ("sized", "classic")
+ATOM_STYLES = ("filled", "classic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +116,41 @@ class ProgramsRecipe(SetRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_known("style", PROGRAM_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoireRecipe(SetRecipe):
+    """Moiré: what fine gratings make of one another.
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "sized"
+    """`sized` (gratings of seven kinds whose beats are broad enough for training images) or `classic` (MoireDB's rings
+    around 1 to 3 centres, grey; most of them are too fine to be seen at 36 pixels)."""
+
+    family: ClassVar[str] = "moire"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", MOIRE_STYLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisualAtomRecipe(SetRecipe):
+    """Wavy orbits around centres, after VisualAtom (Takashima et al., CVPR 2023).
+
+    Raises:
+        InputError: a field is of the wrong type, out of its range or, for `style`, unknown.
+    """
+
+    style: str = "filled"
+    """`filled` (orbits as regions of the whole frame, in colour, in half of the images lines over them) or `classic`
+    (as published: grey lines on black)."""
+
+    family: ClassVar[str] = "visualatom"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_known("style", ATOM_STYLES)

@@ -14,10 +14,13 @@ import numpy as np
 from mixset._common.kernels import kernel
 
 from .._drawing.single import angle, cosine, sine, zigzag
-from .noise import sample
+from .noise import sample_masked
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 _GOLDEN = np.float32(0.618034)
+
+_FINEST = 1 / 128
+"""The length that still shows, in frames: so no image has fine noise that a smaller one lacks."""
 
 NUMBERS = 16
 """Numbers of an atom: centre, cosine and sine of its turn, squeeze, orbits per frame, c, the waves' heights and counts,
@@ -45,15 +48,17 @@ def _orbit(n: np.ndarray, v: np.float32, u: np.ndarray, out: np.ndarray, fine: n
         r = dense * np.sqrt(a * a + b * b + np.float32(1e-6))
         turn = angle(b, a) + twist * r
         width = c + first * sine(many * turn) + second * sine(more * turn)
-        bump = bumps * sample(noise, np.float32(96.0) * u[x] + n[13], np.float32(96.0) * v + n[13])
-        out[x], fine[x] = r / width + bump, dense / width
+        out[x], fine[x] = r / width, dense / width
+    # A loop of its own: what is gathered from a table keeps the loop above from being vectorised.
+    for x in range(len(u)):
+        out[x] += bumps * sample_masked(noise, np.float32(96.0) * u[x] + n[13], np.float32(96.0) * v + n[13])
 
 
 @kernel(error_model="numpy")
 def lay_shells(atoms: Atoms, noise: np.ndarray, out: np.ndarray) -> None:
     """The fields of two atoms: out (4, S, S) float32 in [0, 1]: hue, light, another hue, mask; see `painting`."""
     side = out.shape[1]
-    pixel, edge = np.float32(1.0 / side), np.float32(atoms.edge)
+    pixel, edge = np.float32(max(1.0 / side, _FINEST)), np.float32(atoms.edge)
     u, orbit, fine = np.empty(side, np.float32), np.empty(side, np.float32), np.empty(side, np.float32)
     for x in range(side):
         u[x] = np.float32((x + 0.5) / side - 0.5)
@@ -65,15 +70,20 @@ def lay_shells(atoms: Atoms, noise: np.ndarray, out: np.ndarray) -> None:
             hues, shares = out[2 * k, y], out[2 * k + 1, y]
             for x in range(side):
                 whole = np.floor(orbit[x])
-                part = orbit[x] - whole
-                shown = min(max(_TWO - np.float32(4.0) * fine[x] * pixel, _ZERO), _ONE)
                 leap = _GOLDEN * whole
                 leap -= np.floor(leap)
-                hues[x] = _HALF + shown * (n[15] * leap + (_ONE - n[15]) * zigzag(n[14] * orbit[x]) - _HALF)
-                if k == 0:
-                    line = min(edge * min(part, _ONE - part), _ONE)
-                    shares[x] = _HALF + shown * (line * (np.float32(0.35) + np.float32(0.65) * part) - _HALF)
-                elif atoms.parity:
-                    shares[x] = _HALF - shown * _HALF * cosine(_HALF * orbit[x])
-                else:
-                    shares[x] = _HALF + shown * (part - _HALF)
+                hue = n[15] * leap + (_ONE - n[15]) * zigzag(n[14] * orbit[x])
+                # Orbits too fine to show are the mean of their colours.
+                fine[x] = min(max(_TWO - np.float32(4.0) * fine[x] * pixel, _ZERO), _ONE)
+                hues[x] = _HALF + fine[x] * (hue - _HALF)
+                orbit[x] = orbit[x] if k == 1 and atoms.parity else orbit[x] - whole
+            if k == 0:
+                for x in range(side):
+                    line = min(edge * min(orbit[x], _ONE - orbit[x]), _ONE)
+                    shares[x] = _HALF + fine[x] * (line * (np.float32(0.35) + np.float32(0.65) * orbit[x]) - _HALF)
+            elif atoms.parity:
+                for x in range(side):
+                    shares[x] = _HALF - fine[x] * _HALF * cosine(_HALF * orbit[x])
+            else:
+                for x in range(side):
+                    shares[x] = _HALF + fine[x] * (orbit[x] - _HALF)

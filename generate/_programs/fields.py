@@ -8,7 +8,7 @@ from mixset._common.elementary import cosine as cosine_of, sine as sine_of
 from mixset._common.kernels import kernel
 
 from .._drawing.single import angle, sine
-from .._procedural.noise import sample
+from .._procedural.noise import sample_masked
 from .moves import CELL
 
 FIELDS = (
@@ -126,7 +126,7 @@ def _grain(
     """Noise, ridges; the third octave of the table is four times as fine as the first."""
     scale, fine = np.float32(CELL) * n[0], _TWO * n[0] * finest
     for x in range(len(u)):
-        value = sample(noise, scale * u[x] + n[1], scale * v[x] + n[2])
+        value = sample_masked(noise, scale * u[x] + n[1], scale * v[x] + n[2])
         value = np.float32(0.3) - abs(value) if code == 8 else value
         out[x] = _fade(fine * s[x]) * value
 

@@ -16,7 +16,7 @@ import numpy as np
 from mixset._common.kernels import kernel
 
 from .._drawing.single import angle, cosine, log2, sine, zigzag
-from .._procedural.noise import sample
+from .._procedural.noise import sample_masked
 
 MOVES = (
     "affine",
@@ -146,7 +146,7 @@ def _bend(
         scale = np.float32(CELL) * b
         for x in range(len(u)):
             i, j = scale * u[x] + c, scale * v[x] + d
-            p[x], q[x] = u[x] + a * sample(noise, i, j), v[x] + a * sample(noise, j + e, i + f)
+            p[x], q[x] = u[x] + a * sample_masked(noise, i, j), v[x] + a * sample_masked(noise, j + e, i + f)
             t[x] = steep * s[x]
     else:
         for x in range(len(u)):

@@ -25,6 +25,8 @@ CASES = [
     ("julia", "newton"),
     ("plasma", "layered"),
     ("programs", "colour"),
+    ("moire", "sized"),
+    ("visualatom", "filled"),
 ]
 
 

@@ -25,7 +25,7 @@ from mixset.generate._drawing.rng import image_seed
 from mixset.generate._fractals.canvas import canvas_of
 from mixset.generate._job.families import FAMILIES, load
 from mixset.generate._job.recipe import SetRecipe
-from mixset.generate._procedural import deadleaves, julia, plasma, recipes, spectrum
+from mixset.generate._procedural import deadleaves, julia, moire, plasma, recipes, spectrum, visualatom
 from mixset.generate._programs import rendering as programs
 
 MODULES: dict[str, Any] = {
@@ -34,6 +34,8 @@ MODULES: dict[str, Any] = {
     "julia": julia,
     "plasma": plasma,
     "programs": programs,
+    "moire": moire,
+    "visualatom": visualatom,
 }
 STYLES = {
     "deadleaves": recipes.LEAF_STYLES,
@@ -41,6 +43,8 @@ STYLES = {
     "julia": recipes.JULIA_STYLES,
     "plasma": recipes.PLASMA_STYLES,
     "programs": recipes.PROGRAM_STYLES,
+    "moire": recipes.MOIRE_STYLES,
+    "visualatom": recipes.ATOM_STYLES,
 }
 ALL = [(family, style) for family, styles in STYLES.items() for style in styles]
 
@@ -79,6 +83,14 @@ GOLDEN = {
     ("programs", "colour", 96, 2**64 - 1, 1): "2ab5b32128449077",
     ("programs", "grey", 64, 0, 1): "07af799637612da9",
     ("programs", "grey", 96, 1, 12345): "2765159dfc9eca01",
+    ("moire", "sized", 64, 0, 0): "edd1a6fc6a1a1d2f",
+    ("moire", "sized", 96, 2**64 - 1, 1): "630aef94ca6098a1",
+    ("moire", "classic", 64, 0, 1): "bd951cbc259fb718",
+    ("moire", "classic", 96, 1, 12345): "577d4392d839e80b",
+    ("visualatom", "filled", 64, 0, 0): "5095074fb375e767",
+    ("visualatom", "filled", 96, 2**64 - 1, 1): "8141625b56379624",
+    ("visualatom", "classic", 64, 0, 1): "fd1b20cbddc3dcd7",
+    ("visualatom", "classic", 96, 1, 12345): "a23881091f83bd7a",
 }
 """(family, style, size, seed, index): the head of the SHA-256 of the image's bytes."""
 
@@ -231,6 +243,8 @@ BARS = {
     "julia": (0.15, 45, 1.6, 4),
     "plasma": (0.1, 45, 1.5, 4.5),
     "programs": (0.1, 50, 1.6, 4.5),
+    "moire": (0.1, 50, 1.6, 4.5),
+    "visualatom": (0.1, 45, 1.6, 5),
 }
 
 

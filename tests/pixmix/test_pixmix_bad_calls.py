@@ -28,9 +28,11 @@ from mixset.generate import (
     DeadLeavesRecipe,
     FractalRecipe,
     JuliaRecipe,
+    MoireRecipe,
     PlasmaRecipe,
     ProgramsRecipe,
     SpectrumRecipe,
+    VisualAtomRecipe,
 )
 
 WRONG: tuple[Any, ...] = (
@@ -84,7 +86,16 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
     images, labels = np.stack([image] * 4), np.arange(4) % 2
     network = pixmix.Normalized(nn.Sequential(nn.Flatten(), nn.Linear(432, 2)), (0.5,) * 3, (0.5,) * 3)
     opened, out = mixset.MixingSet(folder), tmp_path_factory.mktemp("made")
-    recipes = (DeadLeavesRecipe, FractalRecipe, JuliaRecipe, PlasmaRecipe, ProgramsRecipe, SpectrumRecipe)
+    recipes = (
+        DeadLeavesRecipe,
+        FractalRecipe,
+        JuliaRecipe,
+        MoireRecipe,
+        PlasmaRecipe,
+        ProgramsRecipe,
+        SpectrumRecipe,
+        VisualAtomRecipe,
+    )
     return [
         Task(pixmix.PixMix, lambda mix: mix(image), folder, size=12),
         Task(pixmix.PixMixSettings),

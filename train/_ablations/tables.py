@@ -95,6 +95,8 @@ FAMILIES = {
     "julia": "Julia",
     "plasma": "Plasma",
     "programs": "Programs",
+    "moire": "Moiré",
+    "visualatom": "VisualAtom",
 }
 """What `mixset make` makes."""
 GRID = [(k, beta) for beta in (5, 4, 3) for k in (2, 3, 4)]
