@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mixset._common.errors import InputError
+from mixset.generate._job.families import FAMILIES
 from pixmix.methods import METHODS as KNOWN
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import Plan, make_plan
@@ -179,7 +180,10 @@ def test_a_set_of_ones_own_takes_the_index_of_those_that_are_made() -> None:
 def test_folders_are_rows_of_the_comparison_of_sets() -> None:
     plan = plan_of("mixing-sets", mixing_set=("there/photographs",))
     rows = [cell.row for cell in plan.cells]
-    assert rows[-1] == "photographs" and {"deadleaves", "julia", "plasma", "spectrum"} < set(rows)
+    families = {"deadleaves", "julia", "moire", "plasma", "programs", "spectrum", "visualatom"}
+    assert rows[-1] == "photographs" and families < set(rows)
+    ours = {name for name, family in FAMILIES.items() if isinstance(family.recipe, str)}
+    assert families < ours <= set(rows), "every family of `mixset make`, but those that others registered"
     assert training(plan, "runs/pixmix-photographs-s0").mixing_set == ("there/photographs",)
     assert training(plan, "runs/pixmix-julia-s0").mixing_set == ("out/sets/julia",)
 

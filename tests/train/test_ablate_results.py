@@ -108,6 +108,19 @@ def test_notes_say_how_the_numbers_came_about(config: AblateConfig) -> None:
     assert not any("pixmix corrupt" in note for note in made(official)["notes"])
 
 
+def test_sets_that_resemble_corruptions_of_cbar_are_said(tmp_path: Path) -> None:
+    def near(**given: Any) -> list[str]:
+        config = AblateConfig(table="mixing-sets", out=tmp_path, **given)
+        return [note for note in made(config)["notes"] if "resemble" in note]
+
+    (note,) = near(rows=("fractals", "plasma", "programs", "moire", "visualatom"))
+    assert note.startswith("Plasma, Moiré, VisualAtom: mixing images that resemble corruptions of C̄")
+    assert near(rows=("fractals", "programs")) == []
+    assert near(rows=("moire",), mixing_set=("mine/moire",)) == [], "a folder of one's own that happens to be called so"
+    table_1 = AblateConfig(table="1", out=tmp_path, rows=("pixmix",))
+    assert not any("resemble" in note for note in made(table_1)["notes"])
+
+
 def test_what_so_few_images_do_not_have_is_absent_with_its_reason(config: AblateConfig) -> None:
     why = "the paper's code leaves the last bin out, and 150 images are one bin: two are needed"
     for seed in (0, 1):

@@ -6,6 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from mixset.generate._job.families import FAMILIES
+
 from .._reports.table import one_precision
 from .._runs.records import read_metrics
 from .._runs.run_folder import versions
@@ -115,6 +117,8 @@ def _notes(config: AblateConfig, rows: list[dict[str, Any]], measured: list[dict
         )
     reasons = [(column.measure.heading, column.why(each)) for each in measured for column in config.paper.columns]
     found += [f"{heading} –: {why}" for heading, why in dict.fromkeys(reasons) if why]
+    if "cbar" in suites and (near := _near_cbar(config, rows)):
+        found.append(f"{', '.join(near)}: mixing images that resemble corruptions of C̄, whose errors they flatter")
     if any(row["name"] == "ant" for row in rows):
         found.append(ANT)
     found += config.paper.notes
@@ -125,6 +129,13 @@ def _notes(config: AblateConfig, rows: list[dict[str, Any]], measured: list[dict
             troubles.setdefault((problem["state"], problem["why"]), []).append(row["label"] + seed)
     found += [f"{', '.join(names)}: {state}, {why}" for (state, why), names in troubles.items()]
     return found
+
+
+def _near_cbar(config: AblateConfig, rows: list[dict[str, Any]]) -> list[str]:
+    """The labels of rows that mix in a family of `mixset make` near to C̄."""
+    near = {name for name, family in FAMILIES.items() if family.near_cbar} - {*config.own_sets}
+    known = rows_of(config)
+    return [row["label"] for row in rows if near & {*known[row["name"]].sets}]
 
 
 def _outliers(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> str:
