@@ -8,6 +8,7 @@ from mixset._common.elementary import cosine, sine
 
 from .._drawing.palettes import Harmony, sample_palette
 from .._drawing.rng import Draws
+from .attractors import ATTRACTORS, place_attractor, play_attractor
 from .canvas import Canvas, Plane
 from .flames import POPULATION, VARIATIONS, Flame, play, sample_flame
 from .grounds import sample_ground
@@ -91,6 +92,16 @@ def paint_flame(draws: Draws, plane: Plane, points: float) -> str:
     roots = _turned_roots(root, copies, plane.side)
     play(plane.fresh(), *flame.fields, roots, seed, max(int(points / POPULATION), 1))
     return "flame " + "+".join(VARIATIONS[i] for i in flame.variations)
+
+
+def paint_attractor(draws: Draws, plane: Plane, points: float, *, deep: bool) -> str:
+    """Paint a strange attractor, some of them in turned copies; returns its name."""
+    seed = np.uint64(draws.word())
+    attractor, root = place_attractor(draws, plane.grid, seed, deep)
+    copies = draws.whole(2, 5) if draws.chance(0.2) else 1
+    roots = _turned_roots(tuple(root.tolist()), copies, plane.side)
+    play_attractor(plane.fresh(), attractor, roots, seed, max(int(points / POPULATION), 1))
+    return ATTRACTORS[attractor.kind]
 
 
 def _placed_flame(draws: Draws, plane: Plane, seed: np.uint64) -> tuple[int, Flame, tuple[float, ...]]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from .._job.recipe import SetRecipe
 
-STYLES = ("layered", "single", "grey", "flame")
+STYLES = ("layered", "single", "grey", "flame", "attractors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class FractalRecipe(SetRecipe):
 
     style: str = "layered"
     """`layered` (2 to 4 zoomed layers on a ground), `single` (one system, seen whole, on a ground), `grey` (as
-    FractalDB's: grey points or patches on black) or `flame` (nonlinear maps)."""
+    FractalDB's: grey points or patches on black), `flame` (nonlinear maps) or `attractors` (2 to 4 strange attractors
+    over one another)."""
 
     family: ClassVar[str] = "fractals"
     content_version: ClassVar[int] = 2

@@ -13,7 +13,7 @@ from .._drawing.rng import Draws
 from .._drawing.tone import finish
 from .canvas import LAYERS, Canvas, Plane, canvas_of, drawn_side
 from .density import stamp
-from .layers import finish_layer, full_system, lay_ground, paint_flame, paint_system, whole_system
+from .layers import finish_layer, full_system, lay_ground, paint_attractor, paint_flame, paint_system, whole_system
 from .views import ARRANGEMENTS, sample_view
 
 # Photographs have 0.09, 54 and 4.5. Of 100 layered images about 2 are drawn again.
@@ -22,6 +22,7 @@ FILTERS = {
     "single": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5),
     # Threads too thin to be seen leave their ground alone.
     "flame": Filter(flat_tiles=0.5, contrast=25.0, colour_entropy=2.5, ink=0.12),
+    "attractors": Filter(flat_tiles=0.25, contrast=30.0, colour_entropy=3.5, ink=0.12),
     "grey": Filter(flat_tiles=0.8, contrast=10.0, colour_entropy=0.0),
 }
 
@@ -33,7 +34,7 @@ def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[n
     if style == "grey":
         return image, _grey(draws, canvas_of(max(shape)).full, image)
     canvas = canvas_of(drawn_side(shape))
-    summary = {"layered": _layered, "single": _single, "flame": _flame}[style](draws, canvas)
+    summary = {"layered": _layered, "single": _single, "flame": _flame, "attractors": _attractors}[style](draws, canvas)
     finish(canvas.colours, draws.uniform(1.1, 1.4), draws.uniform(0.36, 0.5), image)
     return image, summary
 
@@ -85,6 +86,21 @@ def _flame(draws: Draws, canvas: Canvas) -> dict[str, Any]:
         plane = canvas.half if layer == 0 and draws.chance(0.5) else canvas.full
         points = (8.0 if plane is canvas.half else 4.0) * plane.side**2
         names.append(paint_flame(draws, plane, points))
+        finish_layer(draws, canvas, plane, layer, points, harmony)
+    canvas.composite(len(names))
+    return {"ground": ground, "layers": names, "ink": round(canvas.covered(len(names)), 3)}
+
+
+def _attractors(draws: Draws, canvas: Canvas) -> dict[str, Any]:
+    """2 to 4 strange attractors on a ground, the deepest one enlarged and out of focus."""
+    harmony = Harmony(draws)
+    ground = lay_ground(draws, canvas, harmony, light=0.8)
+    names = []
+    for layer in range(draws.whole(2, LAYERS)):
+        half = layer == 0 or draws.chance(0.4)
+        plane = canvas.half if half else canvas.full
+        points = (8.0 if half else 4.0) * plane.side**2
+        names.append(paint_attractor(draws, plane, points, deep=layer == 0))
         finish_layer(draws, canvas, plane, layer, points, harmony)
     canvas.composite(len(names))
     return {"ground": ground, "layers": names, "ink": round(canvas.covered(len(names)), 3)}

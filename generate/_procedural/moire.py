@@ -78,7 +78,7 @@ def _gratings(draws: Draws, groups: int) -> tuple[Gratings, list[str]]:
         np.array([0.5 * exp2(draws.uniform(-0.3, 2.3)) for _ in names], np.float32),
         np.array([draws.uniform(0.3, 1.0) for _ in names], np.float32),
         np.array([0.0 if draws.chance(0.6) else draws.uniform(0.3, 0.6) for _ in names], np.float32),
-        np.array(sum(bends, []), np.float32),
+        np.array(bends, np.float32).ravel(),
     )
     return gratings, names
 

@@ -21,7 +21,7 @@ NUMBERS = 8
 
 _PROBES = 24
 _FINEST = 1 / 64
-"""The length that still shows, in units of the frame (half its side): so no image has noise that a smaller one lacks."""
+"""The length that still shows, in units of the frame (half its side): images have no noise that smaller ones lack."""
 
 
 class Program(NamedTuple):

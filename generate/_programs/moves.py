@@ -1,9 +1,8 @@
 """Moves of space: from places in one space to places in the next, with the scale that is lost or won on the way.
 
-A space is a row (3, W) float32: u, v, and the scale s, how many of its units one unit of the frame is stretched to. What
-a field needs s for: a wave of it that is finer than the image can show fades to its mean. Each move multiplies s by its
-own stretching, the greater of its two where they differ, so no differences of neighbours are taken, which would take a
-fold for a slope.
+A space is a row (3, W) float32: u, v, and the scale s, to how many of its units one unit of the frame is stretched.
+Fields need s to let a wave that is finer than the image can show fade to its mean. Each move multiplies s by its own
+stretching, the greater of the two where directions differ; differences of neighbours would take a fold for a slope.
 
 An angle is cut where it leaps from 1/2 to -1/2 of a turn. No move hands it on: it is folded by a zigzag of whole
 periods, so that whatever is drawn of it has no seam.

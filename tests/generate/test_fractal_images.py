@@ -30,6 +30,8 @@ GOLDEN = {
     ("grey", 100, 0, 6): "79b3ba869783e6c1",
     ("flame", 200, 5, 3): "fb55e12bed879cd9",
     ("flame", 32, 0, 0): "c30696e8bf9b3f9b",
+    ("attractors", 200, 5, 3): "b6414f97c5e7630c",
+    ("attractors", 64, 0, 0): "96fa50c0d3a9f9aa",
 }
 """(style, size, seed, index): the head of the SHA-256 of the image's bytes."""
 

@@ -20,6 +20,7 @@ CASES = [
     ("fractals", "layered"),
     ("fractals", "single"),
     ("fractals", "flame"),
+    ("fractals", "attractors"),
     ("deadleaves", "textured"),
     ("spectrum", "colour"),
     ("julia", "newton"),
