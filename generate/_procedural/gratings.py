@@ -59,7 +59,7 @@ def _phases(kind: int, n: np.ndarray, u: np.ndarray, v: np.ndarray, out: np.ndar
             out[x], fine[x] = count * angle(b, a) + phase, count * _PER_TURN / np.sqrt(square)
         elif kind == 3:
             out[x] = count * angle(b, a) + _HALF * f * log2(square) + phase
-            fine[x] = (count * _PER_TURN + f * _PER_LN2) / np.sqrt(square)
+            fine[x] = np.sqrt((count * count * _PER_TURN * _PER_TURN + f * f * _PER_LN2 * _PER_LN2) / square)
         elif kind == 4:
             out[x], fine[x] = f * (a * a + q * b * b) + phase, _TWO * f * max(q, _ONE) * np.sqrt(square)
         elif kind == 5:
