@@ -1,14 +1,17 @@
-"""Procedural families: finished images per second, and dead leaves compared with the usual algorithm, on one core.
+"""Procedural families: finished images per second, and others' algorithms beside ours, on one core.
 
     python benchmarks/families.py [--quick]
 
 Numbers are medians of CPU time. The rival of dead leaves is the common algorithm: a NumPy mask of the whole image for
-each leaf, and after each a test of the whole image for uncovered pixels, with squares of the same distribution.
+each leaf, and after each a test of the whole image for uncovered pixels, with squares of the same distribution. Moiré
+rings and VisualAtom's orbits are drawn in the way of the published generators, too: by NumPy over the whole image for
+each centre, and by a Python loop over vertices, with Pillow's lines.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import time
@@ -17,9 +20,12 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from PIL import Image, ImageDraw
 
+from mixset.generate._drawing.redraws import Draw
+from mixset.generate._drawing.rng import image_seed
 from mixset.generate._job.families import FAMILIES, load
-from mixset.generate._procedural import recipes
+from mixset.generate._procedural import moire, recipes, visualatom
 from mixset.generate._procedural.fourier import inverse
 from mixset.generate._procedural.leaves import cover, radius
 
@@ -77,6 +83,60 @@ def leaves(repeats: int) -> None:
         print(f"  {side} px {'':24} {1 / fast:10.0f} {1 / slow:9.2f} {slow / fast:9.0f}")
 
 
+def rival_rings(side: int, seed: int) -> np.ndarray:
+    """MoireDB's rings (S, S, 3) uint8 by NumPy: the formula over the whole image for each centre."""
+    draws = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side]
+    waves = np.zeros((side, side))
+    for frequency in draws.choice(np.arange(1, 101), draws.integers(1, 4), replace=False):
+        cx, cy = draws.uniform(0.08 * side, 0.92 * side, 2)
+        waves += np.sin(2 * np.pi * frequency * np.hypot(x - cx, y - cy) / side)
+    grey = 255 * (waves - waves.min()) / (waves.max() - waves.min())
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def rival_orbits(side: int, seed: int) -> np.ndarray:
+    """VisualAtom's orbits (S, S, 3) uint8 by a Python loop over vertices and Pillow's lines."""
+    draws = np.random.default_rng(seed)
+    image = Image.new("RGB", (side, side))
+    pen = ImageDraw.Draw(image)
+    vertices, count = int(draws.integers(200, 1001)), int(draws.integers(1, 201))
+    first, second = draws.choice(21, 2, replace=False)
+    noise, gap, unit = draws.uniform(0, 4), draws.uniform(0, 0.1), side / 512
+    x, y = side * draws.random(2)
+    radii = draws.integers(10, 61) * unit * draws.uniform(1, 2, 2)
+    turns = [2 * math.pi * j / vertices for j in range(vertices)]
+    points = [(x + radii[0] * math.cos(t), y + radii[1] * math.sin(t)) for t in turns]
+    for _ in range(count):
+        grey = int(draws.integers(1, 256))
+        pen.line([*points, points[0]], (grey, grey, grey))
+        moved = []
+        for (px, py), t in zip(points, turns, strict=True):
+            p, q = draws.uniform(-1, 1, 2)
+            steady = 0.5 * math.sin(first * t) + 0.5 * math.sin(second * t) + gap
+            across, down = noise * (1 - p) + steady, noise * (1 - q) + steady
+            moved.append((px + unit * across * math.cos(t), py + unit * down * math.sin(t)))
+        points = moved
+    return np.asarray(image)
+
+
+def published(repeats: int) -> None:
+    """Print images per second of the published forms, ours and in the way of their generators."""
+    print("\npublished forms, images/s               ours     rival   × rival")
+    pairs = {"moire": (moire.draw, rival_rings), "visualatom": (visualatom.draw, rival_orbits)}
+    for name, (draw, rival) in pairs.items():
+        for side in (256, 512):
+
+            def ours(index: int, draw: Draw = draw, side: int = side) -> None:
+                draw("classic", (side, side), image_seed(0, index), 0)
+
+            def theirs(index: int, rival: Callable[[int, int], np.ndarray] = rival, side: int = side) -> None:
+                rival(side, index)
+
+            fast, slow = seconds(ours, 3 * repeats), seconds(theirs, repeats)
+            print(f"  {name:11}{side} px {'':17} {1 / fast:10.0f} {1 / slow:9.1f} {slow / fast:9.1f}")
+
+
 def transforms(repeats: int) -> None:
     """Print what our Fourier transform, which has the same bits everywhere, costs beside NumPy's, which has not."""
     print("\nFourier transform of a complex plane, ms  ours     NumPy")
@@ -106,6 +166,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer images")
     repeats = 12 if parser.parse_args().quick else 40
     leaves(repeats)
+    published(repeats)
     transforms(repeats)
     images(repeats)
 

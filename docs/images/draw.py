@@ -1,4 +1,4 @@
-"""Draw docs/images/fractals.jpg and families.jpg: the first images of seed 0, none chosen.
+"""Draw docs/images/fractals.jpg, families.jpg, programs.jpg and waves.jpg: the first images of seed 0, none chosen.
 
 python docs/images/draw.py
 """
@@ -16,9 +16,9 @@ DRAWN = ("deadleaves", "spectrum", "julia", "plasma")
 SIDE, GAP = 160, 8
 
 
-def images(family: str, count: int) -> list[Image.Image]:
-    """The first images of a family's default recipe, half as large as they are drawn."""
-    recipe = load(FAMILIES[family].recipe)(count=count, size=2 * SIDE)
+def images(family: str, count: int, **fields: str) -> list[Image.Image]:
+    """The first images of a family's recipe, half as large as they are drawn."""
+    recipe = load(FAMILIES[family].recipe)(count=count, size=2 * SIDE, **fields)
     drawn = load(FAMILIES[family].render)(recipe, range(count))
     return [Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX) for image, _, _ in drawn]
 
@@ -37,6 +37,11 @@ def main() -> None:
     fractals = images("fractals", 32)
     page([fractals[start : start + 8] for start in range(0, 32, 8)]).save(HERE / "fractals.jpg", quality=82)
     page([images(family, 8) for family in DRAWN]).save(HERE / "families.jpg", quality=82)
+    programs = images("programs", 24)
+    page([programs[start : start + 8] for start in range(0, 24, 8)]).save(HERE / "programs.jpg", quality=82)
+    rows = [images("moire", 8), images("visualatom", 8), images("fractals", 8, style="attractors")]
+    rows += [images("moire", 8, style="classic"), images("visualatom", 8, style="classic")]
+    page(rows).save(HERE / "waves.jpg", quality=82)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ def spray(points: np.ndarray, level: np.ndarray, tint: np.ndarray, gain: float) 
 
     Args:
         points: (L, V, 2) float64, in frames.
-        level: (S, S) float32, out, in [0, 1): g d / (1 + g d) of a density d that is 1 where a line passes at 256 px.
+        level: (S, S) float32, out, in [0, 1]: g d, at most 1, of a density d that is 1 where a line passes at 256 px. It
+            is in proportion, so that broad faint lines weigh as much on a small image as narrow ones on a large one.
         tint: (S, S) float32, out, in [0, 1]: by the number of the orbits that pass.
         gain: g.
     """
@@ -129,4 +130,4 @@ def spray(points: np.ndarray, level: np.ndarray, tint: np.ndarray, gain: float) 
         for x in range(side):
             density = level[y, x]
             tint[y, x] /= density + np.float32(1e-6)
-            level[y, x] = more * density / (one + more * density)
+            level[y, x] = min(more * density, one)

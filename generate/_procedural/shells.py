@@ -48,7 +48,9 @@ def _orbit(n: np.ndarray, v: np.float32, u: np.ndarray, out: np.ndarray, fine: n
         r = dense * np.sqrt(a * a + b * b + np.float32(1e-6))
         turn = angle(b, a) + twist * r
         width = c + first * sine(many * turn) + second * sine(more * turn)
-        out[x], fine[x] = r / width, dense / width
+        # Waves make orbits finer around the circle than outwards.
+        slope = first * many * cosine(many * turn) + second * more * cosine(more * turn)
+        out[x], fine[x] = r / width, dense / width * np.sqrt(_ONE + slope * slope / (width * width))
     # A loop of its own: what is gathered from a table keeps the loop above from being vectorised.
     for x in range(len(u)):
         out[x] += bumps * sample_masked(noise, np.float32(96.0) * u[x] + n[13], np.float32(96.0) * v + n[13])

@@ -101,7 +101,7 @@ def _lay_lines(draws: Draws, canvas: Canvas, harmony: Harmony) -> None:
         gap=0.0,
     )
     points = orbits(atom, np.uint64(draws.word()))
-    spray(points, canvas.levels[2], canvas.tints[2], _log(draws, 0.3, 2.0))
+    spray(points, canvas.levels[2], canvas.tints[2], _log(draws, 0.2, 0.9))
     canvas.palettes[3] = sample_palette(draws, harmony, light=(draws.uniform(0.2, 0.5), 0.97))
     glow = draws.chance(0.4)
     canvas.looks[3] = [

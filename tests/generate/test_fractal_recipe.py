@@ -36,7 +36,9 @@ def test_bad_fields_are_refused_by_name(field: str, value: float | str | None) -
 
 
 def test_an_unknown_style_gets_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"^style: unknown style 'oil'; known ones are layered, single, grey, flame$"):
+    with pytest.raises(
+        InputError, match=r"^style: unknown style 'oil'; known ones are layered, single, grey, flame, attractors$"
+    ):
         FractalRecipe(style="oil")
 
 

@@ -87,8 +87,8 @@ GOLDEN = {
     ("moire", "sized", 96, 2**64 - 1, 1): "630aef94ca6098a1",
     ("moire", "classic", 64, 0, 1): "bd951cbc259fb718",
     ("moire", "classic", 96, 1, 12345): "577d4392d839e80b",
-    ("visualatom", "filled", 64, 0, 0): "5095074fb375e767",
-    ("visualatom", "filled", 96, 2**64 - 1, 1): "8141625b56379624",
+    ("visualatom", "filled", 64, 0, 0): "16b61b9111585276",
+    ("visualatom", "filled", 96, 2**64 - 1, 1): "b904d9207491c9fa",
     ("visualatom", "classic", 64, 0, 1): "fd1b20cbddc3dcd7",
     ("visualatom", "classic", 96, 1, 12345): "a23881091f83bd7a",
 }
