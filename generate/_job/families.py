@@ -101,8 +101,8 @@ FAMILIES: dict[str, Family] = {
     "programs": Family(
         "random programs, another one for each image",
         "mixset.generate._procedural.recipes:ProgramsRecipe",
-        "mixset.generate._programs.rendering:FORMULA.render_all",
-        "mixset.generate._programs.rendering:FORMULA.draw",
+        "mixset.generate._programs.programs:FORMULA.render_all",
+        "mixset.generate._programs.programs:FORMULA.draw",
     ),
     "moire": Family(
         "gratings laid over one another, and their beats",

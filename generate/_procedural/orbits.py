@@ -96,8 +96,8 @@ def spray(points: np.ndarray, level: np.ndarray, tint: np.ndarray, gain: float) 
 
     Args:
         points: (L, V, 2) float64, in frames.
-        level: (S, S) float32, out, in [0, 1]: g d, at most 1, of a density d that is 1 where a line passes at 256 px. It
-            is in proportion, so that broad faint lines weigh as much on a small image as narrow ones on a large one.
+        level: (S, S) float32, out, in [0, 1]: g d, at most 1, of a density d that is 1 where a line passes at 256 px.
+            In proportion, so that broad faint lines weigh as much on a small image as narrow ones on a large one.
         tint: (S, S) float32, out, in [0, 1]: by the number of the orbits that pass.
         gain: g.
     """

@@ -26,7 +26,7 @@ from mixset.generate._fractals.canvas import canvas_of
 from mixset.generate._job.families import FAMILIES, load
 from mixset.generate._job.recipe import SetRecipe
 from mixset.generate._procedural import deadleaves, julia, moire, plasma, recipes, spectrum, visualatom
-from mixset.generate._programs import rendering as programs
+from mixset.generate._programs import programs
 
 MODULES: dict[str, Any] = {
     "deadleaves": deadleaves,

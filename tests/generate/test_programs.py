@@ -10,7 +10,7 @@ from mixset.generate import ProgramsRecipe
 from mixset.generate._drawing import single
 from mixset.generate._drawing.rng import Draws, image_seed
 from mixset.generate._procedural.noise import shared_noise
-from mixset.generate._programs import drawing, interpreter, rendering
+from mixset.generate._programs import drawing, interpreter, programs
 from mixset.generate._programs.fields import FIELDS, measure
 from mixset.generate._programs.joins import JOINS, join
 from mixset.generate._programs.moves import MOVES, move
@@ -156,8 +156,8 @@ def test_images_are_the_same_at_every_size(size: int) -> None:
     recipe = ProgramsRecipe(count=16, size=256)
     alike = []
     for index in range(16):
-        image, seed, params = rendering.FORMULA.render(recipe, index)
-        other = rendering.draw("colour", (size, size), seed, params["attempt"])[0]
+        image, seed, params = programs.FORMULA.render(recipe, index)
+        other = programs.draw("colour", (size, size), seed, params["attempt"])[0]
         small = [np.asarray(Image.fromarray(one).resize((32, 32), Image.Resampling.BOX)) for one in (image, other)]
         alike.append(np.corrcoef(small[0].ravel(), small[1].ravel())[0, 1])
     assert np.median(alike) > 0.99 and np.sort(alike)[1] > 0.97 and min(alike) > 0.9, np.sort(alike)[:4]
