@@ -22,6 +22,7 @@ BAD[3, 2] = np.nan
 STATISTICS = scores.class_statistics(TRAIN, LABELS, classes=4)
 MEANS = np.zeros((4, 6))
 
+HEAD_0 = scores.Head(HEAD.weight, np.zeros(4))
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "NaN features": (lambda: scores.knn(BAD, TRAIN), "image 3 are not finite"),
     "NaN training features": (lambda: scores.knn(ID, BAD), "training features: those of image 3"),
@@ -70,7 +71,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "labels of the training images",
     ),
 }
-HEAD_0 = scores.Head(HEAD.weight, np.zeros(4))
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -85,7 +85,7 @@ def test_dead_features_have_scores() -> None:
     dead = scores.Outputs(logits=np.zeros((1, 4)), features=np.zeros((1, 6)))
     for name in scores.SCORES.keys() - {"temperature", "knn", "vim", "nnguide"}:
         assert np.isfinite(scores.make_score(name, MATERIAL)(dead)).all(), name
-    assert scores.knn(dead.features, TRAIN, k=5) == pytest.approx([1.0])  # type: ignore[arg-type]
+    assert scores.knn(dead.features, TRAIN, k=5) == pytest.approx([1.0])
 
 
 def test_classes_of_one_weight_have_no_boundary() -> None:
