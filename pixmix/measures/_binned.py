@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import fftconvolve
+from scipy import fft
 
 from mixset._common.arguments import check_whole
 
@@ -134,7 +134,10 @@ def _smoothed(confidence: np.ndarray, hits: np.ndarray, width: float) -> float:
         reflected.append(np.concatenate([grid[:0:-1], grid, grid[-2::-1]]))
     offsets = np.linspace(-0.5, 0.5, points)
     kernel = np.exp(-(offsets**2) / (2 * width**2)) / (math.sqrt(2 * math.pi) * width)
-    gap, density = (fftconvolve(values, kernel, mode="same")[points - 1 : 2 * points - 1] for values in reflected)
+    length = fft.next_fast_len(len(reflected[0]) + points, real=True)
+    smoothed = fft.irfft(fft.rfft(reflected, length) * fft.rfft(kernel, length), length)
+    first = points - 1 + (points - 1) // 2  # of the middle third, where the kernel's middle has come
+    gap, density = smoothed[:, first : first + points]
     read, at = np.linspace(0, 1, max(200, round(10 / width))), np.linspace(0, 1, points)
     gap, density = np.interp(read, at, gap), np.interp(read, at, density) + 1e-4
     return float(np.abs(gap).sum() / density.sum())
