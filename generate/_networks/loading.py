@@ -19,11 +19,11 @@ from torch import nn
 from mixset._common.errors import InputError, reason
 from mixset._common.normalisation import IMAGENET_MEAN, IMAGENET_STD, Channels
 
+from .checkpoints import list_checkpoints
 from .code import build
 from .files import read_file
 from .runs import Trust, open_run
 from .spec import (
-    CHECKPOINT,
     CONFIG,
     LITE,
     OLD_WEIGHTS,
@@ -190,10 +190,10 @@ def _state_of_files(name: str) -> tuple[Any, ...]:
     """What changes when the files of a run do."""
     if not name.startswith("run:"):
         return ()
-    found = []
-    for file in (CONFIG, WEIGHTS, OLD_WEIGHTS, CHECKPOINT):
+    found, run = [], Path(name.removeprefix("run:"))
+    for file in (*(run / own for own in (CONFIG, WEIGHTS, OLD_WEIGHTS)), *list_checkpoints(run)):
         with contextlib.suppress(OSError):
-            status = os.stat(Path(name.removeprefix("run:")) / file)
+            status = os.stat(file)
             found.append((file, status.st_mtime_ns, status.st_size))
     return tuple(found)
 

@@ -13,8 +13,9 @@ from mixset._common.errors import InputError, reading
 from mixset._common.old_keys import current
 from mixset._common.regular import read_regular
 
+from .checkpoints import newest_checkpoint
 from .files import load
-from .spec import CHECKPOINT, CONFIG, OLD_WEIGHTS, WEIGHTS, NetworkSpec, foreign, recorded
+from .spec import CONFIG, OLD_WEIGHTS, WEIGHTS, NetworkSpec, foreign, recorded
 from .weights import load_into, read_weights
 
 MOST_BYTES = 256 << 20
@@ -61,7 +62,7 @@ def open_run(folder: Path, trust: Trust) -> tuple[nn.Module, Sequence[float], Se
 
 
 def run_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """The newest weights of a run and the file they are in: the final ones, else those of its checkpoint.
+    """The newest weights of a run and the file they are in: the final ones, else those of its newest checkpoint.
 
     Raises:
         InputError: there are none, or they are damaged.
@@ -70,12 +71,13 @@ def run_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
         return path, read_weights(path, hashed=True)
     if (path := folder / OLD_WEIGHTS).exists():
         return path, read_weights(path)
-    if (path := folder / CHECKPOINT).exists():
-        state = load(path)
-        if isinstance(state.get("model"), dict):
-            return path, state["model"]
-        raise InputError(f"checkpoint {path}: is not of a run of `pixmix train`")
-    raise InputError(f"run {folder}: has no {WEIGHTS} and no {CHECKPOINT}; train it first")
+    checkpoint = newest_checkpoint(folder).path
+    if checkpoint is None:
+        raise InputError(f"run {folder}: has no {WEIGHTS} and no checkpoint; train it first")
+    state = load(checkpoint)
+    if isinstance(state.get("model"), dict):
+        return checkpoint, state["model"]
+    raise InputError(f"checkpoint {checkpoint}: is not of a run of `pixmix train`")
 
 
 def _read_config(path: Path) -> tuple[tuple[str, dict[str, Any]], Sequence[float], Sequence[float]]:

@@ -15,7 +15,7 @@ from mixset._common.errors import InputError, reason
 if TYPE_CHECKING:
     from torch import nn
 
-CONFIG, WEIGHTS, CHECKPOINT = "config.json", "weights.safetensors", "checkpoint.pt"
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 """What a run folder has of its network."""
 OLD_WEIGHTS = "weights.pt"
 """The weights in those of 0.1.0."""

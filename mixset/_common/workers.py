@@ -9,7 +9,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -131,26 +130,6 @@ def _start_worker(parent_watch: Connection, sender: Connection, devices: SimpleQ
     _steps = sender
     bind_device(devices.get())
     keep_freed_memory()
-
-
-def end_with_parent(parent: int | None = None) -> None:
-    """Exit within a second after the parent process has ended for whatever reason; own workers then end, too.
-
-    Args:
-        parent: the parent's process id, if known, since it may have ended before this call.
-    """
-    expected = os.getppid() if parent is None else parent
-
-    def watch() -> None:
-        while os.getppid() == expected:
-            time.sleep(WATCH_INTERVAL)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-WATCH_INTERVAL = 0.5
-"""Seconds between two checks that the parent is alive; only Linux could send a signal instead."""
 
 
 def _unpacked(work: Work[T, R], packed: bytes, step: Step) -> R:

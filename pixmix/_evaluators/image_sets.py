@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mixset._common.arguments import is_map_style
+from mixset._common.children import loader_worker
 from mixset._common.errors import InputError
 
 from .._common.images import stack
@@ -184,6 +185,7 @@ def read_ahead(read: Callable[[Any], T], keys: Sequence[Any], workers: int) -> I
         sampler=range(len(keys)),
         num_workers=workers,
         collate_fn=_as_it_is,
+        worker_init_fn=loader_worker(),
         generator=torch.Generator(),  # without one the loader draws a seed from the global generator
     )
     for item in loader:

@@ -111,7 +111,7 @@ def test_a_cell_from_its_archives_to_its_file_through_a_kill(archive: Path, tmp_
     words = [sys.executable, str(SCRIPT), str(archive), *small, *places, "--cells", "pixmix-s0", "baseline-s0"]
     environment = {**os.environ, "PIXMIX_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     first = subprocess.Popen([*words, "--fvis", "4"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
-    wait_for(lambda: first.poll() is not None or any(tmp_path.glob("out/*/runs/*/checkpoint.pt")), seconds=200)
+    wait_for(lambda: first.poll() is not None or any(tmp_path.glob("out/*/runs/*/checkpoints/*.pt")), seconds=200)
     assert first.poll() is None
     first.send_signal(signal.SIGKILL)
     first.wait(30)

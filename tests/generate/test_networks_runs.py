@@ -153,7 +153,7 @@ class TestRuns:
 
     def test_not_trained_yet(self, run: Path) -> None:
         (run / "weights.safetensors").unlink()
-        refused(f"run:{run}", r"has no weights\.safetensors and no checkpoint\.pt; train it first")
+        refused(f"run:{run}", r"has no weights\.safetensors and no checkpoint; train it first")
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"network": {}}', b'{"network": 3}'])
     def test_damaged_config(self, run: Path, content: bytes) -> None:

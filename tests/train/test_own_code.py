@@ -204,7 +204,7 @@ def test_a_method_adds_rows_and_a_head_that_saved_weights_are_without(
     weights = checkpoints.read_weights(Path("whole/weights.safetensors"))
     plain = named.find("network", "mynet.py:make")(3)
     plain.load_state_dict(weights)
-    state = checkpoints.load(Path("whole/checkpoint.pt"))
+    state = checkpoints.load(checkpoints.list_checkpoints(Path("whole"))[0])
     assert state["model"].keys() == weights.keys()
     added = {name for name in state["extended"] if "head" in name}
     assert added == {"body.head.weight", "body.head.bias"}
@@ -229,7 +229,7 @@ def test_a_killed_run_resumes_with_what_was_added(here: Path, colours: Path, mon
         train(cut)
     monkeypatch.setattr(loop.Training, "save", save)
     train(config(colours, "mymethod.py:Rotations", out=Path("cut"), checkpoint_every=2, resume=True))
-    one, other = (checkpoints.load(Path(name) / "checkpoint.pt") for name in ("whole", "cut"))
+    one, other = (checkpoints.load(checkpoints.list_checkpoints(Path(name))[0]) for name in ("whole", "cut"))
     for part in ("model", "extended"):
         assert one[part].keys() == other[part].keys()
         assert all(torch.equal(tensor, other[part][name]) for name, tensor in one[part].items())

@@ -76,15 +76,16 @@ def test_a_budget_sets_the_steps_between(
     every = log[0]["refresh_every"]
     assert every > 6  # a refresh of 12 steps of the network cannot take a fiftieth of fewer
     assert log[1]["refresh_every"] == every
-    (state,) = checkpoints.load(tmp_path / "run" / "checkpoint.pt")["processes"]
+    (state,) = checkpoints.load(checkpoints.list_checkpoints(tmp_path / "run")[0])["processes"]
     assert state["method"]["schedule"]["every"] == every
     assert f"one every {every} steps" in capsys.readouterr().err
 
 
 def steps_done(run: Path) -> int:
-    if not (run / "checkpoint.pt").exists():
+    newest = checkpoints.newest_checkpoint(run).path
+    if newest is None:
         return 0
-    state = checkpoints.load(run / "checkpoint.pt")
+    state = checkpoints.load(newest)
     return state["epoch"] * 6 + state["position"]
 
 
@@ -112,7 +113,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(colours: Path, tmp_path: 
         wait_for(lambda: process.poll() is not None or steps_done(killed) >= 9, 120)
         process.send_signal(signal.SIGKILL)
     assert not (killed / "metrics.json").exists(), "the run ended before it could be killed"
-    (state,) = checkpoints.load(killed / "checkpoint.pt")["processes"]
+    (state,) = checkpoints.load(checkpoints.list_checkpoints(killed)[0])["processes"]
     assert len(state["method"]["pool"]["images"]) == 8
     assert state["method"]["schedule"]["refreshes"] >= 4
     train(quick(colours, killed, epochs=4, dropout=0.3, checkpoint_every=1, resume=True))
@@ -153,7 +154,7 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
     assert torchrun(killed, "--resume") == 0
     assert equal(weights(whole), weights(killed))
     assert log_of(whole) == log_of(killed)
-    states = checkpoints.load(whole / "checkpoint.pt")["processes"]
+    states = checkpoints.load(checkpoints.list_checkpoints(whole)[0])["processes"]
     first, second = (state["method"]["pool"] for state in states)
     assert first["refreshes"] == second["refreshes"] == [10] * 4 + [11] * 4
     assert (first["layers"], first["channels"]) != (second["layers"], second["channels"])

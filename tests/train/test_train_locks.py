@@ -19,6 +19,7 @@ from mixset._common.errors import InputError
 from pixmix.train._ablations import AblateConfig, ablate
 from pixmix.train._evaluation.config import EvaluateConfig
 from pixmix.train._evaluation.evaluate import evaluate
+from pixmix.train._runs.checkpoints import list_checkpoints
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._runs.run_folder import LOCK, owned
 from pixmix.train._training.run import train
@@ -124,7 +125,7 @@ def test_a_part_of_a_table_belongs_to_one_process(tmp_path: Path) -> None:
 
 PARENT = """
 import subprocess, sys
-code = "import os, mixset._common.workers as w; w.end_with_parent(); print(os.getpid(), flush=True); input()"
+code = "import os, mixset._common.children as w; w.end_with_parent(); print(os.getpid(), flush=True); input()"
 child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
 child.wait()
 """
@@ -182,13 +183,13 @@ def test_a_training_that_is_ended_leaves_no_loader(colours: Path, tmp_path: Path
     words = [sys.executable, "-m", "pixmix.train", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1"]
     words += ["--batch-size", "8", "--epochs", "500", "--workers", "2", "--suite", "clean", "--out", str(out)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True) as process:
-        wait_for(lambda: (out / "checkpoint.pt").exists(), 120)
+        wait_for(lambda: list_checkpoints(out), 120)
         wait_for(lambda: len(session(process.pid)) >= 3)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1].decode()
-    assert process.returncode == (143 if number == signal.SIGTERM else -number), said
+    assert process.returncode == (75 if number == signal.SIGTERM else -number), said
     wait_for(lambda: not session(process.pid), 1 if number == signal.SIGTERM else 15)
-    assert ("terminated: finished work is kept" in said) == (number == signal.SIGTERM)
+    assert ("with a checkpoint; exit code 75" in said) == (number == signal.SIGTERM)
 
 
 @pytest.mark.slow
@@ -201,7 +202,7 @@ def test_ranks_end_with_a_killed_torchrun(colours: Path, tmp_path: Path) -> None
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
     with subprocess.Popen([*words, "--epochs", "200"], **quiet) as launcher:
-        wait_for(lambda: (out / "checkpoint.pt").exists(), 120)
+        wait_for(lambda: list_checkpoints(out), 120)
         leader = int((out / LOCK).read_text().split()[1])
         assert alive(leader)
         launcher.kill()

@@ -72,7 +72,7 @@ def test_a_run_leaves_everything_in_its_folder(
     assert done.returncode == 0, done.stderr
     assert "AUROC" in done.stdout
     names = {path.name for path in out.iterdir()}
-    assert {"config.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "metrics.json", "logits"} <= names
+    assert {"config.json", "log.jsonl", "checkpoints", "weights.safetensors", "metrics.json", "logits"} <= names
     assert {"images.png", "mixing_set.png"} <= names
     assert not [name for name in names if "partial" in name]
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -201,19 +201,21 @@ def test_killed_before_its_first_checkpoint_it_begins_anew(colours: Path, tmp_pa
     train(quick(colours, tmp_path / "whole", epochs=2))
     train(quick(colours, tmp_path / "run", epochs=2))
     run = tmp_path / "run"
-    for name in ("metrics.json", "weights.safetensors", "checkpoint.pt"):
-        (run / name).unlink()
-    (run / f"checkpoint.pt.4194305-{HOST}-{'0' * 16}.partial").write_bytes(b"half a checkpoint")
+    for path in (run / "metrics.json", run / "weights.safetensors", *checkpoints.list_checkpoints(run)):
+        path.unlink()
+    half = run / "checkpoints" / f"step-00001-0000000.pt.4194305-{HOST}-{'0' * 16}.partial"
+    half.write_bytes(b"half a checkpoint")
     train(quick(colours, run, epochs=2, resume=True))
     assert equal(weights(tmp_path / "whole"), weights(run))
     assert len((run / "log.jsonl").read_text().splitlines()) == 2
-    assert not list(run.glob("*.partial"))
+    assert not list(run.rglob("*.partial"))
 
 
 def steps_done(run: Path) -> int:
-    if not (run / "checkpoint.pt").exists():
+    newest = checkpoints.newest_checkpoint(run).path
+    if newest is None:
         return 0
-    state = checkpoints.load(run / "checkpoint.pt")
+    state = checkpoints.load(newest)
     return state["epoch"] * 6 + state["position"]
 
 
@@ -329,10 +331,10 @@ def test_a_run_of_an_older_release_had_what_is_now_the_default(colours: Path, tm
 def test_a_checkpoint_of_another_release_is_named(colours: Path, tmp_path: Path, number: object, message: str) -> None:
     train(quick(colours, tmp_path / "run"))
     (tmp_path / "run" / "metrics.json").unlink()
-    path, content = tmp_path / "run" / "checkpoint.pt", io.BytesIO()
+    path, content = checkpoints.list_checkpoints(tmp_path / "run")[0], io.BytesIO()
     torch.save({**checkpoints.load(path), "format": number}, content)
     write_sealed(path, content.getvalue())
-    with pytest.raises(InputError, match=rf"checkpoint\.pt: {message}"):
+    with pytest.raises(InputError, match=rf"step-00001-0000000\.pt: {message}"):
         train(quick(colours, tmp_path / "run", resume=True))
 
 

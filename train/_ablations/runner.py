@@ -156,7 +156,7 @@ class _Runner:
         command, device = self._command(task, self.slots[slot]), self.slots[slot].device
         log = log_of(task.name, self.root)
         log.parent.mkdir(parents=True, exist_ok=True)
-        watch = f"from mixset._common.workers import end_with_parent; end_with_parent({os.getpid()})"
+        watch = f"from mixset._common.children import end_with_parent; end_with_parent({os.getpid()})"
         program = f"{watch}; from {PROGRAMS[command[0]]} import main; main()"
         with open(log, "ab") as output:
             output.write(f"$ {shlex.join(command)}\n".encode())

@@ -95,6 +95,8 @@ TRAINING: dict[str, Range] = {
     "workers": PROCESSES,
     "threads": (1, 1000),
     "checkpoint_every": COUNT,
+    "checkpoint_minutes": (SMALLEST, 10.0**6),
+    "keep_checkpoints": (1, 10**6),
     "eval_batch_size": BATCH,
 }
 """The numbers of a run."""
@@ -171,6 +173,9 @@ class TrainConfig(MethodSettings):
     """Seed of all that is drawn: weights, order, crops, mixing. Same seed, same run."""
     workers: int = 2
     """Workers that load images, for each training process."""
+    skip_broken: bool = False
+    """Go on where a training image cannot be read: the next one in the set is taken in its place, and the log counts
+    them. By default the run ends with a line that names the file."""
     device: str = "auto"
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Precision = "auto"
@@ -187,9 +192,14 @@ class TrainConfig(MethodSettings):
     out: Path | None = None
     """Where the result goes: the run folder; by default runs/DATASET-METHOD-SEED."""
     resume: bool = False
-    """Resume from the run folder's checkpoint; a run that never began starts, one that ended stays as it is."""
+    """Resume from the run folder's newest whole checkpoint; a run that never began starts, one that ended stays as it
+    is. Restarts by torchrun do so by themselves."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the end of each epoch writes one, too."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between checkpoints, at most, whatever --checkpoint-every says."""
+    keep_checkpoints: int = 3
+    """Checkpoints that are kept, the newest ones; where one is damaged, the one before it is resumed from."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: at the end of training clean, calibration, adversaries and anomalies."""
     eval_batch_size: int = 500

@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
+from mixset._common.children import end_with_parent
 from mixset._common.errors import InputError
-from mixset._common.workers import end_with_parent
+
+from .stopping import StopRequest
+
+TIMEOUT = timedelta(minutes=10)
+"""How long a process waits for the others in a step, a test or a checkpoint."""
+MEETING = timedelta(seconds=60)
+"""How long the processes of a start wait for each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,9 @@ class Processes:
     device: torch.device
     rank: int = 0
     world: int = 1
+    hosts: dist.ProcessGroup | None = None
+    """Through which `most` goes: a group that needs no GPU; None is the usual one."""
+    stop: StopRequest = field(default_factory=lambda: StopRequest(alone=True))
 
     @property
     def leads(self) -> bool:
@@ -34,6 +45,13 @@ class Processes:
         if self.world > 1:
             values = values.to(self.device)
             dist.all_reduce(values)
+        return values.tolist()
+
+    def most(self, *numbers: int) -> list[int]:
+        """The largest of each number over all processes; nobody waits for a GPU."""
+        values = torch.tensor(numbers, dtype=torch.int64)
+        if self.world > 1:
+            dist.all_reduce(values, dist.ReduceOp.MAX, group=self.hosts)
         return values.tolist()
 
     def level(self, network: nn.Module) -> None:
@@ -73,14 +91,46 @@ def processes(device: str) -> Iterator[Processes]:
     if world == 1:
         yield Processes(device=index)
         return
-    end_with_parent()  # a launcher that is killed ends no rank
+    # A launcher that is killed ends no rank. torchrun starts them from its main thread; who else does is not known.
+    end_with_parent(main="TORCHELASTIC_RUN_ID" in os.environ)
     if index.type == "cuda":
         torch.cuda.set_device(index)
-    dist.init_process_group("nccl" if index.type == "cuda" else "gloo")
+    backend = "nccl" if index.type == "cuda" else "gloo"
+    store = _own_store(rank, world)
+    if store is None:
+        dist.init_process_group(backend, timeout=TIMEOUT)
+    else:
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
+    hosts = dist.new_group(backend="gloo", timeout=TIMEOUT) if index.type == "cuda" else None
     try:
-        yield Processes(rank=rank, world=world, device=index)
+        yield Processes(rank=rank, world=world, device=index, hosts=hosts)
     finally:
         dist.destroy_process_group()
+
+
+def restarted() -> bool:
+    """Whether torchrun has started this process in place of one that failed."""
+    return _told("TORCHELASTIC_RESTART_COUNT", 0) > 0
+
+
+def _own_store(rank: int, world: int) -> dist.Store | None:
+    """A store for this start alone, where torchrun keeps its own for all starts; None where torch makes one.
+
+    In torchrun's, what a killed start has left makes the next one hang now and then. So the first process opens a
+    store at a free port, and leaves the port in torchrun's under the number of this start. On one machine only: there
+    each start has a number of its own.
+    """
+    alone = os.environ.get("LOCAL_WORLD_SIZE") == str(world)
+    if not alone or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    host = os.environ.get("MASTER_ADDR", "localhost")
+    agents = dist.TCPStore(host, _told("MASTER_PORT", 0), is_master=False, timeout=MEETING)
+    start = f"pixmix/{os.environ.get('TORCHELASTIC_RUN_ID')}/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}"
+    if rank == 0:
+        store = dist.TCPStore("localhost", 0, world, is_master=True, timeout=MEETING, wait_for_workers=False)
+        agents.set(start, str(store.port))
+        return store
+    return dist.TCPStore("localhost", int(agents.get(start)), world, is_master=False, timeout=MEETING)
 
 
 def _told(name: str, otherwise: int) -> int:

@@ -16,8 +16,9 @@ from mixset._common.errors import InputError, reason
 from mixset._common.files import ensured_folder
 from mixset._common.locks import exclusive
 from mixset._common.partials import remove_abandoned, write_atomically
-from mixset.generate._networks.spec import CHECKPOINT, CONFIG, WEIGHTS, NetworkSpec
+from mixset.generate._networks.spec import CONFIG, WEIGHTS, NetworkSpec
 
+from . import checkpoints
 from .config import TrainConfig, recipe
 from .records import read_config
 
@@ -34,6 +35,9 @@ FREE = {
     "graph",
     "data_folder",
     "checkpoint_every",
+    "checkpoint_minutes",
+    "keep_checkpoints",
+    "skip_broken",
     "eval_batch_size",
     "threads",
     "suite",
@@ -43,14 +47,14 @@ LOCK = ".lock"
 
 
 class RunFolder:
-    """`config.json`, `log.jsonl`, `checkpoint.pt`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
+    """`config.json`, `log.jsonl`, `checkpoints/`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
 
     A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config, self.log, self.checkpoint = path / CONFIG, path / "log.jsonl", path / CHECKPOINT
+        self.config, self.log, self.checkpoints = path / CONFIG, path / "log.jsonl", path / checkpoints.FOLDER
         self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
         self.fvis = path / "fvis"
 
@@ -91,6 +95,7 @@ class RunFolder:
                 )
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
+            remove_abandoned(self.checkpoints)
             return
         write_json(
             self.config,
@@ -103,6 +108,31 @@ class RunFolder:
                 "versions": versions(),
             },
         )
+
+    def keep(self, state: dict[str, Any], count: int) -> None:
+        """Write a checkpoint; of those there are then, the newest `count` stay.
+
+        The old ones go only after the new one is whole on the disk.
+        """
+        path = checkpoints.checkpoint_path(self.path, state["epoch"], state["position"])
+        with ensured_folder(self.checkpoints, "folder"):
+            checkpoints.save(state, path)
+        for old in checkpoints.list_checkpoints(self.path)[count:]:
+            with contextlib.suppress(OSError):  # what cannot be removed costs space alone
+                old.unlink()
+
+    def newest(self) -> Path | None:
+        """The checkpoint to resume from; damaged ones that are newer are named and renamed to `*.damaged`, for they
+        would be passed over, and count among those kept, until the run is further than they are.
+
+        Raises:
+            InputError: as `newest_checkpoint`.
+        """
+        found = checkpoints.newest_checkpoint(self.path)
+        for path in found.damaged:
+            with contextlib.suppress(OSError):
+                path.replace(path.with_name(f"{path.name}.damaged"))
+        return found.path
 
     def sheet(self, epoch: int) -> Path:
         """Where the contact sheet of an epoch's feature visualisations lies."""

@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mixset._common import named
-from mixset._common.decoding import read_image
+from mixset._common.children import loader_worker
 from mixset._common.errors import InputError
-from mixset._common.memory import keep_freed_memory
 from pixmix._augment.crops import crop_and_flip, random_resized_crop
 from pixmix._augment.draws import Key
 from pixmix._augment.residents import Resident
@@ -21,6 +20,7 @@ from pixmix._augment.sampler import epoch_order
 from pixmix.methods._base import Method
 
 from .._data.labelled import LabelledImages
+from .broken import Broken, Reader
 
 PADDING = 4
 """Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
@@ -36,6 +36,8 @@ class Batch(NamedTuple):
     """(N,) int64."""
     indices: Tensor
     """(N,) int64: places in the training set."""
+    broken: tuple[Broken, ...] = ()
+    """Images that could not be read; others are there in their place, with their labels."""
 
 
 class TrainingSet(Dataset):
@@ -79,14 +81,14 @@ class TrainingSet(Dataset):
 
     def batch(self, epoch: int, indices: np.ndarray) -> Batch:
         """Some of an epoch's images, as far as they can be made ahead of their step."""
-        labels, numbers = torch.from_numpy(self.images.labels[indices]), torch.from_numpy(indices)
+        numbers = torch.from_numpy(indices)
         if self.resident is not None:
-            return Batch(None, labels, numbers)
+            return Batch(None, torch.from_numpy(self.images.labels[indices]), numbers)
         key = Key(seed=self.seed, epoch=epoch)
-        images = self._cut(key, indices)
+        images, labels, broken = self._cut(key, indices)
         if not self.at_step:
             images = self.method.augment_array(images, key, indices)
-        return Batch(torch.from_numpy(images), labels, numbers)
+        return Batch(torch.from_numpy(images), torch.from_numpy(labels), numbers, broken)
 
     def inputs(self, epoch: int, batch: Batch) -> Tensor:
         """The network's images of a batch, (V · N, 3, H, W) float32 in [0, 1] on the device, channels last.
@@ -112,11 +114,13 @@ class TrainingSet(Dataset):
         except InputError as error:
             return error
 
-    def _cut(self, key: Key, indices: np.ndarray) -> np.ndarray:
+    def _cut(self, key: Key, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[Broken, ...]]:
         if self.images.array is not None:
-            return crop_and_flip(self.images.array[indices], key, indices, padding=PADDING, flip=self.flip)
-        arrays = (read_image(self.images.files[index]) for index in indices)
-        return random_resized_crop(arrays, key, indices, size=self.images.size, flip=self.flip)
+            images = crop_and_flip(self.images.array[indices], key, indices, padding=PADDING, flip=self.flip)
+            return images, self.images.labels[indices], ()
+        reader = Reader(self.images, indices)
+        images = random_resized_crop(iter(reader), key, indices, size=self.images.size, flip=self.flip)
+        return images, reader.labels, tuple(reader.broken)
 
 
 class BatchPlan(Sampler):
@@ -144,6 +148,11 @@ class BatchPlan(Sampler):
     def global_batch(self, step: int) -> int:
         """How many images a batch has over all processes."""
         return self.size if step < self.steps - 1 else self.count - step * self.size
+
+    def whole_batch(self, epoch: int, step: int) -> np.ndarray:
+        """The indices of an epoch's batch over all processes."""
+        order = epoch_order(self.count, seed=self.seed, epoch=epoch)
+        return order[step * self.size :][: self.global_batch(step)]
 
     def weight(self, step: int) -> float:
         """This process's share of the batch times the number of processes: what its mean loss counts in the mean."""
@@ -177,7 +186,7 @@ def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> Da
         batch_sampler=plan,
         num_workers=workers,
         collate_fn=_as_made,
-        worker_init_fn=keep_freed_memory,
+        worker_init_fn=loader_worker(),
         persistent_workers=workers > 0,
         pin_memory=images.device.type == "cuda",
         # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mixset._common.errors import InputError, reading
+from mixset._common.errors import InputError
 from mixset._common.progress import Progress, duration
 from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
@@ -25,18 +25,24 @@ from pixmix._evaluators.image_sets import ImageSet
 from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
-from .._runs import checkpoints
 from .._runs.config import TrainConfig
 from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
+from .._runs.stopping import Stopped
+from . import saving
+from .agreement import Agreed, Agreement
 from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
+from .broken import BrokenImages
 from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
-from .optimizer import kept_state, set_rate, take_up
-from .step import Step, random_states, restore_random_states
+from .optimizer import set_rate
+from .step import Step
+from .watch import LossWatch
 
 PLAIN_EPOCHS = 2**31
 """The first of the epochs in whose order methods get batches beside the training's."""
+INDICES = 256
+"""How many of a batch's indices an error names."""
 FLOOR = 1e-6
 """The learning rate that the cosine ends at (the paper's code)."""
 
@@ -78,9 +84,24 @@ class Training:
         self.epoch = self.position = 0
         self.seconds = 0.0
         """What the epoch took up to the last checkpoint in it."""
+        self.start = self.saved = time.monotonic()
+        """When the last checkpoint was written, or the run began."""
+        self.watch = LossWatch(self.step.loss_sum)
+        self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
+        self.agreement = Agreement(processes)
 
     def run(self) -> None:
-        """Train to the end; a checkpoint is there after each epoch and every `checkpoint_every` steps."""
+        """Train to the end; a checkpoint is there after each epoch, every `checkpoint_every` steps and every
+        `checkpoint_minutes` minutes.
+
+        Raises:
+            Stopped: the processes were asked to stop, and have left a checkpoint.
+            InputError: the loss is not finite, or an image cannot be read.
+        """
+        with self.processes.stop.waiting():
+            self._run()
+
+    def _run(self) -> None:
         if self.epoch == self.config.epochs:
             return
         parallel: nn.Module = self.trained
@@ -100,29 +121,38 @@ class Training:
                 self._run_epoch(loader, progress)
 
     def _run_epoch(self, loader: Any, progress: Progress) -> None:
-        start, config = time.monotonic() - self.seconds, self.config
+        self.start, config = time.monotonic() - self.seconds, self.config
+        self.watch.begin()
         self.plan.set_epoch(self.epoch, self.position)
         self.trained.train()
         if self.position == 0:
             with self.step.autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
+            self.broken.take(batch.broken)
             with _step_refused(config):
                 self._step(batch)
+            self.watch.note(self.position)
             progress.advance(self.plan.global_batch(self.position))
             self.position += 1
-            if self.position % config.checkpoint_every == 0 and self.position < self.plan.steps:
-                self.seconds = time.monotonic() - start
-                self.save()
+            planned = self.position % config.checkpoint_every == 0 and self.position < self.plan.steps
+            if self.agreement.due() or planned or self.position == self.plan.steps:
+                self._between_steps(save=planned)
         (loss,) = self.processes.total(self.step.loss_sum.item())
         loss /= self.plan.steps * self.processes.world
         if not math.isfinite(loss):
-            raise InputError(f"the loss is not finite in epoch {self.epoch + 1}: lower `lr`, which is {config.lr:g}")
-        error = self.test()
+            raise self._not_finite()
+        error, stopped = self.test()
+        if stopped:
+            self._between_steps(save=False)
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.step.loss_sum.zero_()
-        seconds = time.monotonic() - start
+        seconds = time.monotonic() - self.start
         noted, words = self.method.on_epoch(self.epoch, seconds)
+        skipped = int(self.processes.total(self.broken.count)[0])
+        if skipped:
+            noted = {**noted, "skipped": skipped}
+        self.broken.count = 0
         if self.processes.leads:
             entry = {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr()}
             self.folder.append({**entry, "seconds": round(seconds, 3), **noted})
@@ -131,6 +161,46 @@ class Training:
                 + (f", {words}" if words else "")
             )
         self.save()
+        if self.agreement.agree(Agreed(stop=self.processes.stop.asked)).stop:
+            raise self._stopped()
+
+    def _between_steps(self, *, save: bool) -> None:
+        """Agree on what has happened; all processes call this after the same step, and before each checkpoint."""
+        mine = self.processes
+        late = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes
+        own = Agreed(mine.stop.asked, save or late, self.broken.error is not None, self.watch.found)
+        agreed = self.agreement.agree(own)
+        if agreed.broken:
+            raise self._refusal(next(line for line in all_gather(self.broken.error) if line))
+        if agreed.not_finite is not None:
+            raise self._not_finite(agreed.not_finite)
+        if agreed.save or agreed.stop:
+            mine.stop.agreed = agreed.stop
+            self.seconds = time.monotonic() - self.start
+            self.save()
+        if agreed.stop:
+            raise self._stopped()
+
+    def _stopped(self) -> Stopped:
+        where = f"after step {self.position:,} of {self.plan.steps:,} of epoch {self.epoch + 1}"
+        return Stopped(f"stopped {where}, with a checkpoint" if self.processes.leads else "")
+
+    def _not_finite(self, step: int | None = None) -> SystemExit | InputError:
+        """What ends the run; `step` is the first such one of the epoch, None where it has to be looked for."""
+        if step is None:
+            step = self.agreement.agree(Agreed(not_finite=self.watch.look())).not_finite
+        if step is None:
+            what = f"the weights are not finite after step {self.position:,} of epoch {self.epoch + 1}"
+        else:
+            indices = self.plan.whole_batch(self.epoch, step)
+            named = ", ".join(map(str, indices[:INDICES]))
+            more = f" and {len(indices) - INDICES:,} more" if len(indices) > INDICES else ""
+            what = f"the loss is not finite since step {step + 1:,} of epoch {self.epoch + 1} (images {named}{more})"
+        return self._refusal(f"{what}: lower `lr`, which is {self.config.lr:g}; earlier checkpoints are kept")
+
+    def _refusal(self, line: str) -> SystemExit | InputError:
+        """An error that all processes end with, and one tells."""
+        return InputError(line) if self.processes.leads else SystemExit(2)
 
     def _extended(self) -> nn.Module:
         body = self.method.extend(self.body)
@@ -196,8 +266,9 @@ class Training:
         return images
 
     @torch.no_grad()
-    def test(self) -> float:
-        """The clean error of the network as it is, the images shared out over the processes."""
+    def test(self) -> tuple[float, bool]:
+        """The clean error of the network as it is, the images shared out over the processes; and whether one of them
+        was asked to stop, and so the error is of no use."""
         self.network.eval()
         self.processes.level(self.network)
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -206,72 +277,26 @@ class Training:
             images = ImageSet(share.labelled, workers=self.config.workers)
             with autocast(self.device, self.config.eval_precision):
                 for batch in images.batches(self.config.eval_batch_size):
+                    if self.processes.stop.asked:
+                        break
                     predictions = self.network(to_device(batch.images, self.device)).argmax(1)
                     wrong += (predictions != torch.from_numpy(batch.labels).to(self.device, non_blocking=True)).sum()
-        return self.processes.total(wrong.item())[0] / len(self.data.test)
+        errors, stopped = self.processes.total(wrong.item(), self.processes.stop.asked)
+        return errors / len(self.data.test), bool(stopped)
 
     def save(self) -> None:
-        """Write the checkpoint; every process takes part, since each has something of its own in it."""
-        own = {
-            "random_states": random_states(self.device),
-            "method": self.method.state_dict(),
-            "loss_sum": self.step.loss_sum.item(),
-        }
-        processes = all_gather(own)
-        if self.processes.leads:
-            checkpoints.save(
-                {
-                    "model": self.body.state_dict(),
-                    **({} if self.trained is self.network else {"extended": self.trained.state_dict()}),
-                    "optimizer": kept_state(self.step.optimizer),
-                    "scaler": self.step.scaler.state_dict(),
-                    "epoch": self.epoch,
-                    "position": self.position,
-                    "seconds": self.seconds,
-                    "processes": processes,
-                    "threads": torch.get_num_threads(),
-                    "log_size": self.folder.log_size(),
-                },
-                self.folder.checkpoint,
-            )
+        """Write the checkpoint; all processes call this.
+
+        Raises:
+            InputError: a loss or a weight is not finite; nothing is written.
+        """
+        if not saving.save(self):
+            raise self._not_finite()
+        self.saved = time.monotonic()
 
     def load(self) -> None:
-        """Take up the run folder's checkpoint; without one the run begins anew, and so does its log."""
-        if not self.folder.checkpoint.exists():
-            if self.processes.leads:
-                self.folder.cut_log(0)
-            return
-        state = checkpoints.load(self.folder.checkpoint)
-        with reading(f"checkpoint {self.folder.checkpoint}", "begin anew with another `out`"):
-            self._take_up(state)
-
-    def _take_up(self, state: dict[str, Any]) -> None:
-        self.body.load_state_dict(state["model"])
-        if self.trained is not self.network:
-            self.trained.load_state_dict(state["extended"])
-        take_up(self.step.optimizer, state["optimizer"])
-        self.step.scaler.load_state_dict(state["scaler"])
-        self.epoch, self.position, self.seconds = state["epoch"], state["position"], float(state["seconds"])
-        for name, value, most in (
-            ("epoch", self.epoch, self.config.epochs),
-            ("position", self.position, self.plan.steps),
-        ):
-            if type(value) is not int or not 0 <= value <= most:
-                raise ValueError(f"{name} {value!r} of {most}")
-        everyone = state["processes"]
-        if len(everyone) != self.processes.world:
-            raise InputError(
-                f"run folder {self.folder.path}: was trained by {len(everyone)} processes, not {self.processes.world}; "
-                "go on with as many"
-            )
-        own = everyone[self.processes.rank]
-        self.method.load_state_dict(own["method"])
-        self.step.loss_sum.fill_(own["loss_sum"])
-        if self.config.threads is None:
-            torch.set_num_threads(state["threads"])
-        if self.processes.leads:
-            self.folder.cut_log(state["log_size"])
-        restore_random_states(own["random_states"], self.device)
+        """Take up the run folder's newest whole checkpoint; without one the run begins anew, and so does its log."""
+        saving.load(self)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ from .._data.mixing_sets import mixing_set
 from .._figures.figures import draw_training
 from .._runs import checkpoints
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes, precision, processes, seed_generators, torch_state_kept
+from .._runs.processes import Processes, precision, processes, restarted, seed_generators, torch_state_kept
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder, owned, write_json
+from .._runs.stopping import stop_request
 from .._runs.trials import try_network
 from .graph import check_graph
 from .loop import Training
@@ -40,7 +42,9 @@ from .loop import Training
 def train(config: TrainConfig) -> dict[str, Any] | None:
     """Train as `config` says, measure at the end, and leave everything in the run folder.
 
-    Under `torchrun` each process calls this; the first one writes.
+    Under `torchrun` each process calls this; the first one writes. One that torchrun has restarted resumes.
+
+    SIGTERM and SIGUSR1, where this is the main thread, end the run with a checkpoint: SystemExit with code 75.
 
     Returns:
         The content of `metrics.json`; None in processes other than the first.
@@ -48,6 +52,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     Raises:
         InputError: anything in the config that cannot be, found as early as possible; nothing is lost.
     """
+    config = replace(config, resume=config.resume or restarted())
     folder = RunFolder(config.folder)
     if config.resume and folder.metrics.exists():
         folder.check(config)
@@ -58,7 +63,13 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         if name not in known:
             other = "; `pixmix evaluate RUN` measures it" if name in EVALUATORS else ""
             raise InputError(f"suite {name}: at the end of a training there are {', '.join(known)}{other}")
-    with processes(config.device) as mine, torch_state_kept(mine.device), contextlib.ExitStack() as stack:
+    with (
+        processes(config.device) as joined,
+        torch_state_kept(joined.device),
+        stop_request(alone=joined.world == 1) as stop,
+        contextlib.ExitStack() as stack,
+    ):
+        mine = replace(joined, stop=stop)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         if mine.leads:
