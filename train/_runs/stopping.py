@@ -1,4 +1,4 @@
-"""Ending by SIGTERM or SIGUSR1, as machines that are taken away and Slurm ask for it: after a checkpoint, with code 75."""
+"""Ending by SIGTERM or SIGUSR1, as Slurm and machines that are taken away ask for it: a checkpoint, then code 75."""
 
 from __future__ import annotations
 

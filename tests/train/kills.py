@@ -1,0 +1,216 @@
+"""A training that is killed at random times in many ways and resumed, until it ends; as a program:
+
+    python tests/train/kills.py FOLDER SCRATCH KILLS SEED [KIND ...]
+
+FOLDER is an image-folder data set. Each run is started again after each kill, and has to end with the weights of one
+that was let alone. Processes are forked from one that has torch imported already, so that a start takes no time; the
+ranks of two processes come from a launcher that, as torchrun does, ends the others when one fails. Prints one line of
+JSON: how often each kind came, how many runs ended with equal weights, hangs and orphans.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from processes_alive import session
+
+from mixset._common.errors import InputError
+from pixmix.train._runs.checkpoints import list_checkpoints, read_weights
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._training.run import train
+
+KINDS = {
+    1: ("kill", "term", "usr1", "flip", "cut", "full"),
+    2: ("rank 0", "rank 1", "launcher", "term", "usr1", "usr1 to one", "flip", "cut", "full"),
+}
+"""By the number of processes."""
+HANG = 60.0
+"""Seconds after which a run that should have ended counts as hanging."""
+ORPHAN = 5.0
+"""Seconds after which a process that is left counts as an orphan."""
+
+
+def config(data: Path, out: Path, *, resume: bool = True) -> TrainConfig:
+    settings = {**vars(recipe("quick")), "network": "wrn-10-1", "epochs": 8, "batch_size": 8, "workers": 1}
+    settings |= {"threads": 1, "dropout": 0.3, "checkpoint_every": 2, "suite": ("clean",), "device": "cpu"}
+    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "resume": resume})
+
+
+def fork(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        work()
+        code = 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def no_space(after: int) -> None:
+    """In this process the disk is full from the given number of files on."""
+    sync, left = os.fsync, after
+
+    def full(handle: int) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(handle)
+
+    os.fsync = full
+
+
+def attempt(data: Path, out: Path, world: int, full: int | None) -> int:
+    """Start a run in a session of its own; the process id of the only process, or of the launcher."""
+
+    def begin(rank: int = 0) -> None:
+        if full is not None:
+            no_space(full)
+        if world > 1:
+            os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="localhost")
+            os.environ.update(TORCHELASTIC_RUN_ID="kills")
+        train(config(data, out))
+
+    def whole() -> None:
+        os.setsid()
+        log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        if world == 1:
+            begin()
+            return
+        with socket.create_server(("localhost", 0)) as free:
+            os.environ["MASTER_PORT"] = str(free.getsockname()[1])
+        ranks = [fork(lambda rank=rank: begin(rank)) for rank in range(world)]
+        (out.with_suffix(".ranks")).write_text(json.dumps(ranks))
+        codes = []
+        for _ in ranks:
+            _, status = os.wait()
+            codes.append(os.waitstatus_to_exitcode(status))
+            if codes[-1]:
+                for rank in ranks:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(rank, signal.SIGTERM)
+        sys.exit(next((code if code > 0 else 1 for code in codes if code), 0))
+
+    return fork(whole)
+
+
+def ended(process: int, seconds: float) -> int | None:
+    """The exit code, negative of a signal; None where it goes on for longer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    return None
+
+
+def damage(out: Path, kind: str, chance: random.Random) -> bool:
+    """Flip a bit of the newest checkpoint, or cut it; there has to be one before it."""
+    found = list_checkpoints(out)
+    if len(found) < 2 or (out / "metrics.json").exists():
+        return False
+    content = bytearray(found[0].read_bytes())
+    place = chance.randrange(len(content))
+    if kind == "flip":
+        content[place] ^= 1 << chance.randrange(8)
+    else:
+        del content[place:]
+    found[0].write_bytes(content)
+    return True
+
+
+def strike(process: int, out: Path, kind: str, world: int) -> None:
+    ranks = json.loads(out.with_suffix(".ranks").read_text()) if world > 1 else [process]
+    number = {"term": signal.SIGTERM, "usr1": signal.SIGUSR1, "usr1 to one": signal.SIGUSR1}.get(kind, signal.SIGKILL)
+    if kind in ("term", "usr1"):
+        targets = session(process)  # as a system that stops a job does: loader workers, too
+        targets = [each for each in targets if world == 1 or each != process]
+    else:
+        targets = {"launcher": [process], "rank 0": ranks[:1], "rank 1": ranks[1:], "usr1 to one": ranks[1:]}.get(
+            kind, ranks
+        )
+    for target in targets:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(target, number)
+
+
+def same(one: Path, other: Path) -> bool:
+    first, second = (read_weights(run / "weights.safetensors") for run in (one, other))
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, kinds: list[str]) -> dict[str, object]:
+    chance = random.Random(seed)
+    counts: Counter[str] = Counter()
+    wholes: dict[int, tuple[Path, float]] = {}
+    for world in KINDS:
+        begun, whole = time.monotonic(), scratch / f"whole-{world}"
+        assert ended(attempt(data, whole, world, None), HANG) == 0
+        wholes[world] = whole, time.monotonic() - begun
+    left = kills
+    while left > 0:
+        world = chance.choice(list(KINDS))
+        whole, seconds = wholes[world]
+        out = scratch / f"killed-{world}"
+        shutil.rmtree(out, ignore_errors=True)
+        while True:
+            kind = chance.choice([kind for kind in KINDS[world] if kind in kinds or not kinds]) if left > 0 else "none"
+            full = chance.randrange(1, 9) if kind == "full" else None
+            process = attempt(data, out, world, full)
+            code = ended(process, HANG if kind in ("none", "full") else chance.uniform(0.2, 0.8) * seconds)
+            if code is None:
+                if kind not in ("none", "full"):
+                    strike(process, out, kind, world)
+                    code = ended(process, HANG)
+                if code is None:
+                    counts["hangs"] += 1
+                    os.killpg(process, signal.SIGKILL)
+                    code = ended(process, HANG)
+                limit = time.monotonic() + ORPHAN
+                while session(process) and time.monotonic() < limit:
+                    time.sleep(0.02)
+                for orphan in session(process):
+                    counts["orphans"] += 1
+                    os.kill(orphan, signal.SIGKILL)
+            print(f"{world}: {kind}, code {code}", file=sys.stderr)
+            if code == 0:
+                break
+            left -= 1
+            counts[f"{world}: {kind}"] += 1
+            counts[f"code {code}"] += 1
+            if kind in ("flip", "cut"):
+                counts["damaged"] += damage(out, kind, chance)
+        counts["runs"] += 1
+        counts["equal"] += same(whole, out)
+    return {**counts, "kills": kills - left}
+
+
+if __name__ == "__main__":
+    found = kill_at_random(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
+    print(json.dumps(found))
