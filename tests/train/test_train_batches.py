@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from torch.utils.data import DataLoader
 
+from mixset._common.children import loader_worker
 from mixset._common.errors import InputError
 from pixmix._augment.sampler import epoch_order
 from pixmix.methods import make_method
 from pixmix.methods._mixing import PixMixMethod
 from pixmix.train._data.datasets import load_data
 from pixmix.train._training.batches import BatchPlan, TrainingSet, batches, training_loader
+from pixmix.train._training.broken import BrokenImages
 
 
 @settings(deadline=None)
@@ -145,7 +151,7 @@ def test_large_images_are_cropped_at_random(tmp_path: Path) -> None:
     assert not torch.equal(first, later)
 
 
-def test_a_broken_image_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
+def test_a_broken_image_gives_way_to_the_next_one_and_is_told_from_a_worker_too(tmp_path: Path) -> None:
     from PIL import Image
 
     for part in ("train", "test"):
@@ -159,6 +165,34 @@ def test_a_broken_image_is_one_line_from_a_worker_too(tmp_path: Path) -> None:
     for workers in (0, 1):
         images = TrainingSet(data.train, method, seed=0, flip=True)
         loader = training_loader(images, plan, workers=workers)
-        with pytest.raises(InputError, match=r"^image .*b/x\.png: .*") as caught:
-            list(batches(loader))
-        assert "\n" not in str(caught.value)
+        (batch,) = batches(loader)
+        ((index, line, replaced),) = batch.broken
+        assert (index, replaced) == (1, True)
+        assert re.fullmatch(r"image .*b/x\.png: .*", line)
+        assert batch.labels.tolist() == [0, 0]  # of the image that was read in its place
+        for skip in (False, True):
+            broken = BrokenImages(skip=skip, alone=True)
+            with contextlib.nullcontext() if skip else pytest.raises(InputError, match=r"x\.png: .*`skip_broken`"):
+                broken.take(batch.broken)
+            assert broken.count == int(skip)
+    (tmp_path / "train" / "a" / "x.png").write_bytes(b"gone")
+    (batch,) = batches(loader)
+    with pytest.raises(InputError, match=r"so are the 16 after it"):
+        BrokenImages(skip=True, alone=True).take(batch.broken)
+
+
+def test_a_loader_worker_heeds_the_trainer_alone() -> None:
+    """Of SIGTERM and SIGUSR1; a worker that another process stopped would take the trainer with it."""
+    loader = DataLoader(range(40), batch_size=None, num_workers=1, worker_init_fn=loader_worker(), prefetch_factor=2)
+    items = iter(loader)
+    assert next(items) == 0
+    (worker,) = items._workers  # type: ignore[attr-defined]
+    for number in ("TERM", "USR1"):
+        subprocess.run(["kill", f"-{number}", str(worker.pid)], check=True)
+    assert list(items) == list(range(1, 40))
+    items = iter(loader)
+    next(items)
+    (worker,) = items._workers  # type: ignore[attr-defined]
+    worker.terminate()
+    worker.join(20)
+    assert worker.exitcode == 0

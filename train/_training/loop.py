@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import math
@@ -36,13 +35,12 @@ from .broken import BrokenImages
 from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
 from .optimizer import set_rate
+from .refusals import not_finite, step_refused
 from .step import Step
 from .watch import LossWatch
 
 PLAIN_EPOCHS = 2**31
 """The first of the epochs in whose order methods get batches beside the training's."""
-INDICES = 256
-"""How many of a batch's indices an error names."""
 FLOOR = 1e-6
 """The learning rate that the cosine ends at (the paper's code)."""
 
@@ -130,7 +128,7 @@ class Training:
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
         for batch in batches(loader):
             self.broken.take(batch.broken)
-            with _step_refused(config):
+            with step_refused(config):
                 self._step(batch)
             self.watch.note(self.position)
             progress.advance(self.plan.global_batch(self.position))
@@ -192,10 +190,7 @@ class Training:
         if step is None:
             what = f"the weights are not finite after step {self.position:,} of epoch {self.epoch + 1}"
         else:
-            indices = self.plan.whole_batch(self.epoch, step)
-            named = ", ".join(map(str, indices[:INDICES]))
-            more = f" and {len(indices) - INDICES:,} more" if len(indices) > INDICES else ""
-            what = f"the loss is not finite since step {step + 1:,} of epoch {self.epoch + 1} (images {named}{more})"
+            what = not_finite(self.plan, self.epoch, step)
         return self._refusal(f"{what}: lower `lr`, which is {self.config.lr:g}; earlier checkpoints are kept")
 
     def _refusal(self, line: str) -> SystemExit | InputError:
@@ -297,23 +292,3 @@ class Training:
     def load(self) -> None:
         """Take up the run folder's newest whole checkpoint; without one the run begins anew, and so does its log."""
         saving.load(self)
-
-
-@contextlib.contextmanager
-def _step_refused(config: TrainConfig) -> Iterator[None]:
-    """One line in place of torch's traceback where a step does not fit into memory, or where batch normalisation is
-    left with one value a channel."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise InputError(
-            f"batch_size {config.batch_size}: a training step does not fit into the memory of the device; give a "
-            "smaller `batch_size`, or free the device of what else is on it"
-        ) from None
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise InputError(
-            f"network {config.network}: a process has one image in a step, too few for its batch normalisation; "
-            f"raise `batch_size` from {config.batch_size} to at least 2 for each process, or give more images"
-        ) from error
