@@ -55,13 +55,13 @@ def loader_worker() -> Callable[[int], None]:
 
 def _begin(trainer: int, main: bool, worker: int) -> None:
     keep_freed_memory(worker)
-    if os.getppid() == trainer:  # not where a server forks the workers
-        end_with_parent(trainer, main=main)
     if hasattr(signal, "sigwaitinfo"):
-        # Blocked here and in every thread that starts later; one thread takes them and knows their sender.
+        # Blocked here, and so in every thread that starts later; one thread takes them and knows their sender.
         signals = {signal.SIGTERM, signal.SIGUSR1}
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         threading.Thread(target=_heed, args=(trainer, signals), daemon=True).start()
+    if os.getppid() == trainer:  # not where a server forks the workers
+        end_with_parent(trainer, main=main)
 
 
 def _heed(trainer: int, signals: set[signal.Signals]) -> None:

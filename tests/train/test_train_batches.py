@@ -142,9 +142,9 @@ def test_large_images_are_cropped_at_random(tmp_path: Path) -> None:
     data = load_data(f"folder:{tmp_path}", size=96)
     method = make_method("baseline", classes=2, size=(96, 96), mean=data.mean, std=data.std)
     images = TrainingSet(data.train, method, seed=0, flip=True)
-    first, labels, _ = images.batch(0, np.array([0, 1]))
-    again, _, _ = images.batch(0, np.array([1, 0]))
-    later, _, _ = images.batch(1, np.array([0, 1]))
+    first, labels, *_ = images.batch(0, np.array([0, 1]))
+    again, *_ = images.batch(0, np.array([1, 0]))
+    later, *_ = images.batch(1, np.array([0, 1]))
     assert first.shape == (2, 3, 96, 96)
     assert labels.tolist() == [0, 1]
     assert torch.equal(first[0], again[1])

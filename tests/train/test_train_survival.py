@@ -248,7 +248,7 @@ def test_a_broken_image_is_skipped_and_counted(tmp_path: Path, capsys: pytest.Ca
     train(config("whole"))
     lost = tmp_path / "train" / "b" / "1.png"
     lost.write_bytes(lost.read_bytes()[:200])
-    with pytest.raises(InputError, match=r"image .*b/1\.png: .*`skip_broken`"):
+    with pytest.raises(InputError, match=r"image .*b/1\.png: "):
         train(config("run"))
     train(config("run", skip_broken=True, resume=True))
     assert capsys.readouterr().err.count("skipped: image") == 1

@@ -183,6 +183,17 @@ def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
     return page
 
 
+def _whole(training: Training, index: int) -> np.ndarray:
+    """A training image; black where it cannot be read and the run skips such."""
+    size = training.data.size
+    try:
+        return training.data.train[index][0]
+    except InputError:
+        if not training.config.skip_broken:
+            raise
+        return np.zeros((size, size, 3), np.uint8)
+
+
 def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path) -> None:
     """Draw what a run trains on into its folder: `images.png` and, if it has a mixing set, `mixing_set.png`.
 
@@ -190,7 +201,7 @@ def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path
     """
     data, views = training.data, training.method.views * training.method.batch_views
     spread = np.linspace(0, len(data.train) - 1, COLUMNS).astype(int)
-    rows = [np.stack([data.train[index][0] for index in spread])]
+    rows = [np.stack([_whole(training, index) for index in spread.tolist()])]
     for epoch in range(3):
         inputs = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
         rows.append(_uint8(inputs.clamp(0, 1).cpu().numpy()))

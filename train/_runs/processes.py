@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -14,9 +16,11 @@ from torch import nn
 
 from mixset._common.children import end_with_parent
 from mixset._common.errors import InputError
+from pixmix._common.distributed import first
 
 from .stopping import StopRequest
 
+T = TypeVar("T")
 TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others in a step, a test or a checkpoint."""
 MEETING = timedelta(seconds=60)
@@ -53,6 +57,20 @@ class Processes:
         if self.world > 1:
             dist.all_reduce(values, dist.ReduceOp.MAX, group=self.hosts)
         return values.tolist()
+
+    def led(self, make: Callable[[], T]) -> T:
+        """What `make` returns in the first process, the only one that calls it; all must call this.
+
+        Raises:
+            InputError: in the first process, which tells what it is.
+            SystemExit: then in the others, which none has to wait for.
+        """
+        try:
+            return first(make)
+        except InputError:
+            if self.leads:
+                raise
+            sys.exit(2)
 
     def level(self, network: nn.Module) -> None:
         """Give the first process's batch statistics to all, as DDP does before each forward pass in training."""

@@ -17,7 +17,6 @@ from mixset import MixingPool, MixingSet
 from mixset._common.errors import InputError
 from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import NetworkSpec, network_spec, torchvision_names
-from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
 from pixmix._evaluators.suites import EVALUATORS, check
 from pixmix.methods import MethodRow, compose, find_parts, find_row, make_part
@@ -72,9 +71,12 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
         mine = replace(joined, stop=stop)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        if mine.leads:
+
+        def own() -> None:
             stack.enter_context(owned(folder.path, "run folder"))
             folder.check(config)
+
+        mine.led(own)
         return _finish(config, folder, _trained(config, parts, folder, mine), mine)
 
 
@@ -95,10 +97,12 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     # After the weights, which are the same everywhere, each process draws its own dropout.
     seed_generators((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64, mine.device)
     training = Training(config, data, network, method, folder, mine)
-    if mine.leads:
+
+    def begin() -> None:
         folder.begin(config, spec, data, mine.world)
         draw_training(training, images, folder.path)
-    all_gather(None)  # none goes on before the folder is there
+
+    mine.led(begin)
     if config.resume:
         training.load()
     training.run()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mixset._common.errors import reading
-from pixmix._common.distributed import all_gather, first
+from pixmix._common.distributed import all_gather
 
 from .._runs import checkpoints
 from .._runs.processes import seed_generators
@@ -41,7 +41,7 @@ def save(training: Training) -> bool:
     if ruined:
         return False
     # All wait for the file: the first process to end takes the others with it.
-    first(lambda: training.folder.keep(_state(training, processes), training.config.keep_checkpoints))
+    training.processes.led(lambda: training.folder.keep(_state(training, processes), training.config.keep_checkpoints))
     return True
 
 
@@ -67,7 +67,7 @@ def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any
 
 def load(training: Training) -> None:
     """Take up the run folder's newest whole checkpoint; without one the run begins anew, and so does its log."""
-    path = first(training.folder.newest)
+    path = training.processes.led(training.folder.newest)
     if path is None:
         if training.processes.leads:
             training.folder.cut_log(0)
