@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from processes_alive import session
@@ -73,7 +74,7 @@ def no_space(after: int) -> None:
     """In this process the disk is full from the given number of files on."""
     sync, left = os.fsync, after
 
-    def full(handle: int) -> None:
+    def full(handle: Any) -> None:
         nonlocal left
         left -= 1
         if left < 0:

@@ -183,7 +183,9 @@ def test_a_broken_image_gives_way_to_the_next_one_and_is_told_from_a_worker_too(
 
 def test_a_loader_worker_heeds_the_trainer_alone() -> None:
     """Of SIGTERM and SIGUSR1; a worker that another process stopped would take the trainer with it."""
-    loader = DataLoader(range(40), batch_size=None, num_workers=1, worker_init_fn=loader_worker(), prefetch_factor=2)
+    loader: DataLoader = DataLoader(
+        range(40), batch_size=None, num_workers=1, worker_init_fn=loader_worker(), prefetch_factor=2
+    )
     items = iter(loader)
     assert next(items) == 0
     (worker,) = items._workers  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -119,7 +119,9 @@ def processes(device: str) -> Iterator[Processes]:
         dist.init_process_group(backend, timeout=TIMEOUT)
     else:
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=TIMEOUT)
-    hosts = dist.new_group(backend="gloo", timeout=TIMEOUT) if index.type == "cuda" else None
+    hosts = None
+    if index.type == "cuda":
+        hosts = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=TIMEOUT))
     try:
         yield Processes(rank=rank, world=world, device=index, hosts=hosts)
     finally:

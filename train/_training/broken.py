@@ -20,7 +20,7 @@ NEXT = 16
 class Broken(NamedTuple):
     """An image that could not be read."""
 
-    index: int
+    image: int
     """Its index in the training set."""
     line: str
     """What is wrong; names the file."""
@@ -83,11 +83,11 @@ class BrokenImages:
 
     def take(self, broken: tuple[Broken, ...]) -> None:
         """Note those of a batch; an InputError if the run ends by one and no other process waits for this one."""
-        for index, line, replaced in broken:
+        for image, line, replaced in broken:
             if self.skip and replaced:
                 self.count += 1
-                if index not in self._named:
-                    self._named.add(index)
+                if image not in self._named:
+                    self._named.add(image)
                     print(f"skipped: {line}", file=sys.stderr)
                 continue
             self.error = self.error or (

@@ -28,7 +28,7 @@ def save(training: Training) -> bool:
     Returns:
         False, in every process, where a loss or a weight is not finite: then nothing is written.
     """
-    own = {
+    own: dict[str, Any] = {
         "random_states": random_states(training.device),
         "method": training.method.state_dict(),
         "loss_sum": training.step.loss_sum.item(),
