@@ -74,12 +74,12 @@ def no_space(after: int) -> None:
     """In this process the disk is full from the given number of files on."""
     sync, left = os.fsync, after
 
-    def full(handle: Any) -> None:
+    def full(fd: Any) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        sync(handle)
+        sync(fd)
 
     os.fsync = full
 
@@ -209,6 +209,7 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, kinds: list
                 counts["damaged"] += damage(out, kind, chance)
         counts["runs"] += 1
         counts["equal"] += same(whole, out)
+        print(f"runs {counts['runs']}, equal {counts['equal']}", file=sys.stderr)
     return {**counts, "kills": kills - left}
 
 
