@@ -44,18 +44,6 @@ class Candidate(Method):
         self.settings, self.pool = setting.settings.mix, setting.pool
 
 
-class Either(Candidate):
-    """PixMix of half of the images, PRIME of the others."""
-
-    name = "either"
-
-    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        rows = np.flatnonzero(coins(key, indices) < 0.5)
-        result = self.pixmix.augment_array(batch, key, indices)
-        result[rows] = self.prime.augment_array(batch[rows], key, indices[rows])
-        return result
-
-
 class HalfPrimed(Candidate):
     """PixMix of all images, half of which PRIME has changed before."""
 
@@ -108,11 +96,6 @@ class ThreeViews(Candidate):
 @register_method("three-views", summary="a candidate of the search", changes="images", needs_pool=True)
 def three_views(setting: Setting) -> Method:
     return ThreeViews(setting)
-
-
-@register_method("either", summary="a candidate of the search", changes="images", needs_pool=True)
-def either(setting: Setting) -> Method:
-    return Either(setting)
 
 
 @register_method("half-primed", summary="a candidate of the search", changes="images", needs_pool=True)
