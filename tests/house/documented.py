@@ -120,6 +120,7 @@ RULES = (
     Rule(begins="pixmix train cifar10 --method augmix", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method ipmix+jsd", instead=CIFAR, more=TRAIN),
     Rule(begins="pixmix train cifar10 --method prime", instead=CIFAR, more=TRAIN),
+    Rule(begins="pixmix train cifar10 --method pixprime", instead=CIFAR, more=TRAIN),
     Rule(
         begins="pixmix train digits",
         more="--network wrn-10-1 --subset 20 --test-subset 20 --epochs 1 --batch-size 8 --threads 1 --suite clean",
