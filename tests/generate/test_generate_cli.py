@@ -68,7 +68,7 @@ def test_info_and_statistics(mixset: Run, folder: Path) -> None:
     _, told, _ = mixset("info", folder, "--stats")
     rows = [line.split() for line in told.splitlines()[-2:]]
     assert rows[0][0] == "set"
-    assert rows[1] == ["(photographs)", "0.09", "53.8", "1.65", "4.46"]
+    assert rows[1] == ["(photographs)", "0.09", "53.8", "1.65", "4.46", "0.90", "0.86"]
 
 
 def test_check_and_repair(mixset: Run, folder: Path) -> None:
