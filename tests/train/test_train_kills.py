@@ -25,6 +25,7 @@ def killed(colours: Path, scratch: Path, kills: int, seed: int, *kinds: str) -> 
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow  # when a run is killed is chance's, and how long it takes the machine's
 def test_some_kills(colours: Path, tmp_path: Path) -> None:
     counts = killed(colours, tmp_path, 3, 0, "kill", "term", "rank 1")
     assert counts["equal"] == counts["runs"] >= 1
