@@ -32,13 +32,16 @@ from mixset.generate._procedural.leaves import cover, radius
 SIZES = (64, 256, 512)
 SMALL, LARGE = 0.03, 0.4
 STYLES = {
-    "deadleaves": recipes.LEAF_STYLES,
-    "spectrum": recipes.SPECTRUM_STYLES,
-    "julia": recipes.JULIA_STYLES,
-    "plasma": recipes.PLASMA_STYLES,
-    "programs": recipes.PROGRAM_STYLES,
-    "moire": recipes.MOIRE_STYLES,
-    "visualatom": recipes.ATOM_STYLES,
+    recipe.family: recipe.styles
+    for recipe in (
+        recipes.DeadLeavesRecipe,
+        recipes.SpectrumRecipe,
+        recipes.JuliaRecipe,
+        recipes.PlasmaRecipe,
+        recipes.ProgramsRecipe,
+        recipes.MoireRecipe,
+        recipes.VisualAtomRecipe,
+    )
 }
 
 

@@ -24,7 +24,7 @@ from numba import njit
 from mixset import ShardWriter
 from mixset.generate._drawing.rng import Draws
 from mixset.generate._fractals.flames import POPULATION, play
-from mixset.generate._fractals.recipe import STYLES, FractalRecipe
+from mixset.generate._fractals.recipe import FractalRecipe
 from mixset.generate._fractals.rendering import FORMULA
 from mixset.generate._fractals.systems import System, sample_system
 from mixset.generate._fractals.views import Base, paint_view
@@ -145,7 +145,7 @@ def images(quick: bool) -> None:
     sizes = (64, 256, 512)
     count = 16 if quick else 48
     print(f"\nfinished images/s, {count} of each  " + "".join(f"{size:>8} px" for size in sizes))
-    for style in STYLES:
+    for style in FractalRecipe.styles:
         for index in range(24):
             # Compiles every kernel that the style may use.
             FORMULA.render(FractalRecipe(count=24, size=32, style=style), index)

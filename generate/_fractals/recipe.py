@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from .._job.recipe import SetRecipe
 
-STYLES = ("layered", "single", "grey", "flame", "attractors")
-
 
 @dataclass(frozen=True, kw_only=True)
 class FractalRecipe(SetRecipe):
@@ -24,8 +22,5 @@ class FractalRecipe(SetRecipe):
     over one another)."""
 
     family: ClassVar[str] = "fractals"
+    styles: ClassVar[tuple[str, ...]] = ("layered", "single", "grey", "flame", "attractors")
     content_version: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", STYLES)

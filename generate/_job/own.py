@@ -36,11 +36,9 @@ def register_family(recipe: R) -> R:
     except ValueError as error:
         raise InputError(f"{where}: {error}; its attribute family says how it is called") from None
     known = FAMILIES.get(name)
-    # A module that is loaded again, or a cell of a notebook that is run again, takes its own place.
-    if known is not None and _origin(known.recipe) != _origin(recipe):
+    if known is not None and not named.same_code(known.recipe, recipe):
         raise InputError(f"{where}: there is a family {name}; take another name")
-    summary = (recipe.__doc__ or "").strip().partition("\n")[0]
-    FAMILIES[name] = Family(summary, recipe, draw_all)
+    FAMILIES[name] = Family(named.first_line(recipe), recipe, draw_all)
     return recipe
 
 
@@ -65,7 +63,3 @@ def draw_all(recipe: SetRecipe, indices: Iterable[int]) -> Iterator[tuple[np.nda
             drawn = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise InputError(f"family {recipe.family}: draws {drawn}; an array {shape} of uint8 is needed")
         yield image, seed, {"index": index}
-
-
-def _origin(recipe: object) -> tuple[object, ...]:
-    return getattr(recipe, "__module__", None), getattr(recipe, "__qualname__", recipe)

@@ -37,6 +37,9 @@ class SetRecipe:
     content_version: ClassVar[int] = 1
     """Raised whenever the same recipe would give other pixels."""
 
+    styles: ClassVar[tuple[str, ...]] = ()
+    """What a field `style` may be, where there is one."""
+
     free: ClassVar[frozenset[str]] = frozenset({"count"})
     """Fields that the content of image i is no function of."""
 
@@ -53,6 +56,8 @@ class SetRecipe:
             object.__setattr__(self, "size", height if height == width else (height, width))
         else:
             self.check_whole("size", SMALLEST, LARGEST)
+        if self.styles:
+            self.check_known("style", self.styles)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from .._drawing.rng import Draws
 from .._drawing.tone import finish, spread
 from .._fractals.canvas import Canvas, canvas_of, drawn_side
 from .escape import CELTIC, CONJUGATE, NEWTON, POWER, RATIONAL, SHIP, descend, escape, smooth
-from .recipes import JULIA_STYLES
+from .recipes import JuliaRecipe
 
 NAMES = {
     POWER: "power",
@@ -35,7 +35,7 @@ _FORMULAS = {
 
 # Deep zooms may end in straight stripes, or in chaos that is noise at any size.
 FILTERS = dict.fromkeys(
-    JULIA_STYLES, Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2, rough=0.45, stripes=0.75)
+    JuliaRecipe.styles, Filter(flat_tiles=0.3, contrast=28.0, colour_entropy=3.2, rough=0.45, stripes=0.75)
 )
 
 

@@ -7,14 +7,6 @@ from typing import ClassVar
 
 from .._job.recipe import SetRecipe
 
-LEAF_STYLES = ("textured", "squares", "oriented", "shapes")
-SPECTRUM_STYLES = ("colour", "grey")
-JULIA_STYLES = ("mixed", "julia", "mandelbrot", "newton")
-PLASMA_STYLES = ("layered", "clouds", "marble", "ridges", "rough")
-PROGRAM_STYLES = ("colour", "grey")
-MOIRE_STYLES = ("sized", "classic")
-ATOM_STYLES = ("filled", "classic")
-
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLeavesRecipe(SetRecipe):
@@ -29,11 +21,8 @@ class DeadLeavesRecipe(SetRecipe):
     squares), `shapes` (ellipses, rectangles, polygons, stars, flowers, crescents). The paper's set has `squares`."""
 
     family: ClassVar[str] = "deadleaves"
+    styles: ClassVar[tuple[str, ...]] = ("textured", "squares", "oriented", "shapes")
     content_version: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", LEAF_STYLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +39,8 @@ class SpectrumRecipe(SetRecipe):
     """`colour` (channels correlated as those of photographs) or `grey`."""
 
     family: ClassVar[str] = "spectrum"
+    styles: ClassVar[tuple[str, ...]] = ("colour", "grey")
     content_version: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", SPECTRUM_STYLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +56,8 @@ class JuliaRecipe(SetRecipe):
     `mixed` (one of the three per image)."""
 
     family: ClassVar[str] = "julia"
+    styles: ClassVar[tuple[str, ...]] = ("mixed", "julia", "mandelbrot", "newton")
     content_version: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", JULIA_STYLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +73,8 @@ class PlasmaRecipe(SetRecipe):
     `layered` (2 or 3 of these over one another)."""
 
     family: ClassVar[str] = "plasma"
+    styles: ClassVar[tuple[str, ...]] = ("layered", "clouds", "marble", "ridges", "rough")
     content_version: ClassVar[int] = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", PLASMA_STYLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +92,7 @@ class ProgramsRecipe(SetRecipe):
     """`colour` or `grey`."""
 
     family: ClassVar[str] = "programs"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", PROGRAM_STYLES)
+    styles: ClassVar[tuple[str, ...]] = ("colour", "grey")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +108,7 @@ class MoireRecipe(SetRecipe):
     around 1 to 3 centres, grey; most of them are too fine to be seen at 36 pixels)."""
 
     family: ClassVar[str] = "moire"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", MOIRE_STYLES)
+    styles: ClassVar[tuple[str, ...]] = ("sized", "classic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +124,4 @@ class VisualAtomRecipe(SetRecipe):
     (as published: grey lines on black)."""
 
     family: ClassVar[str] = "visualatom"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_known("style", ATOM_STYLES)
+    styles: ClassVar[tuple[str, ...]] = ("filled", "classic")

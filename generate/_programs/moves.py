@@ -57,25 +57,18 @@ def move(code: int, old: np.ndarray, new: np.ndarray, n: np.ndarray, field: np.n
         noise: (N, N) float32, a tiling field.
     """
     if code < 6:
-        _move_plane(code, old[0], old[1], old[2], new[0], new[1], new[2], n)
+        _move_plane(code, old, new, n)
     elif code < 9 or code == 13:
-        _bend(code, old[0], old[1], old[2], new[0], new[1], new[2], n, field, noise)
+        _bend(code, old, new, n, field, noise)
     else:
-        _invert(code, old[0], old[1], old[2], new[0], new[1], new[2], n)
+        _invert(code, old, new, n)
 
 
 @kernel(error_model="numpy")
-def _move_plane(
-    code: int,
-    u: np.ndarray,
-    v: np.ndarray,
-    s: np.ndarray,
-    p: np.ndarray,
-    q: np.ndarray,
-    t: np.ndarray,
-    n: np.ndarray,
-) -> None:
+def _move_plane(code: int, old: np.ndarray, new: np.ndarray, n: np.ndarray) -> None:
     """Affine, polar, spiral, kaleidoscope, repeat, mirror."""
+    u, v, s = old[0], old[1], old[2]
+    p, q, t = new[0], new[1], new[2]
     a, b, c, d, e = n[0], n[1], n[2], n[3], n[4]
     if code == 0:
         for x in range(len(u)):
@@ -116,19 +109,10 @@ def _move_plane(
 
 
 @kernel(error_model="numpy")
-def _bend(
-    code: int,
-    u: np.ndarray,
-    v: np.ndarray,
-    s: np.ndarray,
-    p: np.ndarray,
-    q: np.ndarray,
-    t: np.ndarray,
-    n: np.ndarray,
-    field: np.ndarray,
-    noise: np.ndarray,
-) -> None:
+def _bend(code: int, old: np.ndarray, new: np.ndarray, n: np.ndarray, field: np.ndarray, noise: np.ndarray) -> None:
     """Swirl, waves, warp, feedback."""
+    u, v, s = old[0], old[1], old[2]
+    p, q, t = new[0], new[1], new[2]
     a, b, c, d, e, f, steep = n[0], n[1], n[2], n[3], n[4], n[5], n[7]
     if code == 6:
         for x in range(len(u)):
@@ -154,17 +138,10 @@ def _bend(
 
 
 @kernel(error_model="numpy")
-def _invert(
-    code: int,
-    u: np.ndarray,
-    v: np.ndarray,
-    s: np.ndarray,
-    p: np.ndarray,
-    q: np.ndarray,
-    t: np.ndarray,
-    n: np.ndarray,
-) -> None:
+def _invert(code: int, old: np.ndarray, new: np.ndarray, n: np.ndarray) -> None:
     """Inversion, power, fold, hyperbolic."""
+    u, v, s = old[0], old[1], old[2]
+    p, q, t = new[0], new[1], new[2]
     a, b, c, d, e = n[0], n[1], n[2], n[3], n[4]
     if code == 9:
         for x in range(len(u)):
@@ -172,7 +149,7 @@ def _invert(
             scale = a / (du * du + dv * dv + np.float32(0.02))
             p[x], q[x], t[x] = scale * du, scale * dv, scale * s[x]
     elif code == 10:
-        _raise(np.int64(n[0]), u, v, s, p, q, t)
+        _raise(np.int64(n[0]), old, new)
     elif code == 11:
         p[:], q[:], t[:] = u, v, s
         for _ in range(np.int64(e)):
@@ -192,8 +169,10 @@ def _invert(
 
 
 @kernel(error_model="numpy")
-def _raise(kind: int, u: np.ndarray, v: np.ndarray, s: np.ndarray, p: np.ndarray, q: np.ndarray, t: np.ndarray) -> None:
+def _raise(kind: int, old: np.ndarray, new: np.ndarray) -> None:
     """Complex powers 2, 3, -2, 1/2 and -1/2; the roots fold the plane at the real axis, where they would be cut."""
+    u, v, s = old[0], old[1], old[2]
+    p, q, t = new[0], new[1], new[2]
     three = np.float32(3.0)
     for x in range(len(u)):
         x2, y2 = u[x] * u[x], v[x] * v[x]

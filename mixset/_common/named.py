@@ -82,6 +82,32 @@ def call(what: str, name: str, function: Callable[..., Any], *values: Any, **arg
             raise InputError(f"{what} {name}: fails{where}{shown} ({type(error).__name__}: {reason(error)})") from error
 
 
+def check_name(what: str, name: str) -> str:
+    """A name for a thing of the user's own that can be typed in a command.
+
+    Raises:
+        InputError: it has other characters.
+    """
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
+        raise InputError(f"{what} {name!r}: cannot be a name; use letters, digits, dots and hyphens")
+    return name
+
+
+def same_code(one: object, other: object) -> bool:
+    """Whether two functions or classes are the same one, perhaps from a module that was loaded again, or from a cell of
+    a notebook that was run again; such a one takes its own place in a table."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(thing: object) -> tuple[object, ...]:
+    return getattr(thing, "__module__", None), getattr(thing, "__qualname__", thing)
+
+
+def first_line(thing: object) -> str:
+    """What the docstring of a function or class begins with."""
+    return (getattr(thing, "__doc__", None) or "").strip().partition("\n")[0]
+
+
 def slug(name: str) -> str:
     """A name of code, or several joined by `+`, as a part of a file's name."""
     return re.sub(r"[^\w.+-]", "-", name)

@@ -72,6 +72,8 @@ class Method:
     batch_views = 1
     """B, the rows that `batch` makes of each that it is given: 2 where the network sees the images and changed copies,
     4 for rotations. The network's batch has B · V · N rows, and its first V · N are those given, changed or not."""
+    jsd_weight = 12.0
+    """Of the Jensen-Shannon term of `+jsd`, unless the user chooses one; its authors' is 12."""
     keys: tuple[Literal["image", "step"], ...] = ()
     """What its randomness is a function of. "image": `augment_array` and `augment_tensor` draw from (seed, epoch,
     index), so that an image is the same in any batch and any process. "step": `batch` draws from (seed, epoch, step,

@@ -48,7 +48,7 @@ class Parts(Method):
                     f"{last.name} cannot take"
                 )
         self.keys = tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
-        self.batch_views = last.batch_views
+        self.batch_views, self.jsd_weight = last.batch_views, last.jsd_weight
         # In a graph, the last part's `change` is all that is replayed.
         self.in_graph = all(part.in_graph for part in self.parts) and not any(map(acts_on_batches, self.parts[:-1]))
 

@@ -26,15 +26,16 @@ class Jsd(Method):
     The labels count for the first view alone, which is the image as it is.
 
     Args:
-        weight: of the term; the original's is 12.
+        weight: of the term; None for that of the method of images, 12 for most.
     """
 
     name = "jsd"
     views = 1 + _COPIES
     in_graph = True
 
-    def __init__(self, weight: float) -> None:
-        self.weight = weight
+    def __init__(self, weight: float | None = None) -> None:
+        self.weight = Method.jsd_weight if weight is None else weight
+        self.chosen = weight is not None
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         views = logits.view(self.views, -1, logits.shape[1])
@@ -59,6 +60,8 @@ class Consistent(Composed):
     views = Jsd.views
 
     def __init__(self, name: str, first: Method, jsd: Method) -> None:
+        if isinstance(jsd, Jsd) and not jsd.chosen:
+            jsd = Jsd(first.jsd_weight)
         super().__init__(name, first, jsd)
         if "image" not in first.keys or acts_on_batches(first):
             raise InputError(
@@ -90,5 +93,5 @@ def jensen_shannon(logits: Tensor) -> Tensor:
 
 
 def make(name: str, setting: Setting) -> Method:
-    """The loss with its weight."""
+    """The loss, with the user's weight if there is one."""
     return Jsd(setting.settings.jsd.weight)

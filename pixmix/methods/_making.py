@@ -10,7 +10,7 @@ from mixset._common import named
 from mixset._common.errors import InputError, perhaps
 
 from ._settings import MethodSettings
-from ._table import METHODS, MethodRow, first_line
+from ._table import METHODS, MethodRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ def find_row(name: str) -> MethodRow:
     if not callable(maker):
         raise InputError(f"method {name}: leads to a {type(maker).__name__}; name a function or a subclass of Method")
     registered = (row for row in METHODS.values() if row.maker is maker)
-    return next(registered, MethodRow(summary=first_line(maker), source=name, changes="images", maker=maker))
+    return next(registered, MethodRow(summary=named.first_line(maker), source=name, changes="images", maker=maker))
 
 
 def find_parts(name: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class PixPrime(Method):
     """
 
     name = "pixprime"
+    jsd_weight = 3.0  # at 12, networks that are trained briefly stay unsure of everything
     keys = ("image",)
 
     def __init__(self, pixmix: Method, prime: Method) -> None:

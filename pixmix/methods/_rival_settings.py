@@ -21,11 +21,13 @@ LayerMixOps = Literal["corrected", "published"]
 class JSDSettings:
     """Views that are made to agree, with any method of images (Hendrycks et al., 2020)."""
 
-    weight: float = 12.0
-    """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree."""
+    weight: float | None = None
+    """Of the Jensen-Shannon term, which makes the predictions for an image and two augmented copies agree; by default
+    12, its authors', and 3 with pixprime."""
 
     def __post_init__(self) -> None:
-        check_range("jsd.weight", self.weight, POSITIVE)
+        if self.weight is not None:
+            check_range("jsd.weight", self.weight, POSITIVE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mixset._common.errors import InputError
+from mixset._common.named import check_name, first_line, same_code
 
 if TYPE_CHECKING:
     from ._base import Method
@@ -279,13 +279,11 @@ def register_method(
     Raises:
         InputError: the name is another method's, or cannot be one.
     """
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise InputError(f"method {name!r}: cannot be a name; use letters, digits, dots and hyphens")
+    check_name("method", name)
 
     def register(maker: M) -> M:
         known = METHODS.get(name)
-        # A module that is loaded again, or a cell of a notebook that is run again, takes its own place.
-        if known is not None and _origin(known.maker) != _origin(maker):
+        if known is not None and not same_code(known.maker, maker):
             raise InputError(f"method {name}: there is one of this name; take another")
         METHODS[name] = MethodRow(
             summary=summary or first_line(maker),
@@ -300,12 +298,3 @@ def register_method(
         return maker
 
     return register
-
-
-def _origin(maker: object) -> tuple[object, ...]:
-    return getattr(maker, "__module__", None), getattr(maker, "__qualname__", maker)
-
-
-def first_line(thing: object) -> str:
-    """What the docstring of a function or class begins with."""
-    return (getattr(thing, "__doc__", None) or "").strip().partition("\n")[0]

@@ -41,8 +41,7 @@ def find_score(name: str) -> ScoreRow:
     if not callable(maker):
         raise InputError(f"score {name}: leads to a {type(maker).__name__}; name a function")
     registered = (row for row in SCORES.values() if row.maker is maker)
-    first_line = (maker.__doc__ or "").strip().partition("\n")[0]
-    return next(registered, ScoreRow(summary=first_line, source=name, maker=maker))
+    return next(registered, ScoreRow(summary=named.first_line(maker), source=name, maker=maker))
 
 
 def make_score(name: str, material: Material | None = None, **settings: float | str) -> Score:

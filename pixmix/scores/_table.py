@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from mixset._common.errors import InputError
+from mixset._common.named import check_name, first_line, same_code
 
 from ._outputs import Head, Outputs
 
@@ -188,7 +189,7 @@ def register_score(
         source, needs, settings, sweep: as `ScoreRow` has them.
 
     Raises:
-        InputError: the name is another score's.
+        InputError: the name has other characters, or is another score's.
 
     Example:
         >>> from pixmix import scores
@@ -199,14 +200,14 @@ def register_score(
         'the gap of the two largest logits'
     """
 
+    check_name("score", name)
+
     def register(maker: M) -> M:
         known = SCORES.get(name)
-        # A module that is loaded again, or a cell of a notebook that is run again, takes its own place.
-        if known is not None and getattr(known.maker, "__qualname__", known.maker) != maker.__qualname__:
+        if known is not None and not same_code(known.maker, maker):
             raise InputError(f"score {name}: there is one of this name; take another")
-        first_line = (maker.__doc__ or "").strip().partition("\n")[0]
         SCORES[name] = ScoreRow(
-            summary=summary or first_line,
+            summary=summary or first_line(maker),
             source=source,
             maker=maker,
             needs=tuple(needs),

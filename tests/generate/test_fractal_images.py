@@ -18,7 +18,7 @@ from mixset._store import statistics
 from mixset.generate._drawing import filters, palettes, tone
 from mixset.generate._drawing.rng import Draws, image_seed
 from mixset.generate._fractals import canvas, density, grounds, rendering
-from mixset.generate._fractals.recipe import STYLES, FractalRecipe
+from mixset.generate._fractals.recipe import FractalRecipe
 
 GOLDEN = {
     ("layered", 64, 0, 0): "6dfefeedee11bf36",
@@ -47,7 +47,7 @@ def test_golden_images(style: str, size: int, seed: int, index: int) -> None:
     assert digest(rendering.FORMULA.render(recipe, index)[0]) == GOLDEN[style, size, seed, index]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", FractalRecipe.styles)
 @pytest.mark.parametrize("size", [32, 97, 128, 1024])
 def test_every_style_at_every_size(style: str, size: int) -> None:
     image, seed, params = rendering.FORMULA.render(FractalRecipe(count=4, size=size, style=style, seed=9), 3)
@@ -117,7 +117,7 @@ def test_another_process_makes_the_same_bits() -> None:
     assert run.stdout.strip() == digest(rendering.FORMULA.render(recipe, 4)[0])
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", FractalRecipe.styles)
 def test_params_make_the_image_again(style: str) -> None:
     recipe = FractalRecipe(count=8, size=64, style=style, seed=5)
     image, seed, params = rendering.FORMULA.render(recipe, 7)
@@ -131,9 +131,9 @@ def test_seeds_and_styles_differ() -> None:
     seen = {
         digest(rendering.FORMULA.render(FractalRecipe(count=1, size=32, seed=seed, style=style), 0)[0])
         for seed in (0, 1, 2**64 - 1)
-        for style in STYLES
+        for style in FractalRecipe.styles
     }
-    assert len(seen) == 3 * len(STYLES)
+    assert len(seen) == 3 * len(FractalRecipe.styles)
 
 
 def test_a_refused_draw_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mixset._common.errors import InputError
-from mixset.generate._fractals.recipe import STYLES, FractalRecipe
+from mixset.generate._fractals.recipe import FractalRecipe
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_numpys_whole_numbers_become_pythons() -> None:
 def test_recipes_are_frozen_and_styles_known() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         FractalRecipe().size = 64
-    assert [FractalRecipe(style=style).style for style in STYLES] == list(STYLES)
+    assert [FractalRecipe(style=style).style for style in FractalRecipe.styles] == list(FractalRecipe.styles)

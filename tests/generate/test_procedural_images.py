@@ -38,13 +38,16 @@ MODULES: dict[str, Any] = {
     "visualatom": visualatom,
 }
 STYLES = {
-    "deadleaves": recipes.LEAF_STYLES,
-    "spectrum": recipes.SPECTRUM_STYLES,
-    "julia": recipes.JULIA_STYLES,
-    "plasma": recipes.PLASMA_STYLES,
-    "programs": recipes.PROGRAM_STYLES,
-    "moire": recipes.MOIRE_STYLES,
-    "visualatom": recipes.ATOM_STYLES,
+    recipe.family: recipe.styles
+    for recipe in (
+        recipes.DeadLeavesRecipe,
+        recipes.SpectrumRecipe,
+        recipes.JuliaRecipe,
+        recipes.PlasmaRecipe,
+        recipes.ProgramsRecipe,
+        recipes.MoireRecipe,
+        recipes.VisualAtomRecipe,
+    )
 }
 ALL = [(family, style) for family, styles in STYLES.items() for style in styles]
 

@@ -13,7 +13,7 @@ import torch
 from mixset._common.errors import InputError
 from pixmix.methods import Key, MethodSettings, make_method
 from pixmix.methods._composed import key_of_part
-from pixmix.methods._settings import PixMixSettings, PrimeSettings
+from pixmix.methods._settings import JSDSettings, PixMixSettings, PrimeSettings
 
 Photographs = Callable[..., np.ndarray]
 KEY, COUNT = Key(3, 1), 200
@@ -69,6 +69,12 @@ def test_copies_toss_their_coins_apart(make: Callable[..., Any], photographs: Ph
     for one in (False, True):
         for other in (False, True):
             assert 25 < ((mixed[0] == one) & (mixed[1] == other)).sum() < 75
+
+
+def test_three_views_agree_at_a_weight_of_its_own(make: Callable[..., Any]) -> None:
+    for name, weight in (("pixprime+jsd", 3), ("cutout+pixprime+jsd", 3), ("pixmix+jsd", 12), ("cutout+jsd", 12)):
+        assert make(name).parts[-1].weight == weight
+    assert make("pixprime+jsd", jsd=JSDSettings(weight=5)).parts[-1].weight == 5
 
 
 def test_draws_for_each_batch_are_refused(make: Callable[..., Any]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from mixset._common.errors import InputError
+from pixmix.methods import Method
 from pixmix.methods._rival_settings import (
     APRSettings,
     HybridAugmentSettings,
@@ -57,7 +58,7 @@ BAD = [
     (AugMixSettings, "augmix.alpha", "alpha", (0, 0.09, 1001, *NO_NUMBER)),
     (AugMixSettings, "augmix.all_ops", "all_ops", (1, "yes", None)),
     (AugMixSettings, "augmix.jsd", "jsd", (-0.1, *NO_NUMBER)),
-    (JSDSettings, "jsd.weight", "weight", NOT_POSITIVE),
+    (JSDSettings, "jsd.weight", "weight", [bad for bad in NOT_POSITIVE if bad is not None]),
     (IPMixSettings, "ipmix.severity", "severity", (0, 0.09, 10.1, *NO_NUMBER)),
     (IPMixSettings, "ipmix.beta", "beta", (0, 0.009, 1001, *NO_NUMBER)),
     (IPMixSettings, "ipmix.width", "width", (0, 17, None, *NOT_WHOLE)),
@@ -182,7 +183,7 @@ def test_settings_come_back_from_json() -> None:
 def test_defaults_are_the_originating_codes() -> None:
     settings = MethodSettings()
     assert settings.augmix == AugMixSettings(severity=3, width=3, depth=None, alpha=1, all_ops=False, jsd=12)
-    assert settings.jsd == JSDSettings(weight=12)
+    assert settings.jsd == JSDSettings(weight=None) and Method.jsd_weight == 12
     assert settings.ipmix == IPMixSettings(severity=3, beta=3, width=3, depth=3, partner="mixing_set", wrap=False)
     chosen = PrimeSettings(draws="image", filter="centred", sigma=4, colour=None, frequencies=None, band=None)
     assert settings.prime == chosen

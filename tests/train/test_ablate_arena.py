@@ -95,15 +95,6 @@ def test_three_views_go_with_every_method_of_images() -> None:
     assert len(plan.cells) == len(TABLES["arena"].rows) and not plan.left_out
 
 
-def test_the_recipes_row_has_its_weight() -> None:
-    for config in (arena(rows=("pixprime+jsd",)), arena(rows=("pixprime",), plus="jsd")):
-        plan = make_plan(config)
-        words = " ".join(plan.tasks["runs/pixprime+jsd-s0"].command)
-        assert "--method pixprime+jsd" in words and "--jsd.weight 3.0" in words
-    words = " ".join(make_plan(arena(rows=("pixmix",), plus="jsd")).tasks["runs/pixmix+jsd-s0"].command)
-    assert "--jsd.weight" not in words
-
-
 def test_what_no_row_takes_is_refused() -> None:
     with pytest.raises(InputError, match="plus cutmix: none of the rows takes it: baseline, mixup, oe"):
         rows_of(arena(rows=("baseline", "mixup", "oe"), plus="cutmix"))

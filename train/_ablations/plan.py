@@ -87,7 +87,6 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
         network=network,
         method=row.method,
         mix=replace(start.mix, **mix),
-        jsd=start.jsd if row.jsd is None else replace(start.jsd, weight=row.jsd),
         outliers=config.outliers if _needs(row, "outliers") else None,
         copies=config.copies if _needs(row, "copies") else None,
         seed=seed,

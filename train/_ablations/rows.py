@@ -8,7 +8,7 @@ from mixset._common.errors import InputError
 from pixmix.methods import find_parts
 
 from .config import AblateConfig
-from .tables import LABELS, ROWS, Row, find_row
+from .tables import LABELS, Row, find_row
 
 WHOLE = ("augmix", "oe")
 """Methods that show the network several images for each, which nothing that follows can take."""
@@ -33,8 +33,6 @@ def rows_of(config: AblateConfig) -> dict[str, Row]:
 
 def _with(name: str, row: Row, plus: str) -> tuple[str, Row]:
     """A row with a method added to its own, or as it is where the two do not compose."""
-    if (known := ROWS.get(f"{name}+{plus}")) is not None:
-        return f"{name}+{plus}", known
     method = f"{row.method}+{plus}"
     try:
         find_parts(method)

@@ -42,8 +42,6 @@ class Row:
     """Names of the mixing sets, by default the table's."""
     k: int | None = None
     beta: float | None = None
-    jsd: float | None = None
-    """Weight of the Jensen-Shannon term, where it is not the usual one."""
 
 
 LABELS = {
@@ -104,7 +102,6 @@ GRID = [(k, beta) for beta in (5, 4, 3) for k in (2, 3, 4)]
 
 ROWS: dict[str, Row] = {
     **{name: Row(label=label, method=name) for name, label in LABELS.items()},
-    "pixprime+jsd": Row(label="PixPrime + JSD", method="pixprime+jsd", jsd=3.0),
     **{name: Row(label=label, method="pixmix", sets=(name,)) for name, label in FAMILIES.items()},
     "fractals+fvis": Row(label="Fractals + FVis", method="pixmix", sets=("fractals", "fvis")),
     **{f"k{k}-beta{beta}": Row(label=f"k = {k}, β = {beta}", method="pixmix", k=k, beta=beta) for k, beta in GRID},

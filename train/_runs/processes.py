@@ -101,6 +101,11 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
 
 
+def seed_dropout(seed: int, mine: Processes, *, steps: int = 0) -> None:
+    """Seed what each process draws apart from the others, from a run's seed and how many steps it has taken."""
+    seed_generators((seed + 1_000_003 * (1 + mine.rank) + 7_368_787 * steps) % 2**64, mine.device)
+
+
 @contextlib.contextmanager
 def processes(device: str) -> Iterator[Processes]:
     """Join the processes that `torchrun` started, or be the only one; `device` is as `--device` says."""

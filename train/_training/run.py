@@ -29,7 +29,15 @@ from .._data.mixing_sets import mixing_set
 from .._figures.figures import draw_training
 from .._runs import checkpoints
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes, precision, processes, restarted, seed_generators, torch_state_kept
+from .._runs.processes import (
+    Processes,
+    precision,
+    processes,
+    restarted,
+    seed_dropout,
+    seed_generators,
+    torch_state_kept,
+)
 from .._runs.records import read_metrics
 from .._runs.run_folder import RunFolder, owned, write_json
 from .._runs.stopping import stop_request
@@ -95,7 +103,7 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     images = _mixing_set(config, parts, data)
     method = _method(config, data, images, outliers, network, folder, mine)
     # After the weights, which are the same everywhere, each process draws its own dropout.
-    seed_generators((config.seed + 1_000_003 * (1 + mine.rank)) % 2**64, mine.device)
+    seed_dropout(config.seed, mine)
     training = Training(config, data, network, method, folder, mine)
 
     def begin() -> None:

@@ -13,7 +13,7 @@ from mixset._common.errors import reading
 from pixmix._common.distributed import all_gather
 
 from .._runs import checkpoints
-from .._runs.processes import seed_generators
+from .._runs.processes import seed_dropout
 from .batches import BatchPlan
 from .optimizer import kept_state, take_up
 from .step import random_states, restore_random_states
@@ -114,7 +114,7 @@ def _by_others(training: Training, before: BatchPlan, world: int) -> None:
     dropout is not."""
     config, mine = training.config, training.processes
     steps = training.epoch * before.steps + training.position
-    seed_generators((config.seed + 1_000_003 * (1 + mine.rank) + 7_368_787 * (1 + steps)) % 2**64, training.device)
+    seed_dropout(config.seed, mine, steps=steps)
     left_out = 0
     if training.position == before.steps:
         training.position = training.plan.steps  # the last batch may have been cut in two
