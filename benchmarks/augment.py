@@ -33,7 +33,7 @@ from pixmix._engines import numba as engine
 from pixmix.methods import MethodSettings, make_method
 from pixmix.methods._settings import AugMixSettings
 
-METHODS = ("pixmix", "augmix", "prime", "prime+pixmix", "layermix", "moiremix")
+METHODS = ("pixmix", "augmix", "prime", "prime+pixmix", "pixprime", "layermix", "moiremix")
 MIXING_IMAGES = 64
 
 

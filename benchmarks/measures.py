@@ -112,18 +112,22 @@ def intervals(repeats: int) -> None:
         print(f"  {name:36} {seconds(call, repeats):8.2f}")
 
 
+def _shown(value: object) -> str:
+    return f"{value:10.6f}" if isinstance(value, float) else " " * 10
+
+
 def beside(name: str, ours: Callable[[], object], library: Callable[[], object] | None, repeats: int) -> float:
     """Print the time and, where it is a number, the result of ours and of a library; the time of ours."""
     taken = seconds(ours, repeats)
     value = ours()
-    row = f"{taken:8.2f} {value if isinstance(value, float) else float('nan'):10.6f}"
+    row = f"{taken:8.2f} {_shown(value)}"
     if library is not None:
         try:
             other = library()
         except ImportError as missing:
             row += f"    ({missing.name} is not installed)"
         else:
-            row += f" {seconds(library, 1):8.2f} {other if isinstance(other, float) else float('nan'):10.6f}"
+            row += f" {seconds(library, 1):8.2f} {_shown(other)}"
     print(f"  {name:36} {row}")
     return taken
 
