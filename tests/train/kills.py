@@ -40,6 +40,8 @@ KINDS = {
 """By the number of processes."""
 HANG = 60.0
 """Seconds after which a run that should have ended counts as hanging."""
+MOST = 10
+"""Kills of one run, which is then let alone, so that enough runs end to be compared."""
 ORPHAN = 5.0
 """Seconds after which a process that is left counts as an orphan."""
 
@@ -180,8 +182,10 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, kinds: list
         whole, seconds = wholes[world]
         out = scratch / f"killed-{world}"
         shutil.rmtree(out, ignore_errors=True)
+        last = max(left - MOST, 0)
         while True:
-            kind = chance.choice([kind for kind in KINDS[world] if kind in kinds or not kinds]) if left > 0 else "none"
+            possible = [kind for kind in KINDS[world] if kind in kinds or not kinds]
+            kind = chance.choice(possible) if left > last else "none"
             full = chance.randrange(1, 9) if kind == "full" else None
             process = attempt(data, out, world, full)
             code = ended(process, HANG if kind in ("none", "full") else chance.uniform(0.2, 0.8) * seconds)
