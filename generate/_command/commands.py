@@ -297,11 +297,12 @@ def contact_sheet(command: SheetCommand) -> None:
     """Write a contact sheet."""
     from mixset import MixingSet
     from mixset._common.files import check_file
+    from mixset._common.ranges import COUNT, check_range
 
     from .._job.preview import write_sheet
 
-    if command.count < 1 or not 16 <= command.tile <= 1024:
-        raise InputError("sheet: `count` must be at least 1 and `tile` from 16 to 1024 pixels")
+    check_range("count", command.count, COUNT)
+    check_range("tile", command.tile, (16, 1024))
     check_file(command.out)
     images = MixingSet(command.set, families=command.families or None)
     write_sheet(images, command.out, command.count, name=command.set.resolve().name, tile=command.tile)

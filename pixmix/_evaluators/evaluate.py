@@ -17,7 +17,7 @@ from .._common.keyed import torch_generator_kept
 from .._common.precisions import EVAL_PRECISIONS, EvalPrecision
 from .evaluation import Evaluation
 from .forwarding import evaluating, home_device
-from .image_sets import ImageSet
+from .image_sets import ImageSet, given_as
 from .store import LogitsStore, network_fingerprint
 from .suites import EVALUATORS, check, check_names
 
@@ -112,10 +112,12 @@ def evaluate(
         partial=partial,
     )
     folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
+    with given_as("held_out"):
+        held = None if held_out is None else ImageSet(held_out, workers=workers)
     evaluation = Evaluation(
         network=network,
         test=images,
-        held=None if held_out is None else ImageSet(held_out, workers=workers),
+        held=held,
         sets=opened,
         batch_size=batch_size,
         device=home_device(network) if device is None else _check_device(device),

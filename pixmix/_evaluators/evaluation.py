@@ -20,7 +20,7 @@ from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
 from .attacks import Ball, pgd, protocol
 from .forwarding import Forward, network_errors, run_batches, to_device
-from .image_sets import Batch, Images, ImageSet, SequenceSet
+from .image_sets import Batch, Images, ImageSet, SequenceSet, given_as
 from .outliers import SyntheticSet
 from .store import LogitsStore
 
@@ -66,7 +66,10 @@ class Evaluation:
 
     def held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Logits and labels of the held-out images, where there are some."""
-        return None if self.held is None else self._logits("held_out", "held-out images", self.held, self._forward)
+        if self.held is None:
+            return None
+        with given_as("held_out"):
+            return self._logits("held_out", "held-out images", self.held, self._forward)
 
     def labelled(self, name: str, data: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of another labelled set, in a form that `ImageSet` takes; `name` is the file's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -112,6 +113,17 @@ class ImageSet:
         if self.array is not None:
             return hashlib.sha256(f"{array_fingerprint(self.array)}{self.labels.tolist()}".encode()).hexdigest()
         return self.items.fingerprint() if hasattr(self.items, "fingerprint") else None
+
+
+@contextlib.contextmanager
+def given_as(argument: str) -> Iterator[None]:
+    """What is wrong with `data` is said of another argument, which takes images in the same forms."""
+    try:
+        yield
+    except InputError as error:
+        if not str(error).startswith("data:"):
+            raise
+        raise InputError(f"{argument}:{str(error).removeprefix('data:')}") from error
 
 
 def _check_sequence(data: Any) -> None:

@@ -99,3 +99,18 @@ def test_evaluate_takes_held_out_images() -> None:
     assert found["temperature"]["n"] == 15
     with pytest.raises(InputError, match="fitted on the images that are measured"):
         pixmix.evaluate(network, "calibration", test, held_out=test)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "line"),
+    [
+        ((np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0, np.int64)), "^held_out: there is no image in the set"),
+        ((np.full((2, 4, 4, 3), 7.0), np.array([0, 1])), r"^held_out: float images must lie in \[0, 1\]"),
+    ],
+    ids=["none", "range"],
+)
+def test_held_out_images_are_called_so(held_out: tuple[np.ndarray, np.ndarray], line: str) -> None:
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 3))
+    test = np.zeros((3, 4, 4, 3), np.uint8), np.array([0, 1, 2])
+    with pytest.raises(InputError, match=line):
+        pixmix.evaluate(network, "calibration", test, held_out=held_out)

@@ -103,7 +103,7 @@ CONFIG: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "network", "data_folder"), TEXT),
     "recipe": (f"one of {', '.join(RECIPES)}", lambda value: isinstance(value, str) and value in RECIPES),
     "seed": WHOLE,
-    "mixing_set": TEXTS,
+    **dict.fromkeys(("mixing_set", "suite"), TEXTS),
     "size": _or_null(SIDE),
     "test_subset": _or_null(COUNTED),
 }
