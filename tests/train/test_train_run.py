@@ -43,6 +43,7 @@ def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
         "batch_size": 8,
         "workers": 0,
         "threads": 1,
+        "device": "cpu",
     }
     return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), **changes})
 
