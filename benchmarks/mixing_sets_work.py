@@ -1,0 +1,205 @@
+"""The benchmark's cells, run by `pixmix ablate`, several at a time, while further sets are made."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evidence_results import card
+from mixing_sets_figures import figures
+from mixing_sets_made import FVIS, Maker, Source
+from mixing_sets_results import Cell, Results, opened, values_of
+
+from mixset import MixingSet
+from mixset._common.errors import InputError
+from mixset._common.progress import duration
+from pixmix.train._ablations import ablate
+from pixmix.train._ablations.config import AblateConfig
+from pixmix.train._ablations.plan import make_plan, training
+from pixmix.train._ablations.runner import is_done, seconds_of
+from pixmix.train._ablations.tables import find_row
+from pixmix.train._runs.processes import choose_device, precision
+from pixmix.train._runs.records import read_metrics
+from pixmix.train._runs.run_folder import owned
+
+PROTOCOL = 1
+"""The version of what a cell's numbers mean; raise it with a change of what is computed."""
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the cells are made from, how large they are, and where."""
+
+    data: Path
+    """The data set: train/ and test/ with a folder a class."""
+    out: Path
+    count: int
+    """Images in a mixing set."""
+    fvis: int
+    """Visualisations of the baseline's network; 0 for no rows of them."""
+    sizes: dict[str, Any]
+    """Of AblateConfig: network, epochs, subset, test_subset."""
+    ood: Path | None = None
+    frost: Path | None = None
+    devices: tuple[str, ...] = ("auto",)
+
+    @property
+    def folder(self) -> Path:
+        """Where `pixmix ablate` works."""
+        return self.out / "ablation"
+
+    def config(self, rows: Sequence[str], seed: int) -> AblateConfig:
+        """What `pixmix ablate` is asked for; every set is a folder of this benchmark's."""
+        folders = tuple(str(self.out / "sets" / row) for row in rows if row != BASELINE)
+        return AblateConfig(
+            table="mixing-sets",
+            dataset=f"folder:{self.data}",
+            rows=tuple(rows),
+            seeds=(seed,),
+            **self.sizes,
+            mixing_set=folders,
+            ood=self.ood,
+            partial=True,
+            frost=self.frost,
+            devices=self.devices,
+            out=self.folder,
+        )
+
+    def protocol(self) -> dict[str, Any]:
+        """What all cells of a file have in common."""
+        config = self.config([BASELINE], 0)
+        recipe = training(config, find_row(BASELINE), 0)
+        names = ("network", "epochs", "batch_size", "lr", "subset", "test_subset")
+        return {
+            "version": PROTOCOL,
+            "dataset": self.data.name,
+            "outliers": self.ood.name if self.ood else "",
+            "frost": self.frost is not None,
+            **{name: getattr(recipe, name) for name in names},
+            "count": self.count,
+            "fvis": self.fvis,
+            "precision": precision("auto", choose_device(config.places[0])),
+        }
+
+
+@dataclass
+class Work:
+    """A call: rows under seeds, as far as its minutes reach."""
+
+    site: Site
+    file: Path
+    rows: Sequence[Source]
+    seeds: Sequence[int]
+    minutes: float | None = None
+    start: float = field(default_factory=time.monotonic)
+    troubles: dict[str, str] = field(default_factory=dict)
+    """Row -> why it has no cells of this call."""
+
+    def __post_init__(self) -> None:
+        self.results: Results = opened(self.file, self.site.protocol())
+        self.sources = {source.name: source for source in self.rows}
+
+    def left(self, seed: int) -> list[str]:
+        """Rows that have no cell of this seed yet, the baseline first and the visualisations of its network last."""
+        names = [
+            BASELINE,
+            *(name for name in self.sources if name not in FVIS),
+            *(n for n in FVIS if n in self.sources),
+        ]
+        return [name for name in names if name not in self.troubles and not self.results.there(name, seed)]
+
+    def over(self) -> bool:
+        """Whether the minutes are, within which cells may begin."""
+        return self.minutes is not None and time.monotonic() - self.start > 60 * self.minutes
+
+    def run(self) -> bool:
+        """Run all that is left; whether nothing failed."""
+        config = self.site.config([BASELINE], self.seeds[0])
+        run = f"run:{make_plan(config).cells[0].run}"
+        maker = Maker(self.site.out / "sets", self.site.count, run, self.site.fvis, config.places)
+        with owned(self.site.out, "benchmark in", lock=".lock-benchmark"):
+            try:
+                left = {name for seed in self.seeds for name in self.left(seed)}
+                # Visualisations wait for the network that they are of.
+                maker.begin([self.sources[name] for name in self.sources if name in left and name not in FVIS])
+                for seed in self.seeds:
+                    self._run_seed(seed, maker, len(config.places))
+            finally:
+                maker.close()
+        for name, why in self.troubles.items():
+            say(f"{name}: {why}")
+        say(self.count())
+        return not self.troubles
+
+    def _run_seed(self, seed: int, maker: Maker, at_once: int) -> None:
+        left = self.left(seed)
+        while left and not self.over():
+            batch, left = left[:at_once], left[at_once:]
+            ready = [name for name in batch if name == BASELINE or self._ready(name, maker)]
+            if not ready or self.over():
+                continue
+            say(f"{self.count()}, {duration(time.monotonic() - self.start)}; now {', '.join(ready)} of seed {seed}")
+            with contextlib.redirect_stdout(io.StringIO()):  # its table of these rows alone
+                ablate(self.site.config(ready, seed))
+            self._keep(ready, seed)
+
+    def _ready(self, name: str, maker: Maker) -> bool:
+        """Wait for a row's set and look at it; False, and a trouble, where it cannot be made."""
+        try:
+            maker.begin([self.sources[name]])
+            folder = maker.there(name)
+            content = MixingSet(folder).content_hash()
+            known = self.results.sets.get(name, {})
+            if known.get("content") != content:
+                source = self.sources[name]
+                self.results.sets[name] = {
+                    "label": source.label,
+                    "near_cbar": source.near_cbar,
+                    "count": len(MixingSet(folder)),
+                    "content": content,
+                    "statistics": figures(folder),
+                }
+        except InputError as error:
+            self.troubles[name] = f"left out: {error}"
+            return False
+        return True
+
+    def _keep(self, rows: Sequence[str], seed: int) -> None:
+        """Add the cells of an ended call of `pixmix ablate` to the file."""
+        config = self.site.config(rows, seed)
+        plan = make_plan(config)
+        for cell in plan.cells:
+            if not is_done(plan.tasks[cell.task], self.site.folder):
+                self.troubles[cell.row] = f"failed under seed {seed}, log in {self.site.folder / 'logs'}"
+                continue
+            tasks = [name for name in (f"runs/{cell.run.name}", cell.task)]
+            self.results.cells.append(
+                Cell(
+                    row=cell.row,
+                    seed=seed,
+                    content=self.results.sets.get(cell.row, {}).get("content", ""),
+                    values=values_of(read_metrics(cell.run / "metrics.json")),
+                    card=card(config.places[0]),
+                    date=datetime.date.today().isoformat(),
+                    seconds=sum(seconds_of(task, self.site.folder) for task in tasks),
+                )
+            )
+        self.results.write(self.file)
+
+    def count(self) -> str:
+        """How many cells are there."""
+        rows = [BASELINE, *self.sources]
+        there = sum(self.results.there(row, seed) for row in rows for seed in self.seeds)
+        return f"{there} of {len(rows) * len(self.seeds)} cells are there"
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
