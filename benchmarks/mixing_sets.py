@@ -10,7 +10,7 @@ added to the file --results at once, and is never run again where that file lies
 
 The protocol, fixed before anything was measured:
 
-- All rows are `--method pixmix` with the paper's k = 4 and beta = 3, and differ in the mixing set alone; below them
+- All rows are `--method pixmix` with the paper's k = 4 and beta = 3, and differ in the mixing set alone; above them
   stands the baseline without PixMix. Network, epochs and images are the same in all cells of a file.
 - Families: each style of `mixset make` at 64 px and as many images in each set (--count); a blend of all of them but
   the classic styles, as large as each; images from elsewhere (--given NAME=PATH: a folder, a tar, an .npy, or a set
@@ -122,6 +122,8 @@ def main() -> None:
         raise InputError("DATA: name the data set, an archive or a folder with train/ and test/")
     if options.minutes is not None and not 0 < options.minutes < 1e6:
         raise InputError(f"--minutes {options.minutes:g}: a number above 0 is needed")
+    if len({*options.seeds}) < len(options.seeds):
+        raise InputError("--seeds: each once is enough")
     if min(options.count, options.fvis + 1) < 1:
         raise InputError("--count and --fvis: whole numbers from 1 and from 0 are needed")
     out, rows = options.out.absolute(), rows_of(options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
@@ -26,13 +25,13 @@ SHUFFLES = 10_000
 CHANCE = 0.05
 
 
-def figures(folder: Path, side: int = 32) -> dict[str, float]:
+def figures(images: MixingSet, side: int = 32) -> dict[str, float]:
     """Medians over 500 images of a set.
 
     They are of the pool's images, which training at `side` pixels mixes in; but for `coarse_share`, which says how
-    much of the contrast scaling has left, and is of the images as the set has them.
+    much of the contrast scaling has left, and is of the images as the set has them. Of so few pixels a JPEG's header is
+    most of `bits_per_pixel`: sets can be compared by it with each other, not with photographs of 256 pixels.
     """
-    images = MixingSet(folder)
     pool = MixingPool(images, side, quiet=True).images
     found = medians(pool)._asdict()
     found["coarse_share"] = float(np.median([coarseness(image)[0] for image in spread(images, SAMPLE)]))

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mixing_sets_figures import figures
 
 from mixset import MixingSet
 from mixset._common.cores import usable_cores
@@ -115,7 +117,7 @@ class Maker:
         # A process that draws loads and starts for a second, on one core, so several draw at a time.
         self.jobs = max(1, usable_cores() // 4)
         self.pool = ThreadPoolExecutor(self.jobs)
-        self.begun: dict[str, Future[Path]] = {}
+        self.begun: dict[str, Future[dict[str, Any]]] = {}
 
     def begin(self, sources: Sequence[Source]) -> None:
         """Make sets and what they are made from, in this order; what is there already is left as it is."""
@@ -124,8 +126,8 @@ class Maker:
             if source.name not in self.begun:
                 self.begun[source.name] = self.pool.submit(self.make, source)
 
-    def there(self, name: str) -> Path:
-        """The folder of a set, when it is made.
+    def there(self, name: str) -> dict[str, Any]:
+        """What the results say of a set, when it is made.
 
         Raises:
             InputError: it could not be made.
@@ -136,18 +138,30 @@ class Maker:
         """Make no more."""
         self.pool.shutdown(cancel_futures=True)
 
-    def make(self, source: Source) -> Path:
-        """Make a set, or finish one."""
+    def make(self, source: Source) -> dict[str, Any]:
+        """Make a set, or finish one, and look at its images: at once, so that no cell waits for it later."""
         folder = self.folder / source.name
+        self._fill(source, folder)
+        images = MixingSet(folder)
+        return {
+            "label": source.label,
+            "near_cbar": source.near_cbar,
+            "count": len(images),
+            "content": images.content_hash(),
+            "statistics": figures(images),
+        }
+
+    def _fill(self, source: Source, folder: Path) -> None:
         if source.given is not None:
             self._import(source.given, folder)
         elif source.of:
-            blended = [MixingSet(self.there(one.name)) for one in source.of]
+            for one in source.of:
+                self.there(one.name)
+            blended = [MixingSet(self.folder / one.name) for one in source.of]
             images = picked(blended[0], self.count) if len(blended) == 1 else blend(blended, self.count)
             self._keep(images, folder)
         else:
             self._draw(source, folder)
-        return folder
 
     def _draw(self, source: Source, folder: Path) -> None:
         words = [*source.words, "--count", str(self.count), "--workers", str(max(1, usable_cores() // self.jobs))]
@@ -161,7 +175,8 @@ class Maker:
         if not given.exists():
             raise InputError(f"--given {folder.name}={given}: is not there")
         if not (given / "mixset.json").exists():
-            command(["import", str(given), str(folder), "--size", str(USUAL)])
+            for name, why in import_images(given, folder, size=USUAL, quiet=True).left_out:
+                print(f"{folder.name}: left out {name}: {why}", flush=True)
         elif not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.symlink_to(given.resolve())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from evidence_results import ROOT
 from mixing_sets_figures import FIGURES, Correlations, correlate
-from mixing_sets_made import SIZED, drawn, sizes
+from mixing_sets_made import SIZED, drawn, families, sizes
 from mixing_sets_results import COLUMNS, Results, read_results
+from mixing_sets_sizes import deviation, over_families, values, wins
 from mixing_sets_work import BASELINE
 
 from mixset._common.errors import InputError, counted
@@ -21,50 +22,26 @@ from pixmix.train._reports.grids import Cell, Grid, markdown
 PAGE = "docs/mixing-sets.md"
 BEGIN, END = "<!-- mixing sets: rendered from docs/mixing-sets.json -->", "<!-- end of mixing sets -->"
 TITLES = {"families": "Families", "sizes": "Sizes and scalings"}
-VARIANTS = tuple(dict.fromkeys(source.name.removeprefix("fractals") for source in sizes() if "fractals" in source.name))
-"""What stands behind a family's name in the table of sizes."""
 
 
 def parts(results: Results) -> dict[str, list[str]]:
-    """The rows of each table that have cells, in the order of the file; of 64 px both have the same."""
-    sized = {source.name for source in sizes()}
+    """The rows of each table that have cells; both have those of 64 px. Images from elsewhere stand last."""
+    sized = [source.name for source in sizes()]
     usual = {drawn(name).name for name in SIZED}
-    there = [name for name in results.sets if results.of(name)]
+    there = {name for name in results.sets if results.of(name)}
+    known = [source.name for source in families({}, visualised=True)]
     tables = {
-        "families": [name for name in there if name not in sized - usual],
-        "sizes": [source.name for source in sizes() if source.name in there],
+        "families": [*(name for name in known if name in there), *sorted(there - {*known, *sized})],
+        "sizes": [name for name in sized if name in there],
     }
     return {name: rows for name, rows in tables.items() if rows and (name == "families" or {*rows} - usual)}
-
-
-def values(results: Results, row: str, column: str) -> list[float]:
-    """A value for each seed."""
-    return [one.values[column] for one in results.of(row) if column in one.values]
-
-
-def deviation(results: Results, rows: Sequence[str], column: str) -> float | None:
-    """The standard deviation of a seed, pooled over rows; None where no row has two."""
-    found = [of for row in rows if len(of := values(results, row, column)) > 1]
-    freedom = sum(len(of) - 1 for of in found)
-    return (sum(statistics.variance(of) * (len(of) - 1) for of in found) / freedom) ** 0.5 if freedom else None
-
-
-def over_families(results: Results) -> dict[str, list[str]]:
-    """For each size and scaling, by label: the rows of all four families, where all have cells."""
-    found = {}
-    for variant in VARIANTS:
-        rows = [f"{name}{variant}" for name in SIZED]
-        if all(results.of(row) for row in rows):
-            label = variant.strip("-").replace("-", " px ") or "64"
-            found[f"*All four, {label}{'' if 'px' in label else ' px'}*"] = rows
-    return found
 
 
 def measured(results: Results, part: str, rows: Sequence[str]) -> Grid:
     """The table of a part: means and deviations, the best in bold."""
     shown = [BASELINE, *rows] if results.of(BASELINE) else list(rows)
     lines: list[tuple[str, list[Cell]]] = [(label(results, row), []) for row in shown]
-    lines += [(name, []) for name in (over_families(results) if part == "sizes" else {})]
+    lines += [(f"All four, {words}", []) for words in (over_families(results) if part == "sizes" else {})]
     pooled: list[Cell] = []
     for name, column in COLUMNS.items():
         means = {row: statistics.fmean(of) for row in shown if (of := values(results, row, name))}
@@ -147,7 +124,9 @@ def tables(results: Results) -> list[Grid | str]:
     """All there is to show, in its order."""
     shown: list[Grid | str] = [about(results)]
     for part, rows in parts(results).items():
-        shown += [measured(results, part, rows), statistic(results, rows)]
+        shown.append(measured(results, part, rows))
+        shown += [text for text in wins(results) if part == "sizes"]
+        shown.append(statistic(results, rows))
         if made := predicted(results, rows):
             grid, found = made
             shown += [

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from evidence_results import card
-from mixing_sets_figures import figures
 from mixing_sets_made import FVIS, Maker, Source
 from mixing_sets_results import Cell, Results, opened, values_of
 
-from mixset import MixingSet
 from mixset._common.errors import InputError
 from mixset._common.progress import duration
 from pixmix.train._ablations import ablate
@@ -85,7 +83,7 @@ class Site:
             **{name: getattr(recipe, name) for name in names},
             "count": self.count,
             "fvis": self.fvis,
-            "precision": precision("auto", choose_device(config.places[0])),
+            "precision": str(precision("auto", choose_device(config.places[0])) or "float32").removeprefix("torch."),
         }
 
 
@@ -151,21 +149,10 @@ class Work:
             self._keep(ready, seed)
 
     def _ready(self, name: str, maker: Maker) -> bool:
-        """Wait for a row's set and look at it; False, and a trouble, where it cannot be made."""
+        """Wait for a row's set; False, and a trouble, where it cannot be made."""
         try:
             maker.begin([self.sources[name]])
-            folder = maker.there(name)
-            content = MixingSet(folder).content_hash()
-            known = self.results.sets.get(name, {})
-            if known.get("content") != content:
-                source = self.sources[name]
-                self.results.sets[name] = {
-                    "label": source.label,
-                    "near_cbar": source.near_cbar,
-                    "count": len(MixingSet(folder)),
-                    "content": content,
-                    "statistics": figures(folder),
-                }
+            self.results.sets[name] = maker.there(name)
         except InputError as error:
             self.troubles[name] = f"left out: {error}"
             return False
