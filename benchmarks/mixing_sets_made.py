@@ -157,9 +157,8 @@ class Maker:
         elif source.of:
             for one in source.of:
                 self.there(one.name)
-            blended = [MixingSet(self.folder / one.name) for one in source.of]
-            images = picked(blended[0], self.count) if len(blended) == 1 else blend(blended, self.count)
-            self._keep(images, folder)
+            taken = [MixingSet(self.folder / one.name) for one in source.of]
+            self._keep(picked(taken[0], self.count) if len(taken) == 1 else blend(taken, self.count), folder)
         else:
             self._draw(source, folder)
 
@@ -184,6 +183,8 @@ class Maker:
     def _keep(self, images: np.ndarray, folder: Path) -> None:
         """Write images as a set; a begun one is finished."""
         if (folder / "mixset.json").exists():
+            if (count := len(MixingSet(folder))) != len(images):
+                raise InputError(f"{folder}: holds {count} images, not {len(images)}; give another --out")
             return
         folder.parent.mkdir(parents=True, exist_ok=True)
         array = folder.with_name(f"{folder.name}.npy")
