@@ -105,13 +105,21 @@ class Work:
         self.sources = {source.name: source for source in self.rows}
 
     def left(self, seed: int) -> list[str]:
-        """Rows that have no cell of this seed yet, the baseline first and the visualisations of its network last."""
-        names = [
-            BASELINE,
-            *(name for name in self.sources if name not in FVIS),
-            *(n for n in FVIS if n in self.sources),
-        ]
-        return [name for name in names if name not in self.troubles and not self.results.there(name, seed)]
+        """Rows that have no cell of this seed yet, the baseline first and the visualisations of its network last.
+
+        Where these are left, the baseline of the first seed is so, too, unless its network is in the folder.
+        """
+        names = [BASELINE, *sorted(self.sources, key=lambda name: name in FVIS)]
+        found = [name for name in names if name not in self.troubles and not self.results.there(name, seed)]
+        lacks = not (self.network / "metrics.json").exists() and any(
+            name in FVIS and not self.results.there(name, other) for name in self.sources for other in self.seeds
+        )
+        return [BASELINE, *found] if lacks and seed == self.seeds[0] and BASELINE not in found else found
+
+    @property
+    def network(self) -> Path:
+        """The run whose network is visualised."""
+        return make_plan(self.site.config([BASELINE], self.seeds[0])).cells[0].run
 
     def over(self) -> bool:
         """Whether the minutes are, within which cells may begin."""
@@ -119,16 +127,15 @@ class Work:
 
     def run(self) -> bool:
         """Run all that is left; whether nothing failed."""
-        config = self.site.config([BASELINE], self.seeds[0])
-        run = f"run:{make_plan(config).cells[0].run}"
-        maker = Maker(self.site.out / "sets", self.site.count, run, self.site.fvis, config.places)
+        places = self.site.config([BASELINE], self.seeds[0]).places
+        maker = Maker(self.site.out / "sets", self.site.count, f"run:{self.network}", self.site.fvis, places)
         with owned(self.site.out, "benchmark in", lock=".lock-benchmark"):
             try:
                 left = {name for seed in self.seeds for name in self.left(seed)}
                 # Visualisations wait for the network that they are of.
                 maker.begin([self.sources[name] for name in self.sources if name in left and name not in FVIS])
                 for seed in self.seeds:
-                    self._run_seed(seed, maker, len(config.places))
+                    self._run_seed(seed, maker, len(places))
             finally:
                 maker.close()
         for name, why in self.troubles.items():
@@ -139,7 +146,8 @@ class Work:
     def _run_seed(self, seed: int, maker: Maker, at_once: int) -> None:
         left = self.left(seed)
         while left and not self.over():
-            batch, left = left[:at_once], left[at_once:]
+            batch = [name for name in left[:at_once] if left[0] != BASELINE or name not in FVIS]
+            left = left[len(batch) :]
             ready = [name for name in batch if name == BASELINE or self._ready(name, maker)]
             if not ready or self.over():
                 continue
@@ -147,6 +155,8 @@ class Work:
             with contextlib.redirect_stdout(io.StringIO()):  # its table of these rows alone
                 ablate(self.site.config(ready, seed))
             self._keep(ready, seed)
+            if BASELINE in ready and (self.network / "metrics.json").exists():
+                maker.begin([self.sources[name] for name in left if name in FVIS])
 
     def _ready(self, name: str, maker: Maker) -> bool:
         """Wait for a row's set; False, and a trouble, where it cannot be made."""
@@ -163,10 +173,11 @@ class Work:
         config = self.site.config(rows, seed)
         plan = make_plan(config)
         for cell in plan.cells:
+            if self.results.there(cell.row, seed):  # the baseline's, run again for its network
+                continue
             if not is_done(plan.tasks[cell.task], self.site.folder):
                 self.troubles[cell.row] = f"failed under seed {seed}, log in {self.site.folder / 'logs'}"
                 continue
-            tasks = [name for name in (f"runs/{cell.run.name}", cell.task)]
             self.results.cells.append(
                 Cell(
                     row=cell.row,
@@ -175,7 +186,7 @@ class Work:
                     values=values_of(read_metrics(cell.run / "metrics.json")),
                     card=card(config.places[0]),
                     date=datetime.date.today().isoformat(),
-                    seconds=sum(seconds_of(task, self.site.folder) for task in tasks),
+                    seconds=sum(seconds_of(task, self.site.folder) for task in (f"runs/{cell.run.name}", cell.task)),
                 )
             )
         self.results.write(self.file)

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mixing_sets
+import mixing_sets_made
 import mixing_sets_work
 import pytest
 from evidence_samples import measures, write_data, write_frost, write_images
 from mixing_sets_results import read_results
 
 from mixset._common.errors import InputError
+from mixset._store.importing import import_images
 from pixmix.train._ablations import runner
 
 HERE = Path(__file__).parent
@@ -36,8 +38,10 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         write_images(tmp_path / name, 4, seed)
 
     def call(*arguments: object, places: int = 1) -> str:
-        small = ("--results", "r.json", "--count", "4", "--fvis", "0", "--test-subset", "6", "--devices")
-        monkeypatch.setattr(sys, "argv", ["mixing_sets.py", *map(str, (*arguments, *small)), *["cpu"] * places])
+        small = ("--results", "r.json", "--count", "4", "--test-subset", "6", "--devices")
+        monkeypatch.setattr(
+            sys, "argv", ["mixing_sets.py", "--fvis", "0", *map(str, (*arguments, *small)), *["cpu"] * places]
+        )
         mixing_sets.main()
         return capsys.readouterr().out
 
@@ -72,6 +76,25 @@ def test_cells_are_run_once_and_kept(told: Ends, tmp_path: Path) -> None:
 def test_cells_run_side_by_side(told: Ends) -> None:
     text = told("data", *MINE, places=2)
     assert "now baseline, one of seed 0" in text and "now two of seed 0" in text
+
+
+def test_visualisations_wait_for_the_baseline(told: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its run is made again where the file has its cell and the folder lacks its network."""
+    made = []
+
+    def make(words: list[str]) -> None:
+        made.append(words)
+        import_images(tmp_path / "one", Path(words[-1]), size=36, workers=1, quiet=True)
+
+    monkeypatch.setattr(mixing_sets_made, "command", make)
+    mine = (*MINE[:2], "--seeds", 0, "--epochs", 1, "--rows", "fvis", "--fvis", 4)
+    text = told("data", *mine, places=2)
+    assert "now baseline of seed 0" in text and "now fvis of seed 0" in text and "2 of 2 cells are there" in text
+    network = made[0][made[0].index("--network") + 1]
+    assert network == f"run:{tmp_path / 'mixing-sets' / 'ablation' / 'runs' / 'baseline-s0'}"
+    again = told("data", *mine, "--rows", "fvis", "fvis-maco", "--out", "elsewhere", places=2)
+    assert "now baseline of seed 0" in again and "now fvis-maco of seed 0" in again and "now fvis of" not in again
+    assert [cell.row for cell in read_results(tmp_path / "r.json").cells] == ["baseline", "fvis", "fvis-maco"]
 
 
 def test_a_cell_that_fails_leaves_the_others(told: Ends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
