@@ -99,8 +99,8 @@ def predicted(results: Results, rows: Sequence[str]) -> tuple[Grid, Correlations
 
 def _columns(results: Results, rows: Sequence[str]) -> list[str]:
     """The columns that all rows have: the tables', and the outlier sets'."""
-    first = dict.fromkeys(name for row in rows for one in results.of(row) for name in one.values)
-    return [name for name in first if all(values(results, row, name) for row in rows)]
+    there = sorted({name for row in rows for one in results.of(row) for name in one.values} - {*COLUMNS})
+    return [name for name in (*COLUMNS, *there) if all(values(results, row, name) for row in rows)]
 
 
 def about(results: Results) -> str:

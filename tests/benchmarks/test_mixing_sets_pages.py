@@ -61,6 +61,8 @@ def test_correlations_stand_beside_chance() -> None:
     text = rendered(EMPTY, found)
     assert line(text, "| C mCE ↓ | **+1.00 (0.000)** |") and line(text, "| AUROC textures ↑ | **+1.00 (0.000)** |")
     assert " | – | " in line(text, "| C mCE ↓ | **")
+    # As the file has the columns sorted by name, and the tables do not.
+    assert text.index("| Clean error ↓ | **") < text.index("| C mCE ↓ | **") < text.index("| AUROC textures")
     assert "Spearman's correlation over 12 sets" in text.replace("\n", " ")
 
 
