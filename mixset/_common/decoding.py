@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .errors import InputError, reason
+from .jpegs import decode_jpeg
 from .regular import open_regular
 
 _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
@@ -86,6 +87,8 @@ def decode(
         if at_least is not None and image.format == "JPEG":
             side = 2 * max(at_least)  # twice, as it is resized next; the longer, as EXIF may swap the sides
             image.draft(None, (side, side))
+        elif (pixels := decode_jpeg(image, transpose=transpose)) is not None:
+            return pixels
         return np.require(to_rgb(image, transpose=transpose), requirements="W")
 
 
