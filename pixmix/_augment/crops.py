@@ -33,6 +33,7 @@ def crop_and_flip(
     padding: int = 4,
     flip: bool = True,
     stream: int = philox.CROP,
+    result: np.ndarray | None = None,
 ) -> np.ndarray:
     """Flip each image horizontally with probability 0.5, pad it and crop it to its size: the paper's CIFAR recipe.
 
@@ -43,16 +44,17 @@ def crop_and_flip(
         padding: black pixels on each side; 0 for no crop.
         flip: whether to flip at all.
         stream: the random stream of `pixmix._common.philox`, of which the first three slots are used.
+        result: where to write, (N, H, W, 3) uint8, contiguous; by default a new array.
 
     Returns:
-        (N, H, W, 3) uint8.
+        (N, H, W, 3) uint8: `result`.
 
     Raises:
         InputError: the padding is negative, or the number of indices differs from that of images.
     """
     images = stack(images)
     mirrored, tops, lefts = _draw_crops(len(images), key, indices, padding, flip, stream)
-    result = np.empty(images.shape, np.uint8)
+    result = np.empty(images.shape, np.uint8) if result is None else result
     source = np.ascontiguousarray(images).view()
     source.flags.writeable = False  # always read-only, so that the kernel is compiled for one type
     _crop_and_flip(source, mirrored, tops, lefts, result)
@@ -163,6 +165,7 @@ def random_resized_crop(
     scale: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
     flip: bool = True,
+    result: np.ndarray | None = None,
 ) -> np.ndarray:
     """Crop each image to a random area and aspect ratio, resize the crop (bilinear) and flip it with probability 0.5.
 
@@ -178,13 +181,14 @@ def random_resized_crop(
         scale: the range of the crop's area, as a fraction of the image's.
         ratio: the range of the crop's aspect ratio, width by height, drawn uniformly in its logarithm.
         flip: whether to flip at all.
+        result: where to write, (N, H, W, 3) uint8, contiguous; by default a new array.
 
     Returns:
-        (N, H, W, 3) uint8.
+        (N, H, W, 3) uint8: `result`.
     """
     height, width = (size, size) if isinstance(size, int) else size
     draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
-    result = np.empty((len(draws), height, width, 3), np.uint8)
+    result = np.empty((len(draws), height, width, 3), np.uint8) if result is None else result
     for n, image in enumerate(map(as_array, images)):
         box = _choose_box(image.shape[1], image.shape[0], draws[n, 4:].reshape(_TRIES, 4), scale, ratio)
         resize_part(image, box, result[n], mirrored=flip and bool(draws[n, 0] < 0.5))

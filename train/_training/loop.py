@@ -8,7 +8,8 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from contextlib import closing
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,10 +31,11 @@ from .._runs.run_folder import RunFolder
 from .._runs.stopping import Stopped
 from . import saving
 from .agreement import Agreed, Agreement
-from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
+from .batches import Batch, BatchPlan, TrainingSet
 from .broken import BrokenImages
 from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
+from .loader import Loader, training_loader
 from .optimizer import set_rate
 from .refusals import not_finite, step_refused
 from .step import Step
@@ -111,14 +113,16 @@ class Training:
         self.step.forward = parallel
         if self.graphed:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
-        loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
-        with Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress:
+        with (
+            closing(training_loader(self.training_set, self.plan, workers=self.config.workers)) as loader,
+            Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress,
+        ):
             while self.epoch < self.config.epochs:
                 self._run_epoch(loader, progress)
 
-    def _run_epoch(self, loader: Any, progress: Progress) -> None:
+    def _run_epoch(self, loader: Loader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
         self.watch.begin()
         self.plan.set_epoch(self.epoch, self.position)
@@ -126,7 +130,7 @@ class Training:
         if self.position == 0:
             with self.step.autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
-        for batch in batches(loader):
+        for batch in loader:
             self.broken.take(batch.broken)
             with step_refused(config):
                 self._step(batch)
@@ -218,12 +222,12 @@ class Training:
             self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
         )
         plan = copy.copy(self.plan)
-        loader = training_loader(training_set, plan, workers=self.config.workers)
-        for number in range(math.ceil(steps / plan.steps)):
-            epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
-            plan.set_epoch(epoch)
-            for batch in itertools.islice(batches(loader), steps - number * plan.steps):
-                yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+        with closing(training_loader(training_set, plan, workers=self.config.workers)) as loader:
+            for number in range(math.ceil(steps / plan.steps)):
+                epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
+                plan.set_epoch(epoch)
+                for batch in itertools.islice(loader, steps - number * plan.steps):
+                    yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
 
     def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
