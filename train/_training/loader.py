@@ -18,10 +18,11 @@ import torch
 from mixset._common.children import loader_worker
 from mixset._common.errors import InputError
 
+from .._runs.processes import own_cores
 from .batches import Batch, BatchPlan, TrainingSet
 from .loader_worker import Done, Part, send_part, work
 from .ring import Form, Ring
-from .waiting import Waiting
+from .waiting import MUCH, Waiting, remedy
 
 PART = 32
 """Images from files that a worker makes at a time: few, so that the first batch is there soon, and little waits."""
@@ -40,6 +41,9 @@ class Loader:
     def __init__(self, images: TrainingSet, plan: BatchPlan) -> None:
         self.images, self.plan = images, plan
         self.waiting = Waiting(images.device)
+        self.workers = 0
+        self.seconds = self.processor = 0.0
+        """What the workers took for their parts, by the clock and of their processors' time."""
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the plan's epoch from its start on.
@@ -49,14 +53,24 @@ class Loader:
         Raises:
             InputError: a method's images cannot be made; or a worker has died.
         """
-        plan = self.plan
+        plan, resident = self.plan, self.images.resident is not None
         for indices in plan.parts(plan.epoch, plan.start, plan.steps - plan.start):
+            if resident:
+                yield self.images.batch(plan.epoch, indices)
+                continue
             self.waiting.begin()
             batch = self.images.batch(plan.epoch, indices)
             if self.images.device.type == "cuda" and batch.images is not None:
                 batch = batch._replace(images=batch.images.pin_memory())
             self.waiting.end()
             yield batch
+
+    def advice(self, share: float) -> str:
+        """What to say of the share of an epoch that was waited for data; nothing where that is little."""
+        if share < MUCH:
+            return ""
+        busy = self.processor / self.seconds if self.seconds else 1.0
+        return f"waited for data {share:.0%} of the time ({remedy(workers=self.workers, cores=own_cores(), busy=busy)})"
 
     def close(self) -> None:
         """End what the loader has started."""
@@ -73,8 +87,6 @@ class RingLoader(Loader):
         super().__init__(images, plan)
         self.ring = Ring(form_of(images, plan, workers))
         self.workers = workers
-        self.seconds = self.processor = 0.0
-        """What the workers took for their parts, by the clock and of their processors' time."""
         context = multiprocessing.get_context()
         receive, self._parts = context.Pipe(duplex=False)
         self._results: list[Connection] = []

@@ -26,7 +26,7 @@ from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes
+from .._runs.processes import Processes, loader_workers
 from .._runs.run_folder import RunFolder
 from .._runs.stopping import Stopped
 from . import saving
@@ -78,6 +78,7 @@ class Training:
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        self.workers = loader_workers(config.workers, self.device)
         self.feed = Feed(self.training_set, self.plan)
         self.graphs: GraphedSteps | None = None
         """What takes full batches, while the run goes; None: each step is run by Python."""
@@ -116,7 +117,7 @@ class Training:
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with (
-            closing(training_loader(self.training_set, self.plan, workers=self.config.workers)) as loader,
+            closing(training_loader(self.training_set, self.plan, workers=self.workers)) as loader,
             Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress,
         ):
             while self.epoch < self.config.epochs:
@@ -124,6 +125,7 @@ class Training:
 
     def _run_epoch(self, loader: Loader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
+        loader.waiting.take()
         self.watch.begin()
         self.plan.set_epoch(self.epoch, self.position)
         self.trained.train()
@@ -140,8 +142,8 @@ class Training:
             planned = self.position % config.checkpoint_every == 0 and self.position < self.plan.steps
             if self.agreement.due() or planned or self.position == self.plan.steps:
                 self._between_steps(save=planned)
-        (loss,) = self.processes.total(self.step.loss_sum.item())
-        loss /= self.plan.steps * self.processes.world
+        loss, waited = self.processes.total(self.step.loss_sum.item(), loader.waiting.take())
+        loss, waited = loss / (self.plan.steps * self.processes.world), waited / self.processes.world
         if not math.isfinite(loss):
             raise self._not_finite()
         error, stopped = self.test()
@@ -157,11 +159,9 @@ class Training:
         self.broken.count = 0
         if self.processes.leads:
             entry = {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr()}
-            self.folder.append({**entry, "seconds": round(seconds, 3), **noted})
-            progress.say(
-                f"epoch {self.epoch}/{config.epochs}: loss {loss:.3f}, test error {error:.1%}, {duration(seconds)}"
-                + (f", {words}" if words else "")
-            )
+            self.folder.append({**entry, "seconds": round(seconds, 3), "waited_share": round(waited, 4), **noted})
+            said = [f"loss {loss:.3f}", f"test error {error:.1%}", duration(seconds), words, loader.advice(waited)]
+            progress.say(f"epoch {self.epoch}/{config.epochs}: {', '.join(filter(None, said))}")
         self.save()
         if self.agreement.agree(Agreed(stop=self.processes.stop.asked)).stop:
             raise self._stopped()
@@ -222,7 +222,7 @@ class Training:
             self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
         )
         plan = copy.copy(self.plan)
-        with closing(training_loader(training_set, plan, workers=self.config.workers)) as loader:
+        with closing(training_loader(training_set, plan, workers=self.workers)) as loader:
             for number in range(math.ceil(steps / plan.steps)):
                 epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
                 plan.set_epoch(epoch)
@@ -273,7 +273,7 @@ class Training:
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
         share = self.data.test.share(self.processes.rank, self.processes.world)
         if len(share):
-            images = ImageSet(share.labelled, workers=self.config.workers)
+            images = ImageSet(share.labelled, workers=self.workers)
             with autocast(self.device, self.config.eval_precision):
                 for batch in images.batches(self.config.eval_batch_size):
                     if self.processes.stop.asked:

@@ -24,7 +24,7 @@ class Waiting:
         self.device = device
         self.seconds = 0.0
         """Waited since `take`, where the device is no GPU."""
-        self._start = 0.0
+        self._start = self._taken = time.monotonic()
         self._events: list[Any] = []
         """On a GPU: of each wait its beginning and its end, in turn."""
 
@@ -41,14 +41,16 @@ class Waiting:
             self._record()
 
     def take(self) -> float:
-        """Seconds waited since the last call."""
+        """The share of the time since the last call, 0 to 1."""
         seconds = self.seconds
         if self._events:
             self._events[-1].synchronize()
             pairs = zip(self._events[::2], self._events[1::2], strict=False)
             seconds = sum(begin.elapsed_time(end) for begin, end in pairs) / 1000
-        self.seconds, self._events = 0.0, []
-        return seconds
+        now = time.monotonic()
+        share = seconds / max(now - self._taken, 1e-9)
+        self.seconds, self._events, self._taken = 0.0, [], now
+        return min(share, 1.0)
 
     def _record(self) -> None:
         event = torch.cuda.Event(enable_timing=True)
@@ -56,21 +58,16 @@ class Waiting:
         self._events.append(event)
 
 
-def advice(share: float, *, workers: int, cores: int, busy: float) -> str:
-    """What to say of the share of an epoch that was waited for data; nothing where that is little.
+def remedy(*, workers: int, cores: int, busy: float) -> str:
+    """What would make a training wait less for its data.
 
     Args:
-        share: 0 to 1.
         workers: of this process.
         cores: that this process has for them.
         busy: the share of the workers' time in which they computed.
     """
-    if share < MUCH:
-        return ""
     if busy < BUSY:
-        remedy = f"the {workers} workers wait for files: more workers, or the data set on a local disk"
-    elif workers < cores:
-        remedy = f"more workers than {workers}, for which {cores} cores are here"
-    else:
-        remedy = f"the workers have all {cores} cores: smaller image files, or nothing else beside this training"
-    return f"waited for data {share:.0%} of the time ({remedy})"
+        return f"the {workers} workers wait for files: more workers, or the data set on a local disk"
+    if workers < cores:
+        return f"more than {workers} workers, for which {cores} cores are here"
+    return f"the workers use all {cores} cores: smaller image files, or nothing else beside this training"
