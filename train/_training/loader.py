@@ -235,6 +235,7 @@ def _end(trainer: int, ring: Ring, pipes: Sequence[Connection], processes: Seque
     """End the workers, which may be in the middle of a part, and let go of what they shared."""
     if os.getpid() != trainer:  # a copy of the loader in a forked process
         return
+    os.set_blocking(pipes[0].fileno(), False)  # where it is full, there is enough to read
     for process in processes:
         # One that has only just started heeds no signal yet, but reads this.
         with contextlib.suppress(OSError):
