@@ -1,6 +1,6 @@
 """Training images per second through a DataLoader with two workers, compared with the paper's code.
 
-    python benchmarks/input_path.py [--repeats 5] [--images FOLDER]
+    python benchmarks/input_path.py [--repeats 5] [--sides 32 224] [--images FOLDER]
 
 The whole input pipeline is measured: crop, flip, PixMix, batch. At 32 px the training images are in memory like CIFAR's
 and are cropped after padding by 4, in batches of 128; at 224 px they are JPEG files as large as ImageNet's (500 x 375,
@@ -11,8 +11,8 @@ torch's own collation; at 224 px also both loaders as a GPU has them, which mixe
 Epochs alternate, with persistent workers; shown are medians of images per second of wall time, and of CPU time of all
 processes.
 
-For 224 px, the time of the loader's steps in one process follows: decoding, cropping and mixing. The last line is the
-share of PixMix in a training step of a WRN-16-2 on the CPU, with 128 images of 32 px and one thread.
+After the rates follow, for 32 px, the share of PixMix in a training step of a WRN-16-2 on the CPU, with 128 images and
+one thread, and for 224 px the time of the loader's steps in one process: decoding, cropping and mixing.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ from pixmix._augment.settings import CIFAR
 from pixmix.methods._mixing import PixMixMethod
 from pixmix.train._training.batches import TrainingSet
 from pixmix.train._training.loader import Loader, RingLoader
+
+CASES = {32: (128, (1_280, 51_200)), 224: (64, (128, 512))}
+"""By side of the images: the batch, and how many images an epoch of the paper's way and of ours has."""
 
 
 def processor_seconds(loader: DataLoader | Loader) -> float:
@@ -127,6 +130,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--sides", type=int, nargs="+", choices=(32, 224), default=(32, 224))
     parser.add_argument("--images", type=Path, help="a folder of images to make the training files from")
     arguments = parser.parse_args()
     repeats, own = arguments.repeats, list_image_files(arguments.images) if arguments.images else []
@@ -137,7 +141,8 @@ def main() -> None:
         f"torch {torch.__version__}, {WORKERS} workers"
     )
     with tempfile.TemporaryDirectory() as folder:
-        for size, batch, counts in ((32, 128, (1_280, 51_200)), (224, 64, (256, 1_024))):
+        for size in arguments.sides:
+            batch, counts = CASES[size]
             subfolder = Path(folder) / str(size)
             subfolder.mkdir()
             ways = loaders(size, subfolder, batch, counts, own)
@@ -146,13 +151,16 @@ def main() -> None:
             for name, (clock, processor) in results.items():
                 ratios = clock / results["paper"][0], processor / results["paper"][1]
                 print(f"{name:26}{clock:>10,.0f}{ratios[0]:>7.1f}x{processor:>10,.0f}{ratios[1]:>7.1f}x", flush=True)
-        ours = ways["pixmix train"]
-        assert isinstance(ours, Loader)
-        took = parts(ours.images, batch, 2 * repeats)
-        print("CPU ms per image:", ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in took.items()))
-        mixing, rest = share_of_a_step(Path(folder) / "32", 2 * repeats)
-    print(f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", ")
-    print(f"{mixing / (mixing + rest):.2%}")
+            ours = ways["pixmix train"]
+            if size == 32:
+                mixing, rest = share_of_a_step(subfolder, 2 * repeats)
+                print(
+                    f"WRN-16-2, a step: {1e3 * (mixing + rest):.0f} ms, of which PixMix {1e3 * mixing:.2f} ms", end=", "
+                )
+                print(f"{mixing / (mixing + rest):.2%}")
+            elif isinstance(ours, Loader):
+                took = parts(ours.images, batch, 2 * repeats)
+                print("CPU ms per image:", ", ".join(f"{name} {spent:.2f}" for name, spent in took.items()))
 
 
 if __name__ == "__main__":

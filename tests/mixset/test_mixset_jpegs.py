@@ -38,8 +38,8 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     found: list[bool] = []
     whole = jpegs.decode_jpeg
 
-    def noted(image: Image.Image, *, transpose: bool) -> np.ndarray | None:
-        pixels = whole(image, transpose=transpose)
+    def noted(image: Image.Image, **options: Any) -> np.ndarray | None:
+        pixels = whole(image, **options)
         found.append(pixels is not None)
         return pixels
 
@@ -169,3 +169,67 @@ def test_without_simplejpeg_pillow_decodes(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(image, JpegImagePlugin.JpegImageFile)
     assert jpegs.decode_jpeg(image, transpose=True) is None
     np.testing.assert_array_equal(decode(data), np.asarray(image))
+
+
+def tops(data: bytes, rows: int) -> np.ndarray | str:
+    """As `result`, of the first rows alone."""
+    try:
+        return decode(data, needed=lambda height, width: rows)[:rows]
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("kind", [*ORDINARY, *ODD])
+def test_rows_that_are_needed_are_those_of_the_whole(kind: str) -> None:
+    data = (ORDINARY | ODD)[kind]()
+    whole = result(data)
+    for rows in (1, 13, 14, 15, 30, 31, 46, 47, 61):
+        found = tops(data, rows)
+        np.testing.assert_array_equal(found, whole if isinstance(whole, str) else whole[:rows], err_msg=str(rows))
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_any_number_of_rows_may_be_needed(subsampling: int) -> None:
+    for height in (16, 97, 128):
+        data = saved(photograph(50, height), subsampling=subsampling, quality=90)
+        whole = result(data)
+        for rows in range(1, height + 1):
+            np.testing.assert_array_equal(tops(data, rows), whole[:rows], err_msg=f"{rows} of {height}")
+
+
+def test_what_is_not_needed_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[tuple[int, ...]] = []
+    whole = simplejpeg.decode_jpeg
+
+    def noted(*arguments: Any, **options: Any) -> np.ndarray:
+        pixels = whole(*arguments, **options)
+        decoded.append(pixels.shape)
+        return pixels
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", noted)
+    for image in (photograph(100, 200), photograph(100, 200, "L")):
+        assert decode(saved(image), needed=lambda height, width: height - width).shape == (200, 100, 3)
+    assert decoded == [(112, 100, 3)] * 2
+
+
+def test_damaged_files_have_the_rows_that_they_have_for_pillow() -> None:
+    """Bytes changed at random, anywhere. Damage below the rows may be overlooked, never damage to them."""
+    chance = random.Random(1)
+    whole = [saved(photograph(70, 90)), saved(photograph(50, 99), quality=95), saved(photograph(40, 80, "L"))]
+    same = 0
+    for number in range(600):
+        data = bytearray(whole[number % 3])
+        for _ in range(chance.choice((1, 2, 8))):
+            data[chance.randrange(2, len(data))] = chance.randrange(256)
+        rows = chance.randrange(1, 60)
+        found, expected = tops(bytes(data), rows), by_pillow(bytes(data))
+        if isinstance(expected, np.ndarray):
+            np.testing.assert_array_equal(found, expected[:rows], err_msg=str(number))
+            same += 1
+    assert same > 300
+
+
+def test_a_file_without_its_end_is_broken_whatever_is_needed() -> None:
+    data = saved(photograph(200, 150))
+    assert "truncated" in str(tops(data[:-3000], 10))
+    assert tops(data[:-3000], 10) == by_pillow(data[:-3000])

@@ -20,6 +20,7 @@ from PIL import Image
 from processes_alive import wait_for
 
 from mixset import MixingPool, MixingSet
+from mixset._common import jpegs
 from mixset._common.errors import InputError
 from mixset._common.normalisation import HALF
 from pixmix._augment.draws import Key
@@ -104,6 +105,25 @@ def test_images_are_the_same_with_any_number_of_workers(
     assert first.images is not None
     assert first.images.shape == ((41, 64, 64, 3) if tensors else (41 * method.views, 3, 64, 64))
     assert [broken.image for batch in runs[0][:2] for broken in batch.broken] == [40]
+
+
+def test_pillow_and_simplejpeg_make_the_same_batches(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which the latter decodes no more rows of an image than its crop needs."""
+    pytest.importorskip("simplejpeg")
+    rows: list[float] = []
+    whole = jpegs.decode_jpeg
+
+    def noted(image: Image.Image, **options: Any) -> np.ndarray | None:
+        rows.append(options["needed"](image.height, image.width) / image.height)
+        return whole(image, **options)
+
+    monkeypatch.setattr("mixset._common.decoding.decode_jpeg", noted)
+    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 40, seed=3)
+    fast = copied(Loader(images, plan))
+    assert len(rows) == 83 + 1  # one is broken, and read again by Pillow alone; then there is the next
+    assert 0.5 < np.mean(rows) < 0.95
+    monkeypatch.setattr(jpegs, "simplejpeg", None)
+    assert equal(copied(Loader(images, plan)), fast)
 
 
 def test_ranks_share_the_images_of_one_process(files: list[Path]) -> None:

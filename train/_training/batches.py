@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from mixset._common import named
-from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.crops import ResizedCrops, crop_and_flip
 from pixmix._augment.draws import Key
 from pixmix._augment.residents import Resident
 from pixmix._augment.sampler import epoch_order
@@ -125,9 +125,9 @@ class TrainingSet(Dataset):
             own = self.images.array[indices]
             images = crop_and_flip(own, key, indices, padding=PADDING, flip=self.flip, result=result)
             return images, self.images.labels[indices], ()
-        reader = Reader(self.images, indices)
-        size = self.images.size
-        images = random_resized_crop(iter(reader), key, indices, size=size, flip=self.flip, result=result)
+        crops, side = ResizedCrops(key, indices, flip=self.flip), self.images.size
+        reader = Reader(self.images, indices, crops.rows)
+        images = crops.cut(reader, np.empty((len(indices), side, side, 3), np.uint8) if result is None else result)
         return images, reader.labels, tuple(reader.broken)
 
 
