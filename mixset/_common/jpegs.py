@@ -11,7 +11,9 @@ from PIL import Image
 
 simplejpeg: Any = None
 with contextlib.suppress(ImportError):  # there are systems without a wheel of it; Pillow decodes there
-    import simplejpeg
+    import simplejpeg as _found
+
+    simplejpeg = _found
 
 Rows = Callable[[int, int], int]
 """How many rows of an image are needed, from the top, by its height and width."""
@@ -38,14 +40,15 @@ def decode_jpeg(image: Image.Image, *, transpose: bool, needed: Rows | None = No
     Returns:
         (H, W, 3) uint8, the bytes of Pillow's decoder; of grey images three equal channels.
     """
-    if simplejpeg is None or image.format != "JPEG" or image.mode not in ("L", "RGB") or image.fp is None:
+    stream: Any = getattr(image, "fp", None)
+    if simplejpeg is None or image.format != "JPEG" or image.mode not in ("L", "RGB") or stream is None:
         return None
     if transpose and image.getexif().get(_ORIENTATION, 1) != 1:
         return None
-    position = image.fp.tell()
-    image.fp.seek(0)
-    data = image.fp.read()
-    image.fp.seek(position)
+    position = stream.tell()
+    stream.seek(0)
+    data = stream.read()
+    stream.seek(position)
     height, width = image.height, image.width
     try:
         if needed is not None and (pixels := _decode_top(data, height, width, needed(height, width))) is not None:

@@ -67,8 +67,8 @@ def copied(batches: Iterator[Batch] | Loader) -> list[Batch]:
 
 def equal(one: list[Batch], other: list[Batch]) -> bool:
     return len(one) == len(other) and all(
-        torch.equal(mine.images, theirs.images)  # type: ignore[arg-type]
-        and mine.images.dtype == theirs.images.dtype  # type: ignore[union-attr]
+        torch.equal(mine.images, theirs.images)
+        and mine.images.dtype == theirs.images.dtype
         and torch.equal(mine.labels, theirs.labels)
         and torch.equal(mine.indices, theirs.indices)
         and mine.broken == theirs.broken
@@ -277,7 +277,7 @@ def test_a_part_is_made_in_its_place(files: list[Path]) -> None:
     images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
     ring = Ring(form_of(images, plan, 1))
     ring.indices(0, 8)[:] = np.arange(8) + 38
-    (broken,) = make_part(images, ring, Part(epoch=2, slot=0, count=8, first=2, last=5))
+    (broken,) = make_part(images, ring, Part(epoch=2, slot=0, total=8, first=2, last=5))
     assert broken.image == 40
     expected, labels, _ = images.make(2, np.arange(40, 43))
     assert np.array_equal(ring.images(0, 8)[0, 2:5], expected)
