@@ -101,7 +101,7 @@ def trained(data: TrainingData, config: TrainConfig, *, kept: bool) -> list[dict
     """The log's entries of a training from the files, or with crops kept on the device."""
     torch.manual_seed(0)
     network = Normalized(network_spec(config.network, classes=10, dropout=0.0).build(), data.mean, data.std)
-    made = patch.object(loop, "training_loader", lambda images, plan, workers: Kept(images, plan))
+    made = patch.object(loop, "training_loader", lambda images, plan, workers, epochs: Kept(images, plan))
     with tempfile.TemporaryDirectory() as folder, made if kept else contextlib.nullcontext():
         run = RunFolder(Path(folder))
         processes = Processes(device=torch.device(config.device))

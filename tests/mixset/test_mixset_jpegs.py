@@ -21,7 +21,9 @@ simplejpeg = pytest.importorskip("simplejpeg")
 def photograph(width: int, height: int, mode: str = "RGB") -> Image.Image:
     """Noise with structure: a small image enlarged, with fine grain."""
     rng = np.random.default_rng(width * 1000 + height)
-    coarse = Image.fromarray(rng.integers(0, 256, (7, 9, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
+    coarse = Image.fromarray(rng.integers(0, 256, (7, 9, 3), dtype=np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     grain = rng.integers(-20, 21, (height, width, 3))
     return Image.fromarray(np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8)).convert(mode)
 
@@ -86,7 +88,7 @@ ORDINARY: dict[str, Callable[[], bytes]] = {
 ODD: dict[str, Callable[[], bytes]] = {
     "CMYK": lambda: saved(photograph(61, 47, "CMYK")),
     "CMYK and progressive": lambda: saved(photograph(61, 47, "CMYK"), progressive=True),
-    **{f"EXIF {turned}": lambda turned=turned: saved(photograph(61, 47), exif=exif(turned)) for turned in range(2, 9)},  # type: ignore[misc]
+    **{f"EXIF {turned}": lambda turned=turned: saved(photograph(61, 47), exif=exif(turned)) for turned in range(2, 9)},
     "EXIF of no meaning": lambda: saved(photograph(61, 47), exif=exif(77)),
     "cut in its pixels": lambda: saved(photograph(200, 150))[:-3000],
     "cut at its last bytes": lambda: saved(photograph(61, 47))[:-2],

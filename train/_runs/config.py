@@ -172,8 +172,8 @@ class TrainConfig(MethodSettings):
     seed: int = 0
     """Seed of all that is drawn: weights, order, crops, mixing. Same seed, same run."""
     workers: int | None = None
-    """Workers that load images, for each training process; by default 2 on a CPU, and on a GPU one a core but for the
-    process's own, at most 32."""
+    """Workers that load images, for each training process; by default 2 on a CPU, and on a GPU as many as its cores
+    less 2, at most 32."""
     skip_broken: bool = False
     """Go on where a training image cannot be read: the next one in the set is taken in its place, and the log counts
     them. By default the run ends with a line that names the file."""

@@ -178,11 +178,12 @@ def loader_workers(stated: int | None, device: torch.device) -> int:
     """How many workers a process's loader has: as stated, else as many as the network may need.
 
     On a CPU a network takes many times as long for an image as its loading does, and needs the cores itself. A GPU
-    takes thousands a second, of which a core loads some hundreds; what workers are too many wait without a cost.
+    takes thousands a second, of which a core loads some hundreds; what workers are too many wait without a cost. Of a
+    GPU's cores one is for the training process and one for what else goes on.
     """
     if stated is not None:
         return stated
-    return min(own_cores(), 2) if device.type == "cpu" else min(max(own_cores() - 1, 1), MOST_WORKERS)
+    return min(own_cores(), 2) if device.type == "cpu" else min(max(own_cores() - 2, 1), MOST_WORKERS)
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -83,8 +83,9 @@ class RingLoader(Loader):
     where all slots are full.
     """
 
-    def __init__(self, images: TrainingSet, plan: BatchPlan, workers: int) -> None:
+    def __init__(self, images: TrainingSet, plan: BatchPlan, workers: int, epochs: int = 0) -> None:
         super().__init__(images, plan)
+        self.epochs = epochs
         self.ring = Ring(form_of(images, plan, workers))
         self.workers = workers
         context = multiprocessing.get_context()
@@ -111,24 +112,29 @@ class RingLoader(Loader):
         self._missing: dict[int, int] = {}
         """How many parts of each slot that is given out are not made yet."""
         self._broken: dict[int, list] = {}
+        self._out: deque[tuple[int, int]] = deque()
+        """Slots given out, in the order of their steps, each with the number of its images."""
+        self._next: tuple[int, int] | None = None
+        """Epoch and step of the first of them."""
+        self._todo: Iterator[tuple[int, np.ndarray]] = iter(())
+        """What is still to be given out, each with its epoch."""
 
     def __iter__(self) -> Iterator[Batch]:
-        plan, epoch = self.plan, self.plan.epoch
-        self._recall()
-        todo = deque(plan.parts(epoch, plan.start, plan.steps - plan.start))
-        out: deque[tuple[int, int]] = deque()
-        """Slots given out in the order of their steps, each with the number of its images."""
-        while todo or out:
+        plan = self.plan
+        if self._next != (plan.epoch, plan.start):
+            self._recall()
+            self._todo = self._parts_from(plan.epoch, plan.start)
+        for step in range(plan.start, plan.steps):
             self.waiting.begin()
-            while todo and (slot := self._free_slot(needed=not out)) is not None:
-                indices = todo.popleft()
-                self._give_out(epoch, slot, indices)
-                out.append((slot, len(indices)))
-            slot, count = out.popleft()
+            self._fill(plan.epoch)
+            slot, count = self._out.popleft()
             while self._missing[slot]:
                 self._hear()
             batch = self._batch(slot, count)
             self.waiting.end()
+            self._next = (plan.epoch, step + 1) if step + 1 < plan.steps else (plan.epoch + 1, 0)
+            if self._next[0] not in (plan.epoch, *range(self.epochs)):
+                self._next = None
             try:
                 yield batch
             finally:
@@ -136,6 +142,23 @@ class RingLoader(Loader):
 
     def close(self) -> None:
         self._finalizer()
+
+    def _parts_from(self, epoch: int, step: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Epoch and indices of each batch from a step on, to the end of this epoch or of all that are to come."""
+        for number in range(epoch, max(self.epochs, epoch + 1)):
+            for indices in self.plan.parts(number, step, self.plan.steps - step):
+                yield number, indices
+            step = 0
+
+    def _fill(self, epoch: int) -> None:
+        """Give out all free slots; near an epoch's end to the next one's batches, so that it begins at once."""
+        while (slot := self._free_slot(needed=not self._out)) is not None:
+            number, indices = next(self._todo, (epoch, None))
+            if indices is None:
+                self._free.appendleft(slot)
+                return
+            self._give_out(number, slot, indices)
+            self._out.append((slot, len(indices)))
 
     def _give_out(self, epoch: int, slot: int, indices: np.ndarray) -> None:
         count = len(indices)
@@ -200,13 +223,18 @@ class RingLoader(Loader):
                 self._hear()
             del self._missing[slot], self._broken[slot]
             self._free.append(slot)
+        self._out.clear()
 
 
-def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> Loader:
-    """The plan's batches; with workers they are made ahead of the network. To be closed."""
+def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int, epochs: int = 0) -> Loader:
+    """The plan's batches; with workers they are made ahead of the network. To be closed.
+
+    Args:
+        epochs: up to which number each epoch is followed by the next one, whose first batches are then made ahead, too.
+    """
     if not workers or images.resident is not None:  # they would have nothing to do
         return Loader(images, plan)
-    return RingLoader(images, plan, workers)
+    return RingLoader(images, plan, workers, epochs)
 
 
 def part_size(images: TrainingSet, count: int) -> int:

@@ -27,11 +27,11 @@ _FORMAT = struct.Struct("<qiiii")
 
 
 class Part(NamedTuple):
-    """Some images of a batch: numbers `first` up to, not including, `last` of the `count` in a slot."""
+    """Some images of a batch: numbers `first` up to, not including, `last` of the `total` in a slot."""
 
     epoch: int
     slot: int
-    count: int
+    total: int
     first: int
     last: int
 
@@ -96,11 +96,11 @@ def make_part(images: TrainingSet, ring: Ring, part: Part) -> tuple[Broken, ...]
     Raises:
         InputError: an image or the method's answer cannot be used.
     """
-    epoch, slot, count, first, last = part
-    place = ring.images(slot, count)[:, first:last]
+    epoch, slot, total, first, last = part
+    place = ring.images(slot, total)[:, first:last]
     whole = place[0] if images.at_step else None
-    made, labels, broken = images.make(epoch, ring.indices(slot, count)[first:last], whole)
-    ring.labels(slot, count)[first:last] = labels
+    made, labels, broken = images.make(epoch, ring.indices(slot, total)[first:last], whole)
+    ring.labels(slot, total)[first:last] = labels
     if whole is None:
         np.copyto(place, _by_view(made, place.shape, images.method.name))
     return broken

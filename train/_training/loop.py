@@ -114,13 +114,13 @@ class Training:
         self.step.forward = parallel
         if self.graphed:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
-        count = len(self.data.train)
+        count, epochs = len(self.data.train), self.config.epochs
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with (
-            closing(training_loader(self.training_set, self.plan, workers=self.workers)) as loader,
-            Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress,
+            closing(training_loader(self.training_set, self.plan, workers=self.workers, epochs=epochs)) as loader,
+            Progress(epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress,
         ):
-            while self.epoch < self.config.epochs:
+            while self.epoch < epochs:
                 self._run_epoch(loader, progress)
 
     def _run_epoch(self, loader: Loader, progress: Progress) -> None:
