@@ -36,51 +36,14 @@ from pixmix.methods._settings import (
     MixupSettings,
 )
 
+from .iterative_settings import IterativeSettings
+
 RecipeName = Literal["cifar", "imagenet", "quick"]
 Precision = Literal["auto", "off", "bf16", "fp16"]
 Graph = Literal["auto", "on", "off"]
+Optimizer = Literal["sgd", "adamw"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class IterativeSettings:
-    """The method iterative: which feature visualisations are mixed in, and when they are made.
-
-    The paper makes them "at each iteration" and says no more; that is `--iterative.every 1`.
-    """
-
-    size: int = 512
-    """Images in the pool; the oldest make way for new ones. Before the first, inputs are mixed alone."""
-    every: int = 50
-    """Steps from one refresh of the pool to the next."""
-    batch: int = 64
-    """Images made at a refresh, each of a random channel of a random convolution; each process makes as many of its
-    own."""
-    steps: int = 32
-    """Steps of the optimiser for each image."""
-    lr: float = 0.15
-    """Learning rate of the images."""
-    budget: float | None = None
-    """Largest share of the time for refreshes: after ten of them their times set `every` for the rest of the run, which
-    then depends on the machine."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self, ITERATIVE, "iterative.")
-        if self.batch > self.size:
-            raise InputError(
-                f"iterative.batch {self.batch}: the pool holds `iterative.size` {self.size} images; give no more"
-            )
-        if self.budget == 1:
-            raise InputError("iterative.budget 1: leaves no time for training; give less")
-
-
-ITERATIVE: dict[str, Range] = {
-    "size": BATCH,
-    "every": COUNT,
-    "batch": BATCH,
-    "steps": BATCH,
-    "lr": RATE,
-    "budget": (SMALLEST, 1.0),
-}
 TRAINING: dict[str, Range] = {
     "epochs": (1, 10**6),
     "batch_size": BATCH,
@@ -155,6 +118,8 @@ class TrainConfig(MethodSettings):
     """Images in a training step, over all processes."""
     lr: float = 0.1
     """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
+    optimizer: Optimizer = "sgd"
+    """What takes the steps: sgd, or adamw with the betas of its authors, 0.9 and 0.999."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4

@@ -13,7 +13,7 @@ from pixmix.methods._base import DeviceDraws, Method, StepKey
 
 from .._runs.config import TrainConfig
 from .._runs.processes import precision
-from .optimizer import make_optimizer
+from .optimizer import make_optimizer, state_tensors
 
 
 class Step:
@@ -34,7 +34,7 @@ class Step:
         """What images go through: `trained`, or that in a wrapper of torch's."""
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
-        self.optimizer = make_optimizer(config, trained.parameters(), fused=self.device.type == "cuda")
+        self.optimizer = make_optimizer(config, trained, fused=self.device.type == "cuda")
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         """Of the losses since it was last set to 0."""
 
@@ -81,7 +81,7 @@ class Step:
         """What steps change is afterwards as it was, in the same places: weights, statistics, momenta, the sum of
         losses and torch's generators."""
         tensors = [*self.trained.parameters(), *self.trained.buffers(), self.loss_sum]
-        tensors += [state["momentum_buffer"] for state in self.optimizer.state.values()]
+        tensors += state_tensors(self.optimizer)
         before = [tensor.detach().clone() for tensor in tensors]
         states = random_states(self.device)
         try:

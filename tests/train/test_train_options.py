@@ -1,0 +1,108 @@
+"""Options of training, each off by default: their arithmetic beside torch's or timm's own, graphs, and runs resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from recorded_steps import CpuRecorder
+from test_train_run import equal, quick, weights
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pixmix._common.normalized import Normalized
+from pixmix.methods._base import Method, StepKey
+from pixmix.train._runs.config import TrainConfig
+from pixmix.train._training.optimizer import make_optimizer, set_rate
+from pixmix.train._training.run import train
+from pixmix.train._training.step import Step
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "adamw": {"optimizer": "adamw", "lr": 0.002},
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_broken_runs_are_resumed_by_graphs_or_without(
+    colours: Path, tmp_path: Path, steps_left: list[int], recorded: type[CpuRecorder], option: str
+) -> None:
+    """And end with the weights of one that nothing disturbed, which no graph has touched."""
+    changes = {**OPTIONS[option], "dropout": 0.3, "epochs": 3, "checkpoint_every": 1}
+    whole = train(quick(colours, tmp_path / "whole", graph="off", **changes))
+    assert recorded.replayed == 0
+    for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
+        steps_left[:] = [steps]
+        broken = quick(colours, tmp_path / "broken", graph=way, **changes, resume=True)
+        if steps < 100:
+            with pytest.raises(KeyboardInterrupt):
+                train(broken)
+    assert train(broken) == whole
+    assert recorded.replayed > 8
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+    plain = {name: value for name, value in changes.items() if name not in OPTIONS[option]}
+    train(quick(colours, tmp_path / "plain", **plain))
+    assert not equal(weights(tmp_path / "whole"), weights(tmp_path / "plain"))
+
+
+def network() -> Normalized:
+    torch.manual_seed(1)
+    body = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    return Normalized(body, (0.5,) * 3, (0.5,) * 3)
+
+
+def batches(count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    chance = torch.Generator().manual_seed(2)
+    for _ in range(count):
+        yield torch.rand(6, 3, 8, 8, generator=chance), torch.randint(3, (6,), generator=chance)
+
+
+def steps_of(config: TrainConfig, trained: Normalized, rates: list[float]) -> Step:
+    """Takes a step at each of the rates."""
+    step = Step(config, trained, trained, Method(), classes=3)
+    trained.train()
+    for rate, (images, labels) in zip(rates, batches(len(rates)), strict=True):
+        set_rate(step.optimizer, rate)
+        step.take(images, labels, StepKey(seed=0, epoch=0, step=0))
+    return step
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_adamw_is_that_of_its_paper(fused: bool) -> None:
+    """Loshchilov & Hutter, algorithm 2, in float64: the decay goes past the moments."""
+    config = TrainConfig(optimizer="adamw", weight_decay=0.05)
+    layer = nn.Linear(5, 2)
+    optimizer = make_optimizer(config, layer, fused=fused)
+    weight = layer.weight.detach().double()
+    first, second = torch.zeros_like(weight), torch.zeros_like(weight)
+    chance = torch.Generator().manual_seed(3)
+    for number, rate in enumerate((0.01, 0.03, 0.002), 1):
+        gradient = torch.randn(2, 5, generator=chance)
+        layer.weight.grad, layer.bias.grad = gradient, torch.zeros(2)
+        set_rate(optimizer, rate)
+        optimizer.step()
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient.double() ** 2
+        moved = first / (1 - 0.9**number) / ((second / (1 - 0.999**number)).sqrt() + 1e-8)
+        weight = weight - rate * 0.05 * weight - rate * moved
+    torch.testing.assert_close(layer.weight.detach().double(), weight, rtol=1e-6, atol=1e-7)
+
+
+def test_adamw_takes_the_steps_of_torchs() -> None:
+    ours, theirs = network(), network()
+    rates = [0.01, 0.02, 0.005, 0.001]
+    steps_of(TrainConfig(optimizer="adamw", weight_decay=0.05), ours, rates)
+    optimizer = torch.optim.AdamW(theirs.parameters(), weight_decay=0.05)
+    theirs.train()
+    for rate, (images, labels) in zip(rates, batches(4), strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        functional.cross_entropy(theirs(images), labels).backward()
+        optimizer.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
