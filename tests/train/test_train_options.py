@@ -23,6 +23,7 @@ from pixmix.train._training.step import Step
 pytestmark = pytest.mark.usefixtures("one_thread")
 OPTIONS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "lr": 0.002},
+    "warmup": {"warmup": 1.5},
 }
 
 

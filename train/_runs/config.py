@@ -48,6 +48,7 @@ TRAINING: dict[str, Range] = {
     "epochs": (1, 10**6),
     "batch_size": BATCH,
     "lr": RATE,
+    "warmup": (0.0, 10.0**6),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
@@ -118,6 +119,8 @@ class TrainConfig(MethodSettings):
     """Images in a training step, over all processes."""
     lr: float = 0.1
     """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
+    warmup: float = 0.0
+    """Epochs in which the learning rate first rises to --lr, linearly from a hundredth of it."""
     optimizer: Optimizer = "sgd"
     """What takes the steps: sgd, or adamw with the betas of its authors, 0.9 and 0.999."""
     momentum: float = 0.9
@@ -177,6 +180,8 @@ class TrainConfig(MethodSettings):
         for name in ("dropout", "momentum"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
+        if self.warmup >= self.epochs:
+            raise InputError(f"warmup {self.warmup:g}: leaves none of the {self.epochs} epochs; give less")
         for weight in self.weights:
             check_range("weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):

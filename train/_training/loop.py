@@ -36,19 +36,12 @@ from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
 from .optimizer import set_rate
 from .refusals import not_finite, step_refused
+from .schedule import learning_rate
 from .step import Step
 from .watch import LossWatch
 
 PLAIN_EPOCHS = 2**31
 """The first of the epochs in whose order methods get batches beside the training's."""
-FLOOR = 1e-6
-"""The learning rate that the cosine ends at (the paper's code)."""
-
-
-def learning_rate(step: int, steps: int, lr: float) -> float:
-    """The cosine from `lr` at step 0 to 1e-6 at step `steps`, as the paper's code has it."""
-    floor = FLOOR / lr
-    return lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 class Training:
@@ -206,8 +199,7 @@ class Training:
         return Normalized(body, self.data.mean, self.data.std).to(self.device).to(memory_format=torch.channels_last)
 
     def _lr(self) -> float:
-        steps = self.plan.steps
-        return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
+        return learning_rate(self.epoch * self.plan.steps + self.position, self.plan.steps, self.config)
 
     def _key(self) -> StepKey:
         return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
