@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm.loss
 import torch
 from recorded_steps import CpuRecorder
-from test_train_run import equal, quick, weights
+from test_train_run import equal, needs, quick, weights
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,12 +19,13 @@ from pixmix.methods._base import Method, StepKey
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training.optimizer import make_optimizer, set_rate
 from pixmix.train._training.run import train
-from pixmix.train._training.step import Step
+from pixmix.train._training.step import Step, smoothed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 OPTIONS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "lr": 0.002},
     "warmup": {"warmup": 1.5},
+    "label_smoothing": {"label_smoothing": 0.1},
 }
 
 
@@ -107,3 +109,24 @@ def test_adamw_takes_the_steps_of_torchs() -> None:
         optimizer.step()
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_labels_are_smoothed_as_torch_and_timm_have_it(share: float) -> None:
+    chance = torch.Generator().manual_seed(4)
+    logits, labels = torch.randn(7, 5, generator=chance), torch.randint(5, (7,), generator=chance)
+    soft = functional.softmax(torch.randn(7, 5, generator=chance), 1)
+    for targets in (labels, soft):
+        ours = functional.cross_entropy(logits, smoothed(targets, 5, share))
+        torchs = functional.cross_entropy(logits, targets, label_smoothing=share)
+        torch.testing.assert_close(ours, torchs, rtol=1e-6, atol=1e-6)
+    timms = timm.loss.LabelSmoothingCrossEntropy(share)(logits, labels)
+    torch.testing.assert_close(functional.cross_entropy(logits, smoothed(labels, 5, share)), timms)
+
+
+@pytest.mark.parametrize("method", ["augmix", "oe", "rotpred", "regmixup", "adversarial-l2", "hybridaugmentpp-p"])
+def test_every_loss_takes_smoothed_labels(colours: Path, mixing_folder: Path, tmp_path: Path, method: str) -> None:
+    changes = needs(method, colours, mixing_folder)
+    train(quick(colours, tmp_path / "smooth", **changes, label_smoothing=0.2))
+    train(quick(colours, tmp_path / "plain", **changes))
+    assert not equal(weights(tmp_path / "smooth"), weights(tmp_path / "plain"))

@@ -52,6 +52,7 @@ TRAINING: dict[str, Range] = {
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
+    "label_smoothing": (0.0, 1.0),
     "size": SIDE,
     "subset": COUNT,
     "test_subset": COUNT,
@@ -127,6 +128,8 @@ class TrainConfig(MethodSettings):
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
     """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
+    label_smoothing: float = 0.0
+    """Share of each label that is dealt out over all classes alike; confidence and its measures change with it."""
 
     size: int | None = None
     """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
@@ -177,7 +180,7 @@ class TrainConfig(MethodSettings):
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
-        for name in ("dropout", "momentum"):
+        for name in ("dropout", "momentum", "label_smoothing"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
         if self.warmup >= self.epochs:

@@ -29,6 +29,7 @@ class Step:
         self, config: TrainConfig, network: Normalized, trained: nn.Module, method: Method, *, classes: int
     ) -> None:
         self.network, self.trained, self.method, self.classes = network, trained, method, classes
+        self.smoothing = config.label_smoothing
         self.device = network.mean.device
         self.forward: nn.Module = trained
         """What images go through: `trained`, or that in a wrapper of torch's."""
@@ -68,6 +69,8 @@ class Step:
     def _learn(self, images: Tensor, targets: Tensor, forward: nn.Module, weight: float) -> None:
         with self.autocast():
             logits = forward(images)
+        if self.smoothing:
+            targets = smoothed(targets, self.classes, self.smoothing)
         # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
         loss = self.method.loss(logits.float(), targets) * weight
         self.optimizer.zero_grad(set_to_none=True)
@@ -92,6 +95,22 @@ class Step:
                     tensor.copy_(value)
             restore_random_states(states, self.device)
             self.optimizer.zero_grad(set_to_none=True)
+
+
+def smoothed(targets: Tensor, classes: int, share: float) -> Tensor:
+    """Targets of which a share is dealt out over all classes alike, as torch's cross entropy smooths them.
+
+    Args:
+        targets: class numbers (N,) int64, or soft labels (..., classes) float32.
+
+    Returns:
+        Soft labels, (N, classes) or (..., classes) float32.
+    """
+    if targets.is_floating_point():
+        return targets * (1 - share) + share / classes
+    # torch's own one_hot looks at the numbers on the host, which no graph can.
+    soft = torch.full((len(targets), classes), share / classes, device=targets.device)
+    return soft.scatter_(1, targets[:, None], 1 - share + share / classes)
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
