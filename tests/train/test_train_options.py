@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import timm.loss
+import timm.utils
 import torch
 from recorded_steps import CpuRecorder
 from test_train_run import equal, needs, quick, weights
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import swa_utils
 
+import pixmix
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method, StepKey
+from pixmix.train._runs import checkpoints
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training.optimizer import make_optimizer, set_rate
 from pixmix.train._training.run import train
@@ -26,6 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "lr": 0.002},
     "warmup": {"warmup": 1.5},
     "label_smoothing": {"label_smoothing": 0.1},
+    "ema": {"ema": 0.9},
 }
 
 
@@ -130,3 +136,34 @@ def test_every_loss_takes_smoothed_labels(colours: Path, mixing_folder: Path, tm
     train(quick(colours, tmp_path / "smooth", **changes, label_smoothing=0.2))
     train(quick(colours, tmp_path / "plain", **changes))
     assert not equal(weights(tmp_path / "smooth"), weights(tmp_path / "plain"))
+
+
+def test_averages_are_those_of_torch_and_timm() -> None:
+    trained = network()
+    step = steps_of(TrainConfig(ema=0.8), trained, [])
+    assert step.averages is not None
+    torchs = swa_utils.AveragedModel(trained, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.8), use_buffers=True)
+    torchs.update_parameters(trained)  # its first one is a copy
+    timms = timm.utils.ModelEmaV3(trained, decay=0.8)
+    trained.train()
+    for images, labels in batches(5):
+        step.take(images, labels, StepKey(seed=0, epoch=0, step=0))
+        torchs.update_parameters(trained)
+        timms.update(trained)
+    for name, value in step.averages.network.state_dict().items():
+        assert name.startswith(("mean", "std")) or not torch.equal(value, network().state_dict()[name]), name
+        torch.testing.assert_close(value, timms.module.state_dict()[name], rtol=1e-6, atol=1e-7)
+        if value.is_floating_point():
+            torch.testing.assert_close(value, torchs.module.state_dict()[name], rtol=1e-6, atol=1e-7)
+
+
+def test_what_is_measured_kept_and_loaded_is_the_average(colours: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    metrics = train(quick(colours, run, epochs=2, ema=0.5))
+    state = checkpoints.load(checkpoints.list_checkpoints(run)[0])
+    assert equal(weights(run), state["ema"]) and not equal(state["ema"], state["model"])
+    assert metrics is not None
+    entry = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    assert metrics["clean"]["error"]["value"] == pytest.approx(entry["test_error"])
+    (run / "weights.safetensors").unlink()  # as of a run that goes on
+    assert equal(dict(pixmix.load(run).body.state_dict()), state["ema"])

@@ -99,7 +99,7 @@ def load_model(
     path = Path(name)
     if path.is_dir():
         if ema:
-            raise InputError(f"MODEL {path}: a run keeps no averaged weights; leave `ema` out")
+            raise InputError(f"MODEL {path}: the weights of a run that averages them are the averages; leave `ema` out")
         return _of_run(path, Trust(network, trust), mean, std)
     if path.exists() and ":" not in name:
         body, own_mean, own_std = _of_file(path, network, ema)

@@ -53,6 +53,7 @@ TRAINING: dict[str, Range] = {
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
     "label_smoothing": (0.0, 1.0),
+    "ema": (0.0, 1.0),
     "size": SIDE,
     "subset": COUNT,
     "test_subset": COUNT,
@@ -130,6 +131,8 @@ class TrainConfig(MethodSettings):
     """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
     label_smoothing: float = 0.0
     """Share of each label that is dealt out over all classes alike; confidence and its measures change with it."""
+    ema: float | None = None
+    """Measure and keep a running average of the weights in place of the last ones; its decay a step, 0.9999 say."""
 
     size: int | None = None
     """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
@@ -180,7 +183,7 @@ class TrainConfig(MethodSettings):
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
-        for name in ("dropout", "momentum", "label_smoothing"):
+        for name in ("dropout", "momentum", "label_smoothing", "ema"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
         if self.warmup >= self.epochs:

@@ -81,6 +81,11 @@ class Training:
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
 
+    @property
+    def measured(self) -> Normalized:
+        """The network whose errors count: the average of the trained ones, where the run has one."""
+        return self.network if self.step.averages is None else self.step.averages.network
+
     def run(self) -> None:
         """Train to the end; a checkpoint is there after each epoch, every `checkpoint_every` steps and every
         `checkpoint_minutes` minutes.
@@ -256,8 +261,8 @@ class Training:
     def test(self) -> tuple[float, bool]:
         """The clean error of the network as it is, the images shared out over the processes; and whether one of them
         was asked to stop, and so the error is of no use."""
-        self.network.eval()
-        self.processes.level(self.network)
+        network = self.measured.eval()
+        self.processes.level(network)
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
         share = self.data.test.share(self.processes.rank, self.processes.world)
         if len(share):
@@ -266,7 +271,7 @@ class Training:
                 for batch in images.batches(self.config.eval_batch_size):
                     if self.processes.stop.asked:
                         break
-                    predictions = self.network(to_device(batch.images, self.device)).argmax(1)
+                    predictions = network(to_device(batch.images, self.device)).argmax(1)
                     wrong += (predictions != torch.from_numpy(batch.labels).to(self.device, non_blocking=True)).sum()
         errors, stopped = self.processes.total(wrong.item(), self.processes.stop.asked)
         return errors / len(self.data.test), bool(stopped)

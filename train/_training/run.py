@@ -227,9 +227,9 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
 def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any] | None:
     """Weights, then measures by all processes; `metrics.json` comes last and marks the run as ended."""
     if mine.leads:
-        checkpoints.write_weights(training.body.state_dict(), folder.weights)
+        checkpoints.write_weights(training.measured.body.state_dict(), folder.weights)
     measured = pixmix.evaluate(
-        training.network,
+        training.measured,
         config.suite,
         training.data.test.labelled,
         batch_size=config.eval_batch_size,

@@ -51,9 +51,11 @@ def _finite(tensors: dict[str, Any]) -> bool:
 
 
 def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any]:
+    averages = training.step.averages
     return {
         "model": training.body.state_dict(),
         **({} if training.trained is training.network else {"extended": training.trained.state_dict()}),
+        **({} if averages is None else {"ema": averages.network.body.state_dict()}),
         "optimizer": kept_state(training.step.optimizer),
         "scaler": training.step.scaler.state_dict(),
         "epoch": training.epoch,
@@ -81,6 +83,8 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
     training.body.load_state_dict(state["model"])
     if training.trained is not training.network:
         training.trained.load_state_dict(state["extended"])
+    if training.step.averages is not None:
+        training.step.averages.network.body.load_state_dict(state["ema"])
     take_up(training.step.optimizer, state["optimizer"])
     training.step.scaler.load_state_dict(state["scaler"])
     everyone, world, rank = state["processes"], training.processes.world, training.processes.rank

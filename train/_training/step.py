@@ -13,6 +13,7 @@ from pixmix.methods._base import DeviceDraws, Method, StepKey
 
 from .._runs.config import TrainConfig
 from .._runs.processes import precision
+from .averages import Averages
 from .optimizer import make_optimizer, state_tensors
 
 
@@ -36,6 +37,7 @@ class Step:
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
         self.optimizer = make_optimizer(config, trained, fused=self.device.type == "cuda")
+        self.averages = None if config.ema is None else Averages(network, config.ema)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         """Of the losses since it was last set to 0."""
 
@@ -77,14 +79,17 @@ class Step:
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.averages is not None:
+            self.averages.update()
         self.loss_sum += loss.detach()
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """What steps change is afterwards as it was, in the same places: weights, statistics, momenta, the sum of
-        losses and torch's generators."""
+        """What steps change is afterwards as it was, in the same places: weights, statistics, averages, the optimiser's state,
+        the sum of losses and torch's generators."""
         tensors = [*self.trained.parameters(), *self.trained.buffers(), self.loss_sum]
         tensors += state_tensors(self.optimizer)
+        tensors += [] if self.averages is None else self.averages.tensors()
         before = [tensor.detach().clone() for tensor in tensors]
         states = random_states(self.device)
         try:
