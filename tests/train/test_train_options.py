@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import timm.loss
+import timm.models
+import timm.optim
 import timm.utils
 import torch
 from recorded_steps import CpuRecorder
@@ -32,6 +34,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "warmup": {"warmup": 1.5},
     "label_smoothing": {"label_smoothing": 0.1},
     "ema": {"ema": 0.9},
+    "decay": {"decay_norms": False, "weight_decay": 0.05, "optimizer": "adamw", "lr": 0.002},
 }
 
 
@@ -52,8 +55,8 @@ def test_broken_runs_are_resumed_by_graphs_or_without(
     assert train(broken) == whole
     assert recorded.replayed > 8
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
-    plain = {name: value for name, value in changes.items() if name not in OPTIONS[option]}
-    train(quick(colours, tmp_path / "plain", **plain))
+    first = next(iter(OPTIONS[option]))
+    train(quick(colours, tmp_path / "plain", **{**changes, first: getattr(TrainConfig(), first)}))
     assert not equal(weights(tmp_path / "whole"), weights(tmp_path / "plain"))
 
 
@@ -167,3 +170,16 @@ def test_what_is_measured_kept_and_loaded_is_the_average(colours: Path, tmp_path
     assert metrics["clean"]["error"]["value"] == pytest.approx(entry["test_error"])
     (run / "weights.safetensors").unlink()  # as of a run that goes on
     assert equal(dict(pixmix.load(run).body.state_dict()), state["ema"])
+
+
+def test_norms_and_biases_are_left_out_of_the_decay_as_by_timm() -> None:
+    body = timm.models.VisionTransformer(img_size=8, patch_size=4, embed_dim=8, depth=1, num_heads=1, num_classes=3)
+    trained = Normalized(body, (0.5,) * 3, (0.5,) * 3)
+    timms = timm.optim.param_groups_weight_decay(body, 0.05, no_weight_decay_list=body.no_weight_decay())
+    for optimizer in ("sgd", "adamw"):
+        config = TrainConfig(decay_norms=False, weight_decay=0.05, optimizer=optimizer)
+        groups = make_optimizer(config, trained, fused=False).param_groups
+        for own, other in zip(groups, timms, strict=True):
+            assert own["weight_decay"] == other["weight_decay"]
+            assert {*map(id, own["params"])} == {*map(id, other["params"])}
+    assert len(make_optimizer(TrainConfig(), trained, fused=False).param_groups) == 1

@@ -129,6 +129,8 @@ class TrainConfig(MethodSettings):
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
     """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
+    decay_norms: bool = True
+    """Weight decay of norms and biases, too."""
     label_smoothing: float = 0.0
     """Share of each label that is dealt out over all classes alike; confidence and its measures change with it."""
     ema: float | None = None

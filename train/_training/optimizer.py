@@ -24,14 +24,14 @@ def make_optimizer(config: TrainConfig, network: nn.Module, *, fused: bool) -> t
             the beginning (zeros, so that the first step is no other than the next: a graph has but one).
     """
     trained = list(network.parameters())
+    groups = decayed(network, config)
     lr = torch.tensor(config.lr, device=trained[0].device) if fused else config.lr
     if config.optimizer == "adamw":
-        return _adamw(trained, lr, config.weight_decay, fused=fused)
+        return _adamw(trained, groups, lr, fused=fused)
     optimizer = torch.optim.SGD(
-        trained,
+        groups,
         lr=lr,
         momentum=config.momentum,
-        weight_decay=config.weight_decay,
         nesterov=config.momentum > 0,
         fused=fused or None,
     )
@@ -41,9 +41,36 @@ def make_optimizer(config: TrainConfig, network: nn.Module, *, fused: bool) -> t
     return optimizer
 
 
-def _adamw(trained: Sequence[nn.Parameter], lr: Tensor | float, decay: float, *, fused: bool) -> torch.optim.AdamW:
-    on_gpu = trained[0].device.type == "cuda"
-    optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=decay, fused=fused or None, capturable=fused and on_gpu)
+def decayed(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """The parameters in groups by their weight decay: all alike, or as timm parts them.
+
+    Then vectors have none, which are norms' and biases', and neither has what a module's `no_weight_decay()` names, as
+    vision transformers have it.
+    """
+    if config.decay_norms:
+        return [{"params": list(network.parameters()), "weight_decay": config.weight_decay}]
+    named = {
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in network.named_modules()
+        if callable(own := getattr(module, "no_weight_decay", None))
+        for name in own()
+    }
+    without, with_decay = [], []
+    for name, parameter in network.named_parameters():
+        small = parameter.ndim <= 1 or name.endswith(".bias")
+        (without if small or name in named else with_decay).append(parameter)
+    groups = [
+        {"params": without, "weight_decay": 0.0},
+        {"params": with_decay, "weight_decay": config.weight_decay},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _adamw(
+    trained: Sequence[nn.Parameter], groups: list[dict[str, Any]], lr: Tensor | float, *, fused: bool
+) -> torch.optim.AdamW:
+    capturable = fused and trained[0].device.type == "cuda"
+    optimizer = torch.optim.AdamW(groups, lr=lr, fused=fused or None, capturable=capturable)
     if fused:
         for parameter in trained:
             optimizer.state[parameter] = {

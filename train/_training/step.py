@@ -85,8 +85,8 @@ class Step:
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """What steps change is afterwards as it was, in the same places: weights, statistics, averages, the optimiser's state,
-        the sum of losses and torch's generators."""
+        """What steps change is afterwards as it was, in the same places: weights, statistics, averages, what the
+        optimiser keeps, the sum of losses and torch's generators."""
         tensors = [*self.trained.parameters(), *self.trained.buffers(), self.loss_sum]
         tensors += state_tensors(self.optimizer)
         tensors += [] if self.averages is None else self.averages.tensors()
