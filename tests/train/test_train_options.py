@@ -33,7 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "lr": 0.002},
     "warmup": {"warmup": 1.5},
     "label_smoothing": {"label_smoothing": 0.1},
-    "ema": {"ema": 0.9},
+    "ema": {"ema_decay": 0.9},
     "decay": {"decay_norms": False, "weight_decay": 0.05, "optimizer": "adamw", "lr": 0.002},
 }
 
@@ -143,7 +143,7 @@ def test_every_loss_takes_smoothed_labels(colours: Path, mixing_folder: Path, tm
 
 def test_averages_are_those_of_torch_and_timm() -> None:
     trained = network()
-    step = steps_of(TrainConfig(ema=0.8), trained, [])
+    step = steps_of(TrainConfig(ema_decay=0.8), trained, [])
     assert step.averages is not None
     torchs = swa_utils.AveragedModel(trained, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.8), use_buffers=True)
     torchs.update_parameters(trained)  # its first one is a copy
@@ -162,7 +162,7 @@ def test_averages_are_those_of_torch_and_timm() -> None:
 
 def test_what_is_measured_kept_and_loaded_is_the_average(colours: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    metrics = train(quick(colours, run, epochs=2, ema=0.5))
+    metrics = train(quick(colours, run, epochs=2, ema_decay=0.5))
     state = checkpoints.load(checkpoints.list_checkpoints(run)[0])
     assert equal(weights(run), state["ema"]) and not equal(state["ema"], state["model"])
     assert metrics is not None

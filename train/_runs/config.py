@@ -53,7 +53,7 @@ TRAINING: dict[str, Range] = {
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
     "label_smoothing": (0.0, 1.0),
-    "ema": (0.0, 1.0),
+    "ema_decay": (0.0, 1.0),
     "size": SIDE,
     "subset": COUNT,
     "test_subset": COUNT,
@@ -133,7 +133,7 @@ class TrainConfig(MethodSettings):
     """Weight decay of norms and biases, too."""
     label_smoothing: float = 0.0
     """Share of each label that is dealt out over all classes alike; confidence and its measures change with it."""
-    ema: float | None = None
+    ema_decay: float | None = None
     """Measure and keep a running average of the weights in place of the last ones; its decay a step, 0.9999 say."""
 
     size: int | None = None
@@ -185,7 +185,7 @@ class TrainConfig(MethodSettings):
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
-        for name in ("dropout", "momentum", "label_smoothing", "ema"):
+        for name in ("dropout", "momentum", "label_smoothing", "ema_decay"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
         if self.warmup >= self.epochs:

@@ -37,7 +37,7 @@ class Step:
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
         self.optimizer = make_optimizer(config, trained, fused=self.device.type == "cuda")
-        self.averages = None if config.ema is None else Averages(network, config.ema)
+        self.averages = None if config.ema_decay is None else Averages(network, config.ema_decay)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         """Of the losses since it was last set to 0."""
 
