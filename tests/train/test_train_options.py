@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm.layers
 import timm.loss
 import timm.models
 import timm.optim
 import timm.utils
 import torch
 from recorded_steps import CpuRecorder
-from test_train_run import equal, needs, quick, weights
+from test_train_run import command, equal, needs, quick, torchrun, weights
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import swa_utils
 
 import pixmix
+from mixset._common.errors import InputError
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method, StepKey
 from pixmix.train._runs import checkpoints
@@ -27,6 +29,7 @@ from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training.optimizer import make_optimizer, set_rate
 from pixmix.train._training.run import train
 from pixmix.train._training.step import Step, smoothed
+from pixmix.train._training.synced import synced
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -183,3 +186,26 @@ def test_norms_and_biases_are_left_out_of_the_decay_as_by_timm() -> None:
             assert own["weight_decay"] == other["weight_decay"]
             assert {*map(id, own["params"])} == {*map(id, other["params"])}
     assert len(make_optimizer(TrainConfig(), trained, fused=False).param_groups) == 1
+
+
+ALL = ("--optimizer", "adamw", "--lr", "0.002", "--warmup", "0.5", "--label-smoothing", "0.1", "--ema-decay", "0.8")
+
+
+def test_two_processes_take_the_steps_of_one_with_all_options(colours: Path, tmp_path: Path) -> None:
+    """With statistics of whole batches, the uneven last one's (45 = 5·8 + 5), too; weights are averages of all steps.
+
+    Without them the statistics, and so the weights, are others.
+    """
+    more = (*ALL, "--no-decay-norms", "--suite", "clean", "--workers", "0")
+    done = torchrun(tmp_path, *command(colours, tmp_path / "two", *more, "--sync-bn")[1:])
+    assert done.returncode == 0, done.stderr
+    changes = {**OPTIONS["adamw"], "warmup": 0.5, "label_smoothing": 0.1, "ema_decay": 0.8, "decay_norms": False}
+    train(quick(colours, tmp_path / "one", epochs=2, **changes))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_normalisation_that_does_more_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^sync_bn: 0 of the network is a BatchNormAct2d"):
+        synced(nn.Sequential(timm.layers.BatchNormAct2d(3)), torch.device("cpu"))

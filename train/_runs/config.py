@@ -152,6 +152,8 @@ class TrainConfig(MethodSettings):
     skip_broken: bool = False
     """Go on where a training image cannot be read: the next one in the set is taken in its place, and the log counts
     them. By default the run ends with a line that names the file."""
+    sync_bn: bool = False
+    """Batch normalisation by the batch of all processes, not by the share of each."""
     device: str = "auto"
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Precision = "auto"

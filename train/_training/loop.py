@@ -38,6 +38,7 @@ from .optimizer import set_rate
 from .refusals import not_finite, step_refused
 from .schedule import learning_rate
 from .step import Step
+from .synced import synced
 from .watch import LossWatch
 
 PLAIN_EPOCHS = 2**31
@@ -62,6 +63,8 @@ class Training:
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.body = self.network.body
         self.trained = self._extended()
+        if config.sync_bn and processes.world > 1:
+            self.trained = synced(self.trained, self.device)
         """What steps go through: the network, or that with what the method adds to it."""
         self.step = Step(config, self.network, self.trained, method, classes=len(data.classes))
         self.graphed = check_graph(config, self.device, processes.world, method)
