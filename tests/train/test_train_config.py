@@ -68,6 +68,7 @@ def test_the_imagenet_recipe_is_the_papers() -> None:
         ("warmup", -1.0),
         ("label_smoothing", 1.0),
         ("ema_decay", 1.0),
+        ("sizes", (32, 4)),
         ("workers", 10**9),
         ("checkpoint_every", 0),
         ("eval_batch_size", 0),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm.layers
 import timm.loss
@@ -21,11 +22,16 @@ from torch.nn import functional
 from torch.optim import swa_utils
 
 import pixmix
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
+from pixmix._augment.crops import random_resized_crop
+from pixmix._augment.draws import Key
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method, StepKey
+from pixmix.train._data.datasets import load_data
 from pixmix.train._runs import checkpoints
 from pixmix.train._runs.config import TrainConfig
+from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.optimizer import make_optimizer, set_rate
 from pixmix.train._training.run import train
 from pixmix.train._training.step import Step, smoothed
@@ -38,10 +44,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "label_smoothing": {"label_smoothing": 0.1},
     "ema": {"ema_decay": 0.9},
     "decay": {"decay_norms": False, "weight_decay": 0.05, "optimizer": "adamw", "lr": 0.002},
+    "sizes": {"sizes": (24, 40), "size": 65},
 }
 
+WITHOUT_SIZES = [name for name in OPTIONS if name != "sizes"]
 
-@pytest.mark.parametrize("option", OPTIONS)
+
+@pytest.mark.parametrize("option", [*WITHOUT_SIZES, pytest.param("sizes", marks=pytest.mark.slow)])
 def test_broken_runs_are_resumed_by_graphs_or_without(
     colours: Path, tmp_path: Path, steps_left: list[int], recorded: type[CpuRecorder], option: str
 ) -> None:
@@ -209,3 +218,54 @@ def test_two_processes_take_the_steps_of_one_with_all_options(colours: Path, tmp
 def test_a_batch_normalisation_that_does_more_is_refused() -> None:
     with pytest.raises(InputError, match=r"^sync_bn: 0 of the network is a BatchNormAct2d"):
         synced(nn.Sequential(timm.layers.BatchNormAct2d(3)), torch.device("cpu"))
+
+
+def test_sizes_are_those_of_their_epochs_and_crops_the_same_parts(
+    colours: Path, mixing_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the baseline's images, whose last batch is of 5; with a mixing set it is one of that side."""
+    seen: list[tuple[int, Tensor, np.ndarray]] = []
+    inputs = TrainingSet.inputs
+
+    def noted(self: TrainingSet, epoch: int, batch: Batch) -> Tensor:
+        seen.append((epoch, inputs(self, epoch, batch), batch.indices.numpy()))
+        return seen[-1][1]
+
+    changes = {"size": 65, "epochs": 3, "sizes": (24, 40)}
+    train(quick(colours, tmp_path / "a", **changes, **needs("pixmix", colours, mixing_folder)))
+    monkeypatch.setattr(TrainingSet, "inputs", noted)
+    train(quick(colours, tmp_path / "b", **changes, workers=1))
+    sides = [(epoch, images.shape[2]) for epoch, images, _ in seen[3:]]  # 3: those that are drawn at the start
+    assert sides == [(0, 24)] * 6 + [(1, 24)] * 6 + [(2, 40)] * 6
+    files = load_data(f"folder:{colours}", size=65, folder=tmp_path, subset=None, test_subset=None).train.files
+    for epoch, images, indices in (seen[8], seen[-1]):
+        whole = [read_image(files[index]) for index in indices]
+        crops = random_resized_crop(whole, Key(seed=0, epoch=epoch), indices, size=images.shape[2])
+        np.testing.assert_array_equal((images.numpy() * 255).round(), crops.transpose(0, 3, 1, 2))
+
+
+def test_one_size_alone_is_the_size(colours: Path, tmp_path: Path) -> None:
+    train(quick(colours, tmp_path / "a", size=65))
+    train(quick(colours, tmp_path / "b", size=65, sizes=(65, 65)))
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": (24,)}, "is for folders of images larger than 64 px"),
+        ({"sizes": (24,), "size": 65, "method": "rotpred"}, "the method rotpred has a state of its own"),
+        ({"sizes": (24,), "size": 65, "network": "flat.py:make"}, "images of 24x24 px"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused_before_the_run(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flat.py").write_text(
+        "from torch import nn\n\n\ndef make(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 65 * 65, num_classes))\n"
+    )
+    with pytest.raises(InputError, match=message):
+        train(quick(colours, tmp_path / "run", **changes))
+    assert not (tmp_path / "run").exists()

@@ -139,6 +139,8 @@ class TrainConfig(MethodSettings):
     size: int | None = None
     """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
     224)."""
+    sizes: tuple[int, ...] = ()
+    """Sides of the training images, each for an equal part of the epochs: 128 160 192, say, for tests at --size 224."""
     subset: int | None = None
     """Train on that many images, the first of each class; by default on all."""
     test_subset: int | None = None
@@ -192,6 +194,8 @@ class TrainConfig(MethodSettings):
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
         if self.warmup >= self.epochs:
             raise InputError(f"warmup {self.warmup:g}: leaves none of the {self.epochs} epochs; give less")
+        for side in self.sizes:
+            check_range("sizes", side, SIDE)
         for weight in self.weights:
             check_range("weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):

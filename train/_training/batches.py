@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,11 +21,14 @@ from pixmix._augment.residents import Resident
 from pixmix._augment.sampler import epoch_order
 from pixmix.methods._base import Method
 
-from .._data.labelled import LabelledImages
+from .._data.labelled import LabelledImages, TrainingData
 from .broken import Broken, Reader
 
 PADDING = 4
 """Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
+
+PLAIN_EPOCHS = 2**31
+"""The first of the epochs in whose order methods get batches beside the training's."""
 
 
 class Batch(NamedTuple):
@@ -200,6 +205,28 @@ def batches(loader: DataLoader) -> Iterator[Batch]:
         if isinstance(batch, InputError):
             raise batch
         yield batch
+
+
+def plain_batches(
+    data: TrainingData, plan: BatchPlan, steps: int, epoch: int, *, device: torch.device, workers: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """So many batches of training images, cropped and flipped alone, in orders that no epoch of training has.
+
+    Args:
+        plan: whose batches they are like.
+        epoch: of training, before which they are asked for.
+        device: where they are put.
+    """
+    training_set, plan = (
+        TrainingSet(data.train, Method(), seed=plan.seed, flip=data.flip, device=device),
+        copy.copy(plan),
+    )
+    loader = training_loader(training_set, plan, workers=workers)
+    for number in range(-(-steps // plan.steps)):
+        own = PLAIN_EPOCHS + epoch * 2**16 + number
+        plan.set_epoch(own)
+        for batch in itertools.islice(batches(loader), steps - number * plan.steps):
+            yield training_set.inputs(own, batch), batch.labels.to(device, non_blocking=True)
 
 
 def _as_made(batch: Any) -> Any:

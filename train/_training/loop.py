@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
 import math
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
 
 from mixset._common.errors import InputError
 from mixset._common.progress import Progress, duration
 from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators.forwarding import autocast, to_device
-from pixmix._evaluators.image_sets import ImageSet
 from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
@@ -30,19 +26,18 @@ from .._runs.run_folder import RunFolder
 from .._runs.stopping import Stopped
 from . import saving
 from .agreement import Agreed, Agreement
-from .batches import Batch, BatchPlan, TrainingSet, batches, training_loader
+from .batches import Batch, BatchPlan, TrainingSet, batches, plain_batches, training_loader
 from .broken import BrokenImages
 from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
 from .optimizer import set_rate
 from .refusals import not_finite, step_refused
 from .schedule import learning_rate
+from .sizes import Remake, at_side, check_sizes, side_at
 from .step import Step
 from .synced import synced
+from .testing import clean_error
 from .watch import LossWatch
-
-PLAIN_EPOCHS = 2**31
-"""The first of the epochs in whose order methods get batches beside the training's."""
 
 
 class Training:
@@ -56,7 +51,9 @@ class Training:
         method: Method,
         folder: RunFolder,
         processes: Processes,
+        remake: Remake,
     ) -> None:
+        self.remake = remake
         self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
         self.device = processes.device
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
@@ -72,6 +69,7 @@ class Training:
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        check_sizes(config, self.training_set, network, extended=self.trained is not network)
         self.feed = Feed(self.training_set, self.plan)
         self.graphs: GraphedSteps | None = None
         """What takes full batches, while the run goes; None: each step is run by Python."""
@@ -112,14 +110,31 @@ class Training:
         self.step.forward = parallel
         if self.graphed:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
-        loader = training_loader(self.training_set, self.plan, workers=self.config.workers)
+        loader = self._loader()
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
         with Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress:
             while self.epoch < self.config.epochs:
+                if self._resized():
+                    loader = self._loader()
                 self._run_epoch(loader, progress)
 
-    def _run_epoch(self, loader: Any, progress: Progress) -> None:
+    def _loader(self) -> DataLoader:
+        return training_loader(self.training_set, self.plan, workers=self.config.workers)
+
+    def _resized(self) -> bool:
+        """Whether the epoch's images have another side than those before; all that depends on it is then made anew."""
+        side = side_at(self.config, self.data.size, self.epoch)
+        if side == self.training_set.images.size:
+            return False
+        self.training_set = at_side(self.training_set, side, self.remake)
+        self.method = self.step.method = self.training_set.method
+        self.feed = Feed(self.training_set, self.plan)
+        if self.graphs is not None:
+            self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
+        return True
+
+    def _run_epoch(self, loader: DataLoader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
         self.watch.begin()
         self.plan.set_epoch(self.epoch, self.position)
@@ -213,17 +228,7 @@ class Training:
         return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
 
     def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """So many batches of training images, cropped and flipped alone, in orders that no epoch of training has."""
-        training_set = TrainingSet(
-            self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
-        )
-        plan = copy.copy(self.plan)
-        loader = training_loader(training_set, plan, workers=self.config.workers)
-        for number in range(math.ceil(steps / plan.steps)):
-            epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
-            plan.set_epoch(epoch)
-            for batch in itertools.islice(batches(loader), steps - number * plan.steps):
-                yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+        return plain_batches(self.data, self.plan, steps, self.epoch, device=self.device, workers=self.config.workers)
 
     def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
@@ -244,40 +249,9 @@ class Training:
         print(f"steps are not taken as CUDA graphs: {why}", file=sys.stderr)
         self.graphs = None
 
-    def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
-        """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
-        before = copy.deepcopy(self.method.state_dict())
-        batch = self.training_set.batch(epoch, indices)
-        key = StepKey(seed=self.config.seed, epoch=epoch, step=0)
-        self.network.train()
-        images, _ = self.method.batch(
-            self.training_set.inputs(epoch, batch),
-            batch.labels.to(self.device),
-            network=self.network,
-            key=key,
-            classes=len(self.data.classes),
-        )
-        self.method.load_state_dict(before)
-        return images
-
-    @torch.no_grad()
     def test(self) -> tuple[float, bool]:
-        """The clean error of the network as it is, the images shared out over the processes; and whether one of them
-        was asked to stop, and so the error is of no use."""
-        network = self.measured.eval()
-        self.processes.level(network)
-        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        share = self.data.test.share(self.processes.rank, self.processes.world)
-        if len(share):
-            images = ImageSet(share.labelled, workers=self.config.workers)
-            with autocast(self.device, self.config.eval_precision):
-                for batch in images.batches(self.config.eval_batch_size):
-                    if self.processes.stop.asked:
-                        break
-                    predictions = network(to_device(batch.images, self.device)).argmax(1)
-                    wrong += (predictions != torch.from_numpy(batch.labels).to(self.device, non_blocking=True)).sum()
-        errors, stopped = self.processes.total(wrong.item(), self.processes.stop.asked)
-        return errors / len(self.data.test), bool(stopped)
+        """The clean error of the network as it is; and whether a process was asked to stop, so that it is of no use."""
+        return clean_error(self)
 
     def save(self) -> None:
         """Write the checkpoint; all processes call this.
