@@ -180,6 +180,10 @@ class TrainConfig(MethodSettings):
     """Minutes between checkpoints, at most, whatever --checkpoint-every says."""
     keep_checkpoints: int = 3
     """Checkpoints that are kept, the newest ones; where one is damaged, the one before it is resumed from."""
+    log_steps: bool = False
+    """Write the loss and the learning rate of each step to steps.csv in the run folder."""
+    tensorboard: bool = False
+    """Write them and the test errors for TensorBoard, into the run folder's tensorboard/."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: at the end of training clean, calibration, adversaries and anomalies."""
     eval_batch_size: int = 500

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from mixset._common.errors import InputError, reason
 from mixset._common.files import ensured_folder
@@ -19,6 +18,7 @@ from mixset._common.partials import remove_abandoned, write_atomically
 from mixset.generate._networks.spec import CONFIG, WEIGHTS, NetworkSpec
 
 from . import checkpoints
+from .appended import Appended
 from .config import TrainConfig, recipe
 from .records import read_config
 
@@ -41,6 +41,8 @@ FREE = {
     "eval_batch_size",
     "threads",
     "suite",
+    "log_steps",
+    "tensorboard",
 }
 LOCK = ".lock"
 """The name of a folder's lock."""
@@ -49,7 +51,8 @@ LOCK = ".lock"
 class RunFolder:
     """`config.json`, `log.jsonl`, `checkpoints/`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
 
-    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch.
+    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch. What is asked
+    for comes beside: `steps.csv`, the loss of each step, and `tensorboard/`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,6 +60,7 @@ class RunFolder:
         self.config, self.log, self.checkpoints = path / CONFIG, path / "log.jsonl", path / checkpoints.FOLDER
         self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
         self.fvis = path / "fvis"
+        self.log_lines, self.steps = Appended(self.log), Appended(path / "steps.csv")
 
     def check(self, config: TrainConfig) -> None:
         """See that the folder is free for this run, or holds it already and `config.resume` allows going on.
@@ -145,28 +149,7 @@ class RunFolder:
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line to the log."""
-        with self._opened_log("ab") as handle:
-            handle.write((json.dumps(entry) + "\n").encode())
-
-    def log_size(self) -> int:
-        """Bytes of the log; a checkpoint keeps it, and `cut_log` takes away what a killed run wrote after it."""
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def cut_log(self, size: int) -> None:
-        """Take away what was logged after the checkpoint."""
-        if self.log.exists():
-            with self._opened_log("r+b") as handle:
-                handle.truncate(min(size, self.log_size()))
-
-    @contextlib.contextmanager
-    def _opened_log(self, mode: str) -> Iterator[BinaryIO]:
-        try:
-            with open(self.log, mode, opener=_no_link) as handle:
-                yield cast(BinaryIO, handle)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {self.log}: {reason(error)}; remove the cause, and `resume` the run"
-            ) from error
+        self.log_lines.add(json.dumps(entry) + "\n")
 
 
 @contextlib.contextmanager
@@ -197,11 +180,6 @@ def versions() -> dict[str, str]:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
     write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def _no_link(path: str, flags: int) -> int:
-    """Whoever made the folder could have put a link there, to a file elsewhere."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def _plain(value: Any) -> Any:

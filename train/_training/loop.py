@@ -35,6 +35,7 @@ from .refusals import not_finite, step_refused
 from .schedule import learning_rate
 from .sizes import Remake, at_side, check_sizes, side_at
 from .step import Step
+from .step_log import StepLog
 from .synced import synced
 from .testing import clean_error
 from .watch import LossWatch
@@ -79,6 +80,7 @@ class Training:
         self.start = self.saved = time.monotonic()
         """When the last checkpoint was written, or the run began."""
         self.watch = LossWatch(self.step.loss_sum)
+        self.log: StepLog | None = None
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
 
@@ -110,6 +112,9 @@ class Training:
         self.step.forward = parallel
         if self.graphed:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
+        if self.config.log_steps or self.config.tensorboard:
+            self.log = StepLog(self)
+            self.watch.told = self.log.note
         loader = self._loader()
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
@@ -137,6 +142,8 @@ class Training:
     def _run_epoch(self, loader: DataLoader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
         self.watch.begin()
+        if self.log is not None:
+            self.log.begin()
         self.plan.set_epoch(self.epoch, self.position)
         self.trained.train()
         if self.position == 0:
@@ -152,6 +159,7 @@ class Training:
             planned = self.position % config.checkpoint_every == 0 and self.position < self.plan.steps
             if self.agreement.due() or planned or self.position == self.plan.steps:
                 self._between_steps(save=planned)
+        self.flush_steps()
         (loss,) = self.processes.total(self.step.loss_sum.item())
         loss /= self.plan.steps * self.processes.world
         if not math.isfinite(loss):
@@ -159,6 +167,8 @@ class Training:
         error, stopped = self.test()
         if stopped:
             self._between_steps(save=False)
+        if self.log is not None:
+            self.log.tested(error)
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.step.loss_sum.zero_()
         seconds = time.monotonic() - self.start
@@ -177,6 +187,12 @@ class Training:
         self.save()
         if self.agreement.agree(Agreed(stop=self.processes.stop.asked)).stop:
             raise self._stopped()
+
+    def flush_steps(self) -> None:
+        """Write what there is of the steps' losses; all processes call this after the same step."""
+        if self.log is not None:
+            self.watch.look()
+            self.log.flush()
 
     def _between_steps(self, *, save: bool) -> None:
         """Agree on what has happened; all processes call this after the same step, and before each checkpoint."""

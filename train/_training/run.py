@@ -44,6 +44,7 @@ from .._runs.stopping import stop_request
 from .._runs.trials import try_network
 from .graph import check_graph
 from .loop import Training
+from .step_log import need_tensorboard
 
 
 def train(config: TrainConfig) -> dict[str, Any] | None:
@@ -94,6 +95,8 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     check_graph(config, mine.device, mine.world)
     if "iterative" in find_parts(config.method):
         need_lucent()
+    if config.tensorboard:
+        need_tensorboard()
     data = _data(config, parts)
     check(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)

@@ -28,6 +28,7 @@ def save(training: Training) -> bool:
     Returns:
         False, in every process, where a loss or a weight is not finite: then nothing is written.
     """
+    training.flush_steps()
     own: dict[str, Any] = {
         "random_states": random_states(training.device),
         "method": training.method.state_dict(),
@@ -63,7 +64,8 @@ def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any
         "seconds": training.seconds,
         "processes": processes,
         "threads": torch.get_num_threads(),
-        "log_size": training.folder.log_size(),
+        "log_size": training.folder.log_lines.size(),
+        "steps_size": training.folder.steps.size(),
     }
 
 
@@ -72,7 +74,8 @@ def load(training: Training) -> None:
     path = training.processes.led(training.folder.newest)
     if path is None:
         if training.processes.leads:
-            training.folder.cut_log(0)
+            training.folder.log_lines.cut(0)
+            training.folder.steps.cut(0)
         return
     state = checkpoints.load(path)
     with reading(f"checkpoint {path}", "begin anew with another `out`"):
@@ -105,7 +108,8 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
     if training.config.threads is None:
         torch.set_num_threads(state["threads"])
     if training.processes.leads:
-        training.folder.cut_log(state["log_size"])
+        training.folder.log_lines.cut(state["log_size"])
+        training.folder.steps.cut(state.get("steps_size", 0))
     if len(everyone) == world:
         training.step.loss_sum.fill_(own["loss_sum"])
         restore_random_states(own["random_states"], training.device)
