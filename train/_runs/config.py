@@ -180,6 +180,8 @@ class TrainConfig(MethodSettings):
     """Minutes between checkpoints, at most, whatever --checkpoint-every says."""
     keep_checkpoints: int = 3
     """Checkpoints that are kept, the newest ones; where one is damaged, the one before it is resumed from."""
+    keep_best: bool = False
+    """Keep the weights of the epoch with the lowest test error, too: `pixmix evaluate RUN --checkpoint best`."""
     log_steps: bool = False
     """Write the loss and the learning rate of each step to steps.csv in the run folder."""
     tensorboard: bool = False

@@ -41,6 +41,7 @@ FREE = {
     "eval_batch_size",
     "threads",
     "suite",
+    "keep_best",
     "log_steps",
     "tensorboard",
 }
@@ -52,14 +53,15 @@ class RunFolder:
     """`config.json`, `log.jsonl`, `checkpoints/`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
 
     A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch. What is asked
-    for comes beside: `steps.csv`, the loss of each step, and `tensorboard/`.
+    for comes beside: `best.safetensors`, the weights that had the lowest test error; `steps.csv`, the loss of each
+    step; `tensorboard/`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config, self.log, self.checkpoints = path / CONFIG, path / "log.jsonl", path / checkpoints.FOLDER
         self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
-        self.fvis = path / "fvis"
+        self.fvis, self.best = path / "fvis", path / "best.safetensors"
         self.log_lines, self.steps = Appended(self.log), Appended(path / "steps.csv")
 
     def check(self, config: TrainConfig) -> None:

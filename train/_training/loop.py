@@ -20,6 +20,7 @@ from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
+from .._runs.checkpoints import write_weights
 from .._runs.config import TrainConfig
 from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
@@ -80,6 +81,8 @@ class Training:
         self.start = self.saved = time.monotonic()
         """When the last checkpoint was written, or the run began."""
         self.watch = LossWatch(self.step.loss_sum)
+        self.best = math.inf
+        """The lowest test error of an epoch so far, where the run looks for it."""
         self.log: StepLog | None = None
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
@@ -169,6 +172,9 @@ class Training:
             self._between_steps(save=False)
         if self.log is not None:
             self.log.tested(error)
+        if self.config.keep_best and error < self.best:
+            self.best = error
+            self.processes.led(lambda: write_weights(self.measured.body.state_dict(), self.folder.best))
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.step.loss_sum.zero_()
         seconds = time.monotonic() - self.start

@@ -62,6 +62,7 @@ def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any
         "epoch": training.epoch,
         "position": training.position,
         "seconds": training.seconds,
+        "best": training.best,
         "processes": processes,
         "threads": torch.get_num_threads(),
         "log_size": training.folder.log_lines.size(),
@@ -101,6 +102,7 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
         if type(value) is not int or not 0 <= value <= most:
             raise ValueError(f"{name} {value!r} of {most}")
     training.epoch, training.position, training.seconds = state["epoch"], state["position"], float(state["seconds"])
+    training.best = float(state.get("best", math.inf))
     own = everyone[rank % len(everyone)]
     training.method.load_state_dict(own["method"])
     training.step.loss_sum.fill_(math.fsum(each["loss_sum"] for each in everyone) / len(everyone))
