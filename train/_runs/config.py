@@ -173,7 +173,7 @@ class TrainConfig(MethodSettings):
     """Where the result goes: the run folder; by default runs/DATASET-METHOD-SEED."""
     resume: bool = False
     """Resume from the run folder's newest whole checkpoint; a run that never began starts, one that ended stays as it
-    is. Restarts by torchrun do so by themselves."""
+    is, or goes on to a larger --epochs. Restarts by torchrun do so by themselves."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the end of each epoch writes one, too."""
     checkpoint_minutes: float = 10.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from mixset.generate._networks.spec import CONFIG, WEIGHTS, NetworkSpec
 from . import checkpoints
 from .appended import Appended
 from .config import TrainConfig, recipe
-from .records import read_config
+from .records import read_config, read_metrics
 
 if TYPE_CHECKING:
     from .._data.labelled import TrainingData
@@ -79,7 +81,8 @@ class RunFolder:
         # What an older release did not ask for was as it is by default.
         described = _plain(config.to_json())
         before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
-        changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
+        free = FREE | {"epochs"} if self.goes_further(config) else FREE
+        changed = sorted(name for name in described if name not in free and described[name] != before[name])
         if changed:
             name = changed[0]
             raise InputError(
@@ -89,6 +92,8 @@ class RunFolder:
 
     def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
         """Make the folder with its `config.json`, or take away what a killed writer left in it.
+
+        A run that has ended, and is to go on for more epochs, is opened again.
 
         Raises:
             InputError: the run there has other classes, or in another order, so that labels would change.
@@ -102,6 +107,8 @@ class RunFolder:
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
             remove_abandoned(self.checkpoints)
+            if self.goes_further(config):
+                self._reopen(config)
             return
         write_json(
             self.config,
@@ -113,6 +120,34 @@ class RunFolder:
                 "processes": world,
                 "versions": versions(),
             },
+        )
+
+    def goes_further(self, config: TrainConfig) -> bool:
+        """Whether the run has ended, and the config has more epochs than it had then."""
+        return self.metrics.exists() and read_metrics(self.metrics).get("epochs", math.inf) < config.epochs
+
+    def _reopen(self, config: TrainConfig) -> None:
+        """Make the folder one of a run that has not ended; what the shorter one came to is kept beside.
+
+        Metrics go last: until then a killed call is done again.
+
+        Raises:
+            InputError: there is no checkpoint to go on from.
+        """
+        ended = read_metrics(self.metrics)["epochs"]
+        if not checkpoints.list_checkpoints(self.path):
+            raise InputError(f"run folder {self.path}: has no checkpoint to go on from; give its own `epochs`, {ended}")
+        described = read_config(self.config)
+        described["config"]["epochs"] = config.epochs
+        described["ended_after"] = sorted({*described.get("ended_after", []), ended})
+        write_json(self.config, described)
+        for path in (self.weights, self.metrics):
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(path.with_name(f"{path.stem}-{ended}{path.suffix}"))
+        print(
+            f"run folder {self.path}: goes on after {ended} of now {config.epochs} epochs, at the learning rate that a "
+            f"run of {config.epochs} has there; what it had come to is kept as {self.metrics.stem}-{ended}.json",
+            file=sys.stderr,
         )
 
     def keep(self, state: dict[str, Any], count: int) -> None:

@@ -62,7 +62,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     """
     config = replace(config, resume=config.resume or restarted())
     folder = RunFolder(config.folder)
-    if config.resume and folder.metrics.exists():
+    if config.resume and folder.metrics.exists() and not folder.goes_further(config):
         folder.check(config)
         return read_metrics(folder.metrics)
     parts = [find_row(part) for part in find_parts(config.method)]
