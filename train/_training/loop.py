@@ -35,11 +35,12 @@ from .optimizer import set_rate
 from .refusals import not_finite, step_refused
 from .schedule import learning_rate
 from .sizes import Remake, at_side, check_sizes, side_at
-from .step import Step
+from .step import Step, extended
 from .step_log import StepLog
 from .synced import synced
 from .testing import clean_error
 from .watch import LossWatch
+from .writing import Writer
 
 
 class Training:
@@ -61,7 +62,7 @@ class Training:
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.body = self.network.body
-        self.trained = self._extended()
+        self.trained = extended(self.network, data, method, config)
         if config.sync_bn and processes.world > 1:
             self.trained = synced(self.trained, self.device)
         """What steps go through: the network, or that with what the method adds to it."""
@@ -86,6 +87,8 @@ class Training:
         self.log: StepLog | None = None
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
+        self.writer = Writer()
+        """Of checkpoints, in the first process."""
 
     @property
     def measured(self) -> Normalized:
@@ -101,7 +104,10 @@ class Training:
             InputError: the loss is not finite, or an image cannot be read.
         """
         with self.processes.stop.waiting():
-            self._run()
+            try:
+                self._run()
+            finally:
+                self.writer.join()
 
     def _run(self) -> None:
         if self.epoch == self.config.epochs:
@@ -126,8 +132,14 @@ class Training:
                 if self._resized():
                     loader = self._loader()
                 self._run_epoch(loader, progress)
+        self._written()
+
+    def _written(self) -> None:
+        """All wait for the checkpoint: the first process to end takes the others with it."""
+        self.processes.led(self.writer.wait)
 
     def _loader(self) -> DataLoader:
+        self.writer.join()  # workers are forked, which goes with no thread at work
         return training_loader(self.training_set, self.plan, workers=self.config.workers)
 
     def _resized(self) -> bool:
@@ -218,6 +230,7 @@ class Training:
             raise self._stopped()
 
     def _stopped(self) -> Stopped:
+        self._written()
         where = f"after step {self.position:,} of {self.plan.steps:,} of epoch {self.epoch + 1}"
         return Stopped(f"stopped {where}, with a checkpoint" if self.processes.leads else "")
 
@@ -235,14 +248,6 @@ class Training:
         """An error that all processes end with, and one tells."""
         return InputError(line) if self.processes.leads else SystemExit(2)
 
-    def _extended(self) -> nn.Module:
-        body = self.method.extend(self.body)
-        if body is self.body:
-            return self.network
-        if not isinstance(body, nn.Module) or not any(module is self.body for module in body.modules()):
-            raise InputError(f"method {self.config.method}: its extend must return a module that contains the network")
-        return Normalized(body, self.data.mean, self.data.std).to(self.device).to(memory_format=torch.channels_last)
-
     def _lr(self) -> float:
         return learning_rate(self.epoch * self.plan.steps + self.position, self.plan.steps, self.config)
 
@@ -250,6 +255,7 @@ class Training:
         return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
 
     def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        self.writer.join()
         return plain_batches(self.data, self.plan, steps, self.epoch, device=self.device, workers=self.config.workers)
 
     def _step(self, batch: Batch) -> None:
@@ -276,7 +282,7 @@ class Training:
         return clean_error(self)
 
     def save(self) -> None:
-        """Write the checkpoint; all processes call this.
+        """Write the checkpoint, while training goes on; all processes call this.
 
         Raises:
             InputError: a loss or a weight is not finite; nothing is written.

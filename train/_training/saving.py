@@ -17,13 +17,14 @@ from .._runs.processes import seed_dropout
 from .batches import BatchPlan
 from .optimizer import kept_state, take_up
 from .step import random_states, restore_random_states
+from .writing import copied
 
 if TYPE_CHECKING:
     from .loop import Training
 
 
 def save(training: Training) -> bool:
-    """Write the checkpoint; every process takes part, since each has something of its own in it.
+    """Begin to write the checkpoint; every process takes part, since each has something of its own in it.
 
     Returns:
         False, in every process, where a loss or a weight is not finite: then nothing is written.
@@ -41,9 +42,13 @@ def save(training: Training) -> bool:
     (ruined,) = training.processes.most(not (sums and _finite(training.trained.state_dict())))
     if ruined:
         return False
-    # All wait for the file: the first process to end takes the others with it.
-    training.processes.led(lambda: training.folder.keep(_state(training, processes), training.config.keep_checkpoints))
+    training.processes.led(lambda: _start(training, processes))
     return True
+
+
+def _start(training: Training, processes: list[dict[str, Any]]) -> None:
+    state = copied(_state(training, processes))
+    training.writer.start(lambda: training.folder.keep(state, training.config.keep_checkpoints))
 
 
 def _finite(tensors: dict[str, Any]) -> bool:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from mixset._common.errors import InputError
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import DeviceDraws, Method, StepKey
 
+from .._data.labelled import TrainingData
 from .._runs.config import TrainConfig
 from .._runs.processes import precision
 from .averages import Averages
@@ -100,6 +102,17 @@ class Step:
                     tensor.copy_(value)
             restore_random_states(states, self.device)
             self.optimizer.zero_grad(set_to_none=True)
+
+
+def extended(network: Normalized, data: TrainingData, method: Method, config: TrainConfig) -> nn.Module:
+    """The network, or that with what a method adds to it, on the network's device."""
+    body = method.extend(network.body)
+    if body is network.body:
+        return network
+    if not isinstance(body, nn.Module) or not any(module is network.body for module in body.modules()):
+        raise InputError(f"method {config.method}: its extend must return a module that contains the network")
+    whole = Normalized(body, data.mean, data.std)
+    return whole.to(network.mean.device).to(memory_format=torch.channels_last)
 
 
 def smoothed(targets: Tensor, classes: int, share: float) -> Tensor:

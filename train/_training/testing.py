@@ -22,6 +22,7 @@ def clean_error(training: Training) -> tuple[float, bool]:
     processes.level(network)
     wrong = torch.zeros((), dtype=torch.int64, device=device)
     share = training.data.test.share(processes.rank, processes.world)
+    training.writer.join()  # workers are forked, which goes with no thread at work
     if len(share):
         images = ImageSet(share.labelled, workers=config.workers)
         with autocast(device, config.eval_precision):
