@@ -269,3 +269,23 @@ def test_sizes_that_cannot_be_are_refused_before_the_run(
     with pytest.raises(InputError, match=message):
         train(quick(colours, tmp_path / "run", **changes))
     assert not (tmp_path / "run").exists()
+
+
+def test_the_test_after_each_epoch_is_in_mixed_precision_where_asked(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the measures at the end, which are two passes more over the test images; the weights are the same."""
+    seen: list[bool] = []
+    forward = Normalized.forward
+
+    def noted(self: Normalized, images: Tensor) -> Tensor:
+        if not self.training and len(images) == 30:
+            seen.append(torch.is_autocast_enabled("cpu"))
+        return forward(self, images)
+
+    monkeypatch.setattr(Normalized, "forward", noted)
+    for name, asked in (("on", True), ("off", False)):
+        seen.clear()
+        train(quick(colours, tmp_path / name, amp="bf16", epochs=2, test_amp=asked))
+        assert seen[:2] == [asked] * 2 and not any(seen[2:]) and len(seen) > 2
+    assert equal(weights(tmp_path / "on"), weights(tmp_path / "off"))

@@ -122,25 +122,25 @@ class TrainConfig(MethodSettings):
     lr: float = 0.1
     """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
     warmup: float = 0.0
-    """Epochs in which the learning rate first rises to --lr, linearly from a hundredth of it."""
+    """Epochs in which the learning rate rises to --lr from a hundredth of it."""
     optimizer: Optimizer = "sgd"
-    """What takes the steps: sgd, or adamw with the betas of its authors, 0.9 and 0.999."""
+    """What takes the steps; adamw has the betas 0.9 and 0.999."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
-    """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
+    """Weight decay of all parameters, norms and biases included, as in the paper's code."""
     decay_norms: bool = True
     """Weight decay of norms and biases, too."""
     label_smoothing: float = 0.0
-    """Share of each label that is dealt out over all classes alike; confidence and its measures change with it."""
+    """Share of each label that is dealt out over all classes alike."""
     ema_decay: float | None = None
-    """Measure and keep a running average of the weights in place of the last ones; its decay a step, 0.9999 say."""
+    """Measure and keep a running average of the weights, of this decay a step (0.9999)."""
 
     size: int | None = None
     """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
     224)."""
     sizes: tuple[int, ...] = ()
-    """Sides of the training images, each for an equal part of the epochs: 128 160 192, say, for tests at --size 224."""
+    """Sides of the training images, each for an equal part of the epochs; tests stay at --size."""
     subset: int | None = None
     """Train on that many images, the first of each class; by default on all."""
     test_subset: int | None = None
@@ -160,6 +160,8 @@ class TrainConfig(MethodSettings):
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Precision = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    test_amp: bool = False
+    """Test after each epoch in mixed precision, too; the measures stay in --eval-precision."""
     graph: Graph = "auto"
     """Take steps as CUDA graphs, each launched at once: the same steps, faster. auto: where GPU, method and network
     allow."""
@@ -172,8 +174,8 @@ class TrainConfig(MethodSettings):
     out: Path | None = None
     """Where the result goes: the run folder; by default runs/DATASET-METHOD-SEED."""
     resume: bool = False
-    """Resume from the run folder's newest whole checkpoint; a run that never began starts, one that ended stays as it
-    is, or goes on to a larger --epochs. Restarts by torchrun do so by themselves."""
+    """Resume from the run folder's newest whole checkpoint; one that never began starts, one that ended stays as it is,
+    or goes on to a larger --epochs. Restarts by torchrun resume by themselves."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the end of each epoch writes one, too."""
     checkpoint_minutes: float = 10.0
@@ -181,7 +183,7 @@ class TrainConfig(MethodSettings):
     keep_checkpoints: int = 3
     """Checkpoints that are kept, the newest ones; where one is damaged, the one before it is resumed from."""
     keep_best: bool = False
-    """Keep the weights of the epoch with the lowest test error, too: `pixmix evaluate RUN --checkpoint best`."""
+    """Keep the weights of the lowest test error, too, for `pixmix evaluate --checkpoint best`."""
     log_steps: bool = False
     """Write the loss and the learning rate of each step to steps.csv in the run folder."""
     tensorboard: bool = False
