@@ -155,14 +155,14 @@ def test_a_run_pre_empted_three_times_ends_with_the_weights_of_one_that_was_not(
         "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(392, num_classes))\n"
     )
     network = f"{tmp_path / 'plain_network.py'}:make"
-    same = ("--epochs", "60", "--checkpoint-every", "1", "--network", network, "--lr", "0.02", "--workers", "0")
+    same = ("--epochs", "24", "--checkpoint-every", "1", "--network", network, "--lr", "0.02", "--workers", "0")
     words = (f"folder:{colours}", *QUICK, *same, "--suite", "clean", "--out", str(run), "--device", "cpu")
     path = script(tmp_path, "train", *words, "--nodes", str(nodes), "--gpus", "0")
     with subprocess.Popen(["sbatch", path], env=slurm.environment(Path(sys.executable).parent)) as job:
-        preempted(slurm, run, [5, 40, 100])(job)
+        preempted(slurm, run, [5, 30, 60])(job)
     assert (run / "metrics.json").exists()
     assert len(slurm.kept("codes")) == 4 and slurm.kept("codes")[-1] == "0"
-    train(quick(colours, tmp_path / "whole", epochs=60, network=network, lr=0.02))
+    train(quick(colours, tmp_path / "whole", epochs=24, network=network, lr=0.02))
     one, other = weights(run), weights(tmp_path / "whole")
     assert nodes == 2 or equal(one, other)
     assert all(abs(one[name] - value).max() < 1e-2 for name, value in other.items())
