@@ -158,7 +158,6 @@ RULES = (
     Rule(begins="pixmix evaluate --logits logits.npz"),
     # pixmix ablate: tests/train runs one; of these the commands are planned, and each of them is understood
     Rule(begins="pixmix ablate"),
-    Rule(begins="pixmix slurm", parsed="its scripts are run in tests/train"),
     Rule(begins="pixmix report"),
     Rule(begins="pixmix show dog.jpg mine.png", more="--size 32 --mixing-set my-set"),
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),

@@ -55,7 +55,7 @@ def decayed(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
         if callable(own := getattr(module, "no_weight_decay", None))
         for name in own()
     }
-    without, with_decay = [], []
+    without, with_decay = list[nn.Parameter](), list[nn.Parameter]()
     for name, parameter in network.named_parameters():
         small = parameter.ndim <= 1 or name.endswith(".bias")
         (without if small or name in named else with_decay).append(parameter)
