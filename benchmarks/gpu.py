@@ -4,6 +4,7 @@ The parts, all by default: `networks`: the logits of a Wide ResNet on the GPU an
 second in full precision and with `--amp auto`. `engine`: the CUDA kernels compared with Pillow, and whether the host
 ever waits. `rates`: its images per second compared with the numba engine's, and its share of the memory's bandwidth.
 `training`: images per second in the loop of `pixmix train`, with and without PixMix, steps of Python and CUDA graphs.
+`loader`: images per second of JPEG files through the loader, of the steps of a ResNet-50, and of both.
 `agreement`: the losses of both compared. `evaluation`: images per second in float32 and bfloat16, clean and attacked.
 `together`: trainings side by side on one card. `fvis`: feature visualisations of a ResNet-50 with random weights, the
 first batch of a set on GPU and CPU, and whole sets at 224 px of early layers and of all, through the job of
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gpu_engine
+import gpu_loader
 import gpu_training
 import numpy as np
 import torch
@@ -132,6 +134,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "engine": lambda: gpu_engine.report_checks(torch.device("cuda", 0)),
     "rates": lambda: gpu_engine.report_rates(torch.device("cuda", 0)),
     "training": lambda: gpu_training.report_rates("cuda"),
+    "loader": lambda: gpu_loader.report("cuda"),
     "agreement": lambda: gpu_training.report_agreement("cuda"),
     "evaluation": lambda: gpu_training.report_evaluation("cuda"),
     "together": lambda: gpu_training.report_together("cuda"),

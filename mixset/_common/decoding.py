@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .errors import InputError, reason
+from .jpegs import Rows, decode_jpeg
 from .regular import open_regular
 
 _FORMATS = "jpg jpeg jpe jfif png apng bmp dib gif webp tif tiff ppm pgm pbm pnm tga jp2 j2k avif"
@@ -68,7 +69,11 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def decode(
-    source: str | os.PathLike[str] | bytes, *, at_least: tuple[int, int] | None = None, transpose: bool = True
+    source: str | os.PathLike[str] | bytes,
+    *,
+    at_least: tuple[int, int] | None = None,
+    transpose: bool = True,
+    needed: Rows | None = None,
 ) -> np.ndarray:
     """Decode an image file as (H, W, 3) uint8 sRGB values, converted as by `to_rgb`.
 
@@ -78,6 +83,7 @@ def decode(
         source: a path, or the bytes of a file.
         at_least: (h, w); a JPEG at least twice this large may be decoded at 1/2, 1/4 or 1/8 of its size.
         transpose: whether to apply the EXIF orientation.
+        needed: the rows that are used; what is below, damage to the file included, may be left undecoded.
 
     Raises:
         InputError: the image cannot be decoded; the message is the reason alone, without the file's name.
@@ -86,13 +92,19 @@ def decode(
         if at_least is not None and image.format == "JPEG":
             side = 2 * max(at_least)  # twice, as it is resized next; the longer, as EXIF may swap the sides
             image.draft(None, (side, side))
+        elif (pixels := decode_jpeg(image, transpose=transpose, needed=needed)) is not None:
+            return pixels
         return np.require(to_rgb(image, transpose=transpose), requirements="W")
 
 
-def read_image(path: Path) -> np.ndarray:
-    """The image in a file, (H, W, 3) uint8 sRGB values, upright; an InputError names the file."""
+def read_image(path: Path, needed: Rows | None = None) -> np.ndarray:
+    """The image in a file, (H, W, 3) uint8 sRGB values, upright; an InputError names the file.
+
+    Args:
+        needed: as of `decode`.
+    """
     try:
-        return decode(path)
+        return decode(path, needed=needed)
     except InputError as error:
         remedy = "; repair it or leave it out" if path.exists() else ""
         raise InputError(f"image {path}: {error}{remedy}") from None

@@ -61,6 +61,7 @@ def gpu_kernel(function: F) -> Any:
 
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         return cuda.jit(function)
+    _load_array_functions()
     from numba.cuda.core import config
 
     before = config.CACHE_DIR
@@ -69,6 +70,17 @@ def gpu_kernel(function: F) -> Any:
         return cuda.jit(cache=True)(function)
     finally:
         config.CACHE_DIR = before
+
+
+def _load_array_functions() -> None:
+    """Import what numba-cuda compiles arrays with, which up to 0.30 asks NumPy for a name that 2.5 has no more."""
+    if hasattr(np, "row_stack"):
+        return
+    np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
+    try:
+        importlib.import_module("numba.cuda.np.arrayobj")
+    finally:
+        del np.row_stack  # type: ignore[attr-defined]  # noqa: NPY201
 
 
 def gpu_function(function: F) -> Any:

@@ -33,6 +33,7 @@ def crop_and_flip(
     padding: int = 4,
     flip: bool = True,
     stream: int = philox.CROP,
+    result: np.ndarray | None = None,
 ) -> np.ndarray:
     """Flip each image horizontally with probability 0.5, pad it and crop it to its size: the paper's CIFAR recipe.
 
@@ -43,16 +44,17 @@ def crop_and_flip(
         padding: black pixels on each side; 0 for no crop.
         flip: whether to flip at all.
         stream: the random stream of `pixmix._common.philox`, of which the first three slots are used.
+        result: where to write, (N, H, W, 3) uint8, contiguous; by default a new array.
 
     Returns:
-        (N, H, W, 3) uint8.
+        (N, H, W, 3) uint8: `result`.
 
     Raises:
         InputError: the padding is negative, or the number of indices differs from that of images.
     """
     images = stack(images)
     mirrored, tops, lefts = _draw_crops(len(images), key, indices, padding, flip, stream)
-    result = np.empty(images.shape, np.uint8)
+    result = np.empty(images.shape, np.uint8) if result is None else result
     source = np.ascontiguousarray(images).view()
     source.flags.writeable = False  # always read-only, so that the kernel is compiled for one type
     _crop_and_flip(source, mirrored, tops, lefts, result)
@@ -154,6 +156,43 @@ def _crop_and_flip(
                         result[n, y, x, channel] = 0
 
 
+class ResizedCrops:
+    """Where images are cropped by `random_resized_crop`, of which these are the arguments; `rows` needs no pixels."""
+
+    def __init__(
+        self,
+        key: Key,
+        indices: np.ndarray,
+        *,
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        flip: bool = True,
+    ) -> None:
+        self.scale, self.ratio, self.flip = scale, ratio, flip
+        self._draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    def box(self, place: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the crop of the image at a place among the indices, if it is of this size."""
+        return _choose_box(width, height, self._draws[place, 4:].reshape(_TRIES, 4), self.scale, self.ratio)
+
+    def rows(self, place: int, height: int, width: int) -> int:
+        """How many rows of that image the crop needs, from the top."""
+        return self.box(place, height, width)[3]
+
+    def mirrored(self, place: int) -> bool:
+        """Whether the crop of the image at a place is flipped."""
+        return self.flip and bool(self._draws[place, 0] < 0.5)
+
+    def cut(self, images: Iterable[object], result: np.ndarray) -> np.ndarray:
+        """Fill `result`, (N, H, W, 3) uint8 and contiguous, with the images' crops, and return it."""
+        for n, image in enumerate(map(as_array, images)):
+            resize_part(image, self.box(n, *image.shape[:2]), result[n], mirrored=self.mirrored(n))
+        return result
+
+
 def random_resized_crop(
     images: Iterable[object],
     key: Key,
@@ -183,12 +222,8 @@ def random_resized_crop(
         (N, H, W, 3) uint8.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
-    result = np.empty((len(draws), height, width, 3), np.uint8)
-    for n, image in enumerate(map(as_array, images)):
-        box = _choose_box(image.shape[1], image.shape[0], draws[n, 4:].reshape(_TRIES, 4), scale, ratio)
-        resize_part(image, box, result[n], mirrored=flip and bool(draws[n, 0] < 0.5))
-    return result
+    crops = ResizedCrops(key, indices, scale=scale, ratio=ratio, flip=flip)
+    return crops.cut(images, np.empty((len(crops), height, width, 3), np.uint8))
 
 
 def _choose_box(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -38,16 +38,22 @@ def list_folders(root: Path) -> list[str]:
     return sorted(entry.name for entry in _entries(root, root) if entry.is_dir())
 
 
-def list_classes(root: Path, suffixes: Collection[str] = SUFFIXES) -> Listing:
+def list_classes(
+    root: Path, suffixes: Collection[str] = SUFFIXES, looked_at: Callable[[Path], object] = bool
+) -> Listing:
     """The files with these suffixes in each class folder of `root`, at any depth; empty folders have none.
 
     Images beside the class folders and folders that are not classes are left out, with a line on stderr.
+
+    Args:
+        looked_at: called with each folder before it is read.
 
     Raises:
         InputError: there is no such folder; one in it cannot be read or is reached under two class names; or an
             image is not a file.
     """
     names, beside, ignored = [], [], []
+    looked_at(root)
     for entry in _entries(root, root):
         if not entry.is_dir():
             beside += [entry.name] if _has_suffix(entry.name, suffixes) else []
@@ -73,7 +79,7 @@ def list_classes(root: Path, suffixes: Collection[str] = SUFFIXES) -> Listing:
             raise InputError(f"{path}: is the same folder as {folders[identity]}, under two names; remove one")
         folders[identity] = path
     return {
-        name: tuple(f"{name}/{file}" for file in sorted(_below(root / name, suffixes, folders), key=_parts))
+        name: tuple(f"{name}/{file}" for file in sorted(_below(root / name, suffixes, folders, looked_at), key=_parts))
         for name in class_order(names)
     }
 
@@ -83,15 +89,18 @@ def list_images(root: Path, suffixes: Collection[str] = SUFFIXES) -> list[str]:
     return sorted(_below(root, suffixes, {}), key=_parts)
 
 
-def list_labelled(root: Path) -> Listing:
+def list_labelled(root: Path, looked_at: Callable[[Path], object] = bool) -> Listing:
     """The images of each class, in class folders or the layout of Tiny ImageNet's val/.
+
+    Args:
+        looked_at: called with each folder, where there are class folders, before it is read.
 
     Raises:
         InputError: as for `list_classes`; or the annotations are damaged.
     """
     if os.path.isfile(root / ANNOTATIONS) and os.path.isdir(root / "images"):
         return _annotated(root)
-    return list_classes(root)
+    return list_classes(root, looked_at=looked_at)
 
 
 def class_names(root: Path) -> list[str]:
@@ -220,19 +229,26 @@ def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
     return entries
 
 
-def _below(folder: Path, suffixes: Collection[str], classes: Mapping[tuple[int, int], Path]) -> Iterator[str]:
+def _below(
+    folder: Path,
+    suffixes: Collection[str],
+    classes: Mapping[tuple[int, int], Path],
+    looked_at: Callable[[Path], object] = bool,
+) -> Iterator[str]:
     """Yield the files below a folder, relative to it; links to parent folders are not followed.
 
     Args:
         folder: where to look.
         suffixes: only files with these.
         classes: all class folders by identity, none of which may be reached through another.
+        looked_at: called with each folder before it is read.
     """
     visited = {_identity(folder)}
     unread: Counter[str] = Counter()
     todo = [""]
     while todo:
         prefix = todo.pop()
+        looked_at(folder / prefix)
         for entry in _entries(folder / prefix, folder.parent):
             if entry.is_dir():
                 identity = _identity(Path(entry.path))

@@ -13,13 +13,21 @@ _NAMED = 6
 REMEDY = "fetch what is missing or broken again"
 """What to do about problems of a set that this package did not generate."""
 _printed: set[str] = set()
+_given = 0
 
 
 def warn_once(line: str) -> None:
     """Print a warning on stderr, once per process and, in a distributed run, only in rank 0."""
+    global _given
+    _given += 1
     if line not in _printed and os.environ.get("RANK", "0") == "0":
         _printed.add(line)
         print(printable(line), file=sys.stderr)
+
+
+def warnings_given() -> int:
+    """How many warnings there have been in this process, those included that had been printed before."""
+    return _given
 
 
 def resolve(where: Path | str, problems: Sequence[str], partial: bool, remedy: str = REMEDY) -> tuple[str, ...]:

@@ -163,4 +163,5 @@ RULES = (
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
     Rule(begins="python examples/", parsed="is run in tests/examples"),
     Rule(begins="python benchmarks/evidence.py", parsed="is run in tests/benchmarks"),
+    Rule(begins="python benchmarks/mixing_sets.py", parsed="is run in tests/benchmarks"),
 )

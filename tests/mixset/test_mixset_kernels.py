@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mixset._common import kernels
@@ -127,3 +128,19 @@ def test_a_cache_of_another_user_is_not_used(folder: Callable[[], Path], tmp_pat
     assert folder() == tmp_path / "cache" / first.name
     os.chown(taken, 0, 0)
     assert folder() == first
+
+
+def test_numba_cuda_finds_what_numpy_has_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy 2.5 has no `row_stack`, for which numba-cuda 0.30 asks as it is imported; nobody else sees the name."""
+    monkeypatch.delattr(np, "row_stack", raising=False)
+    found = []
+
+    def load(name: str) -> None:
+        found.append((name, vars(np)["row_stack"] is np.vstack))
+        raise ImportError(name)
+
+    monkeypatch.setattr(kernels.importlib, "import_module", load)
+    with pytest.raises(ImportError):
+        kernels._load_array_functions()
+    assert found == [("numba.cuda.np.arrayobj", True)]
+    assert not hasattr(np, "row_stack")

@@ -245,12 +245,12 @@ def test_loader_workers_that_are_spawned_import_the_code_first(here: Path) -> No
     method = make_method("mymethod.py:Jitter", classes=3, size=(8, 8), mean=half, std=half)
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
     training_set = TrainingSet(LabelledImages(array=images, labels=np.arange(6) % 3, size=8), method, seed=0, flip=True)
-    keys = [(1, index) for index in range(6)]
-    expected = training_set.__getitems__(keys).images
+    indices = np.arange(6)
+    expected = training_set.batch(1, indices).images
     packed = pickle.dumps(training_set)
     for name in [name for name in sys.modules if name.startswith("mymethod")]:
         del sys.modules[name]
     named._loaded.clear()
     again = pickle.loads(packed)
     assert type(again.method) is not type(method)
-    assert torch.equal(again.__getitems__(keys).images, expected)
+    assert torch.equal(again.batch(1, indices).images, expected)

@@ -19,8 +19,9 @@ from pixmix._augment.sampler import epoch_order
 from pixmix.methods import make_method
 from pixmix.methods._mixing import PixMixMethod
 from pixmix.train._data.datasets import load_data
-from pixmix.train._training.batches import BatchPlan, TrainingSet, batches, training_loader
+from pixmix.train._training.batches import BatchPlan, TrainingSet
 from pixmix.train._training.broken import BrokenImages
+from pixmix.train._training.loader import training_loader
 
 
 @settings(deadline=None)
@@ -80,7 +81,7 @@ def test_workers_do_not_change_what_is_made(colours: Path, method: str) -> None:
         before = torch.get_rng_state()
         for epoch in range(2):
             plan.set_epoch(epoch)
-            runs += [(workers, epoch, training_set.inputs(epoch, batch), batch) for batch in batches(loader)]
+            runs += [(workers, epoch, training_set.inputs(epoch, batch), batch) for batch in loader]
         assert torch.equal(before, torch.get_rng_state())
     alone, shared = ([run for run in runs if run[0] == workers] for workers in (0, 2))
     assert len(alone) == 6
@@ -126,7 +127,7 @@ def test_images_made_at_their_step_are_those_made_in_the_loader(colours: Path, w
         plan = BatchPlan(len(images), 16, seed=3)
         plan.set_epoch(2)
         loader = training_loader(images, plan, workers=workers)
-        batch = next(iter(batches(loader)))
+        batch = next(iter(loader))
         assert batch.images.dtype == (torch.float32 if method.in_loader else torch.uint8)
         made.append(images.inputs(2, batch))
     assert torch.equal(*made)
@@ -165,7 +166,7 @@ def test_a_broken_image_gives_way_to_the_next_one_and_is_told_from_a_worker_too(
     for workers in (0, 1):
         images = TrainingSet(data.train, method, seed=0, flip=True)
         loader = training_loader(images, plan, workers=workers)
-        (batch,) = batches(loader)
+        (batch,) = loader
         ((index, line, replaced),) = batch.broken
         assert (index, replaced) == (1, True)
         assert re.fullmatch(r"image .*b/x\.png: .*", line)
@@ -176,7 +177,7 @@ def test_a_broken_image_gives_way_to_the_next_one_and_is_told_from_a_worker_too(
                 broken.take(batch.broken)
             assert broken.count == int(skip)
     (tmp_path / "train" / "a" / "x.png").write_bytes(b"gone")
-    (batch,) = batches(loader)
+    (batch,) = loader
     with pytest.raises(InputError, match=r"so are the 16 after it"):
         BrokenImages(skip=True, alone=True).take(batch.broken)
 

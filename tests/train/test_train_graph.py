@@ -214,6 +214,26 @@ def test_a_step_that_does_not_fit_says_so(colours: Path, tmp_path: Path, monkeyp
         train(quick(colours, tmp_path / "run"))
 
 
+@pytest.mark.parametrize("method", ["rotpred", "apr-p"])
+def test_the_network_gets_its_own_layout(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Turns and Fourier transforms leave another one behind."""
+    seen = []
+    learn = step_module.Step._learn
+
+    def watched(step: step_module.Step, images: torch.Tensor, targets: Any, forward: nn.Module, weight: float) -> None:
+        hook = forward.register_forward_pre_hook(
+            lambda _, given: seen.append(given[0].is_contiguous(memory_format=torch.channels_last))
+        )
+        learn(step, images, targets, forward, weight)
+        hook.remove()
+
+    monkeypatch.setattr(step_module.Step, "_learn", watched)
+    train(quick(colours, tmp_path / "run", method=method))
+    assert seen and all(seen)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: CUDA graphs cannot be captured here")
 @pytest.mark.parametrize("method", ["baseline", "pixmix", "cutmix", "noise2net", "augmix", "iterative"])
 def test_on_a_gpu_graphs_take_the_steps_of_python(

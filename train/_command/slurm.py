@@ -37,7 +37,7 @@ class SlurmConfig:
     gpus: int = 1
     """GPUs of each machine, with a process each for train; 0 for a job without."""
     cpus: int | None = None
-    """CPU cores of each GPU's process; by default two more than it has workers."""
+    """CPU cores for each GPU; by default two more than --workers says, or 8."""
     time: str = "24:00:00"
     """Longest time until the job is queued again, as sbatch takes it."""
     at_once: int | None = None

@@ -11,6 +11,8 @@ from .._ablations.config import AblateConfig
 from .._runs.config import TrainConfig, recipe
 from .slurm import SlurmConfig
 
+CORES = 8
+"""For each GPU, unless its workers are counted; a training takes as many workers as it finds cores."""
 EARLY = 120
 """Seconds before a job's end at which it is signalled."""
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
@@ -47,7 +49,7 @@ def training(config: SlurmConfig, run: TrainConfig) -> str:
         where, before = _rendezvous(config)
         own = f"--nproc-per-node {max(config.gpus, 1)} --signals-to-handle {SIGNALS}"
         command = f"torchrun {where} \\\n    {own} \\\n    -m pixmix.train {words}"
-    cpus = (run.workers + 2 if config.cpus is None else config.cpus) * max(config.gpus, 1)
+    cpus = _cores(config, run.workers)
     return _SCRIPT.format(
         about=f"A training of pixmix; its run folder: {run.folder}",
         directives=_directives(config, _job_name(run.folder.name), cpus),
@@ -63,7 +65,7 @@ def table(config: SlurmConfig, asked: AblateConfig, cells: Sequence[str]) -> str
     if config.gpus > 1 and "--devices" not in arguments:
         arguments += ["--devices", *(f"cuda:{number}" for number in range(config.gpus))]
     workers = recipe(asked.trained_by).workers if asked.workers is None else asked.workers
-    cpus = (workers + 2 if config.cpus is None else config.cpus) * max(config.gpus, 1)
+    cpus = _cores(config, workers)
     share = f'--part "$SLURM_ARRAY_TASK_ID/{len(cells)}"'
     most = "" if config.at_once is None else f"%{config.at_once}"
     notes = [
@@ -80,6 +82,12 @@ def table(config: SlurmConfig, asked: AblateConfig, cells: Sequence[str]) -> str
         command=f"pixmix ablate {shlex.join(arguments)} {share}",
         early=EARLY,
     )
+
+
+def _cores(config: SlurmConfig, workers: int | None) -> int:
+    """Of a machine, for all its GPUs' processes."""
+    each = config.cpus or (CORES if workers is None else workers + 2)
+    return each * max(config.gpus, 1)
 
 
 def _rendezvous(config: SlurmConfig) -> tuple[str, str]:

@@ -14,11 +14,12 @@ from PIL import Image
 
 from mixset._common.errors import InputError
 from mixset._common.normalisation import HALF, IMAGENET_MEAN, IMAGENET_STD
-from pixmix.readers._classes import list_folders, list_labelled, number_listing
+from pixmix.readers._classes import list_folders, number_listing
 from pixmix.readers._labels import REMEDY, ClassMap, number_classes
 
 from .folders import Network, labelled, names_by_number, read_test, read_training, test_folder, train_folder
 from .labelled import IN_MEMORY, LabelledImages, TrainingData, Uint8, read_all
+from .listings import list_kept
 
 
 def load_data(
@@ -208,7 +209,7 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     root = path / "train" if _has_train(path, folder_names) else path
     if not isdir(root):
         raise InputError(f"copies {path}: no such folder; it needs a folder a class with altered copies in it")
-    listing = list_labelled(root)
+    listing = list_kept(root)
     copies = labelled(root, listing, number_listing(listing, data.classes, where=f"copies {root}"), data.size)
     own = data.train
     labels = np.concatenate([own.labels, copies.labels])

@@ -13,7 +13,6 @@ from pixmix.readers._classes import (
     class_names,
     is_labelled,
     list_folders,
-    list_labelled,
     names_and_labels,
     number_listing,
 )
@@ -21,6 +20,8 @@ from pixmix.readers._labels import ClassMap, Known, number_classes
 from pixmix.readers._problems import warn_once
 
 from .labelled import IN_MEMORY, LabelledImages
+from .listings import list_kept
+from .paths import Paths
 
 Network = Callable[[int], Known]
 """What a network that takes images of this side says of its classes: their names, or how many there are."""
@@ -81,7 +82,7 @@ def read_training(root: Path, size: int | None) -> tuple[tuple[str, ...], Labell
         InputError: a part is missing or cannot be read, or labels cannot be known.
     """
     train, test = train_folder(root), test_folder(root, alone=False)
-    of_train, of_test = list_labelled(train), list_labelled(test)
+    of_train, of_test = list_kept(train), list_kept(test)
     numbers = number_listing(of_train, where=f"folder:{train}", witnesses=of_test)
     if len(numbers) < 2:
         raise InputError(f"folder:{root}: train/ has {len(numbers)} class folders; it needs at least two")
@@ -96,7 +97,7 @@ def read_test(
 ) -> tuple[tuple[str, ...], LabelledImages]:
     """Classes by number, and the test images of a folder that may be one of class folders alone; raises as above."""
     part = test_folder(root)
-    listing = list_labelled(part)
+    listing = list_kept(part)
     size = size or own_size(part, listing)
     known = network(size) if network is not None else None
     if isinstance(known, Sequence):
@@ -115,7 +116,7 @@ def read_test(
 def labelled(part: Path, listing: Listing, numbers: Mapping[str, int], size: int) -> LabelledImages:
     """The images of a listing whose class has a number."""
     names, labels = names_and_labels(listing, numbers)
-    return LabelledImages(labels, size, files=[part / name for name in names])
+    return LabelledImages(labels, size, files=Paths(part, names))
 
 
 def names_by_number(numbers: Mapping[str, int]) -> tuple[str, ...]:

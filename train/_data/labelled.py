@@ -26,6 +26,8 @@ from mixset._common.partials import remove_abandoned
 from mixset._common.seals import read_sealed, write_sealed
 from pixmix.readers._files import stamped
 
+from .paths import Paths
+
 Uint8 = NDArray[np.uint8]
 IN_MEMORY = 64
 """Folders of images up to this side are held in memory and cropped with padding; larger ones are read each time."""
@@ -56,7 +58,7 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
     def __init__(
         self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
     ) -> None:
-        self.labels, self.size, self.array, self.files = labels, size, array, files
+        self.labels, self.size, self.array, self.files = labels, size, array, Paths.of(files)
 
     def share(self, rank: int, world: int) -> LabelledImages:
         """One process's part of the images: each `world`-th, from number `rank` on."""
@@ -87,7 +89,7 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
 
     def _take(self, indices: NDArray[np.int64]) -> LabelledImages:
         array = None if self.array is None else self.array[indices]
-        files = [self.files[index] for index in indices.tolist()] if self.array is None else ()
+        files = self.files.take(indices) if self.array is None else ()
         return LabelledImages(self.labels[indices], self.size, array=array, files=files)
 
     def loaded(self) -> LabelledImages:

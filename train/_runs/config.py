@@ -149,8 +149,9 @@ class TrainConfig(MethodSettings):
     """Where downloaded data sets lie."""
     seed: int = 0
     """Seed of all that is drawn: weights, order, crops, mixing. Same seed, same run."""
-    workers: int = 2
-    """Workers that load images, for each training process."""
+    workers: int | None = None
+    """Workers that load images, for each training process; by default 2 on a CPU, and on a GPU one a core but for the
+    process's own, at most 32."""
     skip_broken: bool = False
     """Go on where a training image cannot be read: the next one in the set is taken in its place, and the log counts
     them. By default the run ends with a line that names the file."""
@@ -250,7 +251,6 @@ def imagenet() -> TrainConfig:
         autoaugment=AutoAugmentSettings(policy="imagenet"),
         augmix=AugMixSettings(severity=1.0, jsd=0.0),
         ipmix=IPMixSettings(severity=1.0, beta=4.0, partner="both"),
-        workers=8,
     )
 
 

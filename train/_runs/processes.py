@@ -15,12 +15,15 @@ import torch.distributed as dist
 from torch import nn
 
 from mixset._common.children import end_with_parent
+from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError
 from pixmix._common.distributed import first
 
 from .stopping import StopRequest
 
 T = TypeVar("T")
+MOST_WORKERS = 32
+"""They load 10,000 images of ImageNet a second and more, each of them in some hundred MB of memory."""
 TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others in a step, a test or a checkpoint."""
 MEETING = timedelta(seconds=60)
@@ -171,6 +174,22 @@ def _told(name: str, otherwise: int) -> int:
     if not (value.isascii() and value.isdigit()):
         raise InputError(f"the environment variable {name} is {value!r}, no number; unset it, or start with torchrun")
     return int(value)
+
+
+def own_cores() -> int:
+    """The cores for each of the processes that train together on this machine."""
+    return max(usable_cores() // max(_told("LOCAL_WORLD_SIZE", 1), 1), 1)
+
+
+def loader_workers(stated: int | None, device: torch.device) -> int:
+    """How many workers a process's loader has: as stated, else as many as the network may need.
+
+    On a CPU a network takes many times as long for an image as its loading does, and needs the cores itself. A GPU
+    takes thousands a second, of which a core loads some hundreds; what workers are too many wait without a cost.
+    """
+    if stated is not None:
+        return stated
+    return min(own_cores(), 2) if device.type == "cpu" else min(max(own_cores() - 1, 1), MOST_WORKERS)
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from mixset._common import named
-from mixset._common.children import loader_worker
-from mixset._common.errors import InputError
-from pixmix._augment.crops import crop_and_flip, random_resized_crop
+from pixmix._augment.crops import ResizedCrops, crop_and_flip
 from pixmix._augment.draws import Key
 from pixmix._augment.residents import Resident
 from pixmix._augment.sampler import epoch_order
 from pixmix.methods._base import Method
 
-from .._data.labelled import LabelledImages, TrainingData
+from .._data.labelled import LabelledImages
 from .broken import Broken, Reader
 
 PADDING = 4
 """Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
 
-PLAIN_EPOCHS = 2**31
-"""The first of the epochs in whose order methods get batches beside the training's."""
-
 
 class Batch(NamedTuple):
-    """What the loader hands over."""
+    """What the loader hands over; the images are good until the next one is asked for."""
 
     images: Tensor | None
     """(V · N, 3, H, W) float32 in [0, 1]; where the method makes images at their step, the crops (N, H, W, 3) uint8;
@@ -89,11 +82,24 @@ class TrainingSet(Dataset):
         numbers = torch.from_numpy(indices)
         if self.resident is not None:
             return Batch(None, torch.from_numpy(self.images.labels[indices]), numbers)
+        images, labels, broken = self.make(epoch, indices)
+        return Batch(torch.from_numpy(images), torch.from_numpy(labels), numbers, broken)
+
+    def make(
+        self, epoch: int, indices: np.ndarray, result: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, tuple[Broken, ...]]:
+        """Images as in a `Batch`, the labels, (N,) int64, of those that were read, and what could not be.
+
+        Args:
+            epoch: an image is a function of the seed, this and its index.
+            indices: (N,) int64.
+            result: where crops that the method takes at their step are written, (N, H, W, 3) uint8.
+        """
         key = Key(seed=self.seed, epoch=epoch)
-        images, labels, broken = self._cut(key, indices)
+        images, labels, broken = self._cut(key, indices, result)
         if not self.at_step:
             images = self.method.augment_array(images, key, indices)
-        return Batch(torch.from_numpy(images), torch.from_numpy(labels), numbers, broken)
+        return images, labels, broken
 
     def inputs(self, epoch: int, batch: Batch) -> Tensor:
         """The network's images of a batch, (V · N, 3, H, W) float32 in [0, 1] on the device, channels last.
@@ -112,19 +118,16 @@ class TrainingSet(Dataset):
         assert inputs is not None
         return inputs.to(self.device, non_blocking=True, memory_format=torch.channels_last)
 
-    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> Batch | InputError:
-        """The batch of [(epoch, index), ...]; an InputError is handed over, as torch wraps one that is raised."""
-        try:
-            return self.batch(keys[0][0], np.array([index for _, index in keys], np.int64))
-        except InputError as error:
-            return error
-
-    def _cut(self, key: Key, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[Broken, ...]]:
+    def _cut(
+        self, key: Key, indices: np.ndarray, result: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, tuple[Broken, ...]]:
         if self.images.array is not None:
-            images = crop_and_flip(self.images.array[indices], key, indices, padding=PADDING, flip=self.flip)
+            own = self.images.array[indices]
+            images = crop_and_flip(own, key, indices, padding=PADDING, flip=self.flip, result=result)
             return images, self.images.labels[indices], ()
-        reader = Reader(self.images, indices)
-        images = random_resized_crop(iter(reader), key, indices, size=self.images.size, flip=self.flip)
+        crops, side = ResizedCrops(key, indices, flip=self.flip), self.images.size
+        reader = Reader(self.images, indices, crops.rows)
+        images = crops.cut(reader, np.empty((len(indices), side, side, 3), np.uint8) if result is None else result)
         return images, reader.labels, tuple(reader.broken)
 
 
@@ -164,6 +167,12 @@ class BatchPlan(Sampler):
         batch = self.global_batch(step)
         return len(range(self.rank, batch, self.world)) * self.world / batch
 
+    @property
+    def most(self) -> int:
+        """The most images that a batch has in this process."""
+        largest = max(self.global_batch(0), self.global_batch(self.steps - 1))
+        return max(len(range(self.rank, largest, self.world)), 1)
+
     def __len__(self) -> int:
         return self.steps - self.start
 
@@ -180,54 +189,3 @@ class BatchPlan(Sampler):
             mine = batch[self.rank :: self.world]
             found.append(mine if len(mine) else batch[:1])
         return found
-
-
-def training_loader(images: TrainingSet, plan: BatchPlan, *, workers: int) -> DataLoader:
-    """What `batches` reads: the plan's batches; with workers they are made ahead of the network."""
-    if images.resident is not None:
-        workers = 0  # they would have nothing to do
-    return DataLoader(
-        images,
-        batch_sampler=plan,
-        num_workers=workers,
-        collate_fn=_as_made,
-        worker_init_fn=loader_worker(),
-        persistent_workers=workers > 0,
-        pin_memory=images.device.type == "cuda",
-        # The loader draws a seed for its workers; from torch's global generator, that would move dropout's stream.
-        generator=torch.Generator(),
-    )
-
-
-def batches(loader: DataLoader) -> Iterator[Batch]:
-    """The batches of the plan's epoch; a broken image raises its InputError here."""
-    for batch in loader:
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
-
-
-def plain_batches(
-    data: TrainingData, plan: BatchPlan, steps: int, epoch: int, *, device: torch.device, workers: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """So many batches of training images, cropped and flipped alone, in orders that no epoch of training has.
-
-    Args:
-        plan: whose batches they are like.
-        epoch: of training, before which they are asked for.
-        device: where they are put.
-    """
-    training_set, plan = (
-        TrainingSet(data.train, Method(), seed=plan.seed, flip=data.flip, device=device),
-        copy.copy(plan),
-    )
-    loader = training_loader(training_set, plan, workers=workers)
-    for number in range(-(-steps // plan.steps)):
-        own = PLAIN_EPOCHS + epoch * 2**16 + number
-        plan.set_epoch(own)
-        for batch in itertools.islice(batches(loader), steps - number * plan.steps):
-            yield training_set.inputs(own, batch), batch.labels.to(device, non_blocking=True)
-
-
-def _as_made(batch: Any) -> Any:
-    return batch

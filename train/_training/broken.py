@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,10 +36,11 @@ class Reader:
 
     Args:
         indices: (N,) int64.
+        rows: how many rows of the image at a place among the indices are needed, by its height and width.
     """
 
-    def __init__(self, images: LabelledImages, indices: np.ndarray) -> None:
-        self.images, self.indices = images, indices
+    def __init__(self, images: LabelledImages, indices: np.ndarray, rows: Callable[[int, int, int], int]) -> None:
+        self.images, self.indices, self.rows = images, indices, rows
         self.labels: np.ndarray = images.labels[indices]
         """(N,) int64: of the images that were read."""
         self.broken: list[Broken] = []
@@ -46,7 +48,7 @@ class Reader:
     def __iter__(self) -> Iterator[np.ndarray]:
         for place, index in enumerate(self.indices.tolist()):
             try:
-                yield read_image(self.images.files[index])
+                yield read_image(self.images.files[index], partial(self.rows, place))
             except InputError as error:
                 yield self._other(place, index, str(error))
 
@@ -54,7 +56,7 @@ class Reader:
         for step in range(1, NEXT + 1):
             other = (index + step) % len(self.images)
             try:
-                image = read_image(self.images.files[other])
+                image = read_image(self.images.files[other], partial(self.rows, place))
             except InputError:
                 continue
             self.labels[place] = self.images.labels[other]

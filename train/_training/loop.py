@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator
 from typing import cast
@@ -11,7 +10,6 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
 
 from mixset._common.errors import InputError
 from mixset._common.progress import Progress, duration
@@ -22,16 +20,18 @@ from pixmix.methods._base import Method, StepKey
 from .._data.labelled import TrainingData
 from .._runs.checkpoints import write_weights
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes
+from .._runs.processes import Processes, loader_workers
 from .._runs.run_folder import RunFolder
 from .._runs.stopping import Stopped
 from . import saving
 from .agreement import Agreed, Agreement
-from .batches import Batch, BatchPlan, TrainingSet, batches, plain_batches, training_loader
+from .batches import Batch, BatchPlan, TrainingSet
 from .broken import BrokenImages
 from .feed import Feed
-from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
+from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph, without_graphs
+from .loader import Loader, training_loader
 from .optimizer import set_rate
+from .plain import plain_batches
 from .refusals import not_finite, step_refused
 from .schedule import learning_rate
 from .sizes import Remake, at_side, check_sizes, side_at
@@ -73,6 +73,7 @@ class Training:
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
         check_sizes(config, self.training_set, network, extended=self.trained is not network)
+        self.workers = loader_workers(config.workers, self.device)
         self.feed = Feed(self.training_set, self.plan)
         self.graphs: GraphedSteps | None = None
         """What takes full batches, while the run goes; None: each step is run by Python."""
@@ -124,23 +125,27 @@ class Training:
         if self.config.log_steps or self.config.tensorboard:
             self.log = StepLog(self)
             self.watch.told = self.log.note
-        loader = self._loader()
         count = len(self.data.train)
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
-        with Progress(self.config.epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress:
-            while self.epoch < self.config.epochs:
-                if self._resized():
-                    loader = self._loader()
-                self._run_epoch(loader, progress)
+        loader, quiet = self._loader(), not self.processes.leads
+        try:
+            with Progress(self.config.epochs * count, "images", initial=done, quiet=quiet) as progress:
+                while self.epoch < self.config.epochs:
+                    if self._resized():
+                        loader.close()
+                        loader = self._loader()
+                    self._run_epoch(loader, progress)
+        finally:
+            loader.close()
         self._written()
 
     def _written(self) -> None:
         """All wait for the checkpoint: the first process to end takes the others with it."""
         self.processes.led(self.writer.wait)
 
-    def _loader(self) -> DataLoader:
+    def _loader(self) -> Loader:
         self.writer.join()  # workers are forked, which goes with no thread at work
-        return training_loader(self.training_set, self.plan, workers=self.config.workers)
+        return training_loader(self.training_set, self.plan, workers=self.workers)
 
     def _resized(self) -> bool:
         """Whether the epoch's images have another side than those before; all that depends on it is then made anew."""
@@ -154,8 +159,9 @@ class Training:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
         return True
 
-    def _run_epoch(self, loader: DataLoader, progress: Progress) -> None:
+    def _run_epoch(self, loader: Loader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
+        loader.waiting.take()
         self.watch.begin()
         if self.log is not None:
             self.log.begin()
@@ -164,7 +170,7 @@ class Training:
         if self.position == 0:
             with self.step.autocast():
                 self.method.before_epoch(self.network, self._plain_batches, key=self._key())
-        for batch in batches(loader):
+        for batch in loader:
             self.broken.take(batch.broken)
             with step_refused(config):
                 self._step(batch)
@@ -175,8 +181,8 @@ class Training:
             if self.agreement.due() or planned or self.position == self.plan.steps:
                 self._between_steps(save=planned)
         self.flush_steps()
-        (loss,) = self.processes.total(self.step.loss_sum.item())
-        loss /= self.plan.steps * self.processes.world
+        loss, waited = self.processes.total(self.step.loss_sum.item(), loader.waiting.take())
+        loss, waited = loss / (self.plan.steps * self.processes.world), waited / self.processes.world
         if not math.isfinite(loss):
             raise self._not_finite()
         error, stopped = self.test()
@@ -197,11 +203,9 @@ class Training:
         self.broken.count = 0
         if self.processes.leads:
             entry = {"epoch": self.epoch, "loss": loss, "test_error": error, "lr": self._lr()}
-            self.folder.append({**entry, "seconds": round(seconds, 3), **noted})
-            progress.say(
-                f"epoch {self.epoch}/{config.epochs}: loss {loss:.3f}, test error {error:.1%}, {duration(seconds)}"
-                + (f", {words}" if words else "")
-            )
+            self.folder.append({**entry, "seconds": round(seconds, 3), "waited_share": round(waited, 4), **noted})
+            said = [f"loss {loss:.3f}", f"test error {error:.1%}", duration(seconds), words, loader.advice(waited)]
+            progress.say(f"epoch {self.epoch}/{config.epochs}: {', '.join(filter(None, said))}")
         self.save()
         if self.agreement.agree(Agreed(stop=self.processes.stop.asked)).stop:
             raise self._stopped()
@@ -256,7 +260,7 @@ class Training:
 
     def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         self.writer.join()
-        return plain_batches(self.data, self.plan, steps, self.epoch, device=self.device, workers=self.config.workers)
+        return plain_batches(self.data, self.plan, steps, self.epoch, device=self.device, workers=self.workers)
 
     def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
@@ -267,15 +271,10 @@ class Training:
                 self.graphs.take(images, labels, self._key())
                 return
             except NotGraphable as error:
-                self._without_graphs(error)
+                without_graphs(self.config, error)
+                self.graphs = None
         self.step.forward.train()
         self.step.take(images, labels, self._key(), self.plan.weight(self.position))
-
-    def _without_graphs(self, why: NotGraphable) -> None:
-        if self.config.graph == "on":
-            raise InputError(f"graph on: a step of this network cannot be one ({why}); leave `graph` out") from None
-        print(f"steps are not taken as CUDA graphs: {why}", file=sys.stderr)
-        self.graphs = None
 
     def test(self) -> tuple[float, bool]:
         """The clean error of the network as it is; and whether a process was asked to stop, so that it is of no use."""

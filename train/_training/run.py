@@ -244,7 +244,7 @@ def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Pr
         device=mine.device,
         seed=config.seed,
         logits_folder=folder.logits,
-        workers=config.workers,
+        workers=training.workers,
         progress=True,
         precision=config.eval_precision,
     )

@@ -71,6 +71,8 @@ class Step:
         self._learn(images, targets, forward, 1.0)
 
     def _learn(self, images: Tensor, targets: Tensor, forward: nn.Module, weight: float) -> None:
+        # As fast as the network's own layout, whatever a method's transform or turn left behind.
+        images = images.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             logits = forward(images)
         if self.smoothing:

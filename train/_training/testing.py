@@ -24,7 +24,7 @@ def clean_error(training: Training) -> tuple[float, bool]:
     share = training.data.test.share(processes.rank, processes.world)
     training.writer.join()  # workers are forked, which goes with no thread at work
     if len(share):
-        images = ImageSet(share.labelled, workers=config.workers)
+        images = ImageSet(share.labelled, workers=training.workers)
         with training.step.autocast() if config.test_amp else autocast(device, config.eval_precision):
             for batch in images.batches(config.eval_batch_size):
                 if processes.stop.asked:
