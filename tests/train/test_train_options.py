@@ -75,14 +75,8 @@ def test_broken_runs_are_resumed_by_graphs_or_without(
 def network() -> Normalized:
     """Without a bias before the norm: its gradient is rounding alone, which Adam would make steps of."""
     torch.manual_seed(1)
-    body = nn.Sequential(
-        nn.Conv2d(3, 4, 3, bias=False),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4, 3),
-    )
+    layers = nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+    body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(4, 3))
     return Normalized(body, (0.5,) * 3, (0.5,) * 3)
 
 
