@@ -43,17 +43,18 @@ DISTINCT = 400
 
 
 class Kept(Loader):
-    """The same crops on the device for each batch: a loader that takes no time."""
+    """The same crops on the device for each batch: a loader that takes no time but at the first one."""
+
+    crops: torch.Tensor | None = None
 
     def __iter__(self) -> Iterator[Batch]:
-        device, images = self.images.device, None
         for indices in self.plan.parts(self.plan.epoch, self.plan.start, self.plan.steps - self.plan.start):
             labels, numbers = torch.from_numpy(self.images.images.labels[indices]), torch.from_numpy(indices)
-            if images is None or len(images) != len(indices):
-                images = self.images.batch(0, indices).images
-                assert images is not None
-                images = images.to(device)
-            yield Batch(images, labels, numbers)
+            if self.crops is None:
+                made = self.images.batch(0, indices).images  # of a full batch
+                assert made is not None
+                self.crops = made.to(self.images.device)
+            yield Batch(self.crops[: len(indices)], labels, numbers)
 
 
 class Alone(NamedTuple):
