@@ -69,7 +69,7 @@ def measure(config: TrainConfig, data: TrainingData, repeats: int, scratch: Path
     for turn in range(repeats + 1):
         spent = {"refresh": seconds(lambda: iterative.refresh(body), processes.device)}
         for name, method in (("baseline", baseline), ("pixmix", iterative)):
-            training = Training(config, data, network, method, folder, processes)
+            training = Training(config, data, network, method, folder, processes, lambda _, method=method: method)
             with contextlib.redirect_stderr(io.StringIO()):
                 spent[name] = seconds(training.run, processes.device)
         if turn:  # the first turn warms up

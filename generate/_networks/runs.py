@@ -62,7 +62,8 @@ def open_run(folder: Path, trust: Trust) -> tuple[nn.Module, Sequence[float], Se
 
 
 def run_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """The newest weights of a run and the file they are in: the final ones, else those of its newest checkpoint.
+    """The newest weights of a run and the file they are in: the final ones, else those of its newest checkpoint; of a
+    run that averages them, the averages.
 
     Raises:
         InputError: there are none, or they are damaged.
@@ -75,8 +76,9 @@ def run_weights(folder: Path) -> tuple[Path, dict[str, Tensor]]:
     if checkpoint is None:
         raise InputError(f"run {folder}: has no {WEIGHTS} and no checkpoint; train it first")
     state = load(checkpoint)
-    if isinstance(state.get("model"), dict):
-        return checkpoint, state["model"]
+    weights = state.get("ema", state.get("model"))
+    if isinstance(weights, dict):
+        return checkpoint, weights
     raise InputError(f"checkpoint {checkpoint}: is not of a run of `pixmix train`")
 
 

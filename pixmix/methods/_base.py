@@ -190,7 +190,7 @@ class Method:
 
         Args:
             logits: the outputs for all rows; of an extended network (see `extend`) whatever it gives.
-            targets: what `batch` returned.
+            targets: what `batch` returned; where the run smooths labels, always soft ones.
         """
         return functional.cross_entropy(logits, targets)
 

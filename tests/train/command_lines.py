@@ -16,6 +16,7 @@ from mixset.generate._job.families import FAMILIES, load
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._command.corrupt import CorruptConfig
 from pixmix.train._command.show import ShowConfig
+from pixmix.train._command.slurm import SlurmConfig
 from pixmix.train._evaluation.config import EvaluateConfig
 from pixmix.train._reports.report import ReportConfig
 from pixmix.train._runs.config import TrainConfig
@@ -61,6 +62,7 @@ def all_commands() -> list[Command]:
         Command(("pixmix", "evaluate"), EvaluateConfig, ("--logits", "l.npz", "--suite", "clean", "--out", "new/e"), 0),
         Command(("pixmix", "ablate"), AblateConfig, ("1", *table, "--out", "new/a"), 1),
         Command(("pixmix", "ablate"), AblateConfig, ("1", *table, "--out", "new/a", "--plan"), 1),
+        Command(("pixmix", "slurm"), SlurmConfig, ("train", "digits", *small, "--out", "new/run"), 1),
         Command(("pixmix", "report"), ReportConfig, ("run", "--out", "new/r.html"), 1),
         Command(
             ("pixmix", "show"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,15 @@ import pytest
 import torch
 from evaluate_samples import C, P
 from PIL import Image
+from recorded_steps import CpuRecorder
 from test_train_run import quick
+from torch import nn
 
 from pixmix.corruptions._making import manifest
-from pixmix.train._training import loop
-from pixmix.train._training.batches import Batch
+from pixmix.methods._base import Method
+from pixmix.train._runs.config import TrainConfig
+from pixmix.train._training import graph, loop, optimizer, step as step_module
+from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.run import train
 
 
@@ -132,3 +137,27 @@ def steps_left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(loop.Training, "_step", breaking)
     return left
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type[CpuRecorder]]:
+    """Training as on a GPU: images made on tensors, many steps' at once, the fused update, and graphs unless `off`."""
+    monkeypatch.setattr(CpuRecorder, "recorded", 0)
+    monkeypatch.setattr(CpuRecorder, "replayed", 0)
+    monkeypatch.setattr(loop, "CudaRecorder", CpuRecorder)
+    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=True))
+
+    def fused(config: TrainConfig, network: nn.Module, *, fused: bool) -> torch.optim.Optimizer:
+        return optimizer.make_optimizer(config, network, fused=True)
+
+    monkeypatch.setattr(step_module, "make_optimizer", fused)
+    obstacle = graph._obstacle
+
+    def on_cpu(config: TrainConfig, device: torch.device, world: int, method: Method | None) -> str:
+        why = obstacle(config, device, world, method)
+        if "GPU" in why:  # the one obstacle that the recorder takes away
+            return "" if method is None or method.in_graph else f"the method {config.method} needs the host"
+        return why
+
+    monkeypatch.setattr(graph, "_obstacle", on_cpu)
+    yield CpuRecorder

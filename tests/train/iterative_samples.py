@@ -9,7 +9,8 @@ from torch import nn
 
 from mixset.generate._networks.spec import network_spec
 from pixmix.train._data.datasets import load_data
-from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.iterative_settings import IterativeSettings
 from pixmix.train._runs.processes import Processes
 from pixmix.train._runs.run_folder import RunFolder
 from pixmix.train._training.iterative import Iterative

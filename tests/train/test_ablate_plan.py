@@ -18,7 +18,8 @@ from pixmix.train._ablations.rows import rows_of
 from pixmix.train._ablations.tables import TABLES
 from pixmix.train._ablations.titles import changed, scaled, title
 from pixmix.train._command.cli import _option
-from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.iterative_settings import IterativeSettings
 
 FOLDER = {"dataset": "folder:flowers"}
 GIVEN = {"outliers": Path("outliers"), "copies": Path("copies")}

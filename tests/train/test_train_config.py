@@ -7,6 +7,8 @@ import shlex
 from dataclasses import replace
 
 import pytest
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse
@@ -15,7 +17,7 @@ from pixmix.train._command.cli import _option
 from pixmix.train._runs.commands import command
 from pixmix.train._runs.config import RECIPES, TrainConfig, recipe
 from pixmix.train._runs.processes import choose_device, processes
-from pixmix.train._training.loop import learning_rate
+from pixmix.train._training.schedule import learning_rate
 
 
 def test_the_default_is_the_papers_cifar_recipe() -> None:
@@ -63,6 +65,10 @@ def test_the_imagenet_recipe_is_the_papers() -> None:
         ("batch_size", 10**12),
         ("lr", 1e300),
         ("weight_decay", float("inf")),
+        ("warmup", -1.0),
+        ("label_smoothing", 1.0),
+        ("ema_decay", 1.0),
+        ("sizes", (32, 4)),
         ("workers", 10**9),
         ("checkpoint_every", 0),
         ("eval_batch_size", 0),
@@ -140,6 +146,28 @@ def test_the_command_on_the_page_rebuilds_the_config(name: str) -> None:
 
 
 def test_the_rate_falls_as_a_cosine_to_the_floor() -> None:
-    assert learning_rate(0, 100, 0.1) == pytest.approx(0.1)
-    assert learning_rate(50, 100, 0.1) == pytest.approx((0.1 + 1e-6) / 2)
-    assert learning_rate(100, 100, 0.1) == pytest.approx(1e-6)
+    config = TrainConfig(lr=0.1, epochs=10)
+    assert learning_rate(0, 10, config) == pytest.approx(0.1)
+    assert learning_rate(50, 10, config) == pytest.approx((0.1 + 1e-6) / 2)
+    assert learning_rate(100, 10, config) == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("warmup", [0, 1.5, 5])
+def test_the_rate_is_that_of_torchs_schedulers(warmup: float) -> None:
+    config, steps = TrainConfig(lr=0.3, epochs=6, warmup=warmup), 10
+    rising = round(10 * warmup)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3)
+    cosine = CosineAnnealingLR(optimizer, T_max=60 - rising, eta_min=1e-6)
+    scheduler: LRScheduler = cosine
+    if warmup:
+        rise = LinearLR(optimizer, start_factor=0.01, total_iters=rising)
+        scheduler = SequentialLR(optimizer, [rise, cosine], [rising])
+    for step in range(60):
+        assert learning_rate(step, steps, config) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6), step
+        optimizer.step()
+        scheduler.step()
+
+
+def test_a_warm_up_leaves_something_of_the_run() -> None:
+    with pytest.raises(InputError, match=r"^warmup 3: leaves none of the 3 epochs"):
+        TrainConfig(epochs=3, warmup=3)

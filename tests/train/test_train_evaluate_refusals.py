@@ -73,7 +73,7 @@ def broken_c(sets: Path, out: Path, **changes: np.ndarray) -> Path:
             "--mean: a number from -1000",
         ),
         ("WEIGHTS --network wrn-10-1 --suite clean --dataset digits --mean 0 1", "--mean"),
-        ("RUN --ema --suite clean", "a run keeps no averaged weights"),
+        ("RUN --ema --suite clean", "of a run that averages them are the averages"),
         ("resnet18 --ema --suite clean", "--ema: belongs to a file of weights"),
         ("WEIGHTS --network wrn-10-1 --ema --suite clean --dataset digits", "holds no averaged weights"),
         ("RUN --network wrn-16-1 --suite clean", "has the network wrn-10-1, not wrn-16-1"),

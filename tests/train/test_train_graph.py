@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +16,13 @@ from mixset._common.errors import InputError
 from pixmix.methods._base import Method
 from pixmix.methods._batches import Mixup
 from pixmix.train._runs.config import TrainConfig
-from pixmix.train._training import graph, loop, optimizer, step as step_module
+from pixmix.train._training import graph, step as step_module
 from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.rounding import RoundedWeights
 from pixmix.train._training.run import train
 
 GRAPHED = ["baseline", "cutout", "mixup", "pixmix", "mix-aug", "pixmix+cutmix", "augmix", "oe", "speckle", "noise2net"]
 GRAPHED += ["iterative", "adversarial-l2", "apr-s+apr-p", "hybridaugmentpp-p", "regmixup", "logitnorm", "rotpred"]
-
-
-@pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type[CpuRecorder]]:
-    """Training as on a GPU: images made on tensors, many steps' at once, the fused update, and graphs unless `off`."""
-    monkeypatch.setattr(CpuRecorder, "recorded", 0)
-    monkeypatch.setattr(CpuRecorder, "replayed", 0)
-    monkeypatch.setattr(loop, "CudaRecorder", CpuRecorder)
-    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=True))
-
-    def fused(config: TrainConfig, parameters: Iterator[nn.Parameter], *, fused: bool) -> torch.optim.SGD:
-        return optimizer.make_optimizer(config, parameters, fused=True)
-
-    monkeypatch.setattr(step_module, "make_optimizer", fused)
-    obstacle = graph._obstacle
-
-    def on_cpu(config: TrainConfig, device: torch.device, world: int, method: Method | None) -> str:
-        why = obstacle(config, device, world, method)
-        if "GPU" in why:  # the one obstacle that the recorder takes away
-            return "" if method is None or method.in_graph else f"the method {config.method} needs the host"
-        return why
-
-    monkeypatch.setattr(graph, "_obstacle", on_cpu)
-    yield CpuRecorder
 
 
 @pytest.mark.parametrize("method", GRAPHED)

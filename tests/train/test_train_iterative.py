@@ -21,7 +21,7 @@ from mixset.generate._fvis.optimise import Visualised
 from pixmix._augment.draws import Key
 from pixmix._augment.settings import PixMixSettings
 from pixmix.methods._mixing import PixMixMethod
-from pixmix.train._runs.config import IterativeSettings
+from pixmix.train._runs.iterative_settings import IterativeSettings
 from pixmix.train._training import iterative as module
 from pixmix.train._training.iterative import FVisPool
 from pixmix.train._training.refresh_schedule import Schedule

@@ -18,7 +18,7 @@ from processes_alive import wait_for
 from mixset._common.errors import InputError
 from pixmix._augment.settings import PixMixSettings
 from pixmix.train._runs import checkpoints
-from pixmix.train._runs.config import IterativeSettings
+from pixmix.train._runs.iterative_settings import IterativeSettings
 from pixmix.train._runs.run_folder import RunFolder
 from pixmix.train._training import refresh_schedule
 from pixmix.train._training.run import train

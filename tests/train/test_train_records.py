@@ -210,7 +210,7 @@ def test_a_log_that_is_a_link_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("kept")
     folder = RunFolder(tmp_path)
     folder.log.symlink_to(tmp_path / "kept")
-    for write in (lambda: folder.append({"epoch": 1}), lambda: folder.cut_log(0)):
+    for write in (lambda: folder.append({"epoch": 1}), lambda: folder.log_lines.cut(0)):
         with pytest.raises(InputError, match=r"cannot write .*log\.jsonl: .*symbolic links"):
             write()
     assert (tmp_path / "kept").read_text() == "kept"

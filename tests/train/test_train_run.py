@@ -22,7 +22,8 @@ from pixmix.methods import METHODS, find_parts
 from pixmix.methods._settings import ANTSettings, AugMixSettings
 from pixmix.train._command.cli import main
 from pixmix.train._runs import checkpoints
-from pixmix.train._runs.config import IterativeSettings, TrainConfig, recipe
+from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.iterative_settings import IterativeSettings
 from pixmix.train._training import loop
 from pixmix.train._training.batches import TrainingSet
 from pixmix.train._training.run import train

@@ -16,6 +16,8 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
     Everything lies in `config.folder`: `sets/`, `suites/`, `runs/`, `logs/`, and of the table `table-NAME.json`, `.md`,
     `.tex` and `.csv`. A row that failed is shown as failed.
 
+    SIGTERM and SIGUSR1, where this is the main thread, end the runs with a checkpoint: SystemExit with code 75.
+
     Returns:
         The content of the table's JSON file; None with `config.plan`.
 
@@ -37,13 +39,19 @@ def ablate(config: AblateConfig) -> dict[str, Any] | None:
 
     from .._runs.processes import choose_device
     from .._runs.run_folder import owned
+    from .._runs.stopping import stop_request
     from .results import results
     from .runner import carry_out
 
     devices = [str(choose_device(device)) for device in config.places]
     # Calls of other tables and other parts share the folder: each of their tasks has a lock of its own.
-    with owned(
-        config.folder, f"part {config.part} of table {config.table} in", lock=f".lock-{config.table}-{number}-{count}"
+    with (
+        stop_request(alone=True),
+        owned(
+            config.folder,
+            f"part {config.part} of table {config.table} in",
+            lock=f".lock-{config.table}-{number}-{count}",
+        ),
     ):
         return _write(config, results(config, plan, carry_out(plan, mine, config.folder, devices)))
 

@@ -14,7 +14,8 @@ from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
-from .._runs.config import RECIPES, TRAINING, IterativeSettings, Precision, RecipeName
+from .._runs.config import RECIPES, TRAINING, Precision, RecipeName
+from .._runs.iterative_settings import IterativeSettings
 from .tables import FAMILIES, ROWS, Table, find_table
 
 

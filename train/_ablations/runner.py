@@ -27,6 +27,8 @@ from .plan import Plan, Task
 PROGRAMS = {"pixmix": "pixmix.train._command.cli", "mixset": "mixset.generate._command.cli"}
 KINDS = ("sets", "runs", "suites", "measures")
 """In the order in which tasks that could start do: what others wait for comes first."""
+LONGEST = 60
+"""Seconds that processes have to write a checkpoint when they are stopped."""
 EVERY = 0.2
 """Seconds from one look at the processes to the next."""
 
@@ -233,7 +235,7 @@ class _Runner:
             one.process.terminate()
         for one in self.running.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
-                one.process.wait(10)
+                one.process.wait(LONGEST)
             one.process.kill()
             self._log_end(one, one.process.wait())
             os.close(one.lock)

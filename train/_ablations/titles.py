@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mixset._common.errors import counted
 
-from .._runs.config import IterativeSettings, recipe
+from .._runs.config import recipe
+from .._runs.iterative_settings import IterativeSettings
 from .config import AblateConfig
 
 

@@ -127,12 +127,25 @@ def _measures(config: Any) -> None:
         say(line)
 
 
+def _slurm_config(arguments: list[str]) -> Any:
+    from .slurm import slurm_config
+
+    return slurm_config(arguments)
+
+
+def _slurm(config: Any) -> None:
+    from .slurm import job_script
+
+    print(job_script(config), end="")
+
+
 COMMANDS = {
     "train": Command("train a classifier and measure how safe it is", _train_config, _train),
     "evaluate": Command("measure any classifier on any data", _evaluate_config, _evaluate),
     "ablate": Command(
         "run what a table of the paper needs, and print it beside the paper's numbers", _ablate_config, _ablate
     ),
+    "slurm": Command("print a job script for Slurm, for train or ablate", _slurm_config, _slurm),
     "show": Command("draw what PixMix and the other methods make of an image", _show_config, _show),
     "corrupt": Command(
         "write the corruptions of C, C-bar or P for any images, or draw them", _corrupt_config, _corrupt

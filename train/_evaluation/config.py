@@ -73,6 +73,9 @@ class EvaluateConfig:
     """The network: of a file of weights that does not say, wrn-DEPTH-WIDTH, a torchvision name, timm:NAME or
     module:function. Of a run that was trained with module:function the same, since what a file names is not run
     unasked."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Which weights of a run: the last ones, or those of the epoch with the lowest test error, where --keep-best kept
+    them. Chosen by the test images, they flatter; their measures go into a folder of their own."""
     ema: bool = False
     """Take the running averages of the weights that a file holds beside them."""
     trust: bool = False
@@ -124,8 +127,20 @@ class EvaluateConfig:
             if suite not in self.suite:
                 raise InputError(f"{name} {path}: is for the suite {suite}; add it to `suite`")
         if self.logits is not None:
-            for name in ("dataset", "classes", "network", "ema", "trust", "mean", "std", "size", "test_subset", "ood"):
-                if getattr(self, name) not in (None, False):
+            for name in (
+                "dataset",
+                "classes",
+                "network",
+                "checkpoint",
+                "ema",
+                "trust",
+                "mean",
+                "std",
+                "size",
+                "test_subset",
+                "ood",
+            ):
+                if getattr(self, name) not in (None, False, "last"):
                     raise InputError(f"logits: needs no `{name}`; leave it out")
             if self.eval_precision != "float32":
                 raise InputError("logits: are measured as they are; leave `eval_precision` out")
@@ -147,6 +162,6 @@ class EvaluateConfig:
             return Path("evaluations") / self.logits.stem
         model = Path(self.model)
         if model.is_dir():
-            return model
+            return model if self.checkpoint == "last" else Path("evaluations") / f"{model.resolve().name}-best"
         name = model.name.partition(".")[0] if model.is_file() else self.model
         return Path("evaluations") / name.replace(":", "-").replace("/", "-")

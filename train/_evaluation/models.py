@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ def load_model(
     network: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    best: bool = False,
     ema: bool = False,
     trust: bool = False,
 ) -> Model:
@@ -90,6 +91,7 @@ def load_model(
             say; for a run whose config.json names a function: the same function, which is run only so or by `trust`.
         mean, std: of the normalisation, where it is not known or another one is wanted. Files of Wide ResNets have the
             paper's 0.5 by default, others ImageNet's.
+        best: take the weights of a run's best epoch.
         ema: take the running averages of a file's weights.
         trust: run the code that a run's config.json names.
 
@@ -99,8 +101,11 @@ def load_model(
     path = Path(name)
     if path.is_dir():
         if ema:
-            raise InputError(f"MODEL {path}: a run keeps no averaged weights; leave `ema` out")
-        return _of_run(path, Trust(network, trust), mean, std)
+            raise InputError(f"MODEL {path}: the weights of a run that averages them are the averages; leave `ema` out")
+        model = _of_run(path, Trust(network, trust), mean, std)
+        return _at_best(model) if best else model
+    if best:
+        raise InputError(f"checkpoint best: is for a run, and {name} is none")
     if path.exists() and ":" not in name:
         body, own_mean, own_std = _of_file(path, network, ema)
     else:
@@ -137,6 +142,18 @@ def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequenc
             test_subset=config.get("test_subset"),
             data_folder=Path(config["data_folder"]),
         )
+
+
+def _at_best(model: Model) -> Model:
+    assert model.run is not None
+    path = model.run.best
+    if not path.exists():
+        raise InputError(f"checkpoint best: {model.run.path} has none; a run keeps it where `pixmix train` was told to")
+    body = copy.deepcopy(model.network.body)  # the other one is shared
+    load_into(body, read_weights(path, hashed=True), f"{path}")
+    return replace(
+        model, network=Normalized(body, model.network.mean.flatten().tolist(), model.network.std.flatten().tolist())
+    )
 
 
 def _of_file(path: Path, network: str | None, ema: bool) -> tuple[nn.Module, Sequence[float], Sequence[float]]:

@@ -89,7 +89,13 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
     _check_suites(config)
     class_map = None if config.classes is None else read_class_map(config.classes)
     model = load_model(
-        config.model, network=config.network, mean=config.mean, std=config.std, ema=config.ema, trust=config.trust
+        config.model,
+        network=config.network,
+        mean=config.mean,
+        std=config.std,
+        best=config.checkpoint == "best",
+        ema=config.ema,
+        trust=config.trust,
     )
     chosen = choose(config, model)
     about = _describe(config, output, model, chosen, class_map)
@@ -116,10 +122,14 @@ def _describe(
     """What `metrics.json` says of network and images; InputError where the output folder is for others."""
     if model.run is not None and output.folder.resolve() == model.run.path.resolve():
         _check_own_images(config, model, class_map)
+        if config.checkpoint == "best":
+            raise InputError(f"{output.folder}: has the measures of the run's last weights; choose another `out`")
         return {}
     if output.holds_run():
         raise InputError(f"{output.folder}: is the folder of a run, and MODEL is not this run; choose another `out`")
     about = {"model": config.model, "network": network_fingerprint(model.network), "class_map": class_map}
+    if config.checkpoint == "best":
+        about["checkpoint"] = "best"
     if chosen is None:
         return about
     return {**about, "dataset": chosen.dataset, "size": chosen.size, "test_subset": chosen.subset}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from mixset import MixingPool, MixingSet
 from mixset._common.cropping import scale_and_crop
@@ -194,6 +195,23 @@ def _whole(training: Training, index: int) -> np.ndarray:
         return np.zeros((size, size, 3), np.uint8)
 
 
+def _seen(training: Training, epoch: int, indices: np.ndarray) -> Tensor:
+    """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
+    method, training_set = training.method, training.training_set
+    before = copy.deepcopy(method.state_dict())
+    batch = training_set.batch(epoch, indices)
+    training.network.train()
+    images, _ = method.batch(
+        training_set.inputs(epoch, batch),
+        batch.labels.to(training.device),
+        network=training.network,
+        key=StepKey(seed=training.config.seed, epoch=epoch, step=0),
+        classes=len(training.data.classes),
+    )
+    method.load_state_dict(before)
+    return images
+
+
 def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path) -> None:
     """Draw what a run trains on into its folder: `images.png` and, if it has a mixing set, `mixing_set.png`.
 
@@ -203,7 +221,7 @@ def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path
     spread = np.linspace(0, len(data.train) - 1, COLUMNS).astype(int)
     rows = [np.stack([_whole(training, index) for index in spread.tolist()])]
     for epoch in range(3):
-        inputs = training.sample(epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
+        inputs = _seen(training, epoch, spread).unflatten(0, (views, len(spread)))[epoch % views]
         rows.append(_uint8(inputs.clamp(0, 1).cpu().numpy()))
     captions = [data.classes[data.train.labels[index]] for index in spread] + [""] * 3 * COLUMNS
     # The report shows the page at about half its size.

@@ -36,58 +36,24 @@ from pixmix.methods._settings import (
     MixupSettings,
 )
 
+from .iterative_settings import IterativeSettings
+
 RecipeName = Literal["cifar", "imagenet", "quick"]
 Precision = Literal["auto", "off", "bf16", "fp16"]
 Graph = Literal["auto", "on", "off"]
+Optimizer = Literal["sgd", "adamw"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class IterativeSettings:
-    """The method iterative: which feature visualisations are mixed in, and when they are made.
-
-    The paper makes them "at each iteration" and says no more; that is `--iterative.every 1`.
-    """
-
-    size: int = 512
-    """Images in the pool; the oldest make way for new ones. Before the first, inputs are mixed alone."""
-    every: int = 50
-    """Steps from one refresh of the pool to the next."""
-    batch: int = 64
-    """Images made at a refresh, each of a random channel of a random convolution; each process makes as many of its
-    own."""
-    steps: int = 32
-    """Steps of the optimiser for each image."""
-    lr: float = 0.15
-    """Learning rate of the images."""
-    budget: float | None = None
-    """Largest share of the time for refreshes: after ten of them their times set `every` for the rest of the run, which
-    then depends on the machine."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self, ITERATIVE, "iterative.")
-        if self.batch > self.size:
-            raise InputError(
-                f"iterative.batch {self.batch}: the pool holds `iterative.size` {self.size} images; give no more"
-            )
-        if self.budget == 1:
-            raise InputError("iterative.budget 1: leaves no time for training; give less")
-
-
-ITERATIVE: dict[str, Range] = {
-    "size": BATCH,
-    "every": COUNT,
-    "batch": BATCH,
-    "steps": BATCH,
-    "lr": RATE,
-    "budget": (SMALLEST, 1.0),
-}
 TRAINING: dict[str, Range] = {
     "epochs": (1, 10**6),
     "batch_size": BATCH,
     "lr": RATE,
+    "warmup": (0.0, 10.0**6),
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
+    "label_smoothing": (0.0, 1.0),
+    "ema_decay": (0.0, 1.0),
     "size": SIDE,
     "subset": COUNT,
     "test_subset": COUNT,
@@ -155,14 +121,26 @@ class TrainConfig(MethodSettings):
     """Images in a training step, over all processes."""
     lr: float = 0.1
     """Learning rate of the first step; a cosine takes it to 1e-6, a step at a time."""
+    warmup: float = 0.0
+    """Epochs in which the learning rate rises to --lr from a hundredth of it."""
+    optimizer: Optimizer = "sgd"
+    """What takes the steps; adamw has the betas 0.9 and 0.999."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
-    """Weight decay of all parameters, those of the batch normalisation included (as the paper's code does)."""
+    """Weight decay of all parameters, norms and biases included, as in the paper's code."""
+    decay_norms: bool = True
+    """Weight decay of norms and biases, too."""
+    label_smoothing: float = 0.0
+    """Share of each label that is dealt out over all classes alike."""
+    ema_decay: float | None = None
+    """Measure and keep a running average of the weights, of this decay a step (0.9999)."""
 
     size: int | None = None
     """Side of the images in pixels, as the network sees them; by default the data set's own (folders of large images:
     224)."""
+    sizes: tuple[int, ...] = ()
+    """Sides of the training images, each for an equal part of the epochs; tests stay at --size."""
     subset: int | None = None
     """Train on that many images, the first of each class; by default on all."""
     test_subset: int | None = None
@@ -177,10 +155,14 @@ class TrainConfig(MethodSettings):
     skip_broken: bool = False
     """Go on where a training image cannot be read: the next one in the set is taken in its place, and the log counts
     them. By default the run ends with a line that names the file."""
+    sync_bn: bool = False
+    """Batch normalisation by the batch of all processes, not by the share of each."""
     device: str = "auto"
     """Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:1."""
     amp: Precision = "auto"
     """Mixed precision of training: auto is bf16 (else fp16) on a GPU and off on a CPU."""
+    test_amp: bool = False
+    """Test after each epoch in mixed precision, too; the measures stay in --eval-precision."""
     graph: Graph = "auto"
     """Take steps as CUDA graphs, each launched at once: the same steps, faster. auto: where GPU, method and network
     allow."""
@@ -193,14 +175,20 @@ class TrainConfig(MethodSettings):
     out: Path | None = None
     """Where the result goes: the run folder; by default runs/DATASET-METHOD-SEED."""
     resume: bool = False
-    """Resume from the run folder's newest whole checkpoint; a run that never began starts, one that ended stays as it
-    is. Restarts by torchrun do so by themselves."""
+    """Resume from the run folder's newest whole checkpoint; one that never began starts, one that ended stays as it is,
+    or goes on to a larger --epochs. Restarts by torchrun resume by themselves."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; the end of each epoch writes one, too."""
     checkpoint_minutes: float = 10.0
     """Minutes between checkpoints, at most, whatever --checkpoint-every says."""
     keep_checkpoints: int = 3
     """Checkpoints that are kept, the newest ones; where one is damaged, the one before it is resumed from."""
+    keep_best: bool = False
+    """Keep the weights of the lowest test error, too, for `pixmix evaluate --checkpoint best`."""
+    log_steps: bool = False
+    """Write the loss and the learning rate of each step to steps.csv in the run folder."""
+    tensorboard: bool = False
+    """Write them and the test errors for TensorBoard, into the run folder's tensorboard/."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: at the end of training clean, calibration, adversaries and anomalies."""
     eval_batch_size: int = 500
@@ -210,9 +198,13 @@ class TrainConfig(MethodSettings):
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
-        for name in ("dropout", "momentum"):
+        for name in ("dropout", "momentum", "label_smoothing", "ema_decay"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
+        if self.warmup >= self.epochs:
+            raise InputError(f"warmup {self.warmup:g}: leaves none of the {self.epochs} epochs; give less")
+        for side in self.sizes:
+            check_range("sizes", side, SIDE)
         for weight in self.weights:
             check_range("weights", weight, WEIGHT)
         if self.weights and len(self.weights) != len(self.mixing_set):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import math
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from mixset._common.errors import InputError, reason
 from mixset._common.files import ensured_folder
@@ -19,8 +20,9 @@ from mixset._common.partials import remove_abandoned, write_atomically
 from mixset.generate._networks.spec import CONFIG, WEIGHTS, NetworkSpec
 
 from . import checkpoints
+from .appended import Appended
 from .config import TrainConfig, recipe
-from .records import read_config
+from .records import read_config, read_metrics
 
 if TYPE_CHECKING:
     from .._data.labelled import TrainingData
@@ -41,6 +43,9 @@ FREE = {
     "eval_batch_size",
     "threads",
     "suite",
+    "keep_best",
+    "log_steps",
+    "tensorboard",
 }
 LOCK = ".lock"
 """The name of a folder's lock."""
@@ -49,14 +54,17 @@ LOCK = ".lock"
 class RunFolder:
     """`config.json`, `log.jsonl`, `checkpoints/`, `weights.safetensors`, `logits/`, and `metrics.json`, written last.
 
-    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch.
+    A run of the method iterative has `fvis/`, too: a contact sheet of its mixing images for each epoch. What is asked
+    for comes beside: `best.safetensors`, the weights that had the lowest test error; `steps.csv`, the loss of each
+    step; `tensorboard/`.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config, self.log, self.checkpoints = path / CONFIG, path / "log.jsonl", path / checkpoints.FOLDER
         self.weights, self.logits, self.metrics = path / WEIGHTS, path / "logits", path / "metrics.json"
-        self.fvis = path / "fvis"
+        self.fvis, self.best = path / "fvis", path / "best.safetensors"
+        self.log_lines, self.steps = Appended(self.log), Appended(path / "steps.csv")
 
     def check(self, config: TrainConfig) -> None:
         """See that the folder is free for this run, or holds it already and `config.resume` allows going on.
@@ -73,7 +81,8 @@ class RunFolder:
         # What an older release did not ask for was as it is by default.
         described = _plain(config.to_json())
         before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
-        changed = sorted(name for name in described if name not in FREE and described[name] != before[name])
+        free = FREE | {"epochs"} if self.goes_further(config) else FREE
+        changed = sorted(name for name in described if name not in free and described[name] != before[name])
         if changed:
             name = changed[0]
             raise InputError(
@@ -83,6 +92,8 @@ class RunFolder:
 
     def begin(self, config: TrainConfig, network: NetworkSpec, data: TrainingData, world: int) -> None:
         """Make the folder with its `config.json`, or take away what a killed writer left in it.
+
+        A run that has ended, and is to go on for more epochs, is opened again.
 
         Raises:
             InputError: the run there has other classes, or in another order, so that labels would change.
@@ -96,6 +107,8 @@ class RunFolder:
             remove_abandoned(self.path)
             remove_abandoned(self.fvis)
             remove_abandoned(self.checkpoints)
+            if self.goes_further(config):
+                self._reopen(config)
             return
         write_json(
             self.config,
@@ -107,6 +120,34 @@ class RunFolder:
                 "processes": world,
                 "versions": versions(),
             },
+        )
+
+    def goes_further(self, config: TrainConfig) -> bool:
+        """Whether the run has ended, and the config has more epochs than it had then."""
+        return self.metrics.exists() and read_metrics(self.metrics).get("epochs", math.inf) < config.epochs
+
+    def _reopen(self, config: TrainConfig) -> None:
+        """Make the folder one of a run that has not ended; what the shorter one came to is kept beside.
+
+        Metrics go last: until then a killed call is done again.
+
+        Raises:
+            InputError: there is no checkpoint to go on from.
+        """
+        ended = read_metrics(self.metrics)["epochs"]
+        if not checkpoints.list_checkpoints(self.path):
+            raise InputError(f"run folder {self.path}: has no checkpoint to go on from; give its own `epochs`, {ended}")
+        described = read_config(self.config)
+        described["config"]["epochs"] = config.epochs
+        described["ended_after"] = sorted({*described.get("ended_after", []), ended})
+        write_json(self.config, described)
+        for path in (self.weights, self.metrics):
+            with contextlib.suppress(FileNotFoundError):
+                path.replace(path.with_name(f"{path.stem}-{ended}{path.suffix}"))
+        print(
+            f"run folder {self.path}: goes on after {ended} of now {config.epochs} epochs, at the learning rate that a "
+            f"run of {config.epochs} has there; what it had come to is kept as {self.metrics.stem}-{ended}.json",
+            file=sys.stderr,
         )
 
     def keep(self, state: dict[str, Any], count: int) -> None:
@@ -145,28 +186,7 @@ class RunFolder:
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line to the log."""
-        with self._opened_log("ab") as handle:
-            handle.write((json.dumps(entry) + "\n").encode())
-
-    def log_size(self) -> int:
-        """Bytes of the log; a checkpoint keeps it, and `cut_log` takes away what a killed run wrote after it."""
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def cut_log(self, size: int) -> None:
-        """Take away what was logged after the checkpoint."""
-        if self.log.exists():
-            with self._opened_log("r+b") as handle:
-                handle.truncate(min(size, self.log_size()))
-
-    @contextlib.contextmanager
-    def _opened_log(self, mode: str) -> Iterator[BinaryIO]:
-        try:
-            with open(self.log, mode, opener=_no_link) as handle:
-                yield cast(BinaryIO, handle)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {self.log}: {reason(error)}; remove the cause, and `resume` the run"
-            ) from error
+        self.log_lines.add(json.dumps(entry) + "\n")
 
 
 @contextlib.contextmanager
@@ -197,11 +217,6 @@ def versions() -> dict[str, str]:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically."""
     write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def _no_link(path: str, flags: int) -> int:
-    """Whoever made the folder could have put a link there, to a file elsewhere."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple, Protocol
@@ -57,6 +58,17 @@ def _obstacle(config: TrainConfig, device: torch.device, world: int, method: Met
     if method is not None and not method.in_graph:
         return f"the method {config.method} needs the host in each step"
     return ""
+
+
+def without_graphs(config: TrainConfig, why: NotGraphable) -> None:
+    """Say that steps are run by Python from here on.
+
+    Raises:
+        InputError: `config.graph` says "on".
+    """
+    if config.graph == "on":
+        raise InputError(f"graph on: a step of this network cannot be one ({why}); leave `graph` out") from None
+    print(f"steps are not taken as CUDA graphs: {why}", file=sys.stderr)
 
 
 class Recorder(Protocol):

@@ -29,7 +29,8 @@ from pixmix.methods._base import Method
 from pixmix.methods._mixing import PixMixMethod
 
 from .._data.labelled import TrainingData
-from .._runs.config import IterativeSettings, TrainConfig
+from .._runs.config import TrainConfig
+from .._runs.iterative_settings import IterativeSettings
 from .._runs.processes import Processes, precision
 from .._runs.run_folder import RunFolder
 from .refresh_schedule import Schedule

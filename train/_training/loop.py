@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
 import math
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -20,11 +15,10 @@ from mixset._common.errors import InputError
 from mixset._common.progress import Progress, duration
 from pixmix._common.distributed import all_gather
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators.forwarding import autocast, to_device
-from pixmix._evaluators.image_sets import ImageSet
 from pixmix.methods._base import Method, StepKey
 
 from .._data.labelled import TrainingData
+from .._runs.checkpoints import write_weights
 from .._runs.config import TrainConfig
 from .._runs.processes import Processes, loader_workers
 from .._runs.run_folder import RunFolder
@@ -34,23 +28,19 @@ from .agreement import Agreed, Agreement
 from .batches import Batch, BatchPlan, TrainingSet
 from .broken import BrokenImages
 from .feed import Feed
-from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph
+from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph, without_graphs
 from .loader import Loader, training_loader
 from .optimizer import set_rate
+from .plain import plain_batches
 from .refusals import not_finite, step_refused
-from .step import Step
+from .schedule import learning_rate
+from .sizes import Remake, at_side, check_sizes, side_at
+from .step import Step, extended
+from .step_log import StepLog
+from .synced import synced
+from .testing import clean_error
 from .watch import LossWatch
-
-PLAIN_EPOCHS = 2**31
-"""The first of the epochs in whose order methods get batches beside the training's."""
-FLOOR = 1e-6
-"""The learning rate that the cosine ends at (the paper's code)."""
-
-
-def learning_rate(step: int, steps: int, lr: float) -> float:
-    """The cosine from `lr` at step 0 to 1e-6 at step `steps`, as the paper's code has it."""
-    floor = FLOOR / lr
-    return lr * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+from .writing import Writer
 
 
 class Training:
@@ -64,13 +54,17 @@ class Training:
         method: Method,
         folder: RunFolder,
         processes: Processes,
+        remake: Remake,
     ) -> None:
+        self.remake = remake
         self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
         self.device = processes.device
         # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.body = self.network.body
-        self.trained = self._extended()
+        self.trained = extended(self.network, data, method, config)
+        if config.sync_bn and processes.world > 1:
+            self.trained = synced(self.trained, self.device)
         """What steps go through: the network, or that with what the method adds to it."""
         self.step = Step(config, self.network, self.trained, method, classes=len(data.classes))
         self.graphed = check_graph(config, self.device, processes.world, method)
@@ -78,6 +72,7 @@ class Training:
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
         self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        check_sizes(config, self.training_set, network, extended=self.trained is not network)
         self.workers = loader_workers(config.workers, self.device)
         self.feed = Feed(self.training_set, self.plan)
         self.graphs: GraphedSteps | None = None
@@ -88,8 +83,18 @@ class Training:
         self.start = self.saved = time.monotonic()
         """When the last checkpoint was written, or the run began."""
         self.watch = LossWatch(self.step.loss_sum)
+        self.best = math.inf
+        """The lowest test error of an epoch so far, where the run looks for it."""
+        self.log: StepLog | None = None
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
+        self.writer = Writer()
+        """Of checkpoints, in the first process."""
+
+    @property
+    def measured(self) -> Normalized:
+        """The network whose errors count: the average of the trained ones, where the run has one."""
+        return self.network if self.step.averages is None else self.step.averages.network
 
     def run(self) -> None:
         """Train to the end; a checkpoint is there after each epoch, every `checkpoint_every` steps and every
@@ -100,7 +105,10 @@ class Training:
             InputError: the loss is not finite, or an image cannot be read.
         """
         with self.processes.stop.waiting():
-            self._run()
+            try:
+                self._run()
+            finally:
+                self.writer.join()
 
     def _run(self) -> None:
         if self.epoch == self.config.epochs:
@@ -114,19 +122,49 @@ class Training:
         self.step.forward = parallel
         if self.graphed:
             self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
+        if self.config.log_steps or self.config.tensorboard:
+            self.log = StepLog(self)
+            self.watch.told = self.log.note
         count, epochs = len(self.data.train), self.config.epochs
         done = self.epoch * count + min(self.position * self.config.batch_size, count)
-        with (
-            closing(training_loader(self.training_set, self.plan, workers=self.workers, epochs=epochs)) as loader,
-            Progress(epochs * count, "images", initial=done, quiet=not self.processes.leads) as progress,
-        ):
-            while self.epoch < epochs:
-                self._run_epoch(loader, progress)
+        loader, quiet = self._loader(), not self.processes.leads
+        try:
+            with Progress(epochs * count, "images", initial=done, quiet=quiet) as progress:
+                while self.epoch < epochs:
+                    if self._resized():
+                        loader.close()
+                        loader = self._loader()
+                    self._run_epoch(loader, progress)
+        finally:
+            loader.close()
+        self._written()
+
+    def _written(self) -> None:
+        """All wait for the checkpoint: the first process to end takes the others with it."""
+        self.processes.led(self.writer.wait)
+
+    def _loader(self) -> Loader:
+        self.writer.join()  # workers are forked, which goes with no thread at work
+        return training_loader(self.training_set, self.plan, workers=self.workers, epochs=self.config.epochs)
+
+    def _resized(self) -> bool:
+        """Whether the epoch's images have another side than those before; all that depends on it is then made anew."""
+        side = side_at(self.config, self.data.size, self.epoch)
+        if side == self.training_set.images.size:
+            return False
+        self.training_set = at_side(self.training_set, side, self.remake)
+        self.method = self.step.method = self.training_set.method
+        self.feed = Feed(self.training_set, self.plan)
+        if self.graphs is not None:
+            self.graphs = GraphedSteps(self.step, CudaRecorder(self.device))
+        return True
 
     def _run_epoch(self, loader: Loader, progress: Progress) -> None:
         self.start, config = time.monotonic() - self.seconds, self.config
         loader.waiting.take()
         self.watch.begin()
+        if self.log is not None:
+            self.log.begin()
         self.plan.set_epoch(self.epoch, self.position)
         self.trained.train()
         if self.position == 0:
@@ -142,6 +180,7 @@ class Training:
             planned = self.position % config.checkpoint_every == 0 and self.position < self.plan.steps
             if self.agreement.due() or planned or self.position == self.plan.steps:
                 self._between_steps(save=planned)
+        self.flush_steps()
         loss, waited = self.processes.total(self.step.loss_sum.item(), loader.waiting.take())
         loss, waited = loss / (self.plan.steps * self.processes.world), waited / self.processes.world
         if not math.isfinite(loss):
@@ -149,6 +188,11 @@ class Training:
         error, stopped = self.test()
         if stopped:
             self._between_steps(save=False)
+        if self.log is not None:
+            self.log.tested(error)
+        if self.config.keep_best and error < self.best:
+            self.best = error
+            self.processes.led(lambda: write_weights(self.measured.body.state_dict(), self.folder.best))
         self.epoch, self.position, self.seconds = self.epoch + 1, 0, 0.0
         self.step.loss_sum.zero_()
         seconds = time.monotonic() - self.start
@@ -165,6 +209,12 @@ class Training:
         self.save()
         if self.agreement.agree(Agreed(stop=self.processes.stop.asked)).stop:
             raise self._stopped()
+
+    def flush_steps(self) -> None:
+        """Write what there is of the steps' losses; all processes call this after the same step."""
+        if self.log is not None:
+            self.watch.look()
+            self.log.flush()
 
     def _between_steps(self, *, save: bool) -> None:
         """Agree on what has happened; all processes call this after the same step, and before each checkpoint."""
@@ -184,6 +234,7 @@ class Training:
             raise self._stopped()
 
     def _stopped(self) -> Stopped:
+        self._written()
         where = f"after step {self.position:,} of {self.plan.steps:,} of epoch {self.epoch + 1}"
         return Stopped(f"stopped {where}, with a checkpoint" if self.processes.leads else "")
 
@@ -201,33 +252,15 @@ class Training:
         """An error that all processes end with, and one tells."""
         return InputError(line) if self.processes.leads else SystemExit(2)
 
-    def _extended(self) -> nn.Module:
-        body = self.method.extend(self.body)
-        if body is self.body:
-            return self.network
-        if not isinstance(body, nn.Module) or not any(module is self.body for module in body.modules()):
-            raise InputError(f"method {self.config.method}: its extend must return a module that contains the network")
-        return Normalized(body, self.data.mean, self.data.std).to(self.device).to(memory_format=torch.channels_last)
-
     def _lr(self) -> float:
-        steps = self.plan.steps
-        return learning_rate(self.epoch * steps + self.position, self.config.epochs * steps, self.config.lr)
+        return learning_rate(self.epoch * self.plan.steps + self.position, self.plan.steps, self.config)
 
     def _key(self) -> StepKey:
         return StepKey(seed=self.config.seed, epoch=self.epoch, step=self.position, rank=self.processes.rank)
 
     def _plain_batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """So many batches of training images, cropped and flipped alone, in orders that no epoch of training has."""
-        training_set = TrainingSet(
-            self.data.train, Method(), seed=self.config.seed, flip=self.data.flip, device=self.device
-        )
-        plan = copy.copy(self.plan)
-        with closing(training_loader(training_set, plan, workers=self.workers)) as loader:
-            for number in range(math.ceil(steps / plan.steps)):
-                epoch = PLAIN_EPOCHS + self.epoch * 2**16 + number
-                plan.set_epoch(epoch)
-                for batch in itertools.islice(loader, steps - number * plan.steps):
-                    yield training_set.inputs(epoch, batch), batch.labels.to(self.device, non_blocking=True)
+        self.writer.join()
+        return plain_batches(self.data, self.plan, steps, self.epoch, device=self.device, workers=self.workers)
 
     def _step(self, batch: Batch) -> None:
         self.method.on_step(self.body)
@@ -238,53 +271,17 @@ class Training:
                 self.graphs.take(images, labels, self._key())
                 return
             except NotGraphable as error:
-                self._without_graphs(error)
+                without_graphs(self.config, error)
+                self.graphs = None
         self.step.forward.train()
         self.step.take(images, labels, self._key(), self.plan.weight(self.position))
 
-    def _without_graphs(self, why: NotGraphable) -> None:
-        if self.config.graph == "on":
-            raise InputError(f"graph on: a step of this network cannot be one ({why}); leave `graph` out") from None
-        print(f"steps are not taken as CUDA graphs: {why}", file=sys.stderr)
-        self.graphs = None
-
-    def sample(self, epoch: int, indices: np.ndarray) -> Tensor:
-        """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
-        before = copy.deepcopy(self.method.state_dict())
-        batch = self.training_set.batch(epoch, indices)
-        key = StepKey(seed=self.config.seed, epoch=epoch, step=0)
-        self.network.train()
-        images, _ = self.method.batch(
-            self.training_set.inputs(epoch, batch),
-            batch.labels.to(self.device),
-            network=self.network,
-            key=key,
-            classes=len(self.data.classes),
-        )
-        self.method.load_state_dict(before)
-        return images
-
-    @torch.no_grad()
     def test(self) -> tuple[float, bool]:
-        """The clean error of the network as it is, the images shared out over the processes; and whether one of them
-        was asked to stop, and so the error is of no use."""
-        self.network.eval()
-        self.processes.level(self.network)
-        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        share = self.data.test.share(self.processes.rank, self.processes.world)
-        if len(share):
-            images = ImageSet(share.labelled, workers=self.workers)
-            with autocast(self.device, self.config.eval_precision):
-                for batch in images.batches(self.config.eval_batch_size):
-                    if self.processes.stop.asked:
-                        break
-                    predictions = self.network(to_device(batch.images, self.device)).argmax(1)
-                    wrong += (predictions != torch.from_numpy(batch.labels).to(self.device, non_blocking=True)).sum()
-        errors, stopped = self.processes.total(wrong.item(), self.processes.stop.asked)
-        return errors / len(self.data.test), bool(stopped)
+        """The clean error of the network as it is; and whether a process was asked to stop, so that it is of no use."""
+        return clean_error(self)
 
     def save(self) -> None:
-        """Write the checkpoint; all processes call this.
+        """Write the checkpoint, while training goes on; all processes call this.
 
         Raises:
             InputError: a loss or a weight is not finite; nothing is written.

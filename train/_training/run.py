@@ -44,6 +44,7 @@ from .._runs.stopping import stop_request
 from .._runs.trials import try_network
 from .graph import check_graph
 from .loop import Training
+from .step_log import need_tensorboard
 
 
 def train(config: TrainConfig) -> dict[str, Any] | None:
@@ -61,7 +62,7 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     """
     config = replace(config, resume=config.resume or restarted())
     folder = RunFolder(config.folder)
-    if config.resume and folder.metrics.exists():
+    if config.resume and folder.metrics.exists() and not folder.goes_further(config):
         folder.check(config)
         return read_metrics(folder.metrics)
     parts = [find_row(part) for part in find_parts(config.method)]
@@ -94,17 +95,24 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     check_graph(config, mine.device, mine.world)
     if "iterative" in find_parts(config.method):
         need_lucent()
+    if config.tensorboard:
+        need_tensorboard()
     data = _data(config, parts)
     check(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
-    outliers = _outliers(config, parts, data)
+    outliers = _outliers(config, parts, data.size)
     seed_generators(config.seed, mine.device)
     network = start_network(config, spec, data, quiet=not mine.leads)
     images = _mixing_set(config, parts, data)
-    method = _method(config, data, images, outliers, network, folder, mine)
+    method = _method(config, data, _setting(config, data, data.size, images, outliers), network, folder, mine)
+
+    def remade(size: int) -> Method:
+        setting = _setting(config, data, size, images, _outliers(config, parts, size))
+        return _method(config, data, setting, network, folder, mine)
+
     # After the weights, which are the same everywhere, each process draws its own dropout.
     seed_dropout(config.seed, mine)
-    training = Training(config, data, network, method, folder, mine)
+    training = Training(config, data, network, method, folder, mine, remade)
 
     def begin() -> None:
         folder.begin(config, spec, data, mine.world)
@@ -139,7 +147,7 @@ def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
     return with_copies(data, config.copies)
 
 
-def _outliers(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> np.ndarray | None:
+def _outliers(config: TrainConfig, parts: Sequence[MethodRow], size: int) -> np.ndarray | None:
     if not any(part.needs_outliers for part in parts):
         if config.outliers:
             raise InputError(f"method {config.method}: takes no outliers; leave `outliers` out")
@@ -150,7 +158,7 @@ def _outliers(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingDat
             f"method {config.method}: needs `outliers`, images of things outside the classes; there is no "
             f"{usual} either"
         )
-    return load_outliers(config.outliers or usual, data.size)
+    return load_outliers(config.outliers or usual, size)
 
 
 def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> MixingSet | None:
@@ -164,24 +172,24 @@ def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingD
     return mixing_set(config.mixing_set, config.weights, data.size)
 
 
-def _method(
-    config: TrainConfig,
-    data: TrainingData,
-    images: MixingSet | None,
-    outliers: np.ndarray | None,
-    network: Normalized,
-    folder: RunFolder,
-    mine: Processes,
-) -> Method:
-    setting = Setting(
+def _setting(
+    config: TrainConfig, data: TrainingData, size: int, images: MixingSet | None, outliers: np.ndarray | None
+) -> Setting:
+    """What methods are made for; `size` is the side of the training images."""
+    return Setting(
         classes=len(data.classes),
-        size=(data.size, data.size),
+        size=(size, size),
         mean=data.mean,
         std=data.std,
         settings=config,
-        pool=None if images is None else MixingPool(images, data.size),
+        pool=None if images is None else MixingPool(images, size),
         outliers=outliers,
     )
+
+
+def _method(
+    config: TrainConfig, data: TrainingData, setting: Setting, network: Normalized, folder: RunFolder, mine: Processes
+) -> Method:
     made: list[Method] = []
     for part in find_parts(config.method):
         if part == "iterative":
@@ -227,9 +235,9 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
 def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Processes) -> dict[str, Any] | None:
     """Weights, then measures by all processes; `metrics.json` comes last and marks the run as ended."""
     if mine.leads:
-        checkpoints.write_weights(training.body.state_dict(), folder.weights)
+        checkpoints.write_weights(training.measured.body.state_dict(), folder.weights)
     measured = pixmix.evaluate(
-        training.network,
+        training.measured,
         config.suite,
         training.data.test.labelled,
         batch_size=config.eval_batch_size,

@@ -17,17 +17,19 @@ from .._runs.processes import seed_dropout
 from .batches import BatchPlan
 from .optimizer import kept_state, take_up
 from .step import random_states, restore_random_states
+from .writing import copied
 
 if TYPE_CHECKING:
     from .loop import Training
 
 
 def save(training: Training) -> bool:
-    """Write the checkpoint; every process takes part, since each has something of its own in it.
+    """Begin to write the checkpoint; every process takes part, since each has something of its own in it.
 
     Returns:
         False, in every process, where a loss or a weight is not finite: then nothing is written.
     """
+    training.flush_steps()
     own: dict[str, Any] = {
         "random_states": random_states(training.device),
         "method": training.method.state_dict(),
@@ -40,9 +42,13 @@ def save(training: Training) -> bool:
     (ruined,) = training.processes.most(not (sums and _finite(training.trained.state_dict())))
     if ruined:
         return False
-    # All wait for the file: the first process to end takes the others with it.
-    training.processes.led(lambda: training.folder.keep(_state(training, processes), training.config.keep_checkpoints))
+    training.processes.led(lambda: _start(training, processes))
     return True
+
+
+def _start(training: Training, processes: list[dict[str, Any]]) -> None:
+    state = copied(_state(training, processes))
+    training.writer.start(lambda: training.folder.keep(state, training.config.keep_checkpoints))
 
 
 def _finite(tensors: dict[str, Any]) -> bool:
@@ -51,17 +57,21 @@ def _finite(tensors: dict[str, Any]) -> bool:
 
 
 def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any]:
+    averages = training.step.averages
     return {
         "model": training.body.state_dict(),
         **({} if training.trained is training.network else {"extended": training.trained.state_dict()}),
+        **({} if averages is None else {"ema": averages.network.body.state_dict()}),
         "optimizer": kept_state(training.step.optimizer),
         "scaler": training.step.scaler.state_dict(),
         "epoch": training.epoch,
         "position": training.position,
         "seconds": training.seconds,
+        "best": training.best,
         "processes": processes,
         "threads": torch.get_num_threads(),
-        "log_size": training.folder.log_size(),
+        "log_size": training.folder.log_lines.size(),
+        "steps_size": training.folder.steps.size(),
     }
 
 
@@ -70,7 +80,8 @@ def load(training: Training) -> None:
     path = training.processes.led(training.folder.newest)
     if path is None:
         if training.processes.leads:
-            training.folder.cut_log(0)
+            training.folder.log_lines.cut(0)
+            training.folder.steps.cut(0)
         return
     state = checkpoints.load(path)
     with reading(f"checkpoint {path}", "begin anew with another `out`"):
@@ -81,6 +92,8 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
     training.body.load_state_dict(state["model"])
     if training.trained is not training.network:
         training.trained.load_state_dict(state["extended"])
+    if training.step.averages is not None:
+        training.step.averages.network.body.load_state_dict(state["ema"])
     take_up(training.step.optimizer, state["optimizer"])
     training.step.scaler.load_state_dict(state["scaler"])
     everyone, world, rank = state["processes"], training.processes.world, training.processes.rank
@@ -94,6 +107,7 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
         if type(value) is not int or not 0 <= value <= most:
             raise ValueError(f"{name} {value!r} of {most}")
     training.epoch, training.position, training.seconds = state["epoch"], state["position"], float(state["seconds"])
+    training.best = float(state.get("best", math.inf))
     own = everyone[rank % len(everyone)]
     training.method.load_state_dict(own["method"])
     training.step.loss_sum.fill_(math.fsum(each["loss_sum"] for each in everyone) / len(everyone))
@@ -101,7 +115,8 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
     if training.config.threads is None:
         torch.set_num_threads(state["threads"])
     if training.processes.leads:
-        training.folder.cut_log(state["log_size"])
+        training.folder.log_lines.cut(state["log_size"])
+        training.folder.steps.cut(state.get("steps_size", 0))
     if len(everyone) == world:
         training.step.loss_sum.fill_(own["loss_sum"])
         restore_random_states(own["random_states"], training.device)

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from mixset._common.errors import InputError
 from pixmix._common.normalized import Normalized
 from pixmix.methods._base import DeviceDraws, Method, StepKey
 
+from .._data.labelled import TrainingData
 from .._runs.config import TrainConfig
 from .._runs.processes import precision
-from .optimizer import make_optimizer
+from .averages import Averages
+from .optimizer import make_optimizer, state_tensors
 
 
 class Step:
@@ -29,12 +32,14 @@ class Step:
         self, config: TrainConfig, network: Normalized, trained: nn.Module, method: Method, *, classes: int
     ) -> None:
         self.network, self.trained, self.method, self.classes = network, trained, method, classes
+        self.smoothing = config.label_smoothing
         self.device = network.mean.device
         self.forward: nn.Module = trained
         """What images go through: `trained`, or that in a wrapper of torch's."""
         self.amp = precision(config.amp, self.device)
         self.scaler = torch.amp.GradScaler(enabled=self.amp is torch.float16)
-        self.optimizer = make_optimizer(config, trained.parameters(), fused=self.device.type == "cuda")
+        self.optimizer = make_optimizer(config, trained, fused=self.device.type == "cuda")
+        self.averages = None if config.ema_decay is None else Averages(network, config.ema_decay)
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         """Of the losses since it was last set to 0."""
 
@@ -70,20 +75,25 @@ class Step:
         images = images.contiguous(memory_format=torch.channels_last)
         with self.autocast():
             logits = forward(images)
+        if self.smoothing:
+            targets = smoothed(targets, self.classes, self.smoothing)
         # DDP takes the mean over processes, which have unequal shares of the last batch: weigh them.
         loss = self.method.loss(logits.float(), targets) * weight
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.averages is not None:
+            self.averages.update()
         self.loss_sum += loss.detach()
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """What steps change is afterwards as it was, in the same places: weights, statistics, momenta, the sum of
-        losses and torch's generators."""
+        """What steps change is afterwards as it was, in the same places: weights, statistics, averages, what the
+        optimiser keeps, the sum of losses and torch's generators."""
         tensors = [*self.trained.parameters(), *self.trained.buffers(), self.loss_sum]
-        tensors += [state["momentum_buffer"] for state in self.optimizer.state.values()]
+        tensors += state_tensors(self.optimizer)
+        tensors += [] if self.averages is None else self.averages.tensors()
         before = [tensor.detach().clone() for tensor in tensors]
         states = random_states(self.device)
         try:
@@ -94,6 +104,33 @@ class Step:
                     tensor.copy_(value)
             restore_random_states(states, self.device)
             self.optimizer.zero_grad(set_to_none=True)
+
+
+def extended(network: Normalized, data: TrainingData, method: Method, config: TrainConfig) -> nn.Module:
+    """The network, or that with what a method adds to it, on the network's device."""
+    body = method.extend(network.body)
+    if body is network.body:
+        return network
+    if not isinstance(body, nn.Module) or not any(module is network.body for module in body.modules()):
+        raise InputError(f"method {config.method}: its extend must return a module that contains the network")
+    whole = Normalized(body, data.mean, data.std)
+    return whole.to(network.mean.device).to(memory_format=torch.channels_last)
+
+
+def smoothed(targets: Tensor, classes: int, share: float) -> Tensor:
+    """Targets of which a share is dealt out over all classes alike, as torch's cross entropy smooths them.
+
+    Args:
+        targets: class numbers (N,) int64, or soft labels (..., classes) float32.
+
+    Returns:
+        Soft labels, (N, classes) or (..., classes) float32.
+    """
+    if targets.is_floating_point():
+        return targets * (1 - share) + share / classes
+    # torch's own one_hot looks at the numbers on the host, which no graph can.
+    soft = torch.full((len(targets), classes), share / classes, device=targets.device)
+    return soft.scatter_(1, targets[:, None], 1 - share + share / classes)
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

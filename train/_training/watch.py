@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,8 @@ class LossWatch:
         """Steps noted since the last copy; and how many it has."""
         self.last = self.last_sent = 0
         """The position of the last step noted; and of the last in the copy."""
+        self.told: Callable[[int, Sequence[float]], None] | None = None
+        """Is given the sums that have been fetched, from that position on."""
         self.found: int | None = None
         """The position of the first step whose loss was not finite."""
 
@@ -66,4 +70,6 @@ class LossWatch:
         odd = (~self.host[: self.sent].isfinite()).nonzero()
         if self.found is None and len(odd):
             self.found = self.last_sent - self.sent + 1 + int(odd[0])
+        if self.told is not None and self.sent:
+            self.told(self.last_sent - self.sent + 1, self.host[: self.sent].tolist())
         self.sent = 0
