@@ -144,7 +144,13 @@ def in_flags(flags: Sequence[Flag]) -> Iterator[None]:
         raise
 
 
-_ELSEWHERE = {"class_map": "--classes", "probabilities": "--logits-are probabilities"}
+_ELSEWHERE = {
+    "class_map": "--classes",
+    "probabilities": "--logits-are probabilities",
+    "held_out": "--calibrate-on",
+    "training": "--training-images",
+    "tuning": "--tune-on",
+}
 """Arguments of the library that a flag sets under another name."""
 
 

@@ -15,9 +15,13 @@ from mixset._common.errors import InputError, reason
 from .._common.attack import PGDSettings
 from .._common.keyed import torch_generator_kept
 from .._common.precisions import EVAL_PRECISIONS, EvalPrecision
+from ..readers import OutlierSets
+from ..scores import ScoreSettings
 from .evaluation import Evaluation
 from .forwarding import evaluating, home_device
 from .image_sets import ImageSet, given_as
+from .overlap import check_apart
+from .scoring import check_scores
 from .store import LogitsStore, network_fingerprint
 from .suites import EVALUATORS, check, check_names
 
@@ -29,6 +33,9 @@ def evaluate(
     data: Any = None,
     *,
     held_out: Any = None,
+    training: Any = None,
+    tuning: Any = None,
+    scores: ScoreSettings | None = None,
     sets: Mapping[str, Any] | None = None,
     resize: bool = False,
     partial: bool = False,
@@ -58,7 +65,12 @@ def evaluate(
             batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
             The suites c, cbar, p and r need none.
         held_out: labelled images of the same kind that are neither trained nor measured on, as `data`. With them the
-            suite "calibration" is also measured after temperature scaling.
+            suite "calibration" is also measured after temperature scaling, and scores that need validation images have
+            them. Or "split", for the temperature alone: each half of the test images is held out for the other.
+        training: the training images without augmentation, as `data`; for scores that need them.
+        tuning: outliers that are not measured, as `data` with any labels below the number of classes, on which settings
+            of scores are tuned.
+        scores: the anomaly scores, their settings and their features; by default MSP, the largest logit and the energy.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
             "r", and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
         resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
@@ -112,12 +124,18 @@ def evaluate(
         partial=partial,
     )
     folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
-    with given_as("held_out"):
-        held = None if held_out is None else ImageSet(held_out, workers=workers)
+    scored = any(EVALUATORS[name].of_scores for name in names)
+    check_scores(scores, scored, held_out=held_out, training=training, tuning=tuning)
+    beside = {
+        name: _image_set(name, given, workers)
+        for name, given in {"held": held_out, "training": training, "tuning": tuning}.items()
+    }
+    _check_apart(beside, images, opened.get("ood"))
     evaluation = Evaluation(
         network=network,
         test=images,
-        held=held,
+        **beside,
+        scores=(scores or ScoreSettings()) if scored else None,
         sets=opened,
         batch_size=batch_size,
         device=home_device(network) if device is None else _check_device(device),
@@ -131,6 +149,29 @@ def evaluate(
     about = {} if precision == "float32" else {"precision": precision}
     with evaluating(network, evaluation.device, precision), torch.no_grad():
         return {**about, **{name: dict(EVALUATORS[name].measures(evaluation)) for name in names}}
+
+
+def _check_apart(beside: Mapping[str, Any], test: ImageSet | None, outliers: OutlierSets | None) -> None:
+    """InputError where images that scores or a temperature are fitted on are measured, too."""
+    training, tuning = beside["training"], beside["tuning"]
+    held = beside["held"] if isinstance(beside["held"], ImageSet) else None
+    for name, images, what, others in (
+        ("held_out", held, "test images", test),
+        ("held_out", held, "training images", training),
+        ("training", training, "test images", test),
+    ):
+        if images is not None and others is not None:
+            check_apart(name, images, what, others)
+    if tuning is not None and outliers is not None:
+        for name in (*outliers.names, *outliers.extra):
+            check_apart("tuning", tuning, f"{name} outliers", ImageSet(outliers.images(name)))
+
+
+def _image_set(name: str, data: Any, workers: int) -> Any:
+    if name == "held" and isinstance(data, str) and data == "split":
+        return data
+    with given_as("held_out" if name == "held" else name):
+        return None if data is None else ImageSet(data, workers=workers)
 
 
 def _check_device(device: str | torch.device) -> torch.device:

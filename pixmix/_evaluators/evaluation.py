@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,15 +17,23 @@ from mixset._common.errors import InputError
 
 from .. import measures
 from .._common.attack import PGDSettings
+from .._common.distributed import rank_and_world
 from .._common.normalized import Normalized
 from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
+from ..scores import Head, Material, Outputs, ScoreSettings
+from ..scores._settings import FeatureFormat
 from .attacks import Ball, pgd, protocol
 from .forwarding import Forward, network_errors, run_batches, to_device
-from .image_sets import Batch, Images, ImageSet, SequenceSet, given_as
+from .image_sets import Batch, Images, ImageSet, SequenceSet, array_fingerprint, given_as
+from .last_layer import LastLayer, find_last_layer
 from .outliers import SyntheticSet
-from .store import LogitsStore
+from .scoring import Prepared, logits_and_labels, prepare
+from .selection import HeldOut
+from .store import Arrays, LogitsStore
+from .turns import Turns
 
+FORMATS: dict[FeatureFormat, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
 Metrics = Iterator[tuple[str, dict[str, Any]]]
 """Names of measures and their values, ready for JSON: `value`, `n`, `interval` and what else belongs to it."""
 
@@ -35,8 +45,15 @@ class Evaluation:
     network: nn.Module
     test: ImageSet | None
     """The test images; None where no suite asks for them."""
-    held: ImageSet | None
-    """Labelled images that are neither trained nor measured on; None where there are none."""
+    held: ImageSet | Literal["split"] | None
+    """Labelled images that are neither trained nor measured on; None where there are none; "split": halves of the test
+    images are held out for each other."""
+    training: ImageSet | None
+    """The training images as they are, for scores; None where none needs them."""
+    tuning: ImageSet | None
+    """Outliers that are not measured, on which settings of scores are tuned; None where there are none."""
+    scores: ScoreSettings | None
+    """The anomaly scores; None where no suite asks for any."""
     sets: Mapping[str, Any]
     """Suite → its opened set, of `pixmix.readers`; "ood" for real outliers."""
     batch_size: int
@@ -62,14 +79,71 @@ class Evaluation:
 
     def clean(self) -> tuple[np.ndarray, np.ndarray]:
         """Logits (N, classes) and labels (N,) of the test images."""
-        return self._logits("clean", "clean images", self.images, self._forward)
+        return logits_and_labels(self.known())
 
-    def held_out(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def held_out(self) -> HeldOut | None:
         """Logits and labels of the held-out images, where there are some."""
-        if self.held is None:
+        if isinstance(self.held, str):
+            return self.held
+        held = self._given("held_out", "held-out images", self.held)
+        return None if held is None else logits_and_labels(held)
+
+    def known(self) -> Outputs:
+        """Outputs of the test images."""
+        return self._outputs("clean", "clean images", self.images, self._forward)
+
+    def outputs(self, name: str, data: Any, what: str, protocol: str = "") -> Outputs:
+        """Outputs of other images, in a form that `ImageSet` takes, as scores want them; arguments as of `_arrays`."""
+        return self._outputs(name, what, ImageSet(data, workers=self.workers), self._forward, protocol)
+
+    def prepared(self) -> dict[str, Prepared]:
+        """The scores by name, prepared from training and held-out images where they need them."""
+        settings = self.scores or ScoreSettings()
+        held = None
+        if self._wants("validation"):
+            assert not isinstance(self.held, str), "check_scores has refused it"
+            held = self._given("held_out", "held-out images", self.held)
+        return prepare(
+            settings,
+            Material(
+                training=self._given("training", "training images", self.training),
+                validation=held,
+                head=self.head() if "head" in settings.needs else None,
+                seed=self.seed,
+            ),
+            self._given("tuning", "outliers to tune on", self.tuning),
+        )
+
+    def head(self) -> Head:
+        """The last layer's weight and bias."""
+        head = self.last_layer.head()
+        if head is None:
+            raise InputError(
+                f"layer {self.last_layer.name}: the logits are not what it makes of its input, so there is no weight "
+                "and bias for the scores; leave out those that need the last layer"
+            )
+        return head
+
+    @cached_property
+    def last_layer(self) -> LastLayer:
+        """The layer that takes the features."""
+        assert self.scores is not None, "only scores want features"
+        height, width = self.images.size
+        trial = torch.linspace(0, 1, 2 * 3 * height * width, device=self.device).view(2, 3, height, width)
+        return find_last_layer(self.network, trial, self.scores.layer)
+
+    def _wants(self, need: str) -> bool:
+        """Whether the scores need something; held-out images are wanted where there are outliers to tune on, too."""
+        return self.scores is not None and (
+            need in self.scores.needs or (need == "validation" and self.tuning is not None)
+        )
+
+    def _given(self, name: str, what: str, images: ImageSet | None) -> Outputs | None:
+        """Outputs of images that are given beside the test images, where they are."""
+        if images is None:
             return None
-        with given_as("held_out"):
-            return self._logits("held_out", "held-out images", self.held, self._forward)
+        with given_as(name):
+            return self._outputs(name, what, images, self._forward)
 
     def labelled(self, name: str, data: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of another labelled set, in a form that `ImageSet` takes; `name` is the file's."""
@@ -83,8 +157,8 @@ class Evaluation:
         words = f"PGDSettings({settings}) seed {self.seed}"
         return self._logits(f"pgd_{ball}", f"adversaries ({ball} ball)", self.images, forward, words)
 
-    def outliers(self, name: str, count: int) -> np.ndarray:
-        """Logits (count, classes) of a synthetic out-of-distribution set, whose images bypass the normaliser."""
+    def outliers(self, name: str, count: int) -> Outputs:
+        """Outputs of `count` images of a synthetic out-of-distribution set, whose images bypass the normaliser."""
         if not isinstance(self.network, Normalized):
             raise InputError(
                 f"anomalies: the synthetic sets live in network-input space, behind the normaliser, but the network is "
@@ -93,13 +167,12 @@ class Evaluation:
         images = SyntheticSet(name, count, self.images.size, seed=self.seed)
         forward = partial(self._forward_unnormalised, self.network.body)
         words = f"count {count} size {self.images.size} seed {self.seed}"
-        return self._logits(f"outliers_{name}", f"{name} outliers", images, forward, words)[0]
+        return self._outputs(f"outliers_{name}", f"{name} outliers", images, forward, words)
 
-    def real_outliers(self, name: str, data: Any, indices: np.ndarray) -> np.ndarray:
-        """Logits (count, classes) of real out-of-distribution images: `data`, the images at `indices` of their set."""
-        images = ImageSet(data, workers=self.workers)
+    def real_outliers(self, name: str, data: Any, indices: np.ndarray) -> Outputs:
+        """Outputs of real out-of-distribution images: `data`, the images at `indices` of their set."""
         words = f"places {indices.tolist()}"  # in the keys of earlier versions' files, too
-        return self._logits(f"ood_{name}", f"{name} outliers", images, self._forward, words)[0]
+        return self.outputs(f"ood_{name}", data, f"{name} outliers", words)
 
     def sequences(self, name: str, data: np.ndarray | VideoFiles, what: str) -> np.ndarray:
         """The classes of the largest logits of each frame, (N, frames, up to 5) int32, of (N, frames, H, W, 3)."""
@@ -132,24 +205,90 @@ class Evaluation:
         """The logits of all frames of some sequences, one after the other."""
         return self.network(to_device(batch.images.reshape(-1, *batch.images.shape[2:]), self.device))
 
+    def _outputs(self, name: str, what: str, images: Images, forward: Forward, protocol: str = "") -> Outputs:
+        """Logits and labels of a set of images, and their features where a score needs them."""
+        arrays = self._arrays(name, what, images, forward, protocol, features=self._wants("features"))
+        turned = self._turned(name, what, images, forward, protocol) if self._wants("turned") else None
+        return Outputs(logits=arrays["logits"], features=arrays.get("features"), labels=arrays["labels"], turned=turned)
+
+    def _turned(self, name: str, what: str, images: Images, forward: Forward, protocol: str) -> np.ndarray:
+        """What the rotation head says of a set's images turned four times, (4, N, 4) float32."""
+        assert self.scores is not None and self.scores.rotations is not None, "check_scores saw that it is there"
+        head = self.scores.rotations
+        kind = f"{self.last_layer.name} turned {array_fingerprint(head.weight)} {array_fingerprint(head.bias)}"
+        words = protocol if self.precision == "float32" else f"{protocol} bf16"
+        key, arrays = self.store.find(f"turned_{name}", words, images, kind)
+        if arrays is None:
+            turns = Turns(self.last_layer, head, forward, self.device)
+            with self.last_layer.watched():
+                arrays = run_batches(
+                    images, turns, self.batch_size, f"{what}, turned", quiet=self.quiet, beside=turns.said
+                )
+            self.store.write(f"turned_{name}", key, arrays, kind)
+        return arrays["features"].reshape(len(images), 4, 4).transpose(1, 0, 2)
+
     def _logits(
         self, name: str, what: str, images: Images, forward: Forward, protocol: str = "", frames: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Logits and labels of a set of images, from the store or from the network.
+        """Logits and labels of a set of images; of sequences of so many `frames` the top classes in place of logits."""
+        arrays = self._arrays(name, what, images, forward, protocol, frames=frames)
+        return arrays["logits"], arrays["labels"]
+
+    def _arrays(
+        self,
+        name: str,
+        what: str,
+        images: Images,
+        forward: Forward,
+        protocol: str,
+        *,
+        frames: int = 0,
+        features: bool = False,
+    ) -> Arrays:
+        """What is known of a set of images, from the store or from the network.
 
         Args:
             name: of the file.
             what: the images' name in the progress line and in errors.
             protocol: in words, what the logits depend on beside network and images, such as a seed.
             frames: of sequences, of which the top classes are kept in place of the logits.
+            features: keep those, too.
         """
+        kept: dict[str, Any] = {"rows": frames, "reduce": partial(_top_classes, frames)} if frames else {}
+        kind = self._kind() if features else ""
         # The keys of float32 are those of versions that knew no other format.
-        key, arrays = self.store.find(name, protocol if self.precision == "float32" else f"{protocol} bf16", images)
+        words = protocol if self.precision == "float32" else f"{protocol} bf16"
+        key, arrays = self.store.find(name, words, images, kind)
         if arrays is None:
-            kept: dict[str, Any] = {"rows": frames, "reduce": partial(_top_classes, frames)} if frames else {}
-            arrays = run_batches(images, forward, self.batch_size, what, quiet=self.quiet, **kept)
-            self.store.write(name, key, arrays)
-        return arrays["logits"], arrays["labels"]
+            with contextlib.ExitStack() as stack:
+                if kind:
+                    stack.enter_context(self.last_layer.watched())
+                    kept = {"beside": self._features}
+                    if not self.quiet and rank_and_world()[0] == 0:
+                        print(self._size_line(what, len(images)), file=sys.stderr)
+                arrays = run_batches(images, forward, self.batch_size, what, quiet=self.quiet, **kept)
+            self.store.write(name, key, arrays, kind)
+            if kind and (head := self.last_layer.head()) is not None:
+                self.store.write_head(head, kind)
+        return arrays
+
+    def _kind(self) -> str:
+        """Which features are kept, in words."""
+        assert self.scores is not None, "only scores want features"
+        return f"{self.last_layer.name} {self.scores.features}"
+
+    def _size_line(self, what: str, count: int) -> str:
+        """How much memory the features of a set take, and where they take as much room on the disk."""
+        assert self.scores is not None, "only scores want features"
+        width, form = self.last_layer.width, self.scores.features
+        kept = "" if self.store.folder is None else f", kept in {self.store.folder / 'features'}"
+        megabytes = count * width * FORMATS[form].itemsize / 1e6
+        return f"{what}: features {count:,} x {width:,} {form}, {megabytes:,.1f} MB{kept}"
+
+    def _features(self, count: int) -> Tensor:
+        """The features of the last forward pass, in the format that is kept."""
+        assert self.scores is not None, "only scores want features"
+        return self.last_layer.features(count).to(FORMATS[self.scores.features])
 
 
 def _top_classes(frames: int, logits: np.ndarray) -> np.ndarray:

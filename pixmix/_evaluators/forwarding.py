@@ -21,6 +21,8 @@ from .image_sets import Batch, Images
 
 Forward = Callable[[Batch], Tensor]
 """A batch to the logits of its images."""
+Fetch = Callable[[], np.ndarray]
+"""Waits for a tensor on its way from the device."""
 
 
 @contextmanager
@@ -66,6 +68,7 @@ def run_batches(
     quiet: bool,
     rows: int = 1,
     reduce: Callable[[np.ndarray], np.ndarray] | None = None,
+    beside: Callable[[int], Tensor] | None = None,
 ) -> dict[str, np.ndarray]:
     """Forward a set of images: `logits` (N, classes) float32 and `labels` (N,) int64, in the order of their indices.
 
@@ -75,47 +78,79 @@ def run_batches(
         what: the images' name in the progress line and in errors.
         rows: how many rows of logits there are for each image: the frames of a sequence.
         reduce: what is kept of a batch's logits (rows · n, classes), as (n, values); default: all.
+        beside: gives what the last forward pass of n images left beside the logits, (n, D): kept as `features`.
     """
     rank, world = rank_and_world()
     count = len(images)
 
     def share() -> tuple[list[np.ndarray], ...]:
-        logits, labels, indices = [], [], []
+        parts: tuple[list[np.ndarray], ...] = ([], [], [], [])
         with Progress(count, what, quiet=quiet or rank > 0) as progress:
-            for batch, values in _answered(forward, images.batches(batch_size, rank, world), what, rows):
-                logits.append(values if reduce is None else reduce(values))
-                labels.append(batch.labels)
-                indices.append(batch.indices)
+            for batch, values, features in _answered(
+                forward, images.batches(batch_size, rank, world), what, rows, beside
+            ):
+                parts[0].append(values if reduce is None else reduce(values))
+                parts[1].append(batch.labels)
+                parts[2].append(batch.indices)
+                if features is not None:
+                    parts[3].append(features)
                 progress.advance(min(len(batch.labels) * world, count - progress.count))
-        return logits, labels, indices
+        return parts
 
     shares = gather(share)
-    logits, labels, indices = (
-        np.concatenate([array for parts in shares for array in parts[kind]]) for kind in range(3)
-    )
-    order = np.argsort(indices, kind="stable")
-    assert np.array_equal(indices[order], np.arange(count))
-    return {"logits": logits[order], "labels": labels[order]}
+    indices = [array for parts in shares for array in parts[2]]
+    assert np.array_equal(np.sort(np.concatenate(indices)), np.arange(count))
+    kinds = {"logits": 0, "labels": 1} | ({} if beside is None else {"features": 3})
+    return {name: _in_order([parts[kind] for parts in shares], indices) for name, kind in kinds.items()}
 
 
-def _answered(forward: Forward, batches: Iterator[Batch], what: str, rows: int) -> Iterator[tuple[Batch, np.ndarray]]:
-    """Each batch with its logits (rows · n, classes) float32, fetched when the device has the next one to do already:
-    neither waits for the other. InputError where they do not fit the labels."""
-    before: tuple[Batch, Callable[[], np.ndarray]] | None = None
+def _in_order(shares: list[list[np.ndarray]], indices: list[np.ndarray]) -> np.ndarray:
+    """The rows of all parts, each at its index. The parts are used up, so that no more than two of a set's features,
+    which may be gigabytes, are in memory at once."""
+    parts = [part for share in shares for part in share]
+    for share in shares:
+        share.clear()
+    out = np.empty((sum(map(len, indices)), *parts[0].shape[1:]), parts[0].dtype)
+    for place in reversed(range(len(parts))):
+        out[indices[place]] = parts.pop()
+    return out
+
+
+def _answered(
+    forward: Forward,
+    batches: Iterator[Batch],
+    what: str,
+    rows: int,
+    beside: Callable[[int], Tensor] | None,
+) -> Iterator[tuple[Batch, np.ndarray, np.ndarray | None]]:
+    """Each batch with its logits (rows · n, classes) float32 and what is kept beside them, fetched when the device has
+    the next one to do already: neither waits for the other. InputError where they do not fit the labels."""
+    before: tuple[Batch, Fetch, Fetch | None] | None = None
     for batch in batches:
         with network_errors(what):
             logits = _as_logits(forward(batch), rows * len(batch.labels), what)
             fetch = fetched(logits)
+            left = None if beside is None else fetched(beside(len(batch.labels)))
         if (most := batch.labels.max()) >= logits.shape[1]:
             raise InputError(f"{what}: labels run to {most}, the network has {logits.shape[1]} classes")
         if before is not None:
-            yield before[0], _checked(*before, what)
-        before = batch, fetch
+            yield _arrived(*before, what)
+        before = batch, fetch, left
     if before is not None:
-        yield before[0], _checked(*before, what)
+        yield _arrived(*before, what)
 
 
-def fetched(tensor: Tensor) -> Callable[[], np.ndarray]:
+def _arrived(
+    batch: Batch, fetch: Fetch, beside: Fetch | None, what: str
+) -> tuple[Batch, np.ndarray, np.ndarray | None]:
+    logits, features = _checked(batch, fetch, what), None if beside is None else beside()
+    if features is not None and not np.isfinite(features).all():
+        remedy = "keep them as float32: `features`" if features.dtype == np.float16 else "its training diverged"
+        raise InputError(f"{what}: the network's features are not finite in {features.dtype}; {remedy}")
+    return batch, logits, features
+
+
+def fetched(tensor: Tensor) -> Fetch:
     """A tensor on its way from the device; what is returned waits for it, and for nothing that the device does then."""
     if tensor.device.type != "cuda":
         array = tensor.cpu().numpy()
@@ -132,7 +167,7 @@ def fetched(tensor: Tensor) -> Callable[[], np.ndarray]:
     return wait
 
 
-def _checked(batch: Batch, fetch: Callable[[], np.ndarray], what: str) -> np.ndarray:
+def _checked(batch: Batch, fetch: Fetch, what: str) -> np.ndarray:
     """The logits of a batch; InputError where they are probabilities."""
     with network_errors(what):
         logits = fetch()

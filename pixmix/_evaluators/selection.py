@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from mixset._common.errors import InputError
 from .. import measures
 from .entries import entry, intervals
 
+HeldOut = tuple[np.ndarray, np.ndarray] | Literal["split"]
+"""Logits and labels of images on which a temperature is fitted; or each half of the test images is, for the other."""
 POINTS = 200
 """Of a risk–coverage curve in a result."""
 SELECTION = ("aurc", "e_aurc", "augrc", "coverage_at_5_risk")
@@ -49,31 +52,49 @@ def selection_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str,
     return entries
 
 
-def scaled_of(
-    logits: np.ndarray, labels: np.ndarray, held_out: tuple[np.ndarray, np.ndarray]
-) -> dict[str, dict[str, Any]]:
+def scaled_of(logits: np.ndarray, labels: np.ndarray, held_out: HeldOut, seed: int) -> dict[str, dict[str, Any]]:
     """The temperature that held-out images give, and calibration after it: names end in `_ts`.
 
     Args:
         logits: (N, classes) of the measured images.
         labels: (N,).
-        held_out: logits and labels of other images, neither trained nor measured on.
+        held_out: logits and labels of other images, neither trained nor measured on; or "split": two halves of the
+            measured images, drawn by `seed`, each divided by the temperature of the other.
 
     Raises:
         InputError: the held-out images are those that are measured, or their logits do not fit.
     """
-    others, answers = held_out
+    if isinstance(held_out, str):
+        halves = np.array_split(np.random.default_rng(seed).permutation(len(labels)), 2)
+        others = [(half, (logits[other], labels[other])) for half, other in zip(halves, halves[::-1], strict=True)]
+    else:
+        _check_others(logits, held_out[0])
+        others = [(np.arange(len(labels)), held_out)]
+    about = {"n": sum(len(fit[1]) for _, fit in others), "fitted_on": held_out if held_out == "split" else "held_out"}
+    try:
+        fitted = [measures.fit_temperature(*fit) for _, fit in others]
+    except measures.Undefined as error:
+        return {"temperature": {"undefined": str(error), **about}}
+    scaled = np.empty_like(logits)
+    for (rows, _), temperature in zip(others, fitted, strict=True):
+        scaled[rows] = logits[rows] / temperature
+    entries: dict[str, dict[str, Any]] = {"temperature": {"value": fitted[0], **about}}
+    if len(fitted) > 1:
+        # Logits are divided by them, so that what lies between two is their geometric mean.
+        entries["temperature"] |= {"value": math.sqrt(math.prod(fitted)), "of_halves": fitted}
+    return entries | _calibration_of(scaled, labels)
+
+
+def _check_others(logits: np.ndarray, others: np.ndarray) -> None:
     if others.shape == logits.shape and np.array_equal(others, logits):
         raise InputError("the temperature would be fitted on the images that are measured; hold others out")
     if others.shape[1:] != logits.shape[1:]:
         raise InputError(f"held-out logits are {others.shape}, needed are (M, {logits.shape[1]}) like the logits")
-    fitted = entry(partial(measures.fit_temperature, others, answers), {"n": len(answers), "fitted_on": "held_out"})
-    entries = {"temperature": fitted}
-    if "value" not in fitted:
-        return entries
-    scaled, n = logits / fitted["value"], {"n": len(labels)}
-    answered = measures.answers(scaled, labels)
-    entries["nll_ts"] = {"value": measures.nll(scaled, labels), **n}
+
+
+def _calibration_of(scaled: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, Any]]:
+    n, answered = {"n": len(labels)}, measures.answers(scaled, labels)
+    entries = {"nll_ts": {"value": measures.nll(scaled, labels), **n}}
     entries["brier_ts"] = {"value": measures.brier(scaled, labels), **n}
     for name in ("ece", "rms_reference", "rms_all_bins"):
         entries[f"{name}_ts"] = entry(partial(measures.CALIBRATION[name], answered), n)

@@ -11,10 +11,11 @@ from .. import measures
 from ..readers import OutlierSets, take
 from ..readers._outliers import BENCHMARK
 from .attacks import BALLS, protocol
+from .detections import detections
 from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 from .outliers import SYNTHETIC
-from .selection import proper_of, scaled_of, selection_of
+from .selection import HeldOut, proper_of, scaled_of, selection_of
 
 FEWEST = 5
 """Test images of the suite anomalies, which takes one outlier to five."""
@@ -42,14 +43,14 @@ def calibration_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[st
 
 
 def all_calibration_of(
-    logits: np.ndarray, labels: np.ndarray, seed: int, held_out: tuple[np.ndarray, np.ndarray] | None = None
+    logits: np.ndarray, labels: np.ndarray, seed: int, held_out: HeldOut | None = None
 ) -> dict[str, dict[str, Any]]:
-    """What the suite calibration yields, from logits; with `held_out` ones after temperature scaling, too."""
+    """What the suite calibration yields, from logits; with `held_out` after temperature scaling, too."""
     return {
         **calibration_of(logits, labels, seed),
         **proper_of(logits, labels, seed),
         **selection_of(logits, labels, seed),
-        **(scaled_of(logits, labels, held_out) if held_out is not None else {}),
+        **(scaled_of(logits, labels, held_out, seed) if held_out is not None else {}),
         "reliability": reliability_of(logits, labels),
     }
 
@@ -68,7 +69,8 @@ def clean(evaluation: Evaluation) -> Metrics:
 def calibration(evaluation: Evaluation) -> Metrics:
     """Calibration and selective prediction on the clean images, after temperature scaling where images are held out."""
     logits, labels = evaluation.clean()
-    yield from all_calibration_of(logits, labels, evaluation.seed, evaluation.held_out()).items()
+    held_out = evaluation.held_out()
+    yield from all_calibration_of(logits, labels, evaluation.seed, held_out).items()
 
 
 def adversaries(evaluation: Evaluation) -> Metrics:
@@ -82,56 +84,23 @@ def adversaries(evaluation: Evaluation) -> Metrics:
 def anomalies(evaluation: Evaluation) -> Metrics:
     """Detection of the synthetic and the real out-of-distribution sets by the outlier-exposure protocol.
 
-    One outlier to five test images, outliers positive. The score is minus the maximum softmax probability; under
-    "max_logit" and "energy" are those of other scores. The mean is over those of the paper's six sets that there are.
+    One outlier to five test images, outliers positive. The score is minus the maximum softmax probability; under their
+    names, such as "max_logit" and "energy", are other scores. The mean is over those of the paper's six sets that there
+    are.
     """
-    logits, _ = evaluation.clean()
-    outliers = {name: evaluation.outliers(name, measures.outlier_count(len(logits))) for name in SYNTHETIC}
+    scores = evaluation.prepared()
+    known = evaluation.known()
+    count = len(known.logits)
+    outliers = {name: evaluation.outliers(name, measures.outlier_count(count)) for name in SYNTHETIC}
     about: dict[str, Any] = {"sets": list(outliers)}
     if "ood" in evaluation.sets:
         real: OutlierSets = evaluation.sets["ood"]
         for name in (*real.names, *real.extra):
             images = real.images(name)
-            count = len(images[1]) if isinstance(images, tuple) else len(images)
-            indices = measures.outlier_indices(len(logits), count, seed=evaluation.seed)
+            there = len(images[1]) if isinstance(images, tuple) else len(images)
+            indices = measures.outlier_indices(count, there, seed=evaluation.seed)
             outliers[name] = evaluation.real_outliers(name, take(images, indices), indices)
         about["sets"] += real.names
         about |= {"problems": list(real.problems)} if real.problems else {}
     about["absent"] = [name for name in BENCHMARK if name not in outliers]
-    yield from detections(logits, outliers, about, evaluation.seed)
-
-
-def detections(logits: np.ndarray, outliers: dict[str, np.ndarray], about: dict[str, Any], seed: int) -> Metrics:
-    """What `anomalies` yields, from logits.
-
-    Args:
-        logits: (N, classes) of the test images.
-        outliers: set → (M, classes).
-        about: of the mean: the `sets` that it is taken of, those of the paper that are `absent`, and `problems`.
-    """
-    entries: dict[str, dict[str, dict[str, Any]]] = {}
-    for score, function in measures.SCORES.items():
-        if score == "energy" and are_log_probabilities(logits):
-            for name in (*outliers, "mean"):
-                entries[name][score] = {"undefined": "log-probabilities all have the energy 0", "n": len(logits)}
-            continue
-        known, sets = function(logits), {name: function(array) for name, array in outliers.items()}
-        main = {name: sets[name] for name in about["sets"]}
-        values = measures.detection(known, main)
-        # Resampling is for the paper's score; the others stand beside it.
-        spans = measures.detection_intervals(known, main, seed=seed) if score == "msp" else {}
-        for name in sets.keys() - main.keys():
-            values[name] = {measure: function(known, sets[name]) for measure, function in measures.DETECTION.items()}
-        for name in (*sets, "mean"):
-            of_set: dict[str, dict[str, Any]] = {}
-            for measure, value in values[name].items():
-                each = of_set[measure] = {"value": value, "n": len(logits), "seed": seed}
-                each |= {"n_ood": len(outliers[name])} if name in outliers else about
-                each |= {"interval": spans[name][measure]} if name in spans else {}
-            entries.setdefault(name, {}).update(of_set if score == "msp" else {score: of_set})
-    yield from entries.items()
-
-
-def are_log_probabilities(logits: np.ndarray) -> bool:
-    """Whether the energies of (N, classes) logits are all 0, as those of log-probabilities are."""
-    return bool((np.abs(measures.energy(logits)) < 1e-3).all())
+    yield from detections(known, outliers, about, evaluation.seed, scores)

@@ -25,13 +25,15 @@ class Evaluator:
     """Whether it asks for the clean test images."""
     of_set: bool = False
     """Whether it asks for a set of its own name."""
+    of_scores: bool = False
+    """Whether it measures anomaly scores, which may need features and training images."""
 
 
 EVALUATORS: dict[str, Evaluator] = {
     "clean": Evaluator(measures=clean, of_data=True),
     "calibration": Evaluator(measures=calibration, of_data=True),
     "adversaries": Evaluator(measures=adversaries, of_data=True),
-    "anomalies": Evaluator(measures=anomalies, of_data=True),
+    "anomalies": Evaluator(measures=anomalies, of_data=True, of_scores=True),
     "c": Evaluator(measures=corrupted("c"), of_set=True),
     "cbar": Evaluator(measures=corrupted("cbar"), of_set=True),
     "p": Evaluator(measures=consistency, of_set=True),

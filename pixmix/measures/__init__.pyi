@@ -1,6 +1,5 @@
 from ._anomalies import (
     DETECTION as DETECTION,
-    SCORES as SCORES,
     aupr as aupr,
     auroc as auroc,
     energy as energy,

@@ -58,10 +58,6 @@ def energy(logits: ArrayLike) -> np.ndarray:
     return -logsumexp(check_logits(logits).astype(np.float64), axis=1)
 
 
-SCORES: dict[str, Callable[[ArrayLike], np.ndarray]] = {"msp": msp, "max_logit": max_logit, "energy": energy}
-"""Anomaly scores by name, all higher for images that look out of distribution; the paper uses `msp`."""
-
-
 def auroc(known: ArrayLike, anomalous: ArrayLike) -> float:
     """Area under the ROC curve: the probability that an anomalous image scores higher; ties count half.
 

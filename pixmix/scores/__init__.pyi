@@ -43,6 +43,9 @@ from ._residual import (
     vim as vim,
     vim_residual as vim_residual,
 )
+from ._settings import (
+    ScoreSettings as ScoreSettings,
+)
 from ._shaping import (
     ash_b as ash_b,
     ash_s as ash_s,

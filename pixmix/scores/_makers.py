@@ -106,6 +106,15 @@ def nnguide(material: Material, *, k: int, share: float) -> Score:
     return lambda outputs: _directions.nnguide(outputs.logits, _features(outputs), bank, k=k)
 
 
+def of_rotpred(material: Material) -> Score:
+    def score(outputs: Outputs) -> np.ndarray:
+        if outputs.turned is None:
+            raise InputError("this score needs what a rotation head says of turned images, and there is none")
+        return _from_logits.rotpred(outputs.logits, outputs.turned)
+
+    return score
+
+
 def _shaped(score: Any) -> Score:
     return lambda outputs: score(_features(outputs))
 

@@ -36,6 +36,8 @@ class Outputs:
     """What the last layer takes, (N, D), after pooling; float16 or wider."""
     labels: np.ndarray | None = None
     """(N,) class numbers, where they are known."""
+    turned: np.ndarray | None = None
+    """What a rotation head says of the images turned by 0°, 90°, 180° and 270°, (4, N, 4) logits."""
 
 
 def check_features(features: ArrayLike, what: str = "features") -> np.ndarray:

@@ -13,7 +13,7 @@ from mixset._common.named import check_name, first_line, same_code
 
 from ._outputs import Head, Outputs
 
-Need = Literal["features", "validation", "training", "head"]
+Need = Literal["features", "validation", "training", "head", "turned"]
 Score = Callable[[Outputs], np.ndarray]
 """A prepared score: from a network's outputs for N images to (N,) float64, higher for anomalous ones."""
 
@@ -165,6 +165,12 @@ SCORES = {
         maker="_makers:nnguide",
         needs=_TRAINING,
         settings={"k": 100, "share": 0.01},
+    ),
+    "rotpred": ScoreRow(
+        summary="how badly turns are told, less how sure the answer is",
+        source="Hendrycks et al. 2019",
+        maker="_makers:of_rotpred",
+        needs=("turned",),
     ),
 }
 """Every score by its name; `register_score` adds one of your own."""

@@ -146,6 +146,16 @@ RULES = (
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite c --c CIFAR-10-lines"),
     Rule(begins="pixmix evaluate runs/small", more="--suite clean"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite anomalies"),
+    Rule(
+        begins="pixmix evaluate runs/cifar10-pixmix-0 --score",
+        holds=("--calibrate-on",),
+        parsed="images that are held out are not here",
+    ),
+    Rule(
+        begins="pixmix evaluate runs/cifar10-pixmix-0 --score knn gen rmds",
+        more="--score-settings knn.k=2 vim.dimension=8",
+    ),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --score margin.py:margin"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --dataset folder:STL10", parsed="STL-10 is not here"),
     Rule(begins="pixmix evaluate runs/flowers --suite c cbar p"),

@@ -19,7 +19,8 @@ HEAD = scores.Head(ARRAYS["W"], ARRAYS["B"])
 def outputs(name: str, labels: np.ndarray | None = None) -> scores.Outputs:
     """What the head makes of the features of this name."""
     features = ARRAYS[f"F_{name}"]
-    return scores.Outputs(logits=features @ HEAD.weight.T + HEAD.bias, features=features, labels=labels)
+    turned = np.random.default_rng(len(features)).normal(size=(4, len(features), 4))
+    return scores.Outputs(logits=features @ HEAD.weight.T + HEAD.bias, features=features, labels=labels, turned=turned)
 
 
 KNOWN, UNKNOWN = outputs("ID"), outputs("OOD")

@@ -97,7 +97,7 @@ def test_evaluate_takes_held_out_images() -> None:
     fitted = measures.fit_temperature(logits, held_out[1])
     assert found["temperature"]["value"] == pytest.approx(fitted, rel=1e-4)
     assert found["temperature"]["n"] == 15
-    with pytest.raises(InputError, match="fitted on the images that are measured"):
+    with pytest.raises(InputError, match="held_out: 25 of its 25 images are among the test images"):
         pixmix.evaluate(network, "calibration", test, held_out=test)
 
 

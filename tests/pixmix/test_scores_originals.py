@@ -33,7 +33,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fdbd norm": ("fdbd", {"divisor": "length"}),
     "nci a=.001": ("nci", {"alpha": 0.001}),
 }
-SETTINGS = {name: settings for name, settings in CASES.values()} | {"temperature": {}}
+SETTINGS = {name: settings for name, settings in CASES.values()} | {"temperature": {}, "rotpred": {}}
 
 
 @pytest.mark.parametrize("original", CASES)
@@ -59,10 +59,10 @@ def test_every_row_of_the_table_is_compared() -> None:
 def test_a_score_is_of_one_image(name: str) -> None:
     """Neither the other images of a call nor their order matter."""
     score = scores.make_score(name, MATERIAL, **SETTINGS[name])
-    assert KNOWN.features is not None
+    assert KNOWN.features is not None and KNOWN.turned is not None
     whole = score(KNOWN)
     for rows in ([3], [9, 0, 4], list(range(9, -1, -1))):
-        part = scores.Outputs(logits=KNOWN.logits[rows], features=KNOWN.features[rows])
+        part = scores.Outputs(logits=KNOWN.logits[rows], features=KNOWN.features[rows], turned=KNOWN.turned[:, rows])
         np.testing.assert_allclose(score(part), whole[rows], rtol=0, atol=1e-12)
     assert whole.dtype == np.float64
 

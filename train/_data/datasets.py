@@ -75,20 +75,45 @@ def load_test(
     if name.startswith("folder:"):
         classes, test = read_test(Path(name.removeprefix("folder:")), size, network, class_map)
     else:
-        classes, test = _named_test(_named(name, size, folder, download), network, class_map)
+        data = _named(name, size, folder, download)
+        classes, test = _numbered(data, data.test, network, class_map)
     return classes, _first(test, subset, "test_subset").loaded()
 
 
-def _named_test(
-    data: TrainingData, network: Network | None, class_map: ClassMap | None
+def load_training(
+    name: str,
+    *,
+    size: int | None = None,
+    folder: Path = Path("data"),
+    subset: int | None = None,
+    network: Network | None = None,
+    class_map: ClassMap | None = None,
+    download: bool = True,
+) -> LabelledImages:
+    """The training images of the data set called `name`, as they are; arguments and errors as of `load_test`.
+
+    Of a folder they are those in its train/, or else those in its own class folders.
+    """
+    if name.startswith("folder:"):
+        root = Path(name.removeprefix("folder:"))
+        train = read_test(root / "train" if isdir(root / "train") else root, size, network, class_map)[1]
+    else:
+        data = _named(name, size, folder, download)
+        train = _numbered(data, data.train, network, class_map)[1]
+    return _first(train, subset, "subset").loaded()
+
+
+def _numbered(
+    data: TrainingData, images: LabelledImages, network: Network | None, class_map: ClassMap | None
 ) -> tuple[tuple[str, ...], LabelledImages]:
+    """The network's classes, and images of a named data set labelled by their numbers."""
     known = network(data.size) if network is not None else None
     if class_map is None and known in (None, len(data.classes)):
-        return data.classes, data.test  # in the order in which everybody numbers them
+        return data.classes, images  # in the order in which everybody numbers them
     if class_map is None and isinstance(known, int):
         raise InputError(f"{data.name}: has {len(data.classes)} classes, the network {known:,}; {REMEDY}")
     numbers = number_classes(data.classes, known, class_map, where=data.name)
-    return names_by_number(numbers), data.test.numbered([numbers.get(name, -1) for name in data.classes])
+    return names_by_number(numbers), images.numbered([numbers.get(name, -1) for name in data.classes])
 
 
 def check_name(name: str) -> None:

@@ -12,6 +12,7 @@ from mixset._common.errors import InputError
 from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
 from pixmix._common.attack import PGDSettings
 from pixmix._common.precisions import EvalPrecision
+from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
 
 MEASURING: dict[str, Range] = {
     "eval_batch_size": BATCH,
@@ -21,6 +22,9 @@ MEASURING: dict[str, Range] = {
     "test_subset": COUNT,
 }
 """The numbers of an evaluation."""
+OF_NETWORK: tuple[str, ...] = ("dataset", "classes", "network", "checkpoint", "ema", "trust", "mean", "std", "size")
+OF_NETWORK += ("test_subset", "ood", "tune_on", "training_images", "layer")
+"""What saved logits leave nothing to say about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,22 @@ class EvaluateConfig:
     ood: Path | None = None
     """A folder of out-of-distribution sets for the suite anomalies, each a folder of images, .npy or .mat: textures,
     svhn, places69, or any other. Without it the three synthetic ones."""
+    score: tuple[str, ...] = PAPER
+    """Anomaly scores to measure beside msp, the paper's: by name (`pixmix measures` lists them) or module:function."""
+    score_settings: tuple[str, ...] = ()
+    """Settings of scores, such as knn.k=100 gen.gamma=0.5; by default those of `pixmix measures`, or tuned ones."""
+    calibrate_on: Annotated[str | None, tyro.conf.arg(metavar="FOLDER|split")] = None
+    """Where the temperature is fitted, and what scores need held-out images for: a folder with a folder a class of
+    images that are neither trained nor measured on; or split: each half of the test images on the other."""
+    tune_on: Path | None = None
+    """Outliers on which settings of scores are tuned, in a form that a set of --ood has; with --calibrate-on."""
+    training_images: str | None = None
+    """The training images, for scores that compare with them, named as by --dataset (of a folder its train/ or itself);
+    by default those of the run, or of --dataset."""
+    layer: str | None = None
+    """The layer whose input are the features that scores use; by default the linear one that gives the logits."""
+    features: FeatureFormat = "float32"
+    """Number format in which features are kept, beside the logits: float32, or float16 at half the size."""
     resize: bool = False
     """Enlarge and crop ImageNet-C's and C-bar's images again, as the paper's code does: its tables' mCE."""
     partial: bool = False
@@ -92,7 +112,7 @@ class EvaluateConfig:
 
     logits: Path | None = None
     """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
-    (M, classes) for each set."""
+    (M, classes) for each set; docs/measures.md has the names of features and others that scores need."""
     logits_are: Literal["logits", "probabilities"] = "logits"
     """What that file holds: of probabilities, the softmax of logits, the logarithm is taken."""
     out: Path | None = None
@@ -126,26 +146,36 @@ class EvaluateConfig:
             suite = "anomalies" if name == "ood" else name
             if suite not in self.suite:
                 raise InputError(f"{name} {path}: is for the suite {suite}; add it to `suite`")
+        self._check_scores()
         if self.logits is not None:
-            for name in (
-                "dataset",
-                "classes",
-                "network",
-                "checkpoint",
-                "ema",
-                "trust",
-                "mean",
-                "std",
-                "size",
-                "test_subset",
-                "ood",
-            ):
+            for name in OF_NETWORK:
                 if getattr(self, name) not in (None, False, "last"):
                     raise InputError(f"logits: needs no `{name}`; leave it out")
+            if self.calibrate_on not in (None, "split"):
+                raise InputError(
+                    "calibrate_on: of saved logits is split, or leave it out: the file has held-out images"
+                )
             if self.eval_precision != "float32":
                 raise InputError("logits: are measured as they are; leave `eval_precision` out")
         elif self.logits_are != "logits":
             raise InputError(f"logits_are {self.logits_are}: says what the file of `logits` holds; name one")
+
+    def _check_scores(self) -> None:
+        scored = "anomalies" in self.suite
+        for name in ("score_settings", "tune_on", "training_images", "layer"):
+            if getattr(self, name) and not scored:
+                raise InputError(f"{name}: is for the suite anomalies; add it to `suite`")
+        if self.score != PAPER and not scored:
+            raise InputError("score: is for the suite anomalies; add it to `suite`")
+        if self.calibrate_on is not None and not {"calibration", "anomalies"} & {*self.suite}:
+            raise InputError("calibrate_on: is for the suites calibration and anomalies; add one to `suite`")
+
+    @property
+    def scores(self) -> ScoreSettings:
+        """The anomaly scores, their settings and features; imports the code of those that are somebody else's."""
+        return ScoreSettings(
+            names=self.score, settings=read_settings(self.score_settings), layer=self.layer, features=self.features
+        )
 
     @property
     def sets(self) -> dict[str, Path]:

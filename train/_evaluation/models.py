@@ -46,6 +46,8 @@ class Model:
     """Names of its classes by number; None where they are not known."""
     test_subset: int | None = None
     """How many of the test images its run tests on; None: all."""
+    subset: int | None = None
+    """How many of the training images it was trained on; None: all."""
     data_folder: Path | None = None
     """Where its downloaded data set is; None where it is not known."""
 
@@ -140,6 +142,7 @@ def _of_run(path: Path, trust: Trust, mean: Sequence[float] | None, std: Sequenc
             size=size,
             classes=tuple(classes),
             test_subset=config.get("test_subset"),
+            subset=config.get("subset"),
             data_folder=Path(config["data_folder"]),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,13 +17,16 @@ from pixmix._evaluators.store import network_fingerprint
 from pixmix._evaluators.suites import EVALUATORS, check
 from pixmix.readers import read_class_map
 from pixmix.readers._labels import ClassMap
+from pixmix.scores import ScoreSettings
 
 from .._data.labelled import LabelledImages
 from .._runs.trials import try_network
+from .beside_test import SPLIT, BesideTest, load_beside
 from .config import EvaluateConfig
 from .images import ImageChoice, choose, load
 from .models import Model, load_model
 from .output import Output
+from .rotations import rotation_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,9 @@ class NetworkSubject:
     """The test images; None where no suite needs any."""
     sets: Mapping[str, Any]
     """Suite → its opened set."""
+    beside: BesideTest
+    """Images that are not measured."""
+    scores: ScoreSettings
     about: Mapping[str, Any]
     """What `metrics.json` says of network and images; nothing in a run's own folder, which says it already."""
 
@@ -44,10 +50,12 @@ class NetworkSubject:
         """Suite → its measures; under `torchrun` all processes call this together."""
         if device.type == "cuda":
             self.network.to(device).to(memory_format=torch.channels_last)  # as the images are; tensor cores want it
-        return pixmix.evaluate(
+        measured = pixmix.evaluate(
             self.network,
             self.config.suite,
             None if self.test is None else self.test.labelled,
+            **self.beside.arguments(),
+            scores=self.scores if "anomalies" in self.config.suite else None,
             sets=self.sets,
             attack=self.config.attack,
             batch_size=self.config.eval_batch_size,
@@ -58,6 +66,7 @@ class NetworkSubject:
             progress=True,
             precision=self.config.eval_precision,
         )
+        return self.beside.noted(measured)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +88,16 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
     Raises:
         InputError: anything that cannot be: network, classes, test images, suites, their sets, or the output folder.
     """
+    scores = config.scores
     if config.logits is not None:
         output.check_precision("float32")
-        logits = read_logits(config.logits, config.suite, probabilities=config.logits_are == "probabilities")
+        logits = read_logits(
+            config.logits,
+            config.suite,
+            probabilities=config.logits_are == "probabilities",
+            split=config.calibrate_on == SPLIT,
+            scores=scores,
+        )
         about: dict[str, Any] = {"model": str(config.logits), "network": file_hash(config.logits)}
         output.check(about)
         return LogitsSubject(config=config, logits=logits, about=about)
@@ -104,7 +120,16 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
     if class_map and test is None and not {"c", "cbar"} & config.sets.keys():
         raise InputError(f"classes {config.classes}: is for class folders of `dataset`, `c` or `cbar`; leave it out")
     sets = _open_sets(config, model, test, class_map)
-    return NetworkSubject(config=config, output=output, network=model.network, test=test, sets=sets, about=about)
+    return NetworkSubject(
+        config=config,
+        output=output,
+        network=model.network,
+        test=test,
+        sets=sets,
+        beside=load_beside(config, model, scores, test, class_map),
+        scores=replace(scores, rotations=rotation_head(model.run)) if "turned" in scores.needs else scores,
+        about=about,
+    )
 
 
 def _check_suites(config: EvaluateConfig) -> None:
