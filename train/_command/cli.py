@@ -139,6 +139,19 @@ def _slurm(config: Any) -> None:
     print(job_script(config), end="")
 
 
+def _export_config(arguments: list[str]) -> Any:
+    from .._exports.config import ExportConfig
+
+    return parse(ExportConfig, "pixmix export", arguments)
+
+
+def _export(config: Any) -> None:
+    from .._exports.kinds import writer
+
+    for path in writer(config.kind)(config.runs, config.out):
+        say(f"wrote {path}")
+
+
 COMMANDS = {
     "train": Command("train a classifier and measure how safe it is", _train_config, _train),
     "evaluate": Command("measure any classifier on any data", _evaluate_config, _evaluate),
@@ -152,6 +165,7 @@ COMMANDS = {
     ),
     "measures": Command("list the measures and the anomaly scores", _measures_config, _measures),
     "report": Command("print the table of some runs and write a page about them", _report_config, _report),
+    "export": Command("write the measures of some runs in the form that a board takes", _export_config, _export),
 }
 HELP = """usage: pixmix COMMAND ...
 

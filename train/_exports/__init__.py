@@ -1,0 +1,1 @@
+"""`pixmix export`: runs in the forms that boards ask for."""
