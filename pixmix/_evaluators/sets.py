@@ -8,13 +8,22 @@ from typing import Any
 
 from mixset._common.errors import InputError
 
-from ..readers import IMAGENET, CorruptedSet, ImageFiles, OutlierSets, PerturbedSet, RenditionSet, Transform
+from ..readers import (
+    IMAGENET,
+    CorruptedSet,
+    ImageFiles,
+    OpenOODSet,
+    OutlierSets,
+    PerturbedSet,
+    RenditionSet,
+    Transform,
+)
 from ..readers._labels import ClassMap, Known
 from .outliers import SYNTHETIC
 
-KNOWN = ("c", "cbar", "p", "r", "ood")
+KNOWN = ("c", "cbar", "p", "r", "ood", "openood")
 
-Opened = CorruptedSet | PerturbedSet | RenditionSet | OutlierSets
+Opened = CorruptedSet | PerturbedSet | RenditionSet | OutlierSets | OpenOODSet
 
 
 def open_sets(
@@ -47,6 +56,8 @@ def open_sets(
             opened[name] = _outlier_sets(source, size[0], partial)
         elif not isinstance(source, str | os.PathLike):
             opened[name] = source
+        elif name == "openood":
+            opened[name] = OpenOODSet(source, partial=partial)
         elif name == "r":
             square = size is not None and size[0] == size[1]
             fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET

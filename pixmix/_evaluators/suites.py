@@ -8,10 +8,12 @@ from typing import Any
 
 from mixset._common.errors import InputError
 
+from ..readers import OpenOODSet
 from ..readers._labels import ClassMap, Known
 from .consistency import consistency
 from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
+from .openood import check_openood, openood
 from .sets import KNOWN, check_set, open_sets
 from .standard import FEWEST, adversaries, anomalies, calibration, clean
 
@@ -38,6 +40,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "cbar": Evaluator(measures=corrupted("cbar"), of_set=True),
     "p": Evaluator(measures=consistency, of_set=True),
     "r": Evaluator(measures=renditions, of_set=True),
+    "openood": Evaluator(measures=openood, of_set=True),
 }
 """Every suite by the name that `--suite` takes."""
 
@@ -90,6 +93,8 @@ def check(
     )
     for name, reader in opened.items():
         check_set(name, reader, count)
+        if isinstance(reader, OpenOODSet):
+            check_openood(reader, classes, size if images is None else images[1:])
     return opened
 
 
@@ -101,7 +106,7 @@ def check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> No
         if EVALUATORS[name].of_data and not data:
             raise InputError(f"suite {name}: needs labelled test images")
         if EVALUATORS[name].of_set and name not in sets:
-            remedy = "" if name == "r" else "; `pixmix corrupt` makes one of any images"
+            remedy = "" if name in ("r", "openood") else "; `pixmix corrupt` makes one of any images"
             raise InputError(f"suite {name}: needs the folder of its set{remedy}")
     if unknown := [name for name in sets if name not in KNOWN]:
         raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")

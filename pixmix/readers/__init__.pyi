@@ -12,6 +12,9 @@ from ._labels import (
     number_classes as number_classes,
     read_class_map as read_class_map,
 )
+from ._openood import (
+    OpenOODSet as OpenOODSet,
+)
 from ._outliers import (
     OutlierSets as OutlierSets,
     open_outliers as open_outliers,

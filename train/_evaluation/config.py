@@ -47,8 +47,8 @@ class EvaluateConfig:
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: clean, calibration, adversaries (PGD) and anomalies on the test images; c, cbar
-    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), each on a
-    set of its own."""
+    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R),
+    openood (OpenOOD v1.5, near and far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/). By default those of the run."""
@@ -64,6 +64,9 @@ class EvaluateConfig:
     """The set of the suite p, official or made."""
     r: Path | None = None
     """The set of the suite r, ImageNet-R's folder."""
+    openood: Path | None = None
+    """The set of the suite openood: the folder of a benchmark's lists, such as data/benchmark_imglist/cifar10, beside
+    OpenOOD's folders of images; cifar10, cifar100, imagenet200 or imagenet."""
     ood: Path | None = None
     """A folder of out-of-distribution sets for the suite anomalies, each a folder of images, .npy or .mat: textures,
     svhn, places69, or any other. Without it the three synthetic ones."""
@@ -180,7 +183,7 @@ class EvaluateConfig:
     @property
     def sets(self) -> dict[str, Path]:
         """The folders of sets that are given."""
-        given = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood")}
+        given = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood", "openood")}
         return {name: path for name, path in given.items() if path is not None}
 
     @property

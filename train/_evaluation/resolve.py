@@ -137,7 +137,7 @@ def _check_suites(config: EvaluateConfig) -> None:
         if name not in EVALUATORS:
             raise InputError(f"suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
         if EVALUATORS[name].of_set and name not in config.sets:
-            remedy = "" if name == "r" else "; `pixmix corrupt` makes one of any images"
+            remedy = "" if name in ("r", "openood") else "; `pixmix corrupt` makes one of any images"
             raise InputError(f"suite {name}: needs the folder of its set, `{name}` PATH{remedy}")
 
 

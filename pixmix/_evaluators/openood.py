@@ -1,0 +1,72 @@
+"""The suite openood: OpenOOD's benchmarks by its own protocol, which is not the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mixset._common.errors import InputError
+
+from .. import scores
+from ..readers import OpenOODSet
+from ..readers._labels import Known
+from .evaluation import Evaluation, Metrics
+from .near_far import measure, prepare
+from .sets import done_to
+
+
+def openood(evaluation: Evaluation) -> Metrics:
+    """Near and far outliers of a benchmark of OpenOOD, and the full spectrum where its shifted images are there."""
+    reader: OpenOODSet = evaluation.sets["openood"]
+    about = reader.benchmark
+    classes = evaluation.classes((about.size, about.size))
+    check_openood(reader, classes)
+
+    def ask(name: str) -> scores.Outputs:
+        logits, labels = evaluation.labelled(f"openood-{name}", reader.images[name], f"{name} images")
+        return scores.Outputs(logits=logits, labels=labels)
+
+    groups = {"near": reader.near, "far": reader.far}
+    yield (
+        "set",
+        {
+            **reader.source,
+            "benchmark": about.name,
+            "images": len(reader.images["test"]),
+            **{group: list(names) for group, names in groups.items()},
+            "absent": reader.absent,
+            "problems": list(reader.problems),
+            **done_to(reader.images["test"]),
+        },
+    )
+    validation = ask("validation") if "validation" in reader.images else None
+    outliers = ask("validation_outliers") if "validation_outliers" in reader.images else None
+    material = scores.Material(validation=validation, seed=evaluation.seed)
+    from_logits = [name for name, row in scores.SCORES.items() if {*row.needs} <= {"validation"}]
+    prepared = prepare(from_logits, material, outliers)
+    yield from measure(ask, groups, reader.shifted, prepared, evaluation.seed).items()
+
+
+def check_openood(reader: OpenOODSet, classes: Known, size: Sequence[int] | None = None) -> None:
+    """InputError where a benchmark is of other classes or of images of another size than the network's.
+
+    Args:
+        reader: the benchmark.
+        classes: the network's.
+        size: (H, W) of the images that the network is for, where it is known.
+    """
+    about = reader.benchmark
+    count = classes if classes is None or isinstance(classes, int) else len(classes)
+    if count is not None and count != about.classes:
+        raise InputError(f"suite openood: {about.name} has {about.classes:,} classes, the network {count:,}")
+    if size is not None and tuple(size) != (about.size, about.size):
+        raise InputError(
+            f"suite openood: {about.name} is measured at {about.size}x{about.size} px, the test images have "
+            f"{size[1]}x{size[0]}"
+        )
+    if classes is None or isinstance(classes, int):
+        return
+    # Where images lie in a folder a class, as CIFAR's do, a network of as many others is told.
+    folders = {name.rpartition("/")[0].rpartition("/")[2] for name in reader.images["test"].names}
+    if len(folders) == about.classes and folders.isdisjoint(classes):
+        first = min(folders)
+        raise InputError(f"suite openood: {about.name} has classes like {first}, the network like {classes[0]}")
