@@ -122,7 +122,7 @@ def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[
     test = _answered(ask("test"), prepared)
     sets = {name: _answered(ask(name), prepared).scores for names in groups.values() for name in names}
 
-    def section(known: Sequence[Answered], seed: int | None) -> Entry:
+    def section(known: Sequence[Answered]) -> Entry:
         by_score: Entry = {}
         for name, (score, about) in prepared.items():
             by_score[name] = about
@@ -134,10 +134,10 @@ def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[
                 by_score[name] = {**about, **near_far(own, groups, seed=seed if name == "msp" else None)}
         return {"error": _error(np.concatenate([each.right for each in known])), "scores": by_score}
 
-    entries = section([test], seed)
+    entries = section([test])
     if shifted:
         others = [_answered(ask(name), prepared) for name in shifted]
-        entries["full_spectrum"] = {"sets": list(shifted), **section([test, *others], None)}
+        entries["full_spectrum"] = {"sets": list(shifted), **section([test, *others])}
     return entries
 
 

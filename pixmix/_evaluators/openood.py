@@ -65,8 +65,13 @@ def check_openood(reader: OpenOODSet, classes: Known, size: Sequence[int] | None
         )
     if classes is None or isinstance(classes, int):
         return
-    # Where images lie in a folder a class, as CIFAR's do, a network of as many others is told.
-    folders = {name.rpartition("/")[0].rpartition("/")[2] for name in reader.images["test"].names}
-    if len(folders) == about.classes and folders.isdisjoint(classes):
-        first = min(folders)
-        raise InputError(f"suite openood: {about.name} has classes like {first}, the network like {classes[0]}")
+    # Where images lie in a folder a class, as CIFAR's do, the network's names are compared with theirs.
+    images = reader.images["test"]
+    folders = {name.split("/")[-2]: int(label) for name, label in zip(images.names, images.labels, strict=True)}
+    if len(folders) != about.classes:
+        return
+    if folders.keys().isdisjoint(classes):
+        raise InputError(f"suite openood: {about.name} has classes like {min(folders)}, the network like {classes[0]}")
+    for name, number in folders.items():
+        if name in classes and (own := [*classes].index(name)) != number:
+            raise InputError(f"suite openood: class {name} is {number} in {about.name} and {own} in the network")

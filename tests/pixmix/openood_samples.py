@@ -37,7 +37,7 @@ def cifar(root: Path, benchmark: str = "cifar10", *, shifted: bool = False) -> P
     folder.mkdir(parents=True)
     for seed, (file, (pattern, side)) in enumerate({**_CIFAR, **(SHIFTED if shifted else {})}.items()):
         name = file.format(id=benchmark, other=other)
-        own = benchmark in name or name in SHIFTED
+        own = name in (f"test_{benchmark}.txt", f"val_{benchmark}.txt", *SHIFTED)
         first = 100 * seed  # validation and test images lie in one folder
         lines = []
         for number in range(COUNT):

@@ -19,10 +19,12 @@ class ExportConfig:
 
     Examples:
         pixmix export robustbench runs/cifar10-pixmix-0
+        pixmix export openood runs/cifar10-pixmix-0 runs/cifar10-pixmix-1 runs/cifar10-pixmix-2
     """
 
     kind: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="BOARD")]
-    """The board: robustbench (the JSON of its model_info and the row of its CSV)."""
+    """The board: robustbench (the JSON of its model_info and the row of its CSV), openood (the rows of its boards'
+    CSV, of runs that differ in their seed the mean and the spread)."""
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
     """Folders of runs, or of evaluations."""
     out: Path = Path("export")
