@@ -26,6 +26,7 @@ _CIFAR = {
     "test_places365.txt": ("places365/val/Places365_val_{number:08d}.jpg", 70),
 }
 SHIFTED = {"test_cifar10c.txt": ("cifar10c/{number:05d}_{label}.png", 32)}
+CLASSES = layouts.CIFAR
 COUNT = 20
 """Images of each list: two of each of ten classes."""
 
