@@ -125,8 +125,11 @@ def evaluate(
         partial=partial,
     )
     folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
-    scored = any(EVALUATORS[name].of_scores for name in names)
-    check_scores(scores, scored, held_out=held_out, training=training, tuning=tuning)
+    scored = [name for name in names if EVALUATORS[name].of_scores]
+    # A suite of a set has that set's images for its scores.
+    check_scores(
+        scores, any(EVALUATORS[name].of_data for name in scored), held_out=held_out, training=training, tuning=tuning
+    )
     beside = {
         name: _image_set(name, given, workers)
         for name, given in {"held": held_out, "training": training, "tuning": tuning}.items()

@@ -128,7 +128,7 @@ class Evaluation:
     def last_layer(self) -> LastLayer:
         """The layer that takes the features."""
         assert self.scores is not None, "only scores want features"
-        height, width = self.images.size
+        height, width = self.sets["openood"].size if self.test is None else self.test.size
         trial = torch.linspace(0, 1, 2 * 3 * height * width, device=self.device).view(2, 3, height, width)
         return find_last_layer(self.network, trial, self.scores.layer)
 

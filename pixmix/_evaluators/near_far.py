@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from mixset._common.errors import InputError
-
 from .. import measures, scores
 from .entries import Entry
+from .scoring import Prepared
 
 DETECTION = {**measures.OPENOOD, **measures.DETECTION}
 """OpenOOD's measures in the order of its tables, then the paper's; both have the AUROC."""
@@ -29,14 +28,6 @@ class Scores:
     """(N,) of in-distribution images."""
     sets: Mapping[str, np.ndarray]
     """Set of outliers → (M,)."""
-
-
-class Prepared(NamedTuple):
-    """A score that is ready, and what results say of it."""
-
-    score: scores.Score | None
-    """None where it cannot be had."""
-    about: Entry
 
 
 class Answered(NamedTuple):
@@ -81,34 +72,6 @@ def near_far(of: Scores, groups: Groups, *, seed: int | None = None) -> dict[str
     return entries
 
 
-def prepare(names: Sequence[str], material: scores.Material, outliers: scores.Outputs | None) -> dict[str, Prepared]:
-    """The scores by name, their settings chosen on validation images as OpenOOD does.
-
-    Args:
-        names: as `scores.find_score` takes them.
-        material: what they are made of.
-        outliers: outputs for validation outliers; None: the settings are the defaults.
-    """
-    prepared = {}
-    for name in names:
-        row, about = scores.find_score(name), Entry()
-        if missing := [need for need in row.needs if need != "features" and getattr(material, need) is None]:
-            prepared[name] = Prepared(None, {"undefined": f"there are no {missing[0]} images"})
-            continue
-        settings: dict[str, Any] = dict(row.settings)
-        if row.sweep and material.validation is not None and outliers is not None:
-            choice = scores.choose_settings(name, material, material.validation, outliers)
-            settings = choice.settings
-            about["trials"] = [{"settings": each, "auroc": value} for each, value in choice.trials]
-        if settings:
-            about["settings"] = settings
-        try:
-            prepared[name] = Prepared(scores.make_score(name, material, **settings), about)
-        except measures.Undefined as error:
-            prepared[name] = Prepared(None, {"undefined": str(error), **about})
-    return prepared
-
-
 def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[str, Prepared], seed: int) -> Entry:
     """All that the suite openood says of a network, the outputs of one set in memory at a time.
 
@@ -124,14 +87,15 @@ def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[
 
     def section(known: Sequence[Answered]) -> Entry:
         by_score: Entry = {}
-        for name, (score, about) in prepared.items():
-            by_score[name] = about
-            if score is not None:
-                own = Scores(
-                    known=np.concatenate([each.scores[name] for each in known]),
-                    sets={each: values[name] for each, values in sets.items()},
-                )
-                by_score[name] = {**about, **near_far(own, groups, seed=seed if name == "msp" else None)}
+        for name, each in prepared.items():
+            if each.score is None:
+                by_score[name] = {"undefined": each.undefined}
+                continue
+            own = Scores(
+                known=np.concatenate([part.scores[name] for part in known]),
+                sets={of: values[name] for of, values in sets.items()},
+            )
+            by_score[name] = {**each.about, **near_far(own, groups, seed=seed if name == "msp" else None)}
         return {"error": _error(np.concatenate([each.right for each in known])), "scores": by_score}
 
     entries = section([test])
@@ -142,17 +106,9 @@ def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[
 
 
 def _answered(outputs: scores.Outputs, prepared: Mapping[str, Prepared]) -> Answered:
-    right = np.zeros(len(outputs.logits), bool)
-    if outputs.labels is not None:
-        right = outputs.logits.argmax(1) == outputs.labels
-    of_scores = {}
-    for name, (score, _) in prepared.items():
-        if score is not None:
-            try:
-                of_scores[name] = score(outputs)
-            except InputError as error:
-                raise InputError(f"score {name}: {error}") from None
-    return Answered(of_scores, right)
+    of_scores = {name: each.score(outputs) for name, each in prepared.items() if each.score is not None}
+    labels = -1 if outputs.labels is None else outputs.labels
+    return Answered(of_scores, outputs.logits.argmax(1) == labels)
 
 
 def _error(right: np.ndarray) -> Entry:

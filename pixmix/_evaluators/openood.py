@@ -10,7 +10,8 @@ from .. import scores
 from ..readers import OpenOODSet
 from ..readers._labels import Known
 from .evaluation import Evaluation, Metrics
-from .near_far import measure, prepare
+from .near_far import measure
+from .scoring import prepare
 from .sets import done_to
 
 
@@ -21,10 +22,10 @@ def openood(evaluation: Evaluation) -> Metrics:
     classes = evaluation.classes((about.size, about.size))
     check_openood(reader, classes)
 
-    def ask(name: str) -> scores.Outputs:
-        logits, labels = evaluation.labelled(f"openood-{name}", reader.images[name], f"{name} images")
-        return scores.Outputs(logits=logits, labels=labels)
-
+    images = dict(reader.images)
+    settings = evaluation.scores or scores.ScoreSettings()
+    if "training" in settings.needs:
+        images["training"] = reader.training()
     groups = {"near": reader.near, "far": reader.far}
     yield (
         "set",
@@ -38,11 +39,21 @@ def openood(evaluation: Evaluation) -> Metrics:
             **done_to(reader.images["test"]),
         },
     )
-    validation = ask("validation") if "validation" in reader.images else None
-    outliers = ask("validation_outliers") if "validation_outliers" in reader.images else None
-    material = scores.Material(validation=validation, seed=evaluation.seed)
-    from_logits = [name for name, row in scores.SCORES.items() if {*row.needs} <= {"validation"}]
-    prepared = prepare(from_logits, material, outliers)
+
+    def ask(name: str) -> scores.Outputs:
+        return evaluation.outputs(f"openood-{name}", images[name], f"{name.replace('_', ' ')} images")
+
+    def given(name: str, wanted: bool) -> scores.Outputs | None:
+        return ask(name) if wanted and name in images else None
+
+    tuned = any(scores.find_score(name).sweep and name not in settings.settings for name in settings.names)
+    material = scores.Material(
+        training=given("training", True),
+        validation=given("validation", tuned or "validation" in settings.needs),
+        head=evaluation.head() if "head" in settings.needs else None,
+        seed=evaluation.seed,
+    )
+    prepared = prepare(settings, material, given("validation_outliers", tuned))
     yield from measure(ask, groups, reader.shifted, prepared, evaluation.seed).items()
 
 

@@ -40,7 +40,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "cbar": Evaluator(measures=corrupted("cbar"), of_set=True),
     "p": Evaluator(measures=consistency, of_set=True),
     "r": Evaluator(measures=renditions, of_set=True),
-    "openood": Evaluator(measures=openood, of_set=True),
+    "openood": Evaluator(measures=openood, of_set=True, of_scores=True),
 }
 """Every suite by the name that `--suite` takes."""
 

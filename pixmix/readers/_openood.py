@@ -36,6 +36,7 @@ class OpenOODSet:
 
     def __init__(self, lists: str | os.PathLike[str], *, partial: bool = False) -> None:
         self.root = Path(os.path.abspath(lists))
+        self.partial = partial
         self.benchmark = _benchmark(self.root)
         """Its lists and what is known of them."""
         self.images: dict[str, ImageFiles] = {}
@@ -44,7 +45,8 @@ class OpenOODSet:
         """Sets of the full spectrum that were never fetched → why; no problem, since few people have them."""
         problems: list[str] = []
         for name, about in self.benchmark.lists.items():
-            self._open(name, about, problems)
+            if (images := self._read(name, about, problems)) is not None:
+                self.images[name] = images
         self.problems = resolve(self.root, problems, partial, _REMEDY)
         """A line for everything that is left out."""
         if "test" not in self.images:
@@ -61,39 +63,58 @@ class OpenOODSet:
         self.source = {"source": "official"}
         """Where the set is from, for results."""
 
-    def _open(self, name: str, about: ImageList, problems: list[str]) -> None:
-        """Read a list and see that its images are there."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the images."""
+        return self.benchmark.size, self.benchmark.size
+
+    def training(self) -> ImageFiles:
+        """The training images, for scores that need them; they are looked for only here, since there are many.
+
+        Raises:
+            InputError: as for the whole, of these images.
+        """
+        problems: list[str] = []
+        images = self._read("training", self.benchmark.training, problems)
+        self.problems += resolve(self.root, problems, self.partial and images is not None, _REMEDY)
+        assert images is not None, "there is a problem where there are none"
+        return images
+
+    def _read(self, name: str, about: ImageList, problems: list[str]) -> ImageFiles | None:
+        """The images of a list that are there; None where none are, which is a problem but for shifted sets."""
         path, folder = self.root / about.name, self.root.parent.parent / about.folder
+        shifted = name in self.benchmark.shifted
         if not os.path.exists(path):
-            if name in self.benchmark.shifted:
+            if shifted:
                 self.absent[name] = f"{about.name} is missing"
             else:
                 problems.append(f"{about.name}: missing")
-            return
+            return None
         try:
             content = read_list(path)
+            labels = self._labels(name, about, content.labels)
         except InputError as error:
             problems.append(str(error))
-            return
+            return None
         there = np.array([os.path.isfile(folder / file) for file in content.names])
-        if name in self.benchmark.shifted and not there.any():
+        if shifted and not there.any():
             self.absent[name] = f"there is no {about.folder}/{content.names[0]}"
-            return
+            return None
         problems.extend(_unlike(content, about))
         if not there.all():
             lost = content.names[int(np.argmin(there))]
             count = f"{int((~there).sum()):,} of {len(there):,}"
             problems.append(f"{name}: {count} images missing ({about.folder}/{lost})")
-        labels = content.labels
-        if name in ("test", "validation", *self.benchmark.shifted):
-            if labels.min() < 0 or labels.max() >= self.benchmark.classes:
-                problems.append(f"{about.name}: labels run from {labels.min()} to {labels.max()}")
-                return
-        else:
-            labels = np.full_like(labels, -1)
-        if there.any():
-            kept = [file for file, is_there in zip(content.names, there, strict=True) if is_there]
-            self.images[name] = ImageFiles(folder, kept, labels[there], self._fit(name))
+        kept = [file for file, is_there in zip(content.names, there, strict=True) if is_there]
+        return ImageFiles(folder, kept, labels[there], self._fit(name)) if kept else None
+
+    def _labels(self, name: str, about: ImageList, labels: np.ndarray) -> np.ndarray:
+        """The class numbers of a list; outliers have none, whatever the list says."""
+        if name in (*self.benchmark.near, *self.benchmark.far, "validation_outliers"):
+            return np.full_like(labels, -1)
+        if labels.min() < 0 or labels.max() >= self.benchmark.classes:
+            raise InputError(f"{about.name}: labels run from {labels.min()} to {labels.max()}")
+        return labels
 
     def _fit(self, name: str) -> Transform:
         # ImageNet-C's images are cropped already.
@@ -115,7 +136,7 @@ def _benchmark(root: Path) -> Benchmark:
 def _unlike(content: Listed, about: ImageList) -> list[str]:
     """How a list differs from the official one."""
     count = len(content.names)
-    if count != about.count:
+    if count != about.count and about.count:
         return [f"{about.name}: names {count:,} images, the official list {about.count:,}"]
     if not content.md5.startswith(about.md5):
         return [f"{about.name}: is not the official list: its MD5 is {content.md5[:8]}..., not {about.md5}..."]

@@ -25,7 +25,7 @@ class ImageList(NamedTuple):
     name: str
     """Its file, in the folder of its benchmark."""
     count: int
-    """How many images it names."""
+    """How many images it names; 0 where it is not known."""
     folder: str = CLASSIC
     """Where these lie, beside the folder of the lists."""
     md5: str = ""
@@ -48,6 +48,8 @@ class Benchmark:
     """In-distribution images for the choice of settings."""
     validation_outliers: ImageList
     """Outliers for the same."""
+    training: ImageList
+    """For scores that need training images, prepared like the others."""
     near: Mapping[str, ImageList]
     """Outliers like the in-distribution images, by set."""
     far: Mapping[str, ImageList]
@@ -91,6 +93,7 @@ BENCHMARKS = {
         test=ImageList("test_cifar10.txt", 9_000, md5="516f2647"),
         validation=ImageList("val_cifar10.txt", 1_000, md5="0388c9ab"),
         validation_outliers=ImageList("val_tin.txt", 1_000),
+        training=ImageList("train_cifar10.txt", 50_000, md5="6ac1a43b"),
         near={"cifar100": ImageList("test_cifar100.txt", 9_000), "tin": ImageList("test_tin.txt", 7_793)},
         far=_far_of_cifar(places=35_195),
         shifted={"cifar10c": ImageList("test_cifar10c.txt", 10_000)},
@@ -103,6 +106,7 @@ BENCHMARKS = {
         test=ImageList("test_cifar100.txt", 9_000, md5="a3a565ec"),
         validation=ImageList("val_cifar100.txt", 1_000, md5="3c260b8b"),
         validation_outliers=ImageList("val_tin.txt", 972),
+        training=ImageList("train_cifar100.txt", 50_000, md5="7f6ce9b8"),
         near={"cifar10": ImageList("test_cifar10.txt", 10_000), "tin": ImageList("test_tin.txt", 6_526)},
         far=_far_of_cifar(places=33_773),
     ),
@@ -114,6 +118,7 @@ BENCHMARKS = {
         test=ImageList("test_imagenet200.txt", 9_000, LARGE, "4f87eba9"),
         validation=ImageList("val_imagenet200.txt", 1_000, LARGE, "eea6f78c"),
         validation_outliers=_IMAGENET_VALIDATION_OUTLIERS,
+        training=ImageList("train_imagenet200.txt", 0, LARGE),
         near=_IMAGENET_NEAR,
         far=_IMAGENET_FAR,
         shifted={
@@ -130,6 +135,7 @@ BENCHMARKS = {
         test=ImageList("test_imagenet.txt", 45_000, LARGE, "9e71d083"),
         validation=ImageList("val_imagenet.txt", 5_000, LARGE, "8b40dd8d"),
         validation_outliers=_IMAGENET_VALIDATION_OUTLIERS,
+        training=ImageList("train_imagenet.txt", 0, LARGE),
         near=_IMAGENET_NEAR,
         far=_IMAGENET_FAR,
         shifted={

@@ -15,6 +15,7 @@ from pixmix.readers import _openood_lists as lists
 
 # Where the images of each CIFAR list lie, below images_classic, and the size they have on disk.
 _CIFAR = {
+    "train_{id}.txt": ("{id}/train/{name}/{number:04d}.png", 32),
     "test_{id}.txt": ("{id}/test/{name}/{number:04d}.png", 32),
     "val_{id}.txt": ("{id}/test/{name}/{number:04d}.png", 32),
     "val_tin.txt": ("tin/val/val_{number}.JPEG", 64),
@@ -38,7 +39,7 @@ def cifar(root: Path, benchmark: str = "cifar10", *, shifted: bool = False) -> P
     folder.mkdir(parents=True)
     for seed, (file, (pattern, side)) in enumerate({**_CIFAR, **(SHIFTED if shifted else {})}.items()):
         name = file.format(id=benchmark, other=other)
-        own = name in (f"test_{benchmark}.txt", f"val_{benchmark}.txt", *SHIFTED)
+        own = name in (*(f"{part}_{benchmark}.txt" for part in ("train", "val", "test")), *SHIFTED)
         first = 100 * seed  # validation and test images lie in one folder
         lines = []
         for number in range(COUNT):
@@ -70,7 +71,7 @@ def official(patch: pytest.MonkeyPatch, benchmark: str = "cifar10", count: int =
         group: {name: small(each) for name, each in getattr(about, group).items()}
         for group in ("near", "far", "shifted")
     }
-    own = {part: small(getattr(about, part)) for part in ("test", "validation", "validation_outliers")}
+    own = {part: small(getattr(about, part)) for part in ("test", "validation", "validation_outliers", "training")}
     changed = replace(about, **own, **groups)
     patch.setitem(lists.BENCHMARKS, benchmark, changed)
     return changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from suite_samples import ARRAYS, KNOWN, MATERIAL, ORIGINALS, UNKNOWN
 import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures, scores
-from pixmix._evaluators.near_far import Scores, near_far, prepare
+from pixmix._evaluators.near_far import Scores, measure, near_far
+from pixmix._evaluators.scoring import prepare
 from pixmix._evaluators.suites import check
 from pixmix.readers import OpenOODSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NEAR, FAR = ("cifar100", "tin"), ("mnist", "svhn", "texture", "places365")
-FROM_LOGITS = ["msp", "max_logit", "energy", "temperature", "gen", "klm"]
+FROM_LOGITS = scores.ScoreSettings(names=("msp", "max_logit", "energy", "gen", "klm"))
+FROM_FEATURES = scores.ScoreSettings(names=("knn", "rmds"), settings={"knn": {"k": 5}}, layer="body.4")
 
 
 @pytest.fixture(scope="module")
@@ -48,22 +51,20 @@ def outputs(net: torch.nn.Module, folder: Path, file: str) -> scores.Outputs:
 
 
 def test_every_value_is_that_of_the_definitions(folder: Path, net: torch.nn.Module) -> None:
-    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, batch_size=7)["openood"]
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, batch_size=7, scores=FROM_LOGITS)["openood"]
     test = outputs(net, folder, "test_cifar10.txt")
     assert found["error"]["value"] == pytest.approx(np.mean(test.logits.argmax(1) != test.labels))
     material = scores.Material(validation=outputs(net, folder, "val_cifar10.txt"))
-    assert [*found["scores"]] == FROM_LOGITS
+    assert [*found["scores"]] == [*FROM_LOGITS.names]
     for name, entries in found["scores"].items():
-        if "undefined" in entries:
-            continue
         score = scores.make_score(name, material, **entries.get("settings", {}))
         for group, sets in (("near", NEAR), ("far", FAR)):
             each = {of_set: score(outputs(net, folder, f"test_{of_set}.txt")) for of_set in sets}
-            for measure, function in (measures.OPENOOD | measures.DETECTION).items():
+            for kind, function in (measures.OPENOOD | measures.DETECTION).items():
                 values = [function(score(test), array) for array in each.values()]
-                assert [entries[of_set][measure]["value"] for of_set in sets] == pytest.approx(values)
-                assert entries[group][measure]["value"] == pytest.approx(np.mean(values))
-                assert entries[group][measure]["sets"] == [*sets]
+                assert [entries[of_set][kind]["value"] for of_set in sets] == pytest.approx(values)
+                assert entries[group][kind]["value"] == pytest.approx(np.mean(values))
+                assert entries[group][kind]["sets"] == [*sets]
     assert entries["tin"]["auroc"]["n_ood"] == openood.COUNT
     assert (found["set"]["benchmark"], found["set"]["near"], found["set"]["images"]) == ("cifar10", [*NEAR], 20)
     assert json.loads(json.dumps(found, allow_nan=False)) == json.loads(json.dumps(found))
@@ -83,7 +84,7 @@ def test_the_full_spectrum_pools_images(folder: Path, net: torch.nn.Module) -> N
 
 
 def test_settings_are_chosen_on_validation_images(folder: Path, net: torch.nn.Module) -> None:
-    found = pixmix.evaluate(net, "openood", sets={"openood": folder})["openood"]
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, scores=FROM_LOGITS)["openood"]
     known, unknown = (outputs(net, folder, file) for file in ("val_cifar10.txt", "val_tin.txt"))
     trials = found["scores"]["gen"]["trials"]
     assert len(trials) == 42
@@ -116,12 +117,42 @@ def test_the_originals_near_and_far(tmp_path: Path) -> None:
         assert values == pytest.approx(expected, abs=1e-9)
 
 
-def test_prepared_scores_are_the_originals() -> None:
-    original = ORIGINALS["scores"]["klm"]
-    prepared = prepare(["klm"], MATERIAL, None)["klm"]
-    assert prepared.score is not None
-    np.testing.assert_allclose(prepared.score(KNOWN), original["id"], atol=1e-9)
-    np.testing.assert_allclose(prepared.score(UNKNOWN), original["ood"], atol=1e-9)
+@pytest.mark.parametrize(
+    ("name", "settings", "original"),
+    [
+        ("klm", {}, "klm"),
+        ("gen", {"largest": 3}, "gen g=.1 M=3"),
+        ("knn", {"k": 5}, "knn k=5"),
+        ("ash_b", {"percentile": 65}, "ash-b p=65"),
+        ("vim", {"dimension": 3}, "vim d=3"),
+    ],
+)
+def test_stored_outputs_give_the_originals_table(name: str, settings: dict[str, Any], original: str) -> None:
+    """From kept logits and features: the AUROC that OpenOOD's own scores have between the fixtures' two sets."""
+    chosen = scores.ScoreSettings(names=(name,), settings={name: settings})
+    kept = {"test": replace(KNOWN, labels=np.zeros(10, int)), "set": UNKNOWN}
+    found = measure(kept.__getitem__, {"near": ("set",), "far": ("set",)}, (), prepare(chosen, MATERIAL), 0)
+    theirs = ORIGINALS["scores"][original]
+    expected = measures.auroc(theirs["id"], theirs["ood"])
+    for group in ("near", "far"):
+        assert found["scores"][name][group]["auroc"]["value"] == pytest.approx(expected, abs=1e-9)
+    assert found["scores"][name].get("settings", {}).items() >= settings.items()
+    assert found["error"]["value"] == pytest.approx(np.mean(KNOWN.logits.argmax(1) != 0))
+
+
+def test_scores_of_features_have_the_training_images_of_the_lists(folder: Path, net: torch.nn.Module) -> None:
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, scores=FROM_FEATURES)["openood"]["scores"]
+    assert [*found] == ["msp", "knn", "rmds"]
+    assert found["knn"]["settings"] == {"k": 5} and "trials" not in found["knn"]
+    body: Any = net
+
+    def features(file: str) -> np.ndarray:
+        images = torch.from_numpy(openood.arrays(folder, file)[0]).permute(0, 3, 1, 2).float() / 255
+        return body.body.body[:-1](((images - 0.5) / 0.5).double()).detach().float().numpy()
+
+    bank, known, anomalous = map(features, ("train_cifar10.txt", "test_cifar10.txt", "test_tin.txt"))
+    expected = measures.auroc(*(scores.knn(each, bank, k=5) for each in (known, anomalous)))
+    assert found["knn"]["tin"]["auroc"]["value"] == pytest.approx(expected)
 
 
 def test_a_mean_is_not_weighted_by_images() -> None:
@@ -134,10 +165,10 @@ def test_a_mean_is_not_weighted_by_images() -> None:
 
 
 def test_intervals_are_of_the_measures_that_have_them(folder: Path, net: torch.nn.Module) -> None:
-    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, seed=3)["openood"]["scores"]
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, seed=3, scores=FROM_LOGITS)["openood"]["scores"]
     for name in ("near", "far", "svhn"):
-        for measure in measures.DETECTION:
-            entry = found["msp"][name][measure]
+        for kind in measures.DETECTION:
+            entry = found["msp"][name][kind]
             low, high = entry["interval"]
             assert low <= entry["value"] <= high
         assert "interval" not in found["msp"][name]["aupr_in"]
@@ -150,27 +181,30 @@ def test_what_is_left_out_is_said(tmp_path: Path, net: torch.nn.Module) -> None:
         (folder / file).unlink()
     with pytest.raises(InputError, match=r"test_svhn.txt: missing.* leave it out with `partial`"):
         pixmix.evaluate(net, "openood", sets={"openood": folder})
-    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, partial=True)["openood"]
+    gen = scores.ScoreSettings(names=("gen",))
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, partial=True, scores=gen)["openood"]
     assert found["set"]["problems"][0] == "val_cifar10.txt: missing"
     assert (found["set"]["near"], found["set"]["far"]) == ([], ["mnist", "texture", "places365"])
     assert "near" not in found["scores"]["msp"]
     assert found["scores"]["msp"]["far"]["auroc"]["sets"] == ["mnist", "texture", "places365"]
-    assert found["scores"]["klm"] == {"undefined": "there are no validation images"}
     assert found["scores"]["gen"]["settings"] == {"gamma": 0.1, "largest": 100}
     assert "trials" not in found["scores"]["gen"]
+    with pytest.raises(InputError, match="score klm needs outputs of validation images"):
+        pixmix.evaluate(net, "openood", sets={"openood": folder}, partial=True, scores=FROM_LOGITS)
     assert "cifar10c" in found["set"]["absent"] and "full_spectrum" not in found
 
 
 def test_kept_logits_are_used_again(folder: Path, tmp_path: Path) -> None:
     net = samples.network()
-    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, logits_folder=tmp_path)
+    settings: dict[str, Any] = {"scores": FROM_FEATURES, "logits_folder": tmp_path}
+    found = pixmix.evaluate(net, "openood", sets={"openood": folder}, **settings)
     body: Any = net.body
     body.seen = 0
-    assert pixmix.evaluate(net, "openood", sets={"openood": folder}, logits_folder=tmp_path) == found
-    assert body.seen <= 1  # the image that tells the number of classes
+    assert pixmix.evaluate(net, "openood", sets={"openood": folder}, **settings) == found
+    assert body.seen <= 3  # one tells the number of classes, two the last layer
     assert {path.name for path in tmp_path.iterdir()} >= {
         "openood-test.npz",
-        "openood-validation.npz",
+        "openood-training.npz",
         "openood-tin.npz",
     }
 

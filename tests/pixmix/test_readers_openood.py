@@ -49,6 +49,10 @@ def test_images_are_those_of_the_lists_prepared_as_openood_does(
         assert np.array_equal(np.stack([image for image, _ in reader.images[name]]), images), name
         assert reader.images[name].labels.tolist() == labels.tolist(), name
     assert (reader.near, reader.far, reader.shifted) == ((other, "tin"), SETS[2:], ())
+    images, labels = openood.arrays(folder, f"train_{benchmark}.txt")
+    training = reader.training()
+    assert np.array_equal(np.stack([image for image, _ in training]), images)
+    assert training.labels.tolist() == labels.tolist()
     assert reader.problems == ()
     assert reader.benchmark.classes == {"cifar10": 10, "cifar100": 100}[benchmark]
 
@@ -107,11 +111,11 @@ def test_what_is_missing_is_named_and_left_out(cifar10: Path) -> None:
     root = cifar10.parent.parent / "images_classic"
     (cifar10 / "test_mnist.txt").unlink()
     shutil.rmtree(root / "svhn")
-    (root / "places365/val/Places365_val_00000803.jpg").unlink()
+    (root / "places365/val/Places365_val_00000903.jpg").unlink()
     message = refused(cifar10)
     assert "test_mnist.txt: missing" in message
-    assert "svhn: 20 of 20 images missing (images_classic/svhn/test/600.jpg)" in message
-    assert "places365: 1 of 20 images missing (images_classic/places365/val/Places365_val_00000803.jpg)" in message
+    assert "svhn: 20 of 20 images missing (images_classic/svhn/test/700.jpg)" in message
+    assert "places365: 1 of 20 images missing (images_classic/places365/val/Places365_val_00000903.jpg)" in message
     reader = OpenOODSet(cifar10, partial=True)
     assert (reader.near, reader.far) == (("cifar100", "tin"), ("texture", "places365"))
     assert len(reader.images["places365"]) == 19
@@ -119,6 +123,20 @@ def test_what_is_missing_is_named_and_left_out(cifar10: Path) -> None:
     shutil.rmtree(root / "cifar10/test")
     with pytest.raises(InputError, match="there are no test images; fetch OpenOOD's lists and images"):
         OpenOODSet(cifar10, partial=True)
+
+
+def test_training_images_are_looked_for_when_they_are_asked_for(cifar10: Path) -> None:
+    root = cifar10.parent.parent / "images_classic"
+    next((root / "cifar10" / "train" / "bird").iterdir()).unlink()
+    with pytest.raises(InputError, match=r"training: 1 of 20 images missing \(images_classic/cifar10/train/bird/"):
+        OpenOODSet(cifar10).training()
+    reader = OpenOODSet(cifar10, partial=True)
+    assert reader.problems == ()
+    assert len(reader.training()) == 19
+    assert len(reader.problems) == 1
+    (cifar10 / "train_cifar10.txt").unlink()
+    with pytest.raises(InputError, match=r"train_cifar10\.txt: missing"):
+        OpenOODSet(cifar10, partial=True).training()
 
 
 @pytest.mark.parametrize(
