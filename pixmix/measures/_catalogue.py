@@ -21,7 +21,7 @@ class MeasureRow(NamedTuple):
 
 
 _F = "fraction"
-_HENDRYCKS = "Hendrycks et al. 2019"
+_HENDRYCKS, _ZHANG = "Hendrycks et al. 2019", "Zhang et al. 2023"
 _MADRY, _GEIFMAN, _GIMPEL = "Madry et al. 2018", "Geifman & El-Yaniv 2017", "Hendrycks & Gimpel 2017"
 
 MEASURES = (
@@ -59,5 +59,10 @@ MEASURES = (
     MeasureRow("anomalies.SET.aupr", "average precision, outliers positive", _F, "higher", _GIMPEL),
     MeasureRow("anomalies.SET.fpr95", "test images flagged with 95 % of outliers", _F, "lower", _GIMPEL),
     MeasureRow("anomalies.SET.fpr95_reference", "the same as in PixMix's code", _F, "lower", _HENDRYCKS),
+    MeasureRow("openood.error", "wrong answers on OpenOOD's test images", _F, "lower", _ZHANG),
+    MeasureRow("openood.scores.SCORE.SET.auroc", "share of pairs in the right order", _F, "higher", _ZHANG),
+    MeasureRow("openood.scores.SCORE.SET.fpr95_openood", "test images flagged, thinned curve", _F, "lower", _ZHANG),
+    MeasureRow("openood.scores.SCORE.SET.aupr_in", "trapezoid area, test images positive", _F, "higher", _ZHANG),
+    MeasureRow("openood.scores.SCORE.SET.aupr_out", "trapezoid area, outliers positive", _F, "higher", _ZHANG),
 )
 """Every measure; of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import evaluation_samples as samples
 import numpy as np
-import openood_samples as openood
+import openood_folders as openood
 import pytest
 import torch
 from suite_samples import ARRAYS, KNOWN, MATERIAL, ORIGINALS, UNKNOWN

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import openood_samples as openood
+import openood_folders as openood
 import pytest
 
 from mixset._common.errors import InputError

@@ -164,12 +164,15 @@ class EvaluateConfig:
             raise InputError(f"logits_are {self.logits_are}: says what the file of `logits` holds; name one")
 
     def _check_scores(self) -> None:
-        scored = "anomalies" in self.suite
-        for name in ("score_settings", "tune_on", "training_images", "layer"):
+        scored = {"anomalies", "openood"} & {*self.suite}
+        for name in ("score_settings", "layer"):
             if getattr(self, name) and not scored:
-                raise InputError(f"{name}: is for the suite anomalies; add it to `suite`")
+                raise InputError(f"{name}: is for the suites anomalies and openood; add one to `suite`")
         if self.score != PAPER and not scored:
-            raise InputError("score: is for the suite anomalies; add it to `suite`")
+            raise InputError("score: is for the suites anomalies and openood; add one to `suite`")
+        for name in ("tune_on", "training_images"):
+            if getattr(self, name) and "anomalies" not in scored:
+                raise InputError(f"{name}: is for the suite anomalies; add it to `suite`")
         if self.calibrate_on is not None and not {"calibration", "anomalies"} & {*self.suite}:
             raise InputError("calibrate_on: is for the suites calibration and anomalies; add one to `suite`")
 

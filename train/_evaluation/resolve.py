@@ -55,7 +55,7 @@ class NetworkSubject:
             self.config.suite,
             None if self.test is None else self.test.labelled,
             **self.beside.arguments(),
-            scores=self.scores if "anomalies" in self.config.suite else None,
+            scores=self.scores if any(EVALUATORS[name].of_scores for name in self.config.suite) else None,
             sets=self.sets,
             attack=self.config.attack,
             batch_size=self.config.eval_batch_size,

@@ -35,6 +35,7 @@ class Measure:
 
 _ALEXNET = "relative to AlexNet's, as in ImageNet's tables"
 _CODE = "as the paper's code computes it"
+_OPENOOD = "of MSP by OpenOOD's protocol, mean over its sets of outliers"
 SHOWN = (
     Measure("Clean error", ("clean", "error"), "share of test images that are misclassified"),
     Measure("C mCE", ("c", "mce"), "mean error over the corruptions of C"),
@@ -54,6 +55,8 @@ SHOWN = (
     Measure("R RMS", ("r", "rms_all_bins"), "RMS on ImageNet-R"),
     Measure("AUROC", ("anomalies", "mean", "auroc"), "anomaly detection, mean over the outlier sets", True),
     Measure("AUPR", ("anomalies", "mean", "aupr"), "the same as the area under precision and recall", True),
+    Measure("OpenOOD near", ("openood", "scores", "msp", "near", "auroc"), f"AUROC {_OPENOOD} like the classes", True),
+    Measure("OpenOOD far", ("openood", "scores", "msp", "far", "auroc"), f"AUROC {_OPENOOD} unlike them", True),
 )
 """The measures of a run's table, in its order."""
 _BY_CODE = (

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import reader_layouts as layouts
 from PIL import Image
 
 from pixmix.readers import _openood_lists as lists
@@ -27,7 +26,7 @@ _CIFAR = {
     "test_places365.txt": ("places365/val/Places365_val_{number:08d}.jpg", 70),
 }
 SHIFTED = {"test_cifar10c.txt": ("cifar10c/{number:05d}_{label}.png", 32)}
-CLASSES = layouts.CIFAR
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 COUNT = 20
 """Images of each list: two of each of ten classes."""
 
@@ -45,7 +44,7 @@ def cifar(root: Path, benchmark: str = "cifar10", *, shifted: bool = False) -> P
         for number in range(COUNT):
             label = number % 10 if own else -1
             words: dict[str, Any] = {"id": benchmark, "other": other, "label": label, "number": first + number}
-            path = pattern.format(name=layouts.CIFAR[number % 10], **words)
+            path = pattern.format(name=CLASSES[number % 10], **words)
             write_image(root / "images_classic" / path, side, seed=first + number, grey="mnist" in path)
             lines.append(f"{path} {label}\n")
         (folder / name).write_text("".join(lines))
@@ -55,7 +54,7 @@ def cifar(root: Path, benchmark: str = "cifar10", *, shifted: bool = False) -> P
 def write_image(path: Path, side: int, *, seed: int, grey: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Wider than high, so that the crop matters.
-    array = layouts.bytes_of(side, side + 8, 3, seed=seed)
+    array = np.random.default_rng(seed).integers(0, 256, (side, side + 8, 3), np.uint8)
     image = Image.fromarray(array).convert("L") if grey else Image.fromarray(array)
     image.save(path)
 
