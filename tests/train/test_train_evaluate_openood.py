@@ -55,7 +55,7 @@ def test_what_it_lacks_is_found_before_anything_is_measured(
     out = ("--out", tmp_path / "out")
     with pytest.raises(InputError, match=r"suite openood: needs the folder of its set, `openood` PATH$"):
         evaluate(configure(model, "--suite", "openood", *out))
-    with pytest.raises(InputError, match="--openood .*: is for the suite openood; add it to --suite"):
+    with pytest.raises(InputError, match=r"--openood .*: is for the suite openood; add it to --suite"):
         configure(model, "--suite", "clean", "--openood", folder)
     with pytest.raises(InputError, match="--tune-on: is for the suite anomalies"):
         configure(model, "--suite", "openood", "--openood", folder, "--tune-on", folder)
