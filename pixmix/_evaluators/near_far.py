@@ -57,7 +57,7 @@ def near_far(of: Scores, groups: Groups, *, seed: int | None = None) -> dict[str
         sets = {name: of.sets[name] for name in names}
         spans = {} if seed is None else measures.detection_intervals(of.known, sets, seed=seed)
         for name, values in sets.items():
-            about = {"n": len(of.known), "n_ood": len(values)}
+            about: Entry = {"n": len(of.known), "n_ood": len(values)}
             entries[name] = {
                 measure: {"value": function(of.known, values), **about} for measure, function in DETECTION.items()
             }

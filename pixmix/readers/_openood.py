@@ -136,8 +136,8 @@ def _benchmark(root: Path) -> Benchmark:
 def _unlike(content: Listed, about: ImageList) -> list[str]:
     """How a list differs from the official one."""
     count = len(content.names)
-    if count != about.count and about.count:
-        return [f"{about.name}: names {count:,} images, the official list {about.count:,}"]
+    if count != about.images and about.images:
+        return [f"{about.name}: names {count:,} images, the official list {about.images:,}"]
     if not content.md5.startswith(about.md5):
         return [f"{about.name}: is not the official list: its MD5 is {content.md5[:8]}..., not {about.md5}..."]
     return []

@@ -24,7 +24,7 @@ class ImageList(NamedTuple):
 
     name: str
     """Its file, in the folder of its benchmark."""
-    count: int
+    images: int
     """How many images it names; 0 where it is not known."""
     folder: str = CLASSIC
     """Where these lie, beside the folder of the lists."""

@@ -176,7 +176,7 @@ def test_what_is_known_of_the_official_lists() -> None:
     """The numbers of images that OpenOOD's paper and lists have."""
 
     def counts(name: str, group: str) -> dict[str, int]:
-        return {each: about.count for each, about in getattr(lists.BENCHMARKS[name], group).items()}
+        return {each: about.images for each, about in getattr(lists.BENCHMARKS[name], group).items()}
 
     assert counts("cifar10", "near") == {"cifar100": 9000, "tin": 7793}
     assert counts("cifar100", "near") == {"cifar10": 10000, "tin": 6526}
@@ -188,8 +188,8 @@ def test_what_is_known_of_the_official_lists() -> None:
         assert counts(name, "near") == {"ssb_hard": 49000, "ninco": 5879}
         assert counts(name, "far") == {"inaturalist": 10000, "textures": 5160, "openimage_o": 15869}
         assert about.far["textures"].folder == "images_classic" != about.test.folder
-        assert (about.size, about.resize, about.validation_outliers.count) == (224, 256, 1763)
-    full = {name: about.test.count + sum(counts(name, "shifted").values()) for name, about in lists.BENCHMARKS.items()}
+        assert (about.size, about.resize, about.validation_outliers.images) == (224, 256, 1763)
+    full = {name: about.test.images + sum(counts(name, "shifted").values()) for name, about in lists.BENCHMARKS.items()}
     assert full == {"cifar10": 19000, "cifar100": 9000, "imagenet200": 43000, "imagenet": 95000}
 
 

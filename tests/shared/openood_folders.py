@@ -64,7 +64,7 @@ def official(patch: pytest.MonkeyPatch, benchmark: str = "cifar10", count: int =
     about = lists.BENCHMARKS[benchmark]
 
     def small(each: lists.ImageList) -> lists.ImageList:
-        return each._replace(count=count, md5="")
+        return each._replace(images=count, md5="")
 
     groups = {
         group: {name: small(each) for name, each in getattr(about, group).items()}

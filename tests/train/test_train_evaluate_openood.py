@@ -32,7 +32,18 @@ def model(tmp_path: Path) -> str:
 def test_a_benchmark_is_measured_and_exported(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     openood.official(monkeypatch)
     folder = openood.cifar(tmp_path / "data")
-    words = ("--suite", "openood", "--openood", folder, "--out", tmp_path / "out", "--mean", 0.5, 0.5, 0.5)
+    words: tuple[object, ...] = (
+        "--suite",
+        "openood",
+        "--openood",
+        folder,
+        "--out",
+        tmp_path / "out",
+        "--mean",
+        0.5,
+        0.5,
+        0.5,
+    )
     words += ("--score", "gen", "knn", "ash_b", "--score-settings", "knn.k=3")
     found = evaluate(configure(model, *words, "--std", 0.25, 0.25, 0.25))
     assert found is not None

@@ -132,7 +132,7 @@ def _rows(group: Sequence[Measured], section: Callable[[Measured], Mapping[str, 
         names = list(section(group[0])["scores"])
         kept = [name for name in names if all("near" in section(each)["scores"].get(name, {}) for each in group)]
         about = _about(group[0].config)
-        rows = []
+        rows: list[Sequence[str]] = []
         for name in kept:
             detected = [section(each)["scores"][name] for each in group]
             cells = [_cell([each[part]["auroc"]["value"] for each in detected]) for part in ("near", "far")]
