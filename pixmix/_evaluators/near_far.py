@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import measures, scores
+from .detections import are_log_probabilities
 from .entries import Entry
 from .scoring import Prepared
 
@@ -82,7 +83,10 @@ def measure(ask: Ask, groups: Groups, shifted: Sequence[str], prepared: Mapping[
         prepared: the scores.
         seed: of the intervals of MSP.
     """
-    test = _answered(ask("test"), prepared)
+    known = ask("test")
+    if are_log_probabilities(known.logits) and "energy" in prepared:
+        prepared = {**prepared, "energy": Prepared(score=None, undefined="log-probabilities all have the energy 0")}
+    test = _answered(known, prepared)
     sets = {name: _answered(ask(name), prepared).scores for names in groups.values() for name in names}
 
     def section(known: Sequence[Answered]) -> Entry:

@@ -16,12 +16,13 @@ from ..readers._outliers import BENCHMARK
 from ..scores import Material, ScoreSettings, find_score
 from .detections import are_log_probabilities, detections
 from .outliers import SYNTHETIC
+from .saved_openood import SavedBenchmark, find_benchmark, saved_openood
 from .saved_parts import BESIDE, Parts, read_parts
 from .scoring import logits_and_labels, prepare
 from .selection import HeldOut
 from .standard import all_calibration_of, error_of
 
-SUITES = ("clean", "calibration", "anomalies")
+SUITES = ("clean", "calibration", "anomalies", "openood")
 """The suites that logits of the test images suffice for."""
 
 
@@ -35,6 +36,8 @@ class SavedLogits:
     split: bool
     """Whether halves of the images are held out for each other."""
     scores: ScoreSettings
+    benchmark: SavedBenchmark | None
+    """Which of OpenOOD's it is of, where the suite openood is measured."""
 
     def measure(self, *, seed: int = 0) -> dict[str, Any]:
         """`{suite: {measure: {"value": ..., "n": ...}}}`; `seed` is that of the intervals and of what scores draw."""
@@ -50,15 +53,18 @@ class SavedLogits:
                 elif name == "calibration":
                     measured[name] = all_calibration_of(logits, labels, seed, held_out)
                 else:
-                    measured[name] = self._anomalies(seed)
+                    measured[name] = self._scored(name, seed)
         return measured
 
-    def _anomalies(self, seed: int) -> dict[str, Any]:
+    def _scored(self, suite: str, seed: int) -> dict[str, Any]:
         parts = self.parts
         material = Material(training=parts.train, validation=parts.held_out, head=parts.head, seed=seed)
+        scores = prepare(self.scores, material, parts.tuning)
+        if suite == "openood":
+            assert self.benchmark is not None, "read_logits found it"
+            return saved_openood(parts, self.benchmark, scores, seed)
         absent = [name for name in (*SYNTHETIC, *BENCHMARK) if name not in parts.outliers]
         about = {"sets": list(parts.outliers), "absent": absent}
-        scores = prepare(self.scores, material, parts.tuning)
         return dict(detections(parts.test, parts.outliers, about, seed, scores))
 
 
@@ -69,15 +75,16 @@ def read_logits(
     probabilities: bool = False,
     split: bool = False,
     scores: ScoreSettings | None = None,
+    partial: bool = False,
 ) -> SavedLogits:
     """The logits in an .npz file.
 
     Log-probabilities are logits. Of probabilities the logarithm is taken; neither have an energy.
 
     Args:
-        path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" also `ood_NAME`
-            (M, classes) for each out-of-distribution set, of which all images count; with `held_out_logits` and
-            `held_out_labels` of images neither trained nor measured on, "calibration" is measured after temperature
+        path: holds `logits` (N, classes), floats, and `labels` (N,), whole numbers; for "anomalies" and "openood" also
+            `ood_NAME` (M, classes) for each out-of-distribution set, of which all images count; with `held_out_logits`
+            and `held_out_labels` of images neither trained nor measured on, "calibration" is measured after temperature
             scaling, too. For scores that need them: `features` (N, D), `features_ood_NAME`, `features_held_out` and
             `features_train` with `train_labels`; `weight` (classes, D) and `bias` (classes,) of the last layer;
             `train_logits`, if they are not what the last layer makes of the features; and `tuning_logits` and
@@ -86,6 +93,7 @@ def read_logits(
         probabilities: the file holds the softmax of logits, each row at least 0 and with the sum 1.
         split: in place of held-out images: halves of the images are held out for each other, for the temperature.
         scores: the anomaly scores; by default MSP, the largest logit and the energy.
+        partial: of "openood": take what there is of its benchmark's sets and say so, in place of refusing it.
 
     Raises:
         InputError: no such file or arrays, probabilities in place of logits or the other way round, or a suite that
@@ -101,10 +109,11 @@ def read_logits(
         parts = read_parts(arrays, probabilities=probabilities)
         if split and parts.held_out is not None:
             raise InputError("holds held-out images, so the test images need not be split; leave `calibrate_on` out")
-        if "anomalies" in names:
+        benchmark = find_benchmark(parts, partial=partial) if "openood" in names else None
+        if {"anomalies", "openood"} & {*names}:
             _check_outliers(parts)
             _check_scores(parts, settings)
-    return SavedLogits(path=Path(path), suites=names, parts=parts, split=split, scores=settings)
+    return SavedLogits(path=Path(path), suites=names, parts=parts, split=split, scores=settings, benchmark=benchmark)
 
 
 @contextlib.contextmanager

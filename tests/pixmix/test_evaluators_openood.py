@@ -18,6 +18,7 @@ import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures, scores
 from pixmix._evaluators.near_far import Scores, measure, near_far
+from pixmix._evaluators.saved import read_logits
 from pixmix._evaluators.scoring import prepare
 from pixmix._evaluators.suites import check
 from pixmix.readers import OpenOODSet
@@ -225,3 +226,53 @@ def test_networks_of_other_classes_are_refused(folder: Path) -> None:
         check("openood", sets={"openood": reader}, classes=10, size=(40, 48))
     with pytest.raises(InputError, match=r"suite openood: needs the folder of its set$"):
         check("openood")
+
+
+@pytest.fixture
+def saved(folder: Path, net: torch.nn.Module) -> dict[str, np.ndarray]:
+    """The network's logits of the benchmark's sets, in the arrays of a file."""
+    arrays = {f"ood_{name}": outputs(net, folder, f"test_{name}.txt").logits for name in (*NEAR, *FAR)}
+    for part, file in (("", "test_cifar10.txt"), ("held_out_", "val_cifar10.txt")):
+        own = outputs(net, folder, file)
+        assert own.labels is not None
+        arrays |= {f"{part}logits": own.logits, f"{part}labels": own.labels}
+    return arrays | {"tuning_logits": outputs(net, folder, "val_tin.txt").logits}
+
+
+def test_saved_logits_give_the_same(
+    folder: Path, net: torch.nn.Module, saved: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "logits.npz", **saved, ood_textures=saved["logits"])
+    found = read_logits(tmp_path / "logits.npz", "openood", scores=FROM_LOGITS).measure()["openood"]
+    whole = pixmix.evaluate(net, "openood", sets={"openood": folder}, scores=FROM_LOGITS)["openood"]
+    assert found["scores"] == whole["scores"]
+    assert found["error"] == whole["error"]
+    same = ("benchmark", "images", "near", "far", "problems")
+    assert {name: found["set"][name] for name in same} == {name: whole["set"][name] for name in same}
+
+
+def test_log_probabilities_have_no_energy(saved: dict[str, np.ndarray], tmp_path: Path) -> None:
+    of_logs = {name: np.log(measures.softmax(array)) for name, array in saved.items() if not name.endswith("labels")}
+    np.savez(tmp_path / "logs.npz", **{**saved, **of_logs})
+    found = read_logits(tmp_path / "logs.npz", "openood").measure()["openood"]["scores"]
+    assert found["energy"] == {"undefined": "log-probabilities all have the energy 0"}
+    np.savez(tmp_path / "logits.npz", **saved)
+    plain = read_logits(tmp_path / "logits.npz", "openood").measure()["openood"]["scores"]
+    assert found["msp"]["near"]["auroc"]["value"] == pytest.approx(plain["msp"]["near"]["auroc"]["value"])
+
+
+def test_saved_logits_of_another_number_are_refused(saved: dict[str, np.ndarray], tmp_path: Path) -> None:
+    path = tmp_path / "logits.npz"
+    shorter = {"ood_tin": saved["ood_tin"][:7], "logits": saved["logits"][1:], "labels": saved["labels"][1:]}
+    np.savez(path, **{**saved, **shorter})
+    with pytest.raises(InputError, match="logits: 19 images, cifar10 has 20; ood_tin: 7 images, cifar10 has 20; save "):
+        read_logits(path, "openood")
+    part = read_logits(path, "openood", partial=True).measure()["openood"]
+    assert part["set"]["problems"] == ["logits: 19 images, cifar10 has 20", "ood_tin: 7 images, cifar10 has 20"]
+    assert part["scores"]["msp"]["tin"]["auroc"]["n_ood"] == 7
+    np.savez(path, **{name: array for name, array in saved.items() if not name.startswith("ood_")})
+    with pytest.raises(InputError, match="of cifar10's sets there is none; give ood_NAME of cifar100, tin, "):
+        read_logits(path, "openood", partial=True)
+    np.savez(path, logits=saved["logits"][:, :7], labels=saved["labels"] % 7, ood_tin=saved["ood_tin"][:, :7])
+    with pytest.raises(InputError, match="logits are of 7 classes, its benchmarks of 10, 100, 200, 1,000"):
+        read_logits(path, "openood")

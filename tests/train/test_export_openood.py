@@ -13,7 +13,7 @@ import pytest
 
 from mixset._common.errors import InputError
 from pixmix.train._command.cli import main
-from pixmix.train._exports.openood import export
+from pixmix.train._exports.openood_rows import export
 from pixmix.train._runs.config import recipe
 
 HEADER = "Training,Postprocessor,Near-OOD_AUROC,Far-OOD_AUROC,ID_Accuracy,Outlier_Data,Arch,Additional_Description"

@@ -10,7 +10,7 @@ from evaluate_samples import configure
 
 from mixset._common.errors import InputError
 from pixmix.train._evaluation.evaluate import evaluate
-from pixmix.train._exports.openood import export
+from pixmix.train._exports.openood_rows import export
 from pixmix.train._reports.table import as_grid
 
 NETWORK = """

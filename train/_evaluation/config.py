@@ -23,7 +23,7 @@ MEASURING: dict[str, Range] = {
 }
 """The numbers of an evaluation."""
 OF_NETWORK: tuple[str, ...] = ("dataset", "classes", "network", "checkpoint", "ema", "trust", "mean", "std", "size")
-OF_NETWORK += ("test_subset", "ood", "tune_on", "training_images", "layer")
+OF_NETWORK += ("test_subset", "ood", "openood", "tune_on", "training_images", "layer")
 """What saved logits leave nothing to say about."""
 
 
@@ -114,8 +114,8 @@ class EvaluateConfig:
     """Test on that many images, the first of each class; by default as many as the run, or all."""
 
     logits: Path | None = None
-    """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies `ood_NAME`
-    (M, classes) for each set; docs/measures.md has the names of features and others that scores need."""
+    """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies and
+    openood `ood_NAME` (M, classes) for each set; docs/measures.md has the names of what else scores need."""
     logits_are: Literal["logits", "probabilities"] = "logits"
     """What that file holds: of probabilities, the softmax of logits, the logarithm is taken."""
     out: Path | None = None

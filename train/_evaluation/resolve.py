@@ -97,6 +97,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
             probabilities=config.logits_are == "probabilities",
             split=config.calibrate_on == SPLIT,
             scores=scores,
+            partial=config.partial,
         )
         about: dict[str, Any] = {"model": str(config.logits), "network": file_hash(config.logits)}
         output.check(about)

@@ -21,7 +21,7 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "openood": Kind("rows of OpenOOD's boards, each training's mean and spread over its runs", "openood:export"),
+    "openood": Kind("rows of OpenOOD's boards, each training's mean and spread over its runs", "openood_rows:export"),
     "robustbench": Kind("entries of RobustBench: JSON of its model_info, and rows of its CSV", "robustbench:export"),
 }
 

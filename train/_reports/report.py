@@ -44,7 +44,7 @@ def report(config: ReportConfig) -> Path:
     """
     from mixset._common.files import check_file, write_file
 
-    from . import anomalies, corruptions, near_far, page, profile, repeat, sheets, table, training
+    from . import anomalies, corruptions, outlier_groups, page, profile, repeat, sheets, table, training
     from .runs import names_for, read_run
 
     if config.out.suffix not in PAGES:
@@ -61,7 +61,7 @@ def report(config: ReportConfig) -> Path:
         corruptions.perturbations(runs),
         training.calibration(runs),
         anomalies.anomalies(runs),
-        near_far.near_far(runs),
+        outlier_groups.outlier_groups(runs),
         training.learning(runs),
         repeat.repeat(runs),
     ]

@@ -13,7 +13,7 @@ SECTIONS = {(): "", ("full_spectrum",): "full spectrum"}
 """Where the scores lie in what the suite measured, and what is said of it in a table's title."""
 
 
-def near_far(runs: Sequence[Run]) -> Section:
+def outlier_groups(runs: Sequence[Run]) -> Section:
     """How well each score of each run tells near and far outliers, a table for each benchmark and spectrum."""
     benchmarks = list(dict.fromkeys(name for run in runs if (name := _benchmark(run))))
     tables = [
@@ -24,7 +24,7 @@ def near_far(runs: Sequence[Run]) -> Section:
     ]
     if not tables:
         return Section("near-far", "Near and far outliers")
-    return Section("near-far", "Near and far outliers", "near_far.html", {"tables": tables})
+    return Section("near-far", "Near and far outliers", "outlier_groups.html", {"tables": tables})
 
 
 def _benchmark(run: Run) -> str:
