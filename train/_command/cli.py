@@ -140,7 +140,7 @@ def _slurm(config: Any) -> None:
 
 
 def _export_config(arguments: list[str]) -> Any:
-    from .._exports.config import ExportConfig
+    from .._exports.export_config import ExportConfig
 
     return parse(ExportConfig, "pixmix export", arguments)
 
