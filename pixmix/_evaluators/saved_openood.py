@@ -40,7 +40,7 @@ def find_benchmark(parts: Parts, *, partial: bool = False) -> SavedBenchmark:
     if about is None:
         known = ", ".join(f"{each.classes:,}" for each in BENCHMARKS.values())
         raise InputError(f"openood: the logits are of {classes:,} classes, its benchmarks of {known}")
-    official = about.near | about.far
+    official = {**about.near, **about.far}
     there = {"logits": (about.test.images, len(parts.test.logits))}
     there |= {
         f"ood_{name}": (each.images, len(parts.outliers[name].logits) if name in parts.outliers else 0)

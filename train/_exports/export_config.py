@@ -26,7 +26,7 @@ class ExportConfig:
     """The board: robustbench (the JSON of its model_info and the row of its CSV), openood (the rows of its boards'
     CSV, of runs that differ in their seed the mean and the spread)."""
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
-    """Folders of runs, or of evaluations."""
+    """Folders of runs or of evaluations by `pixmix evaluate`."""
     out: Path = Path("export")
     """Where the result goes: a folder for the board's files."""
 
