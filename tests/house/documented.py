@@ -158,6 +158,7 @@ RULES = (
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --score margin.py:margin"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --dataset folder:STL10", parsed="STL-10 is not here"),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite openood", parsed="asks for OpenOOD's images"),
     Rule(begins="pixmix evaluate runs/flowers --suite c cbar p"),
     Rule(
         begins="pixmix evaluate checkpoint.pth.tar",
@@ -169,6 +170,7 @@ RULES = (
     # pixmix ablate: tests/train runs one; of these the commands are planned, and each of them is understood
     Rule(begins="pixmix ablate"),
     Rule(begins="pixmix report"),
+    Rule(begins="pixmix export openood", parsed="asks for measures of OpenOOD's images"),
     Rule(begins="pixmix show dog.jpg mine.png", more="--size 32 --mixing-set my-set"),
     Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
     Rule(begins="python examples/", parsed="is run in tests/examples"),
