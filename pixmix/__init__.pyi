@@ -21,6 +21,9 @@ from ._augment.transform import (
 from ._common.attack import (
     PGDSettings as PGDSettings,
 )
+from ._common.autoattack import (
+    AutoAttackSettings as AutoAttackSettings,
+)
 from ._common.normalized import (
     Normalized as Normalized,
 )

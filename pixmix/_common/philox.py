@@ -40,6 +40,8 @@ OUTLIER_CHOICE = 13
 """Which images of an out-of-distribution set are taken: the epoch is the repetition, the index the image."""
 OWN = 14
 """Methods that live outside this package."""
+ATTACK_CHOICE = 15
+"""Which of the test images AutoAttack is run on: the index is the image."""
 COPIES = 40
 """Seeds of the further copies of an image: the index is the copy."""
 IPMIX = 41

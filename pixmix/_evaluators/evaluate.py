@@ -13,6 +13,7 @@ from mixset._common.arguments import check_flag, check_list, check_path, check_w
 from mixset._common.errors import InputError, reason
 
 from .._common.attack import PGDSettings
+from .._common.autoattack import AutoAttackSettings
 from .._common.keyed import torch_generator_kept
 from .._common.precisions import EVAL_PRECISIONS, EvalPrecision
 from ..readers import OutlierSets
@@ -40,6 +41,7 @@ def evaluate(
     resize: bool = False,
     partial: bool = False,
     attack: PGDSettings | None = None,
+    autoattack: AutoAttackSettings | None = None,
     batch_size: int = 250,
     device: str | torch.device | None = None,
     seed: int = 0,
@@ -77,6 +79,7 @@ def evaluate(
         resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
         partial: leave out what is missing in a set and say so in the result, instead of refusing it.
         attack: of "adversaries"; by default the paper's for CIFAR. It is measured with the ball in both places.
+        autoattack: of "autoattack", which needs `pip install "pixmix[attacks]"`; it is resumed after the last batch.
         device: where to evaluate; by default where the network's weights are.
         seed: of PGD's random start, the synthetic sets, the choice of real outliers and the intervals.
         logits_folder: keeps logits as `NAME.npz` (`logits` (N, classes), `labels` (N,)), which a later evaluation of
@@ -108,6 +111,8 @@ def evaluate(
         raise InputError(f"sets: a mapping from suites to their sets is needed, got {sets!r}")
     if attack is not None and not isinstance(attack, PGDSettings):
         raise InputError(f"attack: PGDSettings are needed, got {attack!r}")
+    if autoattack is not None and not isinstance(autoattack, AutoAttackSettings):
+        raise InputError(f"autoattack: AutoAttackSettings are needed, got {autoattack!r}")
     for field, flag in {"resize": resize, "partial": partial, "progress": progress}.items():
         check_flag(field, flag)
     if precision not in EVAL_PRECISIONS:
@@ -116,6 +121,8 @@ def evaluate(
     check_whole("seed", seed, low=0, high=2**64 - 1)
     check_whole("workers", workers, low=0, high=2**16)
     check_names(names, sets or {}, data is not None)
+    if "autoattack" in names and precision != "float32":
+        raise InputError("suite autoattack: is measured in float32; leave `precision` out")
     images = None if data is None else ImageSet(data, workers=workers)
     opened = check(
         names,
@@ -145,6 +152,7 @@ def evaluate(
         device=home_device(network) if device is None else _check_device(device),
         seed=seed,
         attack=attack or PGDSettings(),
+        autoattack=autoattack or AutoAttackSettings(),
         precision=precision,
         store=LogitsStore(folder, "" if folder is None else network_fingerprint(network)),
         workers=workers,

@@ -18,6 +18,7 @@ from mixset._common.errors import InputError
 from .. import measures
 from .._common.attack import PGDSettings
 from .._common.distributed import rank_and_world
+from .._common.autoattack import AutoAttackSettings
 from .._common.normalized import Normalized
 from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
@@ -60,6 +61,7 @@ class Evaluation:
     device: torch.device
     seed: int
     attack: PGDSettings
+    autoattack: AutoAttackSettings
     precision: EvalPrecision
     store: LogitsStore
     workers: int

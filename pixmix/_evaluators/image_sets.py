@@ -109,6 +109,12 @@ class ImageSet:
         for indices, (images, labels) in zip(chunks, read, strict=True):
             yield Batch(images, labels, indices)
 
+    def take(self, indices: np.ndarray) -> Batch:
+        """Some of the images, in the order of `indices`."""
+        if self.array is not None:
+            return Batch(stack(self.array[indices]), self.labels[indices], indices)
+        return Batch(*_read(self.items, indices), indices)
+
     def fingerprint(self) -> str | None:
         if self.array is not None:
             return hashlib.sha256(f"{array_fingerprint(self.array)}{self.labels.tolist()}".encode()).hexdigest()

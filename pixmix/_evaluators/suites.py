@@ -10,6 +10,8 @@ from mixset._common.errors import InputError
 
 from ..readers import OpenOODSet
 from ..readers._labels import ClassMap, Known
+from .autoattack import autoattack
+from .autoattack_library import FEWEST as FEWEST_CLASSES, check_library
 from .consistency import consistency
 from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
@@ -35,6 +37,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "clean": Evaluator(measures=clean, of_data=True),
     "calibration": Evaluator(measures=calibration, of_data=True),
     "adversaries": Evaluator(measures=adversaries, of_data=True),
+    "autoattack": Evaluator(measures=autoattack, of_data=True),
     "anomalies": Evaluator(measures=anomalies, of_data=True, of_scores=True),
     "c": Evaluator(measures=corrupted("c"), of_set=True),
     "cbar": Evaluator(measures=corrupted("cbar"), of_set=True),
@@ -81,6 +84,10 @@ def check(
             "give more, or leave out the suite"
         )
     count = classes if classes is None or isinstance(classes, int) else len(classes)
+    if "autoattack" in names:
+        check_library()
+        if count is not None and count < FEWEST_CLASSES:
+            raise InputError(f"suite autoattack: a network of {FEWEST_CLASSES} classes is needed, it has {count}")
     if "r" in names and count is not None and count not in R_CLASSES:
         raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {count}")
     opened = open_sets(

@@ -11,6 +11,7 @@ import tyro
 from mixset._common.errors import InputError
 from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST, Range, check_range, check_ranges
 from pixmix._common.attack import PGDSettings
+from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import EvalPrecision
 from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
 
@@ -46,9 +47,9 @@ class EvaluateConfig:
     """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
-    """Suites to measure, by name: clean, calibration, adversaries (PGD) and anomalies on the test images; c, cbar
-    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R),
-    openood (OpenOOD v1.5, near and far outliers), each on a set of its own."""
+    """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images; c, cbar
+    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), openood (OpenOOD
+    v1.5, near and far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/). By default those of the run."""
@@ -91,6 +92,7 @@ class EvaluateConfig:
     partial: bool = False
     """Leave out what is missing in a set, and say so in the result, in place of refusing it."""
     attack: PGDSettings = field(default_factory=PGDSettings)
+    autoattack: AutoAttackSettings = field(default_factory=AutoAttackSettings)
 
     network: str | None = None
     """The network: of a file of weights that does not say, wrn-DEPTH-WIDTH, a torchvision name, timm:NAME or
@@ -150,6 +152,8 @@ class EvaluateConfig:
             if suite not in self.suite:
                 raise InputError(f"{name} {path}: is for the suite {suite}; add it to `suite`")
         self._check_scores()
+        if "autoattack" in self.suite and self.eval_precision != "float32":
+            raise InputError("suite autoattack: is measured in float32; leave `eval_precision` out")
         if self.logits is not None:
             for name in OF_NETWORK:
                 if getattr(self, name) not in (None, False, "last"):

@@ -58,6 +58,7 @@ class NetworkSubject:
             scores=self.scores if any(EVALUATORS[name].of_scores for name in self.config.suite) else None,
             sets=self.sets,
             attack=self.config.attack,
+            autoattack=self.config.autoattack,
             batch_size=self.config.eval_batch_size,
             device=device,
             seed=self.config.seed,

@@ -92,7 +92,7 @@ MEASURE: dict[str, Kind] = {
     **dict.fromkeys(("source", "undefined"), TEXT),
 }
 """What an entry of a suite holds, at any depth."""
-SUITES = ("clean", "calibration", "adversaries", "anomalies", "c", "cbar", "p", "r")
+SUITES = ("clean", "calibration", "adversaries", "autoattack", "anomalies", "c", "cbar", "p", "r")
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
