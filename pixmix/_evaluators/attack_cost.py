@@ -52,10 +52,11 @@ def say_cost(evaluation: Evaluation, ladder: Ladder, norm: Norm, version: Versio
     pass_seconds = _seconds(evaluation) / rank_and_world()[1]
     radii = ladder.radii[rungs[0] :]
     most = duration(len(radii) * standing * whole * pass_seconds)
+    least = duration(standing * each * pass_seconds)
     line = (
-        f"AutoAttack in {norm} at {', '.join(radii)}: {counted(standing, 'image')} to attack; about {most} here if none "
-        f"breaks ({whole:,} forward passes each and radius), {duration(standing * each * pass_seconds)} if the first "
-        f"attack breaks them all ({each:,})"
+        f"AutoAttack in {norm} at {', '.join(radii)}: {counted(standing, 'image')} to attack; about {most} here if "
+        f"none breaks ({whole:,} forward passes each and radius), {least} if the first attack breaks them all "
+        f"({each:,})"
     )
     print(displayable(line, sys.stderr), file=sys.stderr, flush=True)
 

@@ -75,9 +75,7 @@ class Library:
         self.warnings: list[str] = []
         """What the library warned of, each once."""
         self._network, self._device = network, device
-        self._whole: Any = AutoAttack(
-            _Contiguous(network), norm=_NAMES[norm], eps=epsilon, version=which, seed=seed, device=device
-        )
+        self._whole: Any = AutoAttack(network, norm=_NAMES[norm], eps=epsilon, version=which, seed=seed, device=device)
         targets = min(TARGETS, classes - 1)
         self._whole.apgd_targeted.n_target_classes = self._whole.fab.n_target_classes = targets
 
@@ -93,21 +91,10 @@ class Library:
             (n,) bool.
         """
         self._whole.attacks_to_run = [attack]
+        images = images.contiguous()  # the library fails on images that are channels last
         with _kept(self._network, self._device), _heard(self.warnings):
-            _, answers = self._whole.run_standard_evaluation(images.contiguous(), labels, batch_size=len(images))
+            _, answers = self._whole.run_standard_evaluation(images, labels, batch_size=len(images))
         return (answers != labels).cpu().numpy()
-
-
-class _Contiguous(nn.Module):
-    """The network, with gradients in the order of memory that the library takes for granted, whatever the network's."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.eval()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network(x.flatten(1).unflatten(1, x.shape[1:]))
 
 
 @contextlib.contextmanager

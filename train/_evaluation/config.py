@@ -47,9 +47,9 @@ class EvaluateConfig:
     """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
-    """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images; c, cbar
-    (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R), openood (OpenOOD
-    v1.5, near and far outliers), each on a set of its own."""
+    """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images;
+    c, cbar (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R),
+    openood (OpenOOD v1.5, near and far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/). By default those of the run."""
