@@ -16,6 +16,7 @@ from ..readers import CorruptedSet, RenditionSet, number_classes
 from ..readers._labels import warn_absent
 from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
+from .robustbench import board_mce
 from .sets import about_set, done_to, image_size
 from .standard import calibration_of, error_of
 
@@ -50,6 +51,8 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
             yield "mce", {"undefined": "there is none of the benchmark's corruptions", **about}
         if suite == "c" and classes == IMAGENET_CLASSES and counted:
             yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
+            if reader.robustbench:
+                yield from board_mce(errors, wrong, about, seed=evaluation.seed)
         for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
             by_severity = _errors({name: each})
             value = {"value": measures.corruption_errors(by_severity)[name], **ends, **about}

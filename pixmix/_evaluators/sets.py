@@ -34,6 +34,7 @@ def open_sets(
     class_map: ClassMap | None = None,
     resize: bool = False,
     partial: bool = False,
+    robustbench: bool = False,
 ) -> dict[str, Opened]:
     """Open each set that is named by its folder (out-of-distribution sets also as paths by name).
 
@@ -43,6 +44,7 @@ def open_sets(
             are brought to it; those that were made of images of another size are refused.
         classes, class_map: the network's, for c and cbar in folders; see `CorruptedSet`.
         resize, partial: as in `pixmix.evaluate`.
+        robustbench: of c, keep the images of RobustBench's board of ImageNet alone.
 
     Raises:
         InputError: a set that cannot be read or is of another size.
@@ -63,12 +65,13 @@ def open_sets(
             fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
             opened[name] = RenditionSet(source, fit=fit, partial=partial)
         else:
-            opened[name] = _of_size(name, source, size, resize=resize, partial=partial, **labels)
+            board = {"robustbench": robustbench} if name == "c" else {}
+            opened[name] = _of_size(name, source, size, resize=resize, partial=partial, **labels, **board)
     return opened
 
 
 def _of_size(
-    suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **labels: Any
+    suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **more: Any
 ) -> CorruptedSet | PerturbedSet:
     opened: CorruptedSet | PerturbedSet
     if suite == "p":
@@ -76,7 +79,7 @@ def _of_size(
         shape = opened.sequences(opened.perturbations[0]).shape
         height, width = shape[-3:-1]
     else:
-        opened = CorruptedSet(root, suite, resize=resize, partial=partial, **labels)
+        opened = CorruptedSet(root, suite, resize=resize, partial=partial, **more)
         first = (*opened.corruptions, *opened.extra)[0]
         height, width = image_size(opened.images(first, opened.severities(first)[0]))
     if size is not None and (height, width) != size:

@@ -58,6 +58,7 @@ def check(
     class_map: ClassMap | None = None,
     resize: bool = False,
     partial: bool = False,
+    robustbench: bool = False,
 ) -> dict[str, Any]:
     """See that an evaluation has all it will need, before a network is trained or run for it.
 
@@ -67,6 +68,7 @@ def check(
         sets, resize, partial: as in `evaluate`.
         size: (H, W) that the network takes, where there are no test images and it is known.
         classes, class_map: the network's, where they are known; as `readers.CorruptedSet` has them.
+        robustbench: as in `open_sets`.
 
     Returns:
         The opened sets of these suites: what `evaluate` takes as `sets`.
@@ -97,6 +99,7 @@ def check(
         class_map=class_map,
         resize=resize,
         partial=partial,
+        robustbench=robustbench,
     )
     for name, reader in opened.items():
         check_set(name, reader, count)

@@ -87,6 +87,7 @@ from ._references import (
     alexnet_flip_probabilities as alexnet_flip_probabilities,
     alexnet_t5d as alexnet_t5d,
     constants as constants,
+    robustbench_alexnet_errors as robustbench_alexnet_errors,
 )
 from ._renditions import (
     imagenet_r_classes as imagenet_r_classes,

@@ -33,6 +33,7 @@ from ._members import (
     source_of,
 )
 from ._problems import REMEDY, listed, resolve
+from ._robustbench import robustbench_indices
 from ._sealed import SealedFiles
 from ._transforms import benchmark
 
@@ -61,6 +62,7 @@ class CorruptedSet:
             class names; default: the set's own classes.
         class_map: class folder → number or name of its class; ignored if the set has none of these folders.
         partial: leave out whatever is missing or invalid and list it in `problems`, instead of raising.
+        robustbench: for ImageNet-C in folders, keep the 5,000 images that RobustBench measures, told by their names.
 
     Raises:
         InputError: there is no such set; or, without `partial`, something is missing, unknown, truncated or of another
@@ -85,6 +87,7 @@ class CorruptedSet:
         classes: Known = None,
         class_map: ClassMap | None = None,
         partial: bool = False,
+        robustbench: bool = False,
     ) -> None:
         if suite not in ("c", "cbar"):
             raise InputError(f"suite {suite}: not a suite of corruptions; choose c or cbar")
@@ -100,6 +103,8 @@ class CorruptedSet:
         """Whether labels are class numbers of the network; else they are indices into `classes`."""
         self.named = False
         """Whether labels were mapped to the network's classes by name."""
+        self.robustbench = robustbench
+        """Whether only RobustBench's 5,000 images are kept."""
         self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Images]] = {}
         self._damaged: list[str] = []
@@ -177,6 +182,8 @@ class CorruptedSet:
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> int:
         """Split each array into its severities; returns the side of the images."""
+        if self.robustbench:
+            robustbench_indices((), self.root)
         labels, steps = self._labels(next(iter(paths.values())).parent / LABELS), self._steps
         count, rest = divmod(len(labels), len(steps))
         if rest:
@@ -242,6 +249,9 @@ class CorruptedSet:
         known, class_map = self._known[0], applicable(self._known[1], whole)
         numbers = number_listing({**empty, **whole}, known, class_map, where=self.root) if whole else {}
         names, labels = names_and_labels(whole, numbers)
+        if self.robustbench and names:
+            kept = robustbench_indices(names, self.root)
+            names, labels = [names[index] for index in kept], labels[kept]
         self.classes, self.numbered = tuple(numbers), known is not None or class_map is not None
         fit = benchmark(size or self._side([path / names[0] for path, files in listings.values() if files]), resize)
         for (name, step), (path, listing) in listings.items():

@@ -80,14 +80,15 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
             if len(indices) < count // classes:
                 raise InputError(f"{option} {count}: is {count // classes} of each class, and one has {len(indices)}")
             chosen.append(indices[: count // classes])
-        return self._take(np.sort(np.concatenate(chosen)))
+        return self.take(np.sort(np.concatenate(chosen)))
 
     def numbered(self, numbers: Sequence[int]) -> LabelledImages:
         """The same with the label `numbers[label]` for each label; those of −1 are left out."""
         labels = np.asarray(numbers, np.int64)[self.labels]
-        return LabelledImages(labels, self.size, array=self.array, files=self.files)._take(np.flatnonzero(labels >= 0))
+        return LabelledImages(labels, self.size, array=self.array, files=self.files).take(np.flatnonzero(labels >= 0))
 
-    def _take(self, indices: NDArray[np.int64]) -> LabelledImages:
+    def take(self, indices: NDArray[np.int64]) -> LabelledImages:
+        """The images at `indices`, (n,) whole numbers."""
         array = None if self.array is None else self.array[indices]
         files = self.files.take(indices) if self.array is None else ()
         return LabelledImages(self.labels[indices], self.size, array=array, files=files)

@@ -24,7 +24,7 @@ MEASURING: dict[str, Range] = {
 }
 """The numbers of an evaluation."""
 OF_NETWORK: tuple[str, ...] = ("dataset", "classes", "network", "checkpoint", "ema", "trust", "mean", "std", "size")
-OF_NETWORK += ("test_subset", "ood", "openood", "tune_on", "training_images", "layer")
+OF_NETWORK += ("test_subset", "robustbench", "ood", "openood", "tune_on", "training_images", "layer")
 """What saved logits leave nothing to say about."""
 
 
@@ -91,6 +91,8 @@ class EvaluateConfig:
     """Enlarge and crop ImageNet-C's and C-bar's images again, as the paper's code does: its tables' mCE."""
     partial: bool = False
     """Leave out what is missing in a set, and say so in the result, in place of refusing it."""
+    robustbench: bool = False
+    """Measure the 5,000 of ImageNet's validation images that RobustBench does, clean and in C, in place of all."""
     attack: PGDSettings = field(default_factory=PGDSettings)
     autoattack: AutoAttackSettings = field(default_factory=AutoAttackSettings)
 
@@ -154,6 +156,8 @@ class EvaluateConfig:
         self._check_scores()
         if "autoattack" in self.suite and self.eval_precision != "float32":
             raise InputError("suite autoattack: is measured in float32; leave `eval_precision` out")
+        if self.robustbench and self.test_subset is not None:
+            raise InputError("robustbench: measures a subset of its own; leave `test_subset` out")
         if self.logits is not None:
             for name in OF_NETWORK:
                 if getattr(self, name) not in (None, False, "last"):

@@ -9,6 +9,7 @@ from mixset._common.errors import InputError
 from pixmix._evaluators.suites import EVALUATORS
 from pixmix.readers._labels import ClassMap
 from pixmix.readers._problems import warn_once
+from pixmix.readers._robustbench import robustbench_indices
 
 from .._data.datasets import load_test
 from .._data.labelled import LabelledImages
@@ -65,7 +66,7 @@ def load(images: ImageChoice, config: EvaluateConfig, model: Model, class_map: C
         warn_once(
             f"MODEL {config.model}: its config.json names the test images {images.dataset}; --dataset names others"
         )
-    return load_test(
+    test = load_test(
         images.dataset,
         size=images.size,
         folder=images.folder,
@@ -74,3 +75,6 @@ def load(images: ImageChoice, config: EvaluateConfig, model: Model, class_map: C
         class_map=class_map,
         download=images.download,
     )[1]
+    if not config.robustbench:
+        return test
+    return test.take(robustbench_indices([path.name for path in test.files], f"dataset {images.dataset}"))

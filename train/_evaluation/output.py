@@ -45,6 +45,12 @@ class Output:
         if self.before and (held := precision_of(self.before)) != precision:
             raise InputError(f"{self.folder}: holds measures in {held}, not {precision}; choose another `out`")
 
+    def check_board(self, robustbench: bool) -> None:
+        """InputError where the folder holds measures of all images and RobustBench's are asked for, or the opposite."""
+        if self.before and bool(self.before.get("robustbench")) != robustbench:
+            held = "all images" if robustbench else "RobustBench's 5,000 images"
+            raise InputError(f"{self.folder}: holds measures of {held}; choose another `out`")
+
     def write(self, measured: Mapping[str, Any]) -> dict[str, Any]:
         """Add measures to those of before; returns all."""
         metrics = {**self.before, **measured}

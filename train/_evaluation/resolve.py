@@ -104,6 +104,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
         output.check(about)
         return LogitsSubject(config=config, logits=logits, about=about)
     output.check_precision(config.eval_precision)
+    output.check_board(config.robustbench)
     _check_suites(config)
     class_map = None if config.classes is None else read_class_map(config.classes)
     model = load_model(
@@ -157,6 +158,7 @@ def _describe(
     about = {"model": config.model, "network": network_fingerprint(model.network), "class_map": class_map}
     if config.checkpoint == "best":
         about["checkpoint"] = "best"
+    about |= {"robustbench": True} if config.robustbench else {}
     if chosen is None:
         return about
     return {**about, "dataset": chosen.dataset, "size": chosen.size, "test_subset": chosen.subset}
@@ -169,7 +171,11 @@ def _check_own_images(config: EvaluateConfig, model: Model, class_map: ClassMap 
         raise InputError(f"MODEL {config.model}: this run has not ended; let it end, or measure it into another `out`")
     asked = (config.dataset, config.size, config.test_subset)
     own = (model.dataset, model.size, model.test_subset)
-    if class_map or any(value not in (None, other) for value, other in zip(asked, own, strict=True)):
+    if (
+        class_map
+        or config.robustbench
+        or any(value not in (None, other) for value, other in zip(asked, own, strict=True))
+    ):
         raise InputError(f"MODEL {config.model}: its folder is for measures of its own test images; give `out` FOLDER")
 
 
@@ -189,4 +195,5 @@ def _open_sets(
         class_map=class_map,
         resize=config.resize,
         partial=config.partial,
+        robustbench=config.robustbench,
     )

@@ -96,6 +96,7 @@ SUITES = ("clean", "calibration", "adversaries", "autoattack", "anomalies", "c",
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
+    "robustbench": ("true or false", lambda value: isinstance(value, bool)),
     "precision": (f"one of {', '.join(EVAL_PRECISIONS)}", lambda value: value in EVAL_PRECISIONS),
     **dict.fromkeys(SUITES, OBJECT),
 }
