@@ -64,7 +64,7 @@ def autoattack(evaluation: Evaluation) -> Metrics:
         raise InputError(f"suite autoattack: a network of {FEWEST} classes is needed, it has {classes}")
     images = chosen(len(labels), settings.count, seed=evaluation.seed)
     right = logits[images].argmax(axis=1) == labels[images]
-    yield "clean_error", _error(right, {})
+    yield "clean_error", _error(right, {"seed": evaluation.seed})
 
     def make(norm: Norm, epsilon: float) -> Attacker:
         how: dict[str, Any] = {"norm": norm, "epsilon": epsilon, "which": settings.version, "seed": evaluation.seed}

@@ -9,7 +9,8 @@ class MeasureRow(NamedTuple):
     """What is known of a measure."""
 
     name: str
-    """Suite and name as in `metrics.json`; `SET` stands for a set, `CORRUPTION` for a corruption."""
+    """Suite and name as in `metrics.json`; `SET` stands for a set, `CORRUPTION` for a corruption, `RADIUS`
+    for one as it is written."""
     summary: str
     """What it is, in a few words."""
     unit: str
@@ -22,12 +23,16 @@ class MeasureRow(NamedTuple):
 
 _F = "fraction"
 _HENDRYCKS, _ZHANG = "Hendrycks et al. 2019", "Zhang et al. 2023"
+_CROCE, _ROBUSTBENCH = "Croce & Hein 2020", "Croce et al. 2021"
 _MADRY, _GEIFMAN, _GIMPEL = "Madry et al. 2018", "Geifman & El-Yaniv 2017", "Hendrycks & Gimpel 2017"
 
 MEASURES = (
     MeasureRow("clean.error", "wrong answers on the test images", _F, "lower", ""),
     MeasureRow("c.mce", "mean error over corruptions and severities", _F, "lower", _HENDRYCKS),
     MeasureRow("c.mce_alexnet", "the same relative to AlexNet's, by corruption", "ratio", "lower", _HENDRYCKS),
+    MeasureRow(
+        "c.mce_robustbench", "the same by RobustBench's AlexNet, on its images", "ratio", "lower", "Croce et al. 2021"
+    ),
     MeasureRow("cbar.mce", "mean error over the corruptions of C-bar", _F, "lower", "Mintun et al. 2021"),
     MeasureRow("c.CORRUPTION", "error under one corruption", _F, "lower", _HENDRYCKS),
     MeasureRow("r.error", "wrong answers on ImageNet-R", _F, "lower", "Hendrycks et al. 2021"),
@@ -36,6 +41,9 @@ MEASURES = (
     MeasureRow("p.mt5d", "mean change of the five first ranks along sequences", "0 to 15", "lower", _HENDRYCKS),
     MeasureRow("adversaries.pgd_error_corrected", "error under PGD around the image", _F, "lower", _MADRY),
     MeasureRow("adversaries.pgd_error_reference", "error under PGD as in PixMix's code", _F, "lower", _MADRY),
+    MeasureRow("autoattack.clean_error", "wrong answers on the images that are attacked", _F, "lower", ""),
+    MeasureRow("autoattack.error_linf_RADIUS", "error under AutoAttack in l-inf", _F, "lower", _CROCE),
+    MeasureRow("autoattack.error_l2_RADIUS", "error under AutoAttack in l2", _F, "lower", _CROCE),
     MeasureRow("calibration.rms_all_bins", "root mean square gap over bins of 100", _F, "lower", _HENDRYCKS),
     MeasureRow("calibration.rms_reference", "the same without the most confident bin", _F, "lower", _HENDRYCKS),
     MeasureRow("calibration.mad_all_bins", "mean absolute gap over bins of 100", _F, "lower", _HENDRYCKS),

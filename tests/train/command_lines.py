@@ -18,6 +18,7 @@ from pixmix.train._command.corrupt import CorruptConfig
 from pixmix.train._command.show import ShowConfig
 from pixmix.train._command.slurm import SlurmConfig
 from pixmix.train._evaluation.config import EvaluateConfig
+from pixmix.train._exports.config import ExportConfig
 from pixmix.train._reports.report import ReportConfig
 from pixmix.train._runs.config import TrainConfig
 
@@ -64,6 +65,7 @@ def all_commands() -> list[Command]:
         Command(("pixmix", "ablate"), AblateConfig, ("1", *table, "--out", "new/a", "--plan"), 1),
         Command(("pixmix", "slurm"), SlurmConfig, ("train", "digits", *small, "--out", "new/run"), 1),
         Command(("pixmix", "report"), ReportConfig, ("run", "--out", "new/r.html"), 1),
+        Command(("pixmix", "export"), ExportConfig, ("robustbench", "run", "--out", "new/x"), 2),
         Command(
             ("pixmix", "show"),
             ShowConfig,

@@ -20,7 +20,7 @@ from torch import nn
 import pixmix
 from mixset._common.errors import InputError
 from mixset.generate._networks.spec import network_spec
-from pixmix.readers import IMAGENET
+from pixmix.readers import IMAGENET, _robustbench
 from pixmix.train._evaluation.evaluate import evaluate
 from pixmix.train._evaluation.models import load_model
 from pixmix.train._runs import checkpoints
@@ -102,6 +102,28 @@ def test_folders_of_some_of_imagenets_classes(functions: Path, colours: Path) ->
     model = load_model("mynets.flat:imagenet")
     assert tuple(model.network.mean.flatten().tolist()) == pytest.approx((0.485, 0.456, 0.406))
     assert IMAGENET.crop == 224
+
+
+def test_robustbenchs_images_alone(functions: Path, colours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told by the names of files, and stand in no folder with measures of all images."""
+    monkeypatch.setattr(_robustbench, "COUNT", 3)
+    monkeypatch.setattr(_robustbench, "robustbench_numbers", lambda: frozenset({2, 3, 14}))
+    for number, file in enumerate(sorted((colours / "test").glob("*/*"))[:15]):
+        target = functions / "val" / f"n{1443537 if number < 10 else 1514859:08}" / f"ILSVRC2012_val_{number:08}.JPEG"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    data = ("mynets.flat:imagenet", "--dataset", f"folder:{functions / 'val'}", "--size", "80", "--suite", "clean")
+    found = evaluate(configure(*data, "--out", functions / "o", "--robustbench"))
+    assert found is not None and found["robustbench"] is True and found["clean"]["error"]["n"] == 3
+    kept = np.load(functions / "o" / "logits" / "clean.npz", allow_pickle=False)
+    assert kept["labels"].tolist() == [1, 1, 8]
+    with pytest.raises(InputError, match="holds measures of RobustBench's 5,000 images; choose another `out`"):
+        evaluate(configure(*data, "--out", functions / "o"))
+    assert evaluate(configure(*data, "--out", functions / "all")) is not None
+    with pytest.raises(InputError, match="holds measures of all images"):
+        evaluate(configure(*data, "--out", functions / "all", "--robustbench"))
+    with pytest.raises(InputError, match="measures a subset of its own"):
+        configure(*data, "--robustbench", "--test-subset", "2")
 
 
 def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

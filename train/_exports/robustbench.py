@@ -78,7 +78,7 @@ def export(runs: Sequence[Path], out: Path) -> list[Path]:
     for path, entry in entries.items():
         with ensured_folder(path.parent, "folder"):
             kept = read_json(path, "take it away") if path.exists() else {}
-            write_json(path, entry | {name: value for name, value in kept.items() if entry.get(name) is None})
+            write_json(path, entry | {name: value for name, value in kept.items() if entry.get(name) in (None, "")})
     tables = {out / dataset / "corruptions" / ROWS: each for dataset, each in rows.items()}
     for path, table in tables.items():
         write_atomically(path, _table(_rows_there(path) | table).encode())

@@ -12,6 +12,7 @@ from mixset._common.errors import InputError, printable
 from mixset._store import manifest
 from mixset.generate._job.families import FAMILIES, load
 from pixmix._common.attack import PGDSettings
+from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import precision_of
 
 from .._runs.commands import command
@@ -69,7 +70,7 @@ def _commands(run: Run) -> Iterable[str]:
         if about.get("source") == "generated" and dataset:
             yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
     own = () if run.config is None else run.config.get("suite", OWN)
-    asked = [name for name in (*OWN, *MADE, "r") if name in run.metrics and name not in own]
+    asked = [name for name in (*OWN, "autoattack", *MADE, "r") if name in run.metrics and name not in own]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
     if real and "anomalies" not in asked:
         asked.append("anomalies")
@@ -78,8 +79,13 @@ def _commands(run: Run) -> Iterable[str]:
         named = [word for name in asked if name in sets for word in (f"--{name}", sets[name])]
         outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
         words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
-        rounded = ["--eval-precision", "bf16"] if precision_of(run.metrics) == "bf16" else []
-        yield shlex.join([*words, *rounded, *(_attack(run) if "adversaries" in asked else ()), *_seed(run, asked)])
+        words += ["--eval-precision", "bf16"] if precision_of(run.metrics) == "bf16" else []
+        words += ["--robustbench"] if run.metrics.get("robustbench") else []
+        words += [
+            *(_attack(run) if "adversaries" in asked else ()),
+            *(_autoattack(run) if "autoattack" in asked else ()),
+        ]
+        yield shlex.join([*words, *_seed(run, asked)])
 
 
 def _attack(run: Run) -> Iterable[str]:
@@ -94,8 +100,24 @@ def _attack(run: Run) -> Iterable[str]:
             yield from (f"--attack.{name.replace('_', '-')}", str(used[name]))
 
 
+def _autoattack(run: Run) -> Iterable[str]:
+    """The flags of AutoAttack's ladders, its version and the number of images, where they are not the default ones."""
+    default, suite = AutoAttackSettings(), run.entry("autoattack")
+    rungs = [entry for name, entry in suite.items() if name != "clean_error"]
+    for norm in ("linf", "l2"):
+        radii = tuple(str(entry.get("radius")) for entry in rungs if entry.get("norm") == norm)
+        if radii != getattr(default, norm):
+            yield from (f"--autoattack.{norm}", *radii)
+    for flag, value, other in (
+        ("version", rungs[0].get("version") if rungs else None, default.version),
+        ("count", suite.get("clean_error", {}).get("n"), default.count),
+    ):
+        if value not in (None, other):
+            yield from (f"--autoattack.{flag}", str(value))
+
+
 def _seed(run: Run, asked: Sequence[str]) -> Iterable[str]:
-    indices = {"adversaries": ("pgd_error_corrected",), "anomalies": ("mean", "auroc")}
+    indices = {"adversaries": ("pgd_error_corrected",), "anomalies": ("mean", "auroc"), "autoattack": ("clean_error",)}
     seeds = {run.entry(suite, *path).get("seed", 0) for suite, path in indices.items() if suite in asked} - {0}
     return ("--seed", str(min(seeds))) if seeds else ()
 
@@ -159,6 +181,7 @@ def _of_config(run: Run) -> Any:
 SEEDS: tuple[tuple[str, Callable[[Run], Any]], ...] = (
     ("training", _of_config),
     ("attack", lambda run: run.entry("adversaries", "pgd_error_corrected").get("seed")),
+    ("AutoAttack", lambda run: run.entry("autoattack", "clean_error").get("seed")),
     ("outliers", lambda run: run.entry("anomalies", "mean", "auroc").get("seed")),
     *((f"images of {suite}", lambda run, suite=suite: run.entry(suite, "set").get("seed")) for suite in MADE),
 )
