@@ -105,7 +105,7 @@ def climb(evaluation: Evaluation, job: Job) -> None:
             for start in range(0, len(rest), size * world):
                 share = rest[start + rank * size : start + (rank + 1) * size][:size]
                 several = rest[start : start + size * world]
-                outcomes = gather(_Attempt(evaluation, job, attacker, attack, share))
+                outcomes = gather(_Attempt(evaluation, job, attacker, attack, share).outcome)
                 ladder.note(rung, number, several, np.concatenate([broken for broken, _ in outcomes]))
                 new = [line for _, lines in outcomes for line in lines]
                 ladder.warnings.extend(line for line in dict.fromkeys(new) if line not in ladder.warnings)
@@ -122,7 +122,7 @@ class _Attempt(NamedTuple):
     attack: str
     share: np.ndarray
 
-    def __call__(self) -> tuple[np.ndarray, list[str]]:
+    def outcome(self) -> tuple[np.ndarray, list[str]]:
         if not len(self.share):
             return np.zeros(0, bool), []
         batch = self.evaluation.images.take(self.job.images[self.share])

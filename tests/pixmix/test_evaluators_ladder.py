@@ -207,7 +207,7 @@ def test_what_cannot_be_measured_is_refused_before_any_work(monkeypatch: pytest.
     with pytest.raises(InputError, match="suite autoattack: is measured in float32"):
         measure(precision="bf16")
     with pytest.raises(InputError, match="autoattack: AutoAttackSettings are needed"):
-        pixmix.evaluate(Known(), "autoattack", (IMAGES, LABELS), autoattack={"count": 3})  # type: ignore[arg-type]
+        pixmix.evaluate(Known(), "autoattack", (IMAGES, LABELS), autoattack={"count": 3})
     with pytest.raises(InputError, match="suite autoattack: needs labelled test images"):
         pixmix.evaluate(Known(), "autoattack")
     monkeypatch.setattr(suites, "check_library", autoattack_library.check_library)

@@ -18,7 +18,7 @@ from pixmix.train._command.corrupt import CorruptConfig
 from pixmix.train._command.show import ShowConfig
 from pixmix.train._command.slurm import SlurmConfig
 from pixmix.train._evaluation.config import EvaluateConfig
-from pixmix.train._exports.config import ExportConfig
+from pixmix.train._exports.export_config import ExportConfig
 from pixmix.train._reports.report import ReportConfig
 from pixmix.train._runs.config import TrainConfig
 

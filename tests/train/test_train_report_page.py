@@ -212,6 +212,25 @@ def test_commands_seeds_and_versions(tmp_path: Path) -> None:
     assert "training11–" in seeds and "attack55" in seeds and "outliers77" in seeds and "images of c33" in seeds
 
 
+def test_autoattack_is_in_the_table_and_its_ladders_in_the_command(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", 0.1)
+
+    def rung(norm: str, radius: str, value: float) -> dict[str, Any]:
+        return {"value": value, "n": 60, "interval": [0.1, 0.9], "norm": norm, "radius": radius, "version": "plus"}
+
+    suite = {"clean_error": {"value": 0.1, "n": 60, "seed": 8}}
+    suite |= {
+        f"error_{norm}_{radius}": rung(norm, radius, 0.432) for norm, radius in (("l2", "0.5"), ("linf", "2/255"))
+    }
+    suite |= {"error_linf_4/255": rung("linf", "4/255", 0.8)}
+    change(run, autoattack=suite, robustbench=True)
+    page = written(tmp_path, run)
+    assert "AutoAttack error" in page.sections["measures"] and "43.2" in page.sections["measures"]
+    assert "--suite autoattack c cbar" in page.sections["repeat"]
+    flags = "--robustbench --autoattack.linf 2/255 4/255 --autoattack.l2 0.5 --autoattack.version plus --autoattack.count 60"
+    assert f"{flags} --seed 8" in page.sections["repeat"]
+
+
 def test_commands_can_be_given_in_their_order(tmp_path: Path) -> None:
     """A set that shows a run's units stands between that run and the one that is trained on it."""
     shown, made, trained = tmp_path / "shown", tmp_path / "set", tmp_path / "trained"

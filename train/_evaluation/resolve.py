@@ -155,7 +155,8 @@ def _describe(
         return {}
     if output.holds_run():
         raise InputError(f"{output.folder}: is the folder of a run, and MODEL is not this run; choose another `out`")
-    about = {"model": config.model, "network": network_fingerprint(model.network), "class_map": class_map}
+    about: dict[str, Any] = {"model": config.model, "network": network_fingerprint(model.network)}
+    about["class_map"] = class_map
     if config.checkpoint == "best":
         about["checkpoint"] = "best"
     about |= {"robustbench": True} if config.robustbench else {}

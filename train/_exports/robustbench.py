@@ -62,7 +62,8 @@ def export(runs: Sequence[Path], out: Path) -> list[Path]:
     entries: dict[Path, dict[str, Any]] = {}
     rows: dict[str, dict[str, list[float]]] = {}
     for run in runs:
-        measured, problems = _read(run), []
+        measured = _read(run)
+        problems: list[str] = []
         before = len(entries)
         for threat, entry in _entries(measured, problems):
             path = out / measured.dataset / threat / f"{measured.name}.json"
