@@ -65,7 +65,7 @@ def all_commands() -> list[Command]:
         Command(("pixmix", "ablate"), AblateConfig, ("1", *table, "--out", "new/a", "--plan"), 1),
         Command(("pixmix", "slurm"), SlurmConfig, ("train", "digits", *small, "--out", "new/run"), 1),
         Command(("pixmix", "report"), ReportConfig, ("run", "--out", "new/r.html"), 1),
-        Command(("pixmix", "export"), ExportConfig, ("robustbench", "run", "--out", "new/x"), 2),
+        Command(("pixmix", "export"), ExportConfig, ("robustbench", "board", "--out", "new/x"), 2),
         Command(
             ("pixmix", "show"),
             ShowConfig,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from board_samples import corrupted, write
 from command_lines import LONG, Command, all_commands, draw
 from PIL import Image
 from report_samples import write_run
@@ -44,6 +45,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "empty").mkdir()
     (root / "text").write_text("no more than a few words\n")
     write_run(root / "run", 0.1)
+    write(root / "board", c=corrupted(10_000))
     np.savez(root / "l.npz", logits=chance.normal(size=(40, 10)), labels=np.arange(40) % 10)
     checkpoints.write_weights(network_spec("wrn-10-1", classes=10).build().state_dict(), root / "w.safetensors")
     import_images(root / "photos", root / "set", quiet=True)
