@@ -61,6 +61,7 @@ def export(runs: Sequence[Path], out: Path) -> list[Path]:
     """
     entries: dict[Path, dict[str, Any]] = {}
     rows: dict[str, dict[str, list[float]]] = {}
+    left_out: list[str] = []
     for run in runs:
         measured = _read(run)
         problems: list[str] = []
@@ -74,8 +75,7 @@ def export(runs: Sequence[Path], out: Path) -> list[Path]:
                 rows.setdefault(measured.dataset, {})[measured.name] = _accuracies(measured)
         if len(entries) == before:
             raise InputError(f"{run}: has nothing that RobustBench takes: {'; '.join(problems)}")
-        for problem in problems:
-            warn_once(f"{run}: left out: {problem}")
+        left_out += [f"{run}: left out: {problem}" for problem in problems]
     for path, entry in entries.items():
         with ensured_folder(path.parent, "folder"):
             kept = read_json(path, "take it away") if path.exists() else {}
@@ -83,6 +83,8 @@ def export(runs: Sequence[Path], out: Path) -> list[Path]:
     tables = {out / dataset / "corruptions" / ROWS: each for dataset, each in rows.items()}
     for path, table in tables.items():
         write_atomically(path, _table(_rows_there(path) | table).encode())
+    for line in left_out:  # only now: what cannot be read or written is one line alone
+        warn_once(line)
     return [*entries, *tables]
 
 
