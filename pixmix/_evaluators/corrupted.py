@@ -1,4 +1,4 @@
-"""The suites c and cbar: errors and calibration under corruptions; and r: on ImageNet-R."""
+"""The suites c, cbar and dcc3: errors and calibration under corruptions; and r: on ImageNet-R."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ R_CLASSES = (IMAGENET_CLASSES, 200)
 
 
 def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
-    """The evaluator of suite "c" or "cbar"."""
+    """The evaluator of suite "c", "cbar" or "dcc3"."""
 
     def evaluate(evaluation: Evaluation) -> Metrics:
         reader: CorruptedSet = evaluation.sets[suite]
@@ -53,6 +53,8 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
             yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
             if reader.robustbench:
                 yield from board_mce(errors, wrong, about, seed=evaluation.seed)
+        if suite == "dcc3":
+            yield "mce_alexnet", _relative_by_mean(errors, {name: wrong[name] for name in counted}, about, evaluation)
         for (name, each), ends in zip(answered.items(), interval[1:], strict=True):
             by_severity = _errors({name: each})
             value = {"value": measures.corruption_errors(by_severity)[name], **ends, **about}
@@ -127,6 +129,17 @@ def _relative_to_alexnet(
     )[0]
     value = measures.relative_mce(errors, float(clean_wrong.mean()), alexnet)
     yield "relative_mce_alexnet", {"value": value, **interval, **about}
+
+
+def _relative_by_mean(
+    errors: dict[str, dict[int, float]], wrong: dict[str, np.ndarray], about: dict[str, Any], evaluation: Evaluation
+) -> Entry:
+    """ImageNet-3DCC's mCE over AlexNet's, of which only the means of all severities are known."""
+    if short := [name for name, each in errors.items() if len(each) < len(measures.SEVERITIES)]:
+        return {"undefined": f"AlexNet's errors are means of five severities, and {short[0]} has fewer", **about}
+    alexnet = measures.alexnet_3dcc_errors()
+    mean = np.mean([wrong[name] / alexnet[name] for name in errors], axis=0)
+    return {"value": float(mean.mean()), **_intervals(mean[:, None], evaluation.seed)[0], **about}
 
 
 def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:

@@ -65,7 +65,7 @@ def evaluate(
         data: (images (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (image, label) with images as
             PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
             batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
-            The suites c, cbar, p, r and openood need none.
+            Of the suites on sets of their own only "o" needs them, ImageNet's.
         held_out: labelled images of the same kind that are neither trained nor measured on, as `data`. With them the
             suite "calibration" is also measured after temperature scaling, and scores that need validation images have
             them. Or "split", for the temperature alone: each half of the test images is held out for the other.
@@ -74,8 +74,8 @@ def evaluate(
             of scores are tuned.
         scores: the anomaly scores, their settings and their features; by default MSP, the largest logit and the energy.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
-            "r", "openood" (the folder of a benchmark's lists), and "ood", out-of-distribution sets for "anomalies" (a
-            folder of sets, or paths by name).
+            "r", "a", "o", "v2", "sketch", "dcc3", "cifar10_1", "cifar10_2", "cinic10", "openood" (the folder of a
+            benchmark's lists), and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
         resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
         partial: leave out what is missing in a set and say so in the result, instead of refusing it.
         attack: of "adversaries"; by default the paper's for CIFAR. It is measured with the ball in both places.

@@ -71,6 +71,8 @@ class ImageSet:
     def __init__(self, data: Any, *, workers: int = 0) -> None:
         self.workers = workers
         self.array: np.ndarray | None = None
+        self.known_labels: np.ndarray | None = getattr(data, "labels", None)
+        """(N,) where they are known before the images are read."""
         if isinstance(data, DataLoader):
             self.workers = workers or data.num_workers
             data = LoaderImages(data)
@@ -83,7 +85,7 @@ class ImageSet:
                     f"data: {len(images):,} images need as many whole numbers as labels, "
                     f"got {labels.dtype} {labels.shape}"
                 )
-            self.labels = labels.astype(np.int64)
+            self.known_labels = self.labels = labels.astype(np.int64)
             if isinstance(images, np.ndarray) and images.dtype.kind != "f":
                 self.array = images
             data = _Pairs(images, self.labels)

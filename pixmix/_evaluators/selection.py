@@ -52,6 +52,12 @@ def selection_of(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str,
     return entries
 
 
+def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """The data of a reliability diagram."""
+    bins = measures.reliability(logits, labels)
+    return {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
+
+
 def scaled_of(logits: np.ndarray, labels: np.ndarray, held_out: HeldOut, seed: int) -> dict[str, dict[str, Any]]:
     """The temperature that held-out images give, and calibration after it: names end in `_ts`.
 
@@ -101,4 +107,5 @@ def _calibration_of(scaled: np.ndarray, labels: np.ndarray) -> dict[str, dict[st
     entries["adaptive_ece_ts"] = {"value": measures.adaptive_ece(answered), **n}
     entries["classwise_ece_ts"] = {"value": measures.classwise_ece(scaled, labels), **n}
     entries["smooth_ece_ts"] = {"value": measures.smooth_ece(answered), **n}
+    entries["reliability_ts"] = reliability_of(scaled, labels)
     return entries

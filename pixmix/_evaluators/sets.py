@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +11,10 @@ from mixset._common.errors import InputError
 
 from ..readers import (
     IMAGENET,
+    CIFAR10Set,
     CorruptedSet,
     ImageFiles,
+    ImageNetSet,
     OpenOODSet,
     OutlierSets,
     PerturbedSet,
@@ -19,11 +22,12 @@ from ..readers import (
     Transform,
 )
 from ..readers._labels import ClassMap, Known
+from ..readers._transforms import of_side
 from .outliers import SYNTHETIC
+from .set_names import CIFAR10_SETS, COLLECTED
 
-KNOWN = ("c", "cbar", "p", "r", "ood", "openood")
-
-Opened = CorruptedSet | PerturbedSet | RenditionSet | OutlierSets | OpenOODSet
+Sourced = CorruptedSet | PerturbedSet | RenditionSet | ImageNetSet | CIFAR10Set
+Opened = Sourced | OutlierSets | OpenOODSet
 
 
 def open_sets(
@@ -60,10 +64,10 @@ def open_sets(
             opened[name] = source
         elif name == "openood":
             opened[name] = OpenOODSet(source, partial=partial)
-        elif name == "r":
-            square = size is not None and size[0] == size[1]
-            fit = Transform(crop=size[0], resize=size[0] * 8 // 7) if size is not None and square else IMAGENET
-            opened[name] = RenditionSet(source, fit=fit, partial=partial)
+        elif name == "r" or name in COLLECTED:
+            fit = of_side(size[0]) if size is not None and size[0] == size[1] else IMAGENET
+            reader = RenditionSet if name == "r" else functools.partial(ImageNetSet, suite=name)
+            opened[name] = reader(source, fit=fit, partial=partial)
         else:
             board = {"robustbench": robustbench} if name == "c" else {}
             opened[name] = _of_size(name, source, size, resize=resize, partial=partial, **labels, **board)
@@ -72,21 +76,24 @@ def open_sets(
 
 def _of_size(
     suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **more: Any
-) -> CorruptedSet | PerturbedSet:
-    opened: CorruptedSet | PerturbedSet
-    if suite == "p":
+) -> CorruptedSet | PerturbedSet | CIFAR10Set:
+    opened: CorruptedSet | PerturbedSet | CIFAR10Set
+    if suite in CIFAR10_SETS:
+        opened = CIFAR10Set(root, suite, classes=more["classes"], partial=partial)
+        height, width = image_size(next(iter(opened.images.values())))
+    elif suite == "p":
         opened = PerturbedSet(root, partial=partial)
         shape = opened.sequences(opened.perturbations[0]).shape
         height, width = shape[-3:-1]
     else:
-        opened = CorruptedSet(root, suite, resize=resize, partial=partial, **more)
+        side = size[0] if suite == "dcc3" and size is not None and size[0] == size[1] else None
+        opened = CorruptedSet(root, suite, resize=resize, size=side, partial=partial, **more)
         first = (*opened.corruptions, *opened.extra)[0]
         height, width = image_size(opened.images(first, opened.severities(first)[0]))
     if size is not None and (height, width) != size:
-        raise InputError(
-            f"suite {suite}: {root} has images of {width}x{height} px, the test images have {size[1]}x{size[0]}; "
-            f"make the set of these with `pixmix corrupt`"
-        )
+        remedy = "give those" if suite in CIFAR10_SETS else "make the set of these with `pixmix corrupt`"
+        sides = f"{width}x{height} px, the test images have {size[1]}x{size[0]}"
+        raise InputError(f"suite {suite}: {root} has images of {sides}; {remedy}")
     return opened
 
 
@@ -125,7 +132,7 @@ def done_to(images: Any) -> dict[str, Any]:
     return {"transform": vars(images.fit)} if isinstance(images, ImageFiles) else {}
 
 
-def about_set(reader: CorruptedSet | PerturbedSet | RenditionSet, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def about_set(reader: Sourced, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """What belongs to each number of a suite, and what is said once of its set.
 
     Each number has `n`, whether the set is "official" or "generated" and with which seed, and where something is left

@@ -15,7 +15,7 @@ from .detections import detections
 from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 from .outliers import SYNTHETIC
-from .selection import HeldOut, proper_of, scaled_of, selection_of
+from .selection import HeldOut, proper_of, reliability_of, scaled_of, selection_of
 
 FEWEST = 5
 """Test images of the suite anomalies, which takes one outlier to five."""
@@ -53,12 +53,6 @@ def all_calibration_of(
         **(scaled_of(logits, labels, held_out, seed) if held_out is not None else {}),
         "reliability": reliability_of(logits, labels),
     }
-
-
-def reliability_of(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """The data of a reliability diagram."""
-    bins = measures.reliability(logits, labels)
-    return {**{name: array.tolist() for name, array in vars(bins).items()}, "n": len(labels)}
 
 
 def clean(evaluation: Evaluation) -> Metrics:

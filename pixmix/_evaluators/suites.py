@@ -12,11 +12,13 @@ from ..readers import OpenOODSet
 from ..readers._labels import ClassMap, Known
 from .autoattack import autoattack
 from .autoattack_library import FEWEST as FEWEST_CLASSES, check_library
+from .collected import check_classes, collected, mistaken
 from .consistency import consistency
 from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
 from .openood import check_openood, openood
-from .sets import KNOWN, check_set, open_sets
+from .set_names import KNOWN, MADE
+from .sets import check_set, open_sets
 from .standard import FEWEST, adversaries, anomalies, calibration, clean
 
 
@@ -44,6 +46,14 @@ EVALUATORS: dict[str, Evaluator] = {
     "p": Evaluator(measures=consistency, of_set=True),
     "r": Evaluator(measures=renditions, of_set=True),
     "openood": Evaluator(measures=openood, of_set=True, of_scores=True),
+    "a": Evaluator(measures=collected("a"), of_set=True),
+    "o": Evaluator(measures=mistaken, of_data=True, of_set=True),
+    "v2": Evaluator(measures=collected("v2"), of_set=True),
+    "sketch": Evaluator(measures=collected("sketch"), of_set=True),
+    "dcc3": Evaluator(measures=corrupted("dcc3"), of_set=True),
+    "cifar10_1": Evaluator(measures=collected("cifar10_1"), of_set=True),
+    "cifar10_2": Evaluator(measures=collected("cifar10_2"), of_set=True),
+    "cinic10": Evaluator(measures=collected("cinic10"), of_set=True),
 }
 """Every suite by the name that `--suite` takes."""
 
@@ -92,6 +102,9 @@ def check(
             raise InputError(f"suite autoattack: a network of {FEWEST_CLASSES} classes is needed, it has {count}")
     if "r" in names and count is not None and count not in R_CLASSES:
         raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {count}")
+    for name in names:
+        if count is not None:
+            check_classes(name, count)
     opened = open_sets(
         {name: where for name, where in sets.items() if ("anomalies" if name == "ood" else name) in names},
         size if images is None else images[1:],
@@ -116,7 +129,7 @@ def check_names(names: Sequence[str], sets: Mapping[str, Any], data: bool) -> No
         if EVALUATORS[name].of_data and not data:
             raise InputError(f"suite {name}: needs labelled test images")
         if EVALUATORS[name].of_set and name not in sets:
-            remedy = "" if name in ("r", "openood") else "; `pixmix corrupt` makes one of any images"
+            remedy = "; `pixmix corrupt` makes one of any images" if name in MADE else ""
             raise InputError(f"suite {name}: needs the folder of its set{remedy}")
     if unknown := [name for name in sets if name not in KNOWN]:
         raise InputError(f"sets: no suite {unknown[0]!r} has one; known: {', '.join(KNOWN)}")

@@ -48,6 +48,11 @@ from ._corruptions import (
     mce as mce,
     relative_mce as relative_mce,
 )
+from ._cuts import (
+    cut as cut,
+    imagenet_a_classes as imagenet_a_classes,
+    imagenet_o_classes as imagenet_o_classes,
+)
 from ._detection_forms import (
     OPENOOD as OPENOOD,
     aupr_in as aupr_in,
@@ -82,6 +87,7 @@ from ._rankings import (
 )
 from ._references import (
     SEVERITIES as SEVERITIES,
+    alexnet_3dcc_errors as alexnet_3dcc_errors,
     alexnet_clean_error as alexnet_clean_error,
     alexnet_errors as alexnet_errors,
     alexnet_flip_probabilities as alexnet_flip_probabilities,

@@ -22,8 +22,8 @@ class MeasureRow(NamedTuple):
 
 
 _F = "fraction"
-_HENDRYCKS, _ZHANG = "Hendrycks et al. 2019", "Zhang et al. 2023"
-_CROCE, _ROBUSTBENCH = "Croce & Hein 2020", "Croce et al. 2021"
+_HENDRYCKS, _ADVERSARIAL = "Hendrycks et al. 2019", "Hendrycks et al. 2021"
+_ZHANG, _CROCE, _ROBUSTBENCH = "Zhang et al. 2023", "Croce & Hein 2020", "Croce et al. 2021"
 _MADRY, _GEIFMAN, _GIMPEL = "Madry et al. 2018", "Geifman & El-Yaniv 2017", "Hendrycks & Gimpel 2017"
 
 MEASURES = (
@@ -36,6 +36,20 @@ MEASURES = (
     MeasureRow("cbar.mce", "mean error over the corruptions of C-bar", _F, "lower", "Mintun et al. 2021"),
     MeasureRow("c.CORRUPTION", "error under one corruption", _F, "lower", _HENDRYCKS),
     MeasureRow("r.error", "wrong answers on ImageNet-R", _F, "lower", "Hendrycks et al. 2021"),
+    MeasureRow("a.error", "wrong answers on ImageNet-A, of its 200 classes", _F, "lower", _ADVERSARIAL),
+    MeasureRow("a.aurra", "mean accuracy over all coverages, 1 - AURC", _F, "higher", _ADVERSARIAL),
+    MeasureRow("o.aupr", "average precision of ImageNet-O among 10,000 test images", _F, "higher", _ADVERSARIAL),
+    MeasureRow("o.auroc", "share of pairs in the right order", _F, "higher", _ADVERSARIAL),
+    MeasureRow("o.fpr95", "test images flagged with 95 % of ImageNet-O", _F, "lower", _ADVERSARIAL),
+    MeasureRow("v2.VARIANT.error", "wrong answers on a variant of ImageNet-V2", _F, "lower", "Recht et al. 2019"),
+    MeasureRow("sketch.error", "wrong answers on ImageNet-Sketch", _F, "lower", "Wang et al. 2019"),
+    MeasureRow("sketch.error_top5", "label not among the five first answers", _F, "lower", "Wang et al. 2019"),
+    MeasureRow("dcc3.mce", "mean error over the corruptions of ImageNet-3DCC", _F, "lower", "Kar et al. 2022"),
+    MeasureRow("dcc3.mce_alexnet", "the same relative to AlexNet's", "ratio", "lower", "Croce et al. 2021"),
+    MeasureRow("cifar10_1.error", "wrong answers on CIFAR-10.1", _F, "lower", "Recht et al. 2018"),
+    MeasureRow("cifar10_2.error", "wrong answers on CIFAR-10.2's test images", _F, "lower", "Lu et al. 2020"),
+    MeasureRow("cinic10.error", "wrong answers on CINIC-10's test images", _F, "lower", "Darlow et al. 2018"),
+    MeasureRow("cinic10.imagenet.error", "the same on those that are ImageNet's", _F, "lower", "Darlow et al. 2018"),
     MeasureRow("p.mfr", "mean share of answers that flip along sequences", _F, "lower", _HENDRYCKS),
     MeasureRow("p.mfr_alexnet", "the same relative to AlexNet's, by perturbation", "ratio", "lower", _HENDRYCKS),
     MeasureRow("p.mt5d", "mean change of the five first ranks along sequences", "0 to 15", "lower", _HENDRYCKS),
@@ -73,4 +87,5 @@ MEASURES = (
     MeasureRow("openood.scores.SCORE.SET.aupr_in", "trapezoid area, test images positive", _F, "higher", _ZHANG),
     MeasureRow("openood.scores.SCORE.SET.aupr_out", "trapezoid area, outliers positive", _F, "higher", _ZHANG),
 )
-"""Every measure; of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too."""
+"""Every measure. Of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too; and the suites
+a, v2, sketch, cifar10_1, cifar10_2 and cinic10 have those of `calibration` besides the error."""

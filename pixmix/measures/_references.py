@@ -47,6 +47,15 @@ def robustbench_alexnet_errors() -> dict[str, dict[int, float]]:
     """
     errors = constants("alexnet_robustbench")["errors"]
     return {name: dict.fromkeys(SEVERITIES, mean) for name, mean in errors.items()}
+def alexnet_3dcc_errors() -> dict[str, float]:
+    """AlexNet's errors on ImageNet-3DCC: corruption → mean of the five severities, fractions, for 12 corruptions.
+
+    Example:
+        >>> from pixmix import measures
+        >>> measures.alexnet_3dcc_errors()["fog_3d"]
+        0.7736
+    """
+    return dict(constants("alexnet_3dcc")["errors"])
 
 
 def alexnet_clean_error() -> float:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from mixset._common.errors import InputError
 
+from ._cuts import cut
 from ._inputs import check_logits
 from ._references import constants
 
@@ -45,4 +46,4 @@ def imagenet_r_logits(logits: ArrayLike) -> np.ndarray:
         return checked
     if checked.shape[1] != 1000:
         raise InputError(f"ImageNet-R: logits of 1,000 classes (or of its 200) are needed, got {checked.shape[1]}")
-    return checked[:, imagenet_r_classes()]
+    return cut(checked, imagenet_r_classes())

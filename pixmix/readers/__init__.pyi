@@ -1,3 +1,6 @@
+from ._cifar_sets import (
+    CIFAR10Set as CIFAR10Set,
+)
 from ._classes import (
     read_class_folders as read_class_folders,
 )
@@ -6,6 +9,9 @@ from ._corrupted import (
 )
 from ._files import (
     ImageFiles as ImageFiles,
+)
+from ._imagenet_sets import (
+    ImageNetSet as ImageNetSet,
 )
 from ._labels import (
     imagenet_wnids as imagenet_wnids,

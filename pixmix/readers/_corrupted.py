@@ -17,6 +17,7 @@ from mixset._common.errors import InputError
 from ..corruptions._cbar.suite import CBAR
 from ..corruptions._making.suites import SUITES, standard
 from ..corruptions._shared.base import SMALL
+from ..measures._references import constants
 from ._arrays import LABELS, of_common_size, open_images, open_labels
 from ._classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from ._files import ImageFiles
@@ -35,9 +36,13 @@ from ._members import (
 from ._problems import REMEDY, listed, resolve
 from ._robustbench import robustbench_indices
 from ._sealed import SealedFiles
-from ._transforms import benchmark
+from ._transforms import benchmark, stretched
 
 SEVERITIES = (1, 2, 3, 4, 5)
+DCC3 = tuple(constants("alexnet_3dcc")["errors"])
+"""The corruptions of ImageNet-3DCC."""
+DCC3_IMAGES = 50_000
+"""In each severity of ImageNet-3DCC."""
 OFFICIAL = 224
 """The side in pixels of the images in the official ImageNet-C folders."""
 
@@ -46,15 +51,16 @@ Images = tuple[np.ndarray, np.ndarray] | ImageFiles
 
 
 class CorruptedSet:
-    """The images of suite c or cbar by corruption and severity.
+    """The images of suite c, cbar or dcc3 (ImageNet-3DCC) by corruption and severity.
 
     Two layouts are read. Arrays: `CORRUPTION.npy`, (severities · N, H, W, 3) uint8 severity by severity, beside
     `labels.npy`. Folders: `CORRUPTION/SEVERITY/CLASS/IMAGE`, possibly below groups (`noise/gaussian_noise`), with
-    severities 1 to 5 or, in C̄, the raw values that its script writes (`2.35`). All must hold the same images.
+    severities 1 to 5 or, in C̄, the raw values that its script writes (`2.35`). All must hold the same images. Those of
+    ImageNet-3DCC, of which there must be 50,000, are brought to 224x224 px whatever their shape, as RobustBench does.
 
     Args:
         root: the folder of the set.
-        suite: "c" or "cbar".
+        suite: "c", "cbar" or "dcc3".
         resize: for folders, enlarge and crop the images as the paper's code does, instead of the centre crop alone.
         size: for folders, the side of the crop in pixels; default: the size recorded in a generated set, else 224, or
             the images' own size if smaller.
@@ -89,8 +95,8 @@ class CorruptedSet:
         partial: bool = False,
         robustbench: bool = False,
     ) -> None:
-        if suite not in ("c", "cbar"):
-            raise InputError(f"suite {suite}: not a suite of corruptions; choose c or cbar")
+        if suite not in ("c", "cbar", "dcc3"):
+            raise InputError(f"suite {suite}: not a suite of corruptions; choose c, cbar or dcc3")
         self.root, self.suite = Path(root), suite
         check_root(self.root)
         self.source: dict[str, Any]
@@ -108,7 +114,7 @@ class CorruptedSet:
         self._known: tuple[Known, ClassMap | None] = classes, class_map
         self._sets: dict[str, dict[int, Images]] = {}
         self._damaged: list[str] = []
-        known = known_names(self._manifest, SUITES[suite])
+        known = known_names(self._manifest, DCC3 if suite == "dcc3" else SUITES[suite])
         paths, unknown = find_arrays(self.root, known)
         problems = [f"{name}: unknown name" for name in unknown]
         if paths:
@@ -118,7 +124,7 @@ class CorruptedSet:
             problems += [f"{name}: unknown name" for name in unknown]
             self._read_folders(paths, size, resize, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their images' size
-        names = standard(suite, side)
+        names = DCC3 if suite == "dcc3" else standard(suite, side)
         # Who made others alone, such as the four that C has for validation, does not miss the benchmark's.
         others = self._manifest is not None and bool(paths) and not any(name in names for name in paths)
         missing = [f"{name}: missing" for name in names if name not in paths and not others]
@@ -253,7 +259,10 @@ class CorruptedSet:
             kept = robustbench_indices(names, self.root)
             names, labels = [names[index] for index in kept], labels[kept]
         self.classes, self.numbered = tuple(numbers), known is not None or class_map is not None
-        fit = benchmark(size or self._side([path / names[0] for path, files in listings.values() if files]), resize)
+        if self.suite == "dcc3":
+            fit = stretched(size or OFFICIAL)
+        else:
+            fit = benchmark(size or self._side([path / names[0] for path, files in listings.values() if files]), resize)
         for (name, step), (path, listing) in listings.items():
             if whole and listing == whole:
                 files = ImageFiles(path, names, labels, fit)
@@ -289,10 +298,12 @@ class CorruptedSet:
         return min([OFFICIAL, *sides])
 
     def _check_count(self, count: int, problems: list[str]) -> None:
-        """Note a problem if a generated set has fewer images than its recipe: the job was not finished."""
+        """Note a problem if there are not as many images as a generated set's recipe or ImageNet-3DCC has."""
         if self._manifest is not None and count != self._manifest.count:
             expected = self._manifest.count
             problems.append(f"{count:,} images, its recipe has {expected:,}: run its command again to finish it")
+        if self.suite == "dcc3" and count != DCC3_IMAGES:
+            problems.append(f"{count:,} images at a severity, ImageNet-3DCC has {DCC3_IMAGES:,}")
 
 
 def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[str, int]:

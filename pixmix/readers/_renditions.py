@@ -8,11 +8,12 @@ from pathlib import Path
 from mixset._common.errors import InputError
 
 from ..measures._references import constants
-from ._classes import list_classes, names_and_labels
+from ._classes import names_and_labels
 from ._files import ImageFiles
-from ._labels import imagenet_wnids, number_classes
-from ._problems import listed, resolve
+from ._labels import number_classes
+from ._problems import resolve
 from ._transforms import IMAGENET, Transform
+from ._wnids import Expected, list_expected, wnids_of
 
 IMAGES = 30_000
 """The number of images in the official archive."""
@@ -33,17 +34,9 @@ class RenditionSet:
 
     def __init__(self, root: str | os.PathLike[str], *, fit: Transform = IMAGENET, partial: bool = False) -> None:
         self.root = Path(root)
-        wnids = imagenet_wnids()
-        self.classes = tuple(wnids[index] for index in constants("imagenet_r")["indices"])
+        self.classes = wnids_of(constants("imagenet_r")["indices"])
         """The 200 WordNet ids in the order of the labels."""
-        listing = list_classes(self.root)
-        files_by_class = {name: files for name, files in listing.items() if files and name in self.classes}
-        count = sum(map(len, files_by_class.values()))
-        problems = [f"{name}/: unknown class" for name in listing if name not in self.classes]
-        if missing := [name for name in self.classes if name not in files_by_class]:
-            problems.append(f"{len(missing)} of 200 classes missing: {listed(missing)}")
-        if count != IMAGES:
-            problems.append(f"{count:,} images, ImageNet-R has {IMAGES:,}")
+        files_by_class, problems = list_expected(self.root, Expected("ImageNet-R", self.classes, IMAGES))
         self.problems = resolve(self.root, problems, partial)
         """A line for everything that is left out."""
         if not files_by_class:

@@ -13,7 +13,7 @@ from mixset._common.errors import InputError
 
 @dataclass(frozen=True)
 class Transform:
-    """Resize the shorter side (bilinear, antialiased), then crop the central square.
+    """Resize (bilinear, antialiased), then crop the central square.
 
     Example:
         >>> from PIL import Image
@@ -25,8 +25,9 @@ class Transform:
     crop: int
     """The side of the square in pixels."""
 
-    resize: int | None = None
-    """The length in pixels to which the shorter side is resized; None does not resize."""
+    resize: int | tuple[int, int] | None = None
+    """The length in pixels to which the shorter side is resized, or (height, width) whatever the image's shape was;
+    None does not resize."""
 
     def __call__(self, image: Image.Image) -> np.ndarray:
         """Transform an RGB image to (crop, crop, 3) uint8.
@@ -34,8 +35,10 @@ class Transform:
         Raises:
             InputError: the image is smaller than the square.
         """
+        if isinstance(self.resize, tuple):
+            image = image.resize(self.resize[::-1], Image.Resampling.BILINEAR)
         pixels = np.asarray(image)
-        if self.resize is not None:
+        if isinstance(self.resize, int):
             pixels = scale_to_cover(pixels, (self.resize, self.resize))
         height, width = pixels.shape[:2]
         if min(height, width) < self.crop:
@@ -56,3 +59,13 @@ def benchmark(size: int, resize: bool) -> Transform:
             benchmark's protocol, a centre crop alone.
     """
     return Transform(crop=size, resize=size * 8 // 7 if resize else None)
+
+
+def of_side(side: int) -> Transform:
+    """`IMAGENET`'s transform for a network that takes images of another side, in pixels."""
+    return Transform(crop=side, resize=side * 8 // 7)
+
+
+def stretched(side: int) -> Transform:
+    """The transform that brings images of any shape to a square of this side, in pixels."""
+    return Transform(crop=side, resize=(side, side))

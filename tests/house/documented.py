@@ -160,6 +160,7 @@ RULES = (
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite clean", more="--attack.steps 2"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --dataset folder:STL10", parsed="STL-10 is not here"),
     Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite openood", parsed="asks for OpenOOD's images"),
+    Rule(begins="pixmix evaluate runs/cifar10-pixmix-0 --suite cifar10_1", parsed="CIFAR-10.1 is not here"),
     Rule(begins="pixmix evaluate runs/flowers --suite c cbar p"),
     Rule(
         begins="pixmix evaluate checkpoint.pth.tar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,46 @@ def refused(root: Path, suite: str = "c", **options: Any) -> str:
         CorruptedSet(root, suite, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def wnid_folders(root: Path, wnids: Iterable[str], *, per_class: int = 1, suffix: str = "jpg") -> Path:
+    """ImageNet-A, -O and -Sketch: WNID/NAME, each image of a shade of its own."""
+    for number, wnid in enumerate(wnids):
+        for index in range(per_class):
+            shade = np.full((24, 30, 3), (3 * number + 7 * index) % 256, np.uint8)
+            jpeg(root / wnid / f"{index}.{suffix}", shade)
+    return root
+
+
+def cifar10_1(root: Path, version: str = "v6", count: int = 2000, labels_type: type[Any] = np.int32) -> Path:
+    """CIFAR-10.1: cifar10.1_VERSION_data.npy and ..._labels.npy."""
+    root.mkdir(parents=True, exist_ok=True)
+    np.save(root / f"cifar10.1_{version}_data.npy", bytes_of(count, 32, 32, 3, seed=count))
+    np.save(root / f"cifar10.1_{version}_labels.npy", (np.arange(count) * 7 % 10).astype(labels_type))
+    return root
+
+
+def cifar10_2(root: Path, count: int = 2000, **members: Any) -> Path:
+    """CIFAR-10.2: cifar102_test.npz, with members that are Python objects."""
+    root.mkdir(parents=True, exist_ok=True)
+    content = {
+        "images": bytes_of(count, 32, 32, 3, seed=2),
+        "labels": np.arange(count) * 3 % 10,
+        "label_names": np.array(CIFAR),
+        "ti_indices": np.arange(count),
+        "keywords": np.array(["a", None], object),
+    }
+    np.savez(root / "cifar102_test.npz", **{**content, **members})
+    return root
+
+
+def cinic10(root: Path, *, cifar: int = 2, imagenet: int = 7) -> Path:
+    """CINIC-10: test/CLASS/*.png, some of them CIFAR-10's by their names."""
+    for label, name in enumerate(CIFAR):
+        folder = root / "test" / name
+        folder.mkdir(parents=True)
+        for number in range(cifar + imagenet):
+            own = number < cifar
+            file = f"cifar-10-test-{10 * label + number}.png" if own else f"n02123045_{10 * label + number}.png"
+            Image.fromarray(bytes_of(32, 32, 3, seed=100 * label + number)).save(folder / file)
+    return root

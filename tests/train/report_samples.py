@@ -37,6 +37,22 @@ def corrupted(error: float, names: tuple[str, ...]) -> dict[str, Any]:
     return {"set": about, "mce": of(error), **each, "rms_all_bins_by_corruption": calibration}
 
 
+def selective(error: float) -> dict[str, Any]:
+    """What the suite calibration says of selective prediction: the risk grows with the coverage."""
+    coverage = [index / 20 for index in range(1, 21)]
+    curve = {"coverage": coverage, "risk": [error * share for share in coverage], "n": IMAGES}
+    areas = {"aurc": of(error / 2), "e_aurc": of(error / 3), "augrc": of(error / 3)}
+    return {**areas, "coverage_at_5_risk": of(min(0.05 / error, 1.0)), "risk_coverage": curve}
+
+
+def scaled(error: float, bins: dict[str, Any]) -> dict[str, Any]:
+    """What it says after temperature scaling."""
+    before = {"ece": of(error / 2), "nll": of(2 * error), "brier": of(error)}
+    after = {f"{name}_ts": {"value": entry["value"] / 2, "n": IMAGES} for name, entry in before.items()}
+    fitted = {"value": 1 + error, "n": 30, "fitted_on": "held_out"}
+    return {**before, **after, "temperature": fitted, "reliability_ts": {**bins, "accuracy": [0.5, 0.7, 0.9]}}
+
+
 def write_run(folder: Path, error: float, *, method: str = "baseline", trained: bool = True) -> Path:
     """A run that measured every suite; with `trained` False, a folder of `pixmix evaluate`."""
     random = np.random.default_rng(round(1000 * error))
@@ -56,7 +72,11 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
         "dataset": "digits",
         **({"method": method} if trained else {"model": "resnet50"}),
         "clean": {"error": of(error)},
-        "calibration": {"rms_all_bins": of(error / 2), "rms_reference": of(error / 4), "reliability": bins},
+        "calibration": {
+            **{"rms_all_bins": of(error / 2), "rms_reference": of(error / 4), "reliability": bins},
+            **selective(error),
+            **(scaled(error, bins) if trained else {}),
+        },
         "adversaries": {f"pgd_error_{ball}": of(min(2 * error, 1), seed=5) for ball in ("reference", "corrected")},
         "anomalies": anomalies,
         "c": corrupted(2 * error, ("gaussian_noise", "fog", "speckle_noise")),

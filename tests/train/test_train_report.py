@@ -129,7 +129,7 @@ def all_measures(value: float) -> dict[str, dict]:
         part: dict[str, Any] = metrics
         for name in column.path:
             part = part.setdefault(name, {})
-        part["value"] = value
+        part["value"] = value / 10 if column.percent and column.decimals == 2 else value  # risks are small
     return metrics
 
 
@@ -141,8 +141,9 @@ def test_equal_values_mark_none_and_a_measure_that_no_run_has_is_left_out() -> N
     table = make_table([("a", all_measures(0.2)), ("b", all_measures(0.3))])
     columns = zip(SHOWN, zip(*table.cells(), strict=True), strict=True)
     best = {column.name: [mark for _, mark in cells] for column, cells in columns}
-    assert best["AUROC"] == best["AUPR"] == [False, True]
-    assert all(marks == [True, False] for title, marks in best.items() if not title.startswith("AU"))
+    higher = {column.name for column in SHOWN if column.higher_is_better}
+    assert higher == {"AUROC", "AUPR", "O AUROC", "O AUPR", "Coverage at 5 %"}
+    assert all(marks == [title not in higher, title in higher] for title, marks in best.items())
 
 
 @pytest.mark.parametrize("runs", [1, 8])
@@ -160,7 +161,9 @@ def test_the_printed_table_holds_every_number_in_a_narrow_terminal(
     assert max(map(cell_len, printed.splitlines())) <= 80
     assert all(column.heading in printed for column in SHOWN)
     for number in range(runs):
-        assert printed.count(f" {11.1 * (number + 1):.1f}") == len(SHOWN) - 1  # all but mT5D
+        others = [column.name for column in SHOWN if column.decimals == 2]
+        assert others == ["mT5D", "NLL", "NLL (T)", "AURC", "AUGRC"]
+        assert printed.count(f" {11.1 * (number + 1):.1f} ") == len(SHOWN) - len(others)
     assert "[b]" in printed.replace("\n", "") or runs > 1
 
 

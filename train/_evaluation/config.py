@@ -14,6 +14,7 @@ from pixmix._common.attack import PGDSettings
 from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import EvalPrecision
 from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
+from pixmix._evaluators.set_names import KNOWN
 
 MEASURING: dict[str, Range] = {
     "eval_batch_size": BATCH,
@@ -48,8 +49,8 @@ class EvaluateConfig:
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images;
-    c, cbar (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r (ImageNet-R),
-    openood (OpenOOD v1.5, near and far outliers), each on a set of its own."""
+    c, cbar (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r, a, o, v2,
+    sketch, dcc3, cifar10_1, cifar10_2, cinic10 and openood (near and far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/). By default those of the run."""
@@ -65,6 +66,22 @@ class EvaluateConfig:
     """The set of the suite p, official or made."""
     r: Path | None = None
     """The set of the suite r, ImageNet-R's folder."""
+    a: Path | None = None
+    """The set of the suite a, ImageNet-A's folder."""
+    o: Path | None = None
+    """The set of the suite o, ImageNet-O's folder; the test images are ImageNet's."""
+    v2: Path | None = None
+    """The set of the suite v2, a folder of ImageNet-V2's variants or one of them."""
+    sketch: Path | None = None
+    """The set of the suite sketch, ImageNet-Sketch's folder."""
+    dcc3: Path | None = None
+    """The set of the suite dcc3, ImageNet-3DCC's folder."""
+    cifar10_1: Path | None = None
+    """The set of the suite cifar10_1, the folder of CIFAR-10.1's files."""
+    cifar10_2: Path | None = None
+    """The set of the suite cifar10_2, the folder of CIFAR-10.2's file."""
+    cinic10: Path | None = None
+    """The set of the suite cinic10, CINIC-10's folder."""
     openood: Path | None = None
     """The set of the suite openood: the folder of a benchmark's lists, such as data/benchmark_imglist/cifar10, beside
     OpenOOD's folders of images; cifar10, cifar100, imagenet200 or imagenet."""
@@ -194,7 +211,7 @@ class EvaluateConfig:
     @property
     def sets(self) -> dict[str, Path]:
         """The folders of sets that are given."""
-        given = {name: getattr(self, name) for name in ("c", "cbar", "p", "r", "ood", "openood")}
+        given = {name: getattr(self, name) for name in KNOWN}
         return {name: path for name, path in given.items() if path is not None}
 
     @property

@@ -13,6 +13,7 @@ from mixset._common.errors import InputError
 from mixset._common.seals import file_hash
 from pixmix._common.normalized import Normalized
 from pixmix._evaluators.saved import SavedLogits, read_logits
+from pixmix._evaluators.set_names import MADE
 from pixmix._evaluators.store import network_fingerprint
 from pixmix._evaluators.suites import EVALUATORS, check
 from pixmix.readers import read_class_map
@@ -140,7 +141,7 @@ def _check_suites(config: EvaluateConfig) -> None:
         if name not in EVALUATORS:
             raise InputError(f"suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
         if EVALUATORS[name].of_set and name not in config.sets:
-            remedy = "" if name in ("r", "openood") else "; `pixmix corrupt` makes one of any images"
+            remedy = "; `pixmix corrupt` makes one of any images" if name in MADE else ""
             raise InputError(f"suite {name}: needs the folder of its set, `{name}` PATH{remedy}")
 
 

@@ -16,6 +16,13 @@ COMPARED = (
     ("c", "mce"),
     ("cbar", "mce"),
     ("r", "error"),
+    ("a", "error"),
+    ("v2", "matched_frequency", "error"),
+    ("sketch", "error"),
+    ("dcc3", "mce"),
+    ("cifar10_1", "error"),
+    ("cifar10_2", "error"),
+    ("cinic10", "imagenet", "error"),
     ("p", "mfr"),
     ("p", "mt5d"),
     ("adversaries", "pgd_error_corrected"),
@@ -23,8 +30,10 @@ COMPARED = (
     ("c", "rms_all_bins_by_corruption"),
     ("cbar", "rms_all_bins_by_corruption"),
     ("r", "rms_all_bins"),
+    ("calibration", "augrc"),
     ("anomalies", "mean", "auroc"),
     ("anomalies", "mean", "aupr"),
+    ("o", "auroc"),
 )
 """One form of each measure: a second one says nothing more about safety."""
 

@@ -14,6 +14,7 @@ from mixset.generate._job.families import FAMILIES, load
 from pixmix._common.attack import PGDSettings
 from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import precision_of
+from pixmix._evaluators.set_names import MADE
 
 from .._runs.commands import command
 from .._runs.run_folder import versions
@@ -22,8 +23,11 @@ from .runs import Run
 
 OWN = ("clean", "calibration", "adversaries", "anomalies")
 """The suites that a run measures at its end by default."""
-MADE = ("c", "cbar", "p")
-"""The suites whose sets `pixmix corrupt` makes."""
+ARCHIVES = {
+    **{"r": "imagenet-r", "a": "imagenet-a", "o": "imagenet-o", "v2": "imagenet-v2", "sketch": "sketch"},
+    **{"dcc3": "ImageNet-3DCC", "cifar10_1": "CIFAR-10.1", "cifar10_2": "CIFAR-10.2", "cinic10": "CINIC-10"},
+}
+"""The suites whose sets are fetched, and what the folder of each may be called."""
 
 
 def repeat(runs: Sequence[Run]) -> Section:
@@ -70,13 +74,13 @@ def _commands(run: Run) -> Iterable[str]:
         if about.get("source") == "generated" and dataset:
             yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
     own = () if run.config is None else run.config.get("suite", OWN)
-    asked = [name for name in (*OWN, "autoattack", *MADE, "r") if name in run.metrics and name not in own]
+    asked = [name for name in (*OWN, "autoattack", *MADE, *ARCHIVES) if name in run.metrics and name not in own]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
     if real and "anomalies" not in asked:
         asked.append("anomalies")
     if asked:
-        sets = {**folders, "r": "imagenet-r"}
-        named = [word for name in asked if name in sets for word in (f"--{name}", sets[name])]
+        sets = {**folders, **ARCHIVES}
+        named = [word for name in asked if name in sets for word in (f"--{name.replace('_', '-')}", sets[name])]
         outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
         words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
         words += ["--eval-precision", "bf16"] if precision_of(run.metrics) == "bf16" else []

@@ -44,7 +44,19 @@ def report(config: ReportConfig) -> Path:
     """
     from mixset._common.files import check_file, write_file
 
-    from . import anomalies, corruptions, outlier_groups, page, profile, repeat, sheets, table, training
+    from . import (
+        anomalies,
+        calibration,
+        corruptions,
+        outlier_groups,
+        page,
+        profile,
+        repeat,
+        selective,
+        sheets,
+        table,
+        training,
+    )
     from .runs import names_for, read_run
 
     if config.out.suffix not in PAGES:
@@ -59,7 +71,8 @@ def report(config: ReportConfig) -> Path:
         corruptions.corruptions(runs, "c"),
         corruptions.corruptions(runs, "cbar"),
         corruptions.perturbations(runs),
-        training.calibration(runs),
+        calibration.calibration(runs),
+        selective.selective(runs),
         anomalies.anomalies(runs),
         outlier_groups.outlier_groups(runs),
         training.learning(runs),

@@ -82,7 +82,7 @@ def as_grid(folders: Sequence[Path]) -> Grid:
         (name, [Cell(text, mark) for text, mark in cells])
         for name, cells in zip(table.names, table.cells(), strict=True)
     ]
-    units = "in per cent, except for mT5D; ↓ lower is better, ↑ higher is better"
+    units = f"in per cent{except_for(table.measures)}; ↓ lower is better, ↑ higher is better"
     units += "; bold: the best" if len(folders) > 1 else ""
     units += "; measured in bfloat16" if one_precision(runs) == "bf16" else ""
     return Grid("", [measure.heading for measure in table.measures], rows, [units, *_absences(runs)], corner="run")
@@ -120,9 +120,14 @@ def measures(runs: Sequence[Run]) -> Section:
         (measure, [_cell(run, measure, *cell) for run, cell in zip(runs, cells, strict=True)])
         for measure, cells in zip(table.measures, zip(*table.cells(), strict=True), strict=True)
     ]
-    percent = all(measure.percent for measure in table.measures)
-    values = {"names": table.names, "rows": rows, "percent": percent}
+    values = {"names": table.names, "rows": rows, "others": except_for(table.measures)}
     return Section("measures", "Measures", "measures.html", values)
+
+
+def except_for(measures: Sequence[Measure]) -> str:
+    """Which measures of a table are not in per cent, to follow "in per cent"; empty where all are."""
+    *rest, last = ["", *(measure.name for measure in measures if not measure.percent)]
+    return f", except for {' and '.join(filter(None, [', '.join(rest[1:]), last]))}" if last else ""
 
 
 def _cell(run: Run, measure: Measure, text: str, best: bool) -> dict[str, str]:

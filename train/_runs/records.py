@@ -13,6 +13,7 @@ from mixset._common.errors import InputError, reading
 from mixset._common.old_keys import current, current_settings
 from mixset._common.regular import read_regular
 from pixmix._common.precisions import EVAL_PRECISIONS
+from pixmix._evaluators.set_names import KNOWN
 
 from .config import RECIPES
 
@@ -83,6 +84,13 @@ def _reliability(value: Any) -> bool:
     return all(map(_numbers, parts)) and len({*map(len, parts)}) == 1 and sum(parts[-1]) > 0
 
 
+def _curve(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    parts: list[Any] = [value.get(name) for name in ("coverage", "risk")]
+    return all(map(_numbers, parts)) and len({*map(len, parts)}) == 1 and bool(parts[0])
+
+
 MEASURE: dict[str, Kind] = {
     "value": NUMBER,
     "interval": PAIR,
@@ -92,7 +100,8 @@ MEASURE: dict[str, Kind] = {
     **dict.fromkeys(("source", "undefined"), TEXT),
 }
 """What an entry of a suite holds, at any depth."""
-SUITES = ("clean", "calibration", "adversaries", "autoattack", "anomalies", "c", "cbar", "p", "r")
+SUITES = ("clean", "calibration", "adversaries", "autoattack", "anomalies")
+SUITES += tuple(name for name in KNOWN if name not in ("ood", "openood"))
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
@@ -109,6 +118,9 @@ CONFIG: dict[str, Kind] = {
     "test_subset": _or_null(COUNTED),
 }
 RELIABILITY: Kind = ("bins of equal number", _reliability)
+CURVE: Kind = ("points of a risk–coverage curve", _curve)
+CURVES = {"reliability": RELIABILITY, "reliability_ts": RELIABILITY, "risk_coverage": CURVE}
+"""What a suite has beside its measures."""
 SEVERITIES: Kind = ("errors by severity", _severities)
 LOG: dict[str, Kind] = {"epoch": WHOLE, "loss": NUMBER, "test_error": NUMBER}
 
@@ -174,8 +186,8 @@ def check_metrics(content: dict[str, Any]) -> None:
             check(entry, OBJECT, f"{suite}.{name}")
             content[suite][name] = entry = current(entry)
             _check_measures(entry, f"{suite}.{name}.")
-            if name == "reliability":
-                check(entry, RELIABILITY, f"{suite}.{name}")
+            if name in CURVES:
+                check(entry, CURVES[name], f"{suite}.{name}")
 
 
 def _check_measures(entry: Mapping[str, Any], where: str) -> None:
