@@ -76,11 +76,11 @@ def _load_array_functions() -> None:
     """Import what numba-cuda compiles arrays with, which up to 0.30 asks NumPy for a name that 2.5 has no more."""
     if hasattr(np, "row_stack"):
         return
-    np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
+    np.row_stack = np.vstack  # noqa: NPY201
     try:
         importlib.import_module("numba.cuda.np.arrayobj")
     finally:
-        del np.row_stack  # type: ignore[attr-defined]  # noqa: NPY201
+        del np.row_stack  # noqa: NPY201
 
 
 def gpu_function(function: F) -> Any:

@@ -75,7 +75,7 @@ def evaluate(
         scores: the anomaly scores, their settings and their features; by default MSP, the largest logit and the energy.
         sets: suite → the folder of its set in its official layout, or one of `pixmix.readers` opened: "c", "cbar", "p",
             "r", "a", "o", "v2", "sketch", "dcc3", "cifar10_1", "cifar10_2", "cinic10", "openood" (the folder of a
-            benchmark's lists), and "ood", out-of-distribution sets for "anomalies" (a folder of sets, or paths by name).
+            benchmark's lists), and "ood", out-of-distribution sets for "anomalies" (a folder, or paths by name).
         resize: enlarge and crop images of ImageNet-C and C̄ before, as the paper's code does (docs/parity.md).
         partial: leave out what is missing in a set and say so in the result, instead of refusing it.
         attack: of "adversaries"; by default the paper's for CIFAR. It is measured with the ball in both places.

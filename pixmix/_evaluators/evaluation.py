@@ -17,8 +17,8 @@ from mixset._common.errors import InputError
 
 from .. import measures
 from .._common.attack import PGDSettings
-from .._common.distributed import rank_and_world
 from .._common.autoattack import AutoAttackSettings
+from .._common.distributed import rank_and_world
 from .._common.normalized import Normalized
 from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles

@@ -47,6 +47,8 @@ def robustbench_alexnet_errors() -> dict[str, dict[int, float]]:
     """
     errors = constants("alexnet_robustbench")["errors"]
     return {name: dict.fromkeys(SEVERITIES, mean) for name, mean in errors.items()}
+
+
 def alexnet_3dcc_errors() -> dict[str, float]:
     """AlexNet's errors on ImageNet-3DCC: corruption → mean of the five severities, fractions, for 12 corruptions.
 

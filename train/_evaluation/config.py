@@ -13,8 +13,8 @@ from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST,
 from pixmix._common.attack import PGDSettings
 from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import EvalPrecision
-from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
 from pixmix._evaluators.set_names import KNOWN
+from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
 
 MEASURING: dict[str, Range] = {
     "eval_batch_size": BATCH,

@@ -100,7 +100,7 @@ MEASURE: dict[str, Kind] = {
     **dict.fromkeys(("source", "undefined"), TEXT),
 }
 """What an entry of a suite holds, at any depth."""
-SUITES = ("clean", "calibration", "adversaries", "autoattack", "anomalies")
+SUITES: tuple[str, ...] = ("clean", "calibration", "adversaries", "autoattack", "anomalies")
 SUITES += tuple(name for name in KNOWN if name not in ("ood", "openood"))
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
