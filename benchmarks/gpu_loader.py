@@ -105,7 +105,8 @@ def trained(data: TrainingData, config: TrainConfig, *, kept: bool) -> list[dict
     with tempfile.TemporaryDirectory() as folder, made if kept else contextlib.nullcontext():
         run = RunFolder(Path(folder))
         processes = Processes(device=torch.device(config.device))
-        training = loop.Training(config, data, network, method_of(config, data.size), run, processes)
+        method = method_of(config, data.size)
+        training = loop.Training(config, data, network, method, run, processes, lambda _: method)
         with contextlib.redirect_stderr(io.StringIO()):
             training.run()
         return [json.loads(line) for line in run.log.read_text().splitlines()]

@@ -74,7 +74,8 @@ def trained(config: TrainConfig, side: int, count: int, *, mixed: bool, kind: ty
     method = PixMixMethod("pixmix", settings=config.mix, pool=gpu_engine.make_pool((side, side))) if mixed else Method()
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
-        training = kind(config, data, network, method, run, Processes(device=torch.device(config.device)))
+        processes = Processes(device=torch.device(config.device))
+        training = kind(config, data, network, method, run, processes, lambda _: method)
         if isinstance(training, Watched):
             training.losses = []
         with contextlib.redirect_stderr(io.StringIO()):

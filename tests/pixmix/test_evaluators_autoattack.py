@@ -50,7 +50,7 @@ def distances(network: nn.Sequential, images: np.ndarray, norm: str) -> tuple[np
     return labels, (margins / dual).min(1)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_a_linear_network_breaks_where_its_borders_are(norm: str, tmp_path: Path) -> None:
     network, images = linear(), images_of()
     labels, border = distances(network, images, norm)
@@ -112,6 +112,7 @@ def test_the_process_and_the_network_are_as_before(caplog: pytest.LogCaptureFixt
     assert logging.getLogger("auto-attack").propagate and not logging.getLogger("auto-attack").handlers
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same_and_images_in_any_order_of_memory_do() -> None:
     """Images and networks on GPUs are channels last, of which the library takes the networks alone."""
     images = as_tensor(images_of(6))

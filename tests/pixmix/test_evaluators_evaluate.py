@@ -282,4 +282,5 @@ def test_bad_batch_size_is_named() -> None:
 
 
 def test_every_suite_is_tested_here() -> None:
-    assert [name for name, row in EVALUATORS.items() if not row.of_set] == SUITES
+    """AutoAttack, which needs a library, is tested beside it."""
+    assert [name for name, row in EVALUATORS.items() if not row.of_set and name != "autoattack"] == SUITES

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluate_samples import C, P
+from evaluate_samples import C, P, write_images
 from PIL import Image
 from recorded_steps import CpuRecorder
 from test_train_run import quick
@@ -22,16 +22,6 @@ from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training import graph, loop, optimizer, step as step_module
 from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.run import train
-
-
-def write_images(folder: Path, count: int, side: int, colour: tuple[int, int, int], seed: int) -> None:
-    """Noisy images of one colour as PNG files."""
-    folder.mkdir(parents=True)
-    random = np.random.default_rng(seed)
-    for index in range(count):
-        noise = random.integers(-60, 60, (side, side, 3))
-        image = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(image).save(folder / f"{index:03d}.png")
 
 
 @pytest.fixture(scope="session")

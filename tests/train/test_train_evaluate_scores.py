@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import write_images
-from evaluate_samples import configure
+from evaluate_samples import configure, write_images
 from test_train_run import quick
 
 from mixset._common.errors import InputError
@@ -101,8 +100,8 @@ def test_training_images_are_labelled_as_the_test_images_are(colours: Path) -> N
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("--score knn --suite clean", "--score: is for the suite anomalies; add it to --suite"),
-        ("--score-settings knn.k=3 --suite clean", "--score-settings: is for the suite anomalies"),
+        ("--score knn --suite clean", "--score: is for the suites anomalies and openood; add one to --suite"),
+        ("--score-settings knn.k=3 --suite clean", "--score-settings: is for the suites anomalies and openood"),
         ("--calibrate-on held --suite clean", "--calibrate-on: is for the suites calibration and anomalies"),
         ("--score knn --score-settings k=3", "--score-settings k=3: is not of the form SCORE.SETTING=VALUE"),
         ("--score knn --score-settings knn.k=3 knn.k=4", "--score-settings knn.k=4: knn.k is given twice"),

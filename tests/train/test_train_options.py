@@ -200,6 +200,7 @@ def test_norms_and_biases_are_left_out_of_the_decay_as_by_timm() -> None:
 ALL = ("--optimizer", "adamw", "--lr", "0.002", "--warmup", "0.5", "--label-smoothing", "0.1", "--ema-decay", "0.8")
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_with_all_options(colours: Path, tmp_path: Path) -> None:
     """With statistics of whole batches, the uneven last one's (45 = 5·8 + 5), too; weights are averages of all steps.
 

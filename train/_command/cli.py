@@ -75,7 +75,8 @@ def _corrupt(config: Any) -> None:
 def _evaluate_config(arguments: list[str]) -> Any:
     from .._evaluation.config import EvaluateConfig
 
-    return parse(EvaluateConfig, "pixmix evaluate", arguments)
+    attacks = {"adversaries": ("attack",), "autoattack": ("autoattack",)}
+    return parse(EvaluateConfig, "pixmix evaluate", arguments, topics=attacks)
 
 
 def _evaluate(config: Any) -> None:

@@ -49,8 +49,8 @@ class EvaluateConfig:
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
     """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images;
-    c, cbar (errors and calibration under corruptions), p (flips and top-5 distances along sequences), r, a, o, v2,
-    sketch, dcc3, cifar10_1, cifar10_2, cinic10 and openood (near and far outliers), each on a set of its own."""
+    c, cbar (corruptions), p (sequences), r, a, o, v2, sketch, dcc3, cifar10_1, cifar10_2, cinic10 and openood (near and
+    far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/). By default those of the run."""
@@ -84,7 +84,7 @@ class EvaluateConfig:
     """The set of the suite cinic10, CINIC-10's folder."""
     openood: Path | None = None
     """The set of the suite openood: the folder of a benchmark's lists, such as data/benchmark_imglist/cifar10, beside
-    OpenOOD's folders of images; cifar10, cifar100, imagenet200 or imagenet."""
+    OpenOOD's folders of images."""
     ood: Path | None = None
     """A folder of out-of-distribution sets for the suite anomalies, each a folder of images, .npy or .mat: textures,
     svhn, places69, or any other. Without it the three synthetic ones."""
@@ -103,7 +103,7 @@ class EvaluateConfig:
     layer: str | None = None
     """The layer whose input are the features that scores use; by default the linear one that gives the logits."""
     features: FeatureFormat = "float32"
-    """Number format in which features are kept, beside the logits: float32, or float16 at half the size."""
+    """Number format in which features are kept: float32, or float16 at half the size."""
     resize: bool = False
     """Enlarge and crop ImageNet-C's and C-bar's images again, as the paper's code does: its tables' mCE."""
     partial: bool = False
@@ -119,14 +119,14 @@ class EvaluateConfig:
     unasked."""
     checkpoint: Literal["last", "best"] = "last"
     """Which weights of a run: the last ones, or those of the epoch with the lowest test error, where --keep-best kept
-    them. Chosen by the test images, they flatter; their measures go into a folder of their own."""
+    them. Chosen by the test images, they flatter."""
     ema: bool = False
     """Take the running averages of the weights that a file holds beside them."""
     trust: bool = False
     """Run the code that a file names: the module:function of a run's config.json."""
     mean: tuple[float, float, float] | None = None
-    """Mean of the network's normalisation; by default the run's, the library's, 0.5 for Wide ResNets, ImageNet's for
-    others."""
+    """Mean of the network's normalisation; by default the run's, the library's, 0.5 for Wide ResNets, else
+    ImageNet's."""
     std: tuple[float, float, float] | None = None
     """Standard deviation of the network's normalisation; by default as for --mean."""
     size: int | None = None
@@ -135,8 +135,8 @@ class EvaluateConfig:
     """Test on that many images, the first of each class; by default as many as the run, or all."""
 
     logits: Path | None = None
-    """An .npz file of a network that is not here: `logits` (N, classes) and `labels` (N,), and for anomalies and
-    openood `ood_NAME` (M, classes) for each set; docs/measures.md has the names of what else scores need."""
+    """An .npz file of a network that is not here: `logits` (N, classes), `labels` (N,) and, for outliers,
+    `ood_NAME` (M, classes); docs/measures.md has the names of what else scores need."""
     logits_are: Literal["logits", "probabilities"] = "logits"
     """What that file holds: of probabilities, the softmax of logits, the logarithm is taken."""
     out: Path | None = None
