@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 import tyro
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Objective = Literal["channel", "neuron", "direction", "deep-dream"]
 Parametrisation = Literal["fourier", "maco"]
+OLDER = (2,)
+"""Earlier content versions whose sets are still extended and repaired."""
 MOST_CHANNELS = 1_000_000
 SHARD = 64
 """The number of images in a shard, which take one CPU core about a minute."""
@@ -33,8 +36,9 @@ class FVisRecipe(SetRecipe):
     """
 
     count: int = 4_690
-    """How many images; a larger count extends a set. The paper's set has 4,690. Units are visualised in random order,
-    each once before any is repeated."""
+    """How many images; a larger count extends a set. The paper's set has 4,690. The first 32 are of layers
+    of all depths; then layers take turns by their numbers of channels. A layer's units come in random order, each once
+    before any is repeated."""
 
     size: int = 128
     """Side of the images in pixels, 32 to 1024."""
@@ -88,15 +92,20 @@ class FVisRecipe(SetRecipe):
     layouts: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """The layout of each of `layers`, recorded when the set is begun; empty if all are NCHW or NC."""
 
+    version: Annotated[int, tyro.conf.Suppress] = 3
+    """The content version; sets of version 2, whose first images are of the widest layers, go on as they began."""
+
     family: ClassVar[str] = "fvis"
-    content_version: ClassVar[int] = 2
-    free: ClassVar[frozenset[str]] = frozenset({"count", "trust"})
+    content_version: ClassVar[int] = 3
+    free: ClassVar[frozenset[str]] = frozenset({"count", "trust", "version"})
     later: ClassVar[frozenset[str]] = frozenset({"layout", "layouts", "parametrisation"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shape != (self.size, self.size):
             raise InputError(f"size: {self.size} is not square, and visualisations are; give one number")
+        if self.version not in (self.content_version, *OLDER):
+            raise InputError(f"version: {self.version!r} is not made by this release; leave it out")
         self.check_whole("steps", 1, 100_000)
         self.check_whole("batch", 1, SHARD)
         if SHARD % self.batch:
@@ -158,6 +167,21 @@ class FVisRecipe(SetRecipe):
             std=network.std,
             weights=network.weights_hash,
         )
+
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | {"content_version": self.version}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], *, count: int) -> Self:
+        version = values.get("content_version")
+        if version not in OLDER:
+            return super().from_json(values, count=count)
+        recipe = super().from_json({**values, "content_version": cls.content_version}, count=count)
+        return dataclasses.replace(recipe, version=version)
+
+    def begun_as(self, begun: Mapping[str, Any]) -> Self:
+        version = begun.get("content_version")
+        return dataclasses.replace(self, version=version) if version in OLDER else self
 
     def load(self) -> LoadedNetwork:
         """Load the network with its normalisation."""

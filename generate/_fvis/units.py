@@ -1,29 +1,44 @@
-"""The unit of each image of a set: all units in random order, each once before any is repeated."""
+"""The unit of each image of a set: first of layers of all depths, then of layers by their numbers of channels."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .._drawing.rng import Draws, image_seed
 from .objectives import Unit
 from .recipe import FVisRecipe
 
+MIXED = 32
+"""The first images, whose layers differ from image to image; a batch of several layers costs more than one of one."""
+GOLDEN = 0.6180339887498949
+"""Multiples of the golden ratio, modulo 1, are spread evenly over [0, 1), however many they are."""
+
+
+class _Plan(NamedTuple):
+    """The layers of a batch."""
+
+    layers: list[int]
+    """The index of each image's layer."""
+    before: list[int]
+    """How many images of each layer earlier batches have."""
+
 
 def units_of(recipe: FVisRecipe, group: int) -> list[Unit]:
     """The units of images `group * batch` to `(group + 1) * batch - 1`, as a function of the recipe without its count.
 
-    Layers alternate in proportion to their numbers of channels, and within a layer channels come in random order, in a
-    different one in each pass. In the first batch layers alternate image by image, so that a small set shows many
-    layers; later batches are of a single layer, which costs less.
+    In batches that begin among the first `MIXED` images, layers alternate image by image and are spread over the
+    network's depth, so that a set of any size shows early and late ones. Later batches are of a single layer, the one
+    that has fewest images for its number of channels. Within a layer channels come in random order, in a different one
+    in each pass.
     """
-    first = _turns(recipe.channels, recipe.batch)
-    if group == 0:
-        return [_unit(recipe, index, first[:number].count(index)) for number, index in enumerate(first)]
-    turns = _turns(recipe.channels, group)
-    index = turns[-1]
-    before = first.count(index) + (turns.count(index) - 1) * recipe.batch
-    return [_unit(recipe, index, number) for number in range(before, before + recipe.batch)]
+    plan = _older_plan(recipe, group) if recipe.version == 2 else _plan(recipe, group)
+    units, counts = [], list(plan.before)
+    for index in plan.layers:
+        units.append(_unit(recipe, index, counts[index]))
+        counts[index] += 1
+    return units
 
 
 def _unit(recipe: FVisRecipe, index: int, number: int) -> Unit:
@@ -36,6 +51,49 @@ def another_unit(recipe: FVisRecipe, unit: Unit, seed: int, attempt: int) -> Uni
     """A random unit of the same layer, to replace one that is dead or flat."""
     channels = recipe.channels[recipe.layers.index(unit.layer)]
     return Unit(unit.layer, Draws(seed, attempt).whole(0, channels - 1))
+
+
+def _plan(recipe: FVisRecipe, group: int) -> _Plan:
+    channels, batch = recipe.channels, recipe.batch
+    counts = [0] * len(channels)
+    for start in range(0, group * batch, batch):
+        for index in _layers_of(channels, batch, start, counts):
+            counts[index] += 1
+    return _Plan(_layers_of(channels, batch, group * batch, counts), counts)
+
+
+def _layers_of(channels: Sequence[int], batch: int, start: int, before: Sequence[int]) -> list[int]:
+    """The index of the layer of each image of the batch that begins with image `start`."""
+    counts, order = list(before), _spread(len(channels))
+    if start >= MIXED:
+        # Exact, in whole numbers: images of the layer's share of all, less those that it has.
+        total, ends = sum(channels), start + batch
+        behind = [share * ends - total * count for share, count in zip(channels, counts, strict=True)]
+        return [behind.index(max(behind))] * batch
+    layers = []
+    for _ in range(batch):
+        # A layer waits when all its units are shown, until those of the others are.
+        index = min(order, key=lambda index: (counts[index] // channels[index], counts[index]))
+        counts[index] += 1
+        layers.append(index)
+    return layers
+
+
+@functools.lru_cache(maxsize=16)
+def _spread(layers: int) -> list[int]:
+    """The indices of layers in an order of which every beginning is spread evenly over all."""
+    # Twice as many numbers as layers are enough to meet each of them.
+    return list(dict.fromkeys(int(layers * (number * GOLDEN % 1.0)) for number in range(2 * layers)))
+
+
+def _older_plan(recipe: FVisRecipe, group: int) -> _Plan:
+    """As content version 2 has it: the first batch by numbers of channels, too, and so from the widest layers on."""
+    channels, batch = recipe.channels, recipe.batch
+    first = _turns(channels, batch)
+    if group == 0:
+        return _Plan(first, [0] * len(channels))
+    *turns, index = _turns(channels, group)
+    return _Plan([index] * batch, [first.count(layer) + turns.count(layer) * batch for layer in range(len(channels))])
 
 
 def _turns(channels: Sequence[int], groups: int) -> list[int]:

@@ -19,7 +19,7 @@ from mixset._common.partials import HOST, remove_abandoned
 from mixset._common.progress import Progress
 from mixset._common.workers import Step, run
 from mixset._store import manifest
-from mixset._store.output import begin
+from mixset._store.output import begin, begun_recipe
 from mixset._store.shard_writer import ShardWriter
 from mixset._store.shards import ShardInfo, read_info, verify
 
@@ -119,6 +119,8 @@ def make(
         )
     sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
+    if (begun := begun_recipe(out)) is not None:
+        recipe = recipe.begun_as(begun)
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
         tasks = _tasks(recipe, out, compression, slot_devices)
         try:

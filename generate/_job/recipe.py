@@ -78,6 +78,11 @@ class SetRecipe:
         """The recipe with what it names outside itself (a network's weights, say) looked up and written down."""
         return self
 
+    def begun_as(self, begun: Mapping[str, Any]) -> Self:
+        """The recipe to go on with in a folder where a set of the recipe `begun` is: in its content version, if this
+        release still makes that."""
+        return self
+
     def foreign(self) -> str | None:
         """What rendering uses of others, code or files: read from a set, it is not used unasked. None: nothing."""
         return None

@@ -33,6 +33,14 @@ def begin(out: Path, recipe: dict[str, Any], count: int) -> int:
         return _begin(out, recipe, count)
 
 
+def begun_recipe(out: Path) -> dict[str, Any] | None:
+    """The recipe of the set in the folder `out`, finished or not; None: there is none."""
+    finished = manifest.read(out)
+    begun = manifest.read_json(out / manifest.UNFINISHED) or {}
+    values = begun.get("recipe") if finished is None else finished.recipe
+    return values if isinstance(values, dict) else None
+
+
 def _begin(out: Path, recipe: dict[str, Any], count: int) -> int:
     finished, begun = manifest.read(out), manifest.read_json(out / manifest.UNFINISHED)
     if finished is not None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from mixset import MixingSet
@@ -20,9 +18,8 @@ from mixset._store import manifest
 from mixset._store.shards import read_record, verify
 from mixset.generate import FVisRecipe, make
 from mixset.generate._fvis import recipe as recipes
-from mixset.generate._fvis.objectives import Unit
 from mixset.generate._fvis.rendering import render_all
-from mixset.generate._fvis.units import another_unit, units_of
+from mixset.generate._fvis.units import units_of
 from mixset.generate._job.families import FAMILIES
 from mixset.generate._job.job import remake
 
@@ -95,70 +92,6 @@ class TestRecipe:
     def test_the_familys_shard_is_the_recipes(self) -> None:
         assert FAMILIES["fvis"].shard == recipes.SHARD
         assert FAMILIES["fvis"].on_device
-
-
-def made_of(channels: tuple[int, ...], batch: int, seed: int = 0) -> FVisRecipe:
-    return small(layers=tuple("abcdefgh"[: len(channels)]), channels=channels, weights="1" * 64, batch=batch, seed=seed)
-
-
-class TestUnits:
-    @settings(deadline=None, max_examples=60)
-    @given(
-        channels=st.lists(st.integers(1, 40), min_size=1, max_size=5).map(tuple),
-        batch=st.sampled_from([1, 4, 16]),
-        groups=st.integers(1, 30),
-    )
-    def test_layers_and_channels_take_fair_turns(self, channels: tuple[int, ...], batch: int, groups: int) -> None:
-        recipe = made_of(channels, batch)
-        shown = [units_of(recipe, group) for group in range(groups)]
-        assert all(len(units) == batch for units in shown)
-        assert all(len({unit.layer for unit in units}) == 1 for units in shown[1:])
-        turns = Counter(units[0].layer for units in shown[1:])
-        first = Counter(unit.layer for unit in shown[0])
-        for layer, count in zip(recipe.layers, channels, strict=True):
-            assert abs(turns[layer] - (groups - 1) * count / sum(channels)) < len(channels)
-            assert abs(first[layer] - batch * count / sum(channels)) < len(channels)
-            times = Counter(unit.channel for units in shown for unit in units if unit.layer == layer)
-            assert set(times) <= set(range(count))
-            seen = first[layer] + turns[layer] * batch
-            assert set(times.values()) <= {seen // count, seen // count + 1}
-
-    def test_a_small_set_shows_many_layers(self) -> None:
-        recipe = made_of((64, 256, 128, 64, 512, 256, 256, 128), 32)
-        assert {unit.layer for unit in units_of(recipe, 0)[:16]} == set(recipe.layers)
-
-    @pytest.mark.parametrize("count", [2, 5, 11])
-    def test_a_set_of_few_images_shows_as_many_layers_of_a_resnet(self, count: int) -> None:
-        import torchvision
-
-        from mixset.generate._fvis.layers import choose_layers, list_layers
-
-        layers = choose_layers(list_layers(torchvision.models.resnet18(), 32), ["all"])
-        recipe = small(
-            layers=tuple(layer.name for layer in layers),
-            channels=tuple(layer.channels for layer in layers),
-            weights="1" * 64,
-            batch=16,
-        )
-        assert len({unit.layer for unit in units_of(recipe, 0)[:count]}) == count
-
-    def test_orders_are_random_and_each_times_its_own(self) -> None:
-        recipe = made_of((32,), 16)
-        rounds = [
-            [unit.channel for group in (2 * turn, 2 * turn + 1) for unit in units_of(recipe, group)] for turn in (0, 1)
-        ]
-        assert all(sorted(order) == list(range(32)) for order in rounds)
-        assert rounds[0] != rounds[1]
-        assert rounds[0] != list(range(32))
-        other = [unit.channel for group in (0, 1) for unit in units_of(made_of((32,), 16, seed=1), group)]
-        assert other != rounds[0]
-
-    def test_another_unit_is_of_the_same_layer_and_differs_by_attempt(self) -> None:
-        recipe = made_of((32, 1000), 16)
-        found = [another_unit(recipe, Unit("b", 3), 7, attempt) for attempt in range(1, 4)]
-        assert {unit.layer for unit in found} == {"b"}
-        assert len(set(found)) == 3
-        assert found[0] == another_unit(recipe, Unit("b", 9), 7, 1)
 
 
 def nan() -> nn.Module:
