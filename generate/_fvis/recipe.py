@@ -60,7 +60,8 @@ class FVisRecipe(SetRecipe):
     (direction), or the mean square of the whole layer (deep-dream)."""
 
     parametrisation: Parametrisation = "fourier"
-    """What is optimised: `fourier` (spectra), or `maco` (phases under the spectra of photographs)."""
+    """What is optimised: `fourier` (spectra), or `maco` (phases and a tone, under the spectra of
+    photographs)."""
 
     diversity: float = 0.0
     """Weight of a penalty for similarity to the other images of the batch."""
@@ -93,7 +94,8 @@ class FVisRecipe(SetRecipe):
     """The layout of each of `layers`, recorded when the set is begun; empty if all are NCHW or NC."""
 
     version: Annotated[int, tyro.conf.Suppress] = 3
-    """The content version; sets of version 2, whose first images are of the widest layers, go on as they began."""
+    """The content version; sets of version 2, whose first images are of the widest layers and whose MACO has phases
+    alone, go on as they began."""
 
     family: ClassVar[str] = "fvis"
     content_version: ClassVar[int] = 3

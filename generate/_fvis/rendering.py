@@ -57,6 +57,7 @@ def _optimise(
     recipe: FVisRecipe, body: nn.Module, first: int, units: list[Unit], amp: torch.dtype | None
 ) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
     assert recipe.mean is not None and recipe.std is not None
+    phases_alone = recipe.parametrisation == "maco" and recipe.version == 2
     seeds = [image_seed(recipe.seed, first + index) for index in range(len(units))]
 
     def choose(index: int, attempt: int) -> Unit:
@@ -73,7 +74,7 @@ def _optimise(
         lr=recipe.lr,
         objective=recipe.objective,
         diversity=recipe.diversity,
-        parametrisation=recipe.parametrisation,
+        parametrisation="maco-phases" if phases_alone else recipe.parametrisation,
         layouts=dict(zip(recipe.layers, recipe.layouts, strict=False)),
         amp=amp,
     )

@@ -1,4 +1,4 @@
-"""Phases alone (MACO): their spectrum, corners that are not white, and sets made with them."""
+"""MACO: phases and a tone under a given spectrum, corners that are not white, and sets made so."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mixset.generate._fvis import parametrisations
 from mixset.generate._fvis.folding import folded
 from mixset.generate._fvis.objectives import Unit
 from mixset.generate._fvis.optimise import Visualised, visualise
-from mixset.generate._fvis.parametrisations import PARAMETRISATIONS, maco, spectrum
+from mixset.generate._fvis.parametrisations import PARAMETRISATIONS, maco, maco_phases, spectrum
 from mixset.generate._fvis.rendering import render_all
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -68,8 +68,9 @@ class TestSpectrum:
     def test_there_is_no_mean(self) -> None:
         assert (spectrum(32)[:, 0, 0] == 0).all()
 
-    def test_images_have_it_whatever_their_phases(self) -> None:
-        parameters, images = maco(randoms(3), 32, CPU)
+    @pytest.mark.parametrize("parametrised", [maco, maco_phases])
+    def test_images_have_it_whatever_their_phases(self, parametrised: Any) -> None:
+        parameters, images = parametrised(randoms(3), 32, CPU)
         with torch.no_grad():
             parameters[0].add_(torch.randn(parameters[0].shape, generator=torch.Generator().manual_seed(0)))
             found = planes(images())
@@ -78,6 +79,60 @@ class TestSpectrum:
         assert torch.allclose(shares, shares.mean((1, 2, 3), keepdim=True), rtol=0.01)
         assert torch.allclose(found.flatten(1).std(1), torch.tensor(2.2), rtol=1e-3)
         assert torch.allclose(found.flatten(1).mean(1), torch.tensor(0.0), atol=1e-3)
+
+
+class TestTone:
+    """The means of channels and their shares in the contrast."""
+
+    def toned(self, tone: Tensor) -> Tensor:
+        """Decorrelated logits (n, 3, 32, 32) of images with a tone (n, 2, 3)."""
+        # One start for all.
+        parameters, images = maco([np.random.default_rng(0) for _ in tone], 32, CPU)
+        with torch.no_grad():
+            parameters[1].copy_(tone)
+            return planes(images())
+
+    def test_means_and_shares_are_the_formulas(self) -> None:
+        tone = torch.tensor([[[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[0.5, -0.3, 0.1], [0.4, -0.6, 0.0]]])
+        plain, toned = self.toned(tone)
+        means = torch.tensor([2.2, 2.9, 2.8]) * torch.tanh(tone[1, 0])
+        assert torch.allclose(plain.mean((1, 2)), torch.zeros(3), atol=1e-3)
+        assert torch.allclose(toned.mean((1, 2)), means, atol=2e-3)
+        before, after = plain.std((1, 2)), toned.std((1, 2))
+        ratios = after / before / torch.exp(0.7 * torch.tanh(tone[1, 1]))
+        assert torch.allclose(ratios, ratios.mean().expand(3), rtol=0.02)
+
+    def test_they_stay_within_photographs_and_the_contrast_stays(self) -> None:
+        generator = torch.Generator().manual_seed(3)
+        found = self.toned(4 * torch.randn((6, 2, 3), generator=generator))
+        assert (found.mean((2, 3)).abs() <= torch.tensor([2.2, 2.9, 2.8]) + 0.02).all()
+        deviations = found.std((2, 3))
+        assert torch.allclose(deviations.square().mean(1).sqrt(), torch.tensor(2.2), rtol=0.01)
+        plain = self.toned(torch.zeros((1, 2, 3))).std((2, 3))
+        ratios = deviations / plain
+        assert (ratios.amax(1) / ratios.amin(1) <= math.exp(2 * 0.7) * 1.02).all()
+
+    def test_an_image_gets_as_dark_and_red_as_its_unit_asks_for(self) -> None:
+        """A unit that asks for red and another that asks for black: phases alone can serve neither."""
+        body = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1))
+        with torch.no_grad():
+            body[0].weight.copy_(torch.tensor([[1.0, -0.5, -0.5], [-1.0, -1.0, -1.0]])[..., None, None])
+            body[0].bias.zero_()
+        units = [Unit("0", 0), Unit("0", 1)]
+        made = {
+            name: visualise(
+                body,
+                lambda index, attempt: units[index],
+                [1, 2],
+                mean=(0.5,) * 3,
+                std=(1.0,) * 3,
+                size=32,
+                steps=32,
+                parametrisation=name,
+            ).scores
+            for name in ("maco", "maco-phases")
+        }
+        assert (made["maco"] > made["maco-phases"] + 0.1).all()
 
 
 class TestCorners:
@@ -128,7 +183,7 @@ class TestVisualise:
         assert np.array_equal(first.images[1], other.images[1])
         assert len({image.tobytes() for image in run([Unit("3", 1)] * 3).images}) == 3
 
-    def test_both_kinds_come_from_lucents_loop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_all_kinds_come_from_lucents_loop(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from mixset.generate._fvis import optimise
 
         calls: list[int] = []
@@ -141,7 +196,7 @@ class TestVisualise:
         monkeypatch.setattr(optimise.render, "render_vis", counting)
         for name in PARAMETRISATIONS:
             run(self.units, parametrisation=name, steps=1)
-        assert len(calls) == 2
+        assert len(calls) == 3
 
     def test_dead_units_give_way(self) -> None:
         body = test_fvis_sets.network()
@@ -175,6 +230,8 @@ class TestSets:
         values = json.loads(json.dumps(resolved.to_json()))
         assert values["parametrisation"] == "maco"
         assert FVisRecipe.from_json(values, count=5) == resolved
+        with pytest.raises(InputError, match="parametrisation: unknown parametrisation 'maco-phases'"):
+            FVisRecipe.from_json(values | {"parametrisation": "maco-phases"}, count=5)
         with pytest.raises(InputError, match="parametrisation: unknown parametrisation 'pixels'; known ones are four"):
             FVisRecipe.from_json(values | {"parametrisation": "pixels"}, count=5)
 
@@ -187,6 +244,23 @@ class TestSets:
         assert np.array_equal(render(images, 3, trust=True), images[3])
         with pytest.raises(InputError, match="parametrisation"):
             make(test_fvis_sets.small(count=5, steps=3), out, workers=1, quiet=True)
+
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_sets_of_version_2_have_phases_alone(self, version: int) -> None:
+        recipe = dataclasses.replace(self.recipe, version=version).resolved()
+        image, seed, params = next(render_all(recipe, range(1), "cpu"))
+        alone = run([Unit(params["layer"], params["channel"])], seeds=[seed], steps=3, mean=recipe.mean, std=recipe.std)
+        phases = run(
+            [Unit(params["layer"], params["channel"])],
+            seeds=[seed],
+            steps=3,
+            mean=recipe.mean,
+            std=recipe.std,
+            parametrisation="maco-phases",
+        )
+        assert params["parametrisation"] == "maco"
+        assert np.array_equal(image, (phases if version == 2 else alone).images[0])
+        assert not np.array_equal(phases.images[0], alone.images[0])
 
     def test_params_and_seed_are_enough_to_make_an_image(self, tmp_path: Path) -> None:
         out = make(self.recipe, tmp_path / "set", workers=1, quiet=True)
