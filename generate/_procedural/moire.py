@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from mixset._common.elementary import cosine, exp2, log2, sine
-from mixset._common.moire import MARGIN, MOST, rings
 
 from .._drawing.filters import Filter
 from .._drawing.palettes import Harmony
@@ -17,6 +16,7 @@ from .._drawing.tone import finish
 from .._fractals.canvas import canvas_of, drawn_side
 from .gratings import KINDS, NUMBERS, Gratings, lay
 from .painting import lay_fields
+from .published import PUBLISHED, draw_published
 
 FINEST = 30.0
 """The finest grating, in periods per frame; of its square, the carrier, 60 are left at 256 pixels and 18 at 36."""
@@ -28,7 +28,7 @@ FILTERS = {
         flat_tiles=0.25, contrast=36.0, colour_entropy=3.5, rough=0.4, blurred=0.95, stripes=0.8, coarse=0.5
     ),
     # As published: nothing is drawn again.
-    "classic": Filter(flat_tiles=1.0, contrast=0.0, colour_entropy=0.0),
+    **dict.fromkeys(PUBLISHED, Filter(flat_tiles=1.0, contrast=0.0, colour_entropy=0.0)),
 }
 
 
@@ -36,8 +36,8 @@ def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[n
     """One draw of an image, unfiltered: the image (H, W, 3) uint8 and a summary of what was drawn."""
     draws = Draws(seed, attempt, f"moire {style}")
     image = np.empty((*shape, 3), np.uint8)
-    if style == "classic":
-        return image, _classic(draws, max(shape), image)
+    if style in PUBLISHED:
+        return image, draw_published(style, draws, image)
     canvas = canvas_of(drawn_side(shape))
     groups = draws.weighted({1: 0.1, 2: 0.5, 3: 0.4})
     gratings, names = _gratings(draws, groups)
@@ -53,19 +53,6 @@ def draw(style: str, shape: tuple[int, int], seed: int, attempt: int) -> tuple[n
 
 
 FORMULA = Formula(draw, FILTERS)
-
-
-def _classic(draws: Draws, side: int, image: np.ndarray) -> dict[str, Any]:
-    """Rings about 1 to 3 centres, of different whole frequencies from 1 to 100."""
-    count = draws.whole(1, MOST)
-    frequencies = draws.shuffled(range(1, 101))[:count]
-    places = [[draws.uniform(MARGIN, 1.0 - MARGIN) for _ in range(2)] for _ in range(count)]
-    # Pixels are counted by their middles, so that the rings are the same ones at every size.
-    square = rings(np.array(places) * side - 0.5, np.array(frequencies, np.float64), side, side)
-    height, width, _ = image.shape
-    top, left = (side - height) // 2, (side - width) // 2
-    image[:] = square[top : top + height, left : left + width, np.newaxis]
-    return {"frequencies": frequencies}
 
 
 def _gratings(draws: Draws, groups: int) -> tuple[Gratings, list[str]]:

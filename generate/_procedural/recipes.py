@@ -104,11 +104,12 @@ class MoireRecipe(SetRecipe):
     """
 
     style: str = "sized"
-    """`sized` (gratings of seven kinds whose beats are broad enough for training images) or `classic` (MoireDB's rings
-    around 1 to 3 centres, grey; most of them are too fine to be seen at 36 pixels)."""
+    """`sized` (gratings of seven kinds whose beats are broad enough for training images); or as published, mostly too
+    fine to be seen at 36 pixels: `classic` (MoireDB's rings around 1 to 3 centres, grey), `colour` (MoireMix's layers
+    of rings in colours), `stripes` (a plane wave, grey), `planes` (a plane wave for each channel, as AFA's)."""
 
     family: ClassVar[str] = "moire"
-    styles: ClassVar[tuple[str, ...]] = ("sized", "classic")
+    styles: ClassVar[tuple[str, ...]] = ("sized", "classic", "colour", "stripes", "planes")
 
 
 @dataclass(frozen=True, kw_only=True)
