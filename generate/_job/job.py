@@ -26,6 +26,7 @@ from mixset._store.shards import ShardInfo, read_info, verify
 from .devices import check_names, slots
 from .families import Family, Recipe, family
 from .preview import Preview
+from .recipe import SetRecipe
 from .rendering import read_recipe, render_images
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def make(
         )
     sheet = Preview(check_path("preview", preview), out) if preview is not None else None
     recipe = recipe.resolved()
-    if (begun := begun_recipe(out)) is not None:
+    if isinstance(recipe, SetRecipe) and (begun := begun_recipe(out)) is not None:
         recipe = recipe.begun_as(begun)
     if begin(out, recipe.to_json(), recipe.count) <= recipe.count:
         tasks = _tasks(recipe, out, compression, slot_devices)
