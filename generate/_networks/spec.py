@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mixset._common.errors import InputError, reason
+from mixset._common.normalisation import Channels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,6 +100,16 @@ class NetworkSpec:
         import torchvision
 
         return torchvision.models.get_model(self.name, weights=None, num_classes=classes)
+
+    def normalisation(self) -> tuple[Channels, Channels] | None:
+        """Mean and standard deviation that the network's own authors take, which timm knows; None for others."""
+        if not self.name.startswith("timm:"):
+            return None
+        need_timm(self.name)
+        import timm
+
+        known: Any = timm.get_pretrained_cfg(self.name.removeprefix("timm:"))
+        return None if known is None else (known.mean, known.std)
 
     def to_json(self) -> dict[str, Any]:
         """What `recorded` reads."""

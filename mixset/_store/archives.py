@@ -27,12 +27,13 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 }
 
 
-class _Bounded:
+class Bounded:
     """A stream with bounded reads, since `tarfile` reads as many bytes as a header claims."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+        self.seekable = stream.seekable
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MOST_BYTES:
@@ -46,6 +47,14 @@ class _Bounded:
                 pass
 
 
+def unpacked(file: io.BufferedReader) -> Bounded:
+    """What a file holds, unpacked if it is compressed, with bounded reads."""
+    start = file.read(6)
+    file.seek(0)
+    opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
+    return Bounded(opener(file) if opener is not None else file)
+
+
 def open_tar(path: Path) -> tarfile.TarFile:
     """Open an archive, compressed or not.
 
@@ -53,11 +62,7 @@ def open_tar(path: Path) -> tarfile.TarFile:
         InputError: it is not a tar archive, or cannot be read.
     """
     with reading(f"archive {path}", "fetch it again"):
-        file = open_regular(path)
-        start = file.read(6)
-        file.seek(0)
-        opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
-        stream = _Bounded(opener(file) if opener is not None else file)
+        stream = unpacked(open_regular(path))
         try:
             return tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]
         except tarfile.ReadError as error:
@@ -82,7 +87,7 @@ def files(archive: tarfile.TarFile, path: Path) -> Iterator[tuple[str, tarfile.T
                 raise ValueError("a header claims a negative size")
             end = archive.offset
             members.append(member)
-        if isinstance(archive.fileobj, _Bounded):
+        if isinstance(archive.fileobj, Bounded):
             archive.fileobj.finish()
     by_name = {posixpath.normpath(member.name): member for member in members}
     for member in members:

@@ -14,7 +14,7 @@ from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
-from .._runs.config import RECIPES, TRAINING, Precision, RecipeName
+from .._runs.config import LARGE, RECIPES, TRAINING, Precision, RecipeName
 from .._runs.iterative_settings import IterativeSettings
 from .tables import FAMILIES, ROWS, Table, find_table
 
@@ -54,7 +54,7 @@ class AblateConfig:
     """A run each; with several, cells show mean and standard deviation."""
 
     recipe: RecipeName | None = None
-    """Where the other defaults come from: cifar, imagenet, quick; by default the table's."""
+    """Where the other defaults come from: cifar, imagenet, places365, vit-s, quick; by default the table's."""
     network: str | None = None
     """The network: wrn-DEPTH-WIDTH, resnet18, resnet50, module:function or FILE.py:function; by default the recipe's,
     as all that follows to --test-subset."""
@@ -186,6 +186,11 @@ class AblateConfig:
     def trained_by(self) -> str:
         """The recipe of the runs: the one asked for, or the table's."""
         return self.recipe or self.paper.recipe
+
+    @property
+    def large(self) -> bool:
+        """Whether the runs are of a recipe for images of 224 px."""
+        return self.trained_by in LARGE
 
     @property
     def paper(self) -> Table:

@@ -88,7 +88,7 @@ def _check_with(config: AblateConfig, data: TrainingData, rows: Sequence[Row]) -
         (len(data.test), data.size, data.size),
         sets=folders,
         classes=data.classes,
-        resize=config.trained_by == "imagenet",
+        resize=config.large,
         partial=config.partial,
     )
     if rows:

@@ -175,7 +175,7 @@ class _Planner:
 
     def _set(self, name: str) -> str:
         size = self.config.size
-        large = size > 64 if size else self.config.trained_by == "imagenet"
+        large = size > 64 if size else self.config.large
         folder = self.root / "sets" / name
         if name != "fvis":
             flags = ["--count", self.config.fractals, "--size", 256 if large else 64]
@@ -240,7 +240,7 @@ class _Planner:
             command += [f"--{name}", str(path)]
         # As the paper's code for ImageNet does, so that like stands beside like; by the recipe and not by the table,
         # since tables share the measures of a run.
-        enlarged = ("c", "cbar") if self.config.trained_by == "imagenet" else ()
+        enlarged = ("c", "cbar") if self.config.large else ()
         if set(enlarged) & set(self.suites):
             command.append("--resize")
         if self.config.partial:

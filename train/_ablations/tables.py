@@ -215,6 +215,7 @@ TABLES: dict[str, Table] = {
             caption="Out-of-distribution detection",
             data="Places365",
             network="resnet18",
+            recipe="places365",
             rows=("baseline", "oe", "pixmix"),
             columns=DETECTIONS,
             layout="outliers",

@@ -11,6 +11,11 @@ from .._runs.config import recipe
 from .._runs.iterative_settings import IterativeSettings
 from .config import AblateConfig
 
+TAKEN_FROM_RECIPE = ("optimizer", "warmup", "weight_decay", "decay_norms", "label_smoothing", "ema_decay")
+"""Options of training that are set by a recipe alone."""
+PLACES_WEIGHTS = "resnet18_places365.pth.tar"
+"""The file of CSAIL's released weights, from which the paper's rows of Table 9 begin."""
+
 
 def title(config: AblateConfig) -> str:
     """The table's name, its data, what was scaled down, and how else its rows differ from the paper's."""
@@ -60,12 +65,11 @@ def changed(config: AblateConfig) -> list[str]:
             different.append(f"{what} {value:g}")
     if config.amp not in (None, "auto"):
         different.append(f"precision {config.amp}")
-    # The paper's ImageNet rows begin with torchvision's weights.
-    if config.init != ("torchvision" if config.paper.data == "ImageNet" else None):
+    if not _starts_as_paper(config):
         different.append(f"from {_start(config.init)} weights")
-    for name in ("mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix"):
+    for name in (*TAKEN_FROM_RECIPE, "mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix"):
         if getattr(start, name) != getattr(paper, name):
-            different.append(f"{name} as in the recipe {config.trained_by}")
+            different.append(f"{name.replace('_', ' ')} as in the recipe {config.trained_by}")
     if config.plus is not None:
         different.append(f"{config.plus} added to rows that take it")
     iterative = "iterative" in (config.rows or config.paper.rows)
@@ -80,6 +84,13 @@ def changed(config: AblateConfig) -> list[str]:
         weights = [f"{weight:g} " for weight in config.weights] or [""] * len(names)
         different.append(f"mixing set {' + '.join(map(''.join, zip(weights, names, strict=True)))}")
     return different
+
+
+def _starts_as_paper(config: AblateConfig) -> bool:
+    """Whether runs begin from the paper's weights: torchvision's for ImageNet, CSAIL's for Places365, else random."""
+    if config.paper.data == "Places365":
+        return config.init is not None and Path(config.init).name == PLACES_WEIGHTS
+    return config.init == ("torchvision" if config.paper.data == "ImageNet" else None)
 
 
 def _start(init: str | None) -> str:

@@ -72,6 +72,18 @@ def _corrupt(config: Any) -> None:
     say(f"wrote {corrupt(config)}")
 
 
+def _prepare_config(arguments: list[str]) -> Any:
+    from .._preparation.config import PrepareConfig
+
+    return parse(PrepareConfig, "pixmix prepare", arguments)
+
+
+def _prepare(config: Any) -> None:
+    from .._preparation.prepare import prepare
+
+    say(prepare(config))
+
+
 def _evaluate_config(arguments: list[str]) -> Any:
     from .._evaluation.config import EvaluateConfig
 
@@ -161,6 +173,9 @@ COMMANDS = {
     ),
     "slurm": Command("print a job script for Slurm, for train or ablate", _slurm_config, _slurm),
     "show": Command("draw what PixMix and the other methods make of an image", _show_config, _show),
+    "prepare": Command(
+        "unpack ImageNet, Places365 and their sets into the folders that are read", _prepare_config, _prepare
+    ),
     "corrupt": Command(
         "write the corruptions of C, C-bar or P for any images, or draw them", _corrupt_config, _corrupt
     ),

@@ -38,7 +38,7 @@ from pixmix.methods._settings import (
 
 from .iterative_settings import IterativeSettings
 
-RecipeName = Literal["cifar", "imagenet", "quick"]
+RecipeName = Literal["cifar", "imagenet", "places365", "vit-s", "quick"]
 Precision = Literal["auto", "off", "bf16", "fp16"]
 Graph = Literal["auto", "on", "off"]
 Optimizer = Literal["sgd", "adamw"]
@@ -85,7 +85,8 @@ class TrainConfig(MethodSettings):
     folder:PATH with train/ and test/ (or val/) of one folder a class."""
     recipe: RecipeName = "cifar"
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
-    fine-tuning of a ResNet-50), quick (minutes on a CPU)."""
+    fine-tuning of a ResNet-50), places365 (its fine-tuning of a ResNet-18 for anomalies), vit-s (a ViT-S from scratch,
+    AdamW, 300 epochs), quick (minutes on a CPU)."""
     method: str = "baseline"
     """baseline; of images: cutout, autoaugment, augmix, ipmix, prime, pixprime, oe, pixmix, mix-input (PixMix without a
     mixing set), mix-aug (PixMix with the mixing set alone), iterative (PixMix with feature visualisations of the
@@ -254,7 +255,41 @@ def imagenet() -> TrainConfig:
     )
 
 
-RECIPES: dict[RecipeName, Callable[[], TrainConfig]] = {"cifar": cifar, "imagenet": imagenet, "quick": quick}
+def places365() -> TrainConfig:
+    """Table 9's: 10 epochs of a ResNet-18 that is trained on Places365 already, meant for --init FILE; else ImageNet's."""
+    return dataclasses.replace(imagenet(), recipe="places365", network="resnet18", epochs=10)
+
+
+def vit_s() -> TrainConfig:
+    """A ViT-S/16 from scratch on ImageNet, after DeiT (Touvron et al., 2021), whose batches are of 1,024 images.
+
+    Without its drop path, repeated augmentation, RandAugment, Mixup and CutMix: the method takes their place.
+    """
+    return dataclasses.replace(
+        imagenet(),
+        recipe="vit-s",
+        network="timm:vit_small_patch16_224",
+        epochs=300,
+        batch_size=1024,
+        optimizer="adamw",
+        lr=0.001,
+        warmup=5.0,
+        weight_decay=0.05,
+        decay_norms=False,
+        label_smoothing=0.1,
+        ema_decay=0.99996,
+    )
+
+
+RECIPES: dict[RecipeName, Callable[[], TrainConfig]] = {
+    "cifar": cifar,
+    "imagenet": imagenet,
+    "places365": places365,
+    "vit-s": vit_s,
+    "quick": quick,
+}
+LARGE: tuple[RecipeName, ...] = ("imagenet", "places365", "vit-s")
+"""Recipes for images of 224 px."""
 
 
 def recipe(name: str) -> TrainConfig:

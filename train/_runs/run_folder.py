@@ -99,7 +99,12 @@ class RunFolder:
             InputError: the run there has other classes, or in another order, so that labels would change.
         """
         if self.config.exists():
-            if read_config(self.config).get("classes") != list(data.classes):
+            before = read_config(self.config)
+            if [before["images"][name] for name in ("mean", "std")] != _plain([data.mean, data.std]):
+                raise InputError(
+                    f"run folder {self.path}: holds a run whose images have another normalisation; choose another `out`"
+                )
+            if before.get("classes") != list(data.classes):
                 raise InputError(
                     f"run folder {self.path}: the data set has other classes than at its start, or in another order; "
                     "start anew with another `out`"

@@ -100,6 +100,7 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     data = _data(config, parts)
     check(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
+    data = _normalised(data, spec)
     outliers = _outliers(config, parts, data.size)
     seed_generators(config.seed, mine.device)
     network = start_network(config, spec, data, quiet=not mine.leads)
@@ -134,6 +135,12 @@ def training_data(config: TrainConfig) -> TrainingData:
         subset=config.subset,
         test_subset=config.test_subset,
     )
+
+
+def _normalised(data: TrainingData, spec: NetworkSpec) -> TrainingData:
+    """The data set with the mean and standard deviation of its images that the network is made for."""
+    found = spec.normalisation()
+    return data if found is None else replace(data, mean=found[0], std=found[1])
 
 
 def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
