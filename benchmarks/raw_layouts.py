@@ -1,4 +1,4 @@
-"""Small stand-ins for the archives of ImageNet, Places365 and their sets, in exactly the layouts they are downloaded in.
+"""Small stand-ins for the archives of ImageNet, Places365 and their sets, in exactly the layouts of the originals.
 
 The images are drawn by a seed, or taken from a tar archive of class folders; what is in the archives is a function of
 both. Names, nesting, numbering and the lists beside the images are those of the originals.
@@ -8,37 +8,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
-C = {
-    "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
-    "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
-    "weather": ("snow", "frost", "fog", "brightness"),
-    "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-    "extra": ("gaussian_blur", "saturate", "spatter", "speckle_noise"),
-}
-"""The archives of ImageNet-C."""
-CBAR = (
-    "blue_noise_sample",
-    "plasma_noise",
-    "checkerboard_cutout",
-    "cocentric_sine_waves",
-    "single_frequency_greyscale",
-)
-CBAR += ("brownish_noise", "perlin_noise", "sparkles", "inverse_sparkles", "caustic_refraction")
-P = {
-    "noise": ("gaussian_noise", "shot_noise"),
-    "blur": ("motion_blur", "zoom_blur"),
-    "weather": ("snow", "brightness"),
-    "digital": ("translate", "rotate", "tilt", "scale"),
-}
-"""The archives of ImageNet-P."""
 SCENES = ("/a/airfield", "/a/apartment_building/outdoor", "/a/arena/hockey", "/a/arena/rodeo", "/b/bar", "/b/barn")
 SCENES += (
     "/d/desert/sand",
@@ -143,9 +119,9 @@ def write_imagenet(folder: Path, sizes: Sizes, images: Images) -> list[Path]:
         f"{kit}/data/meta.mat": _meta(sizes, ids),
     }
     return [
-        _write(folder / "ILSVRC2012_img_train.tar", tar(inner)),
-        _write(folder / "ILSVRC2012_img_val.tar", tar(val)),
-        _write(folder / f"{kit}.tar.gz", tar(content, compression="gz")),
+        write(folder / "ILSVRC2012_img_train.tar", tar(inner)),
+        write(folder / "ILSVRC2012_img_val.tar", tar(val)),
+        write(folder / f"{kit}.tar.gz", tar(content, compression="gz")),
     ]
 
 
@@ -193,9 +169,9 @@ def write_places(folder: Path, sizes: Sizes, images: Images) -> list[Path]:
         "places365_test.txt": "Places365_test_00000001.jpg\n",
     }
     return [
-        _write(folder / "train_256_places365standard.tar", tar(train)),
-        _write(folder / "val_256.tar", tar(val)),
-        _write(folder / "filelist_places365-standard.tar", tar({name: text.encode() for name, text in lists.items()})),
+        write(folder / "train_256_places365standard.tar", tar(train)),
+        write(folder / "val_256.tar", tar(val)),
+        write(folder / "filelist_places365-standard.tar", tar({name: text.encode() for name, text in lists.items()})),
     ]
 
 
@@ -210,126 +186,10 @@ def write_easy_places(folder: Path, sizes: Sizes, images: Images) -> Path:
             file = f"Places365_val_{sizes.val * kind + number + 1:08d}.jpg"
             members[f"places365_standard/val/{name}/{file}"] = jpeg(images.one(500 + kind, 10_000 + number))
     lists = {f"places365_standard/{part}.txt": b"x\n" for part in ("train", "val")}
-    return _write(folder / "places365standard_easyformat.tar", tar({**lists, **members}))
+    return write(folder / "places365standard_easyformat.tar", tar({**lists, **members}))
 
 
-def write_corrupted(folder: Path, sizes: Sizes, images: Images) -> list[Path]:
-    """ImageNet-C's five archives: the images with noise in place of its corruptions."""
-    return [_write(folder / f"{group}.tar", tar(dict(_corrupted(names, sizes, images)))) for group, names in C.items()]
-
-
-def write_bar(folder: Path, sizes: Sizes, images: Images) -> Path:
-    """`imagenet_c_bar.tar.gz`, likewise."""
-    members = {f"imagenet_c_bar/{name}": data for name, data in _corrupted(CBAR, sizes, images)}
-    return _write(folder / "imagenet_c_bar.tar.gz", tar(members, compression="gz"))
-
-
-def _corrupted(names: Sequence[str], sizes: Sizes, images: Images) -> Iterator[tuple[str, bytes]]:
-    side = sizes.side * 7 // 8
-    small = {(kind, n): _centre(images.one(kind, 20_000 + n), side) for kind, n in _each(sizes)}
-    for name in names:
-        for severity in range(1, 6):
-            rng = np.random.default_rng(len(name) * 10 + severity)
-            noise = rng.normal(0, 8 * severity, (side, side, 1))
-            for kind, number in _each(sizes):
-                noisy = np.clip(np.asarray(small[kind, number]) + noise, 0, 255).astype(np.uint8)
-                file = f"ILSVRC2012_val_{kind * sizes.per_corruption + number + 1:08d}.JPEG"
-                yield f"{name}/{severity}/{sizes.wnids[kind]}/{file}", jpeg(Image.fromarray(noisy))
-
-
-def _each(sizes: Sizes) -> list[tuple[int, int]]:
-    return [(kind, number) for kind in range(len(sizes.wnids)) for number in range(sizes.per_corruption)]
-
-
-def _centre(image: Image.Image, side: int) -> Image.Image:
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
-
-
-def write_sequences(folder: Path, sizes: Sizes, images: Images) -> list[Path]:
-    """ImageNet-P's archives: short films in which a crop moves."""
-    films = {
-        (kind, number): film(images.one(kind, 20_000 + number), sizes.side * 7 // 8, sizes.frames, folder)
-        for kind, number in _each(sizes)
-    }
-    written = []
-    for group, names in P.items():
-        members = {
-            f"{name}/{sizes.wnids[kind]}/ILSVRC2012_val_{kind * sizes.per_corruption + number + 1:08d}.mp4": data
-            for name in names
-            for (kind, number), data in films.items()
-        }
-        written.append(_write(folder / f"{group}.tar", tar(members)))
-    return written
-
-
-def film(image: Image.Image, side: int, frames: int, folder: Path) -> bytes:
-    """A film of square frames, in which the crop moves from left to right."""
-    import cv2
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "film.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 1.0, (side, side))
-    for number in range(frames):
-        left = (image.width - side) * number // max(1, frames - 1)
-        top = (image.height - side) // 2
-        frame = image.crop((left, top, left + side, top + side))
-        writer.write(np.ascontiguousarray(np.asarray(frame)[..., ::-1]))
-    writer.release()
-    content = path.read_bytes()
-    path.unlink()
-    return content
-
-
-def write_renditions(folder: Path, wnids: Sequence[str], images: Images, count: int = 1) -> Path:
-    """`imagenet-r.tar`: `imagenet-r/WNID/STYLE_N.jpg`, and a text beside them."""
-    members = {"imagenet-r/README.txt": b"A stand-in.\n"}
-    for kind, wnid in enumerate(wnids):
-        for number in range(count):
-            members[f"imagenet-r/{wnid}/sketch_{number}.jpg"] = jpeg(images.one(kind, 30_000 + number))
-    return _write(folder / "imagenet-r.tar", tar(members))
-
-
-def write_openood(folder: Path, lists: Mapping[str, Sequence[str]], draw: Callable[[int], bytes]) -> list[Path]:
-    """`benchmark_imglist.zip`, and a zip of the images that the lists name in each data set.
-
-    Args:
-        lists: BENCHMARK/FILE.txt → names of images, such as `texture/banded/banded_0002.jpg`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {
-        f"benchmark_imglist/{name}": "".join(f"{file} -1\n" for file in files).encode() for name, files in lists.items()
-    }
-    written = [_zip(folder / "benchmark_imglist.zip", texts)]
-    for stem in sorted({file.partition("/")[0] for files in lists.values() for file in files}):
-        files = dict.fromkeys(file for names in lists.values() for file in names if file.startswith(f"{stem}/"))
-        members = {file.partition("/")[2]: draw(number) for number, file in enumerate(files)}
-        written.append(_zip(folder / f"{stem}.zip", members))
-    return written
-
-
-def write_outliers(folder: Path, images: Images, count: int = 25) -> Path:
-    """A folder of out-of-distribution sets as they unpack: DTD's, Places69's and ImageNet's images, SVHN's file."""
-    from scipy.io import savemat
-
-    sets = {"dtd/images/banded": 900, "places69/aquarium": 910, "imagenet/n01440764": 920}
-    for name, kind in sets.items():
-        for number in range(count):
-            _write(folder / name / f"{number:04d}.jpg", jpeg(images.one(kind, number)))
-    (folder / "svhn").mkdir(parents=True, exist_ok=True)
-    digits = np.random.default_rng(3).integers(0, 256, (32, 32, 3, count), np.uint8)
-    savemat(folder / "svhn" / "test_32x32.mat", {"X": digits, "y": np.ones((count, 1), np.uint8)})
-    return folder
-
-
-def _zip(path: Path, members: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return path
-
-
-def _write(path: Path, content: bytes) -> Path:
+def write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

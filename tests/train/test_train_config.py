@@ -122,7 +122,7 @@ def test_a_message_that_breaks_before_a_flag_stays_whole() -> None:
 
 
 def test_an_unknown_recipe_gets_the_known_ones() -> None:
-    with pytest.raises(InputError, match="cifar, imagenet, quick"):
+    with pytest.raises(InputError, match="cifar, imagenet, places365, vit-s, quick"):
         recipe("slow")
 
 
@@ -136,7 +136,7 @@ def test_the_command_on_the_page_rebuilds_the_config(name: str) -> None:
             "mixing_set": ("my set", "b"),
             "weights": (0.25, 0.75),
             "mix": PixMixSettings(k=2, all_ops=False),
-            "epochs": 3,
+            "epochs": 7,
             "suite": ("clean",),
         }
     )

@@ -66,7 +66,11 @@ def shown(run: Path) -> None:
         ),
         ("config.json", "{}", "config.json is damaged (config is not an object)"),
         ("config.json", '{"config": {"dataset": 5}}', "config.json is damaged (config.dataset is not text)"),
-        ("config.json", None, "config.json is damaged (config.recipe is not one of cifar, imagenet, quick)"),
+        (
+            "config.json",
+            None,
+            "config.json is damaged (config.recipe is not one of cifar, imagenet, places365, vit-s, quick)",
+        ),
         ("log.jsonl", "5\n6\n", "log.jsonl is damaged (line 1 is not an object)"),
         ("log.jsonl", '{"epoch": 1, "lo\n{}\n', "log.jsonl is damaged ("),
         ("log.jsonl", '{"epoch": 1, "loss": 1}\n', "log.jsonl is damaged (line 1: test_error is not a number)"),

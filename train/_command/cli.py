@@ -173,9 +173,7 @@ COMMANDS = {
     ),
     "slurm": Command("print a job script for Slurm, for train or ablate", _slurm_config, _slurm),
     "show": Command("draw what PixMix and the other methods make of an image", _show_config, _show),
-    "prepare": Command(
-        "unpack ImageNet, Places365 and their sets into the folders that are read", _prepare_config, _prepare
-    ),
+    "prepare": Command("unpack archives of ImageNet, Places365 and their sets", _prepare_config, _prepare),
     "corrupt": Command(
         "write the corruptions of C, C-bar or P for any images, or draw them", _corrupt_config, _corrupt
     ),

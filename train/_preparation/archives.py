@@ -90,17 +90,17 @@ class Archive:
         stream.seek(start)
         first = start
         while True:
-            tar = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]
-            for _ in range(_AT_ONCE):
-                info = tar.next()
-                if info is None:
-                    _check_end(stream, tar.offset)
-                    stream.finish()
-                    return
-                if info.size < 0 or tar.offset <= first:
-                    raise ValueError("a header claims a negative size")
-                first = tar.offset
-                yield from self._of_member(tar, info)
+            with tarfile.open(fileobj=stream, mode="r:") as tar:  # type: ignore[call-overload]
+                for _ in range(_AT_ONCE):
+                    info = tar.next()
+                    if info is None:
+                        _check_end(stream, tar.offset)
+                        stream.finish()
+                        return
+                    if info.size < 0 or tar.offset <= first:
+                        raise ValueError("a header claims a negative size")
+                    first = tar.offset
+                    yield from self._of_member(tar, info)
             stream.seek(first)
 
     def _of_member(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Iterator[Step]:

@@ -53,9 +53,7 @@ def imagenet(labels: Labels, only: Collection[str] | None = None) -> Layout:
                 "WordNet ids of the test images, a line each"
             )
         if name not in labels.val:
-            raise InputError(
-                f"{name}: there are labels of {len(labels.val):,} test images only; fetch the labels again"
-            )
+            raise InputError(f"{name}: there are labels of {len(labels.val):,} test images only; fetch them again")
         wnid = labels.val[name]
         return f"val/{wnid}/{name}" if only is None or wnid in only else None
 

@@ -256,7 +256,7 @@ def imagenet() -> TrainConfig:
 
 
 def places365() -> TrainConfig:
-    """Table 9's: 10 epochs of a ResNet-18 that is trained on Places365 already, meant for --init FILE; else ImageNet's."""
+    """Table 9's: 10 epochs of a ResNet-18, meant for --init and weights of Places365; the rest is ImageNet's."""
     return dataclasses.replace(imagenet(), recipe="places365", network="resnet18", epochs=10)
 
 

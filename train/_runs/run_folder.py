@@ -100,7 +100,8 @@ class RunFolder:
         """
         if self.config.exists():
             before = read_config(self.config)
-            if [before["images"][name] for name in ("mean", "std")] != _plain([data.mean, data.std]):
+            own = {"mean": data.mean, "std": data.std}
+            if _plain(own) != {name: before.get("images", {}).get(name, value) for name, value in _plain(own).items()}:
                 raise InputError(
                     f"run folder {self.path}: holds a run whose images have another normalisation; choose another `out`"
                 )
