@@ -102,7 +102,7 @@ def test_help_fits_two_screens_and_says_something_of_each_flag(words: str, ends:
     [
         (
             "pixmix train --help",
-            ("--lr", "--amp {auto,off,bf16,fp16}", "--recipe {cifar,imagenet,quick}"),
+            ("--lr", "--amp {auto,off,bf16,fp16}", "--recipe {cifar,imagenet,places365,vit-s,quick}"),
             "--augmix.jsd",
         ),
         ("pixmix train --help augmix", ("--augmix.jsd", "--augmix.width"), "--lr "),

@@ -171,3 +171,20 @@ def test_the_rate_is_that_of_torchs_schedulers(warmup: float) -> None:
 def test_a_warm_up_leaves_something_of_the_run() -> None:
     with pytest.raises(InputError, match=r"^warmup 3: leaves none of the 3 epochs"):
         TrainConfig(epochs=3, warmup=3)
+
+
+def test_the_recipe_of_places() -> None:
+    """Table 9: a ResNet-18, 10 epochs; all else is ImageNet's."""
+    config, imagenet = recipe("places365"), recipe("imagenet")
+    assert (config.network, config.epochs, config.lr, config.batch_size) == ("resnet18", 10, 0.01, 256)
+    assert (config.mix, config.dropout, config.weight_decay) == (imagenet.mix, 0.0, 5e-4)
+
+
+def test_the_recipe_of_a_vision_transformer() -> None:
+    """DeiT's: AdamW at 5e-4 for each 512 images, 300 epochs, 5 of warm-up, decay 0.05, smoothing 0.1."""
+    config = recipe("vit-s")
+    assert config.network == "timm:vit_small_patch16_224" and config.optimizer == "adamw"
+    assert config.lr == pytest.approx(5e-4 * config.batch_size / 512)
+    assert (config.epochs, config.warmup, config.weight_decay, config.decay_norms) == (300, 5, 0.05, False)
+    assert (config.label_smoothing, config.ema_decay) == (0.1, 0.99996)
+    assert config.mix == recipe("imagenet").mix
