@@ -214,7 +214,7 @@ def test_imagenets_corruptions_are_enlarged_as_in_the_papers_code() -> None:
     assert "--resize" not in plan_of("4", rows=("baseline",)).tasks["measures/baseline-s0"].command
 
 
-@pytest.mark.parametrize("recipe", ["cifar", "quick", "imagenet"])
+@pytest.mark.parametrize("recipe", ["cifar", "quick", "imagenet", "places365", "vit-s"])
 def test_tables_of_the_same_runs_measure_them_alike(recipe: str) -> None:
     """So that none refuses what another has measured."""
     plans = [plan_of(table, dataset="cifar10", recipe=recipe) for table in ("1", "4", "6", "11", "12", "mixing-sets")]

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,9 @@ def test_the_200_classes_of_renditions(imagenet: list[Path], tmp_path: Path) -> 
     config = PrepareConfig(kind="imagenet200", archives=tuple(imagenet), out=tmp_path)
     assert f"train/ has {3 * len(kept)} images of" in prepare(config)
     assert sorted(os.listdir(tmp_path / "train")) == sorted(os.listdir(tmp_path / "val")) == kept
+    # What was left out is not taken for unpacked.
+    prepare(replace(config, kind="imagenet"))
+    assert sorted(os.listdir(tmp_path / "train")) == sorted(os.listdir(tmp_path / "val")) == [*WNIDS]
 
 
 def test_places_in_the_order_of_its_authors(places: list[Path], tmp_path: Path) -> None:
@@ -134,6 +138,7 @@ def test_nothing_is_written_twice_and_nothing_of_others_is_replaced(imagenet: li
     own = tmp_path / "train" / WNIDS[1] / f"{WNIDS[1]}_10.JPEG"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"mine")
+    os.utime(own, (1, 1))
     for _ in range(2):  # the second call takes up the first one's work, and knows the file is not its own
         with pytest.raises(
             InputError, match=rf"{WNIDS[1]}_10.JPEG: is there with another content than in .*_train.tar"
@@ -217,7 +222,7 @@ def test_what_cannot_be_is_told_before_anything_is_written(
         prepare(PrepareConfig(kind="c", archives=(text,), out=out))
     with pytest.raises(InputError, match="is empty"):
         prepare(PrepareConfig(kind="c", archives=(raw.write(tmp_path / "empty.tar", raw.tar({})),), out=out))
-    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
     with pytest.raises(InputError, match=r"about 0.0 GB are needed, and 0.0 GB are free; free some, or choose"):
         prepare(PrepareConfig(kind="imagenet", archives=tuple(imagenet), out=out))
     assert not out.exists()

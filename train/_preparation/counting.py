@@ -15,8 +15,7 @@ from pixmix.readers._problems import listed, resolve
 from .._data.listings import list_kept
 from .labels import Labels
 
-REMEDY = "name all archives, fetch those that are incomplete again"
-FIRST = "and remove its .json in .prepare/ first, where one is of files that have been removed since"
+REMEDY = "name all archives, whole ones; where files have been removed since, remove .prepare/ first"
 
 
 class Official(NamedTuple):
@@ -50,7 +49,7 @@ def class_folders(out: Path, labels: Labels, official: Official, partial: bool) 
         found = {name: len(files) for name, files in list_kept(out / part).items()}
         said.append(f"{part}/ has {counted(sum(found.values()), 'image')} of {counted(len(found), 'class')}")
         problems += _differences(part, found, wanted[part], official.classes, total)
-    resolve(out, problems, partial, f"{REMEDY}, {FIRST}")
+    resolve(out, problems, partial, REMEDY)
     return "; ".join(said).replace("classs", "classes")
 
 

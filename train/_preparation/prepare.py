@@ -19,7 +19,7 @@ from .archives import Archive
 from .config import PrepareConfig
 from .labels import Labels, read_devkit, read_filelist, read_synset_labels
 from .layouts import Layout
-from .unpacking import STATE, leftovers, megabytes, read_journal, unpack
+from .unpacking import Target, leftovers, megabytes, read_journal, unpack
 
 IMAGES = ("jpeg", "jpg", "png")
 VIDEOS = ("mp4",)
@@ -36,17 +36,17 @@ def prepare(config: PrepareConfig) -> str:
         InputError: an archive is missing, damaged or leads out of the folder; labels or disk space are lacking; or,
             without `partial`, there are not as many images as there should be. What was unpacked stays.
     """
-    out = config.folder
+    out, target = config.folder, Target(config.folder, config.kind)
     labels, archives = _labels(config)
     _check_space(config, archives)
     with owned(out, "folder"):
-        (out / STATE).mkdir(exist_ok=True)
-        remove_abandoned(out / STATE)
-        journals = [read_journal(out, path) for path in archives]
+        target.state.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(target.state)
+        journals = [read_journal(target, path) for path in archives]
         total, done = (sum(megabytes(getattr(one, name)) for one in journals) for name in ("bytes", "read"))
         with Progress(total, "MB", initial=done) as status:
             for path in archives:
-                journal = unpack(path, _layout(config, labels, path), out, status)
+                journal = unpack(path, _layout(config, labels, path), target, status)
                 if left := list(leftovers(journal)):
                     status.say(f"{path.name}: {journal.files:,} files; left out: {', '.join(left)}")
     return f"{out}: {_count(config, labels)}"
@@ -87,8 +87,8 @@ def _first(path: Path) -> tuple[str, ...]:
 
 def _check_space(config: PrepareConfig, archives: list[Path]) -> None:
     """Say how much will be written, and refuse what the disk has no room for."""
-    out = config.folder
-    left = sum(one.bytes - one.read for one in (read_journal(out, path) for path in archives) if not one.ended)
+    out, target = config.folder, Target(config.folder, config.kind)
+    left = sum(one.bytes - one.read for one in (read_journal(target, path) for path in archives) if not one.ended)
     share = RENDITIONS_SHARE if config.kind == "imagenet200" else 1.0
     needed = int(left * share * 1.03)  # each file is rounded up to blocks
     free = shutil.disk_usage(next(folder for folder in out.absolute().parents if folder.exists())).free

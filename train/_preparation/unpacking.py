@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mixset._common.errors import InputError, reading
 from mixset._common.partials import create_locked, partial_of, write_atomically
@@ -18,8 +19,6 @@ from .._runs.records import read_json
 from .archives import Archive, Member
 from .layouts import Layout
 
-STATE = ".prepare"
-"""The folder in the data set's that has how far each archive is, and the file that is being written."""
 _FILES, _BYTES = 1_000, 256 << 20
 """What is written at most until it is known to be on the disk."""
 _AGAIN = "remove it, and the archive is read from its beginning"
@@ -47,18 +46,30 @@ def megabytes(count: int) -> int:
     return -(-count >> 20)
 
 
-def journal_path(out: Path, archive: Path) -> Path:
-    """Where the journal of an archive lies."""
-    return out / STATE / f"{archive.name}.json"
+class Target(NamedTuple):
+    """A data set's folder."""
+
+    out: Path
+    kind: str
+    """What is unpacked there: of the same archives, one kind may take what another leaves out."""
+
+    @property
+    def state(self) -> Path:
+        """The folder that has how far each archive is, and the file that is being written."""
+        return self.out / ".prepare" / self.kind
+
+    def journal(self, archive: Path) -> Path:
+        """Where the journal of an archive lies."""
+        return self.state / f"{archive.name}.json"
 
 
-def read_journal(out: Path, archive: Path) -> Journal:
+def read_journal(target: Target, archive: Path) -> Journal:
     """How far an earlier call was; a new journal where there was none, or the archive was another one of that name.
 
     Raises:
         InputError: it is damaged.
     """
-    path, size = journal_path(out, archive), archive.stat().st_size
+    path, size = target.journal(archive), archive.stat().st_size
     if not path.exists():
         return Journal(bytes=size)
     found = read_json(path, _AGAIN)
@@ -70,7 +81,7 @@ def read_journal(out: Path, archive: Path) -> Journal:
     return journal if journal.bytes == size else Journal(bytes=size)
 
 
-def unpack(path: Path, layout: Layout, out: Path, status: Progress) -> Journal:
+def unpack(path: Path, layout: Layout, target: Target, status: Progress) -> Journal:
     """Unpack an archive, or what is left of it; `status` counts megabytes of archives.
 
     Files that are there already stay: those of the same content count as unpacked.
@@ -79,29 +90,25 @@ def unpack(path: Path, layout: Layout, out: Path, status: Progress) -> Journal:
         InputError: the archive is damaged or a member leads elsewhere; a file of other content is in the way; or the
             disk is full, when what was written stays.
     """
-    journal = read_journal(out, path)
+    journal = read_journal(target, path)
     if journal.ended:
         return journal
     with Archive(path, layout.nested) as archive:
-        _Unpacking(archive, layout, out, journal, status).run()
+        _Unpacking(archive, layout, target, journal, status).run()
     return journal
 
 
 class _Unpacking:
-    def __init__(self, archive: Archive, layout: Layout, out: Path, journal: Journal, status: Progress) -> None:
-        self.archive, self.layout, self.out, self.journal, self.status = archive, layout, out, journal, status
+    def __init__(self, archive: Archive, layout: Layout, target: Target, journal: Journal, status: Progress) -> None:
+        self.archive, self.layout, self.target, self.journal, self.status = archive, layout, target, journal, status
+        self.written = target.journal(archive.path)
         self.files, self.bytes = 0, 0
         self.left_out: Counter[str] = Counter()
         self.shown = megabytes(journal.read)
         self.folders: set[str] = set()
 
-    @property
-    def written(self) -> int:
-        """When the journal was written, in nanoseconds of the file system's clock."""
-        return journal_path(self.out, self.archive.path).stat().st_mtime_ns
-
     def run(self) -> None:
-        if not journal_path(self.out, self.archive.path).exists():
+        if not self.written.exists():
             self._commit(0)
         for step in self.archive.steps(self.journal.position):
             if step.member is not None:
@@ -128,7 +135,7 @@ class _Unpacking:
             self.shown = now
 
     def _write(self, member: Member, to: str) -> None:
-        path = self.out / to
+        path = self.target.out / to
         if (folder := os.path.dirname(to)) not in self.folders:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.folders.add(folder)
@@ -136,12 +143,12 @@ class _Unpacking:
             if _same(path, member):
                 return
             # What a killed call wrote last a power cut may have emptied: it is younger than the journal.
-            if path.lstat().st_mtime_ns < self.written:
+            if path.lstat().st_mtime_ns < self.written.stat().st_mtime_ns:
                 raise InputError(
                     f"{path}: is there with another content than in {self.archive.path}; remove it, or choose another "
                     "`out`"
                 )
-        partial = partial_of(self.out / STATE / "file")
+        partial = partial_of(self.target.state / "file")
         try:
             with open(create_locked(partial), "wb") as file:
                 for piece in member.content():
@@ -164,7 +171,7 @@ class _Unpacking:
         journal.left_out = dict(Counter(journal.left_out) + self.left_out)
         self.files, self.bytes, self.left_out = 0, 0, Counter()
         text = json.dumps(asdict(journal), indent=1) + "\n"
-        write_atomically(journal_path(self.out, self.archive.path), text.encode())
+        write_atomically(self.written, text.encode())
 
 
 def _same(path: Path, member: Member) -> bool:
