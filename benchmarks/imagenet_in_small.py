@@ -58,8 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(command, root)
     _say(start, "everything is unpacked")
     for table in given.tables:
-        run(table_command(table, given.side, given.network, given.rows), root)
-        _say(start, f"table {table} is there: {root / f'table-{table}'}")
+        command = table_command(table, given.side, given.network, given.rows)
+        run(command, root)
+        _say(start, f"table {table} is there: {root / command[command.index('--out') + 1] / f'table-{table}.md'}")
 
 
 def make_archives(folder: Path, sizes: raw.Sizes, images: raw.Images) -> None:

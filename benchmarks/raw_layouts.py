@@ -37,7 +37,7 @@ class Sizes:
     scenes: Sequence[str] = SCENES
     train: int = 16
     """Training images of a class."""
-    val: int = 5
+    val: int = 10
     """Test images of a class."""
     side: int = 256
     """Short side of the images in pixels; those of C and P have 7/8 of it."""

@@ -18,8 +18,8 @@ from mixset._common.errors import InputError
 from pixmix.measures._references import constants
 from pixmix.readers import CorruptedSet, PerturbedSet, imagenet_wnids
 from pixmix.train._data.datasets import load_data
-from pixmix.train._preparation.config import PrepareConfig
 from pixmix.train._preparation.prepare import prepare
+from pixmix.train._preparation.prepare_config import PrepareConfig
 
 WNIDS = ("n01440764", "n01443537", "n02119789", "n03888257")
 SIZES = raw.Sizes(wnids=WNIDS, scenes=raw.SCENES[:4], train=3, val=2, side=48, frames=3)

@@ -16,8 +16,8 @@ import raw_layouts as raw
 from mixset._common.errors import InputError
 from pixmix.train._preparation import archives, unpacking
 from pixmix.train._preparation.archives import Archive
-from pixmix.train._preparation.config import PrepareConfig
 from pixmix.train._preparation.prepare import prepare
+from pixmix.train._preparation.prepare_config import PrepareConfig
 
 PROGRAM = "from pixmix.train._command.cli import main; main()"
 

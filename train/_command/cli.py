@@ -73,7 +73,7 @@ def _corrupt(config: Any) -> None:
 
 
 def _prepare_config(arguments: list[str]) -> Any:
-    from .._preparation.config import PrepareConfig
+    from .._preparation.prepare_config import PrepareConfig
 
     return parse(PrepareConfig, "pixmix prepare", arguments)
 

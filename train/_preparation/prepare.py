@@ -16,9 +16,9 @@ from pixmix.readers._wnids import wnids_of
 from .._runs.run_folder import owned
 from . import counting, layouts
 from .archives import Archive
-from .config import PrepareConfig
 from .labels import Labels, read_devkit, read_filelist, read_synset_labels
 from .layouts import Layout
+from .prepare_config import PrepareConfig
 from .unpacking import Target, leftovers, megabytes, read_journal, unpack
 
 IMAGES = ("jpeg", "jpg", "png")
