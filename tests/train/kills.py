@@ -1,17 +1,19 @@
 """A training that is killed at random times in many ways and resumed, until it ends; as a program:
 
-    python tests/train/kills.py FOLDER SCRATCH KILLS SEED [KIND ...]
+    python tests/train/kills.py FOLDER SCRATCH KILLS SEED [KIND ...] [WAY ...]
 
-FOLDER is an image-folder data set. Each run is started again after each kill, and has to end with the weights of one
-that was let alone. Processes are forked from one that has torch imported already, so that a start takes no time; the
-ranks of two processes come from a launcher that, as torchrun does, ends the others when one fails. Prints one line of
-JSON: how often each kind came, how many runs ended with equal weights, hangs and orphans.
+FOLDER is an image-folder data set. Each run, in one of the ways, is started again after each kill, and has to end with
+the weights, the log and the steps of one that was let alone. Processes are forked from one that has torch imported
+already, so that a start takes no time; the ranks of two processes come from a launcher that, as torchrun does, ends the
+others when one fails. Prints one line of JSON: how often each kind came, how many runs ended equal, hangs, orphans, ends
+by a fault of the machine (`crashes`), and files that nobody will remove (`leftovers`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import json
 import os
 import random
@@ -22,11 +24,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from processes_alive import session
+from processes_alive import session, wait_for
 
 from mixset._common.errors import InputError
 from pixmix.train._runs.checkpoints import list_checkpoints, read_weights
@@ -34,10 +37,19 @@ from pixmix.train._runs.config import TrainConfig, recipe
 from pixmix.train._training.run import train
 
 KINDS = {
-    1: ("kill", "term", "usr1", "flip", "cut", "full"),
-    2: ("rank 0", "rank 1", "launcher", "term", "usr1", "usr1 to one", "flip", "cut", "full"),
+    1: ("kill", "term", "usr1", "worker", "flip", "cut", "full"),
+    2: ("rank 0", "rank 1", "launcher", "term", "usr1", "usr1 to one", "worker", "flip", "cut", "full"),
 }
 """By the number of processes."""
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "averaged": {"workers": 2, "ema_decay": 0.9, "keep_best": True, "log_steps": True},
+    "sizes": {"workers": 2, "size": 72, "sizes": (24, 40), "optimizer": "adamw", "lr": 0.01, "ema_decay": 0.5},
+}
+"""Settings of runs; the last one's images are read from their files."""
+STACKS = signal.SIGUSR2
+"""Makes a process write to the run's log what its threads do."""
+CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
 HANG = 60.0
 """Seconds after which a run that should have ended counts as hanging."""
 MOST = 10
@@ -46,10 +58,11 @@ ORPHAN = 5.0
 """Seconds after which a process that is left counts as an orphan."""
 
 
-def config(data: Path, out: Path, *, resume: bool = True) -> TrainConfig:
+def config(data: Path, out: Path, way: str) -> TrainConfig:
     settings = {**vars(recipe("quick")), "network": "wrn-10-1", "epochs": 8, "batch_size": 8, "workers": 1}
     settings |= {"threads": 1, "dropout": 0.3, "checkpoint_every": 2, "suite": ("clean",), "device": "cpu"}
-    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "resume": resume})
+    settings |= {"dataset": f"folder:{data}", "out": out, "resume": True, **WAYS[way]}
+    return TrainConfig(**settings)
 
 
 def fork(work: Callable[[], None]) -> int:
@@ -86,7 +99,7 @@ def no_space(after: int) -> None:
     os.fsync = full
 
 
-def attempt(data: Path, out: Path, world: int, full: int | None) -> int:
+def attempt(data: Path, out: Path, way: str, world: int, full: int | None) -> int:
     """Start a run in a session of its own; the process id of the only process, or of the launcher."""
 
     def begin(rank: int = 0) -> None:
@@ -95,13 +108,15 @@ def attempt(data: Path, out: Path, world: int, full: int | None) -> int:
         if world > 1:
             os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world), MASTER_ADDR="localhost")
             os.environ.update(TORCHELASTIC_RUN_ID="kills")
-        train(config(data, out))
+        train(config(data, out, way))
 
     def whole() -> None:
         os.setsid()
         log = os.open(out.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        faulthandler.enable(2)
+        faulthandler.register(STACKS, 2)
         if world == 1:
             begin()
             return
@@ -119,6 +134,7 @@ def attempt(data: Path, out: Path, world: int, full: int | None) -> int:
                         os.kill(rank, signal.SIGTERM)
         sys.exit(next((code if code > 0 else 1 for code in codes if code), 0))
 
+    out.with_suffix(".ranks").unlink(missing_ok=True)
     return fork(whole)
 
 
@@ -148,12 +164,18 @@ def damage(out: Path, kind: str, chance: random.Random) -> bool:
     return True
 
 
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 def strike(process: int, out: Path, kind: str, world: int) -> None:
-    ranks = json.loads(out.with_suffix(".ranks").read_text()) if world > 1 else [process]
+    ranks = json.loads(wait_for(lambda: read(out.with_suffix(".ranks")))) if world > 1 else [process]
     number = {"term": signal.SIGTERM, "usr1": signal.SIGUSR1, "usr1 to one": signal.SIGUSR1}.get(kind, signal.SIGKILL)
     if kind in ("term", "usr1"):
         targets = session(process)  # as a system that stops a job does: loader workers, too
         targets = [each for each in targets if world == 1 or each != process]
+    elif kind == "worker":
+        targets = [each for each in session(process) if each not in (process, *ranks)][:1]
     else:
         targets = {"launcher": [process], "rank 0": ranks[:1], "rank 1": ranks[1:], "usr1 to one": ranks[1:]}.get(
             kind, ranks
@@ -164,46 +186,94 @@ def strike(process: int, out: Path, kind: str, world: int) -> None:
 
 
 def same(one: Path, other: Path) -> bool:
-    first, second = (read_weights(run / "weights.safetensors") for run in (one, other))
-    return all(torch.equal(value, second[name]) for name, value in first.items())
+    """Whether two runs ended with equal weights, steps, and logs but for times."""
+    for name in ("weights.safetensors", "best.safetensors"):
+        if (one / name).exists():
+            first, second = (read_weights(run / name) for run in (one, other))
+            if not all(torch.equal(value, second[key]) for key, value in first.items()):
+                return False
+    logs = [[json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()] for run in (one, other)]
+    for entry in [*logs[0], *logs[1]]:
+        del entry["seconds"], entry["waited_share"]
+    steps = [(run / "steps.csv").read_text() if (run / "steps.csv").exists() else "" for run in (one, other)]
+    return logs[0] == logs[1] and steps[0] == steps[1]
 
 
-def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, kinds: list[str]) -> dict[str, object]:
+def leftovers(out: Path, temporary: Path) -> list[str]:
+    """What a run has left in its folder and in that of temporary files."""
+    return [str(path) for path in (*out.rglob("*.partial"), *temporary.iterdir())]
+
+
+def whole(data: Path, scratch: Path, way: str, world: int) -> tuple[Path, float]:
+    """A run that is let alone, and how long it takes."""
+    begun, out = time.monotonic(), scratch / f"whole-{world}-{way}"
+    assert ended(attempt(data, out, way, world, None), HANG) == 0, f"see {out.with_suffix('.log')}"
+    return out, time.monotonic() - begun
+
+
+def end_with_stacks(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, STACKS)
+        time.sleep(1)
+        os.kill(process, signal.SIGKILL)
+
+
+def clear(process: int, counts: Counter[str]) -> None:
+    """Wait for the processes of a session to end, and end those that do not."""
+    limit = time.monotonic() + ORPHAN
+    while session(process) and time.monotonic() < limit:
+        time.sleep(0.02)
+    for orphan in session(process):
+        counts["orphans"] += 1
+        end_with_stacks(orphan)
+
+
+def once(
+    start: Callable[[int | None], int],
+    out: Path,
+    kind: str,
+    world: int,
+    seconds: float,
+    chance: random.Random,
+    counts: Counter[str],
+) -> int | None:
+    """One start of a run, ended in a way; its exit code."""
+    process = start(chance.randrange(1, 9) if kind == "full" else None)
+    code = ended(process, HANG if kind in ("none", "full") else chance.uniform(0.0, 0.8) * seconds)
+    if code is None and kind not in ("none", "full"):
+        strike(process, out, kind, world)
+        code = ended(process, HANG)
+    if code is None:
+        counts["hangs"] += 1
+        for each in session(process):
+            end_with_stacks(each)
+        ended(process, HANG)
+    clear(process, counts)
+    return code
+
+
+def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, words: list[str]) -> dict[str, object]:
     chance = random.Random(seed)
     counts: Counter[str] = Counter()
-    wholes: dict[int, tuple[Path, float]] = {}
-    for world in KINDS:
-        begun, whole = time.monotonic(), scratch / f"whole-{world}"
-        assert ended(attempt(data, whole, world, None), HANG) == 0
-        wholes[world] = whole, time.monotonic() - begun
+    ways = [way for way in WAYS if way in words] or [*WAYS]
+    kinds = {
+        world: [kind for kind in known if kind in words] if not set(words) <= {*WAYS} else known
+        for world, known in KINDS.items()
+    }
+    worlds = [world for world in KINDS if kinds[world]]
+    wholes = {(world, way): whole(data, scratch, way, world) for world in worlds for way in ways}
     left = kills
     while left > 0:
-        world = chance.choice(list(KINDS))
-        whole, seconds = wholes[world]
+        world, way = chance.choice(worlds), chance.choice(ways)
+        let_alone, seconds = wholes[world, way]
         out = scratch / f"killed-{world}"
         shutil.rmtree(out, ignore_errors=True)
         last = max(left - MOST, 0)
         while True:
-            possible = [kind for kind in KINDS[world] if kind in kinds or not kinds]
-            kind = chance.choice(possible) if left > last else "none"
-            full = chance.randrange(1, 9) if kind == "full" else None
-            process = attempt(data, out, world, full)
-            code = ended(process, HANG if kind in ("none", "full") else chance.uniform(0.2, 0.8) * seconds)
-            if code is None:
-                if kind not in ("none", "full"):
-                    strike(process, out, kind, world)
-                    code = ended(process, HANG)
-                if code is None:
-                    counts["hangs"] += 1
-                    os.killpg(process, signal.SIGKILL)
-                    code = ended(process, HANG)
-                limit = time.monotonic() + ORPHAN
-                while session(process) and time.monotonic() < limit:
-                    time.sleep(0.02)
-                for orphan in session(process):
-                    counts["orphans"] += 1
-                    os.kill(orphan, signal.SIGKILL)
-            print(f"{world}: {kind}, code {code}", file=sys.stderr)
+            kind = chance.choice(kinds[world]) if left > last else "none"
+            code = once(partial(attempt, data, out, way, world), out, kind, world, seconds, chance, counts)
+            print(f"{world} {way}: {kind}, code {code}", file=sys.stderr)
+            counts["crashes"] += code in CRASHES
             if code == 0:
                 break
             left -= 1
@@ -212,11 +282,16 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, kinds: list
             if kind in ("flip", "cut"):
                 counts["damaged"] += damage(out, kind, chance)
         counts["runs"] += 1
-        counts["equal"] += same(whole, out)
+        counts[f"runs {way}"] += 1
+        counts["equal"] += same(let_alone, out)
+        counts["leftovers"] += len(leftovers(out, scratch / "temporary"))
         print(f"runs {counts['runs']}, equal {counts['equal']}", file=sys.stderr)
     return {**counts, "kills": kills - left}
 
 
 if __name__ == "__main__":
+    temporary = Path(sys.argv[2]) / "temporary"
+    temporary.mkdir(parents=True)
+    os.environ["TMPDIR"] = str(temporary)
     found = kill_at_random(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
     print(json.dumps(found))
