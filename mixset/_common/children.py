@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -60,8 +61,10 @@ def _begin(trainer: int, main: bool, worker: int) -> None:
         signals = {signal.SIGTERM, signal.SIGUSR1}
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         threading.Thread(target=_heed, args=(trainer, signals), daemon=True).start()
-    if os.getppid() == trainer:  # not where a server forks the workers
+    if os.getppid() == trainer:
         end_with_parent(trainer, main=main)
+    elif multiprocessing.get_start_method() != "forkserver":  # whose server is the parent
+        os._exit(1)  # the trainer was killed while this process began
 
 
 def _heed(trainer: int, signals: set[signal.Signals]) -> None:

@@ -142,6 +142,27 @@ def test_a_process_ends_with_its_killed_parent() -> None:
         wait_for(lambda: not alive(child), 10)
 
 
+LATE = """
+import multiprocessing, os, time
+from mixset._common.children import loader_worker
+multiprocessing.set_start_method("fork")
+begin, trainer = loader_worker(), os.getpid()
+def late():
+    while os.getppid() == trainer:
+        time.sleep(0.01)
+    begin(0)
+    print("went on")
+multiprocessing.Process(target=late).start()
+os._exit(0)
+"""
+
+
+def test_a_loader_worker_that_begins_after_the_trainers_end_ends() -> None:
+    """Else it would wait for work for ever: the pipe that it comes from stays open in itself."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 TABLE = """
 import sys
 from pathlib import Path
