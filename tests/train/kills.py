@@ -1,12 +1,13 @@
-"""A training that is killed at random times in many ways and resumed, until it ends; as a program:
+"""A training that is killed at random times in many ways and resumed, until it ends; as a program, with tests/shared
+in PYTHONPATH:
 
     python tests/train/kills.py FOLDER SCRATCH KILLS SEED [KIND ...] [WAY ...]
 
 FOLDER is an image-folder data set. Each run, in one of the ways, is started again after each kill, and has to end with
 the weights, the log and the steps of one that was let alone. Processes are forked from one that has torch imported
-already, so that a start takes no time; the ranks of two processes come from a launcher that, as torchrun does, ends the
-others when one fails. Prints one line of JSON: how often each kind came, how many runs ended equal, hangs, orphans, ends
-by a fault of the machine (`crashes`), and files that nobody will remove (`leftovers`).
+already, so that a start takes no time; the ranks of two processes come from a launcher that, as torchrun does, ends
+the others when one fails. Prints one line of JSON: how often each kind came, how many runs ended equal, hangs, orphans,
+processes that crashed, and files that nobody will remove (`leftovers`).
 """
 
 from __future__ import annotations
@@ -273,7 +274,8 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, words: list
             kind = chance.choice(kinds[world]) if left > last else "none"
             code = once(partial(attempt, data, out, way, world), out, kind, world, seconds, chance, counts)
             print(f"{world} {way}: {kind}, code {code}", file=sys.stderr)
-            counts["crashes"] += code in CRASHES
+            if code in CRASHES:
+                counts["crashes"] += 1
             if code == 0:
                 break
             left -= 1
@@ -284,7 +286,9 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, words: list
         counts["runs"] += 1
         counts[f"runs {way}"] += 1
         counts["equal"] += same(let_alone, out)
-        counts["leftovers"] += len(leftovers(out, scratch / "temporary"))
+        if left_over := leftovers(out, scratch / "temporary"):
+            print(*left_over, sep="\n", file=sys.stderr)
+            counts["leftovers"] += len(left_over)
         print(f"runs {counts['runs']}, equal {counts['equal']}", file=sys.stderr)
     return {**counts, "kills": kills - left}
 
@@ -292,6 +296,6 @@ def kill_at_random(data: Path, scratch: Path, kills: int, seed: int, words: list
 if __name__ == "__main__":
     temporary = Path(sys.argv[2]) / "temporary"
     temporary.mkdir(parents=True)
-    os.environ["TMPDIR"] = str(temporary)
+    os.environ.update(TMPDIR=str(temporary), TORCHINDUCTOR_CACHE_DIR=str(temporary.parent / "inductor"))
     found = kill_at_random(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:])
     print(json.dumps(found))

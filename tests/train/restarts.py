@@ -5,8 +5,8 @@ tests/shared in PYTHONPATH:
 
 FOLDER is an image-folder data set. On one node rank 0 and rank 1 are killed in turn. Two nodes have a torchrun and a
 rank each, and meet at a port of this machine; there rank 0, rank 1 and the torchrun of the second node, which is then
-started again, are killed in turn. Prints one line of JSON: the seconds from each kill to the next checkpoint, and whether
-the run ended with the weights of one that was let alone.
+started again, are killed in turn. Prints one line of JSON: the seconds from each kill to the first checkpoint after the
+restart, and whether the run ended with the weights of one that was let alone.
 """
 
 from __future__ import annotations
@@ -68,14 +68,16 @@ class Job:
         return None
 
     def kill(self, what: str) -> None:
-        """`rank N`, or `node N`, which is then started again."""
-        kind, number = what.split()
+        """Kill `rank N`, or `node N`, which is then started again; wait until the rank is there again."""
+        kind, number = what.split()[0], int(what.split()[1])
+        before = wait_for(lambda: self.rank(number))
         if kind == "rank":
-            os.kill(wait_for(lambda: self.rank(int(number))), signal.SIGKILL)
-            return
-        self.torchruns[int(number)].kill()
-        self.torchruns[int(number)].wait()
-        self.torchruns[int(number)] = self.start(int(number))
+            os.kill(before, signal.SIGKILL)
+        else:
+            self.torchruns[number].kill()
+            self.torchruns[number].wait()
+            self.torchruns[number] = self.start(number)
+        wait_for(lambda: self.rank(number) not in (None, before), HANG)
 
     def further(self, than: set[Path]) -> None:
         """Wait for a checkpoint that was not there."""
@@ -101,9 +103,9 @@ def restarts(data: Path, scratch: Path, kills: int, seed: int, nodes: int) -> di
     for number in range(kills):
         job.further(known)
         time.sleep(chance.uniform(0, 0.5))
-        known = {*list_checkpoints(job.out)}
         begun, kind = time.monotonic(), kinds[number % len(kinds)]
         job.kill(kind)
+        known = {*list_checkpoints(job.out)}
         job.further(known)
         taken.append((kind, round(time.monotonic() - begun, 1)))
         print(*taken[-1], file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs that are killed at random and resumed end with the weights of one that was let alone; see kills.py."""
+"""Runs that are killed and resumed end with the weights of one that was let alone; see kills.py and restarts.py."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).parent
 
 
-def killed(colours: Path, scratch: Path, kills: int, seed: int, *kinds: str) -> dict[str, int]:
+def outcome(program: str, *arguments: object) -> dict[str, Any]:
     path = os.pathsep.join(str(folder) for folder in (HERE, HERE.parent / "shared"))
     done = subprocess.run(
-        [sys.executable, HERE / "kills.py", colours, scratch, str(kills), str(seed), *kinds],
+        [sys.executable, HERE / program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -25,15 +26,25 @@ def killed(colours: Path, scratch: Path, kills: int, seed: int, *kinds: str) -> 
     return json.loads(done.stdout)
 
 
+def all_is_well(counts: dict[str, Any]) -> bool:
+    return counts["equal"] == counts["runs"] and not {"hangs", "orphans", "crashes", "leftovers"} & {*counts}
+
+
 @pytest.mark.slow  # when a run is killed is chance's, and how long it takes the machine's
 def test_some_kills(colours: Path, tmp_path: Path) -> None:
-    counts = killed(colours, tmp_path, 3, 0, "kill", "term", "rank 1")
-    assert counts["equal"] == counts["runs"] >= 1
-    assert "hangs" not in counts and "orphans" not in counts
+    counts = outcome("kills.py", colours, tmp_path, 3, 0, "kill", "term", "rank 1", "averaged")
+    assert all_is_well(counts), counts
 
 
 @pytest.mark.slow
 def test_a_hundred_kills(colours: Path, tmp_path: Path) -> None:
-    counts = killed(colours, tmp_path, 100, 1)
-    assert counts["equal"] == counts["runs"] >= 10
-    assert "hangs" not in counts and "orphans" not in counts
+    counts = outcome("kills.py", colours, tmp_path, 100, 1)
+    assert all_is_well(counts), counts
+    assert counts["runs"] >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("nodes", "kills"), [(1, 2), (2, 3)])
+def test_torchrun_starts_killed_processes_again(colours: Path, tmp_path: Path, nodes: int, kills: int) -> None:
+    found = outcome("restarts.py", colours, tmp_path, kills, 0, nodes)
+    assert (len(found["seconds"]), found["codes"], found["equal"]) == (kills, [0] * nodes, True)
