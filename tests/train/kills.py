@@ -165,12 +165,10 @@ def damage(out: Path, kind: str, chance: random.Random) -> bool:
     return True
 
 
-def read(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
-
-
 def strike(process: int, out: Path, kind: str, world: int) -> None:
-    ranks = json.loads(wait_for(lambda: read(out.with_suffix(".ranks")))) if world > 1 else [process]
+    ranks = [process]
+    if world > 1:
+        ranks = json.loads(wait_for(lambda: (path := out.with_suffix(".ranks")).exists() and path.read_text()))
     number = {"term": signal.SIGTERM, "usr1": signal.SIGUSR1, "usr1 to one": signal.SIGUSR1}.get(kind, signal.SIGKILL)
     if kind in ("term", "usr1"):
         targets = session(process)  # as a system that stops a job does: loader workers, too

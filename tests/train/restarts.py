@@ -44,17 +44,19 @@ class Job:
             words += ["--standalone", "--nproc-per-node", "2"]
         else:
             words += ["--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--rdzv-id", "restarts"]
-            words += ["--rdzv-endpoint", f"localhost:{self.port}"]
+            words += ["--rdzv-endpoint", f"localhost:{self.port}"]  # node 0's, by is_host
         words += ["-m", "pixmix.train", f"folder:{data}", *QUICK, "--epochs", str(20 + 8 * kills)]
         self.words = [*words, "--checkpoint-every", "2", "--suite", "clean", "--out", str(out)]
         self.torchruns = [self.start(node) for node in range(nodes)]
 
     def start(self, node: int) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-        if self.nodes == 1:
-            del environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        if self.nodes > 1:
+            environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
         with self.out.with_suffix(f".{node}.log").open("ab") as log:
-            return subprocess.Popen([*self.words, "--resume"], stdout=log, stderr=log, env=environment)
+            host = ["--rdzv-conf", f"is_host={node == 0}"] if self.nodes > 1 else []
+            words = [*self.words[:3], *host, *self.words[3:], "--resume"]
+            return subprocess.Popen(words, stdout=log, stderr=log, env=environment)
 
     def rank(self, number: int) -> int | None:
         """The process of a rank: a child of a torchrun."""
