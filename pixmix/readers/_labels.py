@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mixset._common.class_folders import are_numbers
 from mixset._common.errors import InputError, reading
 from mixset._common.regular import open_regular
 
@@ -40,11 +40,6 @@ def imagenet_wnids() -> tuple[str, ...]:
         (1000, 'n01440764')
     """
     return tuple(json.loads((resources.files(__package__) / "imagenet_classes.json").read_text("utf-8"))["wnids"])
-
-
-def class_order(names: Collection[str]) -> list[str]:
-    """Sort class names: by value if all are numbers, else as strings."""
-    return sorted(names, key=lambda name: (int(name), name)) if _are_numbers(names) else sorted(names)
 
 
 def number_classes(
@@ -134,7 +129,7 @@ def applicable(class_map: ClassMap | None, names: Collection[str]) -> ClassMap |
 def _without_map(names: Sequence[str], known: Known, where: object, witnesses: Collection[str]) -> dict[str, int]:
     if isinstance(known, Sequence):
         return _by_name(names, known, where)
-    if known is not None and _are_numbers(names):
+    if known is not None and are_numbers(names):
         return _by_number(names, known, where)
     if known is not None and {*names} & {*imagenet_wnids()} and known == len(imagenet_wnids()):
         return _by_name(names, imagenet_wnids(), where)
@@ -146,7 +141,7 @@ def _without_map(names: Sequence[str], known: Known, where: object, witnesses: C
             f"{where}: has {len(names):,} class folders, the network {known:,} classes without names, so labels "
             f"cannot be determined; {REMEDY}"
         )
-    values = {int(name) for name in names} if _are_numbers(names) else names
+    values = {int(name) for name in names} if are_numbers(names) else names
     if len(values) < len(names):
         raise InputError(f"{where}: two class folders are the same number ({listed(names)}); rename or merge them")
     if len(names) == 1:
@@ -173,11 +168,11 @@ def _by_name(names: Sequence[str], classes: Sequence[str], where: object) -> dic
     unknown = [name for name in names if composed(name) not in indices]
     if not unknown:
         return {name: indices[composed(name)] for name in names}
-    if _are_numbers(names) and _are_numbers(classes):
+    if are_numbers(names) and are_numbers(classes):
         values = {int(name): number for number, name in enumerate(classes)}
         if len(values) == len(classes) and {int(name) for name in names} <= values.keys():
             return _distinct({name: values[int(name)] for name in names}, where)
-    elif _are_numbers(names) and len(unknown) == len(names):  # where some are names of classes, none is a number
+    elif are_numbers(names) and len(unknown) == len(names):  # where some are names of classes, none is a number
         return _by_number(names, len(classes), where)
     absent = [name for name in classes if name not in names and name.replace("/", "_") not in names]
     others = f", which include {listed(absent)}" if absent else ""
@@ -241,10 +236,6 @@ def _check_similar(names: Sequence[str], where: object) -> None:
             warn_once(f"{where}: {other}/ and {name}/ are two classes")
 
 
-def _are_numbers(names: Collection[str]) -> bool:
-    return bool(names) and all(re.fullmatch("[0-9]+", name) for name in names)
-
-
 def _by_map(folders: Sequence[str], known: Known, class_map: ClassMap, where: object) -> dict[str, int]:
     """The class numbers from the map; −1 for folders that it leaves out."""
     unknown = [name for name in class_map if name not in folders]
@@ -264,7 +255,7 @@ def _number(folder: str, text: str, known: Known, classes: Sequence[str]) -> int
     if text in classes:
         return classes.index(text)
     count = len(classes) if classes else known
-    if not _are_numbers([text]):
+    if not are_numbers([text]):
         have = f"has {listed(classes)}" if classes else "has no names; give numbers"
         raise InputError(f"class map: {folder} is mapped to {text}, which is not a class: the network {have}")
     if isinstance(count, int) and int(text) >= count:

@@ -16,9 +16,9 @@ from dataset_samples import Photographs, epochs
 from PIL import Image
 from pixmix_samples import ArrayPool
 
+from mixset._common import warned
 from pixmix._augment.dataset import PixMixDataset
 from pixmix.methods import Method, make_method
-from pixmix.readers import _problems as problems
 
 
 @pytest.fixture(scope="session", name="photographs")
@@ -105,7 +105,7 @@ def broken_folders(imagenet_c: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has been said once is said again."""
-    monkeypatch.setattr(problems, "_printed", set())
+    monkeypatch.setattr(warned, "_printed", set())
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from reader_layouts import CIFAR
 
+from mixset._common.class_folders import class_order
 from mixset._common.errors import InputError
-from pixmix.readers import _labels as labels, imagenet_wnids, number_classes, read_class_map
+from pixmix.readers import imagenet_wnids, number_classes, read_class_map
 
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
 SOME_WNIDS = imagenet_wnids()[:3]
@@ -51,7 +52,7 @@ def test_as_many_classes_under_other_names_are_refused() -> None:
 def test_folders_named_by_number_are_class_numbers(
     names: list[str], known: int | tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert number_classes(labels.class_order(names), known, where="SET") == {name: int(name) for name in names}
+    assert number_classes(class_order(names), known, where="SET") == {name: int(name) for name in names}
     assert "SET: its class folders are taken for class numbers, counted from 0" in capsys.readouterr().err
 
 
@@ -69,8 +70,8 @@ def test_numbers_from_one_are_told_from_numbers_from_zero(capsys: pytest.Capture
 
 
 def test_folders_without_a_network_are_numbered_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
-    assert labels.class_order(["10", "9", "2"]) == ["2", "9", "10"]
-    assert labels.class_order(["b10", "b9", "a"]) == ["a", "b10", "b9"]
+    assert class_order(["10", "9", "2"]) == ["2", "9", "10"]
+    assert class_order(["b10", "b9", "a"]) == ["a", "b10", "b9"]
     assert number_classes(("a", "b"), where="SET") == {"a": 0, "b": 1}
     assert capsys.readouterr().err == ""
     assert number_classes(("a",), where="SET") == {"a": 0}
@@ -159,7 +160,7 @@ def test_a_class_map_is_a_file(tmp_path: Path) -> None:
 def test_whatever_the_names_labels_are_distinct_and_in_range_or_refused(
     names: set[str], known: int | list[str] | None
 ) -> None:
-    folders = labels.class_order(names)
+    folders = class_order(names)
     try:
         found = number_classes(folders, known or None, where="SET")
     except InputError as error:

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixset._common import warned
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse
 from mixset.generate._networks.spec import NetworkSpec
 from pixmix.corruptions._making import job, manifest
 from pixmix.corruptions._making.sources import file_names
-from pixmix.readers import CorruptedSet, Transform, _problems as problems, open_outliers, read_class_folders
+from pixmix.readers import CorruptedSet, Transform, open_outliers, read_class_folders
 from pixmix.train._command.corrupt import CorruptConfig, load_source
 from pixmix.train._data import labelled
 from pixmix.train._data.datasets import check_name, load_data, load_test
@@ -32,7 +33,7 @@ STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey",
 
 @pytest.fixture(autouse=True)
 def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(problems, "_printed", set())
+    monkeypatch.setattr(warned, "_printed", set())
 
 
 def write(root: Path, *classes: str, count: int = 1, suffix: str = "png") -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mixset._common import warned
 from mixset._common.cache import cache_folder
 from mixset._common.errors import InputError
-from pixmix.readers import _problems
 from pixmix.readers._classes import Listing, list_labelled
 from pixmix.train._data import listings
 from pixmix.train._data.labelled import LabelledImages
@@ -129,7 +129,7 @@ def test_what_is_left_out_is_said_each_time(
     long_ago(root)
     for _ in range(2):  # a second time in one process, where it is not printed again
         list_kept(root)
-    monkeypatch.setattr(_problems, "_printed", set())
+    monkeypatch.setattr(warned, "_printed", set())
     capsys.readouterr()
     list_kept(root)
     assert "1 .xyz" in capsys.readouterr().err
