@@ -14,6 +14,7 @@ from mixset._common.console import say
 from mixset._common.errors import InputError, counted
 
 from .._job.families import Recipe, family, find_family, load
+from .stored_commands import check_parts, export_parts, import_stored, parts_of, print_stored
 
 R = TypeVar("R", bound=Recipe)
 Compression = Literal["none", "gzip"]
@@ -79,16 +80,19 @@ class DeviceCommand(_Making[R]):
 class ImportCommand:
     """Turn images from elsewhere into a mixing set; what cannot be read is named and left out.
 
-    Interrupted, the same command resumes.
+    With --labels a folder of class folders, or its train/ and test/ (or val/), becomes a training set: the files' own
+    bytes in few large files, for `pixmix train store:OUT`. Interrupted, the same command resumes.
 
     Examples:
         mixset import fractals_and_fvis.tar OUT
         mixset import 300K_random_images.npy OUT
         mixset import my-images/ OUT --size 128
+        mixset import imagenet/ OUT --labels
     """
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """An image folder in any nesting, a tar archive, or a .npy array of shape (N, H, W, 3) uint8."""
+    """An image folder in any nesting, a tar archive, or a .npy array of shape (N, H, W, 3) uint8; with --labels a
+    folder with a folder for each class."""
 
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Where the result goes: the folder of the set, made when missing."""
@@ -103,10 +107,20 @@ class ImportCommand:
     compression: Compression = "none"
     """Compression of the shards."""
 
+    labels: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Make a training set: keep the files as they are, with the label that each one's class folder gives."""
+
+    side: int | None = None
+    """With --labels: bring larger short sides to so many pixels. The images are other ones then, which a run trained on
+    them says; by default files are kept as they are, and training with them is the same."""
+
+    jpeg: int | None = None
+    """With --side: quality of the JPEGs that are made, 1 to 100; by default 90."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InfoCommand:
-    """Say what mixing sets hold; with --stats, how rich their images are, beside photographs."""
+    """Say what sets hold; with --stats, how rich their images are, beside photographs."""
 
     sets: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SET ...")]
     """Folders of shards or image folders."""
@@ -178,7 +192,7 @@ class ShowCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportCommand:
-    """Write a set as PNG files, OUT/FAMILY/0000000.png and on."""
+    """Write a set as PNG files, OUT/FAMILY/0000000.png and on; of a training set the files that it was made of."""
 
     set: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SET")]
     """The folder of the set."""
@@ -228,6 +242,10 @@ def import_set(command: ImportCommand) -> None:
     """Import, naming on stderr what was left out."""
     from mixset._store.importing import import_images
 
+    if command.labels:
+        return import_stored(command)
+    if command.side is not None or command.jpeg is not None:
+        raise InputError(f"{'jpeg' if command.side is None else 'side'}: belongs to `labels`; a mixing set has `size`")
     done = import_images(
         command.source, command.out, size=command.size, workers=command.workers, compression=command.compression
     )
@@ -248,6 +266,9 @@ def info(command: InfoCommand) -> None:
         raise InputError("mixset info: name at least one set")
     rows = []
     for path in command.sets:
+        if parts := parts_of(path):
+            print_stored(parts)
+            continue
         images = MixingSet(path)
         print(images.describe())
         for line in images.details():
@@ -277,6 +298,8 @@ def check_set(command: CheckCommand) -> None:
         if not command.repair:
             raise InputError("family: belongs to `repair`; a check alone draws nothing")
         find_family(command.family)
+    if parts := parts_of(command.set):
+        return check_parts(parts)
     report = check(command.set, remake=functools.partial(remake, trust=command.trust) if command.repair else None)
     for kind, lines in (
         ("damaged", report.damage),
@@ -326,9 +349,11 @@ def show(command: ShowCommand) -> None:
 
 
 def export_set(command: ExportCommand) -> None:
-    """Export a set as PNG files."""
+    """Export a set as PNG files, a training set as its own files."""
     from mixset import MixingSet
     from mixset._store.exporting import export_images
 
+    if parts := parts_of(command.set):
+        return export_parts(parts, command.set, command.out)
     count = export_images(MixingSet(command.set), command.out)
     say(f"{command.out}: {counted(count, 'PNG file')}")

@@ -76,7 +76,7 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
         else:
             _check_files(folder, report, quality, quiet)
         return report
-    _note_other_files(folder, listed, report)
+    note_other_files(folder, listed, report)
     entries = list(listed.shards)
     with Progress(listed.count, "images", quiet=quiet) as progress:
         for index, entry in enumerate(entries):
@@ -121,7 +121,8 @@ def _check_files(folder: Path, report: Report, quality: _Quality, quiet: bool) -
             progress.advance()
 
 
-def _note_other_files(folder: Path, listed: manifest.Manifest, report: Report) -> None:
+def note_other_files(folder: Path, listed: manifest.Manifest, report: Report) -> None:
+    """Note shards that are not listed, and partial files."""
     for name in sorted({path.name for path in folder.glob("*.h5")} - {entry.name for entry in listed.shards}):
         report.notes.append(f"{folder / name} is not listed in {manifest.NAME}: it is not used")
     for path in sorted(path for path in folder.glob("*.partial") if is_partial(path.name)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +13,16 @@ from .._common.errors import DamagedImage, InputError, reading
 from .._common.jsons import unseal_json, write_sealed_json
 from .._common.regular import read_regular
 from .._common.seals import file_hash
-from .shard_format import COMPRESSIONS, FORMAT, FORMAT_VERSION, MOST_INDEX, hash_text, plain_name, whole_number
+from .shard_format import (
+    COMPRESSIONS,
+    FORMAT,
+    FORMAT_VERSION,
+    MOST_INDEX,
+    TRAINING_VERSION,
+    hash_text,
+    plain_name,
+    whole_number,
+)
 from .shards import ShardInfo
 
 NAME = "mixset.json"
@@ -68,6 +77,8 @@ class Manifest:
     """The version of each package that the bytes depend on."""
     left_out: tuple[tuple[str, str], ...] = ()
     """(file, reason) of each image that an import could not read."""
+    classes: tuple[str, ...] | None = None
+    """Of a training set the names of its classes by label; None of a mixing set."""
 
 
 def entry(info: ShardInfo) -> Entry:
@@ -84,21 +95,28 @@ def entry(info: ShardInfo) -> Entry:
 
 
 def write(
-    folder: Path, recipe: dict[str, Any], entries: Iterable[Entry], left_out: Iterable[tuple[str, str]] = ()
+    folder: Path,
+    recipe: dict[str, Any],
+    entries: Iterable[Entry],
+    left_out: Iterable[tuple[str, str]] = (),
+    classes: Sequence[str] | None = None,
 ) -> Manifest:
-    """Write `folder`/mixset.json, which marks the set as finished."""
+    """Write `folder`/mixset.json, which marks the set as finished; of a training set with its classes."""
     shards = tuple(sorted(entries, key=lambda entry: entry.name))
-    manifest = Manifest(recipe, sum(entry.count for entry in shards), shards, _versions(), tuple(left_out))
+    count = sum(entry.count for entry in shards)
+    named = None if classes is None else tuple(classes)
+    manifest = Manifest(recipe, count, shards, _versions(), tuple(left_out), named)
     write_sealed_json(
         folder / NAME,
         {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION if named is None else TRAINING_VERSION,
             "count": manifest.count,
             "recipe": recipe,
             "versions": manifest.versions,
             "shards": [vars(entry) for entry in shards],
             "left_out": manifest.left_out,
+            **({} if named is None else {"classes": named}),
         },
     )
     (folder / UNFINISHED).unlink(missing_ok=True)
@@ -120,19 +138,21 @@ def read(folder: Path) -> Manifest | None:
         if values["format"] != FORMAT:
             raise ValueError("not written by mixset")
         version = whole_number(values["format_version"], 1, MOST_INDEX)
-        if version > FORMAT_VERSION:
+        if version > TRAINING_VERSION:
             raise InputError(
-                f"{path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
+                f"{path} has format version {version}, this mixset reads up to {TRAINING_VERSION}: update mixset"
             )
-        if values.keys() != _KEYS:
-            raise ValueError(f"{', '.join(sorted(values.keys() ^ _KEYS)):.50}: missing or unknown")
+        keys = _KEYS | ({"classes"} if version == TRAINING_VERSION else set())
+        if values.keys() != keys:
+            raise ValueError(f"{', '.join(sorted(values.keys() ^ keys)):.50}: missing or unknown")
         shards = tuple(Entry(**fields) for fields in values["shards"])
         count = sum(entry.count for entry in shards)
         if values["count"] != count or len({entry.name for entry in shards}) < len(shards):
             raise ValueError("its counts or names disagree")
         left_out = tuple((_text(name), _text(reason)) for name, reason in values["left_out"])
         versions = {name: _text(version) for name, version in values["versions"].items()}
-        return Manifest(_object(values["recipe"]), values["count"], shards, versions, left_out)
+        classes = _classes(values["classes"]) if "classes" in keys else None
+        return Manifest(_object(values["recipe"]), values["count"], shards, versions, left_out, classes)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -158,6 +178,13 @@ def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
     return value
+
+
+def _classes(values: list[object]) -> tuple[str, ...]:
+    names = tuple(plain_name(name, most=255) for name in values)
+    if len({*names}) < len(names):
+        raise ValueError("two classes have one name")
+    return names
 
 
 def _text(value: object) -> str:

@@ -21,6 +21,7 @@ from .._common.errors import DamagedImage, InputError, printable
 from .._common.jsons import json_hash
 from . import manifest
 from .open_shards import OpenShards
+from .shard_format import TRAIN_WITH_IT
 from .shards import ShardInfo, read_info, read_record, verified_images
 
 Reader = Callable[[], np.ndarray]
@@ -260,6 +261,8 @@ def shard_infos(folder: Path) -> list[ShardInfo]:
         InputError: the set is unfinished, or shards are missing from it.
     """
     listed = manifest.read(folder)
+    if listed is not None and listed.classes is not None:
+        raise InputError(f"{folder} is a training set, not a mixing set; {TRAIN_WITH_IT}")
     if listed is None:
         paths = sorted(folder.glob("*.h5"))
         if (folder / manifest.UNFINISHED).exists():

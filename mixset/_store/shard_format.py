@@ -10,6 +10,9 @@ import numpy as np
 
 FORMAT = "mixset"
 FORMAT_VERSION = 1
+TRAINING_VERSION = 2
+"""The format version of training sets: labelled image files, kept as bytes (`mixset._stored`)."""
+TRAIN_WITH_IT = "train with it as store:FOLDER"
 COMPRESSIONS = ("none", "gzip")
 MOST_PIXELS = 1 << 27
 """The most pixels of an image, which bounds the memory that a file can make its reader allocate."""

@@ -15,10 +15,13 @@ import numpy as np
 from .._common.errors import DamagedImage, InputError, reading
 from .._common.jsons import parse_object
 from .._common.regular import check_regular
+from .claims import DEFLATE, attribute, check_claim, own_dataset, text_attribute
 from .shard_format import (
     FORMAT,
     FORMAT_VERSION,
     MOST_INDEX,
+    TRAIN_WITH_IT,
+    TRAINING_VERSION,
     ContentHash,
     check_shape,
     hash_text,
@@ -27,11 +30,6 @@ from .shard_format import (
 )
 
 REMEDY = "`mixset check --repair` makes a generated shard again"
-_MOST_TEXT = 16 << 20
-"""The largest attribute in bytes; a recipe that names a network has a few hundred."""
-_DEFLATE, _FLETCHER32 = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32
-_INFLATED = 1032
-"""The highest compression ratio of deflate."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,11 @@ def open_shard(path: Path) -> h5py.File:
         file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
     try:
         with _damage(path):
-            if _text(file, "format") != FORMAT:
+            if text_attribute(file, "format") != FORMAT:
                 raise InputError(f"{path} is an HDF5 file but not a mixset shard")
-            version = whole_number(_attribute(file, "format_version"), 1, MOST_INDEX)
+            version = whole_number(attribute(file, "format_version"), 1, MOST_INDEX)
+        if version == TRAINING_VERSION:
+            raise InputError(f"{path} is a shard of a training set, not of a mixing set; {TRAIN_WITH_IT}")
         if version > FORMAT_VERSION:
             raise InputError(
                 f"shard {path} has format version {version}, this mixset reads up to {FORMAT_VERSION}: update mixset"
@@ -97,7 +97,7 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
     """Read the metadata of the shard at `path`; raises as `open_shard`."""
     path = Path(path)
     with open_shard(path) as file, _damage(path):
-        images, seeds, params = (_own(file, name) for name in ("images", "seed", "params"))
+        images, seeds, params = (own_dataset(file, name) for name in ("images", "seed", "params"))
         count, height, width, channels = images.shape
         check_shape((height, width))
         if images.dtype != np.uint8 or channels != 3 or images.chunks != (1, height, width, 3):
@@ -107,60 +107,26 @@ def read_info(path: str | os.PathLike[str]) -> ShardInfo:
         if not seeds.shape == params.shape == (count,) or not seeds.chunks == params.chunks == (max(1, count),):
             raise ValueError("the lengths of its datasets disagree")
         size = os.stat(path).st_size
-        _check_claim(seeds, size, [])
-        _check_claim(params, size, [])
+        check_claim(seeds, size, [])
+        check_claim(params, size, [])
         compressed = images.compression is not None
-        _check_claim(images, size, [_DEFLATE] if compressed else [])
+        check_claim(images, size, [DEFLATE] if compressed else [])
         return ShardInfo(
             path=path,
-            family=plain_name(_text(file, "family")),
-            recipe=parse_object(_text(file, "recipe")),
-            start_index=whole_number(_attribute(file, "start_index"), 0, MOST_INDEX),
+            family=plain_name(text_attribute(file, "family")),
+            recipe=parse_object(text_attribute(file, "recipe")),
+            start_index=whole_number(attribute(file, "start_index"), 0, MOST_INDEX),
             count=count,
             shape=(height, width),
-            content_hash=hash_text(_text(file, "content_hash")),
+            content_hash=hash_text(text_attribute(file, "content_hash")),
             compression="gzip" if compressed else "none",
         )
-
-
-def _own(file: h5py.File, name: str) -> h5py.Dataset:
-    """A dataset stored in the file itself: HDF5 would follow links and read data from any other file."""
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is not a dataset of its own")
-    dataset = file[name]
-    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is not a dataset of its own")
-    return dataset
-
-
-def _check_claim(dataset: h5py.Dataset, size: int, compression: list[int]) -> None:
-    """Check that the data of a dataset can be in the file, and its filters, since others could run foreign code."""
-    plan = dataset.id.get_create_plist()
-    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-    if filters != [*compression, _FLETCHER32]:
-        raise ValueError(f"{dataset.name} has no checksum, or a filter that shards do not have")
-    stored = dataset.id.get_storage_size()
-    if stored > size or dataset.nbytes > stored * (_INFLATED if compression else 1):
-        raise ValueError(f"{dataset.name} claims {dataset.nbytes:,} bytes, stored are {min(stored, size):,}")
-
-
-def _text(file: h5py.File, name: str) -> str:
-    value = _attribute(file, name)
-    if not isinstance(value, bytes | str):
-        raise ValueError(f"{name} is not text")
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _attribute(file: h5py.File, name: str) -> Any:
-    if file.attrs.get_id(name).get_storage_size() > _MOST_TEXT:
-        raise ValueError(f"{name} is larger than {_MOST_TEXT >> 20} MiB")
-    return file.attrs[name]
 
 
 def open_images(file: h5py.File, path: Path) -> h5py.Dataset:
     """The image dataset of an open shard; looking it up takes longer than reading a small image."""
     with _damage(path):
-        return _own(file, "images")
+        return own_dataset(file, "images")
 
 
 def read_image(images: h5py.Dataset, path: Path, index: int) -> np.ndarray:
@@ -177,13 +143,14 @@ def read_record(path: Path, index: int) -> Record:
     with open_shard(path) as file:
         image = read_image(open_images(file, path), path, index)
         with _damage(path, index):
-            return Record(image, int(_own(file, "seed")[index]), parse_object(_own(file, "params")[index]))
+            seed, params = own_dataset(file, "seed")[index], own_dataset(file, "params")[index]
+            return Record(image, int(seed), parse_object(params))
 
 
 def read_params(path: Path) -> list[dict[str, Any]]:
     """The params of every image of a shard, in order."""
     with open_shard(path) as file, _damage(path):
-        return [parse_object(text) for text in _own(file, "params")[:]]
+        return [parse_object(text) for text in own_dataset(file, "params")[:]]
 
 
 def verified_images(info: ShardInfo) -> Iterator[np.ndarray]:
@@ -200,7 +167,7 @@ def verified_images(info: ShardInfo) -> Iterator[np.ndarray]:
             content.add(image)
             yield image
         with _damage(info.path):
-            seeds, params = _own(file, "seed")[:].tolist(), list(_own(file, "params")[:])
+            seeds, params = own_dataset(file, "seed")[:].tolist(), list(own_dataset(file, "params")[:])
     if content.finish(seeds, params) != info.content_hash:
         raise DamagedImage(f"shard {info.path} is damaged: its content hash does not match; {REMEDY}")
 

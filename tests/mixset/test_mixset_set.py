@@ -215,6 +215,6 @@ def test_a_shard_of_another_set_is_not_taken(make_set: MakeSet) -> None:
 
 def test_a_later_manifest_is_refused(make_set: MakeSet) -> None:
     path = make_set("a", noise(4)) / manifest.NAME
-    write_sealed_json(path, (manifest.read_json(path) or {}) | {"format_version": 2})
-    with pytest.raises(InputError, match=r"format version 2.*update mixset"):
+    write_sealed_json(path, (manifest.read_json(path) or {}) | {"format_version": 3})
+    with pytest.raises(InputError, match=r"format version 3.*update mixset"):
         MixingSet(path.parent)

@@ -226,8 +226,8 @@ def test_a_truncated_shard_is_found(whole: bytes, tmp_path_factory: pytest.TempP
 def test_later_formats_and_other_files_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.h5", images(1))
     with h5py.File(path, "r+") as file:
-        file.attrs["format_version"] = 2
-    with pytest.raises(InputError, match=r"a\.h5 has format version 2.*update mixset"):
+        file.attrs["format_version"] = 3
+    with pytest.raises(InputError, match=r"a\.h5 has format version 3.*update mixset"):
         read_info(path)
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["images"] = 1

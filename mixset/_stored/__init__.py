@@ -1,0 +1,1 @@
+"""Stored training sets: labelled image files kept in shards as their own bytes, or smaller."""
