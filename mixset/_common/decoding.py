@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -97,17 +98,24 @@ def decode(
         return np.require(to_rgb(image, transpose=transpose), requirements="W")
 
 
-def read_image(path: Path, needed: Rows | None = None) -> np.ndarray:
+class Kept(Protocol):
+    """An image file that is kept in a larger one."""
+
+    def content(self) -> bytes:
+        """The file's bytes; raises InputError if they cannot be read."""
+
+
+def read_image(file: Path | Kept, needed: Rows | None = None) -> np.ndarray:
     """The image in a file, (H, W, 3) uint8 sRGB values, upright; an InputError names the file.
 
     Args:
         needed: as of `decode`.
     """
     try:
-        return decode(path, needed=needed)
+        return decode(file if isinstance(file, Path) else file.content(), needed=needed)
     except InputError as error:
-        remedy = "; repair it or leave it out" if path.exists() else ""
-        raise InputError(f"image {path}: {error}{remedy}") from None
+        remedy = "; repair it or leave it out" if isinstance(file, Path) and file.exists() else ""
+        raise InputError(f"image {file}: {error}{remedy}") from None
 
 
 def to_rgb(image: Image.Image, *, transpose: bool = False) -> np.ndarray:

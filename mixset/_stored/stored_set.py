@@ -10,7 +10,7 @@ from typing import overload
 
 import numpy as np
 
-from .._common.errors import DamagedImage, InputError, counted, reading
+from .._common.errors import DamagedImage, InputError, counted
 from .._store import manifest
 from .stored_files import StoredFiles
 from .stored_index import REMEDY, StoredIndex, read_index
@@ -71,10 +71,9 @@ def open_stored(folder: Path) -> StoredSet:
     if not shards:
         raise InputError(f"{folder} holds no image; {REMEDY}")
     labels = np.concatenate([shard.rows["label"] for shard in shards])
-    with reading(str(folder / manifest.NAME), REMEDY, damage=DamagedImage):
-        if labels.max() >= len(listed.classes) or (np.diff(labels) < 0).any():
-            raise ValueError("labels and classes disagree")
-        side, jpeg = (_number(listed.recipe.get(name)) for name in ("side", "jpeg"))
+    side, jpeg = _form(folder, listed)
+    if labels.max() >= len(listed.classes) or (np.diff(labels) < 0).any():
+        raise DamagedImage(f"{folder / manifest.NAME} is damaged (labels and classes disagree); {REMEDY}")
     sizes = np.stack([np.concatenate([shard.rows[name] for shard in shards]) for name in ("height", "width")], 1)
     return StoredSet(folder, listed.classes, StoredFiles(shards), labels, sizes, side, jpeg)
 
@@ -86,10 +85,22 @@ def _shard(folder: Path, entry: manifest.Entry) -> StoredIndex:
     return index
 
 
-def _number(value: object) -> int | None:
-    if value is not None and type(value) is not int:
-        raise ValueError(f"{value!r:.50} is not a whole number")
-    return value
+def _form(folder: Path, listed: manifest.Manifest) -> tuple[int | None, int | None]:
+    """`side` and `jpeg` of a set."""
+    side, jpeg = listed.recipe.get("side"), listed.recipe.get("jpeg")
+    if any(value is not None and type(value) is not int for value in (side, jpeg)):
+        raise DamagedImage(f"{folder / manifest.NAME} is damaged (its recipe has no such side); {REMEDY}")
+    return side, jpeg
+
+
+def forms(folder: Path) -> dict[str, dict[str, int | None]]:
+    """`side` and `jpeg` of each of the training sets in `folder` whose images were made smaller, by its name."""
+    found = {}
+    for path in stored_parts(folder):
+        listed = manifest.read(path)
+        if listed is not None and (form := _form(path, listed))[0] is not None:
+            found[path.name] = {"side": form[0], "jpeg": form[1]}
+    return found
 
 
 def by_class(stored: StoredSet) -> dict[str, ClassNames]:

@@ -14,6 +14,7 @@ from mixset._common.named import FORMS, names_code
 from mixset._common.ranges import COUNT, SEED, WEIGHT, check_range, check_ranges
 from pixmix.methods import METHODS
 
+from .._data.place_names import last_part
 from .._runs.config import LARGE, RECIPES, TRAINING, Precision, RecipeName
 from .._runs.iterative_settings import IterativeSettings
 from .tables import FAMILIES, ROWS, Table, find_table
@@ -223,7 +224,7 @@ class AblateConfig:
     @property
     def folder_name(self) -> str:
         """The data set without its path."""
-        return self.data_name.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
+        return last_part(self.data_name)
 
     @property
     def folder(self) -> Path:

@@ -19,6 +19,7 @@ from pixmix.methods._outlier_sets import load_outliers
 
 from .._data.datasets import check_name, with_copies
 from .._data.labelled import TrainingData
+from .._data.place_names import path_of
 from .._runs.processes import choose_device, torch_state_kept
 from .._training.run import start_network, training_data
 from .config import AblateConfig
@@ -65,7 +66,7 @@ def _check_weights(weights: Sequence[float]) -> None:
 
 def _is_here(config: AblateConfig) -> bool:
     """Whether the data set needs no download."""
-    if config.data_name.startswith("folder:") or config.data_name == "digits":
+    if path_of(config.data_name) is not None or config.data_name == "digits":
         return True
     with reading(f"data_folder {config.data_folder}", "choose another folder"):
         return config.data_folder.is_dir() and any(config.data_folder.iterdir())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mixset._common.errors import counted
 
+from .._data.place_names import in_words
+from .._data.places import place_of
 from .._runs.config import recipe
 from .._runs.iterative_settings import IterativeSettings
 from .config import AblateConfig
@@ -24,7 +26,8 @@ def title(config: AblateConfig) -> str:
     if config.dataset not in (None, table.dataset):
         # Of a table that the paper does not have, there is nothing that the data stands in for.
         data = config.folder_name + ("" if table.ours else f" in place of {table.data}")
-    parts = [f"{table.title} on {data}"]
+    place = place_of(config.data_name)
+    parts = [f"{table.title} on {data}{in_words(place.form()) if place is not None else ''}"]
     for word, changes in (("scaled", scaled(config)), ("changed", changed(config))):
         if changes:
             parts.append(f"{word}: {', '.join(changes)}")

@@ -12,6 +12,8 @@ from mixset._common.errors import InputError
 from mixset._common.files import ensured_folder
 from mixset._common.ranges import COUNT, SEED, SIDE, check_ranges
 
+from .._data.place_names import path_of
+
 if TYPE_CHECKING:
     from pixmix.corruptions._making.sources import Source
 
@@ -124,6 +126,8 @@ def load_source(config: CorruptConfig) -> Source:
 
     from .._data.datasets import load_test
     from .._data.folders import test_folder
+    from .._data.places import place_of
+    from .._data.sources import names_of
 
     class_map = None if config.classes is None else read_class_map(config.classes)
     classes, test = load_test(
@@ -131,8 +135,10 @@ def load_source(config: CorruptConfig) -> Source:
     )
     names: tuple[str, ...] = ()
     if test.size > SMALL and test.array is None:
-        root = test_folder(Path(config.dataset.removeprefix("folder:")))
-        names = file_names(test.files, root, [classes[label] for label in test.labels])
+        place = place_of(config.dataset)
+        assert place is not None, "only these are read from files"
+        own = names_of(test.files, test_folder(place).path)
+        names = file_names(own, Path(), [classes[label] for label in test.labels])
     elif test.size > SMALL:
         names = tuple(f"{classes[label].replace('/', '_')}/{index:05d}" for index, label in enumerate(test.labels))
     return Source(
@@ -148,5 +154,6 @@ def load_source(config: CorruptConfig) -> Source:
 
 
 def _name(dataset: str) -> str:
-    """A data set's name; of a folder its last part, so that a moved one stays the same."""
-    return Path(dataset.removeprefix("folder:")).resolve().name if dataset.startswith("folder:") else dataset
+    """A data set's name; of a folder or a store its last part, so that a moved one stays the same."""
+    path = path_of(dataset)
+    return dataset if path is None else path.resolve().name

@@ -20,6 +20,8 @@ from pixmix.readers._labels import REMEDY, ClassMap, number_classes
 from .folders import Network, labelled, names_by_number, read_test, read_training, test_folder, train_folder
 from .labelled import IN_MEMORY, LabelledImages, TrainingData, Uint8, read_all
 from .listings import list_kept
+from .places import Place, place_of
+from .sources import joined
 
 
 def load_data(
@@ -33,7 +35,7 @@ def load_data(
     """The data set called `name`.
 
     Args:
-        name: digits, cifar10, cifar100, fashionmnist, or folder:PATH.
+        name: digits, cifar10, cifar100, fashionmnist, folder:PATH or store:PATH.
         size: side in pixels; None takes the data set's own (32, or as the folder's images are).
         folder: where torchvision keeps what it downloads.
         subset, test_subset: how many images of training and of test, the first of each class; None takes all.
@@ -42,10 +44,8 @@ def load_data(
         InputError: an unknown name, a missing folder, an image that cannot be read, no network to download from, a
             subset that there is not.
     """
-    if name.startswith("folder:"):
-        data = _folder(Path(name.removeprefix("folder:")), size)
-    else:
-        data = _named(name, size, folder)
+    place = place_of(name)
+    data = _named(name, size, folder) if place is None else _folder(place, size)
     train, test = _first(data.train, subset, "subset"), _first(data.test, test_subset, "test_subset")
     return replace(data, train=train.loaded(), test=test.loaded())
 
@@ -72,8 +72,8 @@ def load_test(
     Raises:
         InputError: also where labels cannot be known.
     """
-    if name.startswith("folder:"):
-        classes, test = read_test(Path(name.removeprefix("folder:")), size, network, class_map)
+    if (place := place_of(name)) is not None:
+        classes, test = read_test(place, size, network, class_map)
     else:
         data = _named(name, size, folder, download)
         classes, test = _numbered(data, data.test, network, class_map)
@@ -94,9 +94,9 @@ def load_training(
 
     Of a folder they are those in its train/, or else those in its own class folders.
     """
-    if name.startswith("folder:"):
-        root = Path(name.removeprefix("folder:"))
-        train = read_test(root / "train" if isdir(root / "train") else root, size, network, class_map)[1]
+    if (place := place_of(name)) is not None:
+        part = place / "train"
+        train = read_test(part if part.is_there() else place, size, network, class_map)[1]
     else:
         data = _named(name, size, folder, download)
         train = _numbered(data, data.train, network, class_map)[1]
@@ -118,12 +118,11 @@ def _numbered(
 
 def check_name(name: str) -> None:
     """InputError where there can be no training data of that name; reads no image."""
-    if name.startswith("folder:"):
-        root = Path(name.removeprefix("folder:"))
-        train_folder(root)
-        test_folder(root, alone=False)
+    if (place := place_of(name)) is not None:
+        train_folder(place)
+        test_folder(place, alone=False)
     elif name not in DATASETS:
-        raise InputError(f"dataset {name}: unknown; use {', '.join(DATASETS)} or folder:PATH")
+        raise InputError(f"dataset {name}: unknown; use {', '.join(DATASETS)}, folder:PATH or store:PATH")
 
 
 def _named(name: str, size: int | None, folder: Path, download: bool = True) -> TrainingData:
@@ -210,10 +209,11 @@ def _resize(image: Uint8, size: int) -> Uint8:
     return _resized(image[None], size)[0]
 
 
-def _folder(root: Path, size: int | None) -> TrainingData:
+def _folder(root: Place, size: int | None) -> TrainingData:
     classes, train, test = read_training(root, size)
     mean, std = (HALF, HALF) if train.size <= IN_MEMORY else (IMAGENET_MEAN, IMAGENET_STD)
-    return TrainingData(name=root.resolve().name, classes=classes, train=train, test=test, mean=mean, std=std)
+    name = root.path.resolve().name
+    return TrainingData(name=name, classes=classes, train=train, test=test, mean=mean, std=std, stored=root.form())
 
 
 def with_copies(data: TrainingData, path: Path) -> TrainingData:
@@ -235,11 +235,11 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     if not isdir(root):
         raise InputError(f"copies {path}: no such folder; it needs a folder a class with altered copies in it")
     listing = list_kept(root)
-    copies = labelled(root, listing, number_listing(listing, data.classes, where=f"copies {root}"), data.size)
+    copies = labelled(Place(root), listing, number_listing(listing, data.classes, where=f"copies {root}"), data.size)
     own = data.train
     labels = np.concatenate([own.labels, copies.labels])
     if own.array is None:
-        train = LabelledImages(labels, own.size, files=[*own.files, *copies.files])
+        train = LabelledImages(labels, own.size, files=joined(own.files, copies.files))
     else:
         array = np.concatenate([own.array, read_all(copies.files, own.size, data.fit)])
         train = LabelledImages(labels, own.size, array=array)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,15 +16,14 @@ from numpy.typing import NDArray
 from mixset._common.cache import cache_folder
 from mixset._common.cores import usable_cores
 from mixset._common.cropping import crop_centre, scale_and_crop, scale_to_cover
-from mixset._common.decoding import read_image, stamp
+from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 from mixset._common.locks import locked
 from mixset._common.normalisation import HALF, Channels
 from mixset._common.partials import remove_abandoned
 from mixset._common.seals import read_sealed, write_sealed
-from pixmix.readers._files import stamped
 
-from .paths import Paths
+from .sources import Files, as_source, common_path, length_of
 
 Uint8 = NDArray[np.uint8]
 IN_MEMORY = 64
@@ -51,14 +48,12 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
         labels: (N,) int64.
         size: side of the images the network sees, in pixels.
         array: (N, size, size, 3) uint8, for images in memory.
-        files: N image files, for those that are read; `self[i]` has its short side scaled to 8/7 of `size` and its
-            centre cropped (the standard test transform: 256 and 224).
+        files: N image files, or places in shards, for those that are read; `self[i]` has its short side scaled to 8/7
+            of `size` and its centre cropped (the standard test transform: 256 and 224).
     """
 
-    def __init__(
-        self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Sequence[Path] = ()
-    ) -> None:
-        self.labels, self.size, self.array, self.files = labels, size, array, Paths.of(files)
+    def __init__(self, labels: NDArray[np.int64], size: int, *, array: Uint8 | None = None, files: Files = ()) -> None:
+        self.labels, self.size, self.array, self.files = labels, size, array, as_source(files)
 
     def share(self, rank: int, world: int) -> LabelledImages:
         """One process's part of the images: each `world`-th, from number `rank` on."""
@@ -105,11 +100,11 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
         return self if self.array is None else (self.array, self.labels)
 
     def fingerprint(self) -> str:
-        """SHA-256 of labels, size, and names, lengths and times of the files; reads no image."""
+        """SHA-256 of labels, size, and names, lengths and times of files, or hashes of shards; reads no image."""
         digest = hashlib.sha256(f"{self.size}\n".encode())
         digest.update(self.labels.tobytes())
-        for file in self.files:
-            digest.update(stamped(str(file), file))
+        for stamped in self.files.stamps():
+            digest.update(stamped)
         return digest.hexdigest()
 
     def __len__(self) -> int:
@@ -138,6 +133,8 @@ class TrainingData:
     """Whether a mirrored image shows the same thing."""
     fit: Callable[[Uint8, int], Uint8] = cover
     """How an image in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
+    stored: dict[str, Any] = field(default_factory=dict)
+    """Of each part whose images were made smaller for a store: `side` and `jpeg`, the quality."""
 
     @property
     def size(self) -> int:
@@ -145,7 +142,7 @@ class TrainingData:
         return self.train.size
 
 
-def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
+def read_all(files: Files, size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
     """Image files as one array, (N, size, size, 3) uint8.
 
     Reading tens of thousands of small files takes longer than many a use of them, so what was read is kept in the
@@ -153,7 +150,7 @@ def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8
     """
     if len(files) < KEPT_FROM or len(files) * size * size * 3 > KEPT_BYTES:
         return _read_files(files, size, fit)
-    root = hashlib.sha256(os.path.commonpath(files).encode()).hexdigest()[:16]
+    root = hashlib.sha256(common_path(files).encode()).hexdigest()[:16]
     digest = hashlib.sha256(f"{fit.__module__}.{fit.__name__}\n".encode())
     digest.update(LabelledImages(np.zeros(0, np.int64), size, files=files).fingerprint().encode())
     kept = cache_folder() / "images" / f"{root}-{size}-{digest.hexdigest()[:32]}.npy"
@@ -173,7 +170,7 @@ def read_all(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8
         return images
 
 
-def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
+def _read_files(files: Files, size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
     out = np.empty((len(files), size, size, 3), np.uint8)
 
     def read_into(index: int) -> None:
@@ -181,7 +178,7 @@ def _read_files(files: Sequence[Path], size: int, fit: Callable[[Uint8, int], Ui
 
     # Pillow decodes without the interpreter's lock, but of small files decoding is so little that threads only get into
     # each other's way: 60,000 of CIFAR-10's take twice as long.
-    threads = 1 if stamp(files[0])[0] < SMALL_FILE else min(32, usable_cores() + 4)
+    threads = 1 if length_of(files[0]) < SMALL_FILE else min(32, usable_cores() + 4)
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(read_into, range(len(files))):
             pass

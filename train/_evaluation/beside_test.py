@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os.path import isdir
-from pathlib import Path
 from typing import Any
 
 from mixset._common.errors import InputError
@@ -16,6 +15,7 @@ from pixmix.scores import ScoreSettings, find_score
 
 from .._data.datasets import load_test, load_training
 from .._data.labelled import LabelledImages
+from .._data.place_names import path_of
 from .config import EvaluateConfig
 from .images import DATA_FOLDER
 from .models import Model, classes_of
@@ -95,13 +95,12 @@ def _training(config: EvaluateConfig, model: Model, size: int, class_map: ClassM
     own = config.training_images is None and model.dataset is not None
     name = config.training_images or model.dataset or config.dataset
     assert name is not None, "there are test images"
-    if name.startswith("folder:") and config.training_images is None:
-        root = Path(name.removeprefix("folder:"))
-        if not isdir(root / "train"):
-            raise InputError(
-                f"score: some need the training images, and {root} has no train/; name them: `training_images`"
-            )
-    if own and name.startswith("folder:"):
+    root = path_of(name)
+    if root is not None and config.training_images is None and not isdir(root / "train"):
+        raise InputError(
+            f"score: some need the training images, and {root} has no train/; name them: `training_images`"
+        )
+    if own and root is not None:
         warn_once(
             f"MODEL {config.model}: its config.json names the training images {name}; --training-images names others"
         )

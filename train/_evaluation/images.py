@@ -13,6 +13,7 @@ from pixmix.readers._robustbench import robustbench_indices
 
 from .._data.datasets import load_test
 from .._data.labelled import LabelledImages
+from .._data.place_names import path_of
 from .config import EvaluateConfig
 from .models import Model, classes_of
 
@@ -62,7 +63,7 @@ def choose(config: EvaluateConfig, model: Model) -> ImageChoice | None:
 
 def load(images: ImageChoice, config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> LabelledImages:
     """Read the test images, labelled by the numbers of the network's classes."""
-    if config.dataset is None and images.dataset.startswith("folder:"):
+    if config.dataset is None and path_of(images.dataset) is not None:
         warn_once(
             f"MODEL {config.model}: its config.json names the test images {images.dataset}; --dataset names others"
         )
@@ -77,4 +78,4 @@ def load(images: ImageChoice, config: EvaluateConfig, model: Model, class_map: C
     )[1]
     if not config.robustbench:
         return test
-    return test.take(robustbench_indices([path.name for path in test.files], f"dataset {images.dataset}"))
+    return test.take(robustbench_indices([Path(file.name).name for file in test.files], f"dataset {images.dataset}"))

@@ -21,6 +21,7 @@ from pixmix.readers._labels import ClassMap
 from pixmix.scores import ScoreSettings
 
 from .._data.labelled import LabelledImages
+from .._data.places import form_of
 from .._runs.trials import try_network
 from .beside_test import SPLIT, BesideTest, load_beside
 from .config import EvaluateConfig
@@ -163,7 +164,8 @@ def _describe(
     about |= {"robustbench": True} if config.robustbench else {}
     if chosen is None:
         return about
-    return {**about, "dataset": chosen.dataset, "size": chosen.size, "test_subset": chosen.subset}
+    about |= {"dataset": chosen.dataset, **form_of(chosen.dataset)}
+    return {**about, "size": chosen.size, "test_subset": chosen.subset}
 
 
 def _check_own_images(config: EvaluateConfig, model: Model, class_map: ClassMap | None) -> None:

@@ -10,6 +10,8 @@ import tyro
 
 from mixset._common.errors import InputError, printable
 
+from .._data.place_names import in_words, last_part, path_of
+
 if TYPE_CHECKING:
     from .runs import Run
 
@@ -78,7 +80,7 @@ def report(config: ReportConfig) -> Path:
         training.learning(runs),
         repeat.repeat(runs),
     ]
-    datasets = " and ".join(sorted({_plain(run.metrics["dataset"]) for run in runs if "dataset" in run.metrics}))
+    datasets = " and ".join(sorted({_plain(run.metrics) for run in runs if "dataset" in run.metrics}))
     subject = "are these classifiers" if len(runs) > 1 else "is this classifier"
     title = f"How safe {subject} of {datasets or 'images'}{' in bfloat16' * rounded}?"
     html = page.page(title, _lead(runs), [run.name for run in runs], sections)
@@ -87,9 +89,11 @@ def report(config: ReportConfig) -> Path:
     return config.out
 
 
-def _plain(dataset: str) -> str:
-    """A data set's name: of a folder, the last part of its path."""
-    return Path(dataset).name if dataset.startswith("folder:") else dataset
+def _plain(metrics: dict[str, Any]) -> str:
+    """A data set's name, of a folder or a store the last part of its path; says so where a store's images are smaller."""
+    dataset = str(metrics["dataset"])
+    name = dataset if path_of(dataset) is None else last_part(dataset)
+    return name + in_words(metrics.get("stored", {}))
 
 
 def _lead(runs: list[Run]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from pixmix.methods._settings import (
     MixupSettings,
 )
 
+from .._data.place_names import last_part
 from .iterative_settings import IterativeSettings
 
 RecipeName = Literal["cifar", "imagenet", "places365", "vit-s", "quick"]
@@ -82,7 +83,7 @@ class TrainConfig(MethodSettings):
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")] = "digits"
     """What is trained and measured on: digits (embedded), cifar10, cifar100, fashionmnist (downloaded when missing), or
-    folder:PATH with train/ and test/ (or val/) of one folder a class."""
+    folder:PATH with train/ and test/ (or val/) of one folder a class, or store:PATH, made of one."""
     recipe: RecipeName = "cifar"
     """Where the other defaults come from: cifar (the paper's, 100 epochs of WRN-40-4), imagenet (the paper's
     fine-tuning of a ResNet-50), places365 (its fine-tuning of a ResNet-18 for anomalies), vit-s (a ViT-S from scratch,
@@ -217,7 +218,7 @@ class TrainConfig(MethodSettings):
     @property
     def folder(self) -> Path:
         """The run folder."""
-        name = self.dataset.removeprefix("folder:").rstrip("/").rsplit("/", 1)[-1]
+        name = last_part(self.dataset)
         return self.out or Path("runs") / f"{name}-{slug(self.method)}-{self.seed}"
 
     def to_json(self) -> dict[str, Any]:

@@ -65,6 +65,12 @@ TEXTS: Kind = ("a list of texts", _texts)
 OBJECT: Kind = ("an object", lambda value: isinstance(value, dict))
 PAIR: Kind = ("two numbers", lambda value: _numbers(value) and len(value) == 2)
 THREE: Kind = ("three numbers", lambda value: _numbers(value) and len(value) == 3)
+STORED: Kind = (
+    "the sides of a store's parts",
+    lambda value: (
+        isinstance(value, dict) and all(isinstance(p, dict) and _whole(p.get("side")) for p in value.values())
+    ),
+)
 
 
 def _or_null(kind: Kind) -> Kind:
@@ -107,6 +113,7 @@ METRICS: dict[str, Kind] = {
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
     "robustbench": ("true or false", lambda value: isinstance(value, bool)),
     "precision": (f"one of {', '.join(EVAL_PRECISIONS)}", lambda value: value in EVAL_PRECISIONS),
+    "stored": STORED,
     **dict.fromkeys(SUITES, OBJECT),
 }
 CONFIG: dict[str, Kind] = {

@@ -123,6 +123,7 @@ class RunFolder:
                 "network": network.to_json(),
                 "classes": data.classes,
                 "images": {"size": data.size, "mean": data.mean, "std": data.std},
+                **({"stored": data.stored} if data.stored else {}),
                 "processes": world,
                 "versions": versions(),
             },

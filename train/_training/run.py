@@ -257,6 +257,7 @@ def _finish(config: TrainConfig, folder: RunFolder, training: Training, mine: Pr
     )
     if not mine.leads:
         return None
-    metrics = {"dataset": training.data.name, "method": config.method, "epochs": config.epochs, **measured}
+    about = {"stored": training.data.stored} if training.data.stored else {}
+    metrics = {"dataset": training.data.name, **about, "method": config.method, "epochs": config.epochs, **measured}
     write_json(folder.metrics, metrics)
     return metrics
