@@ -44,7 +44,7 @@ def list_folders(root: Path) -> list[str]:
 
 def list_classes(
     root: Path, suffixes: Collection[str] = SUFFIXES, looked_at: Callable[[Path], object] = bool
-) -> Listing:
+) -> dict[str, tuple[str, ...]]:
     """The files with these suffixes in each class folder of `root`, at any depth; empty folders have none.
 
     Images beside the class folders and folders that are not classes are left out, with a line on stderr.

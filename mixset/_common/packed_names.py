@@ -20,7 +20,7 @@ class PackedNames:
 
     def __init__(self, content: np.ndarray) -> None:
         self.content = content
-        self._ends = np.flatnonzero(content == 0)
+        self.ends = np.flatnonzero(content == 0)
 
     @classmethod
     def of(cls, names: Sequence[str]) -> PackedNames:
@@ -28,8 +28,8 @@ class PackedNames:
         return cls(np.frombuffer(os.fsencode("".join(f"{name}\0" for name in names)), np.uint8))
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     def __getitem__(self, number: int) -> str:
-        start = int(self._ends[number - 1]) + 1 if number else 0
-        return os.fsdecode(self.content[start : int(self._ends[number])].tobytes())
+        start = int(self.ends[number - 1]) + 1 if number else 0
+        return os.fsdecode(self.content[start : int(self.ends[number])].tobytes())

@@ -208,9 +208,10 @@ def test_paths_are_those_of_a_list() -> None:
 def test_paths_take_little_memory() -> None:
     names = [f"n{number // 1300:08d}/n{number // 1300:08d}_{number}.JPEG" for number in range(20_000)]
     images = LabelledImages(np.zeros(20_000, np.int64), 224, files=Paths(Path("/data/train"), names))
+    assert isinstance(images.files, Paths)
     parts = (images, images.share(0, 2), images.first(500, "subset"), images.numbered([0]))
     for part in parts:
         assert isinstance(part.files, Paths)
-        assert part.files._bytes is images.files._bytes
-    assert images.files._bytes.nbytes + images.files._ends.nbytes < 55 * 20_000
+        assert part.files.packed is images.files.packed
+    assert images.files.packed.content.nbytes + images.files.packed.ends.nbytes < 55 * 20_000
     assert sys.getsizeof(names[0]) + 8 > 55  # what a name in a list takes

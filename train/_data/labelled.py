@@ -23,7 +23,7 @@ from mixset._common.normalisation import HALF, Channels
 from mixset._common.partials import remove_abandoned
 from mixset._common.seals import read_sealed, write_sealed
 
-from .sources import Files, as_source, common_path, length_of
+from .sources import Files, Source, as_source, common_path, length_of
 
 Uint8 = NDArray[np.uint8]
 IN_MEMORY = 64
@@ -142,7 +142,7 @@ class TrainingData:
         return self.train.size
 
 
-def read_all(files: Files, size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
+def read_all(files: Source, size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
     """Image files as one array, (N, size, size, 3) uint8.
 
     Reading tens of thousands of small files takes longer than many a use of them, so what was read is kept in the
@@ -170,7 +170,7 @@ def read_all(files: Files, size: int, fit: Callable[[Uint8, int], Uint8] = cover
         return images
 
 
-def _read_files(files: Files, size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
+def _read_files(files: Source, size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
     out = np.empty((len(files), size, size, 3), np.uint8)
 
     def read_into(index: int) -> None:

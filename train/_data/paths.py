@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixset._common.packed_names import PackedNames
+from mixset._common.packedpacked import PackedNames
 from pixmix.readers._files import stamped
 
 
@@ -23,7 +23,7 @@ class Paths(Sequence[Path]):
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self.root = root
-        self._names = PackedNames.of(names)
+        self.packed = PackedNames.of(names)
         self._order: np.ndarray | None = None
         """Which of the names these are; None: all, in their order."""
 
@@ -35,7 +35,7 @@ class Paths(Sequence[Path]):
     def take(self, indices: np.ndarray) -> Paths:
         """The paths at `indices`, (n,) whole numbers."""
         some = object.__new__(Paths)
-        some.root, some._names = self.root, self._names
+        some.root, some.packed = self.root, self.packed
         some._order = np.arange(len(self))[indices] if self._order is None else self._order[indices]
         return some
 
@@ -44,10 +44,10 @@ class Paths(Sequence[Path]):
         return (stamped(str(file), file) for file in self)
 
     def __len__(self) -> int:
-        return len(self._names if self._order is None else self._order)
+        return len(self.packed if self._order is None else self._order)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         place = range(len(self))[operator.index(index)]
-        return self.root / self._names[place if self._order is None else int(self._order[place])]
+        return self.root / self.packed[place if self._order is None else int(self._order[place])]

@@ -90,7 +90,7 @@ def report(config: ReportConfig) -> Path:
 
 
 def _plain(metrics: dict[str, Any]) -> str:
-    """A data set's name, of a folder or a store the last part of its path; says so where a store's images are smaller."""
+    """A data set's name, of a folder or store the last part of its path; says where a store's images are smaller."""
     dataset = str(metrics["dataset"])
     name = dataset if path_of(dataset) is None else last_part(dataset)
     return name + in_words(metrics.get("stored", {}))
