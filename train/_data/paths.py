@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixset._common.packedpacked import PackedNames
+from mixset._common.packed_names import PackedNames
 from pixmix.readers._files import stamped
 
 
