@@ -69,6 +69,8 @@ def check(folder: str | os.PathLike[str], *, remake: Remake | None = None, quiet
     if not folder.is_dir():
         raise InputError(f"mixing set {folder} is not a folder")
     listed = manifest.read(folder)
+    if listed is not None and listed.classes is not None:
+        raise InputError(f"{folder} is a training set, not a mixing set; check it with `mixset check`")
     quality = _Quality(report)
     if listed is None:
         if any(folder.glob("*.h5")):
