@@ -101,6 +101,10 @@ def decode(
 class Kept(Protocol):
     """An image file that is kept in a larger one."""
 
+    @property
+    def length(self) -> int:
+        """Its bytes."""
+
     def content(self) -> bytes:
         """The file's bytes; raises InputError if they cannot be read."""
 

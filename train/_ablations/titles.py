@@ -25,9 +25,10 @@ def title(config: AblateConfig) -> str:
     data = table.data
     if config.dataset not in (None, table.dataset):
         # Of a table that the paper does not have, there is nothing that the data stands in for.
-        data = config.folder_name + ("" if table.ours else f" in place of {table.data}")
-    place = place_of(config.data_name)
-    parts = [f"{table.title} on {data}{in_words(place.form()) if place is not None else ''}"]
+        place = place_of(config.data_name)
+        smaller = in_words({} if place is None else place.form())
+        data = config.folder_name + smaller + ("" if table.ours else f" in place of {table.data}")
+    parts = [f"{table.title} on {data}"]
     for word, changes in (("scaled", scaled(config)), ("changed", changed(config))):
         if changes:
             parts.append(f"{word}: {', '.join(changes)}")

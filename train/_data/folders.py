@@ -49,7 +49,7 @@ def test_folder(root: Place, *, alone: bool = True) -> Place:
             warn_once(f"{root}: {labelled[0]}/ is tested on, {_listed(others)} left out")
         return root / labelled[0]
     if there:
-        raise InputError(f"{root}: has no class folders in {_listed(there)}, so their images have no labels")
+        raise InputError(f"{root}: has no {root.labels} in {_listed(there)}, so their images have no labels")
     if not alone:
         raise InputError(f"{root}: has no {root.what} test/; {root.remedy}")
     if not root.is_there() or (not root.is_labelled()) or root.folders() == ["train"]:

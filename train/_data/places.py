@@ -23,7 +23,8 @@ from .place_names import FOLDER, STORE
 class Place:
     """A folder of class folders, or of parts that are; written folder:PATH."""
 
-    prefix, what, remedy = FOLDER, "folder", "it needs train/ and test/ with a folder a class"
+    prefix, what, labels = FOLDER, "folder", "class folders"
+    remedy = "it needs train/ and test/ with a folder a class"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -73,7 +74,7 @@ class Place:
 class Store(Place):
     """The same as shards; written store:PATH."""
 
-    prefix, what = STORE, "training set"
+    prefix, what, labels = STORE, "training set", "training set"
     remedy = "`mixset import FOLDER OUT --labels` makes one of a folder with train/ and test/"
 
     def is_labelled(self) -> bool:

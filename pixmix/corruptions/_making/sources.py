@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mixset._common.cropping import crop_centre, scale_to_cover
-from mixset._common.decoding import read_image
+from mixset._common.decoding import Kept, read_image
 from mixset._common.errors import InputError
 
 from .._shared.base import SMALL, ImageArray
@@ -37,7 +37,7 @@ class Source:
     array: np.ndarray | None = None
     """Images in memory, (N, size, size, 3) uint8."""
 
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | Kept, ...] = ()
     """N image files, if `array` is None; their short side is resized to 8/7 of `size` (256 for 224)."""
 
     names: tuple[str, ...] = ()
@@ -96,7 +96,9 @@ class Source:
         return digest.hexdigest()
 
 
-def _length(file: Path) -> int:
+def _length(file: Path | Kept) -> int:
+    if not isinstance(file, Path):
+        return file.length
     try:
         return file.stat().st_size
     except OSError as error:
