@@ -30,6 +30,13 @@ class PackedNames:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def between(self, first: int, last: int) -> list[str]:
+        """The names from number `first` up to, not including, `last`."""
+        if first >= last:
+            return []
+        start = int(self.ends[first - 1]) + 1 if first else 0
+        return os.fsdecode(self.content[start : int(self.ends[last - 1])].tobytes()).split("\0")
+
     def __getitem__(self, number: int) -> str:
         start = int(self.ends[number - 1]) + 1 if number else 0
         return os.fsdecode(self.content[start : int(self.ends[number])].tobytes())

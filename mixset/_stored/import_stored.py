@@ -29,8 +29,10 @@ from .stored_shard import FAMILY, Member, write_stored_shard
 
 PARTS = ("train", "test", "val", "valid", "validation")
 """Folders that may be parts of a data set."""
-SHARD_BYTES, SHARD_FILES = 256 << 20, 1 << 16
-"""The most bytes of the source's files that go into a shard, but for a larger single one; and the most files."""
+SHARD_BYTES, SHARD_FILES = 512 << 20, 1 << 16
+"""The most bytes of the source's files that go into a shard, but for a larger single one; and the most files.
+
+A shard's files are in memory while it is made."""
 SIDES = (8, 4096)
 
 

@@ -66,7 +66,8 @@ class StoredFiles(Sequence[StoredFile]):
         self._first = np.cumsum([0, *(shard.count for shard in shards)])
         self._starts = np.concatenate([shard.starts for shard in shards])
         self._rows = np.concatenate([shard.rows[["length", "crc"]] for shard in shards])
-        self._names = PackedNames(np.concatenate([shard.names for shard in shards]))
+        self.names = PackedNames(np.concatenate([shard.names for shard in shards]))
+        """CLASS/NAME of all files of the shards."""
         self._order: np.ndarray | None = None
         """Which of the files these are; None: all, in their order."""
         for path in self._paths:  # what this process has open may have been made again
@@ -103,7 +104,7 @@ class StoredFiles(Sequence[StoredFile]):
         number = place if self._order is None else int(self._order[place])
         shard = int(np.searchsorted(self._first, number, "right")) - 1
         length, crc = self._rows[number].tolist()
-        return StoredFile(self._paths[shard], int(self._starts[number]), length, crc, self._names[number])
+        return StoredFile(self._paths[shard], int(self._starts[number]), length, crc, self.names[number])
 
 
 _files: OrderedDict[Path, io.BufferedReader] = OrderedDict()

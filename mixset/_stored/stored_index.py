@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,8 +22,9 @@ from .stored_shard import INDEX, KIND, StoredHash
 REMEDY = "run the import that made the set again"
 MOST_BYTES = 512 << 20
 """The largest image file in bytes, which bounds what a shard can make its reader allocate."""
-_LEADS_OUT = re.compile(rb"(?:\A|[/\0])\.{0,2}(?=[/\0])")
-"""A name with a part that is empty, . or .. : joined to a folder it could lead out of it."""
+_EMPTY = (b"//", b"/\0", b"\0/", b"\0\0")
+_DOTS = tuple(before + dots + after for before in (b"/", b"\0") for dots in (b".", b"..") for after in (b"/", b"\0"))
+"""In names between zero bytes: a part that is empty, . or .. ; joined to a folder such a name could lead out of it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _read(path: Path, file: h5py.File) -> StoredIndex:
         raise ValueError("the lengths of its files disagree with its bytes")
     if np.count_nonzero(packed == 0) != len(rows) or packed[-1] != 0 or rows["label"].min() < 0:
         raise ValueError("its names or labels disagree with its index")
-    if _LEADS_OUT.search(packed.tobytes()):
+    if _leads_out(packed):
         raise ValueError("a name in it leads out of its folder")
     return StoredIndex(
         path=path,
@@ -98,6 +98,15 @@ def _read(path: Path, file: h5py.File) -> StoredIndex:
         names=packed,
         content_hash=hash_text(text_attribute(file, "content_hash")),
     )
+
+
+def _leads_out(names: np.ndarray) -> bool:
+    """Whether one of some names could lead out of a folder that it is joined to."""
+    between = b"\0" + names.tobytes()
+    if any(part in between for part in _EMPTY):
+        return True
+    hidden = b"/." in between or b"\0." in between
+    return hidden and any(part in between for part in _DOTS)
 
 
 def wrong_checksums(index: StoredIndex) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 
 from .._common.errors import DamagedImage, InputError, counted
+from .._common.packed_names import PackedNames
 from .._store import manifest
 from .stored_files import StoredFiles
 from .stored_index import REMEDY, StoredIndex, read_index
@@ -39,11 +40,15 @@ class StoredSet:
 class ClassNames(Sequence[str]):
     """The names of a class's files, which are made when asked for."""
 
-    def __init__(self, files: StoredFiles, indices: np.ndarray) -> None:
-        self.files, self.indices = files, indices
+    def __init__(self, names: PackedNames, places: range) -> None:
+        self.names, self.places = names, places
+        """Which of a set's files they are."""
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names.between(self.places.start, self.places.stop))
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -51,8 +56,8 @@ class ClassNames(Sequence[str]):
     def __getitem__(self, index: slice) -> ClassNames: ...
     def __getitem__(self, index: int | slice) -> str | ClassNames:
         if isinstance(index, slice):
-            return ClassNames(self.files, self.indices[index])
-        return self.files[self.indices[index]].name
+            return ClassNames(self.names, self.places[index.start : index.stop])
+        return self.names[self.places[index]]
 
 
 def open_stored(folder: Path) -> StoredSet:
@@ -105,9 +110,9 @@ def forms(folder: Path) -> dict[str, dict[str, int | None]]:
 
 def by_class(stored: StoredSet) -> dict[str, ClassNames]:
     """The names of each class's files, as a folder of class folders is listed."""
-    ends = np.searchsorted(stored.labels, np.arange(len(stored.classes) + 1))
-    ranges = (np.arange(first, last) for first, last in itertools.pairwise(ends))
-    return {name: ClassNames(stored.files, found) for name, found in zip(stored.classes, ranges, strict=True)}
+    ends = np.searchsorted(stored.labels, np.arange(len(stored.classes) + 1)).tolist()
+    places = itertools.starmap(range, itertools.pairwise(ends))
+    return {name: ClassNames(stored.files.names, found) for name, found in zip(stored.classes, places, strict=True)}
 
 
 def is_stored(folder: Path) -> bool:

@@ -93,10 +93,11 @@ class Store(Place):
         return [*number_listing(listing, where=self, witnesses=[*listing])]
 
     def images(self, listing: Listing, numbers: dict[str, int]) -> tuple[Paths | StoredFiles, np.ndarray]:
-        chosen = {name: files.indices for name, files in listing.items() if isinstance(files, ClassNames)}
-        indices = [chosen[name] for name in listing if name in numbers]
-        labels = np.repeat([numbers[name] for name in listing if name in numbers], [len(part) for part in indices])
-        return self.stored.files.take(np.concatenate(indices)), labels.astype(np.int64)
+        chosen = {name: files.places for name, files in listing.items() if isinstance(files, ClassNames)}
+        chosen = {name: places for name, places in chosen.items() if name in numbers}
+        indices = np.concatenate([np.arange(places.start, places.stop) for places in chosen.values()])
+        labels = np.repeat([numbers[name] for name in chosen], [len(places) for places in chosen.values()])
+        return self.stored.files.take(indices), labels.astype(np.int64)
 
     def form(self) -> dict[str, Any]:
         return forms(self.path)
