@@ -111,11 +111,11 @@ class ImportCommand:
     """Make a training set: keep the files as they are, with the label that each one's class folder gives."""
 
     side: int | None = None
-    """With --labels: bring larger short sides to so many pixels. The images are other ones then, which a run trained on
-    them says; by default files are kept as they are, and training with them is the same."""
+    """Bring larger short sides to so many pixels, with --labels. The images are other ones then, which each run on them
+    says; by default files are kept as they are, and training on them is the same."""
 
     jpeg: int | None = None
-    """With --side: quality of the JPEGs that are made, 1 to 100; by default 90."""
+    """Quality of the JPEGs that are made with --side, 1 to 100; by default 90."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class CorruptConfig:
 
     dataset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATASET")]
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
-    with a folder a class, itself or within test/ (or val/). With --show, an image."""
+    with a folder a class, itself or within test/ (or val/), or store:PATH. With --show, an image."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """Where the result goes: the folder to write, made when missing. With --show, the figure to write."""
     suite: Literal["c", "cbar", "p"] = "c"

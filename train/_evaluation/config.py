@@ -53,7 +53,7 @@ class EvaluateConfig:
     far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
-    with a folder a class, itself or within test/ (or val/). By default those of the run."""
+    with a folder a class, itself or within test/ (or val/), or store:PATH. By default those of the run."""
     classes: Path | None = None
     """A class map, where class folders are called otherwise than the network's classes: a text file with a line for
     each such folder, FOLDER CLASS, with the number or name of its class; - leaves the folder out."""
