@@ -46,7 +46,7 @@ def seen(folder: Path) -> tuple[Any, ...]:
     return stored.classes, stored.labels.tolist(), stored.sizes.tolist(), files, stored.side, stored.jpeg
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_is_found_or_changes_nothing(
     made: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -70,7 +70,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing(
         assert check_stored(folder, quiet=True).damage
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_cut_shard_is_found(made: Path, tmp_path_factory: pytest.TempPathFactory, share: float) -> None:
     folder = tmp_path_factory.getbasetemp() / "cut"

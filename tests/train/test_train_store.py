@@ -117,7 +117,7 @@ def test_small_images_are_held_in_memory(
 
 
 def test_weights_are_the_folders(both: tuple[str, str], root: Path, tmp_path: Path) -> None:
-    settings = {"size": SIDE, "batch_size": 6, "method": "baseline"}
+    settings = {"size": SIDE, "batch_size": 6, "method": "baseline", "subset": 12, "test_subset": 3}
     for name, dataset, workers in (("one", both[0], 0), ("other", both[1], 1)):
         train(quick(root, tmp_path / name, **settings, dataset=dataset, workers=workers))
     assert equal(weights(tmp_path / "one"), weights(tmp_path / "other"))
@@ -127,7 +127,7 @@ def test_weights_are_the_folders(both: tuple[str, str], root: Path, tmp_path: Pa
     for name in ("exact", "small"):
         dataset, out = f"store:{root / name}", tmp_path / f"of-{name}"
         config = EvaluateConfig(
-            model=str(tmp_path / "one"), suite=("clean",), size=SIDE, dataset=dataset, out=out, workers=0
+            model=str(tmp_path / "one"), suite=("clean",), size=SIDE, test_subset=3, dataset=dataset, out=out, workers=0
         )
         found = evaluate(config)
         assert found["dataset"] == dataset and ("stored" in found) == (name == "small")
@@ -138,7 +138,8 @@ def test_weights_are_the_folders(both: tuple[str, str], root: Path, tmp_path: Pa
 
 def test_smaller_images_are_labelled_wherever_results_are(root: Path, tmp_path: Path) -> None:
     store = f"store:{root / 'small'}"
-    train(quick(root, tmp_path / "run", size=SIDE, dataset=store, method="baseline"))
+    few = {"subset": 3, "test_subset": 3}
+    train(quick(root, tmp_path / "run", size=SIDE, dataset=store, method="baseline", **few))
     form = {part: {"side": 70, "jpeg": 90} for part in ("train", "val")}
     for file in ("config.json", "metrics.json"):
         assert json.loads((tmp_path / "run" / file).read_text())["stored"] == form
@@ -171,7 +172,9 @@ def test_a_damaged_image_is_what_a_broken_file_is(skip: bool, root: Path, tmp_pa
     assert made[0] == made[1]
     assert "its checksum does not match" in broken.line
     if skip:
-        train(quick(root, tmp_path / "run", size=SIDE, dataset=name, method="baseline", skip_broken=True))
+        train(
+            quick(root, tmp_path / "run", size=SIDE, dataset=name, method="baseline", skip_broken=True, test_subset=3)
+        )
 
 
 def test_copies_join_a_store(both: tuple[str, str], tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class AblateConfig:
     beside each other, or arena: the paper's methods and their rivals by all measures of Table 3."""
     dataset: str | None = None
     """What is trained and measured on: cifar10, cifar100, fashionmnist, digits, or folder:PATH with train/ and test/ of
-    one folder a class, or store:PATH. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9) need a
-    folder."""
+    one folder a class, or store:PATH. By default the paper's; the tables of ImageNet (5 to 8, 11, 12) and Places365 (9)
+    need a folder."""
     rows: tuple[str, ...] = ()
     """Some rows, by the method's name or the set's; others than the table's own, such as pixmix+mixup or a method of
     your own, module:function or FILE.py:function, have no paper number. By default all."""
