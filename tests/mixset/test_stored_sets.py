@@ -90,13 +90,14 @@ def test_an_interrupted_import_resumes_to_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(import_stored, "SHARD_BYTES", 3_000)
     put(folder, tmp_path / "whole")
-    write, written = import_stored.write_stored_shard, []
+    write = import_stored.write_stored_shard
+    written: list[Path] = []
 
     def dies(path: Path, *arguments: object, **more: object) -> None:
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path)
-        write(path, *arguments, **more)  # type: ignore[arg-type]
+        write(path, *arguments, **more)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(import_stored, "write_stored_shard", dies)

@@ -93,7 +93,7 @@ def test_data_sets_are_the_folders(both: tuple[str, str], tmp_path: Path) -> Non
         assert all(np.array_equal(first[index][0], second[index][0]) for index in range(len(first)))
     for of in (load_test, load_training):
         options = {"size": SIDE, "network": lambda side: ["x", "y"], "class_map": class_map}
-        parts = [of(name, **options) for name in both]  # type: ignore[operator]
+        parts = [of(name, **options) for name in both]
         first, second = (part[1] if isinstance(part, tuple) else part for part in parts)
         assert first.labels.tolist() == second.labels.tolist() and {*first.labels.tolist()} == {0, 1}
         assert np.array_equal(first[5][0], second[5][0])
@@ -118,8 +118,8 @@ def test_small_images_are_held_in_memory(
 
 def test_weights_are_the_folders(both: tuple[str, str], root: Path, tmp_path: Path) -> None:
     settings = {"size": SIDE, "batch_size": 6, "method": "baseline", "subset": 12, "test_subset": 3}
-    for name, dataset, workers in (("one", both[0], 0), ("other", both[1], 1)):
-        train(quick(root, tmp_path / name, **settings, dataset=dataset, workers=workers))
+    for name, dataset in zip(("one", "other"), both, strict=True):
+        train(quick(root, tmp_path / name, **settings, dataset=dataset))
     assert equal(weights(tmp_path / "one"), weights(tmp_path / "other"))
     metrics = json.loads((tmp_path / "other" / "metrics.json").read_text())
     assert metrics["dataset"] == "exact" and "stored" not in metrics
@@ -165,16 +165,15 @@ def test_a_damaged_image_is_what_a_broken_file_is(skip: bool, root: Path, tmp_pa
         batch = images.batch(0, np.arange(18))
         (broken,) = batch.broken
         assert broken.replaced and "9/3.jpg" in broken.line
-        made.append((batch.images.numpy().tobytes(), batch.labels.tolist(), broken.image))  # type: ignore[union-attr]
+        made.append((batch.images.numpy().tobytes(), batch.labels.tolist(), broken.image))
         if not skip:
             with pytest.raises(InputError, match=r"9/3\.jpg.*skip it with `skip_broken`"):
                 train(quick(root, tmp_path / name[:3], size=SIDE, dataset=name, method="baseline"))
     assert made[0] == made[1]
     assert "its checksum does not match" in broken.line
     if skip:
-        train(
-            quick(root, tmp_path / "run", size=SIDE, dataset=name, method="baseline", skip_broken=True, test_subset=3)
-        )
+        options = {"size": SIDE, "dataset": name, "method": "baseline", "test_subset": 3}
+        train(quick(root, tmp_path / "run", **options, skip_broken=True))
 
 
 def test_copies_join_a_store(both: tuple[str, str], tmp_path: Path) -> None:
