@@ -69,6 +69,8 @@ def _answered(evaluation: Evaluation, reader: ImageNetSet | CIFAR10Set) -> dict[
     for variant, images in reader.images.items():
         name = f"{reader.suite}-{variant}" if variant else reader.suite
         logits, labels = evaluation.labelled(name, images, f"{name} images")
+        if evaluation.temperature is not None:
+            evaluation.temperature.check(logits)
         if isinstance(reader, ImageNetSet) and len(reader.indices) < IMAGENET_CLASSES:
             logits = measures.cut(logits, reader.indices)
         answered[variant] = logits, labels
@@ -80,7 +82,7 @@ def _measured(evaluation: Evaluation, suite: str, logits: np.ndarray, labels: np
     measured: dict[str, Any] = {"error": error_of(logits, labels)}
     if suite == "sketch":
         measured["error_top5"] = _top5(logits, labels)
-    measured |= all_calibration_of(logits, labels, evaluation.seed)
+    measured |= all_calibration_of(logits, labels, evaluation.seed, evaluation.temperature)
     if suite == "a":
         aurc = measured["aurc"]
         span = {"interval": [1 - end for end in reversed(aurc["interval"])]} if "interval" in aurc else {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,14 +15,17 @@ from .. import measures
 from ..measures import Answers
 from ..readers import CorruptedSet, RenditionSet, number_classes
 from ..readers._labels import warn_absent
+from .corrupted_calibration import calibration, scaled_calibration
+from .digests import Digest, digest
 from .entries import Entry, intervals
 from .evaluation import Evaluation, Metrics
 from .robustbench import board_mce
 from .sets import about_set, done_to, image_size
-from .standard import calibration_of, error_of
+from .standard import all_calibration_of, error_of
 
 Answered = Mapping[str, Mapping[int, Answers]]
 """Corruption → severity → answers."""
+
 
 IMAGENET_CLASSES = 1000
 R_CLASSES = (IMAGENET_CLASSES, 200)
@@ -33,7 +37,8 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
 
     def evaluate(evaluation: Evaluation) -> Metrics:
         reader: CorruptedSet = evaluation.sets[suite]
-        answered, classes = _answered(evaluation, reader)
+        seen = _seen(evaluation, reader)
+        answered = seen.answered
         counted = {name: answered[name] for name in reader.corruptions}
         wrong = {
             name: np.mean([~answers.right for answers in each.values()], axis=0) for name, each in answered.items()
@@ -49,7 +54,7 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
             yield "mce", {"value": measures.mce(errors), **interval[0], **about}
         else:
             yield "mce", {"undefined": "there is none of the benchmark's corruptions", **about}
-        if suite == "c" and classes == IMAGENET_CLASSES and counted:
+        if suite == "c" and seen.classes == IMAGENET_CLASSES and counted:
             yield from _relative_to_alexnet(evaluation, errors, {name: wrong[name] for name in counted}, about)
             if reader.robustbench:
                 yield from board_mce(errors, wrong, about, seed=evaluation.seed)
@@ -61,22 +66,42 @@ def corrupted(suite: str) -> Callable[[Evaluation], Metrics]:
             severities = {str(severity): error for severity, error in by_severity[name].items()}
             yield name, {**value, "severities": severities, "counted": name in counted}
         if counted:
-            yield from _calibration(counted, about, evaluation.seed)
+            yield from _calibration(evaluation, seen, about)
 
     return evaluate
 
 
-def _answered(evaluation: Evaluation, reader: CorruptedSet) -> tuple[dict[str, dict[int, Answers]], int]:
-    """Answers to all images of a set, and the number of the network's classes."""
+class _Seen(NamedTuple):
+    """What is kept of a network's logits for all images of a set."""
+
+    answered: dict[str, dict[int, Answers]]
+    plain: dict[str, dict[int, Digest]]
+    """Of the corruptions that count."""
+    scaled: dict[str, dict[int, Digest]]
+    """The same after temperature scaling; empty where no images are held out, or they give no temperature."""
+    classes: int
+
+
+def _seen(evaluation: Evaluation, reader: CorruptedSet) -> _Seen:
     names = (*reader.corruptions, *reader.extra)
     parts = [(name, severity) for name in names for severity in reader.severities(name)]
-    answered: dict[str, dict[int, Answers]] = {name: {} for name in names}
+    seen = _Seen({name: {} for name in names}, defaultdict(dict), defaultdict(dict), 0)
+    fitted = evaluation.temperature
     for number, (name, severity) in enumerate(parts, 1):
         what = f"{reader.suite} {name} {severity} ({number} of {len(parts)} sets)"
         images = reader.images(name, severity)
         logits, labels = evaluation.labelled(f"{reader.suite}-{name}-{severity}", images, what)
-        answered[name][severity] = measures.answers(logits, _numbered(labels, reader, logits.shape[1]))
-    return answered, logits.shape[1]
+        seen = seen._replace(classes=logits.shape[1])
+        labels = _numbered(labels, reader, seen.classes)
+        seen.answered[name][severity] = measures.answers(logits, labels)
+        if name not in reader.corruptions:
+            continue
+        seen.plain[name][severity] = digest(logits, labels, seen.answered[name][severity])
+        if fitted is not None:
+            fitted.check(logits)
+            if fitted.value is not None:
+                seen.scaled[name][severity] = digest(logits / fitted.value, labels)
+    return seen
 
 
 def _numbered(labels: np.ndarray, reader: CorruptedSet, classes: int) -> np.ndarray:
@@ -142,34 +167,13 @@ def _relative_by_mean(
     return {"value": float(mean.mean()), **_intervals(mean[:, None], evaluation.seed)[0], **about}
 
 
-def _calibration(answered: Answered, about: dict[str, Any], seed: int) -> Metrics:
-    """Every calibration error in both poolings, the mean over the corruptions and each one's; RMS with an interval."""
-    for pooling in ("corruption", "severity"):
-        for name, measure in measures.CALIBRATION.items():
-            try:
-                each = measures.pooled_calibration(answered, measure, pooling=pooling)
-            except measures.Undefined as error:
-                yield f"{name}_by_{pooling}", {"undefined": str(error), **about}
-                continue
-            value = {"value": float(np.mean(list(each.values()))), "by_corruption": each, **about}
-            if name.startswith("rms"):
-                value |= _rms_interval(answered, pooling, name == "rms_all_bins", about["n"], seed)
-            yield f"{name}_by_{pooling}", value
-
-
-def _rms_interval(answered: Answered, pooling: str, last_bin: bool, images: int, seed: int) -> Entry:
-    statistics = []
-    for each in answered.values():
-        parts = _pooled(each, pooling)
-        of_parts = [measures.rms_of(answers, last_bin=last_bin, images=images) for answers in parts]
-        statistics.append(measures.average(of_parts))
-    return intervals(measures.average(statistics), images, seed=seed, within=(0.0, 1.0))[0]
-
-
-def _pooled(each: Mapping[int, Answers], pooling: str) -> list[Answers]:
-    """The answers to a corruption's severities that are binned together."""
-    together = [Answers(*map(np.concatenate, zip(*each.values(), strict=True)))]
-    return together if pooling == "corruption" else list(each.values())
+def _calibration(evaluation: Evaluation, seen: _Seen, about: dict[str, Any]) -> Metrics:
+    """Calibration under the corruptions that count; after temperature scaling, too, where images are held out."""
+    yield from calibration(seen.plain, about, evaluation.seed)
+    if evaluation.temperature is not None:
+        yield "temperature", evaluation.temperature.entry
+    if seen.scaled:
+        yield from scaled_calibration(seen.scaled, about)
 
 
 def renditions(evaluation: Evaluation) -> Metrics:
@@ -178,9 +182,11 @@ def renditions(evaluation: Evaluation) -> Metrics:
     if (classes := evaluation.classes(image_size(reader.images))) not in R_CLASSES:
         raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {classes}")
     logits, labels = evaluation.labelled("r", reader.images, "renditions")
+    if (fitted := evaluation.temperature) is not None:
+        fitted.check(logits)
     chosen = measures.imagenet_r_logits(logits)
     about, whole = about_set(reader, len(labels))
     yield "set", {**whole, **done_to(reader.images)}
     yield "error", {**error_of(chosen, labels), **about}
-    for name, entry in calibration_of(chosen, labels, evaluation.seed).items():
-        yield name, {**entry, **about}
+    for name, entry in all_calibration_of(chosen, labels, evaluation.seed, fitted).items():
+        yield name, {**entry, **about, "n": entry["n"]}

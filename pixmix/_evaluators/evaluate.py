@@ -16,13 +16,14 @@ from .._common.attack import PGDSettings
 from .._common.autoattack import AutoAttackSettings
 from .._common.keyed import torch_generator_kept
 from .._common.precisions import EVAL_PRECISIONS, EvalPrecision
-from ..readers import OutlierSets
+from ..readers import CIFAR10Set, ImageNetSet, OutlierSets, RenditionSet
 from ..scores import ScoreSettings
 from .evaluation import Evaluation
 from .forwarding import evaluating, home_device
 from .image_sets import ImageSet, given_as
 from .overlap import check_apart
 from .scoring import check_scores
+from .sets import Opened
 from .store import LogitsStore, network_fingerprint
 from .suites import EVALUATORS, check, check_names
 
@@ -66,9 +67,10 @@ def evaluate(
             PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
             batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
             Of the suites on sets of their own only "o" needs them, ImageNet's.
-        held_out: labelled images of the same kind that are neither trained nor measured on, as `data`. With them the
-            suite "calibration" is also measured after temperature scaling, and scores that need validation images have
-            them. Or "split", for the temperature alone: each half of the test images is held out for the other.
+        held_out: labelled images of the same kind that are neither trained nor measured on, as `data`. With them
+            calibration is also measured after temperature scaling, on the test images and on every other labelled set,
+            and scores that need validation images have them. Or "split", for the suite "calibration" alone: each half
+            of the test images is held out for the other.
         training: the training images without augmentation, as `data`; for scores that need them.
         tuning: outliers that are not measured, as `data` with any labels below the number of classes, on which settings
             of scores are tuned.
@@ -141,7 +143,7 @@ def evaluate(
         name: _image_set(name, given, workers)
         for name, given in {"held": held_out, "training": training, "tuning": tuning}.items()
     }
-    _check_apart(beside, images, opened.get("ood"))
+    _check_apart(beside, images, opened)
     evaluation = Evaluation(
         network=network,
         test=images,
@@ -163,7 +165,7 @@ def evaluate(
         return {**about, **{name: dict(EVALUATORS[name].measures(evaluation)) for name in names}}
 
 
-def _check_apart(beside: Mapping[str, Any], test: ImageSet | None, outliers: OutlierSets | None) -> None:
+def _check_apart(beside: Mapping[str, Any], test: ImageSet | None, opened: Mapping[str, Opened]) -> None:
     """InputError where images that scores or a temperature are fitted on are measured, too."""
     training, tuning = beside["training"], beside["tuning"]
     held = beside["held"] if isinstance(beside["held"], ImageSet) else None
@@ -174,7 +176,13 @@ def _check_apart(beside: Mapping[str, Any], test: ImageSet | None, outliers: Out
     ):
         if images is not None and others is not None:
             check_apart(name, images, what, others)
-    if tuning is not None and outliers is not None:
+    for suite, reader in opened.items():
+        # Those under corruptions are images of their own.
+        if held is not None and isinstance(reader, RenditionSet | ImageNetSet | CIFAR10Set):
+            for each in reader.images.values() if isinstance(reader.images, Mapping) else [reader.images]:
+                check_apart("held_out", held, f"images of the suite {suite}", ImageSet(each))
+    outliers = opened.get("ood")
+    if tuning is not None and isinstance(outliers, OutlierSets):
         for name in (*outliers.names, *outliers.extra):
             check_apart("tuning", tuning, f"{name} outliers", ImageSet(outliers.images(name)))
 

@@ -30,8 +30,8 @@ from .image_sets import Batch, Images, ImageSet, SequenceSet, array_fingerprint,
 from .last_layer import LastLayer, find_last_layer
 from .outliers import SyntheticSet
 from .scoring import Prepared, logits_and_labels, prepare
-from .selection import HeldOut
 from .store import Arrays, LogitsStore
+from .temperatures import Temperature, fit_on
 from .turns import Turns
 
 FORMATS: dict[FeatureFormat, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
@@ -83,12 +83,13 @@ class Evaluation:
         """Logits (N, classes) and labels (N,) of the test images."""
         return logits_and_labels(self.known())
 
-    def held_out(self) -> HeldOut | None:
-        """Logits and labels of the held-out images, where there are some."""
+    @cached_property
+    def temperature(self) -> Temperature | None:
+        """That of the held-out images; None where there are none, or the test images are split."""
         if isinstance(self.held, str):
-            return self.held
+            return None
         held = self._given("held_out", "held-out images", self.held)
-        return None if held is None else logits_and_labels(held)
+        return None if held is None else fit_on(*logits_and_labels(held))
 
     def known(self) -> Outputs:
         """Outputs of the test images."""

@@ -19,8 +19,8 @@ from .outliers import SYNTHETIC
 from .saved_openood import SavedBenchmark, find_benchmark, saved_openood
 from .saved_parts import BESIDE, Parts, read_parts
 from .scoring import logits_and_labels, prepare
-from .selection import HeldOut
 from .standard import all_calibration_of, error_of
+from .temperatures import HeldOut, fit_on
 
 SUITES = ("clean", "calibration", "anomalies", "openood")
 """The suites that logits of the test images suffice for."""
@@ -43,18 +43,22 @@ class SavedLogits:
         """`{suite: {measure: {"value": ..., "n": ...}}}`; `seed` is that of the intervals and of what scores draw."""
         measured: dict[str, Any] = {}
         logits, labels = logits_and_labels(self.parts.test)
-        held_out: HeldOut | None = "split" if self.split else None
-        if self.parts.held_out is not None:
-            held_out = logits_and_labels(self.parts.held_out)
         with _naming(self.path):
             for name in self.suites:
                 if name == "clean":
                     measured[name] = {"error": error_of(logits, labels)}
                 elif name == "calibration":
-                    measured[name] = all_calibration_of(logits, labels, seed, held_out)
+                    measured[name] = all_calibration_of(logits, labels, seed, self._held_out())
                 else:
                     measured[name] = self._scored(name, seed)
         return measured
+
+    def _held_out(self) -> HeldOut | None:
+        if self.parts.held_out is None:
+            return "split" if self.split else None
+        fitted = fit_on(*logits_and_labels(self.parts.held_out))
+        fitted.check(self.parts.test.logits)
+        return fitted
 
     def _scored(self, suite: str, seed: int) -> dict[str, Any]:
         parts = self.parts

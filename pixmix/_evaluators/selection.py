@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from mixset._common.errors import InputError
-
 from .. import measures
 from .entries import entry, intervals
+from .temperatures import HeldOut
 
-HeldOut = tuple[np.ndarray, np.ndarray] | Literal["split"]
-"""Logits and labels of images on which a temperature is fitted; or each half of the test images is, for the other."""
 POINTS = 200
 """Of a risk–coverage curve in a result."""
+AFTER = ("ece", "rms_reference", "rms_all_bins")
+"""Those of `measures.CALIBRATION` that are also measured after temperature scaling."""
 SELECTION = ("aurc", "e_aurc", "augrc", "coverage_at_5_risk")
 
 
@@ -62,47 +61,37 @@ def scaled_of(logits: np.ndarray, labels: np.ndarray, held_out: HeldOut, seed: i
     """The temperature that held-out images give, and calibration after it: names end in `_ts`.
 
     Args:
-        logits: (N, classes) of the measured images.
+        logits: (N, classes) of the measured images, or some of their columns.
         labels: (N,).
-        held_out: logits and labels of other images, neither trained nor measured on; or "split": two halves of the
+        held_out: the temperature of other images, neither trained nor measured on; or "split": two halves of the
             measured images, drawn by `seed`, each divided by the temperature of the other.
-
-    Raises:
-        InputError: the held-out images are those that are measured, or their logits do not fit.
     """
     if isinstance(held_out, str):
-        halves = np.array_split(np.random.default_rng(seed).permutation(len(labels)), 2)
-        others = [(half, (logits[other], labels[other])) for half, other in zip(halves, halves[::-1], strict=True)]
-    else:
-        _check_others(logits, held_out[0])
-        others = [(np.arange(len(labels)), held_out)]
-    about = {"n": sum(len(fit[1]) for _, fit in others), "fitted_on": held_out if held_out == "split" else "held_out"}
+        return _split(logits, labels, seed)
+    entries = {"temperature": held_out.entry}
+    return entries if held_out.value is None else entries | _calibration_of(logits / held_out.value, labels)
+
+
+def _split(logits: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, dict[str, Any]]:
+    halves = np.array_split(np.random.default_rng(seed).permutation(len(labels)), 2)
+    about = {"n": len(labels), "fitted_on": "split"}
     try:
-        fitted = [measures.fit_temperature(*fit) for _, fit in others]
+        fitted = [measures.fit_temperature(logits[half], labels[half]) for half in halves[::-1]]
     except measures.Undefined as error:
         return {"temperature": {"undefined": str(error), **about}}
     scaled = np.empty_like(logits)
-    for (rows, _), temperature in zip(others, fitted, strict=True):
-        scaled[rows] = logits[rows] / temperature
-    entries: dict[str, dict[str, Any]] = {"temperature": {"value": fitted[0], **about}}
-    if len(fitted) > 1:
-        # Logits are divided by them, so that what lies between two is their geometric mean.
-        entries["temperature"] |= {"value": math.sqrt(math.prod(fitted)), "of_halves": fitted}
-    return entries | _calibration_of(scaled, labels)
-
-
-def _check_others(logits: np.ndarray, others: np.ndarray) -> None:
-    if others.shape == logits.shape and np.array_equal(others, logits):
-        raise InputError("the temperature would be fitted on the images that are measured; hold others out")
-    if others.shape[1:] != logits.shape[1:]:
-        raise InputError(f"held-out logits are {others.shape}, needed are (M, {logits.shape[1]}) like the logits")
+    for half, temperature in zip(halves, fitted, strict=True):
+        scaled[half] = logits[half] / temperature
+    # Logits are divided by them, so that what lies between the two is their geometric mean.
+    entry = {"value": math.sqrt(math.prod(fitted)), **about, "of_halves": fitted}
+    return {"temperature": entry, **_calibration_of(scaled, labels)}
 
 
 def _calibration_of(scaled: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, Any]]:
     n, answered = {"n": len(labels)}, measures.answers(scaled, labels)
     entries = {"nll_ts": {"value": measures.nll(scaled, labels), **n}}
     entries["brier_ts"] = {"value": measures.brier(scaled, labels), **n}
-    for name in ("ece", "rms_reference", "rms_all_bins"):
+    for name in AFTER:
         entries[f"{name}_ts"] = entry(partial(measures.CALIBRATION[name], answered), n)
     entries["adaptive_ece_ts"] = {"value": measures.adaptive_ece(answered), **n}
     entries["classwise_ece_ts"] = {"value": measures.classwise_ece(scaled, labels), **n}

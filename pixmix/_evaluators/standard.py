@@ -15,7 +15,8 @@ from .detections import detections
 from .entries import entry, intervals
 from .evaluation import Evaluation, Metrics
 from .outliers import SYNTHETIC
-from .selection import HeldOut, proper_of, reliability_of, scaled_of, selection_of
+from .selection import proper_of, reliability_of, scaled_of, selection_of
+from .temperatures import HeldOut
 
 FEWEST = 5
 """Test images of the suite anomalies, which takes one outlier to five."""
@@ -63,7 +64,9 @@ def clean(evaluation: Evaluation) -> Metrics:
 def calibration(evaluation: Evaluation) -> Metrics:
     """Calibration and selective prediction on the clean images, after temperature scaling where images are held out."""
     logits, labels = evaluation.clean()
-    held_out = evaluation.held_out()
+    if (fitted := evaluation.temperature) is not None:
+        fitted.check(logits)
+    held_out: HeldOut | None = "split" if evaluation.held == "split" else fitted
     yield from all_calibration_of(logits, labels, evaluation.seed, held_out).items()
 
 

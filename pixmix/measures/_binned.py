@@ -81,6 +81,15 @@ def classwise_ece(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15) -> fl
         >>> measures.classwise_ece([[0.0, 0.0]] * 4, [0, 0, 0, 1])
         0.25
     """
+    gaps = classwise_gaps(logits, labels, bins=bins)
+    return mean_of_gaps(gaps, len(np.asarray(labels)))
+
+
+def classwise_gaps(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15) -> np.ndarray:
+    """The sums over images of probability less correctness in each bin of each class, (classes, bins) float64.
+
+    Those of several sets of images add up to those of all. Arguments are those of `classwise_ece`.
+    """
     checked = check_logits(logits)
     given = check_labels(labels, checked)
     number, classes = check_whole("bins", bins, low=1, high=1 << 20), checked.shape[1]
@@ -91,7 +100,12 @@ def classwise_ece(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15) -> fl
         index = np.minimum(np.maximum(np.searchsorted(edges, p.ravel(), side="left") - 1, 0), number - 1)
         p[np.arange(len(p)), given[start : start + rows]] -= 1
         gaps += np.bincount(index + np.tile(offsets, len(p)), p.ravel(), len(gaps))
-    return float(np.abs(gaps).sum() / (len(checked) * classes))
+    return gaps.reshape(classes, number)
+
+
+def mean_of_gaps(gaps: np.ndarray, images: int) -> float:
+    """The class-wise ECE of `images` images, from their `classwise_gaps`."""
+    return float(np.abs(gaps).sum() / (images * len(gaps)))
 
 
 def smooth_ece(answered: Answers) -> float:

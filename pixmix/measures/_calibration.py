@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from mixset._common.errors import InputError
 
-from ._inputs import Undefined, check_labels, check_logits, softmax
+from ._inputs import Undefined, check_labels, check_logits, confidences
 
 
 class Answers(NamedTuple):
@@ -56,7 +56,7 @@ def answers(logits: ArrayLike, labels: ArrayLike) -> Answers:
     """
     checked = check_logits(logits)
     right = checked.argmax(axis=1) == check_labels(labels, checked)
-    return Answers(softmax(checked).max(axis=1), right)
+    return Answers(confidences(checked), right)
 
 
 def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 100) -> Bins:

@@ -87,5 +87,6 @@ MEASURES = (
     MeasureRow("openood.scores.SCORE.SET.aupr_in", "trapezoid area, test images positive", _F, "higher", _ZHANG),
     MeasureRow("openood.scores.SCORE.SET.aupr_out", "trapezoid area, outliers positive", _F, "higher", _ZHANG),
 )
-"""Every measure. Of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too; and the suites
-a, v2, sketch, cifar10_1, cifar10_2 and cinic10 have those of `calibration` besides the error."""
+"""Every measure. Of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too. The suites r,
+a, v2, sketch, cifar10_1, cifar10_2 and cinic10 have those of `calibration` besides the error; c, cbar and dcc3 have
+them as `..._by_corruption`."""

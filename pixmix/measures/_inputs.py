@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from mixset._common.errors import InputError
 
+_VALUES = 1 << 20
+"""Probabilities of a block: 8 MB, where all of 50,000 images and 1,000 classes would be 400."""
+
 
 class Undefined(InputError):
     """A statistic is not defined for so few images; the message is the reason, worded to stand below a table."""
@@ -63,3 +66,11 @@ def softmax(logits: ArrayLike) -> np.ndarray:
     array = check_logits(logits).astype(np.float64)
     exponentials = np.exp(array - array.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def confidences(checked: np.ndarray) -> np.ndarray:
+    """The largest probability of each image, (N,) float64, of logits that are checked."""
+    rows = max(_VALUES // checked.shape[1], 1)
+    return np.concatenate(
+        [softmax(checked[start : start + rows]).max(axis=1) for start in range(0, len(checked), rows)]
+    )

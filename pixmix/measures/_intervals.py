@@ -86,6 +86,14 @@ def _resample(generator: np.random.Generator, rows: int, size: int) -> np.ndarra
     return counts
 
 
+def distinct(answers: int, images: int | None) -> int:
+    """How many images so many answers are to: `images`, or None: as many; InputError unless each has equally many."""
+    count = answers if images is None else images
+    if count < 1 or answers % count:
+        raise InputError(f"calibration: the number of answers, {answers}, is not a multiple of {count} images")
+    return count
+
+
 @kernel
 def _count(drawn: np.ndarray, counts: np.ndarray) -> None:
     for row in range(len(drawn)):

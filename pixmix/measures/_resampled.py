@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixset._common.errors import InputError
 from mixset._common.kernels import kernel
 
 from .._common import threads
 from ._anomalies import DETECTION, labelled
 from ._calibration import Answers, check_bins
-from ._intervals import Statistic, bootstrap
+from ._intervals import Statistic, bootstrap, distinct
 
 
 def rms_of(answered: Answers, *, last_bin: bool, images: int | None = None, bin_size: int = 100) -> Statistic:
@@ -36,9 +35,7 @@ def rms_of(answered: Answers, *, last_bin: bool, images: int | None = None, bin_
         (2,)
     """
     total = len(answered.right)
-    count = total if images is None else images
-    if count < 1 or total % count:
-        raise InputError(f"calibration: the number of answers, {total}, is not a multiple of {count} images")
+    count = distinct(total, images)
     if not last_bin:
         check_bins(total // bin_size, total)
     order = np.argsort(answered.confidence, kind="stable")

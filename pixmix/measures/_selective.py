@@ -15,7 +15,7 @@ from mixset._common.kernels import kernel
 
 from .._common import threads
 from ._calibration import Answers, _checked
-from ._intervals import Statistic
+from ._intervals import Statistic, distinct
 
 
 class RiskCoverage(NamedTuple):
@@ -127,11 +127,15 @@ def coverage_at_risk(answered: Answers, *, risk: float = 0.05) -> float:
     return float(max(curve.coverage[curve.risk <= accepted], default=0.0))
 
 
-def selection_of(answered: Answers) -> Statistic:
+def selection_of(answered: Answers, *, images: int | None = None) -> Statistic:
     """`aurc`, `e_aurc`, `augrc` and `coverage_at_risk` as one statistic for `bootstrap`.
 
     Args:
-        answered: the network's answers, from `answers`.
+        answered: the network's answers, from `answers`; those at several severities one after another.
+        images: the number of distinct images, if each is answered at several severities.
+
+    Raises:
+        InputError: invalid answers, or their number is not a multiple of that of images.
 
     Example:
         >>> import numpy as np
@@ -140,13 +144,14 @@ def selection_of(answered: Answers) -> Statistic:
         array([[0.25, 0.  , 0.25, 0.5 ]])
     """
     confidence, hits = _checked(*answered)
+    count = distinct(len(hits), images)
     order = np.argsort(-confidence, kind="stable")
-    wrong = hits[order] == 0
+    wrong, image = hits[order] == 0, (order % count).astype(np.int32)
     harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, len(wrong) + 1)))
 
     def statistic(counts: np.ndarray) -> np.ndarray:
         values = np.empty((len(counts), 4))
-        threads.run(_select, len(counts), (counts, order, wrong, harmonic, values), values=counts.size)
+        threads.run(_select, len(counts), (counts, image, wrong, harmonic, values), values=counts.size)
         return values
 
     return statistic
@@ -163,17 +168,17 @@ def _select(
     first: int,
     last: int,
     counts: np.ndarray,
-    order: np.ndarray,
+    image: np.ndarray,
     wrong: np.ndarray,
     harmonic: np.ndarray,
     values: np.ndarray,
 ) -> None:
     """All four in one pass over descending confidences, with each image as often as it was drawn."""
-    total = len(order)
+    total = len(image)
     for row in range(first, last):
         taken, errors, risks, generalised, covered = 0, 0, 0.0, 0.0, 0
         for index in range(total):
-            for _ in range(counts[row, order[index]]):
+            for _ in range(counts[row, image[index]]):
                 taken += 1
                 if wrong[index]:
                     errors += 1

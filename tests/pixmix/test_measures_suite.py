@@ -132,6 +132,18 @@ def test_selection_equals_counting_by_hand(values: list[tuple[float, bool]], see
     assert found[1] == pytest.approx(expected, abs=1e-12)
 
 
+def test_selection_draws_an_image_with_the_answers_at_all_its_severities() -> None:
+    random = np.random.default_rng(3)
+    confidence, right = random.permutation(60) / 60, random.random(60) < 0.7
+    counts = np.bincount(random.integers(0, 20, 20), minlength=20)
+    drawn = np.concatenate([20 * severity + np.repeat(np.arange(20), counts) for severity in range(3)])
+    statistic = measures.selection_of(measures.Answers(confidence, right), images=20)
+    found = statistic(counts[None].astype(np.int32))[0]
+    assert found == pytest.approx(plain_selection(confidence[drawn], right[drawn]), abs=1e-12)
+    with pytest.raises(InputError, match="60, is not a multiple of 25 images"):
+        measures.selection_of(measures.Answers(confidence, right), images=25)
+
+
 @pytest.mark.parametrize("right", [True, False])
 @pytest.mark.parametrize("count", [1, 3, 40])
 def test_all_right_and_all_wrong_are_defined(right: bool, count: int) -> None:

@@ -55,6 +55,15 @@ def test_a_run_is_scored_with_its_training_and_with_held_out_images(own: Path, b
     assert np.array_equal(labels, np.repeat([0, 1, 2], 15))
 
 
+def test_other_sets_are_measured_at_the_temperature_of_held_out_images(own: Path, beside: Path) -> None:
+    for severity in (1, 2):
+        for label, name in enumerate(("blue", "green", "red")):
+            write_images(beside / "c" / "fog" / str(severity) / name, 3, 16, (100, 100, 100), 10 * severity + label)
+    found = measured(own, "--suite", "c", "--c", "c", "--partial", "--calibrate-on", "held", "--out", "there")["c"]
+    assert found["temperature"]["fitted_on"] == "held" and found["temperature"]["n"] == 25
+    assert found["nll_by_corruption_ts"]["value"] != found["nll_by_corruption"]["value"]
+
+
 def test_kept_outputs_are_measured_without_the_network(own: Path, beside: Path) -> None:
     chosen = ("--score", "knn", "vim", "--score-settings", "knn.k=3", "vim.dimension=4")
     right = measured(own, "--suite", "anomalies", *chosen)["anomalies"]
@@ -100,9 +109,10 @@ def test_training_images_are_labelled_as_the_test_images_are(colours: Path) -> N
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("--score knn --suite clean", "--score: is for the suites anomalies and openood; add one to --suite"),
+        ("--score knn --suite clean", "--score: is for the suites anomalies and openood; add one"),
         ("--score-settings knn.k=3 --suite clean", "--score-settings: is for the suites anomalies and openood"),
-        ("--calibrate-on held --suite clean", "--calibrate-on: is for the suites calibration and anomalies"),
+        ("--calibrate-on held --suite clean", "--calibrate-on: is for the suites calibration, c, cbar, r"),
+        ("--calibrate-on split --suite anomalies", "--calibrate-on split: is for the suite calibration; add it"),
         ("--score knn --score-settings k=3", "--score-settings k=3: is not of the form SCORE.SETTING=VALUE"),
         ("--score knn --score-settings knn.k=3 knn.k=4", "--score-settings knn.k=4: knn.k is given twice"),
         ("--score knn --score-settings gen.gamma=3", "--score-settings gen: this score is not measured"),

@@ -8,6 +8,7 @@ from os.path import isdir
 from typing import Any
 
 from mixset._common.errors import InputError
+from pixmix._evaluators.set_names import TEMPERED
 from pixmix.readers._labels import ClassMap
 from pixmix.readers._outliers import open_outliers
 from pixmix.readers._problems import warn_once
@@ -43,8 +44,9 @@ class BesideTest:
 
     def noted(self, measured: dict[str, Any]) -> dict[str, Any]:
         """The measures, with what their temperature was fitted on, and the scores prepared and tuned on."""
-        if "held_out" in self.names and "temperature" in measured.get("calibration", {}):
-            measured["calibration"]["temperature"]["fitted_on"] = self.names["held_out"]
+        if "held_out" in self.names:
+            for name in TEMPERED:
+                _note_fit(measured.get(name, {}), self.names["held_out"])
         for name, of_score in measured.get("anomalies", {}).get("mean", {}).items():
             if isinstance(of_score, dict) and name in self.scores.names:
                 of_score |= self._used_by(name, tuned="trials" in of_score)
@@ -57,6 +59,13 @@ class BesideTest:
         return {kind: self.names[kind] for kind in sorted(kinds)}
 
 
+def _note_fit(measured: dict[str, Any], name: str) -> None:
+    """Write what a suite's temperature was fitted on, also into those of its variants."""
+    for part in (measured, *measured.values()):
+        if "temperature" in part:
+            part["temperature"]["fitted_on"] = name
+
+
 def load_beside(
     config: EvaluateConfig, model: Model, scores: ScoreSettings, test: LabelledImages | None, class_map: ClassMap | None
 ) -> BesideTest:
@@ -65,15 +74,16 @@ def load_beside(
     Raises:
         InputError: something of it is missing, or cannot be read at the size of the test images.
     """
-    if test is None:
-        return BesideTest(scores=scores, names={})
     given: dict[str, Any] = {}
     names: dict[str, str] = {}
     if config.calibrate_on is not None:
         names["held_out"] = config.calibrate_on
         given["held_out"] = SPLIT
         if config.calibrate_on != SPLIT:
-            given["held_out"] = _held_out(config.calibrate_on, model, test.size, class_map)
+            size = model.size or config.size if test is None else test.size
+            given["held_out"] = _held_out(config.calibrate_on, model, size, class_map)
+    if test is None:
+        return BesideTest(**given, scores=scores, names=names)
     if config.tune_on is not None:
         names["tuning"] = str(config.tune_on)
         given["tuning"] = open_outliers(config.tune_on, test.size)
@@ -82,7 +92,7 @@ def load_beside(
     return BesideTest(**given, scores=scores, names=names)
 
 
-def _held_out(folder: str, model: Model, size: int, class_map: ClassMap | None) -> Any:
+def _held_out(folder: str, model: Model, size: int | None, class_map: ClassMap | None) -> Any:
     if not isdir(folder):
         raise InputError(f"calibrate_on {folder}: no such folder; give one with a folder for each class, or {SPLIT}")
     return load_test(f"folder:{folder}", size=size, network=lambda side: classes_of(model, side), class_map=class_map)[

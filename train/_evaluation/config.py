@@ -13,7 +13,7 @@ from mixset._common.ranges import BATCH, COUNT, PROCESSES, SEED, SIDE, SMALLEST,
 from pixmix._common.attack import PGDSettings
 from pixmix._common.autoattack import AutoAttackSettings
 from pixmix._common.precisions import EvalPrecision
-from pixmix._evaluators.set_names import KNOWN
+from pixmix._evaluators.set_names import KNOWN, TEMPERED
 from pixmix.scores._settings import PAPER, FeatureFormat, ScoreSettings, read_settings
 
 MEASURING: dict[str, Range] = {
@@ -94,7 +94,8 @@ class EvaluateConfig:
     """Settings of scores, such as knn.k=100 gen.gamma=0.5; by default those of `pixmix measures`, or tuned ones."""
     calibrate_on: Annotated[str | None, tyro.conf.arg(metavar="FOLDER|split")] = None
     """Where the temperature is fitted, and what scores need held-out images for: a folder with a folder a class of
-    images that are neither trained nor measured on; or split: each half of the test images on the other."""
+    images that are neither trained nor measured on; or split, for the suite calibration alone: each half of the test
+    images on the other."""
     tune_on: Path | None = None
     """Outliers on which settings of scores are tuned, in a form that a set of --ood has; with --calibrate-on."""
     training_images: str | None = None
@@ -198,8 +199,12 @@ class EvaluateConfig:
         for name in ("tune_on", "training_images"):
             if getattr(self, name) and "anomalies" not in scored:
                 raise InputError(f"{name}: is for the suite anomalies; add it to `suite`")
-        if self.calibrate_on is not None and not {"calibration", "anomalies"} & {*self.suite}:
-            raise InputError("calibrate_on: is for the suites calibration and anomalies; add one to `suite`")
+        if self.calibrate_on is not None and not {*TEMPERED, "anomalies"} & {*self.suite}:
+            raise InputError(f"calibrate_on: is for the suites {', '.join(TEMPERED)} and anomalies; add one to `suite`")
+        if self.calibrate_on == "split" and "calibration" not in self.suite:
+            raise InputError(
+                "calibrate_on split: is for the suite calibration alone; add it to `suite`, or name a folder"
+            )
 
     @property
     def scores(self) -> ScoreSettings:
