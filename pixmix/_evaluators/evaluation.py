@@ -23,18 +23,17 @@ from .._common.normalized import Normalized
 from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
 from ..scores import Head, Material, Outputs, ScoreSettings
-from ..scores._settings import FeatureFormat
 from .attacks import Ball, pgd, protocol
 from .forwarding import Forward, network_errors, run_batches, to_device
 from .image_sets import Batch, Images, ImageSet, SequenceSet, array_fingerprint, given_as
 from .last_layer import LastLayer, find_last_layer
+from .odin import Step
 from .outliers import SyntheticSet
 from .scoring import Prepared, logits_and_labels, prepare
 from .store import Arrays, LogitsStore
 from .temperatures import Temperature, fit_on
 from .turns import Turns
 
-FORMATS: dict[FeatureFormat, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
 Metrics = Iterator[tuple[str, dict[str, Any]]]
 """Names of measures and their values, ready for JSON: `value`, `n`, `interval` and what else belongs to it."""
 
@@ -212,15 +211,20 @@ class Evaluation:
         """Logits and labels of a set of images, and their features where a score needs them."""
         arrays = self._arrays(name, what, images, forward, protocol, features=self._wants("features"))
         turned = self._turned(name, what, images, forward, protocol) if self._wants("turned") else None
-        return Outputs(logits=arrays["logits"], features=arrays.get("features"), labels=arrays["labels"], turned=turned)
+        return Outputs(
+            logits=arrays["logits"],
+            features=arrays.get("features"),
+            labels=arrays["labels"],
+            turned=turned,
+            moved=partial(self._moved, name, what, images, protocol) if self._wants("moved") else None,
+        )
 
     def _turned(self, name: str, what: str, images: Images, forward: Forward, protocol: str) -> np.ndarray:
         """What the rotation head says of a set's images turned four times, (4, N, 4) float32."""
         assert self.scores is not None and self.scores.rotations is not None, "check_scores saw that it is there"
         head = self.scores.rotations
         kind = f"{self.last_layer.name} turned {array_fingerprint(head.weight)} {array_fingerprint(head.bias)}"
-        words = protocol if self.precision == "float32" else f"{protocol} bf16"
-        key, arrays = self.store.find(f"turned_{name}", words, images, kind)
+        key, arrays = self.store.find(f"turned_{name}", self._words(protocol), images, kind)
         if arrays is None:
             turns = Turns(self.last_layer, head, forward, self.device)
             with self.last_layer.watched():
@@ -229,6 +233,19 @@ class Evaluation:
                 )
             self.store.write(f"turned_{name}", key, arrays, kind)
         return arrays["features"].reshape(len(images), 4, 4).transpose(1, 0, 2)
+
+    def _moved(
+        self, name: str, what: str, images: Images, protocol: str, temperature: float, epsilon: float
+    ) -> np.ndarray:
+        """Logits of a set's images after ODIN's step, (N, classes) float32."""
+        step = Step(self.network, self.device, temperature=temperature, epsilon=epsilon)
+        how = f"{temperature:g} {epsilon:g}"
+        file = f"odin_{name}_{how.replace(' ', '_')}"
+        return self._logits(file, f"{what}, moved", images, step, f"{protocol} odin {how}")[0]
+
+    def _words(self, protocol: str) -> str:
+        """What a key says of how images are forwarded. Those of float32 are of versions that knew no other format."""
+        return protocol if self.precision == "float32" else f"{protocol} bf16"
 
     def _logits(
         self, name: str, what: str, images: Images, forward: Forward, protocol: str = "", frames: int = 0
@@ -259,16 +276,16 @@ class Evaluation:
         """
         kept: dict[str, Any] = {"rows": frames, "reduce": partial(_top_classes, frames)} if frames else {}
         kind = self._kind() if features else ""
-        # The keys of float32 are those of versions that knew no other format.
-        words = protocol if self.precision == "float32" else f"{protocol} bf16"
-        key, arrays = self.store.find(name, words, images, kind)
+        key, arrays = self.store.find(name, self._words(protocol), images, kind)
         if arrays is None:
             with contextlib.ExitStack() as stack:
                 if kind:
                     stack.enter_context(self.last_layer.watched())
-                    kept = {"beside": self._features}
+                    assert self.scores is not None, "only scores want features"
+                    kept = {"beside": partial(self.last_layer.features, form=self.scores.features)}
                     if not self.quiet and rank_and_world()[0] == 0:
-                        print(self._size_line(what, len(images)), file=sys.stderr)
+                        size = self.last_layer.size_line(len(images), self.scores.features, self.store.folder)
+                        print(f"{what}: {size}", file=sys.stderr)
                 arrays = run_batches(images, forward, self.batch_size, what, quiet=self.quiet, **kept)
             self.store.write(name, key, arrays, kind)
             if kind and (head := self.last_layer.head()) is not None:
@@ -279,19 +296,6 @@ class Evaluation:
         """Which features are kept, in words."""
         assert self.scores is not None, "only scores want features"
         return f"{self.last_layer.name} {self.scores.features}"
-
-    def _size_line(self, what: str, count: int) -> str:
-        """How much memory the features of a set take, and where they take as much room on the disk."""
-        assert self.scores is not None, "only scores want features"
-        width, form = self.last_layer.width, self.scores.features
-        kept = "" if self.store.folder is None else f", kept in {self.store.folder / 'features'}"
-        megabytes = count * width * FORMATS[form].itemsize / 1e6
-        return f"{what}: features {count:,} x {width:,} {form}, {megabytes:,.1f} MB{kept}"
-
-    def _features(self, count: int) -> Tensor:
-        """The features of the last forward pass, in the format that is kept."""
-        assert self.scores is not None, "only scores want features"
-        return self.last_layer.features(count).to(FORMATS[self.scores.features])
 
 
 def _top_classes(frames: int, logits: np.ndarray) -> np.ndarray:

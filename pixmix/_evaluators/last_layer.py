@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +14,10 @@ from mixset._common.errors import InputError, perhaps
 
 from .._common.normalized import Normalized
 from ..scores import Head
+from ..scores._settings import FeatureFormat
 from .forwarding import network_errors
+
+FORMATS: dict[FeatureFormat, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
 
 
 class LastLayer:
@@ -40,15 +44,21 @@ class LastLayer:
             hook.remove()
             self._inputs.clear()
 
-    def features(self, count: int) -> Tensor:
-        """What the layer took for the `count` images of the last forward pass, (count, D) floats."""
+    def features(self, count: int, form: FeatureFormat = "float32") -> Tensor:
+        """What the layer took for the `count` images of the last forward pass, (count, D) in a format."""
         inputs, self._inputs[:] = list(self._inputs), []
         if len(inputs) != 1:
             raise InputError(
                 f"layer {self.name}: runs {len(inputs)} times in a forward pass, so it has no features of its own; "
                 "name another"
             )
-        return _flat(self.name, inputs[0], count)
+        return _flat(self.name, inputs[0], count).to(FORMATS[form])
+
+    def size_line(self, count: int, form: FeatureFormat, folder: Path | None) -> str:
+        """How much memory the features of `count` images take, and where in a folder for logits as much room."""
+        kept = "" if folder is None else f", kept in {folder / 'features'}"
+        megabytes = count * self.width * FORMATS[form].itemsize / 1e6
+        return f"features {count:,} x {self.width:,} {form}, {megabytes:,.1f} MB{kept}"
 
     def head(self) -> Head | None:
         """The layer's weight and bias in float32, where the logits are what it makes of the features."""

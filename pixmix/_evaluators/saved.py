@@ -150,6 +150,8 @@ def _check_scores(parts: Parts, settings: ScoreSettings) -> None:
     measured = [parts.test, *parts.outliers.values()]
     for name in settings.names:
         for need in find_score(name).needs:
+            if need == "moved":
+                raise InputError(f"score {name}: needs the network, whose gradients say where images are moved to")
             if need == "turned":
                 raise InputError(f"score {name}: needs the network, to which images are shown turned")
             if need == "features":

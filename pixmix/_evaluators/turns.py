@@ -38,7 +38,7 @@ class Turns:
         for turns in range(TURNS):
             images = np.ascontiguousarray(np.rot90(batch.images, turns, axes))
             logits.append(self.forward(batch._replace(images=images)))
-            features = self.layer.features(len(images)).float()
+            features = self.layer.features(len(images))
             self._said.append(functional.linear(features, self.weight, self.bias))
         return logits[0]
 

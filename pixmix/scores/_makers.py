@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixset._common.arguments import check_number
 from mixset._common.errors import InputError
 
 from ..measures._temperature import fit_temperature
@@ -111,6 +112,18 @@ def of_rotpred(material: Material) -> Score:
         if outputs.turned is None:
             raise InputError("this score needs what a rotation head says of turned images, and there is none")
         return _from_logits.rotpred(outputs.logits, outputs.turned)
+
+    return score
+
+
+def of_odin(material: Material, *, temperature: float, epsilon: float) -> Score:
+    divisor = check_number("temperature", temperature, low=1e-6, high=1e6)
+    step = check_number("epsilon", epsilon, low=0, high=1)
+
+    def score(outputs: Outputs) -> np.ndarray:
+        if outputs.moved is None:
+            raise InputError("this score needs the network, whose gradients say where images are moved to")
+        return _from_logits.temperature_scaled(outputs.moved(divisor, step), temperature=divisor)
 
     return score
 

@@ -67,7 +67,7 @@ def make_score(name: str, material: Material | None = None, **settings: float | 
     """
     row, given = find_score(name), material or Material()
     for need in row.needs:
-        if need not in ("features", "turned") and getattr(given, need) is None:
+        if need not in ("features", "turned", "moved") and getattr(given, need) is None:
             words = {"head": "the last layer's weight and bias", "training": "outputs of the training images"}
             raise InputError(f"score {name} needs {words.get(need, 'outputs of validation images')}: {need}")
     if isinstance(row.maker, str):

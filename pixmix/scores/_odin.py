@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,17 +42,24 @@ def odin(
     )
     if len(std) != images.shape[1] or min(std) <= 0:
         raise InputError(f"std: {images.shape[1]} numbers above 0 are needed, one for each channel, got {list(std)}")
+    moved = odin_logits(network, images, std=std, temperature=divisor, epsilon=step)
+    return temperature_scaled(moved.double().cpu().numpy(), temperature=divisor)
+
+
+def odin_logits(
+    network: Callable[[Tensor], Tensor], images: Tensor, *, std: Sequence[float], temperature: float, epsilon: float
+) -> Tensor:
+    """The logits of the images after ODIN's step, (N, classes) without gradients; arguments are those of `odin`."""
     import torch  # here, because nothing else of this package wants it
     from torch.nn import functional
 
     with torch.enable_grad():
         inputs = images.detach().clone().requires_grad_()
         logits = network(inputs)
-        loss = functional.cross_entropy(logits / divisor, logits.argmax(dim=1), reduction="sum")
+        loss = functional.cross_entropy(logits / temperature, logits.argmax(dim=1), reduction="sum")
         (gradient,) = torch.autograd.grad(loss, inputs)
     # The original's sign of 0 is 1.
     sign = torch.where(gradient >= 0, 1.0, -1.0).to(images.dtype)
     widths = torch.tensor(list(std), dtype=images.dtype, device=images.device).view(1, -1, *[1] * (images.ndim - 2))
     with torch.no_grad():
-        moved = network(images - step * sign / widths)
-    return temperature_scaled(moved.double().cpu().numpy(), temperature=divisor)
+        return network(images - epsilon * sign / widths)

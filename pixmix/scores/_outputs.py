@@ -26,6 +26,10 @@ class Head(NamedTuple):
     """(classes,)."""
 
 
+Moved = Callable[[float, float], np.ndarray]
+"""From ODIN's temperature and the length of its step to (N, classes) logits; asks the network itself."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
     """What a network makes of some images."""
@@ -38,6 +42,8 @@ class Outputs:
     """(N,) class numbers, where they are known."""
     turned: np.ndarray | None = None
     """What a rotation head says of the images turned by 0°, 90°, 180° and 270°, (4, N, 4) logits."""
+    moved: Moved | None = None
+    """The logits of the images after ODIN's step, made when they are asked for."""
 
 
 def check_features(features: ArrayLike, what: str = "features") -> np.ndarray:

@@ -13,7 +13,7 @@ from mixset._common.named import check_name, first_line, same_code
 
 from ._outputs import Head, Outputs
 
-Need = Literal["features", "validation", "training", "head", "turned"]
+Need = Literal["features", "validation", "training", "head", "turned", "moved"]
 Score = Callable[[Outputs], np.ndarray]
 """A prepared score: from a network's outputs for N images to (N,) float64, higher for anomalous ones."""
 
@@ -171,6 +171,14 @@ SCORES = {
         source="Hendrycks et al. 2019",
         maker="_makers:of_rotpred",
         needs=("turned",),
+    ),
+    "odin": ScoreRow(
+        summary="scaled largest probability after a step that makes the answer surer",
+        source="Liang et al. 2018",
+        maker="_makers:of_odin",
+        needs=("moved",),
+        settings={"temperature": 1000, "epsilon": 0.0014},
+        sweep={"temperature": (1, 10, 100, 1000), "epsilon": (0.0014, 0.0028)},
     ),
 }
 """Every score by its name; `register_score` adds one of your own."""

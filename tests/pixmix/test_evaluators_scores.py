@@ -17,7 +17,9 @@ from pixmix._evaluators.saved import read_logits
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SETTINGS: dict[str, dict[str, float | str]] = {"vim": {"dimension": 5}, "nnguide": {"k": 5}, "knn": {"k": 7}}
-NAMES = tuple(name for name in scores.SCORES if name != "rotpred")  # which wants a head of its own
+ASK = ("rotpred", "odin")
+"""Scores that ask the network about other images than those that are measured."""
+NAMES = tuple(name for name in scores.SCORES if name not in ASK)
 ALL = scores.ScoreSettings(names=NAMES, settings=SETTINGS)
 
 

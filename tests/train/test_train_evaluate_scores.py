@@ -112,7 +112,7 @@ def test_training_images_are_labelled_as_the_test_images_are(colours: Path) -> N
         ("--score knn --suite clean", "--score: is for the suites anomalies and openood; add one"),
         ("--score-settings knn.k=3 --suite clean", "--score-settings: is for the suites anomalies and openood"),
         ("--calibrate-on held --suite clean", "--calibrate-on: is for the suites calibration, c, cbar, r"),
-        ("--calibrate-on split --suite anomalies", "--calibrate-on split: is for the suite calibration; add it"),
+        ("--calibrate-on split --suite anomalies", "--calibrate-on split: is for the suite calibration alone; add it"),
         ("--score knn --score-settings k=3", "--score-settings k=3: is not of the form SCORE.SETTING=VALUE"),
         ("--score knn --score-settings knn.k=3 knn.k=4", "--score-settings knn.k=4: knn.k is given twice"),
         ("--score knn --score-settings gen.gamma=3", "--score-settings gen: this score is not measured"),
