@@ -20,6 +20,8 @@ SMALL = (200, 160)
 BINS = 20
 CORNERS = 160
 """Most corners of a ROC curve: as many as can be seen."""
+Row = tuple[str, list[dict[str, Any]]]
+"""A heading and its cells."""
 UNIT = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -35,6 +37,7 @@ def anomalies(runs: Sequence[Run]) -> Section:
     values = {
         "names": [run.name for run in measured],
         "rows": _rows(measured, names),
+        "by_score": _by_score(measured, names),
         "figures": figures,
         "missing": missing,
     }
@@ -45,26 +48,55 @@ def _sets(run: Run) -> list[str]:
     return [name for name, entry in run.entry("anomalies").items() if name != "mean" and "auroc" in entry]
 
 
-def _rows(runs: Sequence[Run], names: Sequence[str]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _rows(runs: Sequence[Run], names: Sequence[str]) -> list[Row]:
     """The rows of the table: each outlier set's AUROC by run, with the other measures below it, and their means."""
-    rows = []
-    for name in (*names, "mean"):
-        values = [run.value("anomalies", name, "auroc") for run in runs]
-        best = max((round(100 * value, 1) for value in values if value is not None), default=None)
-        cells: list[dict[str, Any]] = []
-        for run, value in zip(runs, values, strict=True):
-            if value is None:
-                cells.append({"text": "–", "style": "none", "more": []})
-                continue
-            more = [
-                f"{title} {100 * other:.1f}"
-                for key, title in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 (ref.)"))
-                if (other := run.value("anomalies", name, key)) is not None
-            ]
-            style = "best" if len(runs) > 1 and round(100 * value, 1) == best else ""
-            cells.append({"text": f"{100 * value:.1f}", "style": style, "more": more})
-        rows.append((name, cells))
+    rows = [_row(runs, name, ("anomalies", name)) for name in (*names, "mean")]
+    for _, cells in rows:
+        _mark_best(cells)
     return rows
+
+
+def _by_score(runs: Sequence[Run], names: Sequence[str]) -> list[tuple[str, list[Row]]]:
+    """The same of every score, a table for the mean and for each set; none where MSP is the only score."""
+    parts = [part for run in runs for part in run.entry("anomalies").values()]
+    scores = {name: None for part in parts for name, entry in part.items() if _of_score(entry)}
+    tables = []
+    for name in ("mean", *names) if scores else ():
+        rows = [_row(runs, score, ("anomalies", name, score)) for score in scores]
+        rows = [_row(runs, "msp", ("anomalies", name)), *rows]
+        for column in range(len(runs)):
+            _mark_best([cells[column] for _, cells in rows])
+        tables.append((name, rows))
+    return tables
+
+
+def _of_score(entry: Any) -> bool:
+    """Whether an entry beside MSP's measures is another score's."""
+    return isinstance(entry, dict) and isinstance(entry.get("auroc"), dict)
+
+
+def _row(runs: Sequence[Run], title: str, path: tuple[str, ...]) -> Row:
+    cells: list[dict[str, Any]] = []
+    for run in runs:
+        value = run.value(*path, "auroc")
+        if value is None:
+            cells.append({"text": "–", "style": "none", "more": []})
+            continue
+        more = [
+            f"{words} {100 * other:.1f}"
+            for key, words in (("aupr", "AUPR"), ("fpr95", "FPR95"), ("fpr95_reference", "FPR95 (ref.)"))
+            if (other := run.value(*path, key)) is not None
+        ]
+        cells.append({"text": f"{100 * value:.1f}", "style": "", "more": more})
+    return title, cells
+
+
+def _mark_best(cells: Sequence[dict[str, Any]]) -> None:
+    """Mark the best of some cells, where there are others."""
+    known = [cell for cell in cells if cell["text"] != "–"]
+    best = max((float(cell["text"]) for cell in known), default=0.0)
+    for cell in known:
+        cell["style"] = "best" if len(cells) > 1 and float(cell["text"]) == best else ""
 
 
 Scores = Mapping[tuple[str, str], tuple[np.ndarray, np.ndarray]]

@@ -19,6 +19,7 @@ from pixmix._evaluators.set_names import MADE
 from .._runs.commands import command
 from .._runs.run_folder import versions
 from .page import Section
+from .repeat_scores import asked_scores
 from .runs import Run
 
 OWN = ("clean", "calibration", "adversaries", "anomalies")
@@ -74,22 +75,36 @@ def _commands(run: Run) -> Iterable[str]:
         if about.get("source") == "generated" and dataset:
             yield shlex.join(["pixmix", "corrupt", dataset, folder, "--suite", suite, *_of_set(run, about)])
     own = () if run.config is None else run.config.get("suite", OWN)
-    asked = [name for name in (*OWN, "autoattack", *MADE, *ARCHIVES) if name in run.metrics and name not in own]
+    scores = asked_scores(run)
+    asked = [
+        name
+        for name in (*OWN, "autoattack", *MADE, *ARCHIVES, "openood")
+        if name in run.metrics and (name not in own or name in scores.suites)
+    ]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}
     if real and "anomalies" not in asked:
         asked.append("anomalies")
     if asked:
-        sets = {**folders, **ARCHIVES}
+        benchmark = run.entry("openood", "set").get("benchmark", "BENCHMARK")
+        sets = {} if _of_logits(run) else {**folders, **ARCHIVES, "openood": f"data/benchmark_imglist/{benchmark}"}
         named = [word for name in asked if name in sets for word in (f"--{name.replace('_', '-')}", sets[name])]
         outliers = ["--ood", "OOD"] if real and not _of_logits(run) else []
         words = ["pixmix", "evaluate", *_model(run), "--suite", *asked, *named, *outliers]
         words += ["--eval-precision", "bf16"] if precision_of(run.metrics) == "bf16" else []
         words += ["--robustbench"] if run.metrics.get("robustbench") else []
+        words += ["--partial"] if _lacks_some(run, asked) else []
+        words += scores.words
         words += [
             *(_attack(run) if "adversaries" in asked else ()),
             *(_autoattack(run) if "autoattack" in asked else ()),
         ]
         yield shlex.join([*words, *_seed(run, asked)])
+
+
+def _lacks_some(run: Run, asked: Sequence[str]) -> bool:
+    """Whether something of a set was left out."""
+    abouts = [run.entry(name, "set") for name in asked] + [run.entry("anomalies", "mean", "auroc")]
+    return any(about.get("problems") for about in abouts)
 
 
 def _attack(run: Run) -> Iterable[str]:
@@ -145,6 +160,7 @@ def _model(run: Run) -> Iterable[str]:
         return
     model = str(run.metrics.get("model", "MODEL"))
     yield from ("--logits", model) if _of_logits(run) else (model,)
+    yield from ("--checkpoint", "best") if run.metrics.get("checkpoint") == "best" else ()
     for flag, name in (("--dataset", "dataset"), ("--size", "size"), ("--test-subset", "test_subset")):
         if run.metrics.get(name):
             yield from (flag, str(run.metrics[name]))
