@@ -83,7 +83,7 @@ def test_bad_input_is_refused(case: str) -> None:
 def test_dead_features_have_scores() -> None:
     """A row of zeros has no direction, and still numbers that are finite."""
     dead = scores.Outputs(logits=np.zeros((1, 4)), features=np.zeros((1, 6)))
-    for name in scores.SCORES.keys() - {"temperature", "knn", "vim", "nnguide", "rotpred"}:
+    for name in scores.SCORES.keys() - {"temperature", "knn", "vim", "nnguide", "rotpred", "odin"}:
         assert np.isfinite(scores.make_score(name, MATERIAL)(dead)).all(), name
     assert scores.knn(dead.features, TRAIN, k=5) == pytest.approx([1.0])
 
