@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from .entries import Entry, intervals
 from .evaluation import Metrics
 from .selection import AFTER, SELECTION
 
+Pooling = Literal["corruption", "severity"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 Digested = Mapping[str, Mapping[int, Digest]]
 """Corruption → severity → digest of its logits."""
 
@@ -30,7 +32,7 @@ def calibration(digested: Digested, about: Entry, seed: int) -> Metrics:
         seed: of the intervals.
     """
     answered = {name: {severity: one.answers for severity, one in each.items()} for name, each in digested.items()}
-    for pooling in ("corruption", "severity"):
+    for pooling in POOLINGS:
         for name in measures.CALIBRATION:
             entry = _pooled(name, answered, pooling, about)
             if name.startswith("rms") and "value" in entry:
@@ -57,7 +59,7 @@ def scaled_calibration(digested: Digested, about: Entry) -> Metrics:
         yield f"{name}_by_corruption_ts", entry
 
 
-def _pooled(name: str, answered: Mapping[str, Mapping[int, Answers]], pooling: Any, about: Entry) -> Entry:
+def _pooled(name: str, answered: Mapping[str, Mapping[int, Answers]], pooling: Pooling, about: Entry) -> Entry:
     """The mean of a calibration error over the corruptions, or why there is none."""
     try:
         each = measures.pooled_calibration(answered, measures.CALIBRATION[name], pooling=pooling)
@@ -74,7 +76,7 @@ def _means(values: Mapping[str, Mapping[str, float]], about: Entry) -> Iterator[
 
 
 def _rms_interval(
-    answered: Mapping[str, Mapping[int, Answers]], pooling: str, last_bin: bool, images: int, seed: int
+    answered: Mapping[str, Mapping[int, Answers]], pooling: Pooling, last_bin: bool, images: int, seed: int
 ) -> Entry:
     statistics = []
     for each in answered.values():
