@@ -43,7 +43,7 @@ SHOWN = (
     Measure("Clean error", ("clean", "error"), "share of test images that are misclassified"),
     Measure("C mCE", ("c", "mce"), "mean error over the corruptions of C"),
     Measure("C mCE/AlexNet", ("c", "mce_alexnet"), f"C mCE {_ALEXNET}"),
-    Measure("C mCE/RobustBench", ("c", "mce_robustbench"), "the same on RobustBench's images, as in its tables"),
+    Measure("RobustBench mCE", ("c", "mce_robustbench"), "the same on RobustBench's images, as in its tables"),
     Measure("C̄ mCE", ("cbar", "mce"), "mean error over the corruptions of C̄"),
     Measure("R error", ("r", "error"), "share of ImageNet-R's renditions that are misclassified"),
     Measure("A error", ("a", "error"), "share of ImageNet-A's images that are misclassified"),
