@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mixset._common.class_folders import class_order
 from mixset._common.errors import InputError, reading
 from mixset._common.regular import read_regular
-from pixmix.readers._labels import class_order
 
 from .archives import Archive
 
