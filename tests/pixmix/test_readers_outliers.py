@@ -16,10 +16,11 @@ from PIL import Image
 from scipy.io import savemat
 from torchvision import datasets, transforms as tv
 
+from mixset._common import warned
 from mixset._common.errors import InputError
 from pixmix import measures
 from pixmix._evaluators.image_sets import ImageSet
-from pixmix.readers import OutlierSets, _matlab as matlab, _problems as problems, open_outliers, take
+from pixmix.readers import OutlierSets, _matlab as matlab, open_outliers, take
 
 
 def textures(root: Path) -> Path:
@@ -199,7 +200,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_what_may_be_no_outliers_is_said(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(problems, "_printed", set())
+    monkeypatch.setattr(warned, "_printed", set())
     layouts.jpeg(root / "dtd" / "labels" / "1.png", layouts.bytes_of(8, 8, 3))
     layouts.jpeg(root / "loose.jpg", layouts.bytes_of(8, 8, 3))
     OutlierSets(root, 32)
@@ -215,7 +216,7 @@ def test_what_may_be_no_outliers_is_said(
 def test_files_count_whatever_the_case_of_their_suffix_and_archives_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(problems, "_printed", set())
+    monkeypatch.setattr(warned, "_printed", set())
     np.save(tmp_path / "lsun.npy", np.zeros((2, 32, 32, 3), np.uint8))
     (tmp_path / "lsun.npy").rename(tmp_path / "LSUN.NPY")
     (tmp_path / "isun.tar").touch()

@@ -47,7 +47,7 @@ def test_cifar10_1_is_measured_shown_and_can_be_repeated(tmp_path: Path, monkeyp
     grid = as_grid([tmp_path / "found"])
     assert grid.headings[0] == "CIFAR-10.1 error ↓" and grid.rows[0][1][0].text == f"{100 * entry['value']:.1f}"
     (line,) = repeat([read_run(tmp_path / "found", "found")]).values["commands"]
-    assert line.endswith("--suite cifar10_1 --cifar10-1 CIFAR-10.1")
+    assert line.endswith("--suite cifar10_1 --cifar10-1 CIFAR-10.1 --partial")
 
 
 def test_a_set_without_its_suite_and_a_suite_without_its_set_are_refused(
