@@ -27,7 +27,7 @@ SHIFT = "imagenet"
 
 def check_classes(suite: str, count: int) -> None:
     """InputError where a network of so many classes is not one that the suite is for."""
-    if suite in (*COLLECTED, "dcc3") and count != IMAGENET_CLASSES:
+    if suite in (*COLLECTED, "dcc3", "w") and count != IMAGENET_CLASSES:
         raise InputError(f"suite {suite}: a network of ImageNet's 1,000 classes is needed, it has {count:,}")
     if suite in CIFAR10_SETS and count != len(CIFAR10):
         raise InputError(f"suite {suite}: a network of CIFAR-10's 10 classes is needed, it has {count:,}")

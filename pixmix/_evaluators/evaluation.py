@@ -151,6 +151,10 @@ class Evaluation:
         """Logits and labels of another labelled set, in a form that `ImageSet` takes; `name` is the file's."""
         return self._logits(name, what, ImageSet(data, workers=self.workers), self._forward)
 
+    def marked(self, images: Images) -> tuple[np.ndarray, np.ndarray]:
+        """Logits and labels of the test images under ImageNet-W's watermark."""
+        return self._logits("w", "watermarked images", images, self._forward)
+
     def attacked(self, ball: Ball) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of PGD's adversaries of the test images."""
         forward = partial(self._forward_attacked, ball, self.clean()[0].shape[1])

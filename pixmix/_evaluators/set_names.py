@@ -10,5 +10,5 @@ CIFAR10_SETS = ("cifar10_1", "cifar10_2", "cinic10")
 """Images of CIFAR-10's classes that were collected anew."""
 KNOWN = (*MADE, "r", "ood", "openood", *COLLECTED, "dcc3", *CIFAR10_SETS)
 """All; "ood" is the suite anomalies'."""
-TEMPERED = ("calibration", "c", "cbar", "r", *(name for name in COLLECTED if name != "o"), "dcc3", *CIFAR10_SETS)
+TEMPERED = ("calibration", "c", "cbar", "r", *(name for name in COLLECTED if name != "o"), "dcc3", "w", *CIFAR10_SETS)
 """The suites of labelled images whose calibration is also measured after temperature scaling."""

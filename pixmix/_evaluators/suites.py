@@ -20,6 +20,8 @@ from .openood import check_openood, openood
 from .set_names import KNOWN, MADE
 from .sets import check_set, open_sets
 from .standard import FEWEST, adversaries, anomalies, calibration, clean
+from .watermark import check_watermark
+from .watermarked import watermarked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "v2": Evaluator(measures=collected("v2"), of_set=True),
     "sketch": Evaluator(measures=collected("sketch"), of_set=True),
     "dcc3": Evaluator(measures=corrupted("dcc3"), of_set=True),
+    "w": Evaluator(measures=watermarked, of_data=True),
     "cifar10_1": Evaluator(measures=collected("cifar10_1"), of_set=True),
     "cifar10_2": Evaluator(measures=collected("cifar10_2"), of_set=True),
     "cinic10": Evaluator(measures=collected("cinic10"), of_set=True),
@@ -100,6 +103,8 @@ def check(
         check_library()
         if count is not None and count < FEWEST_CLASSES:
             raise InputError(f"suite autoattack: a network of {FEWEST_CLASSES} classes is needed, it has {count}")
+    if "w" in names:
+        check_watermark(None if images is None else images[1:])
     if "r" in names and count is not None and count not in R_CLASSES:
         raise InputError(f"suite r: a network of ImageNet's 1,000 classes (or of R's 200) is needed, it has {count}")
     for name in names:

@@ -25,6 +25,7 @@ _F = "fraction"
 _HENDRYCKS, _ADVERSARIAL = "Hendrycks et al. 2019", "Hendrycks et al. 2021"
 _ZHANG, _CROCE, _ROBUSTBENCH = "Zhang et al. 2023", "Croce & Hein 2020", "Croce et al. 2021"
 _MADRY, _GEIFMAN, _GIMPEL = "Madry et al. 2018", "Geifman & El-Yaniv 2017", "Hendrycks & Gimpel 2017"
+_LI = "Li et al. 2023"
 
 MEASURES = (
     MeasureRow("clean.error", "wrong answers on the test images", _F, "lower", ""),
@@ -46,6 +47,9 @@ MEASURES = (
     MeasureRow("sketch.error_top5", "label not among the five first answers", _F, "lower", "Wang et al. 2019"),
     MeasureRow("dcc3.mce", "mean error over the corruptions of ImageNet-3DCC", _F, "lower", "Kar et al. 2022"),
     MeasureRow("dcc3.mce_alexnet", "the same relative to AlexNet's", "ratio", "lower", "Croce et al. 2021"),
+    MeasureRow("w.error", "wrong answers under ImageNet-W's watermark", _F, "lower", _LI),
+    MeasureRow("w.gap", "accuracy with the watermark minus that without", _F, "higher", _LI),
+    MeasureRow("w.carton_gap", "recall of cartons with it minus that without", _F, "lower", _LI),
     MeasureRow("cifar10_1.error", "wrong answers on CIFAR-10.1", _F, "lower", "Recht et al. 2018"),
     MeasureRow("cifar10_2.error", "wrong answers on CIFAR-10.2's test images", _F, "lower", "Lu et al. 2020"),
     MeasureRow("cinic10.error", "wrong answers on CINIC-10's test images", _F, "lower", "Darlow et al. 2018"),
@@ -88,5 +92,5 @@ MEASURES = (
     MeasureRow("openood.scores.SCORE.SET.aupr_out", "trapezoid area, outliers positive", _F, "higher", _ZHANG),
 )
 """Every measure. Of calibration errors, NLL and Brier there are `..._ts` after temperature scaling, too. The suites r,
-a, v2, sketch, cifar10_1, cifar10_2 and cinic10 have those of `calibration` besides the error; c, cbar and dcc3 have
+a, v2, sketch, w, cifar10_1, cifar10_2 and cinic10 have those of `calibration` besides the error; c, cbar and dcc3 have
 them as `..._by_corruption`."""

@@ -48,9 +48,9 @@ class EvaluateConfig:
     """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
     name, efficientnet_lite0, or module:function. None with --logits."""
     suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
-    """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack and anomalies on the test images;
-    c, cbar (corruptions), p (sequences), r, a, o, v2, sketch, dcc3, cifar10_1, cifar10_2, cinic10 and openood (near and
-    far outliers), each on a set of its own."""
+    """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack, w (ImageNet-W) and anomalies on
+    the test images; c, cbar (corruptions), p (sequences), r, a, o, v2, sketch, dcc3, cifar10_1, cifar10_2, cinic10 and
+    openood (near and far outliers), each on a set of its own."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/), or store:PATH. By default those of the run."""

@@ -20,6 +20,7 @@ COMPARED = (
     ("v2", "matched_frequency", "error"),
     ("sketch", "error"),
     ("dcc3", "mce"),
+    ("w", "error"),
     ("cifar10_1", "error"),
     ("cifar10_2", "error"),
     ("cinic10", "imagenet", "error"),

@@ -78,7 +78,7 @@ def _commands(run: Run) -> Iterable[str]:
     scores = asked_scores(run)
     asked = [
         name
-        for name in (*OWN, "autoattack", *MADE, *ARCHIVES, "openood")
+        for name in (*OWN, "autoattack", *MADE, "w", *ARCHIVES, "openood")
         if name in run.metrics and (name not in own or name in scores.suites)
     ]
     real = set(run.entry("anomalies")) - {"gaussian", "rademacher", "blobs", "mean"}

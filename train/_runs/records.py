@@ -107,7 +107,7 @@ MEASURE: dict[str, Kind] = {
 }
 """What an entry of a suite holds, at any depth."""
 SUITES: tuple[str, ...] = ("clean", "calibration", "adversaries", "autoattack", "anomalies")
-SUITES += tuple(name for name in KNOWN if name not in ("ood", "openood"))
+SUITES += ("w", *(name for name in KNOWN if name not in ("ood", "openood")))
 METRICS: dict[str, Kind] = {
     **dict.fromkeys(("dataset", "method", "model", "network"), TEXT),
     **dict.fromkeys(("epochs", "size", "test_subset"), _or_null(WHOLE)),
