@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from evaluate_samples import configure
+from PIL import Image, ImageFont
 
 from mixset._common.errors import InputError
 from mixset.generate._networks.spec import network_spec
+from pixmix.readers import imagenet_wnids
 from pixmix.train._evaluation.evaluate import evaluate
 from pixmix.train._reports.repeat import repeat
 from pixmix.train._reports.runs import read_run
@@ -68,3 +72,40 @@ def test_what_another_wrote_of_a_suite_is_checked(tmp_path: Path, suite: str) ->
     (tmp_path / "metrics.json").write_text(json.dumps({suite: {"x": {"error": {"value": "high"}}}}))
     with pytest.raises(InputError, match=rf"{suite}\.x\.error\.value is not a number"):
         as_grid([tmp_path])
+
+
+def watermark_font(root: Path) -> None:
+    """Pillow's own font where imagenet-w has its own."""
+    stream = ImageFont.load_default(20).path  # type: ignore[union-attr]
+    assert isinstance(stream, io.BytesIO)
+    fonts = root / "imagenet_w" / "fonts"
+    fonts.mkdir(parents=True)
+    (fonts.parent / "__init__.py").touch()
+    (fonts / "SourceHanSerifSC-ExtraLight.otf").write_bytes(stream.getvalue())
+
+
+def test_imagenet_w_is_measured_shown_and_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
+    for number, image in enumerate(pixels):
+        folder = Path("val", imagenet_wnids()[478 if number < 4 else number])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    words = [weights(tmp_path / "w.pt", 1000), "--network", "wrn-10-1", "--suite", "w"]
+    words += ["--dataset", "folder:val", "--out", "found"]
+    if importlib.util.find_spec("imagenet_w") is None:
+        with pytest.raises(InputError, match="suite w: the watermark's font is not installed; pip install"):
+            evaluate(configure(*words))
+    watermark_font(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    found = evaluate(configure(*words))
+    assert found is not None
+    kept = {name: np.load(f"found/logits/{name}.npz") for name in ("clean", "w")}
+    labels = kept["w"]["labels"]
+    assert np.count_nonzero(labels == 478) == 4 and not np.array_equal(kept["w"]["logits"], kept["clean"]["logits"])
+    right = {name: each["logits"].argmax(1) == labels for name, each in kept.items()}
+    assert found["w"]["gap"]["value"] == pytest.approx(right["w"].mean() - right["clean"].mean())
+    assert found["w"]["carton_gap"]["n"] == 4 and found["w"]["set"]["font_size"] == 5
+    assert as_grid([tmp_path / "found"]).headings[:3] == ["W error ↓", "W gap ↑", "Carton gap ↓"]
+    (line,) = repeat([read_run(tmp_path / "found", "found")]).values["commands"]
+    assert "--suite w --dataset folder:val" in line or line.endswith("--suite w")
