@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import reader_layouts as layouts
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch.utils.data import DataLoader, TensorDataset
+from watermark_fonts import FONT, font_package
 
 import pixmix
 from mixset._common.errors import InputError
@@ -26,22 +26,14 @@ from pixmix._evaluators.watermark import Watermark, font_path, font_size
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE, CARTON = 64, 478
-FONT = "SourceHanSerifSC-ExtraLight.otf"
 INSTALL = r"suite w: the watermark's font is not installed; pip install --no-deps imagenet-w$"
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The font in a package as imagenet-w has it, but it is Pillow's own, and importing the package fails."""
-    folder = tmp_path / "site" / "imagenet_w"
-    (folder / "fonts").mkdir(parents=True)
-    (folder / "__init__.py").write_text("raise ImportError('torchvision')")
-    stream = ImageFont.load_default(20).path  # type: ignore[union-attr]
-    assert isinstance(stream, io.BytesIO)
-    (folder / "fonts" / FONT).write_bytes(stream.getvalue())
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.delitem(sys.modules, "imagenet_w", raising=False)
-    return folder
+    return font_package(tmp_path / "site")
 
 
 @pytest.fixture

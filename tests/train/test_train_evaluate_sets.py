@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 from evaluate_samples import configure
-from PIL import Image, ImageFont
+from PIL import Image
+from watermark_fonts import font_package
 
 from mixset._common.errors import InputError
 from mixset.generate._networks.spec import network_spec
@@ -74,16 +74,6 @@ def test_what_another_wrote_of_a_suite_is_checked(tmp_path: Path, suite: str) ->
         as_grid([tmp_path])
 
 
-def watermark_font(root: Path) -> None:
-    """Pillow's own font where imagenet-w has its own."""
-    stream = ImageFont.load_default(20).path  # type: ignore[union-attr]
-    assert isinstance(stream, io.BytesIO)
-    fonts = root / "imagenet_w" / "fonts"
-    fonts.mkdir(parents=True)
-    (fonts.parent / "__init__.py").touch()
-    (fonts / "SourceHanSerifSC-ExtraLight.otf").write_bytes(stream.getvalue())
-
-
 def test_imagenet_w_is_measured_shown_and_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)
@@ -96,7 +86,7 @@ def test_imagenet_w_is_measured_shown_and_can_be_repeated(tmp_path: Path, monkey
     if importlib.util.find_spec("imagenet_w") is None:
         with pytest.raises(InputError, match="suite w: the watermark's font is not installed; pip install"):
             evaluate(configure(*words))
-    watermark_font(tmp_path / "site")
+    font_package(tmp_path / "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
     found = evaluate(configure(*words))
     assert found is not None
@@ -108,4 +98,4 @@ def test_imagenet_w_is_measured_shown_and_can_be_repeated(tmp_path: Path, monkey
     assert found["w"]["carton_gap"]["n"] == 4 and found["w"]["set"]["font_size"] == 5
     assert as_grid([tmp_path / "found"]).headings[:3] == ["W error ↓", "W gap ↑", "Carton gap ↓"]
     (line,) = repeat([read_run(tmp_path / "found", "found")]).values["commands"]
-    assert "--suite w --dataset folder:val" in line or line.endswith("--suite w")
+    assert line.startswith(f"pixmix evaluate {tmp_path}/w.pt --dataset folder:val") and line.endswith("--suite w")
