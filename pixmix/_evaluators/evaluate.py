@@ -62,7 +62,7 @@ def evaluate(
     Args:
         network: takes (N, 3, H, W) float images in [0, 1], gives (N, classes) logits; "anomalies" needs a
             `pixmix.Normalized` one.
-        suite: names out of `EVALUATORS`.
+        suite: names out of `EVALUATORS`. "w" needs `pip install --no-deps imagenet-w`, and ImageNet's images.
         data: (images (N, H, W, 3) uint8, labels (N,)), or a sequence or Dataset of (image, label) with images as
             PIL images, (C, H, W) uint8 tensors or (H, W, C) uint8 arrays, or floats in [0, 1]; or a DataLoader of
             batches (images, labels) of such, each of whose images is measured once, whether it shuffles or not.
