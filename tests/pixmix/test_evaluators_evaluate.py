@@ -282,5 +282,6 @@ def test_bad_batch_size_is_named() -> None:
 
 
 def test_every_suite_is_tested_here() -> None:
-    """AutoAttack, which needs a library, is tested beside it."""
-    assert [name for name, row in EVALUATORS.items() if not row.of_set and name != "autoattack"] == SUITES
+    """AutoAttack and ImageNet-W, which need a package, are tested beside it."""
+    beside = ("autoattack", "w")
+    assert [name for name, row in EVALUATORS.items() if not row.of_set and name not in beside] == SUITES
