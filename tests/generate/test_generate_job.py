@@ -235,7 +235,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(
     else:
         process.send_signal(number)
     told = process.communicate(timeout=20)[1].decode()
-    assert told.count("Traceback") == (number == signal.SIGINT), "the script's own KeyboardInterrupt alone"
+    assert told.count("Traceback") == (number == signal.SIGINT), f"not the script's own KeyboardInterrupt alone: {told}"
     assert process.returncode != 0
     wait_for(lambda: not session(process.pid), 10)
     kept = {path.name: path.stat().st_ino for path in folder.glob("*.h5")}
