@@ -29,7 +29,10 @@ def import_stored(command: ImportCommand) -> None:
         extras += [f"{part.undecoded:,} of them broken, as they were in the folder"] if part.undecoded else []
         more = "".join(f", {extra}" for extra in extras)
         say(f"{part.folder}: {counted(part.count, 'labelled image')} of {part.classes:,} classes{more}")
-    say(f"train with it: pixmix train store:{command.out}")
+    if any(part.folder == command.out / "train" for part in done):
+        say(f"train with it: pixmix train store:{command.out}")
+    else:
+        say(f"measure on it: pixmix evaluate MODEL --dataset store:{command.out}")
 
 
 def parts_of(path: Path) -> list[Path]:

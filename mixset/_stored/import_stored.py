@@ -21,7 +21,7 @@ from .._common.regular import read_regular
 from .._common.seals import file_hash
 from .._common.warned import listed, warn_once
 from .._store import manifest
-from .._store.output import begin
+from .._store.output import begin, begun_recipe
 from .._store.shard_format import plain_name
 from .smaller import DEFAULT_QUALITY, smaller
 from .stored_index import MOST_BYTES, StoredIndex, read_index, wrong_checksums
@@ -102,6 +102,8 @@ def import_labelled(
     sources = [_read_source(part) for part in parts]
     if parts == [source]:
         return [_import(sources[0], out, form, workers, quiet)]
+    if begun_recipe(out) is not None:
+        raise InputError(f"{out} is a set itself, and train/ and others would be sets in it; choose another folder")
     return [_import(one, out / one.root.name, form, workers, quiet) for one in sources]
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
+from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 
+from mixset._common.decoding import stamp
 from mixset._common.errors import InputError
+from mixset._stored.stored_files import StoredFile
 
 from ..readers import ImageFiles
 from .image_sets import ImageSet
@@ -19,24 +24,50 @@ FEW = 0.01
 def check_apart(name: str, images: ImageSet, what: str, measured: ImageSet) -> None:
     """InputError where more than a few images of a set are measured, too, as far as can be seen.
 
-    Images in memory are compared by their content, those in files by their paths; of other kinds nothing is known.
+    Images in memory are compared by their content, those in files by their paths, and by their bytes where some are
+    in a stored training set; of other kinds nothing is known.
 
     Args:
         name: the argument that gave `images`.
         what: the measured images' name.
     """
-    one, other = _marks(images), _marks(measured)
-    shared = len(one & other)
+    shared = _shared(images, measured)
     if shared > FEW * len(images):
         raise InputError(f"{name}: {shared:,} of its {len(images):,} images are among the {what}; give others")
 
 
-def _marks(images: ImageSet) -> set[bytes]:
-    """What tells an image from others: the hash of its content, or the path of its file."""
-    if images.array is not None:
-        rows = (np.ascontiguousarray(row) for row in images.array)
-        return {hashlib.blake2b(row.data, digest_size=16).digest() for row in rows}
+def _shared(images: ImageSet, measured: ImageSet) -> int:
+    """How many images are in both."""
+    if images.array is not None and measured.array is not None:
+        return len(_hashes(images.array) & _hashes(measured.array))
+    files, others = _files(images), _files(measured)
+    if any(isinstance(file, StoredFile) for of_one in (files, others) for file in of_one):
+        lengths = {_length(file) for file in files}  # of the other files only those are read that have one of these
+        return len(_checksums(files) & _checksums([file for file in others if _length(file) in lengths]))
+    own = {os.path.realpath(file) for file in files}
+    names = {os.path.basename(path) for path in own}  # following a million links takes minutes on a network disk
+    return len(own & {os.path.realpath(file) for file in others if os.path.basename(file) in names})
+
+
+def _hashes(array: np.ndarray) -> set[bytes]:
+    """The hash of each image's content."""
+    return {hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in array}
+
+
+def _files(images: ImageSet) -> Collection[Path | StoredFile]:
+    """The files of images that are read from files."""
     items = images.items
     if isinstance(items, ImageFiles):
-        return {os.fsencode(os.path.realpath(items.root / name)) for name in items.names}
-    return {os.fsencode(os.path.realpath(file)) for file in getattr(items, "files", ())}
+        return [items.root / name for name in items.names]
+    return getattr(items, "files", ())
+
+
+def _length(file: Path | StoredFile) -> int:
+    return file.length if isinstance(file, StoredFile) else stamp(file)[0]
+
+
+def _checksums(files: Collection[Path | StoredFile]) -> set[tuple[int, int]]:
+    """Length and CRC-32 of each file."""
+    stored = {(file.length, file.crc) for file in files if isinstance(file, StoredFile)}
+    contents = (file.read_bytes() for file in files if not isinstance(file, StoredFile))
+    return stored | {(len(content), zlib.crc32(content)) for content in contents}

@@ -54,6 +54,16 @@ def test_files_labels_and_order_are_the_folders(
     assert check_stored(tmp_path / "set", quiet=True).damage == []
 
 
+def test_parts_do_not_go_into_a_set(folder: Path, tmp_path: Path) -> None:
+    put(folder, tmp_path / "set")
+    shutil.copytree(folder, tmp_path / "whole" / "train")
+    with pytest.raises(
+        InputError, match="set is a set itself, and train/ and others would be sets in it; choose another"
+    ):
+        put(tmp_path / "whole", tmp_path / "set")
+    assert not (tmp_path / "set" / "train").exists()
+
+
 def test_parts_of_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for part in ("train", "val", "extra"):
         write_folder(tmp_path / "data" / part)

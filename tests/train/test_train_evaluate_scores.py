@@ -124,6 +124,7 @@ def test_training_images_are_labelled_as_the_test_images_are(colours: Path) -> N
         ("--score gen --calibrate-on held --tune-on no.npy", "no.npy"),
         ("--score knn --training-images folder:nowhere", "folder:nowhere"),
         ("--calibrate-on COLOURS", "--calibrate-on: 30 of its 30 images are among the test images; give others"),
+        ("--calibrate-on COLOURS/train", "--calibrate-on: 45 of its 45 images are among the training images; give"),
         ("--features float8", "--features"),
     ],
 )

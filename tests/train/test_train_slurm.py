@@ -111,7 +111,11 @@ def test_a_table_is_an_array_of_its_cells(slurm: Slurm, tmp_path: Path) -> None:
         (("train", "digits", "--at-once", "2"), "--at-once: is for the jobs of a table"),
         (("ablate", "4", "--nodes", "2"), "--nodes: a table is an array"),
         (("ablate", "99"), "99"),
+        (("train", "nothere"), "DATASET nothere: unknown; use digits"),
+        (("train", "digits", "--method", "pixmx"), "--method pixmx: unknown 'pixmx'; perhaps you meant pixmix"),
         (("ablate", "4", "--part", "1/2"), "--part: the array shares out the cells"),
+        (("ablate", "4", "--part=1/2"), "--part: the array shares out the cells"),
+        (("ablate", "4", "--plan"), "--plan: the array shares out the cells"),
     ],
 )
 def test_what_the_program_would_not_take_is_told_now(words: tuple[str, ...], message: str) -> None:

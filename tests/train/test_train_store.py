@@ -17,6 +17,8 @@ from mixset._common.errors import InputError
 from mixset._common.parsing import parse
 from mixset._stored.import_stored import import_labelled
 from mixset._stored.stored_set import open_stored
+from pixmix._evaluators.image_sets import ImageSet
+from pixmix._evaluators.overlap import check_apart
 from pixmix.methods import Method
 from pixmix.readers import read_class_map
 from pixmix.train._ablations.config import AblateConfig
@@ -194,6 +196,15 @@ def test_corruptions_are_the_folders(both: tuple[str, str], tmp_path: Path) -> N
     assert one.names == other.names and one.labels.tolist() == other.labels.tolist()
     assert np.array_equal(one.cropped(3), other.cropped(3)) and other.name == "exact"
     assert one.fingerprint() == other.fingerprint()
+
+
+@pytest.mark.parametrize(("held_out", "measured"), [("folder", "store"), ("store", "folder"), ("store", "store")])
+def test_images_of_a_store_are_told_from_held_out_ones(held_out: str, measured: str, root: Path) -> None:
+    places = {"folder": f"folder:{root / 'data'}", "store": f"store:{root / 'exact'}"}
+    test = ImageSet(load_test(places[measured], size=SIDE)[1])
+    check_apart("held_out", ImageSet(load_training(places[held_out], size=SIDE)), "test images", test)
+    with pytest.raises(InputError, match="held_out: 12 of its 12 images are among the test images; give others"):
+        check_apart("held_out", ImageSet(load_test(places[held_out], size=SIDE)[1]), "test images", test)
 
 
 def test_what_is_no_store_is_refused_in_one_line(root: Path, tmp_path: Path) -> None:

@@ -87,16 +87,25 @@ def job_script(config: SlurmConfig) -> str:
     from . import slurm_scripts
 
     if config.program == "train":
+        from pixmix.methods import find_parts
+
+        from .._data.datasets import check_name
+        from .._data.place_names import path_of
         from .cli import _train_config
 
         trained = _train_config(list(config.arguments))
+        with in_flags(flags_of(type(trained), trained)):
+            find_parts(trained.method)
+            if path_of(trained.dataset) is None:  # folders may be on the cluster alone
+                check_name(trained.dataset)
         return slurm_scripts.training(config, trained)
+    from .._ablations.config import AblateConfig
     from .._ablations.plan import make_plan
     from .cli import _ablate_config
 
     table: Any = _ablate_config(list(config.arguments))
-    for name in ("part", "plan"):
-        if f"--{name}" in config.arguments:
+    for name, given in {"part": table.part != AblateConfig.part, "plan": table.plan}.items():
+        if given:
             raise InputError(f"--{name}: the array shares out the cells itself; leave it out")
     with in_flags(flags_of(type(table), table)):
         cells = [cell.task.partition("/")[2] for cell in make_plan(table).cells]

@@ -62,7 +62,7 @@ def training(config: SlurmConfig, run: TrainConfig) -> str:
 def table(config: SlurmConfig, asked: AblateConfig, cells: Sequence[str]) -> str:
     """An array of jobs, one for each cell of a table."""
     arguments = list(config.arguments)
-    if config.gpus > 1 and "--devices" not in arguments:
+    if config.gpus > 1 and asked.devices == AblateConfig.devices:
         arguments += ["--devices", *(f"cuda:{number}" for number in range(config.gpus))]
     workers = recipe(asked.trained_by).workers if asked.workers is None else asked.workers
     cpus = _cores(config, workers)

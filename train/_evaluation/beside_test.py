@@ -8,6 +8,8 @@ from os.path import isdir
 from typing import Any
 
 from mixset._common.errors import InputError
+from pixmix._evaluators.image_sets import ImageSet
+from pixmix._evaluators.overlap import check_apart
 from pixmix._evaluators.set_names import TEMPERED
 from pixmix.readers._labels import ClassMap
 from pixmix.readers._outliers import open_outliers
@@ -82,6 +84,7 @@ def load_beside(
         if config.calibrate_on != SPLIT:
             size = model.size or config.size if test is None else test.size
             given["held_out"] = _held_out(config.calibrate_on, model, size, class_map)
+            _check_not_trained_on(given["held_out"], config, model, size)
     if test is None:
         return BesideTest(**given, scores=scores, names=names)
     if config.tune_on is not None:
@@ -98,6 +101,24 @@ def _held_out(folder: str, model: Model, size: int | None, class_map: ClassMap |
     return load_test(f"folder:{folder}", size=size, network=lambda side: classes_of(model, side), class_map=class_map)[
         1
     ].labelled
+
+
+def _check_not_trained_on(held_out: Any, config: EvaluateConfig, model: Model, size: int | None) -> None:
+    """InputError where a run was trained on images that are to be held out; nothing is known where it cannot be read."""
+    if model.dataset is None:
+        return
+    try:
+        images = load_training(
+            model.dataset,
+            size=size,
+            folder=config.data_folder or model.data_folder or DATA_FOLDER,
+            subset=model.subset,
+            network=lambda side: classes_of(model, side),
+            download=False,
+        )
+    except InputError:  # gone since, or on another machine; the measures do not need it
+        return
+    check_apart("calibrate_on", ImageSet(held_out), "training images", ImageSet(images.labelled))
 
 
 def _training(config: EvaluateConfig, model: Model, size: int, class_map: ClassMap | None) -> tuple[str, Any]:
