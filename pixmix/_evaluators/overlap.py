@@ -41,12 +41,13 @@ def _shared(images: ImageSet, measured: ImageSet) -> int:
     if images.array is not None and measured.array is not None:
         return len(_hashes(images.array) & _hashes(measured.array))
     files, others = _files(images), _files(measured)
-    if any(isinstance(file, StoredFile) for of_one in (files, others) for file in of_one):
+    own, paths = _paths(files), _paths(others)
+    if len(own) < len(files) or len(paths) < len(others):
         lengths = {_length(file) for file in files}  # of the other files only those are read that have one of these
         return len(_checksums(files) & _checksums([file for file in others if _length(file) in lengths]))
-    own = {os.path.realpath(file) for file in files}
-    names = {os.path.basename(path) for path in own}  # following a million links takes minutes on a network disk
-    return len(own & {os.path.realpath(file) for file in others if os.path.basename(file) in names})
+    real = {os.path.realpath(file) for file in own}
+    names = {os.path.basename(path) for path in real}  # following a million links takes minutes on a network disk
+    return len(real & {os.path.realpath(file) for file in paths if file.name in names})
 
 
 def _hashes(array: np.ndarray) -> set[bytes]:
@@ -62,6 +63,10 @@ def _files(images: ImageSet) -> Collection[Path | StoredFile]:
     return getattr(items, "files", ())
 
 
+def _paths(files: Collection[Path | StoredFile]) -> list[Path]:
+    return [file for file in files if not isinstance(file, StoredFile)]
+
+
 def _length(file: Path | StoredFile) -> int:
     return file.length if isinstance(file, StoredFile) else stamp(file)[0]
 
@@ -69,5 +74,5 @@ def _length(file: Path | StoredFile) -> int:
 def _checksums(files: Collection[Path | StoredFile]) -> set[tuple[int, int]]:
     """Length and CRC-32 of each file."""
     stored = {(file.length, file.crc) for file in files if isinstance(file, StoredFile)}
-    contents = (file.read_bytes() for file in files if not isinstance(file, StoredFile))
+    contents = (file.read_bytes() for file in _paths(files))
     return stored | {(len(content), zlib.crc32(content)) for content in contents}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from mixset._stored.check_stored import check_stored
 from mixset._stored.export_stored import export_stored
 from mixset._stored.import_stored import import_labelled
 from mixset._stored.stored_set import by_class, describe, forms, open_stored, stored_parts
+from mixset.generate._command.commands import ImportCommand
+from mixset.generate._command.stored_commands import import_stored as import_stored_command
 
 
 @pytest.fixture
@@ -57,9 +60,7 @@ def test_files_labels_and_order_are_the_folders(
 def test_parts_do_not_go_into_a_set(folder: Path, tmp_path: Path) -> None:
     put(folder, tmp_path / "set")
     shutil.copytree(folder, tmp_path / "whole" / "train")
-    with pytest.raises(
-        InputError, match="set is a set itself, and train/ and others would be sets in it; choose another"
-    ):
+    with pytest.raises(InputError, match="set is a set itself, and train/ and others would be sets in it"):
         put(tmp_path / "whole", tmp_path / "set")
     assert not (tmp_path / "set" / "train").exists()
 
@@ -233,3 +234,11 @@ def test_a_training_set_is_no_mixing_set(folder: Path, tmp_path: Path) -> None:
         check(tmp_path / "set", quiet=True)
     with pytest.raises(InputError, match="holds no training set"):
         open_stored(folder)
+
+
+def test_the_import_says_what_its_set_is_for(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import_stored_command(ImportCommand(source=folder, out=tmp_path / "one", labels=True))
+    assert f"measure on it: pixmix evaluate MODEL --dataset store:{tmp_path / 'one'}" in capsys.readouterr().out
+    shutil.copytree(folder, tmp_path / "whole" / "train")
+    import_stored_command(ImportCommand(source=tmp_path / "whole", out=tmp_path / "two", labels=True))
+    assert f"train with it: pixmix train store:{tmp_path / 'two'}" in capsys.readouterr().out

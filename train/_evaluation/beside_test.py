@@ -104,7 +104,7 @@ def _held_out(folder: str, model: Model, size: int | None, class_map: ClassMap |
 
 
 def _check_not_trained_on(held_out: Any, config: EvaluateConfig, model: Model, size: int | None) -> None:
-    """InputError where a run was trained on images that are to be held out; nothing is known where it cannot be read."""
+    """InputError where a run was trained on images that are to be held out, as far as these can be read."""
     if model.dataset is None:
         return
     try:
