@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mixset._common.console import say
 from mixset._common.errors import InputError, counted, printable
 
-if TYPE_CHECKING:
-    from .commands import ImportCommand
+from .import_command import ImportCommand
 
 
 def import_stored(command: ImportCommand) -> None:

@@ -22,7 +22,7 @@ from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import make_plan, training
 from pixmix.train._ablations.tables import find_row
 from pixmix.train._ablations.titles import title
-from pixmix.train._command.cli import COMMANDS, _ablate_config
+from pixmix.train._command.cli import COMMANDS, ablate_config
 from pixmix.train._preparation.prepare_config import FOLDERS
 
 
@@ -54,7 +54,7 @@ def test_table_9_begins_with_csails_weights() -> None:
 @pytest.mark.parametrize("table", imagenet_in_small.TABLES)
 def test_its_commands_are_what_the_program_takes(table: str) -> None:
     command = imagenet_in_small.table_command(table, 74, "resnet18", ())
-    config = _ablate_config(command[1:])
+    config = ablate_config(command[1:])
     assert config.table == table and config.size == 64 and config.paper.recipe == config.trained_by
 
 

@@ -20,7 +20,7 @@ from mixset._stored.check_stored import check_stored
 from mixset._stored.export_stored import export_stored
 from mixset._stored.import_stored import import_labelled
 from mixset._stored.stored_set import by_class, describe, forms, open_stored, stored_parts
-from mixset.generate._command.commands import ImportCommand
+from mixset.generate._command.import_command import ImportCommand
 from mixset.generate._command.stored_commands import import_stored as import_stored_command
 
 

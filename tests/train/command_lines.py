@@ -16,7 +16,7 @@ from mixset.generate._job.families import FAMILIES, load
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._command.corrupt import CorruptConfig
 from pixmix.train._command.show import ShowConfig
-from pixmix.train._command.slurm import SlurmConfig
+from pixmix.train._command.slurm_config import SlurmConfig
 from pixmix.train._evaluation.config import EvaluateConfig
 from pixmix.train._exports.export_config import ExportConfig
 from pixmix.train._reports.report import ReportConfig

@@ -17,7 +17,7 @@ from pixmix.train._ablations.plan import Plan, make_plan
 from pixmix.train._ablations.rows import rows_of
 from pixmix.train._ablations.tables import TABLES
 from pixmix.train._ablations.titles import changed, scaled, title
-from pixmix.train._command.cli import _option
+from pixmix.train._command.configs import option
 from pixmix.train._runs.config import TrainConfig, recipe
 from pixmix.train._runs.iterative_settings import IterativeSettings
 
@@ -36,7 +36,7 @@ def training(plan: Plan, name: str) -> TrainConfig:
     from mixset._common.parsing import parse
 
     arguments = list(plan.tasks[name].command[2:])
-    return parse(TrainConfig, "pixmix train", arguments, default=recipe(_option(arguments, "--recipe") or "cifar"))
+    return parse(TrainConfig, "pixmix train", arguments, default=recipe(option(arguments, "--recipe") or "cifar"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_mixing_images_are_larger_than_the_training_images(
     """Visualisations by a seventh, of at least 32 px: as the paper's 256 are to 224."""
     plan = plan_of(table, size=size)
     sizes = {
-        name: int(_option(list(plan.tasks[f"sets/{name}"].command), "--size") or 0) for name in ("fractals", "fvis")
+        name: int(option(list(plan.tasks[f"sets/{name}"].command), "--size") or 0) for name in ("fractals", "fvis")
     }
     assert sizes == {"fractals": fractals, "fvis": visualisations}
 

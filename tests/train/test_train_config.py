@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse
 from pixmix._augment.settings import PixMixSettings
-from pixmix.train._command.cli import _option
+from pixmix.train._command.configs import option
 from pixmix.train._runs.commands import command
 from pixmix.train._runs.config import RECIPES, TrainConfig, recipe
 from pixmix.train._runs.processes import choose_device, processes
@@ -106,8 +106,8 @@ def test_a_launchers_number_that_is_none_is_named(name: str, monkeypatch: pytest
 
 def test_of_a_recipe_given_twice_the_last_one_counts() -> None:
     """As of every other flag."""
-    assert _option(["--recipe", "quick", "--recipe=slow"], "--recipe") == "slow"
-    assert _option(["--recipe"], "--recipe") is None
+    assert option(["--recipe", "quick", "--recipe=slow"], "--recipe") == "slow"
+    assert option(["--recipe"], "--recipe") is None
 
 
 def test_weights_need_a_folder_each() -> None:

@@ -16,7 +16,8 @@ from slurm_stand_in import Slurm
 from test_train_run import QUICK, equal, quick, steps_done, weights
 
 from mixset._common.errors import InputError
-from pixmix.train._command.slurm import job_script, slurm_config
+from pixmix.train._command.slurm import job_script
+from pixmix.train._command.slurm_config import slurm_config
 from pixmix.train._training.run import train
 
 STUB = r"""#!/bin/bash

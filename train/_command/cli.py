@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
 from mixset._common.console import run_command, say
 from mixset._common.parsing import Command, dispatch, parse
 
-
-def _train_config(arguments: list[str]) -> Any:
-    import tyro
-
-    from .._runs.config import TrainConfig, recipe
-    from .topics import TOPICS
-
-    # A recipe is of no data set: the command asks for one.
-    start = replace(recipe(_option(arguments, "--recipe") or "cifar"), dataset=tyro.MISSING)
-    return parse(TrainConfig, "pixmix train", arguments, default=start, topics=TOPICS)
+from .configs import ablate_config, train_config
 
 
 def _train(config: Any) -> None:
@@ -108,14 +98,6 @@ def _evaluate(config: Any) -> None:
         say(f"wrote {config.folder / 'metrics.json'}")
 
 
-def _ablate_config(arguments: list[str]) -> Any:
-    from .._ablations.config import AblateConfig
-    from .topics import TOPICS
-
-    iterative = {"iterative": TOPICS["iterative"][:1]}
-    return parse(AblateConfig, "pixmix ablate", arguments, topics=iterative)
-
-
 def _ablate(config: Any) -> None:
     from .._ablations import ablate
 
@@ -141,7 +123,7 @@ def _measures(config: Any) -> None:
 
 
 def _slurm_config(arguments: list[str]) -> Any:
-    from .slurm import slurm_config
+    from .slurm_config import slurm_config
 
     return slurm_config(arguments)
 
@@ -166,10 +148,10 @@ def _export(config: Any) -> None:
 
 
 COMMANDS = {
-    "train": Command("train a classifier and measure how safe it is", _train_config, _train),
+    "train": Command("train a classifier and measure how safe it is", train_config, _train),
     "evaluate": Command("measure any classifier on any data", _evaluate_config, _evaluate),
     "ablate": Command(
-        "run what a table of the paper needs, and print it beside the paper's numbers", _ablate_config, _ablate
+        "run what a table of the paper needs, and print it beside the paper's numbers", ablate_config, _ablate
     ),
     "slurm": Command("print a job script for Slurm, for train or ablate", _slurm_config, _slurm),
     "show": Command("draw what PixMix and the other methods make of an image", _show_config, _show),
@@ -195,14 +177,3 @@ def main(command: str | None = None) -> None:
     """Run `pixmix COMMAND ...`, or the given command with all the arguments."""
     arguments = sys.argv[1:] if command is None else [command, *sys.argv[1:]]
     run_command(lambda: dispatch("pixmix", HELP, COMMANDS, arguments))
-
-
-def _option(arguments: list[str], name: str) -> str | None:
-    """The value of an option that has to be known before the others can be parsed; given twice, the last one."""
-    found = None
-    for index, argument in enumerate(arguments):
-        if argument == name and index + 1 < len(arguments):
-            found = arguments[index + 1]
-        elif argument.startswith(f"{name}="):
-            found = argument.partition("=")[2]
-    return found

@@ -9,7 +9,7 @@ from mixset._common.named import slug
 
 from .._ablations.config import AblateConfig
 from .._runs.config import TrainConfig, recipe
-from .slurm import SlurmConfig
+from .slurm_config import SlurmConfig
 
 CORES = 8
 """For each GPU, unless its workers are counted; a training takes as many workers as it finds cores."""
