@@ -146,6 +146,13 @@ def test_equal_values_mark_none_and_a_measure_that_no_run_has_is_left_out() -> N
     assert all(marks == [title not in higher, title in higher] for title, marks in best.items())
 
 
+def test_a_table_without_a_measure_says_where_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after AutoAttack at a radius that no table has."""
+    (tmp_path / "metrics.json").write_text(json.dumps({"autoattack": {"error_linf_1/255": {"value": 0.5, "n": 8}}}))
+    print_table([tmp_path])
+    assert "none of a table's measures" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("runs", [1, 8])
 def test_the_printed_table_holds_every_number_in_a_narrow_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runs: int

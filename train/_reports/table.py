@@ -85,6 +85,8 @@ def as_grid(folders: Sequence[Path]) -> Grid:
     units = f"in per cent{except_for(table.measures)}; ↓ lower is better, ↑ higher is better"
     units += "; bold: the best" if len(folders) > 1 else ""
     units += "; measured in bfloat16" if one_precision(runs) == "bf16" else ""
+    if not table.measures:
+        units = "none of a table's measures; what was measured is in metrics.json and on the page of `pixmix report`"
     return Grid("", [measure.heading for measure in table.measures], rows, [units, *_absences(runs)], corner="run")
 
 
