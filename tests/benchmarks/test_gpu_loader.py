@@ -13,6 +13,7 @@ from paper import photographs, write_like_imagenet
 from PIL import Image
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_the_loader_runs(capsys: pytest.CaptureFixture[str]) -> None:
     changes = {"network": "wrn-10-1", "batch_size": 8, "threads": 1, "workers": 1}
     gpu_loader.report("cpu", count=16, side=32, distinct=4, epochs=2, **changes)

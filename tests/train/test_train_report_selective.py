@@ -13,6 +13,7 @@ from report_samples import write_run
 
 from mixset._common.errors import InputError
 from pixmix._evaluators.standard import all_calibration_of
+from pixmix._evaluators.temperatures import fit_on
 from pixmix.train._reports.calibration import calibration
 from pixmix.train._reports.report import ReportConfig, report
 from pixmix.train._reports.runs import Run, read_run
@@ -38,7 +39,7 @@ def logits(count: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def measured(tmp_path: Path, name: str, seed: int) -> Run:
     """A run whose suite calibration is computed."""
     folder = write_run(tmp_path / name, 0.2)
-    entries = all_calibration_of(*logits(seed=seed), seed=0, held_out=logits(100, seed + 10))
+    entries = all_calibration_of(*logits(seed=seed), seed=0, held_out=fit_on(*logits(100, seed + 10)))
     return run_of(folder, **json.loads(json.dumps(entries)))
 
 
@@ -123,7 +124,7 @@ def test_every_error_is_shown_before_and_after_its_temperature(tmp_path: Path) -
 
 
 def test_the_diagram_after_scaling_is_of_the_scaled_logits() -> None:
-    entries = all_calibration_of(*logits(), seed=0, held_out=logits(100, 9))
+    entries = all_calibration_of(*logits(), seed=0, held_out=fit_on(*logits(100, 9)))
     array, labels = logits()
     again = all_calibration_of(array / entries["temperature"]["value"], labels, seed=0)
     assert entries["reliability_ts"] == again["reliability"] != entries["reliability"]
