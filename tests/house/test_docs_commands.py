@@ -29,7 +29,7 @@ from pixmix.corruptions import SUITES
 from pixmix.methods import METHODS
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import make_plan
-from pixmix.train._command import cli as pixmix_cli
+from pixmix.train._command import cli as pixmix_cli, configs
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
 SLOW = ("docs/measures.md", "docs/your-method.md")
@@ -156,7 +156,7 @@ def reader(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             raise Understood
         return found
 
-    for module in MAINS.values():
+    for module in (*MAINS.values(), configs):
         monkeypatch.setattr(module, "parse", parse_only)
 
     def call(words: list[str]) -> None:
