@@ -11,15 +11,16 @@ from pathlib import Path
 
 from evidence_cells import CELLS, PROTOCOL, is_whole
 from evidence_results import ROOT, Result
+from marked import replaced
 
-from mixset._common.errors import InputError, counted
+from mixset._common.errors import counted
 from mixset._common.files import write_file
 from mixset._common.progress import duration
 from pixmix.train._ablations.columns import AUROC, C_BAR, CIFAR, CLEAN, MFR, PGD, RMS_C, C, Column
 from pixmix.train._ablations.tables import ROWS, TABLES
 from pixmix.train._reports.grids import Cell, Grid, markdown
 
-BEGIN, END = "<!-- evidence: rendered from docs/results -->", "<!-- end of evidence -->"
+MARKS = "<!-- evidence: rendered from docs/results -->", "<!-- end of evidence -->"
 COMMAND = "python benchmarks/evidence.py"
 SHORT = (CLEAN, C, C_BAR, MFR, PGD, RMS_C, AUROC)
 """The columns of the README."""
@@ -221,11 +222,7 @@ def rendered(page: str, text: str, results: Sequence[Result]) -> str:
     Raises:
         InputError: the page lacks the marks between which the part stands.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{page}: lacks {BEGIN} and {END}; put them where the results are to stand")
-    return f"{before}{BEGIN}\n\n{PAGES[page](results)}\n{END}{after}"
+    return replaced(page, text, MARKS, PAGES[page](results))
 
 
 def render(page: str, results: Sequence[Result], root: Path = ROOT) -> Path:

@@ -8,19 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evidence_results import ROOT
+from marked import replaced
 from mixing_sets_figures import FIGURES, Correlations, correlate
 from mixing_sets_made import SIZED, drawn, families, sizes
 from mixing_sets_results import COLUMNS, Results, read_results
 from mixing_sets_sizes import deviation, over_families, values, wins
 from mixing_sets_work import BASELINE
 
-from mixset._common.errors import InputError, counted
+from mixset._common.errors import counted
 from mixset._common.files import write_file
 from pixmix.train._reports import grids
 from pixmix.train._reports.grids import Cell, Grid, markdown
 
 PAGE = "docs/mixing-sets.md"
-BEGIN, END = "<!-- mixing sets: rendered from docs/mixing-sets.json -->", "<!-- end of mixing sets -->"
+MARKS = "<!-- mixing sets: rendered from docs/mixing-sets.json -->", "<!-- end of mixing sets -->"
 TITLES = {"families": "Families", "sizes": "Sizes and scalings"}
 
 
@@ -153,10 +154,6 @@ def rendered(text: str, results: Results | None) -> str:
     Raises:
         InputError: the page lacks the marks between which the part stands.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{PAGE}: lacks {BEGIN} and {END}; put them where the results are to stand")
     if results is None or not results.cells:
         body = "Not measured yet: `python benchmarks/mixing_sets.py DATA` does it, and its text is the protocol.\n"
     else:
@@ -164,7 +161,7 @@ def rendered(text: str, results: Results | None) -> str:
             markdown(one) if isinstance(one, Grid) else textwrap.fill(one, 125, break_on_hyphens=False) + "\n"
             for one in tables(results)
         )
-    return f"{before}{BEGIN}\n\n{body}\n{END}{after}"
+    return replaced(PAGE, text, MARKS, body)
 
 
 def render(file: Path, root: Path = ROOT) -> Path:

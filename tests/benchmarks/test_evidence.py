@@ -136,7 +136,7 @@ def test_rendering_writes_both_pages(told: Ends, tmp_path: Path, monkeypatch: py
     write_result(result("pixmix-s0", 0.1), tmp_path / "results")
     (tmp_path / "docs").mkdir()
     for page in evidence_pages.PAGES:
-        (tmp_path / page).write_text(f"{evidence_pages.BEGIN}\n{evidence_pages.END}\n")
+        (tmp_path / page).write_text("\n".join(evidence_pages.MARKS))
     monkeypatch.setattr(evidence, "render", lambda page, found: evidence_pages.render(page, found, tmp_path))
     told("--render", "--results", tmp_path / "results")
     for page in evidence_pages.PAGES:

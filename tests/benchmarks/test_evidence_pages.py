@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from evidence_cells import CELLS
-from evidence_pages import BEGIN, END, PAGES, measurements, readme, render, rendered
+from evidence_pages import MARKS, PAGES, measurements, readme, render, rendered
 from evidence_results import FOLDER, ROOT, read_results
 from evidence_samples import result
 
 from mixset._common.errors import InputError
+
+BEGIN, END = MARKS
 
 
 @pytest.mark.parametrize("page", list(PAGES))

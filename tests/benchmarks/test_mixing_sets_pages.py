@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from evidence_results import ROOT
 from mixing_sets_made import SIZED, families, sizes
-from mixing_sets_pages import BEGIN, END, PAGE, parts, render, rendered, show
+from mixing_sets_pages import MARKS, PAGE, parts, render, rendered, show
 from mixing_sets_results import COLUMNS, FILE, opened, read_results, values_of
 from mixing_sets_samples import PROTOCOL, results
 from mixing_sets_sizes import VARIANTS, wins
 
 from mixset._common.errors import InputError
 
+BEGIN, END = MARKS
 EMPTY = f"before\n{BEGIN}\nold\n{END}\nafter\n"
 
 
