@@ -151,3 +151,18 @@ def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type
 
     monkeypatch.setattr(graph, "_obstacle", on_cpu)
     yield CpuRecorder
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """83 image files of several sizes and formats, of which one is broken."""
+    folder, chance = tmp_path_factory.mktemp("files"), np.random.default_rng(0)
+    found = []
+    for number in range(83):
+        sides = int(chance.integers(60, 120)), int(chance.integers(60, 120))
+        pixels = chance.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        image = Image.fromarray(pixels).resize(sides, Image.Resampling.BICUBIC)
+        found.append(folder / f"{number:02d}.{'png' if number % 7 == 0 else 'jpg'}")
+        (image.convert("L") if number % 5 == 0 else image).save(found[-1])
+    found[40].write_bytes(found[40].read_bytes()[:200])
+    return found

@@ -1,14 +1,9 @@
-"""The loader with workers: the images of a loader without, in memory that is made once and leaves nothing behind."""
+"""The loader with workers: the images of a loader without."""
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
-import os
-import signal
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,64 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from loader_samples import copied, equal, images_of
 from PIL import Image
-from processes_alive import wait_for
 
 from mixset import MixingPool, MixingSet
 from mixset._common import jpegs
-from mixset._common.errors import InputError
 from mixset._common.normalisation import HALF
-from pixmix._augment.draws import Key
 from pixmix.methods import make_method
 from pixmix.methods._base import Method
 from pixmix.methods._mixing import PixMixMethod
 from pixmix.train._data.datasets import load_data
-from pixmix.train._data.labelled import LabelledImages
-from pixmix.train._runs import processes
 from pixmix.train._training import loader as loading
-from pixmix.train._training.batches import Batch, BatchPlan, TrainingSet
-from pixmix.train._training.loader import Loader, RingLoader, form_of, training_loader
-from pixmix.train._training.loader_worker import Part, make_part
-from pixmix.train._training.ring import Form, Ring
-from pixmix.train._training.waiting import Waiting, remedy
-
-CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """83 image files of several sizes and formats, of which one is broken."""
-    folder, chance = tmp_path_factory.mktemp("files"), np.random.default_rng(0)
-    found = []
-    for number in range(83):
-        sides = int(chance.integers(60, 120)), int(chance.integers(60, 120))
-        pixels = chance.integers(0, 256, (8, 8, 3)).astype(np.uint8)
-        image = Image.fromarray(pixels).resize(sides, Image.Resampling.BICUBIC)
-        found.append(folder / f"{number:02d}.{'png' if number % 7 == 0 else 'jpg'}")
-        (image.convert("L") if number % 5 == 0 else image).save(found[-1])
-    found[40].write_bytes(found[40].read_bytes()[:200])
-    return found
-
-
-def images_of(files: list[Path], method: Method, *, tensors: bool = False) -> TrainingSet:
-    images = LabelledImages(np.arange(len(files)) % 5, 64, files=files)
-    return TrainingSet(images, method, seed=3, flip=True, tensors=tensors)
-
-
-def copied(batches: Iterator[Batch] | Loader) -> list[Batch]:
-    """The batches, each with images of its own."""
-    return [batch._replace(images=batch.images.clone()) for batch in batches if batch.images is not None]
-
-
-def equal(one: list[Batch], other: list[Batch]) -> bool:
-    return len(one) == len(other) and all(
-        torch.equal(mine.images, theirs.images)
-        and mine.images.dtype == theirs.images.dtype
-        and torch.equal(mine.labels, theirs.labels)
-        and torch.equal(mine.indices, theirs.indices)
-        and mine.broken == theirs.broken
-        for mine, theirs in zip(one, other, strict=True)
-    )
+from pixmix.train._training.batches import BatchPlan, TrainingSet
+from pixmix.train._training.loader import Loader, RingLoader, training_loader
 
 
 @pytest.mark.parametrize(
@@ -204,119 +154,6 @@ def test_spawned_workers_make_the_same(files: list[Path], monkeypatch: pytest.Mo
         assert equal(copied(loader), copied(Loader(images, plan)))
 
 
-def test_workers_end_with_the_loader(files: list[Path]) -> None:
-    """Closed in the middle of its work, or forgotten."""
-    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
-    before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()
-    for forgotten in (False, True):
-        loader = RingLoader(images, plan, 2)
-        started = [process.pid for process in loader._processes]
-        iterator = iter(loader)
-        next(iterator)
-        iterator.close()  # type: ignore[attr-defined]
-        if not forgotten:
-            loader.close()
-            loader.close()
-        del loader, iterator
-        gc.collect()
-        for process in started:
-            with pytest.raises(ProcessLookupError):
-                os.kill(process, 0)
-    if sys.platform == "linux":
-        assert len(os.listdir("/proc/self/fd")) <= len(before)
-
-
-def test_the_ring_has_no_name(files: list[Path]) -> None:
-    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
-    shared = Path("/dev/shm")
-    before = sorted(shared.iterdir()) if shared.is_dir() else []
-    with closing(RingLoader(images, plan, 2)) as loader:
-        next(iter(loader))
-        assert (sorted(shared.iterdir()) if shared.is_dir() else []) == before
-        assert os.fstat(loader.ring._file).st_nlink == 0
-
-
-def test_a_killed_worker_ends_the_run_with_a_line(files: list[Path]) -> None:
-    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 2, seed=3)
-    with closing(RingLoader(images, plan, 2)) as loader:
-        batches = iter(loader)
-        next(batches)
-        os.kill(loader._processes[0].pid, signal.SIGKILL)
-        wait_for(lambda: not loader._processes[0].is_alive(), 20)
-        with pytest.raises(InputError, match=r"worker of the loader has died .*fewer `workers`"):
-            list(batches)
-
-
-class Refusing(Method):
-    """Fails, in one of several ways."""
-
-    def __init__(self, how: str) -> None:
-        self.how = how
-
-    def augment_array(self, batch: np.ndarray, key: Key, indices: np.ndarray) -> np.ndarray:
-        if self.how == "refuses":
-            raise InputError("no images today")
-        if self.how == "fails":
-            raise ZeroDivisionError("a fault")
-        whole = super().augment_array(batch, key, indices)
-        return whole[:-1] if self.how == "too few" else whole.astype(np.float64)
-
-
-@pytest.mark.parametrize(
-    ("how", "kind", "line"),
-    [
-        ("refuses", InputError, "^no images today$"),
-        ("fails", RuntimeError, "(?s)in a worker.*ZeroDivisionError: a fault"),
-        ("too few", InputError, r"must make \(8, 3, 64, 64\) float32, got \(7, 3, 64, 64\) float32"),
-        ("float64", InputError, r"float32, got \(8, 3, 64, 64\) float64"),
-    ],
-)
-def test_what_goes_wrong_in_a_worker_is_told(how: str, kind: type[Exception], line: str, files: list[Path]) -> None:
-    images, plan = images_of(files, Refusing(how)), BatchPlan(83, 8, seed=3)
-    with closing(RingLoader(images, plan, 1)) as loader, pytest.raises(kind, match=line):
-        list(loader)
-
-
-def test_a_ring_is_written_and_read_in_any_process() -> None:
-    form = Form(3, 5, 2, (3, 4, 4), "float32")
-    assert form.image_bytes == 4096 and form.slot_bytes == 8192
-    ring = Ring(form)
-    for slot in range(3):
-        ring.images(slot, 4)[:] = slot + 0.5
-        ring.indices(slot, 5)[:] = slot
-        ring.labels(slot, 5)[:] = 10 + slot
-    for slot in range(3):
-        assert ring.images(slot, 4).shape == (2, 4, 3, 4, 4)
-        assert np.all(ring.images(slot, 4) == slot + 0.5)
-        assert ring.indices(slot, 5).tolist() == [slot] * 5
-        assert ring.labels(slot, 2).tolist() == [10 + slot] * 2
-    ring.close()
-    ring.close()
-
-
-def test_a_part_is_made_in_its_place(files: list[Path]) -> None:
-    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
-    ring = Ring(form_of(images, plan, 1))
-    ring.indices(0, 8)[:] = np.arange(8) + 38
-    (broken,) = make_part(images, ring, Part(epoch=2, slot=0, total=8, first=2, last=5))
-    assert broken.image == 40
-    expected, labels, _ = images.make(2, np.arange(40, 43))
-    assert np.array_equal(ring.images(0, 8)[0, 2:5], expected)
-    assert not ring.images(0, 8)[0, [0, 1, 5, 6, 7]].any()
-    assert ring.labels(0, 8).tolist() == [0, 0, *labels, 0, 0, 0]
-
-
-@pytest.mark.parametrize("workers", [1, 2, 14, 32])
-@pytest.mark.parametrize("batch", [1, 8, 83, 256, 20_000])
-def test_pipes_have_room_for_all_parts(workers: int, batch: int, files: list[Path]) -> None:
-    """65,536 bytes are what Linux gives a pipe."""
-    images = TrainingSet(LabelledImages(np.zeros(20_000, np.int64), 224, files=files), Method(), seed=0, flip=True)
-    form = form_of(images, BatchPlan(20_000, batch, seed=0), workers)
-    parts = form.slots * -(-form.rows // loading.part_size(images, form.rows))
-    assert parts >= 2 * workers
-    assert (parts + workers) * 24 < 65_536
-
-
 def test_images_in_memory_are_made_by_workers_too(colours: Path) -> None:
     data = load_data(f"folder:{colours}")
     images, plan = TrainingSet(data.train, Method(), seed=0, flip=True), BatchPlan(45, 16, seed=0)
@@ -325,82 +162,3 @@ def test_images_in_memory_are_made_by_workers_too(colours: Path) -> None:
         assert equal(copied(loader), copied(Loader(images, plan)))
     resident = TrainingSet(data.train, Method(), seed=0, flip=True, tensors=True)
     assert type(training_loader(resident, plan, workers=4)) is Loader
-
-
-def test_workers_are_chosen_by_cores_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "usable_cores", lambda: 16)
-    gpu = torch.device("cuda", 0)
-    assert processes.loader_workers(None, CPU) == 2
-    assert processes.loader_workers(None, gpu) == 14
-    assert processes.loader_workers(5, gpu) == processes.loader_workers(5, CPU) == 5
-    assert processes.loader_workers(0, gpu) == 0
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert processes.loader_workers(None, gpu) == 2
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    assert processes.loader_workers(None, CPU) == processes.loader_workers(None, gpu) == 1
-    monkeypatch.delenv("LOCAL_WORLD_SIZE")
-    monkeypatch.setattr(processes, "usable_cores", lambda: 200)
-    assert processes.loader_workers(None, gpu) == 32
-
-
-def test_waiting_is_the_share_of_the_time_without_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    waiting = Waiting(CPU)
-    for seconds in (1.0, 2.0):
-        waiting.begin()
-        clock[0] += seconds
-        waiting.end()
-        clock[0] += 4.5
-    assert waiting.take() == pytest.approx(3 / 12)
-    clock[0] += 1
-    assert waiting.take() == 0
-
-
-def test_waiting_for_a_gpu_is_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host's own waiting does not count, as it runs ahead."""
-    clock, device = [0.0], [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-
-    class Event:
-        def __init__(self, enable_timing: bool) -> None:
-            assert enable_timing
-
-        def record(self, stream: object) -> None:
-            self.at = max(clock[0], device[0])  # after what is on its way
-
-        def elapsed_time(self, later: Any) -> float:
-            return 1000 * (later.at - self.at)
-
-        def synchronize(self) -> None:
-            pass
-
-    monkeypatch.setattr(torch.cuda, "Event", Event)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
-    waiting = Waiting(torch.device("cuda", 0))
-    for host, step in ((3.0, 2.0), (1.0, 5.0), (4.0, 1.0)):
-        waiting.begin()
-        clock[0] += host
-        waiting.end()
-        device[0] = max(clock[0], device[0]) + step
-    # The device: idle for 3, busy to 5, busy to 10 (its data came at 4), and its next data came at 8.
-    clock[0] = 12.0
-    assert waiting.take() == pytest.approx(3 / 12)
-
-
-def test_the_remedy_fits_the_cause() -> None:
-    assert "local disk" in remedy(workers=4, cores=16, busy=0.2)
-    assert remedy(workers=4, cores=16, busy=0.95) == "more than 4 workers, for which 16 cores are here"
-    assert "all 16 cores" in remedy(workers=16, cores=16, busy=0.95)
-
-
-def test_the_log_has_the_share_and_a_line_says_what_to_change(files: list[Path]) -> None:
-    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
-    with closing(RingLoader(images, plan, 1)) as loader:
-        assert len(copied(loader)) == 11
-        assert 0 < loader.processor <= loader.seconds * 1.5
-        assert 0 < loader.waiting.take() <= 1
-        assert loader.advice(0.01) == ""
-        loader.processor = loader.seconds
-        assert loader.advice(0.4).startswith("waited for data 40% of the time (")
-    assert "more than 0 workers" in Loader(images, plan).advice(0.4)
