@@ -109,6 +109,11 @@ def test_a_table_is_an_array_of_its_cells(slurm: Slurm, tmp_path: Path) -> None:
         (("train", "digits", "--gpu", "2"), "unknown option --gpu"),
         (("train", "digits", "--gpus"), "--gpus: needs a value"),
         (("train", "digits", "--time", "$(reboot)"), "--time: must be like 90"),
+        (("train", "digits", "--time", "2"), "--time 2: is over before the run can be told to end"),
+        (("train", "digits", "--time", "0:2:0"), "--time 0:2:0: is over before"),
+        (("train", "digits", "--time", "1:2:3:4"), "--time 1:2:3:4: is over before"),
+        (("train", "digits", "--device", "cpu"), "--device cpu: needs no GPU; give --gpus 0"),
+        (("ablate", "4", "--devices", "cuda:0", "cuda:1"), "--devices: names 2 GPUs, and the job has 1"),
         (("train", "digits", "--at-once", "2"), "--at-once: is for the jobs of a table"),
         (("ablate", "4", "--nodes", "2"), "--nodes: a table is an array"),
         (("ablate", "99"), "99"),
@@ -123,6 +128,13 @@ def test_what_the_program_would_not_take_is_told_now(words: tuple[str, ...], mes
     with pytest.raises(InputError) as caught:
         job_script(slurm_config(words))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("time", ["3", "2:30", "0:2:1", "1-0", "0-1", "0-0:3", "2-12:00:00", "24:00:00"])
+def test_times_are_those_of_sbatch(time: str) -> None:
+    assert f"#SBATCH --time={time}\n" in job_script(slurm_config(("train", "digits", "--time", time)))
+    words = ("ablate", "4", "--gpus", "2", "--devices", "cuda:0", "cuda:1", "--time", time)
+    assert f"#SBATCH --time={time}\n" in job_script(slurm_config(words))
 
 
 def test_words_of_the_user_are_no_code_of_the_script(slurm: Slurm, tmp_path: Path) -> None:

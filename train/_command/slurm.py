@@ -30,6 +30,8 @@ def job_script(config: SlurmConfig) -> str:
             find_parts(trained.method)
             if path_of(trained.dataset) is None:  # folders may be on the cluster alone
                 check_name(trained.dataset)
+        if config.gpus and trained.device == "cpu":
+            raise InputError("--device cpu: needs no GPU; give --gpus 0")
         return slurm_scripts.training(config, trained)
     from .._ablations.config import AblateConfig
     from .._ablations.plan import make_plan
@@ -38,6 +40,9 @@ def job_script(config: SlurmConfig) -> str:
     for name, given in {"part": table.part != AblateConfig.part, "plan": table.plan}.items():
         if given:
             raise InputError(f"--{name}: the array shares out the cells itself; leave it out")
+    asked = {place for place in table.places if place.startswith("cuda")}
+    if len(asked) > config.gpus:
+        raise InputError(f"--devices: names {len(asked)} GPUs, and the job has {config.gpus}; give more by --gpus")
     with in_flags(flags_of(type(table), table)):
         cells = [cell.task.partition("/")[2] for cell in make_plan(table).cells]
     return slurm_scripts.table(config, table, cells)

@@ -13,6 +13,8 @@ from mixset._common.flags import flags_of
 from mixset._common.parsing import parse
 from mixset._common.ranges import Range, check_ranges
 
+EARLY = 120
+"""Seconds before a job's end at which it is signalled."""
 JOB: dict[str, Range] = {"nodes": (1, 10_000), "gpus": (0, 64), "cpus": (1, 1000), "at_once": (1, 10_000)}
 
 
@@ -49,10 +51,25 @@ class SlurmConfig:
         check_ranges(self, JOB)
         if not self.time or not set(self.time) <= set("0123456789-:"):
             raise InputError(f"time: must be like 90 (minutes), 24:00:00 or 2-12:00:00, got {self.time!r}")
+        if _seconds(self.time) <= EARLY:
+            raise InputError(
+                f"time {self.time}: is over before the run can be told to end, {EARLY} s before; give more"
+            )
         if self.program == "train" and self.at_once is not None:
             raise InputError("at_once: is for the jobs of a table; leave it out")
         if self.program == "ablate" and self.nodes > 1:
             raise InputError("nodes: a table is an array of jobs, each on one machine; leave it out")
+
+
+def _seconds(text: str) -> int:
+    """How long a time of sbatch's is: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S; 0 for other words, which sbatch refuses."""
+    days, dash, rest = text.rpartition("-")
+    fields = rest.split(":")
+    if not all(field.isdecimal() for field in fields) or len(fields) > 3 or (dash and not days.isdecimal()):
+        return 0
+    numbers = [int(field) for field in fields]
+    units = (3600, 60, 1) if dash or len(numbers) == 3 else (60, 1)
+    return 86_400 * int(days or 0) + sum(unit * number for unit, number in zip(units, numbers, strict=False))
 
 
 def slurm_config(arguments: Sequence[str]) -> SlurmConfig:

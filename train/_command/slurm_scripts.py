@@ -9,12 +9,10 @@ from mixset._common.named import slug
 
 from .._ablations.config import AblateConfig
 from .._runs.config import TrainConfig, recipe
-from .slurm_config import SlurmConfig
+from .slurm_config import EARLY, SlurmConfig
 
 CORES = 8
 """For each GPU, unless its workers are counted; a training takes as many workers as it finds cores."""
-EARLY = 120
-"""Seconds before a job's end at which it is signalled."""
 SIGNALS = "SIGTERM,SIGINT,SIGUSR1"
 """What torchrun passes on."""
 _SCRIPT = """#!/bin/bash
