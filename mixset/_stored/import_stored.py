@@ -25,6 +25,7 @@ from .._store.output import begin, begun_recipe
 from .._store.shard_format import plain_name
 from .smaller import DEFAULT_QUALITY, smaller
 from .stored_index import MOST_BYTES, StoredIndex, read_index, wrong_checksums
+from .stored_set import stored_parts
 from .stored_shard import FAMILY, Member, write_stored_shard
 
 PARTS = ("train", "test", "val", "valid", "validation")
@@ -98,6 +99,8 @@ def import_labelled(
     if side is not None:
         quality = check_whole("jpeg", DEFAULT_QUALITY if jpeg is None else jpeg, low=1, high=100)
         form = _Form(check_whole("side", side, low=SIDES[0], high=SIDES[1]), quality)
+    if stored_parts(source):
+        raise InputError(f"{source}: is a stored training set already; `mixset export` gives its files back")
     parts = _parts(source)
     sources = [_read_source(part) for part in parts]
     if parts == [source]:

@@ -214,8 +214,16 @@ def test_what_is_no_store_is_refused_in_one_line(root: Path, tmp_path: Path) -> 
         check_name(f"store:{root / 'nowhere'}")
     with pytest.raises(InputError, match="holds no training set; `mixset import FOLDER OUT --labels` makes one"):
         load_data(f"store:{tmp_path}")
-    with pytest.raises(InputError, match=r"store:.*: has no training set in val/"):
+    with pytest.raises(
+        InputError, match=r"store:.*: has no training set in val/.* it is a plain folder: folder:.*/data$"
+    ):
         load_test(f"store:{root / 'data'}")
+    with pytest.raises(
+        InputError, match=r"folder:.*: has no class folders in val/.*; it is a stored training set: store:"
+    ):
+        load_test(f"folder:{root / 'exact'}")
+    with pytest.raises(InputError, match=r"exact: is a stored training set already; `mixset export`"):
+        import_labelled(root / "exact", tmp_path / "again")
     with pytest.raises(InputError, match=r"unknown; use .*folder:PATH or store:PATH"):
         check_name("stores:x")
     (tmp_path / "val" / "mixset.json").rename(tmp_path / "val" / "unfinished.json")

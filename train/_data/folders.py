@@ -49,11 +49,13 @@ def test_folder(root: Place, *, alone: bool = True) -> Place:
             warn_once(f"{root}: {labelled[0]}/ is tested on, {_listed(others)} left out")
         return root / labelled[0]
     if there:
-        raise InputError(f"{root}: has no {root.labels} in {_listed(there)}, so their images have no labels")
+        raise InputError(
+            f"{root}: has no {root.labels} in {_listed(there)}, so their images have no labels; {root.remedy}"
+        )
     if not alone:
         raise InputError(f"{root}: has no {root.what} test/; {root.remedy}")
     if not root.is_there() or (not root.is_labelled()) or root.folders() == ["train"]:
-        raise InputError(f"{root}: has no test/ with a folder a class, and no class folders itself")
+        raise InputError(f"{root}: has no test/ with a folder a class, and no class folders itself; {root.remedy}")
     return root
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mixset._common.class_folders import Listing, is_labelled, list_folders
 from mixset._store import manifest
 from mixset._stored.stored_files import StoredFiles
-from mixset._stored.stored_set import ClassNames, StoredSet, by_class, forms, open_stored
+from mixset._stored.stored_set import ClassNames, StoredSet, by_class, forms, open_stored, stored_parts
 from pixmix.readers._classes import class_names, names_and_labels, number_listing
 
 from .listings import list_kept
@@ -24,7 +24,7 @@ class Place:
     """A folder of class folders, or of parts that are; written folder:PATH."""
 
     prefix, what, labels = FOLDER, "folder", "class folders"
-    remedy = "it needs train/ and test/ with a folder a class"
+    needs = "it needs train/ and test/ with a folder a class"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,6 +40,12 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.prefix}{self.path}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is not what it should be."""
+        stored = isdir(self.path) and stored_parts(self.path)
+        return f"it is a stored training set: {STORE}{self.path}" if stored else self.needs
 
     def is_there(self) -> bool:
         """Whether there is such a folder."""
@@ -75,7 +81,12 @@ class Store(Place):
     """The same as shards; written store:PATH."""
 
     prefix, what, labels = STORE, "training set", "training set"
-    remedy = "`mixset import FOLDER OUT --labels` makes one of a folder with train/ and test/"
+    needs = "`mixset import FOLDER OUT --labels` makes one of a folder with train/ and test/"
+
+    @property
+    def remedy(self) -> str:
+        plain = isdir(self.path) and not stored_parts(self.path)
+        return f"it is a plain folder: {FOLDER}{self.path}" if plain else self.needs
 
     def is_labelled(self) -> bool:
         return (self.path / manifest.NAME).exists() or (self.path / manifest.UNFINISHED).exists()
