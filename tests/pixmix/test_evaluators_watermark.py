@@ -85,7 +85,7 @@ def test_floats_are_rounded_to_bytes_first() -> None:
     np.testing.assert_array_equal(mark.on((images / 255).astype(np.float32)), mark.on(images))
 
 
-def pictured() -> tuple[np.ndarray, np.ndarray]:
+def labelled_images() -> tuple[np.ndarray, np.ndarray]:
     """Images that a network without a bright class answers right, but for cartons."""
     images, _ = samples.test_images(40, SIDE)
     labels = samples.logits(samples.network(1000, SIDE), images).argmax(1)
@@ -108,12 +108,12 @@ class Bright(samples.Counting):
 
 
 def taught() -> pixmix.Normalized:
-    return pixmix.Normalized(Bright(pictured()[0]), [0.5] * 3, [0.5] * 3)
+    return pixmix.Normalized(Bright(labelled_images()[0]), [0.5] * 3, [0.5] * 3)
 
 
 @pytest.mark.usefixtures("package")
 def test_values_are_those_of_the_logits_with_and_without_the_mark() -> None:
-    (images, labels), net = pictured(), taught()
+    (images, labels), net = labelled_images(), taught()
     found = pixmix.evaluate(net, "w", (images, labels), batch_size=7)["w"]
     before, after = (samples.logits(net, each) for each in (images, plain(images, 10)))
     gained = (after.argmax(1) == labels).astype(int) - (before.argmax(1) == labels)
@@ -139,7 +139,7 @@ def test_values_are_those_of_the_logits_with_and_without_the_mark() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_a_loader_of_floats_has_the_same_values() -> None:
-    (images, labels), net = pictured(), taught()
+    (images, labels), net = labelled_images(), taught()
     tensors = TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(labels))
     loader = DataLoader(tensors, batch_size=16, shuffle=True)
     assert pixmix.evaluate(net, "w", loader) == pixmix.evaluate(net, "w", (images, labels))
@@ -155,7 +155,7 @@ def test_without_cartons_their_gap_is_not_defined() -> None:
 
 @pytest.mark.usefixtures("package")
 def test_calibration_is_also_measured_after_scaling() -> None:
-    data, net = pictured(), taught()
+    data, net = labelled_images(), taught()
     found = pixmix.evaluate(net, "w", data, held_out=(layouts.bytes_of(60, SIDE, SIDE, 3, seed=3), np.arange(60) % 10))[
         "w"
     ]
@@ -165,7 +165,7 @@ def test_calibration_is_also_measured_after_scaling() -> None:
 def test_logits_are_kept_and_used_again_under_the_same_mark(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, net, kept = pictured(), taught(), tmp_path / "logits"
+    data, net, kept = labelled_images(), taught(), tmp_path / "logits"
     options: dict[str, Any] = {"logits_folder": kept}
     first = pixmix.evaluate(net, "w", data, **options)
     assert sorted(path.name for path in kept.iterdir()) == ["clean.npz", "w.npz"]
@@ -183,7 +183,7 @@ def test_logits_are_kept_and_used_again_under_the_same_mark(
 def test_a_missing_package_is_said_before_the_network_runs() -> None:
     net = samples.network(1000, SIDE)
     with pytest.raises(InputError, match=INSTALL):
-        pixmix.evaluate(net, "w", pictured())
+        pixmix.evaluate(net, "w", labelled_images())
     assert isinstance(net.body, samples.Counting) and net.body.seen == 0
     with pytest.raises(InputError, match=INSTALL):
         check("w", (10, SIDE, SIDE))
@@ -193,7 +193,7 @@ def test_a_package_without_its_font_or_with_a_damaged_one(package: Path) -> None
     font = package / "fonts" / FONT
     font.write_bytes(b"no font")
     with pytest.raises(InputError, match=r"font .*ExtraLight\.otf.*pip install --force-reinstall --no-deps imagenet-w"):
-        pixmix.evaluate(samples.network(1000, SIDE), "w", pictured())
+        pixmix.evaluate(samples.network(1000, SIDE), "w", labelled_images())
     font.unlink()
     with pytest.raises(InputError, match=r"ExtraLight\.otf is missing; pip install --force-reinstall"):
         check("w", (10, SIDE, SIDE))
@@ -213,7 +213,7 @@ def test_other_images_and_networks_are_refused() -> None:
     with pytest.raises(InputError, match="suite w: needs labelled test images"):
         pixmix.evaluate(samples.network(1000, SIDE), "w")
     with pytest.raises(InputError, match="sets: no suite 'w' has one"):
-        pixmix.evaluate(samples.network(1000, SIDE), "w", pictured(), sets={"w": "nowhere"})
+        pixmix.evaluate(samples.network(1000, SIDE), "w", labelled_images(), sets={"w": "nowhere"})
 
 
 @pytest.mark.usefixtures("package")
