@@ -86,16 +86,6 @@ def test_the_binned_errors_equal_torchmetrics() -> None:
     assert found == pytest.approx(float(metric(p, torch.from_numpy(labels))), abs=1e-6)
 
 
-def test_scores_order_images_as_pytorch_ood_does() -> None:
-    detector = pytest.importorskip("pytorch_ood.detector")
-    torch = pytest.importorskip("torch")
-    from pixmix import scores
-
-    logits = ARRAYS["CAL_Z"]
-    found = detector.MaxSoftmax(None).predict_logits(torch.from_numpy(logits))
-    np.testing.assert_allclose(scores.msp(logits), found, atol=1e-6)
-
-
 def plain_selection(confidence: np.ndarray, right: np.ndarray) -> list[float]:
     """AURC, its excess, AUGRC and the coverage at 5 % risk, image by image."""
 
