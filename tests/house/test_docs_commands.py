@@ -32,8 +32,8 @@ from pixmix.train._ablations.plan import make_plan
 from pixmix.train._command import cli as pixmix_cli, configs
 
 MAINS = {"mixset": mixset_cli, "pixmix": pixmix_cli}
-SLOW = ("docs/measures.md", "docs/your-method.md")
-"""The suites of corruptions of one take half a minute; what the other shows is tried in small in tests/train."""
+SLOW = ("docs/measures.md", "docs/your-method.md", "docs/arena.md")
+"""Suites of corruptions and tables take half a minute each; what they show is tried in small in tests/train."""
 FIRST = ("mixset make", "mixset import")
 """What is made before Python's blocks are run."""
 LATER = ("mixset", "pixmix train", "pixmix corrupt", "pixmix evaluate", "pixmix")
