@@ -39,6 +39,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 from evidence import unpacked
 from mixing_sets_made import Source, families, sizes
@@ -48,9 +49,10 @@ from mixing_sets_work import BASELINE, Site, Work, say
 
 from mixset._common.console import run_command
 from mixset._common.errors import InputError
+from pixmix.train._runs.config import Precision
 
 PARTS = ("families", "sizes")
-SIZES = ("network", "epochs", "subset", "test_subset")
+SIZES = ("network", "epochs", "subset", "test_subset", "amp")
 
 
 def given(words: list[str]) -> dict[str, Path]:
@@ -99,6 +101,7 @@ def parsed() -> argparse.Namespace:
     add("--epochs", type=int, default=15, help="passes over the training images (15)")
     add("--subset", type=int, help="fewer training images")
     add("--test-subset", type=int, default=2000, help="test images (2,000)")
+    add("--amp", default="auto", choices=get_args(Precision), help="mixed precision of training (auto)")
     add("--count", type=int, default=4096, help="images in a mixing set (4,096)")
     add("--fvis", type=int, default=1024, help="visualisations of the baseline's network (1,024); 0 for none")
     add("--devices", nargs="+", default=["auto"], help="as in `pixmix ablate`; one named twice runs two cells at once")
@@ -106,7 +109,7 @@ def parsed() -> argparse.Namespace:
     add("--out", type=Path, default=Path("mixing-sets"), help="the folder of all work (mixing-sets)")
     add("--results", type=Path, default=FILE, help="the file of the finished cells (docs/mixing-sets.json)")
     add("--list", action="store_true", help="print the rows, and which cells are there")
-    add("--render", action="store_true", help="write the results into docs/mixing-sets.md")
+    add("--render", action="store_true", help="write what was measured into docs/mixing-sets-compared.md")
     return parser.parse_args()
 
 
@@ -115,8 +118,8 @@ def main() -> None:
     options = parsed()
     if options.render:
         if options.data or options.list:
-            raise InputError("--render: writes the docs from the file of cells alone; leave DATA and --list out")
-        say(f"wrote {render(options.results)}")
+            raise InputError("--render: writes the docs from the files of cells alone; leave DATA and --list out")
+        say(f"wrote {render()}")
         return
     if options.data is None:
         raise InputError("DATA: name the data set, an archive or a folder with train/ and test/")

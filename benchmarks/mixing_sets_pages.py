@@ -1,7 +1,8 @@
-"""The tables of the benchmark, printed and in docs/mixing-sets.md: rows, statistics, and which predicts what."""
+"""The tables of the benchmark, printed and in the docs: rows, statistics, and which predicts what."""
 
 from __future__ import annotations
 
+import re
 import statistics
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,15 @@ from mixing_sets_results import COLUMNS, Results, read_results
 from mixing_sets_sizes import deviation, over_families, values, wins
 from mixing_sets_work import BASELINE
 
-from mixset._common.errors import counted
+from mixset._common.errors import InputError, counted
 from mixset._common.files import write_file
 from pixmix.train._reports import grids
 from pixmix.train._reports.grids import Cell, Grid, markdown
 
-PAGE = "docs/mixing-sets.md"
-MARKS = "<!-- mixing sets: rendered from docs/mixing-sets.json -->", "<!-- end of mixing sets -->"
+PAGE = "docs/mixing-sets-compared.md"
+BEGIN = re.compile(r"<!-- mixing sets: rendered from (\S+) -->")
+END = "<!-- end of mixing sets -->"
+"""What the results of a file stand between; the file's place is from the root."""
 TITLES = {"families": "Families", "sizes": "Sizes and scalings"}
 
 
@@ -148,25 +151,34 @@ def show(results: Results) -> None:
             print(textwrap.fill(one, 120))
 
 
-def rendered(text: str, results: Results | None) -> str:
-    """The page's text with its part as the results have it.
+def rendered(text: str, root: Path = ROOT) -> str:
+    """The page's text with every marked part as its file has it.
 
     Raises:
-        InputError: the page lacks the marks between which the part stands.
+        InputError: no part is marked, a file is damaged, or an end is missing.
     """
+    marked = list(BEGIN.finditer(text))
+    if not marked:
+        raise InputError(f"{PAGE}: lacks {BEGIN.pattern} and {END}; put them where a file's results are to stand")
+    for mark in marked:
+        file = root / mark[1]
+        results = read_results(file) if file.exists() else None
+        text = replaced(PAGE, text, (mark[0], END), body(results))
+    return text
+
+
+def body(results: Results | None) -> str:
+    """What a page shows of results."""
     if results is None or not results.cells:
-        body = "Not measured yet: `python benchmarks/mixing_sets.py DATA` does it, and its text is the protocol.\n"
-    else:
-        body = "\n".join(
-            markdown(one) if isinstance(one, Grid) else textwrap.fill(one, 125, break_on_hyphens=False) + "\n"
-            for one in tables(results)
-        )
-    return replaced(PAGE, text, MARKS, body)
+        return "Not measured yet: `python benchmarks/mixing_sets.py DATA` does it, and its text is the protocol.\n"
+    return "\n".join(
+        markdown(one) if isinstance(one, Grid) else textwrap.fill(one, 125, break_on_hyphens=False) + "\n"
+        for one in tables(results)
+    )
 
 
-def render(file: Path, root: Path = ROOT) -> Path:
-    """Write the page's part; the page."""
+def render(root: Path = ROOT) -> Path:
+    """Write the page's marked parts; the page."""
     path = root / PAGE
-    results = read_results(file) if file.exists() else None
-    write_file(path, rendered(path.read_text(), results).encode())
+    write_file(path, rendered(path.read_text(), root).encode())
     return path

@@ -43,7 +43,7 @@ class Site:
     fvis: int
     """Visualisations of the baseline's network; 0 for no rows of them."""
     sizes: dict[str, Any]
-    """Of AblateConfig: network, epochs, subset, test_subset."""
+    """Of AblateConfig: network, epochs, subset, test_subset, amp."""
     ood: Path | None = None
     frost: Path | None = None
     devices: tuple[str, ...] = ("auto",)
@@ -74,6 +74,7 @@ class Site:
         """What all cells of a file have in common."""
         config = self.config([BASELINE], 0)
         recipe = training(config, find_row(BASELINE), 0)
+        mixed = precision(self.sizes["amp"], choose_device(config.places[0])) or "float32"
         names = ("network", "epochs", "batch_size", "lr", "subset", "test_subset")
         return {
             "version": PROTOCOL,
@@ -83,7 +84,7 @@ class Site:
             **{name: getattr(recipe, name) for name in names},
             "count": self.count,
             "fvis": self.fvis,
-            "precision": str(precision("auto", choose_device(config.places[0])) or "float32").removeprefix("torch."),
+            "precision": str(mixed).removeprefix("torch."),
         }
 
 

@@ -149,7 +149,7 @@ def test_rows_are_listed(told: Ends) -> None:
         (["data", "--minutes", "nan"], "--minutes nan: a number above 0"),
         (["data", "--epochs", "0"], "epochs: a whole number from 1"),
         (["data", "--seeds", "0", "0"], "--seeds: each once"),
-        (["data", "--render"], "--render: writes the docs from the file of cells alone"),
+        (["data", "--render"], "--render: writes the docs from the files of cells alone"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_made(

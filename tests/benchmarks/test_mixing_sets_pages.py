@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 from evidence_results import ROOT
 from mixing_sets_made import SIZED, families, sizes
-from mixing_sets_pages import MARKS, PAGE, parts, render, rendered, show
+from mixing_sets_pages import END, PAGE, body, parts, render, rendered, show
 from mixing_sets_results import COLUMNS, FILE, opened, read_results, values_of
 from mixing_sets_samples import PROTOCOL, results
 from mixing_sets_sizes import VARIANTS, wins
 
 from mixset._common.errors import InputError
 
-BEGIN, END = MARKS
-EMPTY = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+MARKED = "<!-- mixing sets: rendered from docs/{}.json -->"
 
 
 def line(text: str, start: str) -> str:
@@ -24,16 +23,15 @@ def line(text: str, start: str) -> str:
 
 
 def test_the_docs_are_what_is_rendered_from_the_results() -> None:
-    found = read_results(FILE) if FILE.exists() else None
     text = (ROOT / PAGE).read_text()
-    assert rendered(text, found) == text, "run python benchmarks/mixing_sets.py --render"
+    assert rendered(text) == text, "run python benchmarks/mixing_sets.py --render"
+    assert f"docs/{FILE.name} -->" in text
 
 
 def test_a_row_is_a_mean_over_its_seeds_beside_the_noise() -> None:
     made = [("baseline", 0, 40.0), ("fractals", 0, 20.0), ("fractals", 1, 22.0), ("julia", 0, 30.0), ("julia", 1, 30.0)]
-    text = rendered(EMPTY, results(*made))
-    assert text.startswith(f"before\n{BEGIN}\n\n`python benchmarks/mixing_sets.py`, 2026-11-27, A card, float32:")
-    assert text.endswith(f"\n{END}\nafter\n") and "old" not in text
+    text = body(results(*made))
+    assert text.startswith("`python benchmarks/mixing_sets.py`, 2026-11-27, A card, float32:")
     assert line(text, "| Fractals").startswith("| Fractals (2 seeds) | **21.0 ± 1.4** |")
     assert line(text, "| Julia (2").startswith("| Julia (2 seeds) | 30.0 ± 0.0 |")
     # AUROC and AUPR, of which more is better.
@@ -49,7 +47,7 @@ def test_rows_stand_in_one_order_and_those_near_cbar_are_marked() -> None:
         "families": ["fractals", "moire", "blend", "fvis", "mine"],
         "sizes": ["fractals", "moire-36", "moire"],
     }
-    text = rendered(EMPTY, found)
+    text = body(found)
     assert line(text, "| Moiré").startswith("| Moiré† |") and line(text, "| mine").startswith("| mine |")
     assert [*parts(results(("fractals", 0, 1.0), ("moire", 0, 1.0)))] == ["families"]  # one size is no comparison
 
@@ -59,7 +57,7 @@ def test_correlations_stand_beside_chance() -> None:
     found = results(*((name, seed, float(index)) for index, name in enumerate(names) for seed in (0, 1)))
     for index, name in enumerate(names):
         found.sets[name]["statistics"] |= {"energy": index, "coarse_share": 1.0}
-    text = rendered(EMPTY, found)
+    text = body(found)
     assert line(text, "| C mCE ↓ | **+1.00 (0.000)** |") and line(text, "| AUROC textures ↑ | **+1.00 (0.000)** |")
     assert " | – | " in line(text, "| C mCE ↓ | **")
     # As the file has the columns sorted by name, and the tables do not.
@@ -87,14 +85,27 @@ def test_what_is_ahead_beyond_the_noise_is_told() -> None:
     assert wins(results(*[cell for cell in cells if cell[0] != "moire"])) == []
 
 
-def test_nothing_measured_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_marked_part_of_the_page_shows_its_file(tmp_path: Path) -> None:
+    first, second = MARKED.format("first"), MARKED.format("second")
     (tmp_path / "docs").mkdir()
-    (tmp_path / PAGE).write_text(EMPTY)
-    render(tmp_path / "none.json", tmp_path)
-    assert "Not measured yet" in (tmp_path / PAGE).read_text()
-    (tmp_path / PAGE).write_text("no marks")
-    with pytest.raises(InputError, match=r"mixing-sets\.md: lacks <!-- mixing sets"):
-        render(tmp_path / "none.json", tmp_path)
+    (tmp_path / PAGE).write_text(f"before\n{first}\nold\n{END}\nbetween\n{second}\nold\n{END}\nafter\n")
+    results(("baseline", 0, 40.0)).write(tmp_path / "docs" / "second.json")
+    text = render(tmp_path).read_text()
+    assert text.startswith(f"before\n{first}\n\nNot measured yet") and text.endswith(f"\n{END}\nafter\n")
+    assert f"\n{END}\nbetween\n{second}\n\n`python benchmarks/mixing_sets.py`, 2026-11-27" in text
+    assert "old" not in text and rendered(text, tmp_path) == text
+
+
+@pytest.mark.parametrize("text", ["no marks", MARKED.format("first") + " and no end"])
+def test_a_page_without_marks_is_left_as_it_is(text: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / PAGE).write_text(text)
+    with pytest.raises(InputError, match=r"mixing-sets-compared\.md: lacks <!-- mixing sets"):
+        render(tmp_path)
+    assert (tmp_path / PAGE).read_text() == text
+
+
+def test_nothing_measured_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show(results())
     assert capsys.readouterr().out == ""
 
