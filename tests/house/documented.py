@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HOW_TOS = ("mixing-sets", "your-loop", "your-method", "measures", "arena", "reproduce")
+HOW_TOS = ("mixing-sets", "mixing-sets-compared", "your-loop", "your-method", "measures", "arena", "reproduce")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in HOW_TOS))
 """Pages for readers to follow, each from a folder of its own."""
 RECORD = "docs/measurements.md"
