@@ -18,6 +18,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from mixset._common.errors import InputError
+from pixmix.train._command.cli import main
 from pixmix.train._command.show import ShowConfig
 from pixmix.train._figures.figures import show
 from pixmix.train._reports.grids import markdown
@@ -276,24 +277,36 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
     ],
 )
 def test_bad_input_to_show_is_one_line(
-    tmp_path: Path, photographs: list[Path], arguments: list[str], message: str
+    photographs: list[Path],
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from_cli = "from pixmix.train._command.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", from_cli, "show", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pixmix", "show", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["show"], ["corrupt"], ["report"]])
-def test_help_comes_at_once_without_torch(command: list[str]) -> None:
+def test_help_comes_at_once_without_torch() -> None:
+    """Of every command, one after the other in one process."""
     code = (
-        "import sys\nfrom pixmix.train._command.cli import main\nsys.argv[1:] = sys.argv[1:]\n"
-        "try:\n    main()\nfinally:\n    assert 'torch' not in sys.modules and 'numba' not in sys.modules"
+        "import sys\nfrom pixmix.train._command.cli import main\n"
+        "for command in ([], ['train'], ['evaluate'], ['show'], ['corrupt'], ['report']):\n"
+        "    sys.argv[1:] = [*command, '--help']\n"
+        "    try:\n        main()\n"
+        "    except SystemExit as ended:\n        assert not ended.code, command\n"
+        "    assert 'torch' not in sys.modules and 'numba' not in sys.modules, command\n"
+        "    print('end of a page')"
     )
-    done = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "pixmix" in done.stdout
+    pages = done.stdout.split("end of a page\n")
+    assert len(pages) == 7 and all("pixmix" in page for page in pages[:-1])
