@@ -90,7 +90,8 @@ def do_op(source: np.ndarray, op: int, level: float, sign: int, result: np.ndarr
     elif op == AUTOCONTRAST:
         _cut_off(source, 10 - level, result)
     else:
-        augment(source, op + 1 if op < MIRROR else op - 2, level, sign, result)
+        # As the 8 bits of all other draws, for which it is compiled already.
+        augment(source, np.int8(op + 1 if op < MIRROR else op - 2), level, sign, result)
 
 
 @kernel

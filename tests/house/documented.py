@@ -175,7 +175,9 @@ RULES = (
     Rule(begins="pixmix export openood", parsed="asks for measures of OpenOOD's images"),
     Rule(begins="pixmix export robustbench", parsed="asks for measures of CIFAR-10's 10,000 images"),
     Rule(begins="pixmix show dog.jpg mine.png", more="--size 32 --mixing-set my-set"),
-    Rule(begins="pixmix show cat.jpg", more="--size 32 --mixing-set my-set"),
+    # The figure of all methods is drawn in tests/train.
+    Rule(begins="pixmix show cat.jpg methods.png", more="--size 32 --mixing-set my-set --methods pixmix augmix"),
+    Rule(begins="pixmix show cat.jpg rounds.png", more="--size 32 --mixing-set my-set"),
     Rule(begins="python examples/", parsed="is run in tests/examples"),
     Rule(begins="python benchmarks/evidence.py", parsed="is run in tests/benchmarks"),
     Rule(begins="python benchmarks/mixing_sets.py", parsed="is run in tests/benchmarks"),

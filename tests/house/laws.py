@@ -217,16 +217,24 @@ def distributions(root: Path) -> dict[str, str]:
     return places
 
 
-def heavy_imports(names: Sequence[str], forbidden: Sequence[str], root: Path | None = None) -> list[str]:
-    """Which of the forbidden packages importing some modules imports.
+def heavy_imports(
+    steps: Sequence[tuple[Sequence[str], Sequence[str]]], root: Path | None = None
+) -> list[tuple[int, str]]:
+    """Which of the forbidden packages importing some modules imports, with the number of the step that finds them.
 
     Args:
+        steps: modules and what is forbidden once they are imported, one step after the other in one process.
         root: where the packages are imported from; default: where they are installed.
     """
-    code = f"import importlib, sys\nfor name in {list(names)}: importlib.import_module(name)\nprint(*sys.modules)"
+    code = (
+        "import importlib, sys\n"
+        f"for step, (names, forbidden) in enumerate({[(list(names), list(others)) for names, others in steps]}):\n"
+        "    for name in names: importlib.import_module(name)\n"
+        "    for other in sorted({*forbidden} & {*sys.modules}): print(step, other)"
+    )
     environment = {**os.environ, "PYTHONPATH": str(root)} if root is not None else None
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment, cwd=root
     )
     assert done.returncode == 0, done.stderr
-    return sorted({*forbidden} & {*done.stdout.split()})
+    return [(int(step), name) for step, name in map(str.split, done.stdout.splitlines())]

@@ -144,10 +144,11 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, line: str, foun
 
 def test_a_planted_heavy_import_is_found(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "mixset", tmp_path / "mixset", ignore=shutil.ignore_patterns("__pycache__"))
-    assert laws.heavy_imports(["mixset._common.errors"], ["numpy", "PIL"], tmp_path) == []
+    steps = [(["mixset"], ["numpy"]), (["mixset._common.errors"], ["numpy", "PIL"])]
+    assert laws.heavy_imports(steps, tmp_path) == []
     errors = tmp_path / "mixset" / "_common" / "errors.py"
     errors.write_text(errors.read_text() + "\nimport numpy\n")
-    assert laws.heavy_imports(["mixset._common.errors"], ["numpy", "PIL"], tmp_path) == ["numpy"]
+    assert laws.heavy_imports(steps, tmp_path) == [(1, "numpy")]
 
 
 LIGHT = ("pixmix.measures", "pixmix.corruptions", "pixmix.readers", "pixmix.scores")
@@ -162,22 +163,17 @@ def modules(folder: str) -> list[str]:
     return [laws.module_of(path.relative_to(ROOT)) for path in paths if path.stem != "__main__"]
 
 
-@pytest.mark.parametrize(
-    ("names", "forbidden"),
-    [
-        (["mixset", "mixset.generate", "pixmix"], ["torch", "numpy", "h5py", "PIL", "numba"]),
-        (
-            ["pixmix.train", "pixmix.train._command.cli", "mixset.generate._command.cli"],
-            ["torch", "numpy", "h5py", "PIL", "numba"],
-        ),
+def test_what_is_light_imports_nothing_heavy() -> None:
+    """Roots and commands, store and makers, the parts of pixmix without torch: in one process, the lightest first."""
+    heavy = ["torch", "numpy", "h5py", "PIL", "numba"]
+    steps = [
+        (["mixset", "mixset.generate", "pixmix"], heavy),
+        (["pixmix.train", "pixmix.train._command.cli", "mixset.generate._command.cli"], heavy),
         ([*modules("mixset"), *FRACTALS], ["torch", "torchvision", "sklearn", "matplotlib"]),
         ([name for name in modules("pixmix") if name.startswith(LIGHT)], ["torch", "torchvision"]),
         (
             ["pixmix._common.philox", "pixmix._augment.draws", "pixmix._augment.settings", "pixmix._engines.numba"],
             ["torch", "torchvision"],
         ),
-    ],
-    ids=["roots", "commands", "store and makers", "measures, corruptions, readers, scores", "kernels"],
-)
-def test_what_is_light_imports_nothing_heavy(names: list[str], forbidden: list[str]) -> None:
-    assert not laws.heavy_imports(names, forbidden)
+    ]
+    assert laws.heavy_imports(steps) == []

@@ -31,8 +31,13 @@ from .leaf import brightness
 def enhance(value):
     return brightness(value) + 1
 
-if __name__ == "__main__":
-    print(enhance(20), sum(enhance.stats.cache_hits.values()))
+"""
+RUN = """
+from mixset._common.kernels import cold
+from pixmix.top import enhance
+
+before = cold("pixmix")
+print(before, enhance(20), sum(enhance.stats.cache_hits.values()), cold("pixmix"), cold("mixset"))
 """
 
 
@@ -47,40 +52,23 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(copy: Path) -> tuple[int, int]:
-    """(result, kernels taken from the cache) of a new process."""
+def run(copy: Path) -> list[str]:
+    """Of a new process: whether all is to be compiled, the result, kernels taken from the cache, what is cold then."""
     environment = {**os.environ, "PIXMIX_CACHE": str(copy / "cache")}
-    command = [sys.executable, "-m", "pixmix.top"]
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=True)
-    result, hits = done.stdout.split()
-    return int(result), int(hits)
+    done = subprocess.run([sys.executable, "-c", RUN], cwd=copy, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
 
 
-def test_an_edited_leaf_is_compiled_again(copy: Path) -> None:
-    assert run(copy) == (41, 0)
-    assert run(copy) == (41, 1)
+def test_kernels_are_compiled_again_after_an_edit_of_a_leaf_and_of_nothing_else(copy: Path) -> None:
+    assert run(copy) == ["True", "41", "0", "False", "False"]
+    (copy / "pixmix" / "other.py").write_text("SIDE = 3")
+    assert run(copy) == ["False", "41", "1", "False", "False"]
     leaf = copy / "pixmix" / "leaf.py"
     status = leaf.stat()
     leaf.write_text(LEAF.replace("* 2", "* 3"))
     os.utime(leaf, ns=(status.st_atime_ns, status.st_mtime_ns))  # as an unpacked release may have it
-    assert run(copy) == (61, 0)
-
-
-def test_an_edit_elsewhere_costs_nothing(copy: Path) -> None:
-    assert run(copy) == (41, 0)
-    (copy / "pixmix" / "other.py").write_text("SIDE = 3")
-    assert run(copy) == (41, 1)
-
-
-def test_whether_kernels_are_yet_to_be_compiled(copy: Path) -> None:
-    environment = {**os.environ, "PIXMIX_CACHE": str(copy / "cache")}
-    code = (
-        "import pixmix.leaf, pixmix.top; from mixset._common.kernels import cold; print(cold('pixmix'), cold('mixset'))"
-    )
-    for expected in ("True False", "False False"):
-        done = subprocess.run([sys.executable, "-c", code], cwd=copy, env=environment, capture_output=True, text=True)
-        assert done.stdout.strip() == expected, done.stderr
-        run(copy)
+    assert run(copy) == ["True", "61", "0", "False", "False"]
 
 
 @pytest.fixture

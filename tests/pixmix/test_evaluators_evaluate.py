@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -135,14 +136,25 @@ def test_batch_size_does_not_matter() -> None:
         assert pixmix.evaluate(network, SUITES, data, batch_size=batch_size) == first
 
 
+@pytest.fixture(scope="module")
+def of_the_array() -> Any:
+    return pixmix.evaluate(make_network(), ["clean", "adversaries"], make_data(), batch_size=50)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("form", [np.asarray, channels_first, Image.fromarray])
-def test_a_dataset_gives_what_the_array_gives(workers: int, form: Callable[..., Any]) -> None:
-    network, (images, labels) = make_network(), make_data()
-    first = pixmix.evaluate(network, ["clean", "adversaries"], (images, labels), batch_size=50)
-    for data in (Pairs(images, labels, form), (list(images), labels), (channels_first(images), labels)):
-        made = pixmix.evaluate(network, ["clean", "adversaries"], data, batch_size=50, workers=workers)
-        assert made == first
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(functools.partial(Pairs, form=form) for form in (np.asarray, channels_first, Image.fromarray)),
+        lambda images, labels: (list(images), labels),
+        lambda images, labels: (channels_first(images), labels),
+    ],
+    ids=["arrays", "channels first", "images", "a list", "an array, channels first"],
+)
+def test_a_dataset_gives_what_the_array_gives(workers: int, form: Callable[..., Any], of_the_array: Any) -> None:
+    data = form(*make_data())
+    made = pixmix.evaluate(make_network(), ["clean", "adversaries"], data, batch_size=50, workers=workers)
+    assert made == of_the_array
 
 
 def test_the_network_and_the_generators_are_left_as_found() -> None:

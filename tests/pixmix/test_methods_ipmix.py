@@ -64,7 +64,7 @@ def patched(case: dict[str, Any], mixing: int, *, wrap: bool, words: np.ndarray 
     a, b = np.float32(case.get("a", 0)), np.float32(case.get("b", 0))
     limit = int(case.get("threshold", 0) * 2**32)
     words = np.zeros(48, np.uint32) if words is None else words
-    mix_patch(image, other, BOX, mixing, a, b, limit, words, wrap)
+    mix_patch(image, other, BOX, np.int8(mixing), a, b, limit, words, wrap)
     return image.transpose(1, 2, 0)
 
 
@@ -127,7 +127,7 @@ def test_ops_are_pillows(op: int, photographs: Callable[..., np.ndarray]) -> Non
     for image in [*photographs(20, 17, 24), np.full((17, 24, 3), 7, np.uint8), dots]:
         level, sign = random.uniform(0.1, 10), random.choice([-1, 1])
         made = np.empty((3, 17, 24), np.uint8)
-        do_op(np.ascontiguousarray(image.transpose(2, 0, 1)), op, level, sign, made)
+        do_op(np.ascontiguousarray(image.transpose(2, 0, 1)), np.int8(op), level, np.int8(sign), made)
         np.testing.assert_array_equal(made.transpose(1, 2, 0), plain_op(Image.fromarray(image), op, level, sign))
 
 
@@ -137,7 +137,7 @@ def test_autocontrast_cuts_off_as_the_original() -> None:
     image = np.repeat(((37 * y + 59 * x + 11 * x * y) % 256).astype(np.uint8)[None], 3, axis=0)
     for level, row in ((0.5, [0, 28, 103, 179, 255, 2, 78, 153]), (2.9, [0, 45, 112, 179, 247, 22, 89, 157])):
         made = np.empty_like(image)
-        do_op(image, AUTOCONTRAST, level, 1, made)
+        do_op(image, np.int8(AUTOCONTRAST), level, np.int8(1), made)
         assert made[0, 0].tolist() == row
 
 
@@ -315,5 +315,5 @@ def test_tensors_are_the_same_in_parts(
 def test_values_far_beyond_white_are_white_or_wrap_to_black(wrap: bool) -> None:
     """Black to a power near −1 is 1e37 and more, whose remainder by 256 is 0."""
     image, other, box = np.full((3, 2, 2), 255, np.uint8), np.zeros((3, 2, 2), np.uint8), np.array([0, 0, 2, 2])
-    mix_patch(image, other, box, MULTIPLY, np.float32(2), np.float32(-1), 0, np.zeros(12, np.uint32), wrap)
+    mix_patch(image, other, box, np.int8(MULTIPLY), np.float32(2), np.float32(-1), 0, np.zeros(12, np.uint32), wrap)
     np.testing.assert_array_equal(image, 0 if wrap else 255)

@@ -66,7 +66,7 @@ def test_ops_are_torchvisions(op: int, size: tuple[int, int], photographs: Calla
             OPS[op], random.uniform(-9, 9) if OPS[op] == "rotate" else random.uniform(-0.3, 0.3)
         )
         made = np.empty_like(image)
-        do_op(image, op, float(strength), made)
+        do_op(image, np.int8(op), float(strength), made)  # draws' types: no others are compiled
         expected = PLAIN[OPS[op]](torch.from_numpy(image), float(strength)).numpy()
         np.testing.assert_allclose(made, expected, atol=2e-5)
 

