@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -64,6 +65,12 @@ def stubs(root: Path) -> list[Path]:
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("__init__.pyi"))
 
 
+@functools.cache
+def parsed(text: str) -> ast.Module:
+    """The tree of a source, which several laws look at and none changes."""
+    return ast.parse(text)
+
+
 def module_of(path: Path) -> str:
     """The import name of a source file whose path is relative to the tree."""
     folder, *parts = path.with_suffix("").parts
@@ -102,7 +109,7 @@ def wrong_imports(root: Path) -> list[str]:
     for path in [*files(root), *stubs(root)]:
         here = path.relative_to(root)
         home, *inside = here.parts
-        for line, module, level in imported(ast.parse(path.read_text())):
+        for line, module, level in imported(parsed(path.read_text())):
             where = f"{path.relative_to(root)}:{line} imports {'.' * level}{module}"
             target = folder_of(module)
             if level > len(inside):
@@ -127,7 +134,7 @@ def strangers(root: Path) -> list[str]:
     found = []
     for path in files(root):
         here = path.relative_to(root).as_posix()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path.read_text())):
             name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
             if isinstance(node, ast.alias):
                 name = node.name
@@ -164,7 +171,7 @@ def false_exports(root: Path) -> list[str]:
     """Names that a package's stub, from which its `__all__` is made, exports without their home defining them."""
     told = []
     for stub in stubs(root):
-        for node in ast.parse(stub.read_text()).body:
+        for node in parsed(stub.read_text()).body:
             where = f"{stub.relative_to(root)}:{node.lineno}"
             if not isinstance(node, ast.ImportFrom) or node.level != 1:
                 told.append(f"{where}: a stub has nothing but `from .home import name as name`")
@@ -173,7 +180,7 @@ def false_exports(root: Path) -> list[str]:
             folder = folder_of(name) or ""
             home = (root / folder).joinpath(*name.removeprefix(FOLDERS[folder]).strip(".").split("."))
             source = home.with_suffix(".py") if home.with_suffix(".py").is_file() else home / "__init__.py"
-            defined = _defined(ast.parse(source.read_text())) if source.is_file() else set()
+            defined = _defined(parsed(source.read_text())) if source.is_file() else set()
             told += [
                 f"{where}: exports {alias.name}, which {node.module} does not define"
                 for alias in node.names
@@ -209,7 +216,7 @@ def distributions(root: Path) -> dict[str, str]:
     """The distributions whose packages are imported, each with a place that does."""
     places: dict[str, str] = {}
     for path in files(root):
-        for line, module, level in imported(ast.parse(path.read_text())):
+        for line, module, level in imported(parsed(path.read_text())):
             package = module.split(".")[0]
             if not level and package not in sys.stdlib_module_names and package not in ("mixset", "pixmix"):
                 name = DISTRIBUTIONS.get(package, package).replace("_", "-").lower()
