@@ -228,8 +228,7 @@ class TestImages:
     @pytest.mark.parametrize("workers", [1, 2])
     def test_the_job_makes_the_same_set_with_any_workers_and_extends_it(self, tmp_path: Path, workers: int) -> None:
         recipe = small(count=70, steps=2, batch=16)
-        # One shard: more workers than one would have nothing to do.
-        begun = make(small(count=5, steps=2, batch=16), tmp_path / "set", workers=1, quiet=True)
+        begun = make(small(count=5, steps=2, batch=16), tmp_path / "set", workers=workers, quiet=True)
         first = MixingSet(begun)[4]
         make(recipe, begun, workers=workers, quiet=True)
         assert np.array_equal(MixingSet(begun)[4], first)
