@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from numba import njit
+from processor_time import seconds
 
 from mixset import ShardWriter
 from mixset.generate._drawing.rng import Draws
@@ -75,17 +76,6 @@ def rival_counts(points: np.ndarray, side: int) -> np.ndarray:
     for n in range(len(points)):
         grid[int((points[n, 1] - y0) * scale), int((points[n, 0] - x0) * scale)] += 1
     return grid
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median CPU time of a call, after a warm-up call."""
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return statistics.median(times)
 
 
 def fitted(base: Base) -> np.ndarray:

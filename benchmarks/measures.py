@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from collections.abc import Callable
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from processor_time import seconds
 from scipy.stats import rankdata
 
 from pixmix import measures, scores
@@ -31,17 +31,6 @@ from pixmix import measures, scores
 FRAMES, CLASSES = 31, 1000
 BLOCK = 32
 """The number of sequences ranked at a time: a batch of 992 images."""
-
-
-def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The median CPU time of a call, after a warm-up call."""
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return statistics.median(times)
 
 
 def drifting(count: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from mixset._common.parsing import Command, dispatch, parse
 
 
 def _make_config(arguments: list[str]) -> Any:
-    from .._job.families import FAMILIES, find_family, load
+    from .._job.families import FAMILIES, load
 
     if not arguments or arguments[0] in ("-h", "--help"):
         names = "\n".join(f"  {name:<12}{one.summary}" for name, one in FAMILIES.items())
@@ -21,6 +21,7 @@ def _make_config(arguments: list[str]) -> Any:
     name = arguments[0]
     if name.startswith("-"):
         raise InputError(f"the family comes first, for example: mixset make {next(iter(FAMILIES))} {name} ...")
+    from .._job.own import find_family
     from .commands import DeviceCommand, MakeCommand
 
     kind = find_family(name)

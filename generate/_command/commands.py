@@ -13,7 +13,8 @@ import tyro
 from mixset._common.console import say
 from mixset._common.errors import InputError, counted
 
-from .._job.families import Recipe, family, find_family, load
+from .._job.families import Recipe, family, load
+from .._job.own import find_family
 from .import_command import Compression, ImportCommand
 from .stored_commands import check_parts, export_parts, import_stored, parts_of, print_stored
 

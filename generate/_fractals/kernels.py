@@ -21,7 +21,6 @@ BASE = 4096
 BASE_WORD = 4.0
 BUDGET = 1024.0
 STACK = 2048
-COUNT_BIT = 40
 
 
 @kernel(error_model="numpy")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from mixset._common.errors import InputError
-from mixset._common.named import names_code
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,15 +128,6 @@ def family(name: str) -> Family:
             f"family {name!r} is unknown; known ones are {known}; name or import the code of one of your own"
         )
     return FAMILIES[name]
-
-
-def find_family(name: str) -> Family:
-    """As `family`, for a name that the user typed: `module:CLASS` and `FILE.py:CLASS` lead to one of the user's own."""
-    if names_code(name):
-        from .own import named_family
-
-        return named_family(name)
-    return family(name)
 
 
 def load(path: Any) -> Any:

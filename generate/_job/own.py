@@ -12,7 +12,7 @@ from mixset._common.errors import InputError
 from mixset._store.shard_format import plain_name
 
 from .._drawing.rng import image_seed
-from .families import FAMILIES, Family
+from .families import FAMILIES, Family, family
 from .recipe import SetRecipe
 
 R = TypeVar("R", bound=type[SetRecipe])
@@ -42,13 +42,15 @@ def register_family(recipe: R) -> R:
     return recipe
 
 
-def named_family(name: str) -> Family:
-    """The family of the class that the user's `module:CLASS` or `FILE.py:CLASS` leads to, registered.
+def find_family(name: str) -> Family:
+    """As `family`, for a name that the user typed: `module:CLASS` and `FILE.py:CLASS` lead to a recipe.
 
     Raises:
-        InputError: there is no such code, or it leads to something else.
+        InputError: there is no such family or code, or the code is no family's recipe.
     """
-    return FAMILIES[register_family(named.find("family", name)).family]
+    if named.names_code(name):
+        return FAMILIES[register_family(named.find("family", name)).family]
+    return family(name)
 
 
 def draw_all(recipe: SetRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from scipy import fft
 
 from mixset._common.arguments import check_whole
 
-from ._calibration import Answers, Bins, _checked, mad_of_bins
+from ._calibration import Answers, Bins, checked_answers, mad_of_bins, sorted_bins
 from ._inputs import check_labels, check_logits, softmax
 
 _VALUES = 1 << 20
@@ -35,17 +35,11 @@ def equal_mass_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15) 
         >>> measures.equal_mass_bins([0.5, 0.25, 0.75], [True, False, True], bins=2).confidence
         array([0.375, 0.75 ])
     """
-    values, hits = _checked(confidence, right)
+    values, hits = checked_answers(confidence, right)
     number = min(check_whole("bins", bins, low=1, high=1 << 31), len(values))
-    order = np.argsort(values, kind="stable")
     count = np.full(number, len(values) // number)
     count[: len(values) % number] += 1
-    starts = np.cumsum(count) - count
-    return Bins(
-        confidence=np.add.reduceat(values[order], starts) / count,
-        accuracy=np.add.reduceat(hits[order], starts) / count,
-        count=count,
-    )
+    return sorted_bins(values, hits, count)
 
 
 def adaptive_ece(answered: Answers, *, bins: int = 15) -> float:
@@ -125,7 +119,7 @@ def smooth_ece(answered: Answers) -> float:
         >>> round(measures.smooth_ece(measures.answers([[0.0, 0.0]] * 4, [0, 0, 0, 1])), 3)
         0.25
     """
-    confidence, hits = _checked(*answered)
+    confidence, hits = checked_answers(*answered)
     low, high = 0.0, 1.0
     for _ in range(10):
         middle = (low + high) / 2

@@ -79,17 +79,11 @@ def confidence_bins(confidence: ArrayLike, right: ArrayLike, *, bin_size: int = 
         >>> bins.confidence, bins.accuracy
         (array([0.5 , 0.75, 1.  ]), array([0., 1., 1.]))
     """
-    values, hits = _checked(confidence, right)
+    values, hits = checked_answers(confidence, right)
     if bin_size < 1:
         raise InputError(f"bin_size must be at least 1, got {bin_size}")
-    order = np.argsort(values, kind="stable")
     starts = np.arange(max(len(values) // bin_size, 1)) * bin_size
-    count = np.diff(np.append(starts, len(values)))
-    return Bins(
-        confidence=np.add.reduceat(values[order], starts) / count,
-        accuracy=np.add.reduceat(hits[order], starts) / count,
-        count=count,
-    )
+    return sorted_bins(values, hits, np.diff(np.append(starts, len(values))))
 
 
 def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15) -> Bins:
@@ -108,7 +102,7 @@ def equal_width_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15)
         >>> measures.equal_width_bins([0.25, 0.75, 1.0], [True, False, True], bins=2).count
         array([1, 2])
     """
-    values, hits = _checked(confidence, right)
+    values, hits = checked_answers(confidence, right)
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
     edges = np.linspace(0, 1, bins + 1)
@@ -298,7 +292,17 @@ def check_bins(bins: int, images: int) -> None:
         raise Undefined(f"the paper's code leaves the last bin out, and {images:,} images are one bin: two are needed")
 
 
-def _checked(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def sorted_bins(values: np.ndarray, hits: np.ndarray, count: np.ndarray) -> Bins:
+    """Bins of so many images each, in the order of their confidence; the sort is stable."""
+    order, starts = np.argsort(values, kind="stable"), np.cumsum(count) - count
+    return Bins(
+        confidence=np.add.reduceat(values[order], starts) / count,
+        accuracy=np.add.reduceat(hits[order], starts) / count,
+        count=count,
+    )
+
+
+def checked_answers(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     values, hits = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     if values.ndim != 1 or values.shape != hits.shape or len(values) == 0:
         raise InputError(f"confidence and right must be (N,) of equal N > 0, got {values.shape} and {hits.shape}")

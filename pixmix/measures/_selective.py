@@ -14,7 +14,7 @@ from mixset._common.arguments import check_number, check_whole
 from mixset._common.kernels import kernel
 
 from .._common import threads
-from ._calibration import Answers, _checked
+from ._calibration import Answers, checked_answers
 from ._intervals import Statistic, distinct
 
 
@@ -143,7 +143,7 @@ def selection_of(answered: Answers, *, images: int | None = None) -> Statistic:
         >>> measures.selection_of(measures.Answers([0.5, 0.75], [False, True]))(np.array([[1, 1]], np.int32))
         array([[0.25, 0.  , 0.25, 0.5 ]])
     """
-    confidence, hits = _checked(*answered)
+    confidence, hits = checked_answers(*answered)
     count = distinct(len(hits), images)
     order = np.argsort(-confidence, kind="stable")
     wrong, image = hits[order] == 0, (order % count).astype(np.int32)
@@ -159,7 +159,7 @@ def selection_of(answered: Answers, *, images: int | None = None) -> Statistic:
 
 def _errors(answered: Answers) -> np.ndarray:
     """1 for each wrong answer, 0 for each right one, in descending order of confidence."""
-    confidence, hits = _checked(*answered)
+    confidence, hits = checked_answers(*answered)
     return 1 - hits[np.argsort(-confidence, kind="stable")]
 
 

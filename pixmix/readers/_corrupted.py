@@ -14,31 +14,29 @@ import numpy as np
 from mixset._common.decoding import header_size
 from mixset._common.errors import InputError
 
-from ..corruptions._cbar.suite import CBAR
 from ..corruptions._making.suites import SUITES, standard
 from ..corruptions._shared.base import SMALL
 from ..measures._references import constants
-from ._arrays import LABELS, of_common_size, open_images, open_labels
+from ._arrays import LABELS, open_images, open_labels
 from ._classes import Listing, list_classes, list_folders, names_and_labels, number_listing
 from ._files import ImageFiles
 from ._labels import ClassMap, Known, applicable, renumber
 from ._members import (
-    archives,
     check_root,
-    damaged,
-    find_arrays,
-    find_folders,
+    find_members,
     hash_of,
     known_names,
     manifest_of,
+    missing_members,
+    open_members,
     source_of,
 )
 from ._problems import REMEDY, listed, resolve
 from ._robustbench import robustbench_indices
 from ._sealed import SealedFiles
+from ._severities import SEVERITIES, severity_folders
 from ._transforms import benchmark, stretched
 
-SEVERITIES = (1, 2, 3, 4, 5)
 DCC3 = tuple(constants("alexnet_3dcc")["errors"])
 """The corruptions of ImageNet-3DCC."""
 DCC3_IMAGES = 50_000
@@ -115,21 +113,16 @@ class CorruptedSet:
         self._sets: dict[str, dict[int, Images]] = {}
         self._damaged: list[str] = []
         known = known_names(self._manifest, DCC3 if suite == "dcc3" else SUITES[suite])
-        paths, unknown = find_arrays(self.root, known)
-        problems = [f"{name}: unknown name" for name in unknown]
-        if paths:
+        arrays, paths, problems = find_members(self.root, known)
+        if arrays:
             side = self._read_arrays(paths, problems)
         else:
-            paths, unknown = find_folders(self.root, known)
-            problems += [f"{name}: unknown name" for name in unknown]
             self._read_folders(paths, size, resize, problems)
             side = OFFICIAL  # folders hold ImageNet's ten of C̄, whatever their images' size
         names = DCC3 if suite == "dcc3" else standard(suite, side)
         # Who made others alone, such as the four that C has for validation, does not miss the benchmark's.
         others = self._manifest is not None and bool(paths) and not any(name in names for name in paths)
-        missing = [f"{name}: missing" for name in names if name not in paths and not others]
-        if missing and (packed := archives(self.root)):
-            missing.insert(0, f"unpack {listed(packed)} first")
+        missing = [] if others else missing_members(self.root, names, paths)
         remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
         self.problems = resolve(self.root, [*problems, *missing], partial, remedy)
         """A line for everything that is left out."""
@@ -199,18 +192,8 @@ class CorruptedSet:
                 f"{self.root}: {LABELS} differs from severity to severity; each must have the same images in order"
             )
         self._check_count(count, problems)
-        arrays, bad = {}, damaged(self._manifest, paths)
-        self._damaged += bad
-        problems += bad.values()
-        for name, path in paths.items():
-            if name in bad:
-                continue
-            try:
-                arrays[name] = open_images(path)
-            except InputError as error:
-                problems.append(str(error))
-        arrays, others = of_common_size(arrays)
-        problems += others
+        arrays, self._damaged, refused = open_members(self._manifest, paths, open_images)
+        problems += refused
         for name, array in arrays.items():
             path = paths[name]
             whole, rest = divmod(len(array), count)
@@ -304,27 +287,6 @@ class CorruptedSet:
             problems.append(f"{count:,} images, its recipe has {expected:,}: run its command again to finish it")
         if self.suite == "dcc3" and count != DCC3_IMAGES:
             problems.append(f"{count:,} images at a severity, ImageNet-3DCC has {DCC3_IMAGES:,}")
-
-
-def severity_folders(suite: str, corruption: str, names: Sequence[str]) -> dict[str, int]:
-    """The severity of each folder of a corruption, or 0 if its name is not a severity.
-
-    Folders 1 to 5 are severities. If a C̄ corruption has a folder with another number, all numbers are raw values from
-    C̄'s list, of which the first is severity 1; C̄'s script writes them with two decimals, so 1.00 is not severity 1.
-    """
-    numbers = [name for name in names if _number(name)]
-    if suite == "cbar" and corruption in CBAR and not {*numbers} <= {*"12345"}:
-        indices = {float(value): index for index, value in enumerate(CBAR[corruption].large, 1)}
-        return {name: indices.get(float(name), 0) if name in numbers else 0 for name in names}
-    return {name: int(name) if name in {*"12345"} else 0 for name in names}
-
-
-def _number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _count(listing: Listing) -> int:

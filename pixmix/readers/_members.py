@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mixset._common.cores import usable_cores
 from mixset._common.errors import InputError
@@ -14,8 +16,52 @@ from mixset._common.seals import file_hash
 
 from ..corruptions._making import manifest
 from ..corruptions._making.manifest import Manifest
-from ._arrays import LABELS
+from ._arrays import LABELS, of_common_size
 from ._classes import list_folders
+from ._problems import listed
+
+
+def find_members(root: Path, known: Collection[str]) -> tuple[bool, dict[str, Path], list[str]]:
+    """The corruptions that a set holds as arrays or, where there are none, as folders.
+
+    Returns:
+        Whether they are arrays, the path of each known name, and a line for each unknown one.
+    """
+    paths, unknown = find_arrays(root, known)
+    arrays = bool(paths)
+    if not arrays:
+        paths, others = find_folders(root, known)
+        unknown += others
+    return arrays, paths, [f"{name}: unknown name" for name in unknown]
+
+
+def missing_members(root: Path, names: Collection[str], paths: Mapping[str, Path]) -> list[str]:
+    """A line for each name without a path, after one about archives that may hold them."""
+    missing = [f"{name}: missing" for name in names if name not in paths]
+    if missing and (packed := archives(root)):
+        missing.insert(0, f"unpack {listed(packed)} first")
+    return missing
+
+
+def open_members(
+    generated: Manifest | None, paths: Mapping[str, Path], open_one: Callable[[Path], np.ndarray]
+) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
+    """The arrays at `paths`, opened by `open_one`, which raises InputError for one that it cannot use.
+
+    Returns:
+        Those that are whole and of one size, the names of those whose hash is not the manifest's, and a line for each
+        that is left out.
+    """
+    bad = damaged(generated, paths)
+    problems, arrays = [*bad.values()], {}
+    for name, path in paths.items():
+        if name not in bad:
+            try:
+                arrays[name] = open_one(path)
+            except InputError as error:
+                problems.append(str(error))
+    arrays, others = of_common_size(arrays)
+    return arrays, [*bad], problems + others
 
 
 def find_arrays(root: Path, known: Collection[str]) -> tuple[dict[str, Path], list[str]]:

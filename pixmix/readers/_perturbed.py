@@ -14,9 +14,17 @@ from mixset._common.errors import InputError
 
 from ..corruptions._making.suites import SUITES
 from ..corruptions._p.suite import P
-from ._arrays import of_common_size, open_array
+from ._arrays import open_array
 from ._classes import Listing, list_classes
-from ._members import archives, check_root, damaged, find_arrays, find_folders, known_names, manifest_of, source_of
+from ._members import (
+    check_root,
+    find_members,
+    known_names,
+    manifest_of,
+    missing_members,
+    open_members,
+    source_of,
+)
 from ._problems import REMEDY, listed, resolve
 from ._videos import SUFFIXES, VideoFiles
 
@@ -53,17 +61,12 @@ class PerturbedSet:
         self._sets: dict[str, Sequences] = {}
         self._damaged: list[str] = []
         known = known_names(self._manifest, SUITES["p"])
-        paths, unknown = find_arrays(self.root, known)
-        problems = [f"{name}: unknown name" for name in unknown]
-        if paths:
+        arrays, paths, problems = find_members(self.root, known)
+        if arrays:
             self._read_arrays(paths, problems)
         else:
-            paths, unknown = find_folders(self.root, known)
-            problems += [f"{name}: unknown name" for name in unknown]
             self._read_folders(paths, problems)
-        missing = [f"{name}: missing" for name in P if name not in paths]
-        if missing and (packed := archives(self.root)):
-            missing.insert(0, f"unpack {listed(packed)} first")
+        missing = missing_members(self.root, P, paths)
         remedy = REMEDY if self._manifest is None else self._manifest.remedy(self._damaged)
         self.problems = resolve(self.root, [*problems, *missing], partial, remedy)
         """A line for everything that is left out."""
@@ -81,18 +84,8 @@ class PerturbedSet:
         return self._sets[perturbation]
 
     def _read_arrays(self, paths: Mapping[str, Path], problems: list[str]) -> None:
-        arrays, bad = {}, damaged(self._manifest, paths)
-        self._damaged += bad
-        problems += bad.values()
-        for name, path in paths.items():
-            if name in bad:
-                continue
-            try:
-                arrays[name] = frames_second(open_array(path, "(N, frames, H, W, 3)"), path.name)
-            except InputError as error:
-                problems.append(str(error))
-        arrays, others = of_common_size(arrays)
-        problems += others
+        arrays, self._damaged, refused = open_members(self._manifest, paths, _open_sequences)
+        problems += refused
         counts = [len(array) for array in arrays.values()]
         count = max(counts, default=0) if self._manifest is None else self._manifest.count
         for name, array in arrays.items():
@@ -118,6 +111,10 @@ class PerturbedSet:
                     f"{paths[name].relative_to(self.root)}: {len(videos):,} videos, others have {len(names):,} "
                     f"(missing or other: {listed(sorted(videos ^ {*names}), 1) or 'none'})"
                 )
+
+
+def _open_sequences(path: Path) -> np.ndarray:
+    return frames_second(open_array(path, "(N, frames, H, W, 3)"), path.name)
 
 
 def frames_second(array: np.ndarray, name: str) -> np.ndarray:

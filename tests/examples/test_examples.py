@@ -23,12 +23,7 @@ CLASSES = {"blue": (0, 60, 255), "brown": (200, 120, 0)}
 """Flat colours: whatever else is in a training image is the border of its crop or was mixed in."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plainest_cpu import printed_on_the_plainest_cpu
 
 from mixset._store import statistics
 from mixset.generate._drawing import filters, palettes, tone
@@ -80,15 +80,7 @@ def test_other_cpu_features_make_the_same_bits(tmp_path: Path) -> None:
         "    image = FORMULA.render(FractalRecipe(count=index + 1, size=size, seed=seed, style=style), index)[0]\n"
         "    print(hashlib.sha256(image.tobytes()).hexdigest()[:16])"
     )
-    plain = {
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX2 FMA3",
-    }
-    command = [sys.executable, "-c", code, json.dumps(list(GOLDEN))]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | plain)
-    assert run.stdout.split() == list(GOLDEN.values())
+    assert printed_on_the_plainest_cpu(code, list(GOLDEN), tmp_path) == list(GOLDEN.values())
 
 
 @pytest.mark.parametrize("size", [129, 255])

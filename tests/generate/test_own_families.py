@@ -15,7 +15,8 @@ from mixset._common import named
 from mixset._common.errors import InputError
 from mixset.generate import make, register_family
 from mixset.generate._command.cli import main
-from mixset.generate._job.families import FAMILIES, find_family
+from mixset.generate._job.families import FAMILIES
+from mixset.generate._job.own import find_family
 
 CODE = '''
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import circles
 import laws
 import pytest
 
@@ -22,6 +23,41 @@ def test_every_folder_is_looked_at() -> None:
 
 def test_imports_run_along_the_arrows() -> None:
     assert laws.wrong_imports(ROOT) == []
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    assert circles.import_circles(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["from ._b import x", "from ._a import y"], [["_a", "_b"]]),
+        (["from . import _b", "from . import _a"], [["_a", "_b"]]),
+        (["from ._b import x", "def f():\n    from ._a import y"], [["_a", "_b"]]),
+        (["if TYPE_CHECKING:\n    from ._b import x", "import pixmix._a"], [["_a", "_b"]]),
+        (["from ._c import x", "from ._a import x", "from . import _b, _d", "from ._e import x"], [["_a", "_c", "_b"]]),
+        (
+            ["from ._b import x", "from . import _a", "from . import _a, _d", "import pixmix._c"],
+            [["_a", "_b"], ["_c", "_d"]],
+        ),
+        (["from . import _b, _c", "from ._c import x", "import numpy._b", "from ._a import x"], []),
+    ],
+)
+def test_planted_circles_are_found(tmp_path: Path, texts: list[str], told: list[list[str]]) -> None:
+    (tmp_path / "pixmix").mkdir()
+    for name, text in zip("abcd", texts, strict=False):
+        (tmp_path / "pixmix" / f"_{name}.py").write_text(f"{text}\n")
+    rounds = [" → ".join(f"pixmix.{name}" for name in [*circle, circle[0]]) for circle in told]
+    assert circles.import_circles(tmp_path) == [f"imports go round in a circle: {each}" for each in rounds]
+
+
+@pytest.mark.parametrize("folder", sorted(laws.FOLDERS))
+def test_circles_are_looked_for_everywhere(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder / "_deep").mkdir(parents=True)
+    (tmp_path / folder / "_deep" / "a.py").write_text("from .._b import x\n")
+    (tmp_path / folder / "_b.py").write_text("from ._deep.a import y\n")
+    assert len(circles.import_circles(tmp_path)) == 1
 
 
 def test_what_has_one_home_is_used_from_there() -> None:

@@ -89,7 +89,7 @@ def test_errors_are_the_librarys_own_and_no_smaller_than_pgds() -> None:
     assert error >= found["adversaries"]["pgd_error_corrected"]["value"]
 
 
-def test_the_process_and_the_network_are_as_before(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_process_and_the_network_are_as_before() -> None:
     network = small_network(5)
     state, before = snapshot(network), torch.get_rng_state()
 

@@ -7,28 +7,10 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from plain_calibration import plain_calib_err
 
 from mixset._common.errors import InputError
 from pixmix import measures
-
-
-def plain_rms(
-    confidence: tuple[float, ...] | list[float],
-    right: tuple[bool, ...] | list[bool],
-    *,
-    last_bin: bool,
-    beta: int = 100,
-) -> float:
-    """The paper's code as a loop: bins of `beta` in the order of confidence, the last one with the remainder."""
-    order = sorted(range(len(confidence)), key=lambda index: confidence[index])
-    bins = [[number * beta, (number + 1) * beta] for number in range(max(len(confidence) // beta, 1))]
-    bins[-1][1] = len(confidence)
-    total = 0.0
-    for begin, end in bins if last_bin else bins[:-1]:
-        members = order[begin:end]
-        gap = sum(confidence[m] for m in members) / len(members) - sum(right[m] for m in members) / len(members)
-        total += len(members) / len(confidence) * gap**2
-    return math.sqrt(total)
 
 
 def random_logits(count: int, classes: int, *, seed: int, scale: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +26,7 @@ def test_equals_a_plain_restatement(count: int, classes: int, last_bin: bool) ->
     probabilities = [[math.exp(z - max(row)) for z in row] for row in logits.astype(float)]
     confidence = [max(row) / sum(row) for row in probabilities]
     right = [int(np.argmax(row)) == label for row, label in zip(logits, labels, strict=True)]
-    expected = plain_rms(confidence, right, last_bin=last_bin)
+    expected = plain_calib_err(confidence, right, "2", last_bin=last_bin)
     if count < 200 and not last_bin:  # the original gives 0, of no bin at all
         assert expected == 0
         with pytest.raises(
@@ -65,7 +47,7 @@ def test_ties_keep_the_given_order(values: list[tuple[float, bool]], bin_size: i
     confidence, right = zip(*values, strict=True)
     bins = measures.confidence_bins(confidence, right, bin_size=bin_size)
     last_bin = last_bin or len(values) < 2 * bin_size
-    expected = plain_rms(confidence, right, last_bin=last_bin, beta=bin_size)
+    expected = plain_calib_err(confidence, right, "2", last_bin=last_bin, beta=bin_size)
     assert measures.rms_of_bins(bins, last_bin=last_bin) == pytest.approx(expected, abs=1e-12)
     assert bins.count.sum() == len(values)
     assert bins.confidence @ bins.count == pytest.approx(sum(confidence))

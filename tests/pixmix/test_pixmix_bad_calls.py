@@ -35,6 +35,10 @@ from mixset.generate import (
     VisualAtomRecipe,
 )
 
+RECIPES = (
+    *(DeadLeavesRecipe, FractalRecipe, JuliaRecipe, MoireRecipe, PlasmaRecipe, ProgramsRecipe, SpectrumRecipe),
+    VisualAtomRecipe,
+)
 WRONG: tuple[Any, ...] = (
     *(None, True, False, np.True_, -1, 0, 1, 3, 2**31, 2**64, 2**70, -(2**70), 10**400),
     *(0.5, -0.5, 1e300, math.nan, math.inf, np.float32(0.5), np.int8(-3), np.int64(7), np.uint64(2**63), 1j),
@@ -86,16 +90,6 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
     images, labels = np.stack([image] * 4), np.arange(4) % 2
     network = pixmix.Normalized(nn.Sequential(nn.Flatten(), nn.Linear(432, 2)), (0.5,) * 3, (0.5,) * 3)
     opened, out = mixset.MixingSet(folder), tmp_path_factory.mktemp("made")
-    recipes = (
-        DeadLeavesRecipe,
-        FractalRecipe,
-        JuliaRecipe,
-        MoireRecipe,
-        PlasmaRecipe,
-        ProgramsRecipe,
-        SpectrumRecipe,
-        VisualAtomRecipe,
-    )
     return [
         Task(pixmix.PixMix, lambda mix: mix(image), folder, size=12),
         Task(pixmix.PixMixSettings),
@@ -107,7 +101,7 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
         Task(mixset.MixingPool, len, opened, 12, quiet=True, cache=out / "pools"),
         Task(pixmix.evaluate, repr, network, "clean", (images, labels)),
         Task(mixset.generate.make, repr, SpectrumRecipe(count=1, size=32), out / "made", workers=1, quiet=True),
-        *(Task(recipe, repr, count=1, size=32) for recipe in recipes),
+        *(Task(recipe, repr, count=1, size=32) for recipe in RECIPES),
     ]
 
 

@@ -17,7 +17,7 @@ from pixmix._evaluators.image_sets import Batch, ImageSet
 from pixmix.corruptions._making.job import corrupt
 from pixmix.corruptions._making.sources import Source
 from pixmix.readers import CorruptedSet, imagenet_wnids
-from pixmix.readers._corrupted import severity_folders
+from pixmix.readers._severities import severity_folders
 
 
 def test_cifar_c_is_cut_into_its_severities(cifar_c: Path) -> None:

@@ -14,7 +14,6 @@ from mixset._common.errors import InputError
 from pixmix.readers import imagenet_wnids, number_classes, read_class_map
 
 STL = tuple(["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"])
-SOME_WNIDS = imagenet_wnids()[:3]
 
 pytestmark = pytest.mark.usefixtures("nothing_said")
 

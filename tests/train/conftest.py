@@ -13,13 +13,13 @@ import torch
 from evaluate_samples import C, P, write_images
 from PIL import Image
 from recorded_steps import CpuRecorder
-from test_train_run import quick
+from run_samples import quick
 from torch import nn
 
 from pixmix.corruptions._making import manifest
 from pixmix.methods._base import Method
 from pixmix.train._runs.config import TrainConfig
-from pixmix.train._training import graph, loop, optimizer, step as step_module
+from pixmix.train._training import graph, loop, optimizer, state, step as step_module
 from pixmix.train._training.batches import Batch, TrainingSet
 from pixmix.train._training.run import train
 
@@ -52,15 +52,6 @@ def mixing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or fills the user's cache."""
     monkeypatch.setenv("PIXMIX_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Torch with one thread: what is promised bit for bit on a CPU is promised for one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +126,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Iterator[type
     monkeypatch.setattr(CpuRecorder, "recorded", 0)
     monkeypatch.setattr(CpuRecorder, "replayed", 0)
     monkeypatch.setattr(loop, "CudaRecorder", CpuRecorder)
-    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=True))
+    monkeypatch.setattr(state, "TrainingSet", functools.partial(TrainingSet, tensors=True))
 
     def fused(config: TrainConfig, network: nn.Module, *, fused: bool) -> torch.optim.Optimizer:
         return optimizer.make_optimizer(config, network, fused=True)

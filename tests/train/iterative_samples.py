@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import run_samples
 import torch
 from torch import nn
 
 from mixset.generate._networks.spec import network_spec
 from pixmix.train._data.datasets import load_data
-from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.config import TrainConfig
 from pixmix.train._runs.iterative_settings import IterativeSettings
 from pixmix.train._runs.processes import Processes
 from pixmix.train._runs.run_folder import RunFolder
@@ -20,9 +21,7 @@ TINY = IterativeSettings(size=8, every=2, batch=4, steps=3)
 
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
     """A run of six steps an epoch."""
-    own = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "workers": 0, "threads": 1, "method": "iterative"}
-    own = {**own, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), "iterative": TINY}
-    return TrainConfig(**{**vars(recipe("quick")), **own, **changes})
+    return run_samples.quick(data, out, **{"method": "iterative", "iterative": TINY, **changes})
 
 
 def network_of(dropout: float = 0.3) -> nn.Module:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pixmix.measures import auroc, msp
+from pixmix.train._reports.report import ReportConfig, report
 from pixmix.train._runs.config import recipe
 from pixmix.train._runs.run_folder import RunFolder
 
@@ -100,3 +101,10 @@ def write_run(folder: Path, error: float, *, method: str = "baseline", trained: 
         Image.new("RGB", (120, 60), (200, 30, 30)).save(folder / "images.png")
         Image.new("RGB", (120, 40), (30, 30, 200)).save(folder / "mixing_set.png")
     return folder
+
+
+def page_of(*runs: Path) -> str:
+    """The report of some runs."""
+    out = runs[0].parent / "page.html"
+    report(ReportConfig(runs=runs, out=out))
+    return out.read_text(encoding="utf-8")

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_samples import of, write_run
+from report_samples import of, page_of, write_run
 
 from pixmix.train._reports.ladder import ladders
 from pixmix.train._reports.repeat import repeat
-from pixmix.train._reports.report import ReportConfig, report
 from pixmix.train._reports.runs import Run, read_run
 
 
@@ -31,12 +30,6 @@ def climbed(*errors: float, norm: str = "linf", warnings: list[str] | None = Non
         about = {"norm": norm, "radius": radius, "epsilon": 2**step / 255, "warnings": warnings or []}
         suite[f"error_{norm}_{radius}"] = {"value": error, "n": 60, "interval": [error - 0.1, error], **about}
     return suite
-
-
-def page_of(*runs: Path) -> str:
-    out = runs[0].parent / "page.html"
-    report(ReportConfig(runs=runs, out=out))
-    return out.read_text(encoding="utf-8")
 
 
 def row(text: str, head: str) -> list[str]:

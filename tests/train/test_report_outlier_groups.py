@@ -7,9 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from report_samples import write_run
-
-from pixmix.train._reports.report import ReportConfig, report
+from report_samples import page_of, write_run
 
 
 def add_openood(run: Path, scores: dict[str, tuple[float, float]], full: dict[str, tuple[float, float]]) -> Path:
@@ -32,12 +30,6 @@ def add_openood(run: Path, scores: dict[str, tuple[float, float]], full: dict[st
         openood["full_spectrum"] = {"scores": section(full)}
     path.write_text(json.dumps({**metrics, "openood": openood}))
     return run
-
-
-def page_of(*runs: Path) -> str:
-    out = runs[0].parent / "page.html"
-    report(ReportConfig(runs=runs, out=out))
-    return out.read_text(encoding="utf-8")
 
 
 def cells(page: str, row: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from evaluate_samples import configure, write_images
-from test_train_run import quick
+from run_samples import quick
 
 from mixset._common.errors import InputError
 from pixmix.train._data.datasets import load_test, load_training

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from evaluate_samples import configure
-from test_train_run import QUICK, quick
+from run_samples import QUICK, quick
 
 import pixmix
 from mixset._common.errors import InputError

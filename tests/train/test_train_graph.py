@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from recorded_steps import CpuRecorder
-from test_train_run import equal, needs, quick, weights
+from run_samples import assert_graphs_resume, equal, needs, quick, weights
 from torch import nn
 
 from mixset._common.errors import InputError
@@ -65,15 +65,7 @@ def test_a_broken_run_is_resumed_by_graphs_or_without(
     method: str,
 ) -> None:
     changes = {**needs(method, colours, mixing_folder), "dropout": 0.3, "epochs": 3, "checkpoint_every": 1}
-    whole = train(quick(colours, tmp_path / "whole", graph="off", **changes))
-    for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
-        steps_left[:] = [steps]
-        broken = quick(colours, tmp_path / "broken", graph=way, **changes, resume=True)
-        if steps < 100:
-            with pytest.raises(KeyboardInterrupt):
-                train(broken)
-    assert train(broken) == whole
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
+    assert_graphs_resume(colours, tmp_path, steps_left, changes)
 
 
 @pytest.mark.parametrize("method", ["pixmix", "augmix", "oe", "hybridaugmentpp-s", "iterative+cutmix"])

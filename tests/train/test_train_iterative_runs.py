@@ -14,6 +14,7 @@ import torch
 from iterative_samples import TINY, quick
 from PIL import Image
 from processes_alive import wait_for
+from run_samples import equal, weights
 
 from mixset._common.errors import InputError
 from pixmix._augment.settings import PixMixSettings
@@ -25,14 +26,6 @@ from pixmix.train._training.run import train
 
 FLAGS = [f"--iterative.{name}={value}" for name, value in vars(TINY).items() if name not in ("lr", "budget")]
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return checkpoints.read_weights(run / "weights.safetensors")
-
-
-def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 @pytest.mark.parametrize("network", ["wrn-10-1", "resnet18", "own_network:make"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_train_run import quick
+from run_samples import quick
 
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from processes_alive import alive, session, wait_for
-from test_train_run import quick
+from run_samples import quick
 
 from mixset._common.errors import InputError
 from pixmix.train._ablations import AblateConfig, ablate

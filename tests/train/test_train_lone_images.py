@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import run_samples
 
 from mixset._common.errors import InputError
-from pixmix.train._runs.config import TrainConfig, recipe
+from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training.run import train
 
 
 def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
     """A run of an epoch whose network has 1x1 pixels before its last batch normalisations."""
-    settings = {**vars(recipe("quick")), "network": "resnet18", "epochs": 1, "workers": 0, "threads": 1}
-    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), **changes})
+    return run_samples.quick(data, out, **{"network": "resnet18", **changes})
 
 
 @pytest.mark.parametrize("size", [44, 45])

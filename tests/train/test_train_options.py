@@ -16,7 +16,7 @@ import timm.optim
 import timm.utils
 import torch
 from recorded_steps import CpuRecorder
-from test_train_run import command, equal, needs, quick, torchrun, weights
+from run_samples import assert_graphs_resume, command, equal, needs, quick, torchrun, weights
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import swa_utils
@@ -56,17 +56,8 @@ def test_broken_runs_are_resumed_by_graphs_or_without(
 ) -> None:
     """And end with the weights of one that nothing disturbed, which no graph has touched."""
     changes = {**OPTIONS[option], "dropout": 0.3, "epochs": 3, "checkpoint_every": 1}
-    whole = train(quick(colours, tmp_path / "whole", graph="off", **changes))
-    assert recorded.replayed == 0
-    for steps, way in ((4, "on"), (3, "off"), (6, "auto"), (100, "on")):
-        steps_left[:] = [steps]
-        broken = quick(colours, tmp_path / "broken", graph=way, **changes, resume=True)
-        if steps < 100:
-            with pytest.raises(KeyboardInterrupt):
-                train(broken)
-    assert train(broken) == whole
+    assert_graphs_resume(colours, tmp_path, steps_left, changes)
     assert recorded.replayed > 8
-    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "broken"))
     first = next(iter(OPTIONS[option]))
     train(quick(colours, tmp_path / "plain", **{**changes, first: getattr(TrainConfig(), first)}))
     assert not equal(weights(tmp_path / "whole"), weights(tmp_path / "plain"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from report_samples import write_run
-from test_train_run import quick
+from run_samples import quick
 
 from mixset._common.errors import InputError
 from pixmix.train._command.cli import main

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from report_samples import write_run
-from test_train_run import quick
+from run_samples import quick
 
 from mixset._common.errors import InputError
 from mixset.generate._networks.runs import Trust, open_run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,50 +13,21 @@ from pathlib import Path
 import pytest
 import torch
 from processes_alive import wait_for
+from run_samples import command, equal, needs, quick, steps_done, torchrun, weights
 
 from mixset._common.errors import InputError
 from mixset._common.partials import HOST
 from mixset._common.seals import write_sealed
-from pixmix.methods import METHODS, find_parts
-from pixmix.methods._settings import ANTSettings, AugMixSettings
+from pixmix.methods import METHODS
+from pixmix.methods._settings import AugMixSettings
 from pixmix.train._command.cli import main
 from pixmix.train._runs import checkpoints
-from pixmix.train._runs.config import TrainConfig, recipe
-from pixmix.train._runs.iterative_settings import IterativeSettings
-from pixmix.train._training import loop
+from pixmix.train._training import state
 from pixmix.train._training.batches import TrainingSet
 from pixmix.train._training.run import train
 
-QUICK = ("--recipe", "quick", "--network", "wrn-10-1", "--batch-size", "8", "--threads", "1")
-
 TIMES = ("seconds", "waited_share")
 """Entries of the log that no two runs share."""
-
-
-def command(data: Path, out: Path, *more: str, epochs: int = 2) -> list[str]:
-    program = [sys.executable, "-m", "pixmix.train", f"folder:{data}", *QUICK]
-    return [*program, "--epochs", str(epochs), "--out", str(out), *more]
-
-
-def quick(data: Path, out: Path, **changes: object) -> TrainConfig:
-    settings = {
-        **vars(recipe("quick")),
-        "network": "wrn-10-1",
-        "epochs": 1,
-        "batch_size": 8,
-        "workers": 0,
-        "threads": 1,
-        "device": "cpu",
-    }
-    return TrainConfig(**{**settings, "dataset": f"folder:{data}", "out": out, "suite": ("clean",), **changes})
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return checkpoints.read_weights(run / "weights.safetensors")
-
-
-def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_a_run_leaves_everything_in_its_folder(
@@ -103,23 +73,6 @@ def test_a_run_leaves_everything_in_its_folder(
     assert said.count("\n") == 1 and "--resume" in said
 
 
-def needs(method: str, colours: Path, mixing_folder: Path) -> dict[str, object]:
-    """What a run of the method has to be given."""
-    rows = [METHODS[part] for part in find_parts(method)]
-    changes: dict[str, object] = {"method": method}
-    if any(row.needs_pool for row in rows):
-        changes["mixing_set"] = (str(mixing_folder),)
-    if any(row.needs_outliers for row in rows):
-        changes["outliers"] = mixing_folder
-    if any(row.needs_copies for row in rows):
-        changes["copies"] = colours / "test"
-    if "ant" in method:
-        changes["ant"] = ANTSettings(restart_steps=3)
-    if "iterative" in method:
-        changes["iterative"] = IterativeSettings(size=8, every=2, batch=4, steps=2)
-    return changes
-
-
 ALONE = [name for name, row in METHODS.items() if row.changes != "views"]
 COMPOSED = ["pixmix+cutmix", "sin+pixmix", "prime+pixmix", "sin+cutout+mixup", "cutout+ant", "iterative+adversarial-l2"]
 OF_VIEWS = ["pixmix+jsd", "iterative+jsd"]
@@ -137,7 +90,7 @@ def test_each_method_trains_and_repeats(
     tensors: bool,
 ) -> None:
     """On arrays, as on a CPU, and on tensors, as on a GPU."""
-    monkeypatch.setattr(loop, "TrainingSet", functools.partial(TrainingSet, tensors=tensors))
+    monkeypatch.setattr(state, "TrainingSet", functools.partial(TrainingSet, tensors=tensors))
     changes = needs(method, colours, mixing_folder)
     metrics = [train(quick(colours, tmp_path / name, **changes)) for name in "ab"]
     assert metrics[0] == metrics[1]
@@ -214,25 +167,6 @@ def test_killed_before_its_first_checkpoint_it_begins_anew(colours: Path, tmp_pa
     assert equal(weights(tmp_path / "whole"), weights(run))
     assert len((run / "log.jsonl").read_text().splitlines()) == 2
     assert not list(run.rglob("*.partial"))
-
-
-def steps_done(run: Path) -> int:
-    newest = checkpoints.newest_checkpoint(run).path
-    if newest is None:
-        return 0
-    state = checkpoints.load(newest)
-    return state["epoch"] * 6 + state["position"]
-
-
-def torchrun(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
 
 
 def test_two_processes_take_the_steps_of_one(

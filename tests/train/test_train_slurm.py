@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from processes_alive import wait_for
+from run_samples import QUICK, equal, quick, steps_done, weights
 from slurm_stand_in import Slurm
-from test_train_run import QUICK, equal, quick, steps_done, weights
 
 from mixset._common.errors import InputError
 from pixmix.train._command.slurm import job_script

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_train_run import command, quick, torchrun
+from run_samples import command, quick, torchrun
 from torch import Tensor
 
 from mixset._common.errors import InputError

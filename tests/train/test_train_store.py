@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_train_run import equal, quick, weights
+from run_samples import equal, quick, weights
 
 from mixset._common.errors import InputError
 from mixset._common.parsing import parse

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_train_run import equal, quick, weights
+from run_samples import equal, quick, weights
 
 from mixset._common.errors import InputError
 from mixset.generate._networks.loading import load_network
 from pixmix.train._runs import checkpoints
 from pixmix.train._runs.config import TrainConfig
 from pixmix.train._training import loop
-from pixmix.train._training.batches import Batch
+from pixmix.train._training.batches import Batch, BatchPlan
 from pixmix.train._training.run import train
 from pixmix.train._training.watch import EVERY, LossWatch
 
@@ -98,7 +98,7 @@ def test_no_checkpoint_is_written_of_a_loss_that_is_not_finite(
     with pytest.raises(InputError, match=r"not finite since step 4 of epoch 2 \(images ") as caught:
         train(quick(colours, tmp_path / "run", **WAYS))
     named = str(caught.value).partition("(images ")[2].partition(")")[0].split(", ")
-    plan = loop.BatchPlan(45, 8, seed=0)
+    plan = BatchPlan(45, 8, seed=0)
     assert [int(index) for index in named] == plan.parts(1, 3, 1)[0].tolist()
     assert names(tmp_path / "run")[0] == "step-00001-0000002.pt"
 

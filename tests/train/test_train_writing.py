@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_train_run import equal, quick, weights
+from run_samples import equal, quick, weights
 
 from mixset._common.errors import InputError
 from pixmix.train._runs import checkpoints

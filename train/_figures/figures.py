@@ -33,7 +33,7 @@ from .._command.show import ShowConfig
 from .._data.mixing_sets import mixing_set
 
 if TYPE_CHECKING:
-    from .._training.loop import Training
+    from .._training.state import TrainingState
 
 TILE = 160
 COLUMNS = 6
@@ -184,7 +184,7 @@ def _stacked(figures: Iterable[Image.Image]) -> Image.Image:
     return page
 
 
-def _whole(training: Training, index: int) -> np.ndarray:
+def _whole(training: TrainingState, index: int) -> np.ndarray:
     """A training image; black where it cannot be read and the run skips such."""
     size = training.data.size
     try:
@@ -195,7 +195,7 @@ def _whole(training: Training, index: int) -> np.ndarray:
         return np.zeros((size, size, 3), np.uint8)
 
 
-def _seen(training: Training, epoch: int, indices: np.ndarray) -> Tensor:
+def _seen(training: TrainingState, epoch: int, indices: np.ndarray) -> Tensor:
     """What the network would see of some images, (V · N, 3, H, W); the method is as it was afterwards."""
     method, training_set = training.method, training.training_set
     before = copy.deepcopy(method.state_dict())
@@ -212,7 +212,7 @@ def _seen(training: Training, epoch: int, indices: np.ndarray) -> Tensor:
     return images
 
 
-def draw_training(training: Training, mixing_set: MixingSet | None, folder: Path) -> None:
+def draw_training(training: TrainingState, mixing_set: MixingSet | None, folder: Path) -> None:
     """Draw what a run trains on into its folder: `images.png` and, if it has a mixing set, `mixing_set.png`.
 
     Where the network sees several views of each image, the first row shows the first view, the next row the second.

@@ -20,13 +20,12 @@ from pixmix.methods._base import Method, StepKey
 from .._data.labelled import TrainingData
 from .._runs.checkpoints import write_weights
 from .._runs.config import TrainConfig
-from .._runs.processes import Processes, loader_workers
+from .._runs.processes import Processes
 from .._runs.run_folder import RunFolder
 from .._runs.stopping import Stopped
 from . import saving
 from .agreement import Agreed, Agreement
-from .batches import Batch, BatchPlan, TrainingSet
-from .broken import BrokenImages
+from .batches import Batch
 from .feed import Feed
 from .graph import CudaRecorder, GraphedSteps, NotGraphable, check_graph, without_graphs
 from .loader import Loader, training_loader
@@ -35,16 +34,17 @@ from .plain import plain_batches
 from .refusals import not_finite, step_refused
 from .schedule import learning_rate
 from .sizes import Remake, at_side, check_sizes, side_at
-from .step import Step, extended
+from .state import TrainingState
 from .step_log import StepLog
-from .synced import synced
 from .testing import clean_error
-from .watch import LossWatch
-from .writing import Writer
 
 
-class Training:
+class Training(TrainingState):
     """A run's state, and the steps that carry it on; `run` goes from wherever it stands to the last epoch."""
+
+    log: StepLog | None = None
+    graphs: GraphedSteps | None = None
+    """What takes full batches, while the run goes; None: each step is run by Python."""
 
     def __init__(
         self,
@@ -56,45 +56,12 @@ class Training:
         processes: Processes,
         remake: Remake,
     ) -> None:
+        self.graphed = check_graph(config, processes.device, processes.world, method)
+        super().__init__(config, data, network, method, folder, processes)
         self.remake = remake
-        self.config, self.data, self.method, self.folder, self.processes = config, data, method, folder, processes
-        self.device = processes.device
-        # Channels last is what GPUs with tensor cores want, and a third faster on CPUs.
-        self.network = network.to(self.device).to(memory_format=torch.channels_last)
-        self.body = self.network.body
-        self.trained = extended(self.network, data, method, config)
-        if config.sync_bn and processes.world > 1:
-            self.trained = synced(self.trained, self.device)
-        """What steps go through: the network, or that with what the method adds to it."""
-        self.step = Step(config, self.network, self.trained, method, classes=len(data.classes))
-        self.graphed = check_graph(config, self.device, processes.world, method)
-        self.plan = BatchPlan(
-            len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
-        )
-        self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
         check_sizes(config, self.training_set, network, extended=self.trained is not network)
-        self.workers = loader_workers(config.workers, self.device)
         self.feed = Feed(self.training_set, self.plan)
-        self.graphs: GraphedSteps | None = None
-        """What takes full batches, while the run goes; None: each step is run by Python."""
-        self.epoch = self.position = 0
-        self.seconds = 0.0
-        """What the epoch took up to the last checkpoint in it."""
-        self.start = self.saved = time.monotonic()
-        """When the last checkpoint was written, or the run began."""
-        self.watch = LossWatch(self.step.loss_sum)
-        self.best = math.inf
-        """The lowest test error of an epoch so far, where the run looks for it."""
-        self.log: StepLog | None = None
-        self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
         self.agreement = Agreement(processes)
-        self.writer = Writer()
-        """Of checkpoints, in the first process."""
-
-    @property
-    def measured(self) -> Normalized:
-        """The network whose errors count: the average of the trained ones, where the run has one."""
-        return self.network if self.step.averages is None else self.step.averages.network
 
     def run(self) -> None:
         """Train to the end; a checkpoint is there after each epoch, every `checkpoint_every` steps and every
@@ -286,6 +253,7 @@ class Training:
         Raises:
             InputError: a loss or a weight is not finite; nothing is written.
         """
+        self.flush_steps()
         if not saving.save(self):
             raise self._not_finite()
         self.saved = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,20 +16,17 @@ from .._runs import checkpoints
 from .._runs.processes import seed_dropout
 from .batches import BatchPlan
 from .optimizer import kept_state, take_up
+from .state import TrainingState
 from .step import random_states, restore_random_states
 from .writing import copied
 
-if TYPE_CHECKING:
-    from .loop import Training
 
-
-def save(training: Training) -> bool:
+def save(training: TrainingState) -> bool:
     """Begin to write the checkpoint; every process takes part, since each has something of its own in it.
 
     Returns:
         False, in every process, where a loss or a weight is not finite: then nothing is written.
     """
-    training.flush_steps()
     own: dict[str, Any] = {
         "random_states": random_states(training.device),
         "method": training.method.state_dict(),
@@ -46,7 +43,7 @@ def save(training: Training) -> bool:
     return True
 
 
-def _start(training: Training, processes: list[dict[str, Any]]) -> None:
+def _start(training: TrainingState, processes: list[dict[str, Any]]) -> None:
     state = copied(_state(training, processes))
     training.writer.start(lambda: training.folder.keep(state, training.config.keep_checkpoints))
 
@@ -56,7 +53,7 @@ def _finite(tensors: dict[str, Any]) -> bool:
     return not numbers or bool(torch.stack([each.isfinite().all() for each in numbers]).all())
 
 
-def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any]:
+def _state(training: TrainingState, processes: list[dict[str, Any]]) -> dict[str, Any]:
     averages = training.step.averages
     return {
         "model": training.body.state_dict(),
@@ -75,7 +72,7 @@ def _state(training: Training, processes: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
-def load(training: Training) -> None:
+def load(training: TrainingState) -> None:
     """Take up the run folder's newest whole checkpoint; without one the run begins anew, and so does its log."""
     path = training.processes.led(training.folder.newest)
     if path is None:
@@ -88,7 +85,7 @@ def load(training: Training) -> None:
         _take_up(training, state)
 
 
-def _take_up(training: Training, state: dict[str, Any]) -> None:
+def _take_up(training: TrainingState, state: dict[str, Any]) -> None:
     training.body.load_state_dict(state["model"])
     if training.trained is not training.network:
         training.trained.load_state_dict(state["extended"])
@@ -124,7 +121,7 @@ def _take_up(training: Training, state: dict[str, Any]) -> None:
         _by_others(training, plan, len(everyone))
 
 
-def _by_others(training: Training, before: BatchPlan, world: int) -> None:
+def _by_others(training: TrainingState, before: BatchPlan, world: int) -> None:
     """Go on where another number of processes stopped: order, crops and mixing are functions of (seed, epoch, index),
     dropout is not."""
     config, mine = training.config, training.processes

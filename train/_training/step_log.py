@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mixset._common.errors import InputError
 
 from .schedule import learning_rate
-
-if TYPE_CHECKING:
-    from .loop import Training
+from .state import TrainingState
 
 HEAD = "epoch,step,loss,lr\n"
 
@@ -38,7 +36,7 @@ class StepLog:
         training: at the step that comes next; what was written of later ones is cut or, by TensorBoard, hidden.
     """
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: TrainingState) -> None:
         self.training, config = training, training.config
         self.rows = config.log_steps and training.processes.leads
         self.writer: Any = None

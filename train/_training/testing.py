@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from pixmix._evaluators.forwarding import autocast, to_device
 from pixmix._evaluators.image_sets import ImageSet
 
-if TYPE_CHECKING:
-    from .loop import Training
+from .state import TrainingState
 
 
 @torch.no_grad()
-def clean_error(training: Training) -> tuple[float, bool]:
+def clean_error(training: TrainingState) -> tuple[float, bool]:
     """The clean error of a training's network as it is, the images shared out over the processes; and whether one of
     them was asked to stop, and so the error is of no use."""
     config, processes, device = training.config, training.processes, training.device
