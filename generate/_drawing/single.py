@@ -16,7 +16,6 @@ _S1, _S2, _S3, _S4 = (np.float32(value) for value in (-1 / 6, 1 / 120, -1 / 5040
 _A0, _A1, _A2, _A3 = (np.float32(2 / 6.283185307179586 * (-1) ** k / (2 * k + 1)) for k in range(4))
 _TINY = np.float32(1e-30)
 _L0, _L1, _L2, _L3 = (np.float32(2.0 / (0.6931471805599453 * (2 * k + 1))) for k in range(4))
-_ROOT = np.float32(0.7071067811865476)
 
 
 @kernel(error_model="numpy")

@@ -74,7 +74,7 @@ def probe(name: str, system: System, base: Base, roots: np.ndarray) -> View:
     return View(name, kept, int(counts.sum()) / points, np.count_nonzero(counts) / PROBE**2)
 
 
-def sample_view(draws: Draws, system: System, base: Base, name: str, *, deep: bool = False, tries: int = 4) -> View:
+def sample_view(draws: Draws, system: System, base: Base, name: str, *, deep: bool, tries: int = 4) -> View:
     """The fullest of `tries` views of one arrangement; `deep` ones are zoomed in 2.5 to 8 times."""
     best = None
     for _ in range(tries):

@@ -88,9 +88,9 @@ def list_classes(
     }
 
 
-def list_images(root: Path, suffixes: Collection[str] = SUFFIXES) -> list[str]:
-    """The names of all files below `root` with these suffixes, sorted by path; raises as `list_classes`."""
-    return sorted(below(root, suffixes, {}), key=_parts)
+def list_images(root: Path) -> list[str]:
+    """The names of all image files below `root`, sorted by path; raises as `list_classes`."""
+    return sorted(below(root, SUFFIXES, {}), key=_parts)
 
 
 def list_labelled(root: Path, looked_at: Callable[[Path], object] = bool) -> Listing:

@@ -18,7 +18,7 @@ Topics = Mapping[str, Sequence[str]]
 """What `--help NAME` is about: the groups of settings that are shown, and only then."""
 
 
-def help_text(kind: Any, prog: str, *, default: Any = None, topics: Topics | None = None) -> str:
+def help_text(kind: Any, prog: str, *, default: Any, topics: Topics | None) -> str:
     """What `prog --help` prints."""
     flags = flags_of(kind, default)
     positional = [flag for flag in flags if flag.positional]
@@ -38,7 +38,7 @@ def help_text(kind: Any, prog: str, *, default: Any = None, topics: Topics | Non
     return "\n\n".join(paragraphs)
 
 
-def topic_text(kind: Any, prog: str, topic: str, *, default: Any = None, topics: Topics) -> str:
+def topic_text(kind: Any, prog: str, topic: str, *, default: Any, topics: Topics) -> str:
     """What `prog --help TOPIC` prints."""
     groups = {group for part in topic.split("+") for group in topics[part]}
     flags = [flag for flag in flags_of(kind, default) if flag.group in groups]

@@ -23,6 +23,10 @@ _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _TRIES = 10
 # The slots of a stream: 0 flip, 1 top, 2 left; then four for each attempt at a resized crop.
 _SLOTS = 4 + 4 * _TRIES
+_AREAS = 0.08, 1.0
+"""The range of a resized crop's area, as a fraction of the image's."""
+_RATIOS = 3 / 4, 4 / 3
+"""The range of its aspect ratio, width by height, drawn uniformly in its logarithm."""
 
 
 def crop_and_flip(
@@ -157,18 +161,10 @@ def _crop_and_flip(
 
 
 class ResizedCrops:
-    """Where images are cropped by `random_resized_crop`, of which these are the arguments; `rows` needs no pixels."""
+    """Where images are cropped by `random_resized_crop`, with flips or without any; `rows` needs no pixels."""
 
-    def __init__(
-        self,
-        key: Key,
-        indices: np.ndarray,
-        *,
-        scale: tuple[float, float] = (0.08, 1.0),
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        flip: bool = True,
-    ) -> None:
-        self.scale, self.ratio, self.flip = scale, ratio, flip
+    def __init__(self, key: Key, indices: np.ndarray, *, flip: bool = True) -> None:
+        self.flip = flip
         self._draws = philox.uniforms(key.seed, key.epoch, indices, philox.CROP, _SLOTS)
 
     def __len__(self) -> int:
@@ -176,7 +172,7 @@ class ResizedCrops:
 
     def box(self, place: int, height: int, width: int) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the crop of the image at a place among the indices, if it is of this size."""
-        return _choose_box(width, height, self._draws[place, 4:].reshape(_TRIES, 4), self.scale, self.ratio)
+        return _choose_box(width, height, self._draws[place, 4:].reshape(_TRIES, 4))
 
     def rows(self, place: int, height: int, width: int) -> int:
         """How many rows of that image the crop needs, from the top."""
@@ -199,9 +195,6 @@ def random_resized_crop(
     indices: np.ndarray,
     *,
     size: int | tuple[int, int],
-    scale: tuple[float, float] = (0.08, 1.0),
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
-    flip: bool = True,
 ) -> np.ndarray:
     """Crop each image to a random area and aspect ratio, resize the crop (bilinear) and flip it with probability 0.5.
 
@@ -214,31 +207,26 @@ def random_resized_crop(
         key: seed and epoch.
         indices: (N,) indices of the images in their data set.
         size: S or (H, W) of the result in pixels.
-        scale: the range of the crop's area, as a fraction of the image's.
-        ratio: the range of the crop's aspect ratio, width by height, drawn uniformly in its logarithm.
-        flip: whether to flip at all.
 
     Returns:
         (N, H, W, 3) uint8.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    crops = ResizedCrops(key, indices, scale=scale, ratio=ratio, flip=flip)
+    crops = ResizedCrops(key, indices)
     return crops.cut(images, np.empty((len(crops), height, width, 3), np.uint8))
 
 
-def _choose_box(
-    width: int, height: int, tries: np.ndarray, scale: tuple[float, float], ratio: tuple[float, float]
-) -> tuple[int, int, int, int]:
+def _choose_box(width: int, height: int, tries: np.ndarray) -> tuple[int, int, int, int]:
     """(left, top, right, bottom) of the first attempt that is within the image, else of a central crop."""
-    low, high = math.log(ratio[0]), math.log(ratio[1])
+    low, high = math.log(_RATIOS[0]), math.log(_RATIOS[1])
     for u in tries:
-        area = width * height * (scale[0] + (scale[1] - scale[0]) * u[0])
+        area = width * height * (_AREAS[0] + (_AREAS[1] - _AREAS[0]) * u[0])
         shape = math.exp(low + (high - low) * u[1])
         w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
         if 0 < w <= width and 0 < h <= height:
             top, left = int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1))
             return left, top, left + w, top + h
-    w = min(width, round(height * ratio[1]))
-    h = min(height, round(width / ratio[0]))
+    w = min(width, round(height * _RATIOS[1]))
+    h = min(height, round(width / _RATIOS[0]))
     left, top = (width - w) // 2, (height - h) // 2
     return left, top, left + w, top + h

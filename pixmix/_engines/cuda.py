@@ -165,18 +165,17 @@ class CudaMixer:
         return self._workspaces[count]
 
 
-def mix_tensors(images: Tensor, mixing_images: Tensor | None, draws: Draws, *, out: Tensor | None = None) -> Tensor:
+def mix_tensors(images: Tensor, mixing_images: Tensor | None, draws: Draws) -> Tensor:
     """PixMix of N images from draws that the host has made.
 
     Args:
         images: (N, H, W, 3) uint8 on the device.
         mixing_images: (M, h, w, 3) uint8 there, contiguous; None where the draws ask for none.
         draws: what to do, for N images.
-        out: as for `CudaMixer.mix`.
     """
     space = Workspace(len(images), draws.op.shape[1], images.device)
     space.load(draws, (images.shape[1], images.shape[2]))
-    return mix_sources(images, None, mixing_images, space, out)
+    return mix_sources(images, None, mixing_images, space, None)
 
 
 def mix_sources(

@@ -23,9 +23,9 @@ from .forwarding import evaluating, home_device
 from .image_sets import ImageSet, given_as
 from .overlap import check_apart
 from .scoring import check_scores
-from .sets import Opened
+from .sets import Opened, Reading
 from .store import LogitsStore, network_fingerprint
-from .suites import EVALUATORS, check, check_names
+from .suites import EVALUATORS, check_names, check_suites
 
 
 @torch_generator_kept()
@@ -126,12 +126,11 @@ def evaluate(
     if "autoattack" in names and precision != "float32":
         raise InputError("suite autoattack: is measured in float32; leave `precision` out")
     images = None if data is None else ImageSet(data, workers=workers)
-    opened = check(
+    opened = check_suites(
         names,
         None if images is None else (len(images), *images.size),
         sets=sets,
-        resize=resize,
-        partial=partial,
+        reading=Reading(resize=resize, partial=partial),
     )
     folder = None if logits_folder is None else check_path("logits_folder", logits_folder)
     scored = [name for name in names if EVALUATORS[name].of_scores]

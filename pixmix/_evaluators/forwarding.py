@@ -26,7 +26,7 @@ Fetch = Callable[[], np.ndarray]
 
 
 @contextmanager
-def evaluating(network: nn.Module, device: torch.device, precision: EvalPrecision = "float32") -> Iterator[None]:
+def evaluating(network: nn.Module, device: torch.device, precision: EvalPrecision) -> Iterator[None]:
     """The network in eval mode on `device`, with no other autocast than that of `precision`; afterwards in the mode
     and where it was before."""
     home = home_device(network)

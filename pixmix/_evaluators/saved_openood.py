@@ -25,7 +25,7 @@ class SavedBenchmark(NamedTuple):
     """A line for everything that is missing."""
 
 
-def find_benchmark(parts: Parts, *, partial: bool = False) -> SavedBenchmark:
+def find_benchmark(parts: Parts, *, partial: bool) -> SavedBenchmark:
     """The benchmark of as many classes as the logits have.
 
     Args:

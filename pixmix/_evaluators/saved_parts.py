@@ -33,7 +33,7 @@ class Parts(NamedTuple):
     head: Head | None
 
 
-def read_parts(arrays: Mapping[str, np.ndarray], *, probabilities: bool = False) -> Parts:
+def read_parts(arrays: Mapping[str, np.ndarray], *, probabilities: bool) -> Parts:
     """The parts in the arrays of a file.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from mixset._common.errors import InputError
 
@@ -30,64 +30,70 @@ Sourced = CorruptedSet | PerturbedSet | RenditionSet | ImageNetSet | CIFAR10Set
 Opened = Sourced | OutlierSets | OpenOODSet
 
 
-def open_sets(
-    sets: Mapping[str, Any],
-    size: tuple[int, int] | None,
-    *,
-    classes: Known = None,
-    class_map: ClassMap | None = None,
-    resize: bool = False,
-    partial: bool = False,
-    robustbench: bool = False,
-) -> dict[str, Opened]:
+class Reading(NamedTuple):
+    """How sets are read, each kind by what concerns it."""
+
+    classes: Known = None
+    """The network's, where they are known, for c and cbar in folders; see `readers.CorruptedSet`."""
+    class_map: ClassMap | None = None
+    """As in `readers.CorruptedSet`."""
+    resize: bool = False
+    """Whether images of c and cbar are enlarged and cropped before, as in `pixmix.evaluate`."""
+    partial: bool = False
+    """Whether what is missing is left out, as in `pixmix.evaluate`."""
+    robustbench: bool = False
+    """Whether of c the images of RobustBench's board of ImageNet alone are kept."""
+
+
+AS_THEY_ARE = Reading()
+
+
+def open_sets(sets: Mapping[str, Any], size: tuple[int, int] | None, reading: Reading) -> dict[str, Opened]:
     """Open each set that is named by its folder (out-of-distribution sets also as paths by name).
 
     Args:
         sets: name out of `KNOWN` → folder, or a set that is opened already, which is left as it is.
         size: (H, W) of the images that the network is for, where it is known. Out-of-distribution sets and ImageNet-R
             are brought to it; those that were made of images of another size are refused.
-        classes, class_map: the network's, for c and cbar in folders; see `CorruptedSet`.
-        resize, partial: as in `pixmix.evaluate`.
-        robustbench: of c, keep the images of RobustBench's board of ImageNet alone.
+        reading: how they are read.
 
     Raises:
         InputError: a set that cannot be read or is of another size.
     """
     opened: dict[str, Opened] = {}
-    labels = {"classes": classes, "class_map": class_map}
     for name, source in sets.items():
         if name == "ood" and isinstance(source, str | os.PathLike | Mapping):
             if size is None or size[0] != size[1]:
                 raise InputError(f"anomalies: square test images are needed, got {size}; open the sets yourself")
-            opened[name] = _outlier_sets(source, size[0], partial)
+            opened[name] = _outlier_sets(source, size[0], reading.partial)
         elif not isinstance(source, str | os.PathLike):
             opened[name] = source
         elif name == "openood":
-            opened[name] = OpenOODSet(source, partial=partial)
+            opened[name] = OpenOODSet(source, partial=reading.partial)
         elif name == "r" or name in COLLECTED:
             fit = of_side(size[0]) if size is not None and size[0] == size[1] else IMAGENET
             reader = RenditionSet if name == "r" else functools.partial(ImageNetSet, suite=name)
-            opened[name] = reader(source, fit=fit, partial=partial)
+            opened[name] = reader(source, fit=fit, partial=reading.partial)
         else:
-            board = {"robustbench": robustbench} if name == "c" else {}
-            opened[name] = _of_size(name, source, size, resize=resize, partial=partial, **labels, **board)
+            opened[name] = _of_size(name, source, size, reading)
     return opened
 
 
 def _of_size(
-    suite: str, root: Any, size: tuple[int, int] | None, *, resize: bool, partial: bool, **more: Any
+    suite: str, root: Any, size: tuple[int, int] | None, reading: Reading
 ) -> CorruptedSet | PerturbedSet | CIFAR10Set:
     opened: CorruptedSet | PerturbedSet | CIFAR10Set
     if suite in CIFAR10_SETS:
-        opened = CIFAR10Set(root, suite, classes=more["classes"], partial=partial)
+        opened = CIFAR10Set(root, suite, classes=reading.classes, partial=reading.partial)
         height, width = image_size(next(iter(opened.images.values())))
     elif suite == "p":
-        opened = PerturbedSet(root, partial=partial)
+        opened = PerturbedSet(root, partial=reading.partial)
         shape = opened.sequences(opened.perturbations[0]).shape
         height, width = shape[-3:-1]
     else:
         side = size[0] if suite == "dcc3" and size is not None and size[0] == size[1] else None
-        opened = CorruptedSet(root, suite, resize=resize, size=side, partial=partial, **more)
+        own = reading._replace(robustbench=reading.robustbench and suite == "c")
+        opened = CorruptedSet(root, suite, size=side, **own._asdict())
         first = (*opened.corruptions, *opened.extra)[0]
         height, width = image_size(opened.images(first, opened.severities(first)[0]))
     if size is not None and (height, width) != size:

@@ -9,7 +9,6 @@ from typing import Any
 from mixset._common.errors import InputError
 
 from ..readers import OpenOODSet
-from ..readers._labels import ClassMap, Known
 from .autoattack import autoattack
 from .autoattack_library import FEWEST as FEWEST_CLASSES, check_library
 from .collected import check_classes, collected, mistaken
@@ -18,7 +17,7 @@ from .corrupted import R_CLASSES, corrupted, renditions
 from .evaluation import Evaluation, Metrics
 from .openood import check_openood, openood
 from .set_names import KNOWN, MADE
-from .sets import check_set, open_sets
+from .sets import AS_THEY_ARE, Reading, check_set, open_sets
 from .standard import FEWEST, adversaries, anomalies, calibration, clean
 from .watermark import check_watermark
 from .watermarked import watermarked
@@ -61,27 +60,22 @@ EVALUATORS: dict[str, Evaluator] = {
 """Every suite by the name that `--suite` takes."""
 
 
-def check(
+def check_suites(
     suite: str | Sequence[str],
     images: tuple[int, int, int] | None = None,
     *,
     sets: Mapping[str, Any] | None = None,
     size: tuple[int, int] | None = None,
-    classes: Known = None,
-    class_map: ClassMap | None = None,
-    resize: bool = False,
-    partial: bool = False,
-    robustbench: bool = False,
+    reading: Reading = AS_THEY_ARE,
 ) -> dict[str, Any]:
     """See that an evaluation has all it will need, before a network is trained or run for it.
 
     Args:
         suite: names out of `EVALUATORS`.
         images: (N, H, W) of the labelled test images; None where there will be none.
-        sets, resize, partial: as in `evaluate`.
+        sets: as in `evaluate`.
         size: (H, W) that the network takes, where there are no test images and it is known.
-        classes, class_map: the network's, where they are known; as `readers.CorruptedSet` has them.
-        robustbench: as in `open_sets`.
+        reading: how the sets are read.
 
     Returns:
         The opened sets of these suites: what `evaluate` takes as `sets`.
@@ -98,6 +92,7 @@ def check(
             f"anomalies: one outlier to five images is used, so {FEWEST} are needed; there are {images[0]}; "
             "give more, or leave out the suite"
         )
+    classes = reading.classes
     count = classes if classes is None or isinstance(classes, int) else len(classes)
     if "autoattack" in names:
         check_library()
@@ -113,11 +108,7 @@ def check(
     opened = open_sets(
         {name: where for name, where in sets.items() if ("anomalies" if name == "ood" else name) in names},
         size if images is None else images[1:],
-        classes=classes,
-        class_map=class_map,
-        resize=resize,
-        partial=partial,
-        robustbench=robustbench,
+        reading,
     )
     for name, reader in opened.items():
         check_set(name, reader, count)

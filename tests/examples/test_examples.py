@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch_threads import one_thread as one_thread
 
 FOLDER = Path(__file__).parents[2] / "examples"
 CLASSES = {"blue": (0, 60, 255), "brown": (200, 120, 0)}

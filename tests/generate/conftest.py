@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_samples import Run
 from tiny_family import PLACED, TINY, TinyRecipe
+from torch_threads import one_thread as one_thread
 
 from mixset.generate import make
 from mixset.generate._command import cli

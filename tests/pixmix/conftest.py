@@ -15,6 +15,7 @@ import torch
 from dataset_samples import Photographs, epochs
 from PIL import Image
 from pixmix_samples import ArrayPool
+from torch_threads import one_thread as one_thread
 
 from mixset._common import warned
 from pixmix._augment.dataset import PixMixDataset

@@ -221,7 +221,7 @@ def test_three_classes_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="suite autoattack: a network of 4 classes is needed, it has 3"):
         pixmix.evaluate(network, "autoattack", (IMAGES, LABELS % 3))
     with pytest.raises(InputError, match="suite autoattack: a network of 4 classes is needed, it has 3"):
-        suites.check("autoattack", (10, 8, 8), classes=3)
+        suites.check_suites("autoattack", (10, 8, 8), classes=3)
 
 
 def pixmix_linear(classes: int) -> Any:

@@ -81,7 +81,7 @@ def test_resized_crops_have_torchvisions_distribution() -> None:
             [RandomResizedCrop.get_params(image, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(4000)]
         )  # top, left, height, width
         draws = philox.uniforms(1, 0, np.arange(4000), philox.CROP, 44)[:, 4:].reshape(-1, 10, 4)
-        boxes = np.array([crops._choose_box(width, height, tries, (0.08, 1.0), (3 / 4, 4 / 3)) for tries in draws])
+        boxes = np.array([crops._choose_box(width, height, tries) for tries in draws])
         ours = np.stack([boxes[:, 1], boxes[:, 0], boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]], axis=1)
         spread = theirs.std(axis=0)
         assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 6 * spread / np.sqrt(2000) + 1e-9).all()
@@ -105,7 +105,7 @@ def test_resized_crops_are_pillows(photographs: Callable[..., np.ndarray]) -> No
     np.testing.assert_array_equal(got, random_resized_crop(map(np.array, images), KEY, np.arange(12), size=(24, 31)))
     draws = philox.uniforms(3, 1, np.arange(12), philox.CROP, 44)
     for n, image in enumerate(images):
-        box = crops._choose_box(*image.size, draws[n, 4:].reshape(10, 4), (0.08, 1.0), (3 / 4, 4 / 3))
+        box = crops._choose_box(*image.size, draws[n, 4:].reshape(10, 4))
         part = np.asarray(resized(image.crop(box), 31, 24))
         np.testing.assert_array_equal(got[n], part[:, ::-1] if draws[n, 0] < 0.5 else part)
     grey = [Image.new("L", (40, 40), 9), np.full((30, 30), 9, np.uint8)]

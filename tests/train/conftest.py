@@ -15,6 +15,7 @@ from PIL import Image
 from recorded_steps import CpuRecorder
 from run_samples import quick
 from torch import nn
+from torch_threads import one_thread as one_thread
 
 from pixmix.corruptions._making import manifest
 from pixmix.methods._base import Method

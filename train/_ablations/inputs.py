@@ -13,7 +13,8 @@ from mixset._common.errors import InputError, reading
 from mixset._common.files import check_file
 from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import network_spec
-from pixmix._evaluators.suites import EVALUATORS, check
+from pixmix._evaluators.sets import Reading
+from pixmix._evaluators.suites import EVALUATORS, check_suites
 from pixmix.corruptions._c.frost import find_frost
 from pixmix.methods._outlier_sets import load_outliers
 
@@ -84,13 +85,11 @@ def _check_with(config: AblateConfig, data: TrainingData, rows: Sequence[Row]) -
     folders = {name: path for name in ("c", "cbar", "p", "r", "ood") if (path := getattr(config, name)) is not None}
     # A set that no column of this table asks for is looked at, too; outlier sets go with the suite anomalies.
     suites = {column.suite for column in config.paper.columns} | ({"anomalies"} if "ood" in folders else set())
-    check(
+    check_suites(
         [name for name in EVALUATORS if name in folders or (name in suites and not EVALUATORS[name].of_set)],
         (len(data.test), data.size, data.size),
         sets=folders,
-        classes=data.classes,
-        resize=config.large,
-        partial=config.partial,
+        reading=Reading(classes=data.classes, resize=config.large, partial=config.partial),
     )
     if rows:
         run = training(config, rows[0], config.seeds[0])

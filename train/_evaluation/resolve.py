@@ -14,8 +14,9 @@ from mixset._common.seals import file_hash
 from pixmix._common.normalized import Normalized
 from pixmix._evaluators.saved import SavedLogits, read_logits
 from pixmix._evaluators.set_names import MADE
+from pixmix._evaluators.sets import Reading
 from pixmix._evaluators.store import network_fingerprint
-from pixmix._evaluators.suites import EVALUATORS, check
+from pixmix._evaluators.suites import EVALUATORS, check_suites
 from pixmix.readers import read_class_map
 from pixmix.readers._labels import ClassMap
 from pixmix.scores import ScoreSettings
@@ -190,14 +191,16 @@ def _open_sets(
     side = (model.size or config.size) if test is None else test.size
     if side is not None:
         try_network(model.network, side, None if model.classes is None else len(model.classes))
-    return check(
+    return check_suites(
         config.suite,
         None if test is None else (len(test), test.size, test.size),
         sets=config.sets,
         size=None if side is None else (side, side),
-        classes=model.classes,
-        class_map=class_map,
-        resize=config.resize,
-        partial=config.partial,
-        robustbench=config.robustbench,
+        reading=Reading(
+            classes=model.classes,
+            class_map=class_map,
+            resize=config.resize,
+            partial=config.partial,
+            robustbench=config.robustbench,
+        ),
     )

@@ -18,7 +18,7 @@ from mixset._common.errors import InputError
 from mixset.generate._fvis import need_lucent
 from mixset.generate._networks.spec import NetworkSpec, network_spec, torchvision_names
 from pixmix._common.normalized import Normalized
-from pixmix._evaluators.suites import EVALUATORS, check
+from pixmix._evaluators.suites import EVALUATORS, check_suites
 from pixmix.methods import MethodRow, compose, find_parts, find_row, make_part
 from pixmix.methods._base import Method, Setting
 from pixmix.methods._outlier_sets import load_outliers
@@ -98,7 +98,7 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
     if config.tensorboard:
         need_tensorboard()
     data = _data(config, parts)
-    check(config.suite, (len(data.test), data.size, data.size))
+    check_suites(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
     data = _normalised(data, spec)
     outliers = _outliers(config, parts, data.size)
@@ -208,7 +208,7 @@ def _method(
     return compose(config.method, made)
 
 
-def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool = False) -> Normalized:
+def start_network(config: TrainConfig, spec: NetworkSpec, data: TrainingData, *, quiet: bool) -> Normalized:
     """The network as training begins with it, tried on noise; `quiet` says nothing of a head that starts anew."""
     body = spec.build()
     if config.init is not None:

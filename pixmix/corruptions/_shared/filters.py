@@ -46,24 +46,23 @@ def gaussian(values: np.ndarray, sigma: float, *, border: str = "nearest", trunc
     return shaped.astype(np.float32) if single else shaped
 
 
-def symmetric(values: np.ndarray, quarter: np.ndarray, *, border: str = "mirror") -> np.ndarray:
-    """Filter (H, W, C) float64 with a kernel that is symmetric in both axes.
+def symmetric(values: np.ndarray, quarter: np.ndarray) -> np.ndarray:
+    """Filter (H, W, C) float64, padded by its mirror image, with a kernel that is symmetric in both axes.
 
     Args:
         values: the image.
         quarter: the kernel's lower right quadrant, (ry + 1, rx + 1) float64, starting at its centre.
-        border: one of `BORDERS`.
     """
     height, width = values.shape[:2]
     flat = np.ascontiguousarray(values, np.float64).reshape(height, -1)
     result = np.empty_like(flat)
-    down, along = indices(height, quarter.shape[0] - 1, border), indices(width, quarter.shape[1] - 1, border)
+    down, along = indices(height, quarter.shape[0] - 1, "mirror"), indices(width, quarter.shape[1] - 1, "mirror")
     _filter_both(flat, quarter, down, along, result)
     return result.reshape(values.shape)
 
 
 @lru_cache(64)
-def gaussian_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
+def gaussian_weights(sigma: float, truncate: float) -> np.ndarray:
     """The centre and one side of a sampled Gaussian that sums to 1: (radius + 1,) float64."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:

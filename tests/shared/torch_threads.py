@@ -1,4 +1,4 @@
-"""What tests of several folders share."""
+"""Torch with one thread, for the tests of several folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Torch with one thread: what is promised bit for bit on a CPU is promised for one.
+    """What is promised bit for bit on a CPU is promised for one thread.
 
     Networks as small as those of the tests are slower with more, and very slow where other tests want the cores, too.
     """
