@@ -16,7 +16,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix._evaluators.suites import check
+from pixmix._evaluators.sets import Reading
+from pixmix._evaluators.suites import check_suites
 from pixmix.readers import CIFAR10Set, CorruptedSet, ImageNetSet, Transform, imagenet_wnids
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -229,11 +230,11 @@ def test_other_networks_are_refused_before_a_set_is_opened(tmp_path: Path, suite
     line = f"suite {suite}: a network of {needed} classes is needed, it has 7"
     images = (10, 32, 32)
     with pytest.raises(InputError, match=line):
-        check(suite, images, sets={suite: tmp_path / "nowhere"}, classes=7)
+        check_suites(suite, images, sets={suite: tmp_path / "nowhere"}, reading=Reading(classes=7))
     with pytest.raises(InputError, match=line):
-        check(suite, images, sets={suite: tmp_path / "nowhere"}, classes=[*"abcdefg"])
+        check_suites(suite, images, sets={suite: tmp_path / "nowhere"}, reading=Reading(classes=[*"abcdefg"]))
     with pytest.raises(InputError, match=f"suite {suite}: needs the folder of its set$"):
-        check(suite, images)
+        check_suites(suite, images)
 
 
 def test_a_network_of_other_classes_is_refused_where_only_it_knows_them(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_cifars_sets_are_not_measured_at_another_size(tmp_path: Path) -> None:
     layouts.cifar10_1(tmp_path)
     line = "suite cifar10_1: .* has images of 32x32 px, the test images have 64x64; give those"
     with pytest.raises(InputError, match=line):
-        check("cifar10_1", (4, 64, 64), sets={"cifar10_1": tmp_path}, classes=10)
+        check_suites("cifar10_1", (4, 64, 64), sets={"cifar10_1": tmp_path}, reading=Reading(classes=10))
 
 
 def test_logits_are_kept_and_used_again(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from pixmix import measures, scores
 from pixmix._evaluators.near_far import Scores, measure, near_far
 from pixmix._evaluators.saved import read_logits
 from pixmix._evaluators.scoring import prepare
-from pixmix._evaluators.suites import check
+from pixmix._evaluators.sets import Reading
+from pixmix._evaluators.suites import check_suites
 from pixmix.readers import OpenOODSet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -215,17 +216,19 @@ def test_networks_of_other_classes_are_refused(folder: Path) -> None:
         pixmix.evaluate(samples.network(7), "openood", sets={"openood": folder})
     reader = OpenOODSet(folder)
     names = sorted(openood.CLASSES)
-    check("openood", sets={"openood": reader}, classes=names, size=(32, 32))
+    check_suites("openood", sets={"openood": reader}, reading=Reading(classes=names), size=(32, 32))
     with pytest.raises(InputError, match="the network 3"):
-        check("openood", sets={"openood": folder}, classes=names[:3])
+        check_suites("openood", sets={"openood": folder}, reading=Reading(classes=names[:3]))
     with pytest.raises(InputError, match="cifar10 has classes like airplane, the network like 0"):
-        check("openood", sets={"openood": reader}, classes=[str(number) for number in range(10)])
+        check_suites(
+            "openood", sets={"openood": reader}, reading=Reading(classes=[str(number) for number in range(10)])
+        )
     with pytest.raises(InputError, match="class airplane is 0 in cifar10 and 9 in the network"):
-        check("openood", sets={"openood": reader}, classes=names[::-1])
+        check_suites("openood", sets={"openood": reader}, reading=Reading(classes=names[::-1]))
     with pytest.raises(InputError, match="cifar10 is measured at 32x32 px, the test images have 48x40"):
-        check("openood", sets={"openood": reader}, classes=10, size=(40, 48))
+        check_suites("openood", sets={"openood": reader}, reading=Reading(classes=10), size=(40, 48))
     with pytest.raises(InputError, match=r"suite openood: needs the folder of its set$"):
-        check("openood")
+        check_suites("openood")
 
 
 @pytest.fixture

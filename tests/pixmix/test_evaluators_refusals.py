@@ -18,7 +18,8 @@ from torch import nn
 
 import pixmix
 from mixset._common.errors import InputError
-from pixmix._evaluators.suites import check
+from pixmix._evaluators.sets import Reading
+from pixmix._evaluators.suites import check_suites
 from pixmix.readers import ImageFiles
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -177,11 +178,11 @@ def test_all_that_an_evaluation_needs_is_checked_before_it(tmp_path: Path) -> No
     sets = {"c": layouts.cifar_c(tmp_path / "c", count=3), "p": layouts.cifar_p(tmp_path / "p", count=3)}
     (tmp_path / "ood").mkdir()
     ood = samples.outlier_sets(tmp_path / "ood")
-    opened = check(["clean", "anomalies", "c", "p"], (57, 32, 32), sets={**sets, "ood": ood})
+    opened = check_suites(["clean", "anomalies", "c", "p"], (57, 32, 32), sets={**sets, "ood": ood})
     assert set(opened) == {"c", "p", "ood"}
     found = pixmix.evaluate(samples.network(), ["clean", "c"], DATA, sets={"c": opened["c"]})
     assert found["c"]["mce"]["n"] == 3
-    assert check("clean", (1, 32, 32), sets=sets) == {}
+    assert check_suites("clean", (1, 32, 32), sets=sets) == {}
     for suite, images, options, line in (
         ("anomalies", (4, 32, 32), {}, "5 are needed; there are 4; give more, or leave out the suite"),
         ("clean", None, {}, "needs labelled test images"),
@@ -189,13 +190,13 @@ def test_all_that_an_evaluation_needs_is_checked_before_it(tmp_path: Path) -> No
         ("c", (9, 32, 32), {"sets": {"c": "NOWHERE"}}, "NOWHERE: no such folder"),
         ("c", (9, 64, 64), {"sets": sets}, "has images of 32x32 px, the test images have 64x64"),
         ("p", None, {"sets": sets, "size": (48, 48)}, "the test images have 48x48"),
-        ("c", None, {"sets": sets, "classes": ["a", "b", "c"]}, "run to 4, the network has 3 classes"),
-        ("r", None, {"sets": {"r": ood}, "classes": ["a", "b"]}, "1,000 classes"),
+        ("c", None, {"sets": sets, "reading": Reading(classes=["a", "b", "c"])}, "run to 4, the network has 3 classes"),
+        ("r", None, {"sets": {"r": ood}, "reading": Reading(classes=["a", "b"])}, "1,000 classes"),
         ("anomalies", (9, 32, 40), {"sets": {"ood": ood}}, "square test images are needed"),
         ("speed", None, {}, "unknown suite 'speed'"),
     ):
         with pytest.raises(InputError, match=line) as caught:
-            check(suite, images, **options)
+            check_suites(suite, images, **options)
         assert "\n" not in str(caught.value)
 
 

@@ -20,7 +20,8 @@ from watermark_fonts import FONT, font_package
 import pixmix
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix._evaluators.suites import check
+from pixmix._evaluators.sets import Reading
+from pixmix._evaluators.suites import check_suites
 from pixmix._evaluators.watermark import Watermark, font_path, font_size
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -186,7 +187,7 @@ def test_a_missing_package_is_said_before_the_network_runs() -> None:
         pixmix.evaluate(net, "w", labelled_images())
     assert isinstance(net.body, samples.Counting) and net.body.seen == 0
     with pytest.raises(InputError, match=INSTALL):
-        check("w", (10, SIDE, SIDE))
+        check_suites("w", (10, SIDE, SIDE))
 
 
 def test_a_package_without_its_font_or_with_a_damaged_one(package: Path) -> None:
@@ -196,18 +197,18 @@ def test_a_package_without_its_font_or_with_a_damaged_one(package: Path) -> None
         pixmix.evaluate(samples.network(1000, SIDE), "w", labelled_images())
     font.unlink()
     with pytest.raises(InputError, match=r"ExtraLight\.otf is missing; pip install --force-reinstall"):
-        check("w", (10, SIDE, SIDE))
+        check_suites("w", (10, SIDE, SIDE))
 
 
 @pytest.mark.usefixtures("package")
 def test_other_images_and_networks_are_refused() -> None:
     with pytest.raises(InputError, match="suite w: square images of at least 7 px are needed, got 48x64"):
-        check("w", (10, 64, 48))
+        check_suites("w", (10, 64, 48))
     with pytest.raises(InputError, match="suite w: square images of at least 7 px are needed, got 6x6"):
-        check("w", (10, 6, 6))
+        check_suites("w", (10, 6, 6))
     line = "suite w: a network of ImageNet's 1,000 classes is needed, it has 10"
     with pytest.raises(InputError, match=line):
-        check("w", (10, SIDE, SIDE), classes=10)
+        check_suites("w", (10, SIDE, SIDE), reading=Reading(classes=10))
     with pytest.raises(InputError, match=line):
         pixmix.evaluate(samples.network(10, SIDE), "w", samples.test_images(8, SIDE))
     with pytest.raises(InputError, match="suite w: needs labelled test images"):
