@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import measures
 from ..measures import Answers
-from ..measures._binned import classwise_gaps, mean_of_gaps
+from ..measures._calibration_forms import classwise_gaps, mean_of_gaps
 
 
 class Digest(NamedTuple):

@@ -8,26 +8,28 @@ from ._anomalies import (
     max_logit as max_logit,
     msp as msp,
 )
-from ._binned import (
-    adaptive_ece as adaptive_ece,
-    classwise_ece as classwise_ece,
-    equal_mass_bins as equal_mass_bins,
-    smooth_ece as smooth_ece,
-)
-from ._calibration import (
-    CALIBRATION as CALIBRATION,
+from ._bins import (
     Answers as Answers,
     Bins as Bins,
     answers as answers,
     confidence_bins as confidence_bins,
-    ece as ece,
+    equal_mass_bins as equal_mass_bins,
     equal_width_bins as equal_width_bins,
+)
+from ._calibration import (
+    CALIBRATION as CALIBRATION,
+    ece as ece,
     mad_of_bins as mad_of_bins,
     max_of_bins as max_of_bins,
     pooled_calibration as pooled_calibration,
     reliability as reliability,
     rms_calibration_error as rms_calibration_error,
     rms_of_bins as rms_of_bins,
+)
+from ._calibration_forms import (
+    adaptive_ece as adaptive_ece,
+    classwise_ece as classwise_ece,
+    smooth_ece as smooth_ece,
 )
 from ._catalogue import (
     MEASURES as MEASURES,

@@ -11,7 +11,7 @@ from mixset._common.kernels import kernel
 
 from .._common import threads
 from ._anomalies import DETECTION, labelled
-from ._calibration import Answers, check_bins
+from ._bins import Answers, check_bins
 from ._intervals import Statistic, bootstrap, distinct
 
 

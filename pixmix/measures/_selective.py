@@ -14,7 +14,7 @@ from mixset._common.arguments import check_number, check_whole
 from mixset._common.kernels import kernel
 
 from .._common import threads
-from ._calibration import Answers, checked_answers
+from ._bins import Answers, checked_answers
 from ._intervals import Statistic, distinct
 
 

@@ -12,7 +12,7 @@ from plain_calibration import plain_calib_err, plain_ece
 
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.measures._calibration import Answers
+from pixmix.measures._bins import Answers
 
 
 def random_answers(count: int, *, seed: int, low: float = 0.1) -> Answers:

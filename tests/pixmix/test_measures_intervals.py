@@ -12,7 +12,7 @@ from scipy import stats
 
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.measures._calibration import Answers
+from pixmix.measures._bins import Answers
 from pixmix.measures._resampled import detection_statistic
 
 

@@ -14,7 +14,7 @@ from suite_samples import ARRAYS, ORIGINALS
 
 from mixset._common.errors import InputError
 from pixmix import measures
-from pixmix.measures._calibration import Answers
+from pixmix.measures._bins import Answers
 
 SAMPLES = {name: (ARRAYS[f"{name}_Z"], ARRAYS[f"{name}_Y"]) for name in ("S", "CAL")}
 OF_ANSWERS: dict[str, Callable[[Answers], float]] = {

@@ -10,36 +10,12 @@ from scipy import fft
 
 from mixset._common.arguments import check_whole
 
-from ._calibration import Answers, Bins, checked_answers, mad_of_bins, sorted_bins
+from ._bins import Answers, checked_answers, equal_mass_bins
+from ._calibration import mad_of_bins
 from ._inputs import check_labels, check_logits, softmax
 
 _VALUES = 1 << 20
 """Probabilities of a block: 8 MB."""
-
-
-def equal_mass_bins(confidence: ArrayLike, right: ArrayLike, *, bins: int = 15) -> Bins:
-    """Sort images by confidence and split them into `bins` bins that differ by at most one image.
-
-    The first bins have the additional images; of fewer images than bins each has a bin. The sort is stable.
-
-    Args:
-        confidence: (N,) in [0, 1].
-        right: (N,) whether each answer is right.
-        bins: the number of bins.
-
-    Raises:
-        InputError: the arrays differ in length or are empty, or a value is out of range.
-
-    Example:
-        >>> from pixmix import measures
-        >>> measures.equal_mass_bins([0.5, 0.25, 0.75], [True, False, True], bins=2).confidence
-        array([0.375, 0.75 ])
-    """
-    values, hits = checked_answers(confidence, right)
-    number = min(check_whole("bins", bins, low=1, high=1 << 31), len(values))
-    count = np.full(number, len(values) // number)
-    count[: len(values) % number] += 1
-    return sorted_bins(values, hits, count)
 
 
 def adaptive_ece(answered: Answers, *, bins: int = 15) -> float:
