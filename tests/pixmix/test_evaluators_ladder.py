@@ -16,6 +16,7 @@ from mixset._common.errors import InputError
 from pixmix._common.autoattack import radius_of
 from pixmix._evaluators import autoattack, autoattack_library, suites
 from pixmix._evaluators.attack_cost import passes
+from pixmix._evaluators.sets import Reading
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -221,7 +222,7 @@ def test_three_classes_are_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="suite autoattack: a network of 4 classes is needed, it has 3"):
         pixmix.evaluate(network, "autoattack", (IMAGES, LABELS % 3))
     with pytest.raises(InputError, match="suite autoattack: a network of 4 classes is needed, it has 3"):
-        suites.check_suites("autoattack", (10, 8, 8), classes=3)
+        suites.check_suites("autoattack", (10, 8, 8), reading=Reading(classes=3))
 
 
 def pixmix_linear(classes: int) -> Any:
