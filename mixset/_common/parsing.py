@@ -139,7 +139,7 @@ def in_flags(flags: Sequence[Flag]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        text = re.sub(r"^([a-z_.]+)(?=:| [^ ]+: )", flag, re.sub(r"`([a-z_.0-9]+)`", flag, str(error)))
+        text = re.sub(r"^([a-z_.0-9]+)(?=:| [^ ]+: )", flag, re.sub(r"`([a-z_.0-9]+)`", flag, str(error)))
         error.args = (text,)
         raise
 

@@ -157,7 +157,7 @@ def test_two_processes_have_pools_of_their_own_and_go_on_with_them(colours: Path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixing_set": ("fractals",)}, "makes its own images; leave `mixing_set` out"),
+        ({"mixing_set": ("fractals",)}, "mixing_set: is for the methods"),
         ({"network": "torchvision.ops:MLP"}, "MLP: fails, called with num_classes"),
         ({"mix": PixMixSettings(partner="input")}, r"mix\.partner input: the method iterative mixes both"),
     ],

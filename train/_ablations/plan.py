@@ -13,7 +13,7 @@ from pixmix.methods import find_parts, find_row as find_method
 from .._runs.commands import words
 from .._runs.config import TrainConfig, recipe
 from .config import AblateConfig
-from .rows import rows_of
+from .rows import check_used, rows_of
 from .tables import ROWS, Row
 
 GENERATED = ("c", "cbar", "p")
@@ -114,6 +114,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         rows = rows_of(self.config)
+        check_used(self.config, rows.values())
         for seed in self.config.seeds:
             for name, row in rows.items():
                 lack = self._lack(row)

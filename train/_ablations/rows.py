@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mixset._common.errors import InputError
 from pixmix.methods import find_parts
 
+from .._runs.method_settings import check_inputs, check_settings
 from .config import AblateConfig
 from .tables import LABELS, Row, find_row
 
@@ -29,6 +31,16 @@ def rows_of(config: AblateConfig) -> dict[str, Row]:
     if found == rows:
         raise InputError(f"plus {config.plus}: none of the rows takes it: {', '.join(rows)}")
     return found
+
+
+def check_used(config: AblateConfig, rows: Iterable[Row]) -> None:
+    """InputError where something is given for methods that no row of the table uses; rows share what is given."""
+    methods = list(dict.fromkeys(part for row in rows for part in find_parts(row.method)))
+    unused = f"no row of table {config.table} uses it"
+    if config.rows:
+        unused = f"none of the rows {', '.join(config.rows)} uses it"
+    check_settings(config, AblateConfig(table="1"), methods, unused)
+    check_inputs(config, methods, unused)
 
 
 def _with(name: str, row: Row, plus: str) -> tuple[str, Row]:

@@ -12,18 +12,18 @@ def train_config(arguments: list[str]) -> Any:
     import tyro
 
     from .._runs.config import TrainConfig, recipe
-    from .topics import TOPICS
+    from .._runs.method_settings import GROUPS
 
     # A recipe is of no data set: the command asks for one.
     start = replace(recipe(option(arguments, "--recipe") or "cifar"), dataset=tyro.MISSING)
-    return parse(TrainConfig, "pixmix train", arguments, default=start, topics=TOPICS)
+    return parse(TrainConfig, "pixmix train", arguments, default=start, topics=GROUPS)
 
 
 def ablate_config(arguments: list[str]) -> Any:
     from .._ablations.config import AblateConfig
-    from .topics import TOPICS
+    from .._runs.method_settings import GROUPS
 
-    iterative = {"iterative": TOPICS["iterative"][:1]}
+    iterative = {"iterative": GROUPS["iterative"][:1]}
     return parse(AblateConfig, "pixmix ablate", arguments, topics=iterative)
 
 

@@ -20,14 +20,13 @@ def job_script(config: SlurmConfig) -> str:
         InputError: the program would not take the arguments.
     """
     if config.program == "train":
-        from pixmix.methods import find_parts
-
         from .._data.datasets import check_name
         from .._data.place_names import path_of
+        from .._runs.method_settings import check_given
 
         trained = train_config(list(config.arguments))
         with in_flags(flags_of(type(trained), trained)):
-            find_parts(trained.method)
+            check_given(trained)
             if path_of(trained.dataset) is None:  # folders may be on the cluster alone
                 check_name(trained.dataset)
         if config.gpus and trained.device == "cpu":

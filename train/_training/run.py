@@ -29,6 +29,7 @@ from .._data.mixing_sets import mixing_set
 from .._figures.figures import draw_training
 from .._runs import checkpoints
 from .._runs.config import TrainConfig
+from .._runs.method_settings import check_given, check_needed, usual_outliers
 from .._runs.processes import (
     Processes,
     precision,
@@ -65,6 +66,8 @@ def train(config: TrainConfig) -> dict[str, Any] | None:
     if config.resume and folder.metrics.exists() and not folder.goes_further(config):
         folder.check(config)
         return read_metrics(folder.metrics)
+    check_given(config, begun=config.resume and folder.config.exists())
+    check_needed(config)
     parts = [find_row(part) for part in find_parts(config.method)]
     known = [name for name, row in EVALUATORS.items() if not row.of_set]
     for name in config.suite:
@@ -97,14 +100,14 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
         need_lucent()
     if config.tensorboard:
         need_tensorboard()
-    data = _data(config, parts)
+    data = _data(config)
     check_suites(config.suite, (len(data.test), data.size, data.size))
     spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
     data = _normalised(data, spec)
     outliers = _outliers(config, parts, data.size)
     seed_generators(config.seed, mine.device)
     network = start_network(config, spec, data, quiet=not mine.leads)
-    images = _mixing_set(config, parts, data)
+    images = mixing_set(config.mixing_set, config.weights, data.size) if config.mixing_set else None
     method = _method(config, data, _setting(config, data, data.size, images, outliers), network, folder, mine)
 
     def remade(size: int) -> Method:
@@ -143,40 +146,15 @@ def _normalised(data: TrainingData, spec: NetworkSpec) -> TrainingData:
     return data if found is None else replace(data, mean=found[0], std=found[1])
 
 
-def _data(config: TrainConfig, parts: Sequence[MethodRow]) -> TrainingData:
+def _data(config: TrainConfig) -> TrainingData:
     data = training_data(config)
-    if not any(part.needs_copies for part in parts):
-        if config.copies:
-            raise InputError(f"method {config.method}: takes no copies; leave `copies` out")
-        return data
-    if not config.copies:
-        raise InputError(f"method {config.method}: needs `copies`, altered copies of the training images")
-    return with_copies(data, config.copies)
+    return data if config.copies is None else with_copies(data, config.copies)
 
 
 def _outliers(config: TrainConfig, parts: Sequence[MethodRow], size: int) -> np.ndarray | None:
     if not any(part.needs_outliers for part in parts):
-        if config.outliers:
-            raise InputError(f"method {config.method}: takes no outliers; leave `outliers` out")
         return None
-    usual = config.data_folder / "300K_random_images.npy"
-    if not config.outliers and not usual.exists():
-        raise InputError(
-            f"method {config.method}: needs `outliers`, images of things outside the classes; there is no "
-            f"{usual} either"
-        )
-    return load_outliers(config.outliers or usual, size)
-
-
-def _mixing_set(config: TrainConfig, parts: Sequence[MethodRow], data: TrainingData) -> MixingSet | None:
-    if not any(part.needs_pool for part in parts):
-        if config.mixing_set:
-            what = "makes its own images" if any(part.in_training for part in parts) else "mixes no images in"
-            raise InputError(f"method {config.method}: {what}; leave `mixing_set` out")
-        return None
-    if not config.mixing_set:
-        raise InputError(f"method {config.method}: needs `mixing_set`, a folder, or fractals to make one")
-    return mixing_set(config.mixing_set, config.weights, data.size)
+    return load_outliers(config.outliers or usual_outliers(config), size)
 
 
 def _setting(
