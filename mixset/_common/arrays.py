@@ -59,13 +59,11 @@ def read_archive(path: Path, what: str, remedy: str) -> dict[str, np.ndarray]:
 
 def unpack_arrays(members: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     """The arrays of numbers or text in the members of a `.npz` archive; damaged ones raise any exception."""
-    return {
-        name.removesuffix(".npy"): _array(np.frombuffer(member, np.uint8), _NUMBERS + _TEXT)
-        for name, member in members.items()
-    }
+    named = {name.removesuffix(".npy"): np.frombuffer(member, np.uint8) for name, member in members.items()}
+    return {name: _array(raw, _NUMBERS + _TEXT, f"its array {name}") for name, raw in named.items()}
 
 
-def _array(raw: np.ndarray, kinds: str) -> np.ndarray:
+def _array(raw: np.ndarray, kinds: str, it: str = "it") -> np.ndarray:
     """The array in the (n,) uint8 bytes of a whole `.npy` file, as a view; damaged bytes raise any exception."""
     head = io.BytesIO(raw[:_HEADER].tobytes())
     version = np.lib.format.read_magic(head)
@@ -76,7 +74,7 @@ def _array(raw: np.ndarray, kinds: str) -> np.ndarray:
     else:
         raise ValueError(f"format version {version[0]}.{version[1]} is for records, numbers are needed")
     if dtype.kind not in kinds or not dtype.itemsize:
-        raise ValueError(f"it holds {dtype}, numbers are needed")
+        raise ValueError(f"{it} holds {dtype}, numbers are needed")
     count = 1
     for length in shape:
         if length < 0:
@@ -84,5 +82,5 @@ def _array(raw: np.ndarray, kinds: str) -> np.ndarray:
         count *= length
     body = raw[head.tell() :]
     if count * dtype.itemsize != len(body):
-        raise ValueError(f"{shape} {dtype} are {count * dtype.itemsize:,} bytes, it holds {len(body):,}")
+        raise ValueError(f"{shape} {dtype} are {count * dtype.itemsize:,} bytes, {it} holds {len(body):,}")
     return body.view(dtype).reshape(shape, order="F" if fortran_order else "C")

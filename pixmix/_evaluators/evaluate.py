@@ -26,6 +26,7 @@ from .scoring import check_scores
 from .sets import Opened, Reading
 from .store import LogitsStore, network_fingerprint
 from .suites import EVALUATORS, check_names, check_suites
+from .trying import try_scores
 
 
 @torch_generator_kept()
@@ -161,6 +162,7 @@ def evaluate(
     )
     about = {} if precision == "float32" else {"precision": precision}
     with evaluating(network, evaluation.device, precision), torch.no_grad():
+        try_scores(evaluation)
         return {**about, **{name: dict(EVALUATORS[name].measures(evaluation)) for name in names}}
 
 

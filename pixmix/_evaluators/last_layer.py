@@ -80,13 +80,7 @@ def find_last_layer(network: nn.Module, images: Tensor, name: str | None = None)
     Raises:
         InputError: there is no such layer, none is found, or what it takes are not features (N, D).
     """
-    modules = dict((network.body if isinstance(network, Normalized) else network).named_modules())
-    if name is not None and name not in modules:
-        linear = [part for part, module in modules.items() if isinstance(module, nn.Linear)]
-        raise InputError(
-            f"layer {name}: the network has none of this name{perhaps(name, modules)}; "
-            f"its last linear ones: {', '.join(linear[-3:]) or 'none'}"
-        )
+    modules = named_layers(network, name)
     asked = {
         part: module for part, module in modules.items() if part == name or (not name and isinstance(module, nn.Linear))
     }
@@ -105,6 +99,18 @@ def find_last_layer(network: nn.Module, images: Tensor, name: str | None = None)
         "the network's logits are not what a linear layer gives, so its features cannot be found; "
         "name the layer that takes them: `layer`"
     )
+
+
+def named_layers(network: nn.Module, name: str | None = None) -> dict[str, nn.Module]:
+    """The layers of a network, of a `Normalized` one those of its body; InputError unless `name` is among them."""
+    modules = dict((network.body if isinstance(network, Normalized) else network).named_modules())
+    if name is not None and name not in modules:
+        linear = [part for part, module in modules.items() if isinstance(module, nn.Linear)]
+        raise InputError(
+            f"layer {name}: the network has none of this name{perhaps(name, modules)}; "
+            f"its last linear ones: {', '.join(linear[-3:]) or 'none'}"
+        )
+    return modules
 
 
 def _trial(

@@ -21,6 +21,7 @@ from .saved_parts import BESIDE, Parts, read_parts
 from .scoring import logits_and_labels, prepare
 from .standard import all_calibration_of, error_of
 from .temperatures import HeldOut, fit_on
+from .trying import check_fit
 
 SUITES = ("clean", "calibration", "anomalies", "openood")
 """The suites that logits of the test images suffice for."""
@@ -117,6 +118,13 @@ def read_logits(
         if {"anomalies", "openood"} & {*names}:
             _check_outliers(parts)
             _check_scores(parts, settings)
+            training, features = parts.train, parts.test.features
+            check_fit(
+                settings,
+                None if training is None else len(training.logits),
+                None if features is None else features.shape[1],
+                tuned=parts.tuning is not None,
+            )
     return SavedLogits(path=Path(path), suites=names, parts=parts, split=split, scores=settings, benchmark=benchmark)
 
 

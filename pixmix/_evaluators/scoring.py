@@ -78,7 +78,7 @@ def prepare(settings: ScoreSettings, material: Material, tuning: Outputs | None 
 def _prepare(name: str, settings: ScoreSettings, material: Material, tuning: Outputs | None) -> Prepared:
     row, chosen = find_score(name), dict(settings.settings.get(name, {}))
     about: dict[str, Any] = {}
-    with _named(name):
+    with named(name):
         if row.sweep and not chosen and tuning is not None and material.validation is not None:
             choice = choose_settings(name, material, material.validation, tuning)
             chosen = choice.settings
@@ -90,15 +90,15 @@ def _prepare(name: str, settings: ScoreSettings, material: Material, tuning: Out
         except Undefined as error:
             return Prepared(score=None, undefined=str(error))
 
-    def named(outputs: Outputs) -> np.ndarray:
-        with _named(name):
+    def scored(outputs: Outputs) -> np.ndarray:
+        with named(name):
             return score(outputs)
 
-    return Prepared(score=named, about=about)
+    return Prepared(score=scored, about=about)
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
+def named(name: str) -> Iterator[None]:
     """Errors begin with the score's name."""
     try:
         yield

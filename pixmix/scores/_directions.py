@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from mixset._common.arguments import check_number, check_whole
 from mixset._common.errors import InputError
 
 from ..measures._inputs import check_labels, check_logits
 from ._distances import add_by_class
 from ._outputs import Head, blocks, by_block, check_classes, check_features, check_head, check_pair, check_width, unit
+from ._ranges import check_neighbours, number
 
 
 def she_means(features: ArrayLike, logits: ArrayLike, labels: ArrayLike) -> np.ndarray:
@@ -98,7 +98,7 @@ def nnguide_bank(
     """
     checked = check_logits(logits)
     checked, array = check_pair(checked, features, checked.shape[1])
-    part = check_number("share", share, low=0, high=1)
+    part = number("share", share)
     count = min(max(round(part * len(array)), at_least), len(array))
     drawn = np.sort(np.random.default_rng(seed).permutation(len(array))[:count])
     energies = logsumexp(checked[drawn].astype(np.float64), axis=1)
@@ -130,8 +130,7 @@ def nnguide(logits: ArrayLike, features: ArrayLike, bank: np.ndarray, *, k: int 
     checked = check_logits(logits)
     checked, array = check_pair(checked, features, checked.shape[1])
     check_width(array, bank.shape[1], "the bank")
-    if check_whole("k", k, low=1, high=1 << 31) > len(bank):
-        raise InputError(f"k: {k} neighbours are asked for, but the bank has {len(bank):,}")
+    check_neighbours(k, len(bank), "in the bank")
 
     def guidance(block: np.ndarray) -> np.ndarray:
         products = unit(block) @ bank.T
@@ -205,7 +204,7 @@ def nci(logits: ArrayLike, features: ArrayLike, head: Head, *, centre: np.ndarra
     """
     checked, array = check_pair(logits, features, len(head.weight))
     weight, _ = check_head(head, array)
-    origin, factor = _centre(centre, array), check_number("alpha", alpha, low=0, high=1e6)
+    origin, factor = _centre(centre, array), number("alpha", alpha)
     answers = checked.argmax(axis=1)
 
     def of_block(block: np.ndarray, rows: slice) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixset._common.arguments import check_whole
 from mixset._common.errors import InputError
 
 from ._outputs import blocks, by_block, check_classes, check_features, check_width, unit
+from ._ranges import check_neighbours
 
 _QUERIES, _BANK = 1024, 8192
 """Images and training images of one matrix product, which takes 67 MB."""
@@ -40,8 +40,7 @@ def knn(features: ArrayLike, training: ArrayLike, *, k: int = 50) -> np.ndarray:
     """
     array, bank = check_features(features), check_features(training, "training features")
     check_width(array, bank.shape[1], "the training features")
-    if check_whole("k", k, low=1, high=1 << 31) > len(bank):
-        raise InputError(f"k: {k} neighbours are asked for, but there are {len(bank):,} training images")
+    check_neighbours(k, len(bank))
     nearest = np.full((len(array), k), np.inf)
     for first in range(0, len(bank), _BANK):
         stored = unit(bank[first : first + _BANK].astype(np.float64))

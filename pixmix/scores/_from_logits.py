@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from mixset._common.arguments import check_number, check_whole
 from mixset._common.errors import InputError
 
 from ..measures._anomalies import energy as energy, max_logit as max_logit, msp as msp
 from ..measures._inputs import check_logits, softmax
 from ._outputs import blocks, by_block
+from ._ranges import number, whole
 
 
 def temperature_scaled(logits: ArrayLike, *, temperature: float) -> np.ndarray:
@@ -32,7 +32,7 @@ def temperature_scaled(logits: ArrayLike, *, temperature: float) -> np.ndarray:
         >>> scores.temperature_scaled([[0.0, 0.0]], temperature=2.0)
         array([-0.5])
     """
-    divisor = check_number("temperature", temperature, low=1e-6, high=1e6)
+    divisor = number("temperature", temperature)
     return by_block(lambda block: msp(block / divisor), check_logits(logits))
 
 
@@ -57,8 +57,8 @@ def gen(logits: ArrayLike, *, gamma: float = 0.1, largest: int = 100) -> np.ndar
         >>> scores.gen([[0.0, 0.0]], gamma=0.5)
         array([1.])
     """
-    power = check_number("gamma", gamma, low=1e-6, high=1e3)
-    kept = check_whole("largest", largest, low=1, high=1 << 31)
+    power = number("gamma", gamma)
+    kept = whole("largest", largest)
 
     def of_block(block: np.ndarray) -> np.ndarray:
         count = min(kept, block.shape[1])

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mixset._common.arguments import check_number
 from mixset._common.errors import InputError
 
 from ..measures._temperature import fit_temperature
 from . import _directions, _distances, _from_logits, _residual, _shaping
 from ._outputs import Head, Outputs
+from ._ranges import number, word
 from ._table import Material, Score
 
 
@@ -76,10 +76,8 @@ def react(material: Material, **settings: Any) -> Score:
 
 
 def fdbd(material: Material, *, divisor: str) -> Score:
-    if divisor not in ("distance", "length"):
-        raise InputError(f"divisor: distance or length is needed, got {divisor!r}")
     head, centre = _head(material), None
-    if divisor == "distance":
+    if word("divisor", divisor) == "distance":
         centre = _directions.mean_feature(_features(_given(material.training)))
     return lambda outputs: _directions.fdbd(outputs.logits, _features(outputs), head, centre=centre)
 
@@ -117,8 +115,8 @@ def of_rotpred(material: Material) -> Score:
 
 
 def of_odin(material: Material, *, temperature: float, epsilon: float) -> Score:
-    divisor = check_number("temperature", temperature, low=1e-6, high=1e6)
-    step = check_number("epsilon", epsilon, low=0, high=1)
+    divisor = number("temperature", temperature)
+    step = number("epsilon", epsilon)
 
     def score(outputs: Outputs) -> np.ndarray:
         if outputs.moved is None:

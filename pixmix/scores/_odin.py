@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixset._common.arguments import check_number
 from mixset._common.errors import InputError
 
 from ._from_logits import temperature_scaled
+from ._ranges import number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,8 +37,8 @@ def odin(
         InputError: as many deviations as channels are needed, above 0; or settings out of range.
     """
     divisor, step = (
-        check_number("temperature", temperature, low=1e-6, high=1e6),
-        check_number("epsilon", epsilon, low=0, high=1),
+        number("temperature", temperature),
+        number("epsilon", epsilon),
     )
     if len(std) != images.shape[1] or min(std) <= 0:
         raise InputError(f"std: {images.shape[1]} numbers above 0 are needed, one for each channel, got {list(std)}")

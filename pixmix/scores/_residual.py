@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from mixset._common.arguments import check_whole
 from mixset._common.errors import InputError
 
 from ..measures._inputs import check_logits
 from ._outputs import Head, blocks, by_block, check_features, check_head, check_pair, check_width
+from ._ranges import check_dimension
 
 
 class Residual(NamedTuple):
@@ -47,8 +47,7 @@ def vim_residual(features: ArrayLike, head: Head, *, dimension: int = 256) -> Re
     array = check_features(features, "training features")
     weight, bias = check_head(head, array)
     width = array.shape[1]
-    if check_whole("dimension", dimension, low=1, high=1 << 31) >= width:
-        raise InputError(f"dimension: {dimension} of {width} features leave no residual; give less than {width}")
+    check_dimension(dimension, width)
     origin, moment = -np.linalg.pinv(weight) @ bias, np.zeros((width, width))
     for _, block in blocks(array):
         block -= origin

@@ -12,6 +12,7 @@ from mixset._common.errors import InputError, perhaps
 
 from ._making import find_score
 from ._outputs import Head
+from ._ranges import check_setting
 from ._table import Need
 
 FeatureFormat = Literal["float32", "float16"]
@@ -25,7 +26,7 @@ class ScoreSettings:
     """The anomaly scores of an evaluation; the paper's own, MSP, is always among them.
 
     Raises:
-        InputError: a score that there is not, or a setting that it has not.
+        InputError: a score that there is not, or a setting that it has not, or a value that none can have.
 
     Example:
         >>> from pixmix import scores
@@ -53,13 +54,16 @@ class ScoreSettings:
         for name, settings in self.settings.items():
             if name not in rows:
                 raise InputError(f"score_settings {name}: this score is not measured; add it to `score`")
-            for setting in settings:
+            if not isinstance(rows[name].maker, str):  # what somebody else's takes is not known
+                continue
+            for setting, value in settings.items():
                 known = rows[name].settings
-                if isinstance(rows[name].maker, str) and setting not in known:
+                if setting not in known:
                     there = ", ".join(known) or "none"
                     raise InputError(
                         f"score_settings {name}.{setting}: no such setting{perhaps(setting, known)}; it has: {there}"
                     )
+                check_setting(setting, value, f"score_settings {name}.{setting}")
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
 
     @property

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from mixset._common.arguments import check_number
-from mixset._common.errors import InputError
 
 from ._outputs import Head, by_block, check_activations, check_head
+from ._ranges import kept_features, number
 
 
 def react_threshold(features: ArrayLike, *, percentile: float = 90) -> float:
@@ -29,7 +29,7 @@ def react_threshold(features: ArrayLike, *, percentile: float = 90) -> float:
         >>> scores.react_threshold([[0.0, 1.0], [2.0, 4.0]], percentile=50)
         1.5
     """
-    share = check_number("percentile", percentile, low=0, high=100)
+    share = number("percentile", percentile)
     return float(np.percentile(check_activations(features, "validation features").astype(np.float64), share))
 
 
@@ -127,9 +127,7 @@ def scale(features: ArrayLike, head: Head, *, percentile: float = 85) -> np.ndar
 def _largest(block: np.ndarray, percentile: float) -> np.ndarray:
     """The indices of the largest activations of each row, (N, k)."""
     width = block.shape[1]
-    kept = width - round(width * check_number("percentile", percentile, low=0, high=100) / 100)
-    if kept < 1:
-        raise InputError(f"percentile: {percentile} drops all of {width} features; give a lower one")
+    kept = kept_features(percentile, width)
     return np.argpartition(block, width - kept, axis=1)[:, width - kept :]
 
 

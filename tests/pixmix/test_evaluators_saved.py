@@ -96,7 +96,7 @@ def test_probabilities_of_0_are_taken(tmp_path: Path) -> None:
     ("arrays", "suite", "line"),
     [
         ({}, "c", "suite c: needs the network; of saved logits there are clean, calibration, anomalies"),
-        ({"labels": LABELS[:3]}, "clean", "labels must be 140 whole numbers"),
+        ({"labels": LABELS[:3]}, "clean", "labels holds 3 labels, logits 140 rows; give a label for each row"),
         (
             {"labels": LABELS / 2},
             "clean",

@@ -175,20 +175,47 @@ def _saved(folder: Path, **others: Any) -> Path:
     return folder / "saved.npz"
 
 
+def _nan(rows: int, width: int) -> np.ndarray:
+    """Rows of ones, the fourth of which has a NaN, and the last, if it is another, an infinity."""
+    array = np.ones((rows, width))
+    array[-1, 0], array[3, 0] = np.inf, np.nan
+    return array
+
+
 @pytest.mark.parametrize(
     ("others", "line"),
     [
         ({"features": None}, "score knn: needs the arrays features, and features_ood_NAME"),
         ({"features_ood_grey": None}, "score knn: needs the arrays features, and features_ood_NAME"),
         ({"features_train": None, "train_labels": None}, "score knn: needs the arrays features_train and train_labels"),
-        ({"train_labels": None}, "holds features_train alone; give train_logits and train_labels"),
+        ({"train_labels": None}, "holds features_train without train_labels; give them, too"),
+        ({"features_train": None}, "holds train_labels alone; give train_logits, too"),
+        (
+            {"train_labels": np.arange(9)},
+            "train_labels holds 9 labels, features_train 150 rows",
+        ),
+        (
+            {"train_labels": np.arange(150) % 4 + 1},
+            "train_labels run from 1 to 4, the logits have 4 classes",
+        ),
+        ({"features_train": np.ones((150, 7))}, "features_train has 7 values for an image, weight is for 12"),
+        (
+            {"features_train": _nan(150, 12)},
+            "features_train: 2 of 150 rows are not finite, the first is row 3",
+        ),
+        ({"ood_grey": _nan(10, 4)}, "ood_grey: 2 of 10 rows are not finite, the first is row 3 (from 0); make"),
+        ({"bias": _nan(4, 1)[:, 0]}, "bias: 1 of 4 rows are not finite, the first is row 3"),
+        ({"bias": np.ones(3)}, "bias holds float64 (3,), needed are 4 numbers, one for each class"),
+        ({"weight": np.ones(4)}, "weight holds float64 (4,), needed are numbers (classes, D)"),
+        ({"features": np.full((50, 12), "a")}, "features holds <U1 (50, 12), needed are numbers (N, D)"),
+        ({"features": np.ones((50, 12), complex)}, "its array features holds complex128, numbers are needed"),
         ({"weight": None}, "holds bias alone"),
-        ({"weight": None, "bias": None}, "holds train_labels alone"),
+        ({"weight": None, "bias": None}, "holds features_train, but not what the network makes of them: give weight"),
         ({"weight": np.eye(4, 12)}, "weight and bias do not make the logits of the features"),
         ({"weight": np.ones((5, 12)), "bias": np.ones(5)}, "the logits are of 4 classes"),
         ({"features_tuning": np.ones((20, 7))}, "features_tuning has 7 values for an image, features has 12"),
         ({"features": np.ones((9, 12))}, "features holds (9, 12), but there are logits of 50 images"),
-        ({"features_ood_grey": np.full((10, 12), np.nan)}, "features_ood_grey: those of image 0 are not finite"),
+        ({"features_ood_grey": np.full((10, 12), np.nan)}, "features_ood_grey: 10 of 10 rows are not finite"),
         ({"held_out_logits": None, "held_out_labels": None, "features_held_out": None}, "give held_out_logits and"),
         ({"tuning_logits": np.ones((20, 3)) * [0.5, 3, 4]}, "tuning_logits holds (20, 3), needed are (M, classes)"),
     ],

@@ -12,6 +12,7 @@ import pixmix
 from mixset._common.errors import InputError
 from mixset._common.seals import file_hash
 from pixmix._common.normalized import Normalized
+from pixmix._evaluators.last_layer import named_layers
 from pixmix._evaluators.saved import SavedLogits, read_logits
 from pixmix._evaluators.set_names import MADE
 from pixmix._evaluators.sets import Reading
@@ -119,6 +120,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
         ema=config.ema,
         trust=config.trust,
     )
+    named_layers(model.network, config.layer)  # before the test images are read
     chosen = choose(config, model)
     about = _describe(config, output, model, chosen, class_map)
     output.check(about)
