@@ -5,27 +5,36 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from mixset._common.decoding import stamp
-from mixset._common.errors import InputError
+from mixset._common.errors import InputError, reading
+from mixset._common.regular import open_regular
 from mixset._stored.stored_files import StoredFile
 
 from ..readers import ImageFiles
 from .image_sets import ImageSet
 
+File = Path | StoredFile
+
 FEW = 0.01
 """The share of images in common that is let pass: CIFAR-10 and others have a few images in two of their own parts."""
+_THREADS = 16
+"""Files that are asked for at a time: on a network disk each answer takes its time."""
+_END = 4096
+"""Bytes at the end of a file, where images that have one length and one header differ."""
 
 
 def check_apart(name: str, images: ImageSet, what: str, measured: ImageSet) -> None:
     """InputError where more than a few images of a set are measured, too, as far as can be seen.
 
-    Images in memory are compared by their content, those in files by their paths, and by their bytes where some are
-    in a stored training set; of other kinds nothing is known.
+    Images in memory are compared by their content, those in files by their paths and then by their bytes, of which
+    only those are read that could be equal; of other kinds nothing is known. The same image in other bytes, scaled or
+    compressed again, is another image here.
 
     Args:
         name: the argument that gave `images`.
@@ -37,17 +46,12 @@ def check_apart(name: str, images: ImageSet, what: str, measured: ImageSet) -> N
 
 
 def _shared(images: ImageSet, measured: ImageSet) -> int:
-    """How many images are in both."""
+    """How many images are in both; of files, at least so many as would be refused."""
     if images.array is not None and measured.array is not None:
         return len(_hashes(images.array) & _hashes(measured.array))
     files, others = _files(images), _files(measured)
-    own, paths = _paths(files), _paths(others)
-    if len(own) < len(files) or len(paths) < len(others):
-        lengths = {_length(file) for file in files}  # of the other files only those are read that have one of these
-        return len(_checksums(files) & _checksums([file for file in others if _length(file) in lengths]))
-    real = {os.path.realpath(file) for file in own}
-    names = {os.path.basename(path) for path in real}  # following a million links takes minutes on a network disk
-    return len(real & {os.path.realpath(file) for file in paths if file.name in names})
+    by_path = _at_one_path(_paths(files), _paths(others))
+    return by_path if by_path > FEW * len(images) else _of_one_content(files, others)
 
 
 def _hashes(array: np.ndarray) -> set[bytes]:
@@ -55,7 +59,7 @@ def _hashes(array: np.ndarray) -> set[bytes]:
     return {hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in array}
 
 
-def _files(images: ImageSet) -> Collection[Path | StoredFile]:
+def _files(images: ImageSet) -> Collection[File]:
     """The files of images that are read from files."""
     items = images.items
     if isinstance(items, ImageFiles):
@@ -63,16 +67,54 @@ def _files(images: ImageSet) -> Collection[Path | StoredFile]:
     return getattr(items, "files", ())
 
 
-def _paths(files: Collection[Path | StoredFile]) -> list[Path]:
+def _paths(files: Collection[File]) -> list[Path]:
     return [file for file in files if not isinstance(file, StoredFile)]
 
 
-def _length(file: Path | StoredFile) -> int:
+def _at_one_path(files: Collection[Path], others: Collection[Path]) -> int:
+    real = {os.path.realpath(file) for file in files}
+    names = {os.path.basename(path) for path in real}  # following a million links takes minutes on a network disk
+    return len(real & {os.path.realpath(file) for file in others if file.name in names})
+
+
+def _of_one_content(files: Collection[File], others: Collection[File]) -> int:
+    """How many contents of files are in both: of one length, then of one end, and then of one checksum."""
+    if not files or not others:
+        return 0
+    with ThreadPoolExecutor(_THREADS) as threads:
+
+        def alike(key: Callable[[File], Hashable], one: Collection[File], two: Collection[File]) -> tuple:
+            keys, theirs = (list(threads.map(key, each)) for each in (one, two))
+            both = {*keys} & {*theirs}
+            return tuple(
+                [file for file, own in zip(each, of, strict=True) if own in both]
+                for each, of in ((one, keys), (two, theirs))
+            )
+
+        left = alike(_length, files, others)
+        if len(_paths(left[0])) == len(left[0]) and len(_paths(left[1])) == len(left[1]):
+            left = alike(_end, *left)  # a stored file's checksum is known, and its end is not
+        sums = ({*threads.map(_checksum, each)} for each in left)
+        return len(set.intersection(*sums))
+
+
+def _length(file: File) -> int:
     return file.length if isinstance(file, StoredFile) else stamp(file)[0]
 
 
-def _checksums(files: Collection[Path | StoredFile]) -> set[tuple[int, int]]:
-    """Length and CRC-32 of each file."""
-    stored = {(file.length, file.crc) for file in files if isinstance(file, StoredFile)}
-    contents = (file.read_bytes() for file in _paths(files))
-    return stored | {(len(content), zlib.crc32(content)) for content in contents}
+def _end(file: Path) -> bytes:
+    with reading(f"image {file}", _REMEDY), open_regular(file) as opened:
+        opened.seek(max(_length(file) - _END, 0))
+        return hashlib.blake2b(opened.read(), digest_size=16).digest()
+
+
+def _checksum(file: File) -> tuple[int, int]:
+    """Length and CRC-32."""
+    if isinstance(file, StoredFile):
+        return file.length, file.crc
+    with reading(f"image {file}", _REMEDY), open_regular(file) as opened:
+        content = opened.read()
+    return len(content), zlib.crc32(content)
+
+
+_REMEDY = "give images that can be read"
