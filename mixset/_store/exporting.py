@@ -15,8 +15,9 @@ from .._common.errors import InputError, reason
 from .._common.partials import remove_abandoned, write_atomically
 from .._common.progress import Progress
 from .manifest import NAME, UNFINISHED
-from .mixing_set import MixingSet, Reader
+from .mixing_set import MixingSet
 from .output import begin
+from .set_parts import Reader
 
 _IN_FLIGHT = 64
 

@@ -16,7 +16,7 @@ from .._common.errors import InputError
 from .._common.jsons import json_hash
 from .._common.regular import check_regular
 from . import archives
-from .mixing_set import family_of
+from .set_parts import family_of
 
 Item = Path | bytes | np.ndarray
 

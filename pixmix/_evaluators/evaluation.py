@@ -23,7 +23,8 @@ from .._common.normalized import Normalized
 from .._common.precisions import EvalPrecision
 from ..readers import VideoFiles
 from ..scores import Head, Material, Outputs, ScoreSettings
-from .attacks import Ball, pgd, protocol
+from .attacked import Attacked
+from .attacks import Ball, protocol
 from .forwarding import Forward, network_errors, run_batches, to_device
 from .image_sets import Batch, Images, ImageSet, SequenceSet, array_fingerprint, given_as
 from .last_layer import LastLayer, find_last_layer
@@ -157,7 +158,8 @@ class Evaluation:
 
     def attacked(self, ball: Ball) -> tuple[np.ndarray, np.ndarray]:
         """Logits and labels of PGD's adversaries of the test images."""
-        forward = partial(self._forward_attacked, ball, self.clean()[0].shape[1])
+        classes = self.clean()[0].shape[1]
+        forward = Attacked(self.network, self.device, self.attack, ball=ball, classes=classes, seed=self.seed)
         # Spelt as the files of earlier versions have it, so that their logits are used again.
         settings = ", ".join(f"{name}={value!r}" for name, value in protocol(self.attack, ball).items())
         words = f"PGDSettings({settings}) seed {self.seed}"
@@ -188,21 +190,6 @@ class Evaluation:
 
     def _forward(self, batch: Batch) -> Tensor:
         return self.network(to_device(batch.images, self.device))
-
-    def _forward_attacked(self, ball: Ball, classes: int, batch: Batch) -> Tensor:
-        labels = batch.labels
-        if labels.min() < 0 or labels.max() >= classes:
-            raise InputError(f"labels run from {labels.min()} to {labels.max()}, the network has {classes} classes")
-        adversaries = pgd(
-            self.network,
-            to_device(batch.images, self.device),
-            torch.from_numpy(labels).to(self.device),
-            settings=self.attack,
-            ball=ball,
-            indices=batch.indices,
-            seed=self.seed,
-        )
-        return self.network(adversaries)
 
     def _forward_unnormalised(self, body: nn.Module, batch: Batch) -> Tensor:
         return body(torch.from_numpy(batch.images).to(self.device))

@@ -1,6 +1,9 @@
 from ._cifar_sets import (
     CIFAR10Set as CIFAR10Set,
 )
+from ._class_maps import (
+    read_class_map as read_class_map,
+)
 from ._classes import (
     read_class_folders as read_class_folders,
 )
@@ -16,7 +19,6 @@ from ._imagenet_sets import (
 from ._labels import (
     imagenet_wnids as imagenet_wnids,
     number_classes as number_classes,
-    read_class_map as read_class_map,
 )
 from ._openood import (
     OpenOODSet as OpenOODSet,

@@ -11,7 +11,7 @@ import tiny_family
 from PIL import Image
 
 from mixset import InputError, MixingSet, export_images, import_images
-from mixset._store.mixing_set import Origin
+from mixset._store.set_parts import Origin
 from mixset.generate import FractalRecipe, PlasmaRecipe, make, render
 from mixset.generate._command.cli import _make_config, main
 from mixset.generate._job.families import FAMILIES
