@@ -18,8 +18,8 @@ from pixmix.methods import find_parts
 from pixmix.train._ablations.config import AblateConfig
 from pixmix.train._ablations.plan import Plan, Task, make_plan, training
 from pixmix.train._ablations.tables import find_row
-from pixmix.train._command.topics import TOPICS
 from pixmix.train._runs.config import recipe
+from pixmix.train._runs.method_settings import GROUPS
 from pixmix.train._runs.processes import choose_device, precision
 
 PROTOCOL = 1
@@ -129,7 +129,7 @@ class Site:
             sets=FRACTALS,
             # Those that are kept, not those that the table would make: another machine may have made them.
             mixing_set=(str(self.fvis),) if any("fvis" in cell.sets for cell in cells) else (),
-            outliers=self.outliers,
+            outliers=self.outliers if any(cell.row == "oe" for cell in cells) else None,
             ood=self.ood,
             partial=True,
             frost=self.frost,
@@ -146,7 +146,7 @@ class Site:
         """What tells a cell from others, as JSON types; None stands for the content of a set that is not there yet."""
         config = training(self.config([cell]), find_row(cell.row), cell.seed)
         settings = config.to_json()
-        groups = {group for part in find_parts(config.method) for group in TOPICS[part] if group in settings}
+        groups = {group for part in find_parts(config.method) for group in GROUPS[part] if group in settings}
         folders = {"fractals": self.folder / "sets" / "fractals", "fvis": self.fvis}
         amp = precision("auto", choose_device(self.config([cell]).places[0]))
         key = {
