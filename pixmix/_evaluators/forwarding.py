@@ -55,8 +55,13 @@ def to_device(images: np.ndarray, device: torch.device) -> Tensor:
     tensor = torch.from_numpy(images)
     if device.type == "cuda":
         tensor = tensor.pin_memory().to(device, non_blocking=True)  # the host goes on to the next batch
-    tensor = tensor.to(device).permute(0, 3, 1, 2)
-    return tensor if tensor.is_floating_point() else tensor.float().div(255)
+    return scaled(tensor.to(device))
+
+
+def scaled(images: Tensor) -> Tensor:
+    """(n, H, W, 3) uint8, or float32 in [0, 1], as (n, 3, H, W) float32 in [0, 1], channels last, where it is."""
+    images = images.permute(0, 3, 1, 2)
+    return images if images.is_floating_point() else images.float().div(255)
 
 
 def run_batches(

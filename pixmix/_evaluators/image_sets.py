@@ -203,7 +203,7 @@ def read_ahead(read: Callable[[Any], T], keys: Sequence[Any], workers: int) -> I
         _Reading(read, keys),
         batch_size=None,
         sampler=range(len(keys)),
-        num_workers=workers,
+        num_workers=min(workers, len(keys)),  # more would start and end for nothing
         collate_fn=_as_it_is,
         worker_init_fn=loader_worker(),
         generator=torch.Generator(),  # without one the loader draws a seed from the global generator

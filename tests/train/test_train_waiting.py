@@ -14,7 +14,8 @@ from loader_samples import CPU, copied, images_of
 from pixmix.methods._base import Method
 from pixmix.train._runs import processes
 from pixmix.train._training.batches import BatchPlan
-from pixmix.train._training.loader import Loader, RingLoader
+from pixmix.train._training.loader import MOST_HELD, Loader, RingLoader
+from pixmix.train._training.ring import Ring
 from pixmix.train._training.waiting import Waiting, remedy
 
 
@@ -77,6 +78,42 @@ def test_waiting_for_a_gpu_is_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     # The device: idle for 3, busy to 5, busy to 10 (its data came at 4), and its next data came at 8.
     clock[0] = 12.0
     assert waiting.take() == pytest.approx(3 / 12)
+
+
+def test_a_host_that_runs_ahead_leaves_the_workers_slots(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device copies from no slot that is filled again, and is waited for by the host where it is far behind."""
+    done: list[int] = []
+
+    class Event:
+        made = 0
+
+        def __init__(self, blocking: bool) -> None:
+            assert blocking
+            self.number, Event.made = Event.made, Event.made + 1
+
+        def record(self, stream: object) -> None:
+            pass
+
+        def query(self) -> bool:
+            return self.number in done
+
+        def synchronize(self) -> None:
+            done.append(self.number)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
+    monkeypatch.setattr(Ring, "pin", lambda ring: None)
+    images, plan = images_of(files, Method(), tensors=True), BatchPlan(83, 8, seed=3)
+    expected = copied(Loader(images, plan))
+    images.device = torch.device("cuda", 0)
+    with closing(RingLoader(images, plan, 2)) as loader:
+        loader.waiting = Waiting(CPU)
+        for step, batch in enumerate(loader):
+            made = expected[step].images
+            assert batch.images is not None and made is not None
+            assert torch.equal(batch.images, made)
+            assert done == list(range(step - MOST_HELD))
+            assert len(loader._out) >= min(loader.ring.form.slots - 1 - MOST_HELD, plan.steps - step - 1)
 
 
 def test_the_remedy_fits_the_cause() -> None:

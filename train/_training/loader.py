@@ -30,6 +30,8 @@ MOST_PARTS = 64
 """Of a batch: no pipe is ever full, so nobody waits for another who waits for him."""
 MOST_SLOTS, ROOM = 8, 1 << 29
 """Batches that are made ahead, at most so many in so many bytes, unless there are workers for more."""
+MOST_HELD = 3
+"""Batches that the device may still copy from; a host further ahead of it would leave the workers no slots."""
 
 SECONDS = 5.0
 """How long a worker has to end."""
@@ -204,13 +206,13 @@ class RingLoader(Loader):
         if self.images.device.type != "cuda":
             self._free.append(slot)
             return
-        event = torch.cuda.Event()
+        event = torch.cuda.Event(blocking=True)  # a host that waits leaves its core to a worker
         event.record(torch.cuda.current_stream(self.images.device))
         self._held.append((slot, event))
 
     def _free_slot(self, *, needed: bool) -> int | None:
-        """A slot to give out; None if there is none. Waits for the device only where one is needed."""
-        while self._held and (self._held[0][1].query() or (needed and not self._free)):
+        """A slot to give out; None if there is none. Waits for the device where one is needed, or it has many."""
+        while self._held and (len(self._held) > MOST_HELD or self._held[0][1].query() or (needed and not self._free)):
             slot, event = self._held.popleft()
             event.synchronize()
             self._free.append(slot)

@@ -36,7 +36,7 @@ from .schedule import learning_rate
 from .sizes import Remake, at_side, check_sizes, side_at
 from .state import TrainingState
 from .step_log import StepLog
-from .testing import clean_error
+from .testing import EpochTest
 
 
 class Training(TrainingState):
@@ -61,6 +61,7 @@ class Training(TrainingState):
         self.remake = remake
         check_sizes(config, self.training_set, network, extended=self.trained is not network)
         self.feed = Feed(self.training_set, self.plan)
+        self.tester = EpochTest(self)
         self.agreement = Agreement(processes)
 
     def run(self) -> None:
@@ -104,6 +105,7 @@ class Training(TrainingState):
                     self._run_epoch(loader, progress)
         finally:
             loader.close()
+            self.tester.close()
         self._written()
 
     def _written(self) -> None:
@@ -245,7 +247,7 @@ class Training(TrainingState):
 
     def test(self) -> tuple[float, bool]:
         """The clean error of the network as it is; and whether a process was asked to stop, so that it is of no use."""
-        return clean_error(self)
+        return self.tester.error()
 
     def save(self) -> None:
         """Write the checkpoint, while training goes on; all processes call this.
