@@ -22,6 +22,7 @@ from .labelled import IN_MEMORY, LabelledImages, TrainingData, Uint8, read_all
 from .listings import list_kept
 from .places import Place, place_of
 from .sources import joined
+from .unreadable import Broken, Unreadable, put_others
 
 
 def load_data(
@@ -31,6 +32,7 @@ def load_data(
     folder: Path = Path("data"),
     subset: int | None = None,
     test_subset: int | None = None,
+    skip_broken: bool = False,
 ) -> TrainingData:
     """The data set called `name`.
 
@@ -39,15 +41,28 @@ def load_data(
         size: side in pixels; None takes the data set's own (32, or as the folder's images are).
         folder: where torchvision keeps what it downloads.
         subset, test_subset: how many images of training and of test, the first of each class; None takes all.
+        skip_broken: in the place of a training image that is held in memory and cannot be read put the next one.
 
     Raises:
         InputError: an unknown name, a missing folder, an image that cannot be read, no network to download from, a
             subset that there is not.
     """
     place = place_of(name)
-    data = _named(name, size, folder) if place is None else _folder(place, size)
+    data = _named(name, size, folder) if place is None else _folder(place, size, skip_broken)
     train, test = _first(data.train, subset, "subset"), _first(data.test, test_subset, "test_subset")
-    return replace(data, train=train.loaded(), test=test.loaded())
+    train, broken = _loaded(train, skip_broken)
+    return replace(data, train=train, test=test.loaded(), broken=broken)
+
+
+def _loaded(images: LabelledImages, skip: bool) -> tuple[LabelledImages, tuple[Broken, ...]]:
+    """Training images in memory where they are small, and those among them in whose place are others."""
+    unreadable = Unreadable(skip=skip)
+    images = images.loaded(unreadable.note)
+    if images.array is None or not unreadable.lines:
+        return images, ()
+    labels = images.labels.copy()
+    broken = put_others(images.array, labels, unreadable.lines)
+    return LabelledImages(labels, images.size, array=images.array), broken
 
 
 def load_test(
@@ -209,14 +224,14 @@ def _resize(image: Uint8, size: int) -> Uint8:
     return _resized(image[None], size)[0]
 
 
-def _folder(root: Place, size: int | None) -> TrainingData:
-    classes, train, test = read_training(root, size)
+def _folder(root: Place, size: int | None, skip_broken: bool) -> TrainingData:
+    classes, train, test = read_training(root, size, Unreadable(skip=skip_broken).note)
     mean, std = (HALF, HALF) if train.size <= IN_MEMORY else (IMAGENET_MEAN, IMAGENET_STD)
     name = root.path.resolve().name
     return TrainingData(name=name, classes=classes, train=train, test=test, mean=mean, std=std, stored=root.form())
 
 
-def with_copies(data: TrainingData, path: Path) -> TrainingData:
+def with_copies(data: TrainingData, path: Path, *, skip_broken: bool = False) -> TrainingData:
     """A data set whose training images are followed by altered copies of them; each keeps its class.
 
     The copies are brought to size and kept in memory or in their files as the data set's own images are. A class may
@@ -225,6 +240,7 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     Args:
         data: what to add to.
         path: has a folder a class (a / in a class's name is _ in its folder's), itself or within train/.
+        skip_broken: as of `load_data`.
 
     Raises:
         InputError: no such folder, a folder that is no class, no image at all, a broken one among those that are
@@ -239,11 +255,13 @@ def with_copies(data: TrainingData, path: Path) -> TrainingData:
     own = data.train
     labels = np.concatenate([own.labels, copies.labels])
     if own.array is None:
-        train = LabelledImages(labels, own.size, files=joined(own.files, copies.files))
-    else:
-        array = np.concatenate([own.array, read_all(copies.files, own.size, data.fit)])
-        train = LabelledImages(labels, own.size, array=array)
-    return replace(data, train=train)
+        return replace(data, train=LabelledImages(labels, own.size, files=joined(own.files, copies.files)))
+    unreadable = Unreadable(skip=skip_broken)
+    array = np.concatenate([own.array, read_all(copies.files, own.size, data.fit, unreadable.note)])
+    lines = {each.image: each.line for each in data.broken}
+    lines |= {len(own) + index: line for index, line in unreadable.lines.items()}
+    broken = put_others(array, labels, lines)
+    return replace(data, train=LabelledImages(labels, own.size, array=array), broken=broken)
 
 
 def _has_train(path: Path, classes: Collection[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from mixset._common.class_folders import Listing
@@ -11,8 +12,9 @@ from pixmix.readers._classes import number_listing
 from pixmix.readers._labels import ClassMap, Known, number_classes
 from pixmix.readers._problems import warn_once
 
-from .labelled import IN_MEMORY, LabelledImages
+from .labelled import IN_MEMORY, LabelledImages, Note
 from .places import Place
+from .unreadable import NEXT, ending
 
 Network = Callable[[int], Known]
 """What a network that takes images of this side says of its classes: their names, or how many there are."""
@@ -68,8 +70,11 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join(f"{name}/" for name in parts)
 
 
-def read_training(root: Place, size: int | None) -> tuple[tuple[str, ...], LabelledImages, LabelledImages]:
+def read_training(root: Place, size: int | None, note: Note) -> tuple[tuple[str, ...], LabelledImages, LabelledImages]:
     """Classes, training and test images of a folder; they are at `size`, or at the first one's own.
+
+    Args:
+        note: called with each image at the beginning that cannot be read, and the error, before the next is tried.
 
     Raises:
         InputError: a part is missing or cannot be read, or labels cannot be known.
@@ -81,7 +86,7 @@ def read_training(root: Place, size: int | None) -> tuple[tuple[str, ...], Label
         raise InputError(f"{root}: train/ has {len(numbers)} class folders; it needs at least two")
     classes = tuple(numbers)
     tested = number_listing(of_test, classes, where=test)
-    size = size or own_size(train, of_train)
+    size = size or own_size(train, of_train, note)
     return classes, labelled(train, of_train, numbers, size), labelled(test, of_test, tested, size)
 
 
@@ -118,11 +123,21 @@ def names_by_number(numbers: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(names.get(number, str(number)) for number in range(max(names) + 1))
 
 
-def own_size(part: Place, listing: Listing) -> int:
-    """Side of the first image where it is held in memory, else 224."""
-    first = next((name for name, files in listing.items() if files), None)
-    if first is None:
-        raise InputError(f"{part}: no image in its class folders; it needs a folder for each class")
-    files, _ = part.images({first: listing[first][:1]}, {first: 0})
-    side = min(read_image(files[0]).shape[:2])
-    return side if side <= IN_MEMORY else 224
+def own_size(part: Place, listing: Listing, note: Note | None = None) -> int:
+    """Side of the first image where it is held in memory, else 224; `note` as of `read_all`."""
+    lines = []
+    each = ((name, place) for name, names in listing.items() for place in range(len(names)))
+    for number, (name, place) in enumerate(itertools.islice(each, 1 + NEXT)):
+        files, _ = part.images({name: listing[name][place : place + 1]}, {name: 0})
+        try:
+            side = min(read_image(files[0]).shape[:2])
+        except InputError as error:
+            if note is None:
+                raise
+            note(number, error)
+            lines.append(str(error))
+            continue
+        return side if side <= IN_MEMORY else 224
+    if lines:
+        raise ending(lines[0], skip=True)
+    raise InputError(f"{part}: no image in its class folders; it needs a folder for each class")

@@ -24,8 +24,10 @@ from mixset._common.partials import remove_abandoned
 from mixset._common.seals import read_sealed, write_sealed
 
 from .sources import Files, Source, as_source, common_path, length_of
+from .unreadable import Broken
 
 Uint8 = NDArray[np.uint8]
+Note = Callable[[int, InputError], None]
 IN_MEMORY = 64
 """Folders of images up to this side are held in memory and cropped with padding; larger ones are read each time."""
 KEPT_FROM, KEPT_BYTES = 5_000, 1 << 30
@@ -88,11 +90,11 @@ class LabelledImages(Sequence[tuple[Uint8, int]]):
         files = self.files.take(indices) if self.array is None else ()
         return LabelledImages(self.labels[indices], self.size, array=array, files=files)
 
-    def loaded(self) -> LabelledImages:
-        """The same in memory where they are small."""
+    def loaded(self, note: Note | None = None) -> LabelledImages:
+        """The same in memory where they are small; `note` as of `read_all`."""
         if self.array is not None or self.size > IN_MEMORY:
             return self
-        return LabelledImages(self.labels, self.size, array=read_all(self.files, self.size))
+        return LabelledImages(self.labels, self.size, array=read_all(self.files, self.size, note=note))
 
     @property
     def labelled(self) -> LabelledImages | tuple[Uint8, NDArray[np.int64]]:
@@ -133,6 +135,8 @@ class TrainingData:
     """Whether a mirrored image shows the same thing."""
     fit: Callable[[Uint8, int], Uint8] = cover
     """How an image in memory was brought to its size: (H, W, 3) uint8 and a side to (side, side, 3)."""
+    broken: tuple[Broken, ...] = ()
+    """Training images that could not be read into memory; others are there in their place, with their labels."""
     stored: dict[str, Any] = field(default_factory=dict)
     """Of each part whose images were made smaller for a store: `side` and `jpeg`, the quality."""
 
@@ -142,14 +146,18 @@ class TrainingData:
         return self.train.size
 
 
-def read_all(files: Source, size: int, fit: Callable[[Uint8, int], Uint8] = cover) -> Uint8:
+def read_all(files: Source, size: int, fit: Callable[[Uint8, int], Uint8] = cover, note: Note | None = None) -> Uint8:
     """Image files as one array, (N, size, size, 3) uint8.
 
     Reading tens of thousands of small files takes longer than many a use of them, so what was read is kept in the
     cache, one array for a folder and size; it is read again when a file's name, length or time has changed.
+
+    Args:
+        note: called with the index of each image that cannot be read, and the error; if it returns, something is in
+            the image's place, and the array is not kept. By default the first such error is raised.
     """
     if len(files) < KEPT_FROM or len(files) * size * size * 3 > KEPT_BYTES:
-        return _read_files(files, size, fit)
+        return _read_files(files, size, fit, note)[0]
     root = hashlib.sha256(common_path(files).encode()).hexdigest()[:16]
     digest = hashlib.sha256(f"{fit.__module__}.{fit.__name__}\n".encode())
     digest.update(LabelledImages(np.zeros(0, np.int64), size, files=files).fingerprint().encode())
@@ -159,7 +167,9 @@ def read_all(files: Source, size: int, fit: Callable[[Uint8, int], Uint8] = cove
             content, sealed = read_sealed(kept, f"kept images {kept}", "they are read again")
             if sealed:
                 return np.load(io.BytesIO(content), allow_pickle=False)
-        images = _read_files(files, size, fit)
+        images, whole = _read_files(files, size, fit, note)
+        if not whole:
+            return images
         with contextlib.suppress(OSError, InputError):  # no room: it is read again the next time
             remove_abandoned(kept.parent)
             for older in kept.parent.glob(f"{root}-{size}-*.npy"):
@@ -170,16 +180,23 @@ def read_all(files: Source, size: int, fit: Callable[[Uint8, int], Uint8] = cove
         return images
 
 
-def _read_files(files: Source, size: int, fit: Callable[[Uint8, int], Uint8]) -> Uint8:
+def _read_files(files: Source, size: int, fit: Callable[[Uint8, int], Uint8], note: Note | None) -> tuple[Uint8, bool]:
+    """The images, and whether all could be read."""
     out = np.empty((len(files), size, size, 3), np.uint8)
 
-    def read_into(index: int) -> None:
-        out[index] = fit(read_image(files[index]), size)
+    def read_into(index: int) -> bool:
+        try:
+            out[index] = fit(read_image(files[index]), size)
+        except InputError as error:
+            if note is None:
+                raise
+            note(index, error)
+            return False
+        return True
 
     # Pillow decodes without the interpreter's lock, but of small files decoding is so little that threads only get into
     # each other's way: 60,000 of CIFAR-10's take twice as long.
     threads = 1 if length_of(files[0]) < SMALL_FILE else min(32, usable_cores() + 4)
     with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(read_into, range(len(files))):
-            pass
-    return out
+        read = [*pool.map(read_into, range(len(files)))]
+    return out, all(read)

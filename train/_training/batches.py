@@ -18,7 +18,8 @@ from pixmix._augment.sampler import epoch_order
 from pixmix.methods._base import Method
 
 from .._data.labelled import LabelledImages
-from .broken import Broken, Reader
+from .._data.unreadable import Broken
+from .broken import Reader
 
 PADDING = 4
 """Pixels of black around an image in memory before a crop of its own size is taken (the paper's CIFAR recipe)."""
@@ -48,6 +49,7 @@ class TrainingSet(Dataset):
     Args:
         device: where the network is.
         tensors: whether to work on tensors; default: on any device but a CPU, where arrays are faster.
+        broken: images in memory in whose place are others, to be told of with each batch that has them.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class TrainingSet(Dataset):
         flip: bool,
         device: torch.device | None = None,
         tensors: bool | None = None,
+        broken: tuple[Broken, ...] = (),
     ) -> None:
+        self.broken = {each.image: each for each in broken}
         self.images, self.method, self.seed, self.flip = images, method, seed, flip
         self.device = device or torch.device("cpu")
         self.tensors = method.on_device and (self.device.type != "cpu" if tensors is None else tensors)
@@ -81,7 +85,7 @@ class TrainingSet(Dataset):
         """Some of an epoch's images, as far as they can be made ahead of their step."""
         numbers = torch.from_numpy(indices)
         if self.resident is not None:
-            return Batch(None, torch.from_numpy(self.images.labels[indices]), numbers)
+            return Batch(None, torch.from_numpy(self.images.labels[indices]), numbers, self._broken_in(indices))
         images, labels, broken = self.make(epoch, indices)
         return Batch(torch.from_numpy(images), torch.from_numpy(labels), numbers, broken)
 
@@ -124,11 +128,16 @@ class TrainingSet(Dataset):
         if self.images.array is not None:
             own = self.images.array[indices]
             images = crop_and_flip(own, key, indices, padding=PADDING, flip=self.flip, result=result)
-            return images, self.images.labels[indices], ()
+            return images, self.images.labels[indices], self._broken_in(indices)
         crops, side = ResizedCrops(key, indices, flip=self.flip), self.images.size
         reader = Reader(self.images, indices, crops.rows)
         images = crops.cut(reader, np.empty((len(indices), side, side, 3), np.uint8) if result is None else result)
         return images, reader.labels, tuple(reader.broken)
+
+    def _broken_in(self, indices: np.ndarray) -> tuple[Broken, ...]:
+        if not self.broken:
+            return ()
+        return tuple(self.broken[index] for index in indices.tolist() if index in self.broken)
 
 
 class BatchPlan(Sampler):

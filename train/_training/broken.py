@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +12,7 @@ from mixset._common.decoding import read_image
 from mixset._common.errors import InputError
 
 from .._data.labelled import LabelledImages
-
-NEXT = 16
-"""How many images after a broken one are tried in its place."""
-
-
-class Broken(NamedTuple):
-    """An image that could not be read."""
-
-    image: int
-    """Its index in the training set."""
-    line: str
-    """What is wrong; names the file."""
-    replaced: bool
-    """Whether another image could be taken in its place."""
+from .._data.unreadable import Broken, ending, following
 
 
 class Reader:
@@ -53,8 +39,7 @@ class Reader:
                 yield self._other(place, index, str(error))
 
     def _other(self, place: int, index: int, line: str) -> np.ndarray:
-        for step in range(1, NEXT + 1):
-            other = (index + step) % len(self.images)
+        for other in following(index, len(self.images)):
             try:
                 image = read_image(self.images.files[other], partial(self.rows, place))
             except InputError:
@@ -83,17 +68,22 @@ class BrokenImages:
         """What the run has to end with, as soon as all processes know."""
         self._named: set[int] = set()
 
+    def name(self, broken: Iterable[Broken], *, quiet: bool) -> None:
+        """Name images on stderr, each once; `quiet`: another process does."""
+        for image, line, _ in broken:
+            if image not in self._named:
+                self._named.add(image)
+                if not quiet:
+                    print(f"skipped: {line}", file=sys.stderr)
+
     def take(self, broken: tuple[Broken, ...]) -> None:
         """Note those of a batch; an InputError if the run ends by one and no other process waits for this one."""
-        for image, line, replaced in broken:
-            if self.skip and replaced:
+        for each in broken:
+            if self.skip and each.replaced:
                 self.count += 1
-                if image not in self._named:
-                    self._named.add(image)
-                    print(f"skipped: {line}", file=sys.stderr)
+                self.name([each], quiet=False)
                 continue
-            self.error = self.error or (
-                f"{line}; so are the {NEXT} after it" if self.skip else f"{line}; or skip it with `skip_broken`"
-            )
+            error = ending(each.line, skip=self.skip)
+            self.error = self.error or str(error)
             if self.alone:
-                raise InputError(self.error)
+                raise error

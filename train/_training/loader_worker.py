@@ -17,7 +17,7 @@ import torch
 
 from mixset._common.errors import InputError
 
-from .broken import Broken
+from .._data.unreadable import Broken
 from .ring import Ring
 
 if TYPE_CHECKING:

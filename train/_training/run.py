@@ -137,6 +137,7 @@ def training_data(config: TrainConfig) -> TrainingData:
         folder=config.data_folder,
         subset=config.subset,
         test_subset=config.test_subset,
+        skip_broken=config.skip_broken,
     )
 
 
@@ -148,7 +149,9 @@ def _normalised(data: TrainingData, spec: NetworkSpec) -> TrainingData:
 
 def _data(config: TrainConfig) -> TrainingData:
     data = training_data(config)
-    return data if config.copies is None else with_copies(data, config.copies)
+    if config.copies is None:
+        return data
+    return with_copies(data, config.copies, skip_broken=config.skip_broken)
 
 
 def _outliers(config: TrainConfig, parts: Sequence[MethodRow], size: int) -> np.ndarray | None:

@@ -47,7 +47,9 @@ class TrainingState:
         self.plan = BatchPlan(
             len(data.train), config.batch_size, seed=config.seed, rank=processes.rank, world=processes.world
         )
-        self.training_set = TrainingSet(data.train, method, seed=config.seed, flip=data.flip, device=self.device)
+        self.training_set = TrainingSet(
+            data.train, method, seed=config.seed, flip=data.flip, device=self.device, broken=data.broken
+        )
         self.workers = loader_workers(config.workers, self.device)
         self.epoch = self.position = 0
         self.seconds = 0.0
@@ -58,6 +60,7 @@ class TrainingState:
         self.best = math.inf
         """The lowest test error of an epoch so far, where the run looks for it."""
         self.broken = BrokenImages(skip=config.skip_broken, alone=processes.world == 1)
+        self.broken.name(data.broken, quiet=not processes.leads)
         self.writer = Writer()
         """Of checkpoints, in the first process."""
 
