@@ -57,7 +57,17 @@ def run(
     """
     slots = slots[: len(tasks)]
     if executor is not None:
-        _run_all(executor, work, tasks, on_result, on_step, _send_nothing, queue.SimpleQueue())
+        futures: list[Future[R]] = []
+
+        def submit(task: T) -> Future[R]:
+            futures.append(executor.submit(_unpacked, work, named.pack(task), _send_nothing))
+            return futures[-1]
+
+        try:
+            _run_all(submit, tasks, on_result, on_step, queue.SimpleQueue())
+        finally:
+            for future in futures:
+                future.cancel()
     elif len(slots) <= 1:
         for task in tasks:
             on_result(work(task, on_step))
@@ -103,15 +113,22 @@ def _spawn(
     events: queue.SimpleQueue[Any] = queue.SimpleQueue()
     initargs = (parent_watch, sender, devices)
     pool = ProcessPoolExecutor(len(slots), mp_context=context, initializer=_start_worker, initargs=initargs)
+
+    def submit(task: T) -> Future[R]:
+        return pool.submit(_unpacked, work, named.pack(task), _send_step)
+
     try:
-        threading.Thread(target=_forward, args=(receiver, events), daemon=True).start()
-        _run_all(pool, work, tasks, on_result, on_step, _send_step, events)
+        with without_interrupts():
+            threading.Thread(target=_forward, args=(receiver, events), daemon=True).start()
+        _run_all(submit, tasks, on_result, on_step, events)
     except BrokenProcessPool as error:
         raise InputError("a worker process died (out of memory?): run it again with fewer `workers`") from error
     except BaseException:
         parent_end.close()
         raise
     finally:
+        # The pool's thread cancels what is left: one that is cancelled here while that thread marks all as failed, since
+        # a worker has ended, makes it raise, leave the other workers alone and print a traceback.
         pool.shutdown(wait=True, cancel_futures=True)
         for end in (parent_end, parent_watch, sender):
             end.close()
@@ -145,33 +162,25 @@ def _forward(receiver: Connection, events: queue.SimpleQueue[Any]) -> None:
 
 
 def _run_all(
-    executor: Executor,
-    work: Work[T, R],
+    submit: Callable[[T], Future[R]],
     tasks: Sequence[T],
     on_result: Callable[[R], None],
     on_step: Step,
-    send_step: Step,
     events: queue.SimpleQueue[Any],
 ) -> None:
-    """Submit all tasks and handle events until all have ended: finished futures, and numbers from `send_step`."""
-    futures: list[Future[R]] = []
-    try:
-        # `submit` starts processes, which inherit the signal mask: only this process gets Ctrl-C, and ends the others.
-        with without_interrupts(), _without_main():
-            for task in tasks:
-                futures.append(executor.submit(_unpacked, work, named.pack(task), send_step))
-                futures[-1].add_done_callback(events.put)
-        pending = len(futures)
-        while pending:
-            event = events.get()
-            if isinstance(event, Future):
-                pending -= 1
-                on_result(event.result())
-            else:
-                on_step(event)
-    finally:
-        for future in futures:
-            future.cancel()
+    """Submit all tasks and handle events until all have ended: finished futures, and numbers that workers send."""
+    # `submit` starts processes, which inherit the signal mask: only this process gets Ctrl-C, and ends the others.
+    with without_interrupts(), _without_main():
+        for task in tasks:
+            submit(task).add_done_callback(events.put)
+    pending = len(tasks)
+    while pending:
+        event = events.get()
+        if isinstance(event, Future):
+            pending -= 1
+            on_result(event.result())
+        else:
+            on_step(event)
 
 
 @contextlib.contextmanager
