@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -96,6 +97,7 @@ def stop_request(*, alone: bool) -> Iterator[StopRequest]:
 
 def _start_watch(request: StopRequest, stack: contextlib.ExitStack) -> None:
     """The signal's number arrives in a pipe at once, whatever the main thread is blocked in."""
+    _kept_from_forks()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     thread = threading.Thread(target=request.watch, args=(reader,), daemon=True)
@@ -103,4 +105,36 @@ def _start_watch(request: StopRequest, stack: contextlib.ExitStack) -> None:
     stack.callback(os.close, reader)
     stack.callback(thread.join, 1)  # the closed pipe ends it
     stack.callback(os.close, writer)
+    stack.callback(_watched.discard, writer)
     stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writer, warn_on_full_buffer=False))
+    _watched.add(writer)
+
+
+_watched = set[int]()
+"""The pipes that signals are written to."""
+_forking = threading.local()
+
+
+@functools.cache
+def _kept_from_forks() -> None:
+    """Keep the pipe from forked processes, which have the handlers, too, until they set others.
+
+    A signal to one, such as the trainer's that ends a loader's worker which has only just started, would be read by
+    the trainer as its own.
+    """
+    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_forget)
+
+
+def _block() -> None:
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
+def _forget() -> None:
+    if _watched:
+        _watched.clear()
+        signal.set_wakeup_fd(-1)
+    _unblock()
