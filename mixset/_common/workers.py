@@ -127,8 +127,8 @@ def _spawn(
         parent_end.close()
         raise
     finally:
-        # The pool's thread cancels what is left: one that is cancelled here while that thread marks all as failed, since
-        # a worker has ended, makes it raise, leave the other workers alone and print a traceback.
+        # The pool's thread cancels what is left. A future cancelled here, while that thread marks all as failed since a
+        # worker has ended, would make it raise, print a traceback and leave the other workers alone.
         pool.shutdown(wait=True, cancel_futures=True)
         for end in (parent_end, parent_watch, sender):
             end.close()
