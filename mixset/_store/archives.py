@@ -35,6 +35,11 @@ class Bounded:
         self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
         self.seekable = stream.seekable
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a file's own bytes."""
+        return isinstance(self.stream, io.BufferedReader)
+
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MOST_BYTES:
             raise ValueError(f"a header claims {size:,} bytes")
@@ -42,7 +47,7 @@ class Bounded:
 
     def finish(self) -> None:
         """Read a compressed stream to its end, where its checksum is checked."""
-        if not isinstance(self.stream, io.BufferedReader):
+        if not self.plain:
             while self.stream.read(_PIECE):
                 pass
 

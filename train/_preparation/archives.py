@@ -73,6 +73,11 @@ class Archive:
         self._file.close()
 
     @property
+    def indexed(self) -> bool:
+        """Whether the members' names can be read without their content."""
+        return self._zip is not None or unpacked(self._file).plain
+
+    @property
     def read_bytes(self) -> int:
         """How far in the file reading is, in its own, perhaps compressed, bytes."""
         return self._file.tell()

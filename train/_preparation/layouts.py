@@ -23,6 +23,8 @@ class Layout(NamedTuple):
     place: Place
     nested: Callable[[str], bool] = lambda name: False
     """Whether a member is a tar archive whose members count in its place."""
+    known: Collection[str] | None = None
+    """The folders that the data set has; None where that is known of its images alone."""
 
 
 _WNID = r"n[0-9]{8}"
@@ -84,12 +86,13 @@ def places365(labels: Labels) -> Layout:
     return Layout(place)
 
 
-def below(depth: int, suffixes: Collection[str]) -> Layout:
+def below(depth: int, suffixes: Collection[str], known: Collection[str]) -> Layout:
     """A set in class folders, whatever folders its archives have around it.
 
     Args:
         depth: how many folders an image has above it, as in CORRUPTION/SEVERITY/CLASS/IMAGE.
         suffixes: of its files, in small letters.
+        known: the uppermost of these folders.
     """
 
     def place(parts: tuple[str, ...]) -> str | None:
@@ -98,7 +101,7 @@ def below(depth: int, suffixes: Collection[str]) -> Layout:
             return None
         return "/".join(parts[-depth - 1 :])
 
-    return Layout(place)
+    return Layout(place, known=known)
 
 
 def openood(out: Path, archive: Path) -> Layout:
@@ -117,7 +120,7 @@ def openood(out: Path, archive: Path) -> Layout:
         if not _IMAGE.fullmatch(parts[-1]):
             return None
         if folder is None:
-            raise InputError(f"archive {archive}: no list of {out / LISTS} names images of {stem}/")
+            raise InputError(f"archive {archive}: no list of {LISTS} names images of {stem}/")
         return "/".join((folder, stem, *(parts[1:] if parts[0] == stem else parts)))
 
     return Layout(place)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from mixset._common.errors import InputError
 from mixset._common.partials import remove_abandoned
 from mixset._common.progress import Progress
+from pixmix.corruptions._making.suites import SUITES
 from pixmix.measures._references import constants
 from pixmix.readers._openood import LISTS
 from pixmix.readers._wnids import wnids_of
@@ -18,6 +20,7 @@ from . import counting, layouts
 from .archives import Archive
 from .labels import Labels, read_devkit, read_filelist, read_synset_labels
 from .layouts import Layout
+from .looking import look
 from .prepare_config import PrepareConfig
 from .unpacking import Target, leftovers, megabytes, read_journal, unpack
 
@@ -38,6 +41,10 @@ def prepare(config: PrepareConfig) -> str:
     """
     out, target = config.folder, Target(config.folder, config.kind)
     labels, archives = _labels(config)
+    # Where images go, and that they belong there, is known before the first hour's work.
+    journals = {path: read_journal(target, path) for path in archives}
+    new = [path for path, journal in journals.items() if not journal.position and not journal.ended]
+    look(new, partial(_layout, config, labels), config.kind, out=out, partial=config.partial)
     _check_space(config, archives)
     with owned(out, "folder"):
         target.state.mkdir(parents=True, exist_ok=True)
@@ -46,7 +53,7 @@ def prepare(config: PrepareConfig) -> str:
         total, done = (sum(megabytes(getattr(one, name)) for one in journals) for name in ("bytes", "read"))
         with Progress(total, "MB", initial=done) as status:
             for path in archives:
-                journal = unpack(path, _layout(config, labels, path), target, status)
+                journal = unpack(path, _layout(config, labels, out, path), target, status)
                 if left := list(leftovers(journal)):
                     status.say(f"{path.name}: {journal.files:,} files; left out: {', '.join(left)}")
     return f"{out}: {_count(config, labels)}"
@@ -69,9 +76,6 @@ def _labels(config: PrepareConfig) -> tuple[Labels, list[Path]]:
             labels = read_filelist(path)
         else:
             archives[path] = first
-    if config.kind != "openood":
-        for path, first in archives.items():  # where images go is known before the first hour's work
-            _layout(config, labels, path).place(first)
     # OpenOOD's lists say where its images go.
     return labels, sorted(archives, key=lambda path: config.kind == "openood" and archives[path][0] != LISTS)
 
@@ -103,7 +107,8 @@ def _gb(count: int) -> str:
     return f"{count / 1e9:,.1f} GB"
 
 
-def _layout(config: PrepareConfig, labels: Labels, archive: Path) -> Layout:
+def _layout(config: PrepareConfig, labels: Labels, lists: Path, archive: Path) -> Layout:
+    """How an archive is unpacked; `lists`: the folder that has OpenOOD's."""
     if config.kind == "imagenet":
         return layouts.imagenet(labels)
     if config.kind == "imagenet200":
@@ -111,9 +116,10 @@ def _layout(config: PrepareConfig, labels: Labels, archive: Path) -> Layout:
     if config.kind == "places365":
         return layouts.places365(labels)
     if config.kind == "openood":
-        return layouts.openood(config.folder, archive)
+        return layouts.openood(lists, archive)
     depth = {"c": 3, "cbar": 3, "p": 2, "r": 1}[config.kind]
-    return layouts.below(depth, VIDEOS if config.kind == "p" else IMAGES)
+    known = _renditions() if config.kind == "r" else SUITES[config.kind]
+    return layouts.below(depth, VIDEOS if config.kind == "p" else IMAGES, known)
 
 
 def _renditions() -> tuple[str, ...]:
@@ -122,13 +128,13 @@ def _renditions() -> tuple[str, ...]:
 
 
 def _count(config: PrepareConfig, labels: Labels) -> str:
-    out, partial = config.folder, config.partial
+    out, some = config.folder, config.partial
     if config.kind == "imagenet":
-        return counting.class_folders(out, labels, counting.IMAGENET, partial)
+        return counting.class_folders(out, labels, counting.IMAGENET, some)
     if config.kind == "imagenet200":
-        return counting.class_folders(out, _of(labels, _renditions()), counting.IMAGENET_R, partial)
+        return counting.class_folders(out, _of(labels, _renditions()), counting.IMAGENET_R, some)
     if config.kind == "places365":
-        return counting.class_folders(out, labels, counting.PLACES365, partial)
+        return counting.class_folders(out, labels, counting.PLACES365, some)
     counters = {
         "c": counting.corrupted("c"),
         "cbar": counting.corrupted("cbar"),
@@ -136,7 +142,7 @@ def _count(config: PrepareConfig, labels: Labels) -> str:
         "r": counting.renditions,
         "openood": counting.openood,
     }
-    return counters[config.kind](out, partial)
+    return counters[config.kind](out, some)
 
 
 def _of(labels: Labels, classes: tuple[str, ...]) -> Labels:
