@@ -51,8 +51,9 @@ WAYS: dict[str, dict[str, Any]] = {
 STACKS = signal.SIGUSR2
 """Makes a process write to the run's log what its threads do."""
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
-HANG = 60.0
-"""Seconds after which a run that should have ended counts as hanging."""
+HANG, TIMES = 60.0, 8.0
+"""Seconds after which a run that should have ended counts as hanging; or so many times what one takes that is let
+alone, where that is longer: the machine is busy."""
 MOST = 10
 """Kills of one run, which is then let alone, so that enough runs end to be compared."""
 ORPHAN = 5.0
@@ -237,11 +238,12 @@ def once(
     counts: Counter[str],
 ) -> int | None:
     """One start of a run, ended in a way; its exit code."""
+    limit = max(HANG, TIMES * seconds)
     process = start(chance.randrange(1, 9) if kind == "full" else None)
-    code = ended(process, HANG if kind in ("none", "full") else chance.uniform(0.0, 0.8) * seconds)
+    code = ended(process, limit if kind in ("none", "full") else chance.uniform(0.0, 0.8) * seconds)
     if code is None and kind not in ("none", "full"):
         strike(process, out, kind, world)
-        code = ended(process, HANG)
+        code = ended(process, limit)
     if code is None:
         counts["hangs"] += 1
         for each in session(process):
