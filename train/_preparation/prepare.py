@@ -42,8 +42,7 @@ def prepare(config: PrepareConfig) -> str:
     out, target = config.folder, Target(config.folder, config.kind)
     labels, archives = _labels(config)
     # Where images go, and that they belong there, is known before the first hour's work.
-    journals = {path: read_journal(target, path) for path in archives}
-    new = [path for path, journal in journals.items() if not journal.position and not journal.ended]
+    new = [path for path in archives if not ((one := read_journal(target, path)).position or one.ended)]
     look(new, partial(_layout, config, labels), config.kind, out=out, partial=config.partial)
     _check_space(config, archives)
     with owned(out, "folder"):
