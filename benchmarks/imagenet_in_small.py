@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--classes", type=int, default=20)
     parser.add_argument("--train", type=int, default=16, help="training images of a class")
     parser.add_argument("--side", type=int, default=74, help="short side of the images; 256 is ImageNet's usual one")
-    parser.add_argument("--frames", type=int, default=31, help="of each sequence of P")
+    parser.add_argument("--frames", type=int, default=3, help="of each sequence of P; ImageNet-P has 31")
     parser.add_argument("--network", default="resnet18")
     parser.add_argument("--rows", nargs="*", default=(), help="of the tables; by default all")
     parser.add_argument("--tables", nargs="*", default=TABLES)

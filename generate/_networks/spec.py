@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +39,19 @@ class NetworkSpec:
     """`wrn-DEPTH-WIDTH`, a classifier of torchvision, `timm:NAME`, `efficientnet_lite0`, `module:function` or
     `FILE.py:function`."""
     arguments: dict[str, Any]
-    """`num_classes`, the length of the logits; of Wide ResNets `dropout`, too."""
+    """`num_classes`, the length of the logits; of Wide ResNets `dropout`, of timm's networks `drop_path_rate`, too."""
 
     def __post_init__(self) -> None:
-        known = {"num_classes", "dropout"} if self.wide else {"num_classes"}
+        known = {"num_classes"} | ({"dropout"} if self.wide else {"drop_path_rate"} if self.of_timm else set())
         if unknown := sorted(set(self.arguments) - known):
             raise InputError(f"network {self.name}: takes no argument {unknown[0]!r}")
-        classes, dropout = self.arguments.get("num_classes"), self.arguments.get("dropout", 0.0)
+        classes = self.arguments.get("num_classes")
         if type(classes) is not int or not 1 <= classes <= MOST_CLASSES:
             raise InputError(f"network {self.name}: num_classes {classes!r} must be a number from 1 to {MOST_CLASSES}")
-        if type(dropout) not in (int, float) or not 0 <= dropout < 1:
-            raise InputError(f"network {self.name}: dropout {dropout!r} must be a number from 0, below 1")
+        for name in ("dropout", "drop_path_rate"):
+            share = self.arguments.get(name, 0.0)
+            if type(share) not in (int, float) or not 0 <= share < 1:
+                raise InputError(f"network {self.name}: {name} {share!r} must be a number from 0, below 1")
         if self.wide:
             depth, width = self.wide
             if depth < 10 or (depth - 4) % 6 or width < 1:
@@ -65,6 +67,11 @@ class NetworkSpec:
         match = re.fullmatch(r"wrn-([0-9]+)-([0-9]+)", self.name)
         # Of a number of thousands of digits the first ones will do to refuse it.
         return (int(match[1][:12]), int(match[2][:12])) if match else None
+
+    @property
+    def of_timm(self) -> bool:
+        """Whether timm builds it."""
+        return self.name.startswith("timm:")
 
     @property
     def foreign(self) -> bool:
@@ -91,8 +98,8 @@ class NetworkSpec:
             return WideResNet(*self.wide, self.arguments.get("dropout", 0.0), classes)
         if self.name == LITE:
             return lite_class(self.name).from_name("efficientnet-lite0", num_classes=classes)
-        if self.name.startswith("timm:"):
-            return _timms(self.name, classes)
+        if self.of_timm:
+            return _timms(self.name, self.arguments)
         if ":" in self.name:
             from .code import build
 
@@ -103,7 +110,7 @@ class NetworkSpec:
 
     def normalisation(self) -> tuple[Channels, Channels] | None:
         """Mean and standard deviation that the network's own authors take, which timm knows; None for others."""
-        if not self.name.startswith("timm:"):
+        if not self.of_timm:
             return None
         need_timm(self.name)
         import timm
@@ -116,19 +123,27 @@ class NetworkSpec:
         return {"name": self.name, "arguments": self.arguments}
 
 
-def network_spec(name: str, *, classes: int, dropout: float = 0.0) -> NetworkSpec:
+def network_spec(name: str, *, classes: int, dropout: float = 0.0, drop_path: float = 0.0) -> NetworkSpec:
     """The spec of a network that the user names.
 
     Args:
         name: as `NetworkSpec.name`; a name that only timm knows needs no `timm:`.
         classes: length of the logits.
-        dropout: for Wide ResNets.
+        dropout: for Wide ResNets; others have none of it.
+        drop_path: for timm's networks.
+
+    Raises:
+        InputError: also of drop path for a network that is not timm's.
     """
     arguments: dict[str, Any] = {"num_classes": classes}
     if name.startswith("wrn-"):
         arguments["dropout"] = dropout
     elif name not in torchvision_names() and name in timm_names():
         name = f"timm:{name}"
+    if drop_path:
+        if not name.startswith("timm:"):
+            raise InputError(f"network {name}: has no drop path, which timm's networks have; give `drop_path` 0")
+        arguments["drop_path_rate"] = drop_path
     return NetworkSpec(name=name, arguments=arguments)
 
 
@@ -209,13 +224,15 @@ def _check_known(name: str) -> None:
         raise InputError(f"network {name!r}: unknown{known}; {forms}")
 
 
-def _timms(name: str, classes: int) -> nn.Module:
+def _timms(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     need_timm(name)
     import timm
 
     model = name.removeprefix("timm:")
     try:
-        return timm.create_model(model, pretrained=False, num_classes=classes)
+        return timm.create_model(model, pretrained=False, **arguments)
     except Exception as error:
+        if isinstance(error, TypeError) and "drop_path_rate" in f"{error}":
+            raise InputError(f"network {name}: has no drop path; give `drop_path` 0") from error
         advice = near(model, timm_names())
         raise InputError(f"network {name}: timm does not make it ({reason(error)}){advice}") from error

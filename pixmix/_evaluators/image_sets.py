@@ -198,12 +198,16 @@ def _read_sequences(sequences: np.ndarray | VideoFiles, indices: np.ndarray) -> 
 
 
 def read_ahead(read: Callable[[Any], T], keys: Sequence[Any], workers: int) -> Iterator[T]:
-    """`read(key)` of each key in order, by `workers` processes that read the next ones meanwhile; 0: by this one."""
+    """`read(key)` of each key in order, by `workers` processes that read the next ones meanwhile; 0: by this one.
+
+    There are no more processes than keys, and none for a single key, for which this one would only wait: starting one
+    takes longer than reading some tens of images, and ImageNet-C has 95 sets.
+    """
     loader: DataLoader = DataLoader(
         _Reading(read, keys),
         batch_size=None,
         sampler=range(len(keys)),
-        num_workers=min(workers, len(keys)),  # more would start and end for nothing
+        num_workers=min(workers, len(keys)) if len(keys) > 1 else 0,
         collate_fn=_as_it_is,
         worker_init_fn=loader_worker(),
         generator=torch.Generator(),  # without one the loader draws a seed from the global generator

@@ -23,6 +23,8 @@ from pixmix.train._ablations.plan import make_plan, training
 from pixmix.train._ablations.tables import find_row
 from pixmix.train._ablations.titles import title
 from pixmix.train._command.cli import COMMANDS, ablate_config
+from pixmix.train._command.slurm import job_script
+from pixmix.train._command.slurm_config import slurm_config
 from pixmix.train._preparation.prepare_config import FOLDERS
 
 
@@ -64,11 +66,14 @@ def test_the_page_says_what_the_program_takes() -> None:
     blocks = "".join(re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
     said = [shlex.split(line) for line in blocks.splitlines() if line.startswith("pixmix ")]
     for _, command, *arguments in said:
+        if command == "slurm":
+            assert "srun" in job_script(slurm_config([word for word in arguments if not word.endswith((">", ".sh"))]))
+            continue
         with in_flags([]):
             config = COMMANDS[command].config(arguments)
         if command == "ablate":
             assert make_plan(config).cells
-    assert {words[1] for words in said} == {"prepare", "ablate", "train"}
+    assert {words[1] for words in said} == {"prepare", "ablate", "train", "slurm"}
     kinds = {words[2] for words in said if words[1] == "prepare"} | {"imagenet200"}
     assert kinds == {*FOLDERS} and "pixmix prepare imagenet200" in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import evaluation_samples as samples
@@ -22,6 +23,7 @@ from torchvision.transforms import functional
 
 import pixmix
 from mixset._common.errors import InputError
+from pixmix._evaluators.image_sets import read_ahead
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -78,7 +80,15 @@ def test_every_form_gives_what_the_array_gives(data: Any, expected: dict[str, An
 
 def test_a_loaders_workers_read_it(expected: dict[str, Any]) -> None:
     loader = DataLoader(BYTES, batch_size=5, num_workers=2)
-    assert pixmix.evaluate(samples.network(), "clean", loader)["clean"] == expected["clean"]
+    assert pixmix.evaluate(samples.network(), "clean", loader, batch_size=9)["clean"] == expected["clean"]
+
+
+@pytest.mark.parametrize(("batches", "workers", "readers"), [(1, 2, 0), (2, 3, 2), (5, 2, 2), (5, 0, 0)])
+def test_no_worker_is_started_that_has_nothing_to_read_ahead(batches: int, workers: int, readers: int) -> None:
+    """A single batch is read by the process that waits for it."""
+    found = list(read_ahead(lambda key: (key, os.getpid()), range(batches), workers))
+    assert [key for key, _ in found] == list(range(batches))
+    assert len({pid for _, pid in found} - {os.getpid()}) == readers
 
 
 def test_a_sampler_that_chooses_is_followed() -> None:

@@ -1,5 +1,5 @@
 """A stand-in for Slurm: sbatch runs a job at once, and again while it asks for that; srun starts its command once a
-node, all on this machine; scontrol writes down what it is told."""
+node, all on this machine, and writes down its cores; scontrol writes down what it is told."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ nodes=$(sed -n 's/^#SBATCH --nodes=//p' "$1")
 jobs=$(sed -n 's/^#SBATCH --array=1-\([0-9]*\).*/\1/p' "$1")
 for job in $(seq 1 "${jobs:-1}"); do
     export SLURM_JOB_ID=$((4000 + $$ % 1000 + job)) SLURM_ARRAY_TASK_ID=$job
+    export SLURM_CPUS_PER_TASK=$(sed -n 's/^#SBATCH --cpus-per-task=//p' "$1")
     export SLURM_NNODES=$nodes SLURM_JOB_NODELIST="node[1-$nodes]"
     while :; do
         rm -f "$STATE/requeue"
@@ -24,6 +25,7 @@ done
 """
 SRUN = r"""#!/bin/bash
 trap 'kill -USR1 "${tasks[@]}"' USR1
+echo "$SRUN_CPUS_PER_TASK" >> "$STATE/cores"
 for node in $(seq 1 "$SLURM_NNODES"); do
     "$@" &
     tasks+=($!)

@@ -22,7 +22,7 @@ from pixmix.train._runs.records import read_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "flags.md"
 LATER = {"graph", "eval_precision", "checkpoint_minutes", "keep_checkpoints", "skip_broken"}
-LATER |= {"optimizer", "warmup", "label_smoothing", "ema_decay", "decay_norms", "sync_bn", "sizes"}
+LATER |= {"optimizer", "warmup", "label_smoothing", "ema_decay", "decay_norms", "sync_bn", "sizes", "drop_path"}
 LATER |= {"test_amp", "keep_best", "log_steps", "tensorboard"}
 """Fields of a run's config that 0.1.0 did not have."""
 KEPT = Path(__file__).with_name("run-0.1.0")

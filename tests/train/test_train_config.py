@@ -67,6 +67,7 @@ def test_the_imagenet_recipe_is_the_papers() -> None:
         ("weight_decay", float("inf")),
         ("warmup", -1.0),
         ("label_smoothing", 1.0),
+        ("drop_path", 1.0),
         ("ema_decay", 1.0),
         ("sizes", (32, 4)),
         ("workers", 10**9),
@@ -181,8 +182,9 @@ def test_the_recipe_of_places() -> None:
 
 
 def test_the_recipe_of_a_vision_transformer() -> None:
-    """DeiT's: AdamW at 5e-4 for each 512 images, 300 epochs, 5 of warm-up, decay 0.05, smoothing 0.1."""
+    """DeiT's: AdamW at 5e-4 for each 512 images, 300 epochs, 5 of warm-up, decay 0.05, smoothing and drop path 0.1."""
     config = recipe("vit-s")
+    assert config.drop_path == 0.1 and {recipe(name).drop_path for name in RECIPES if name != "vit-s"} == {0.0}
     assert config.network == "timm:vit_small_patch16_224" and config.optimizer == "adamw"
     assert config.lr == pytest.approx(5e-4 * config.batch_size / 512)
     assert (config.epochs, config.warmup, config.weight_decay, config.decay_norms) == (300, 5, 0.05, False)

@@ -44,6 +44,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "label_smoothing": {"label_smoothing": 0.1},
     "ema": {"ema_decay": 0.9},
     "decay": {"decay_norms": False, "weight_decay": 0.05, "optimizer": "adamw", "lr": 0.002},
+    "drop_path": {"drop_path": 0.5, "network": "timm:test_resnet"},
     "sizes": {"sizes": (24, 40), "size": 65},
 }
 

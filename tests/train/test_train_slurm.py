@@ -16,6 +16,8 @@ from run_samples import QUICK, equal, quick, steps_done, weights
 from slurm_stand_in import Slurm
 
 from mixset._common.errors import InputError
+from pixmix.train._ablations.plan import make_plan
+from pixmix.train._command.configs import ablate_config
 from pixmix.train._command.slurm import job_script
 from pixmix.train._command.slurm_config import slurm_config
 from pixmix.train._training.run import train
@@ -64,6 +66,7 @@ def test_a_training_that_is_pre_empted_is_queued_again(slurm: Slurm, tmp_path: P
     submit(slurm, path, stops=3)
     assert slurm.kept("started") == ["pixmix train digits --out my run --workers=6 --resume"] * 4
     assert slurm.kept("codes") == ["75"] * 3 + ["0"]
+    assert slurm.kept("cores") == ["8"] * 4
     asked = directives(path)
     assert (asked["signal"], asked["open-mode"], asked["requeue"]) == ("B:USR1@120", "append", "")
     assert (asked["gpus-per-node"], asked["cpus-per-task"], asked["time"]) == ("1", "8", "1-00:00:00")
@@ -89,14 +92,38 @@ def test_several_processes_are_started_by_torchrun(slurm: Slurm, tmp_path: Path,
 
 def test_a_table_is_an_array_of_its_cells(slurm: Slurm, tmp_path: Path) -> None:
     words = ("--dataset", "digits", "--recipe", "quick", "--rows", "baseline", "pixmix", "--seeds", "0", "1")
-    path = script(tmp_path, "ablate", "4", *words, "--gpus", "2", "--at-once", "3")
+    path = script(tmp_path, "ablate", "4", *words, "--at-once", "3")
     assert directives(path)["array"] == "1-4%3"
     submit(slurm, path, stops=1)
     started = slurm.kept("started")
     assert [line.rpartition(" ")[2] for line in started] == ["1/4", "1/4", "2/4", "3/4", "4/4"]
-    assert started[0].startswith(f"pixmix ablate 4 {' '.join(words)} --devices cuda:0 cuda:1 --part ")
+    assert started[0].startswith(f"pixmix ablate 4 {' '.join(words)} --part ")
     names = [line.rpartition("JobName=")[2] for line in slurm.kept("told")]
     assert names == [names[0], *(f"{row}-s{seed}" for seed in (0, 1) for row in ("baseline", "pixmix"))]
+
+
+@pytest.mark.parametrize(
+    ("words", "devices", "jobs"),
+    [
+        (("--gpus", "2"), "cuda:0 cuda:1", ["baseline-s0, baseline-s1", "pixmix-s0, pixmix-s1"]),
+        (("--gpus", "3"), "cuda:0 cuda:1 cuda:2", ["baseline-s0, baseline-s1", "pixmix-s0, pixmix-s1"]),
+        (("--gpus", "4"), "cuda:0 cuda:1 cuda:2 cuda:3", ["baseline-s0, pixmix-s0, baseline-s1, pixmix-s1"]),
+        (("--devices", "cuda:0", "cuda:0"), "cuda:0 cuda:0", ["baseline-s0, baseline-s1", "pixmix-s0, pixmix-s1"]),
+    ],
+)
+def test_a_job_of_a_table_has_a_cell_for_each_place_to_compute(
+    slurm: Slurm, tmp_path: Path, words: tuple[str, ...], devices: str, jobs: list[str]
+) -> None:
+    asked = ("4", "--dataset", "digits", "--recipe", "quick", "--rows", "baseline", "pixmix", "--seeds", "0", "1")
+    path = script(tmp_path, "ablate", *asked, *words)
+    submit(slurm, path)
+    ran = [line.rpartition(f" --devices {devices} --part ") for line in slurm.kept("started")]
+    assert [part for _, _, part in ran] == [f"{number}/{len(jobs)}" for number in range(1, len(jobs) + 1)]
+    plan = make_plan(ablate_config(list(asked)))
+    for name, (_, _, part) in zip(jobs, ran, strict=True):
+        number, count = ablate_config([*asked, "--part", part]).share
+        assert name == ", ".join(cell.task.partition("/")[2] for cell in plan.cells[number - 1 :: count])
+    assert [line.rpartition("JobName=")[2] for line in slurm.kept("told")] == jobs
 
 
 @pytest.mark.parametrize(

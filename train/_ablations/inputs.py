@@ -93,6 +93,6 @@ def _check_with(config: AblateConfig, data: TrainingData, rows: Sequence[Row]) -
     )
     if rows:
         run = training(config, rows[0], config.seeds[0])
-        spec = network_spec(run.network, classes=len(data.classes), dropout=run.dropout)
+        spec = network_spec(run.network, classes=len(data.classes), dropout=run.dropout, drop_path=run.drop_path)
         with torch_state_kept(torch.device("cpu")):
             start_network(run, spec, data, quiet=True)

@@ -77,6 +77,8 @@ def training(config: AblateConfig, row: Row, seed: int) -> TrainConfig:
     network_spec(network, classes=2)  # an unknown one is told before anything runs
     same = ("init", "epochs", "batch_size", "lr", "dropout", "amp", "size", "subset", "test_subset", "workers")
     chosen = {name: getattr(config, name) for name in same if getattr(config, name) is not None}
+    if network != start.network:
+        chosen["drop_path"] = 0.0  # the recipe's is for its own network: others may have none
     mix = {name: getattr(row, name) for name in ("k", "beta") if getattr(row, name) is not None}
     if "iterative" in row.method.split("+"):
         chosen["iterative"] = config.iterative

@@ -71,7 +71,8 @@ def changed(config: AblateConfig) -> list[str]:
         different.append(f"precision {config.amp}")
     if not _starts_as_paper(config):
         different.append(f"from {_start(config.init)} weights")
-    for name in (*TAKEN_FROM_RECIPE, "mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix"):
+    own = ("drop_path",) if config.network in (None, start.network) else ()
+    for name in (*TAKEN_FROM_RECIPE, *own, "mix", "mixup", "cutmix", "autoaugment", "augmix", "ipmix"):
         if getattr(start, name) != getattr(paper, name):
             different.append(f"{name.replace('_', ' ')} as in the recipe {config.trained_by}")
     if config.plus is not None:

@@ -24,7 +24,7 @@ class SlurmConfig:
 
     The script resumes the run, asks for a signal two minutes before its time is over, has the run write a checkpoint
     then, and queues itself again. What follows `train` or `ablate` is that command's, and is looked at now. A table is
-    an array of jobs, one for each cell, on one folder.
+    an array of jobs on one folder, each with a cell for each GPU.
 
     Examples:
         pixmix slurm train cifar10 --method pixmix --mixing-set fractals > job.sh
@@ -37,7 +37,7 @@ class SlurmConfig:
     nodes: int = 1
     """Machines that train together."""
     gpus: int = 1
-    """GPUs of each machine, with a process each for train; 0 for a job without."""
+    """GPUs of each machine, with a process each for train and a cell each for ablate; 0 for a job without."""
     cpus: int | None = None
     """CPU cores for each GPU; by default two more than --workers says, or 8."""
     time: str = "24:00:00"

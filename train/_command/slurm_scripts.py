@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from mixset._common.errors import counted
 from mixset._common.named import slug
 
 from .._ablations.config import AblateConfig
@@ -19,7 +20,8 @@ _SCRIPT = """#!/bin/bash
 # {about}
 # Submit it in the folder that paths are relative to, with the environment of pixmix active: sbatch job.sh
 {directives}
-{before}srun {command} &
+{before}export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"  # which srun does not take over from the job since Slurm 22.05
+srun {command} &
 step=$!
 
 # Slurm signals this shell {early} seconds before the time is over, and where it warns a job that it pre-empts. The run
@@ -58,24 +60,27 @@ def training(config: SlurmConfig, run: TrainConfig) -> str:
 
 
 def table(config: SlurmConfig, asked: AblateConfig, cells: Sequence[str]) -> str:
-    """An array of jobs, one for each cell of a table."""
-    arguments = list(config.arguments)
+    """An array of jobs, each for as many cells of a table as compute side by side on its machine."""
+    arguments, places = list(config.arguments), len(asked.places)
     if config.gpus > 1 and asked.devices == AblateConfig.devices:
         arguments += ["--devices", *(f"cuda:{number}" for number in range(config.gpus))]
+        places = config.gpus
+    jobs = -(-len(cells) // places)
+    names = [", ".join(cells[number::jobs]) for number in range(jobs)]  # as `--part` deals them out
     workers = recipe(asked.trained_by).workers if asked.workers is None else asked.workers
     cpus = _cores(config, workers)
-    share = f'--part "$SLURM_ARRAY_TASK_ID/{len(cells)}"'
+    share = f'--part "$SLURM_ARRAY_TASK_ID/{jobs}"'
     most = "" if config.at_once is None else f"%{config.at_once}"
     notes = [
         "# What cells share is made by whichever comes first; the others wait for it. Where locks do not reach other",
         "# machines, let the first job make it: sbatch --array=1 job.sh, and the rest with --dependency=afterok:JOB.",
         "# A cell that has ended is not done again: after a failure submit the same script once more.",
-        f"cells=({shlex.join(cells)})",
+        f"cells=({shlex.join(names)})",
         'scontrol update JobId="$SLURM_JOB_ID" JobName="${cells[SLURM_ARRAY_TASK_ID - 1]}"',
     ]
     return _SCRIPT.format(
-        about=f"Table {asked.table} by pixmix, a job for each cell; its folder: {asked.folder}",
-        directives=_directives(config, f"table-{_job_name(asked.table)}", cpus, f"1-{len(cells)}{most}"),
+        about=f"Table {asked.table} by pixmix, an array of {counted(jobs, 'job')}; its folder: {asked.folder}",
+        directives=_directives(config, f"table-{_job_name(asked.table)}", cpus, f"1-{jobs}{most}"),
         before="\n".join([*notes, "", ""]),
         command=f"pixmix ablate {shlex.join(arguments)} {share}",
         early=EARLY,

@@ -44,7 +44,6 @@ Precision = Literal["auto", "off", "bf16", "fp16"]
 Graph = Literal["auto", "on", "off"]
 Optimizer = Literal["sgd", "adamw"]
 
-
 TRAINING: dict[str, Range] = {
     "epochs": (1, 10**6),
     "batch_size": BATCH,
@@ -53,6 +52,7 @@ TRAINING: dict[str, Range] = {
     "momentum": (0.0, 1.0),
     "weight_decay": (0.0, 1000.0),
     "dropout": (0.0, 1.0),
+    "drop_path": (0.0, 1.0),
     "label_smoothing": (0.0, 1.0),
     "ema_decay": (0.0, 1.0),
     "size": SIDE,
@@ -113,6 +113,8 @@ class TrainConfig(MethodSettings):
     num_classes=N."""
     dropout: float = 0.3
     """Dropout inside the blocks of a Wide ResNet."""
+    drop_path: float = 0.0
+    """Drop path (stochastic depth) inside the blocks of a network of timm: the last one's rate, which rises from 0."""
     init: str | None = None
     """Start from weights: `torchvision` (ImageNet's, ResNets only) or a checkpoint file. A head of another number of
     classes starts anew."""
@@ -200,7 +202,7 @@ class TrainConfig(MethodSettings):
 
     def __post_init__(self) -> None:
         check_ranges(self, TRAINING)
-        for name in ("dropout", "momentum", "label_smoothing", "ema_decay"):
+        for name in ("dropout", "drop_path", "momentum", "label_smoothing", "ema_decay"):
             if getattr(self, name) == 1:
                 raise InputError(f"{name}: a number below 1 is needed, got 1")
         if self.warmup >= self.epochs:
@@ -262,14 +264,12 @@ def places365() -> TrainConfig:
 
 
 def vit_s() -> TrainConfig:
-    """A ViT-S/16 from scratch on ImageNet, after DeiT (Touvron et al., 2021), whose batches are of 1,024 images.
-
-    Without its drop path, repeated augmentation, RandAugment, Mixup and CutMix: the method takes their place.
-    """
+    """DeiT's ViT-S/16 from scratch on ImageNet (Touvron et al., 2021), with the method for all of its augmentations."""
     return dataclasses.replace(
         imagenet(),
         recipe="vit-s",
         network="timm:vit_small_patch16_224",
+        drop_path=0.1,
         epochs=300,
         batch_size=1024,
         optimizer="adamw",

@@ -78,9 +78,9 @@ class RunFolder:
             return
         if not config.resume:
             raise InputError(f"run folder {self.path}: holds a run; `resume` resumes it, `out` names another folder")
-        # What an older release did not ask for was as it is by default.
+        # What an older release did not ask for was as it is by default; drop path is younger than the recipe with it.
         described = _plain(config.to_json())
-        before = _plain(recipe(config.recipe).to_json()) | read_config(self.config)["config"]
+        before = _plain(recipe(config.recipe).to_json()) | {"drop_path": 0.0} | read_config(self.config)["config"]
         free = FREE | {"epochs"} if self.goes_further(config) else FREE
         changed = sorted(name for name in described if name not in free and described[name] != before[name])
         if changed:

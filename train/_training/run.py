@@ -102,7 +102,7 @@ def _trained(config: TrainConfig, parts: Sequence[MethodRow], folder: RunFolder,
         need_tensorboard()
     data = _data(config)
     check_suites(config.suite, (len(data.test), data.size, data.size))
-    spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout)
+    spec = network_spec(config.network, classes=len(data.classes), dropout=config.dropout, drop_path=config.drop_path)
     data = _normalised(data, spec)
     outliers = _outliers(config, parts, data.size)
     seed_generators(config.seed, mine.device)
@@ -216,7 +216,8 @@ def _torchvision_weights(spec: NetworkSpec) -> dict[str, torch.Tensor]:
         return dict(weights.get_state_dict(progress=False, check_hash=True))
     except OSError as error:
         raise InputError(
-            f"init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path"
+            f"init torchvision: {weights.url} cannot be fetched ({error}); fetch it elsewhere and give its path, "
+            f"or put it into {Path(torch.hub.get_dir()) / 'checkpoints'}"
         ) from None
 
 
