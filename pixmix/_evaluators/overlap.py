@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def _of_one_content(files: Collection[File], others: Collection[File]) -> int:
         return 0
     with ThreadPoolExecutor(_THREADS) as threads:
 
-        def alike(key: Callable[[File], Hashable], one: Collection[File], two: Collection[File]) -> tuple:
+        def alike(key: Callable[[Any], Hashable], one: Collection[File], two: Collection[File]) -> tuple:
             keys, theirs = (list(threads.map(key, each)) for each in (one, two))
             both = {*keys} & {*theirs}
             return tuple(

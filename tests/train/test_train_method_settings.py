@@ -58,8 +58,8 @@ def test_settings_of_every_part_and_of_what_it_is_made_of_are_taken() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipes_own_settings_are_nobodys(name: str) -> None:
-    check_given(RECIPES[name]())  # type: ignore[index]
-    check_given(TrainConfig(recipe=name))  # type: ignore[arg-type]
+    check_given(RECIPES[name]())
+    check_given(TrainConfig(recipe=name))
 
 
 def test_a_setting_that_a_recipe_has_otherwise_is_seen() -> None:
@@ -134,4 +134,4 @@ def test_a_table_refuses_only_what_no_row_uses() -> None:
 
 
 def test_settings_of_lists_are_compared_as_they_are_kept() -> None:
-    check_given(TrainConfig(noise2net=Noise2NetSettings(epsilon=[0.375, 0.75])))  # type: ignore[arg-type]
+    check_given(TrainConfig(noise2net=Noise2NetSettings(epsilon=[0.375, 0.75])))
