@@ -120,6 +120,7 @@ def try_pythons(scratch: Path) -> None:
             folder = scratch / version
             folder.mkdir()
             try_versions(folder, version, PROJECT["dependencies"])
+            shutil.rmtree(folder)  # gigabytes, before the next one's
             print(f"Python {version}: run")
             continue
         dry = ["--dry-run", "--python-version", version, "--only-binary=:all:", "--target", scratch / "none"]
