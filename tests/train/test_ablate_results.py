@@ -108,6 +108,16 @@ def test_notes_say_how_the_numbers_came_about(config: AblateConfig) -> None:
     assert not any("pixmix corrupt" in note for note in made(official)["notes"])
 
 
+def test_columns_of_a_set_that_is_not_given_say_so(tmp_path: Path) -> None:
+    def notes(**given: Any) -> list[str]:
+        return made(AblateConfig(table="5", dataset="folder:x", init=tmp_path / "w.pth", out=tmp_path, **given))[
+            "notes"
+        ]
+
+    assert "R error ↓, R RMS (ref.) ↓ –: ImageNet-R was not given (--r)" in notes()
+    assert not any("ImageNet-R" in note for note in notes(r=tmp_path))
+
+
 def test_sets_that_resemble_corruptions_of_cbar_are_said(tmp_path: Path) -> None:
     def near(**given: Any) -> list[str]:
         config = AblateConfig(table="mixing-sets", out=tmp_path, **given)

@@ -109,6 +109,9 @@ def _notes(config: AblateConfig, rows: list[dict[str, Any]], measured: list[dict
     made = [names[suite] for suite in names if suite in suites and getattr(config, suite) is None]
     if made:
         found.append(f"{', '.join(made)} made of the test images by `pixmix corrupt`, not the official images")
+    if "r" in suites and config.r is None:
+        headings = [column.measure.heading for column in config.paper.columns if column.suite == "r"]
+        found.append(f"{', '.join(headings)} –: ImageNet-R was not given (--r)")
     if "anomalies" in suites:
         found.append(f"anomalies: {_outliers(rows, config.paper.columns)}")
     if any(not column.comparable(metrics) for metrics in measured for column in config.paper.columns):
