@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from mixset._common import named
 from mixset._common.errors import InputError
-from mixset._store.shard_format import plain_name
+from mixset._common.plain_names import plain_name
 
-from .._drawing.rng import image_seed
 from .families import FAMILIES, Family, family
 from .recipe import SetRecipe
 
@@ -38,7 +34,7 @@ def register_family(recipe: R) -> R:
     known = FAMILIES.get(name)
     if known is not None and not named.same_code(known.recipe, recipe):
         raise InputError(f"{where}: there is a family {name}; take another name")
-    FAMILIES[name] = Family(named.first_line(recipe), recipe, draw_all)
+    FAMILIES[name] = Family(named.first_line(recipe), recipe, "mixset.generate._job.own_drawing:draw_all")
     return recipe
 
 
@@ -51,17 +47,3 @@ def find_family(name: str) -> Family:
     if named.names_code(name):
         return FAMILIES[register_family(named.find("family", name)).family]
     return family(name)
-
-
-def draw_all(recipe: SetRecipe, indices: Iterable[int]) -> Iterator[tuple[np.ndarray, int, dict[str, Any]]]:
-    """The images of a recipe that draws its own, each with its seed and params."""
-    draw = recipe.draw  # type: ignore[attr-defined]  # register_family has seen it
-    for index in indices:
-        seed = image_seed(recipe.seed, index)
-        random = np.random.Generator(np.random.Philox(seed))
-        image = named.call("family", recipe.family, draw, random)
-        shape = (*recipe.shape, 3)
-        if not isinstance(image, np.ndarray) or image.shape != shape or image.dtype != np.uint8:
-            drawn = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(f"family {recipe.family}: draws {drawn}; an array {shape} of uint8 is needed")
-        yield image, seed, {"index": index}

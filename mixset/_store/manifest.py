@@ -11,6 +11,7 @@ from typing import Any
 
 from .._common.errors import DamagedImage, InputError, reading
 from .._common.jsons import unseal_json, write_sealed_json
+from .._common.plain_names import plain_name
 from .._common.regular import read_regular
 from .._common.seals import file_hash
 from .shard_format import (
@@ -20,7 +21,6 @@ from .shard_format import (
     MOST_INDEX,
     TRAINING_VERSION,
     hash_text,
-    plain_name,
     whole_number,
 )
 from .shards import ShardInfo

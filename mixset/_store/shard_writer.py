@@ -15,6 +15,7 @@ import numpy as np
 from .._common.errors import InputError, reason
 from .._common.jsons import canonical_json
 from .._common.partials import create_locked, partial_of, sync_folder
+from .._common.plain_names import plain_name
 from .shard_format import (
     COMPRESSIONS,
     FORMAT,
@@ -23,7 +24,6 @@ from .shard_format import (
     ContentHash,
     check_shape,
     fixed_width,
-    plain_name,
     whole_number,
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .._common.errors import DamagedImage, InputError, reading
 from .._common.jsons import parse_object
+from .._common.plain_names import plain_name
 from .._common.regular import check_regular
 from .claims import DEFLATE, attribute, check_claim, own_dataset, text_attribute
 from .shard_format import (
@@ -25,7 +26,6 @@ from .shard_format import (
     ContentHash,
     check_shape,
     hash_text,
-    plain_name,
     whole_number,
 )
 

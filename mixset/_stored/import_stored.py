@@ -16,13 +16,13 @@ from .._common.cores import check_workers
 from .._common.decoding import header_size, stamp
 from .._common.errors import DamagedImage, InputError, counted, printable, reading
 from .._common.jsons import json_hash
+from .._common.plain_names import plain_name
 from .._common.progress import Progress
 from .._common.regular import read_regular
 from .._common.seals import file_hash
 from .._common.warned import listed, warn_once
 from .._store import manifest
 from .._store.output import begin, begun_recipe
-from .._store.shard_format import plain_name
 from .smaller import DEFAULT_QUALITY, smaller
 from .stored_index import MOST_BYTES, StoredIndex, read_index, wrong_checksums
 from .stored_set import stored_parts

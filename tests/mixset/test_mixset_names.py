@@ -17,11 +17,11 @@ from mixset_samples import MakeSet, noise
 from mixset import DamagedImage, InputError, MixingSet, ShardWriter
 from mixset._common.decoding import decode
 from mixset._common.jsons import parse_json
+from mixset._common.plain_names import plain_name
 from mixset._common.regular import check_regular, open_regular
 from mixset._store import manifest
 from mixset._store.check import check
 from mixset._store.exporting import export_images
-from mixset._store.shard_format import plain_name
 from mixset._store.shards import read_info
 from mixset._store.sources import open_source
 

@@ -71,8 +71,8 @@ def test_a_temperature_that_is_not_defined_says_why(tmp_path: Path) -> None:
     ("held", "line"),
     [
         ({"held_out_logits": LOGITS, "held_out_labels": LABELS}, "fitted on the images that are measured"),
-        ({"held_out_logits": LOGITS[:9]}, "held_out_logits alone"),
-        ({"held_out_labels": LABELS[:9]}, "held_out_labels alone"),
+        ({"held_out_logits": LOGITS[:9]}, "holds held_out_logits without held_out_labels"),
+        ({"held_out_labels": LABELS[:9]}, "holds held_out_labels alone"),
         ({"held_out_logits": LOGITS[:9, :4], "held_out_labels": np.zeros(9, int)}, r"needed are \(M, 5\)"),
         ({"held_out_logits": LOGITS[:9], "held_out_labels": LABELS[:8]}, "labels"),
     ],

@@ -129,7 +129,7 @@ def test_other_arrays_are_refused(tmp_path: Path, data: np.ndarray, labels: np.n
     ({"labels": np.zeros(4)}, "got float64"),
     ({"labels": np.array([0, 1, 2, 11])}, "labels must be 0 to 9"),
     ({"labels": np.array([0, 1, 2, -1])}, "labels must be 0 to 9"),
-    ({"labels": np.array([0, 1, 2, None], object)}, "is damaged (it holds object, numbers are needed)"),
+    ({"labels": np.array([0, 1, 2, None], object)}, "is damaged (its array labels holds object, numbers are needed)"),
     ({"label_names": np.array([*layouts.CIFAR[:9], "lorry"])}, "needed are CIFAR-10's classes"),
     ({"label_names": np.arange(10)}, "needed are CIFAR-10's classes"),
 ])  # fmt: skip

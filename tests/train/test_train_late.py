@@ -57,10 +57,10 @@ def test_too_few_test_images_for_a_suite(few: Path, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"init": "no.pt"}, r"no\.pt"),
-        ({"outliers": Path("nowhere")}, "leave `outliers` out"),
+        ({"outliers": Path("nowhere")}, "outliers: is for the method oe"),
         ({"network": "nowhere:net"}, "nowhere:net"),
         ({"suite": ("anomalies",), "test_subset": 3}, "anomalies"),
-        ({"copies": Path("nowhere")}, "leave `copies` out"),
+        ({"copies": Path("nowhere")}, "copies: is for the methods sin and edsr"),
     ],
 )
 def test_the_default_set_is_made_when_all_else_is_right(
@@ -92,7 +92,7 @@ def table(colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
         Image.fromarray(chance.integers(0, 256, (90, 90, 3), np.uint8)).save(tmp_path / "frost" / name)
     shutil.copytree(tmp_path / "frost", tmp_path / "set")
     data = ["--dataset", f"folder:{colours}", "--recipe", "quick", "--network", "wrn-10-1", "--devices", "cpu"]
-    return ["1", *data, "--rows", "mix-input", "--frost", "frost", "--mixing-set", "set", "--out", "out"]
+    return ["1", *data, "--rows", "mix-aug", "--frost", "frost", "--mixing-set", "set", "--out", "out"]
 
 
 @pytest.mark.parametrize("plan", [True, False])
@@ -107,8 +107,8 @@ def table(colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> lis
         ("--ood nowhere", "nowhere"),
         ("--ood file", "file"),
         ("--frost empty", "frost: "),
-        ("--outliers nowhere", "outliers nowhere: no such folder or file"),
-        ("--copies nowhere", "copies nowhere: no such folder"),
+        ("--rows mix-aug oe --outliers nowhere", "outliers nowhere: no such folder or file"),
+        ("--rows mix-aug sin --copies nowhere", "copies nowhere: no such folder"),
         ("--init nowhere.pt", "nowhere.pt"),
         ("--network resnet5000", "resnet5000"),
         ("--test-subset 3", "anomalies"),
