@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,16 @@ def check_apart(name: str, images: ImageSet, what: str, measured: ImageSet) -> N
 def _shared(images: ImageSet, measured: ImageSet) -> int:
     """How many images are in both; of files, at least so many as would be refused."""
     if images.array is not None and measured.array is not None:
-        return len(_hashes(images.array) & _hashes(measured.array))
+        theirs = {*_hashes(measured.array)}
+        return sum(each in theirs for each in _hashes(images.array))
     files, others = _files(images), _files(measured)
     by_path = _at_one_path(_paths(files), _paths(others))
     return by_path if by_path > FEW * len(images) else _of_one_content(files, others)
 
 
-def _hashes(array: np.ndarray) -> set[bytes]:
+def _hashes(array: np.ndarray) -> Iterator[bytes]:
     """The hash of each image's content."""
-    return {hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in array}
+    return (hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest() for row in array)
 
 
 def _files(images: ImageSet) -> Collection[File]:
@@ -73,13 +74,14 @@ def _paths(files: Collection[File]) -> list[Path]:
 
 
 def _at_one_path(files: Collection[Path], others: Collection[Path]) -> int:
-    real = {os.path.realpath(file) for file in files}
+    real = [os.path.realpath(file) for file in files]
     names = {os.path.basename(path) for path in real}  # following a million links takes minutes on a network disk
-    return len(real & {os.path.realpath(file) for file in others if file.name in names})
+    theirs = {os.path.realpath(file) for file in others if file.name in names}
+    return sum(path in theirs for path in real)
 
 
 def _of_one_content(files: Collection[File], others: Collection[File]) -> int:
-    """How many contents of files are in both: of one length, then of one end, and then of one checksum."""
+    """How many of the files have their content in others: of one length, then of one end, and then of one checksum."""
     if not files or not others:
         return 0
     with ThreadPoolExecutor(_THREADS) as threads:
@@ -95,8 +97,7 @@ def _of_one_content(files: Collection[File], others: Collection[File]) -> int:
         left = alike(_length, files, others)
         if len(_paths(left[0])) == len(left[0]) and len(_paths(left[1])) == len(left[1]):
             left = alike(_end, *left)  # a stored file's checksum is known, and its end is not
-        sums = ({*threads.map(_checksum, each)} for each in left)
-        return len(set.intersection(*sums))
+        return len(alike(_checksum, *left)[0])
 
 
 def _length(file: File) -> int:

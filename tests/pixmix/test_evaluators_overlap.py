@@ -61,6 +61,23 @@ def test_copies_under_other_names_are_found(folder: Path, tmp_path: Path) -> Non
         check(folder, tmp_path / "two")
 
 
+def test_each_copy_of_a_measured_image_counts(folder: Path, tmp_path: Path) -> None:
+    first = min(folder.rglob("*.bmp"))
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "links").mkdir()
+    for index in range(COUNT):
+        shutil.copy(first, tmp_path / "copies" / f"copy-{index}.bmp")
+        (tmp_path / "links" / f"link-{index}.bmp").symlink_to(first)
+    for held_out in ("copies", "links"):
+        with pytest.raises(InputError, match="30 of its 30 images are among the test images"):
+            check(tmp_path / held_out, folder)
+    array = np.zeros((COUNT, 8, 8, 3), np.uint8)
+    labels = np.zeros(COUNT, np.int64)
+    held_out, measured = ImageSet((array, labels)), ImageSet((array[:1], labels[:1]))
+    with pytest.raises(InputError, match="30 of its 30 images"):
+        check_apart("held_out", held_out, "test images", measured)
+
+
 def test_images_of_one_length_and_one_end_are_others(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "two")
     for path in (tmp_path / "two").rglob("*.bmp"):
