@@ -9,6 +9,7 @@ import numpy as np
 
 from mixset._common.errors import InputError
 
+from ..readers._problems import listed, warn_once
 from ..scores import Head, Outputs, logits_of
 from ..scores._outputs import check_head
 from .saved_arrays import as_logits, check_classes, check_labels, read_features, read_head
@@ -45,6 +46,7 @@ def read_parts(arrays: Mapping[str, np.ndarray], *, probabilities: bool) -> Part
     for part in ("logits", "labels"):
         if part not in arrays:
             raise InputError(f"holds no array {part!r}; it has {', '.join(arrays) or 'none'}")
+    _check_names(arrays)
     labels = arrays["labels"]
     check_labels("labels", labels, "logits", arrays["logits"])
     logits = {name: as_logits(name, array, probabilities) for name, array in arrays.items() if _is_logits(name)}
@@ -63,6 +65,20 @@ def read_parts(arrays: Mapping[str, np.ndarray], *, probabilities: bool) -> Part
     }
     _check_together(test, {**{f"{OUTLIERS}{name}": each for name, each in outliers.items()}, **beside}, head)
     return Parts(test, outliers, beside["held_out"], beside["train"], beside["tuning"], head)
+
+
+def _check_names(arrays: Mapping[str, np.ndarray]) -> None:
+    """Name the arrays that nothing is made of: a misspelt one would go without a word, and what it is for with it."""
+    if OUTLIERS in arrays:
+        raise InputError(f"{OUTLIERS}: has no name; call the array {OUTLIERS}NAME, after its outlier set")
+    used = {"logits", "labels", "features", "weight", "bias"}
+    for part in BESIDE:
+        used |= {f"{part}_logits", f"{part}_labels", f"features_{part}"}
+    for name in arrays:
+        if name.startswith(OUTLIERS):
+            used |= {name, f"features_{name}"}
+    if unused := [name for name in arrays if name not in used]:
+        warn_once(f"arrays of unknown names are not used: {listed(unused)}; docs/measures.md has the names")
 
 
 def _is_logits(name: str) -> bool:

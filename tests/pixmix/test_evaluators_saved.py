@@ -52,6 +52,20 @@ def test_all_outliers_that_are_there_count(tmp_path: Path) -> None:
     assert found["mean"]["auroc"]["absent"] == ["gaussian", "rademacher", "blobs", "svhn", "places69"]
 
 
+def test_arrays_that_are_not_used_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    used = {"held_out_logits": LOGITS[:40], "held_out_labels": LABELS[:40], "features": LOGITS}
+    used |= {f"features_{name}": logits for name, logits in OTHERS.items()}
+    read_logits(save(tmp_path, **used), "calibration")
+    assert "not used" not in capsys.readouterr().err
+    read_logits(save(tmp_path, **used, heldout_logits=LOGITS, features_ood_gone=LOGITS), "calibration")
+    assert "arrays of unknown names are not used: heldout_logits, features_ood_gone; docs" in capsys.readouterr().err
+
+
+def test_outliers_without_a_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"logits\.npz: ood_: has no name; call the array ood_NAME"):
+        read_logits(save(tmp_path, ood_=LOGITS), "anomalies")
+
+
 PROBABILITIES = measures.softmax(LOGITS)
 ONE_HOT = np.eye(10)[LABELS]
 
