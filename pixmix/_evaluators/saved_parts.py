@@ -71,7 +71,7 @@ def _check_names(arrays: Mapping[str, np.ndarray]) -> None:
     """Name the arrays that nothing is made of: a misspelt one would go without a word, and what it is for with it."""
     if OUTLIERS in arrays:
         raise InputError(f"{OUTLIERS}: has no name; call the array {OUTLIERS}NAME, after its outlier set")
-    used = {"logits", "labels", "features", "weight", "bias"}
+    used = {"logits", "labels", "features", "weight", "bias", "key"}  # an evaluation's own files have a key
     for part in BESIDE:
         used |= {f"{part}_logits", f"{part}_labels", f"features_{part}"}
     for name in arrays:

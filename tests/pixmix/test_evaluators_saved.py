@@ -53,7 +53,12 @@ def test_all_outliers_that_are_there_count(tmp_path: Path) -> None:
 
 
 def test_arrays_that_are_not_used_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    used = {"held_out_logits": LOGITS[:40], "held_out_labels": LABELS[:40], "features": LOGITS}
+    used: dict[str, object] = {
+        "held_out_logits": LOGITS[:40],
+        "held_out_labels": LABELS[:40],
+        "features": LOGITS,
+        "key": "a",
+    }
     used |= {f"features_{name}": logits for name, logits in OTHERS.items()}
     read_logits(save(tmp_path, **used), "calibration")
     assert "not used" not in capsys.readouterr().err
