@@ -73,9 +73,9 @@ def test_each_copy_of_a_measured_image_counts(folder: Path, tmp_path: Path) -> N
             check(tmp_path / held_out, folder)
     array = np.zeros((COUNT, 8, 8, 3), np.uint8)
     labels = np.zeros(COUNT, np.int64)
-    held_out, measured = ImageSet((array, labels)), ImageSet((array[:1], labels[:1]))
+    same, measured = ImageSet((array, labels)), ImageSet((array[:1], labels[:1]))
     with pytest.raises(InputError, match="30 of its 30 images"):
-        check_apart("held_out", held_out, "test images", measured)
+        check_apart("held_out", same, "test images", measured)
 
 
 def test_images_of_one_length_and_one_end_are_others(folder: Path, tmp_path: Path) -> None:
