@@ -96,7 +96,10 @@ def test_a_network_without_a_normaliser_takes_the_step_as_it_is(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("settings", "line"),
-    [({"epsilon": -0.1}, r"odin\.epsilon: a number from 0 to 1 is needed"), ({"temperature": 0}, r"odin\.temperature: a number from 1e-06")],
+    [
+        ({"epsilon": -0.1}, r"odin\.epsilon: a number from 0 to 1 is needed"),
+        ({"temperature": 0}, r"odin\.temperature: a number from 1e-06"),
+    ],
 )
 def test_settings_out_of_range_are_refused(tmp_path: Path, settings: dict[str, float | str], line: str) -> None:
     with pytest.raises(InputError, match=line):

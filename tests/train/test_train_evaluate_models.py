@@ -141,6 +141,8 @@ def test_saved_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert metrics["clean"]["error"]["value"] == np.mean(logits.argmax(1) != labels)
     assert metrics["anomalies"]["mean"]["auroc"]["sets"] == ["night"]
     assert metrics["model"] == "mine.npz"
+    usual = evaluate(configure("--logits", "mine.npz", "--out", "usual"))
+    assert {"clean", "calibration"} <= {*usual} and not {"adversaries", "anomalies"} & {*usual}
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     np.savez(tmp_path / "shares.npz", logits=shares, labels=labels)
     with pytest.raises(InputError, match="say so: `probabilities`"):

@@ -166,7 +166,20 @@ def test_times_are_those_of_sbatch(time: str) -> None:
 
 def test_words_of_the_user_are_no_code_of_the_script(slurm: Slurm, tmp_path: Path) -> None:
     odd = "a b'; touch gone; echo '$(touch gone)"
-    submit(slurm, script(tmp_path, "train", f"folder:{tmp_path}", "--method", "pixmix", "--mixing-set", odd, "--out", f"{tmp_path}/{odd}"))
+    submit(
+        slurm,
+        script(
+            tmp_path,
+            "train",
+            f"folder:{tmp_path}",
+            "--method",
+            "pixmix",
+            "--mixing-set",
+            odd,
+            "--out",
+            f"{tmp_path}/{odd}",
+        ),
+    )
     assert slurm.kept("started")[0].endswith(f"--mixing-set {odd} --out {tmp_path}/{odd} --resume")
     assert not list(Path.cwd().glob("gone"))
 

@@ -90,7 +90,7 @@ def load_beside(
     if config.tune_on is not None:
         names["tuning"] = str(config.tune_on)
         given["tuning"] = open_outliers(config.tune_on, test.size)
-    if "anomalies" in config.suite and "training" in scores.needs:
+    if "anomalies" in config.suites and "training" in scores.needs:
         names["training"], given["training"] = _training(config, model, test.size, class_map)
     return BesideTest(**given, scores=scores, names=names)
 

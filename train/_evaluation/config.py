@@ -47,10 +47,11 @@ class EvaluateConfig:
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")] = ""
     """A run folder; a file of weights (.pt, .pth.tar, .ckpt: ours, the paper's and others'); a torchvision or timm
     name, efficientnet_lite0, or module:function. None with --logits."""
-    suite: tuple[str, ...] = ("clean", "calibration", "adversaries", "anomalies")
+    suite: tuple[str, ...] | None = None
     """Suites to measure, by name: clean, calibration, adversaries (PGD), autoattack, w (ImageNet-W) and anomalies on
     the test images; c, cbar (corruptions), p (sequences), r, a, o, v2, sketch, dcc3, cifar10_1, cifar10_2, cinic10 and
-    openood (near and far outliers), each on a set of its own."""
+    openood (near and far), each on its own set. By default clean, calibration, adversaries, anomalies; of --logits
+    the first two."""
     dataset: str | None = None
     """What is trained and measured on, here the test images: digits, cifar10, cifar100, fashionmnist, or folder:PATH
     with a folder a class, itself or within test/ (or val/), or store:PATH. By default those of the run."""
@@ -161,7 +162,7 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         if bool(self.model) == (self.logits is not None):
             raise InputError("pixmix evaluate: give a MODEL, or `logits` FILE without one")
-        if not self.suite:
+        if not self.suites:
             raise InputError("suite: name at least one")
         check_ranges(self, MEASURING)
         for name in ("mean", "std"):
@@ -169,10 +170,10 @@ class EvaluateConfig:
                 check_range(name, value, (-1000.0, 1000.0) if name == "mean" else (SMALLEST, 1000.0))
         for name, path in self.sets.items():
             suite = "anomalies" if name == "ood" else name
-            if suite not in self.suite:
+            if suite not in self.suites:
                 raise InputError(f"{name} {path}: is for the suite {suite}; add it to `suite`")
         self._check_scores()
-        if "autoattack" in self.suite and self.eval_precision != "float32":
+        if "autoattack" in self.suites and self.eval_precision != "float32":
             raise InputError("suite autoattack: is measured in float32; leave `eval_precision` out")
         if self.robustbench and self.test_subset is not None:
             raise InputError("robustbench: measures a subset of its own; leave `test_subset` out")
@@ -190,7 +191,7 @@ class EvaluateConfig:
             raise InputError(f"logits_are {self.logits_are}: says what the file of `logits` holds; name one")
 
     def _check_scores(self) -> None:
-        scored = {"anomalies", "openood"} & {*self.suite}
+        scored = {"anomalies", "openood"} & {*self.suites}
         for name in ("score_settings", "layer"):
             if getattr(self, name) and not scored:
                 raise InputError(f"{name}: is for the suites anomalies and openood; add one to `suite`")
@@ -199,12 +200,19 @@ class EvaluateConfig:
         for name in ("tune_on", "training_images"):
             if getattr(self, name) and "anomalies" not in scored:
                 raise InputError(f"{name}: is for the suite anomalies; add it to `suite`")
-        if self.calibrate_on is not None and not {*TEMPERED, "anomalies"} & {*self.suite}:
+        if self.calibrate_on is not None and not {*TEMPERED, "anomalies"} & {*self.suites}:
             raise InputError(f"calibrate_on: is for the suites {', '.join(TEMPERED)} and anomalies; add one to `suite`")
-        if self.calibrate_on == "split" and "calibration" not in self.suite:
+        if self.calibrate_on == "split" and "calibration" not in self.suites:
             raise InputError(
                 "calibrate_on split: is for the suite calibration alone; add it to `suite`, or name a folder"
             )
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites to measure; of saved logits by default those that need nothing else."""
+        if self.suite is not None:
+            return self.suite
+        return ("clean", "calibration", "adversaries", "anomalies") if self.logits is None else ("clean", "calibration")
 
     @property
     def scores(self) -> ScoreSettings:

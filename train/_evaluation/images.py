@@ -43,7 +43,7 @@ def choose(config: EvaluateConfig, model: Model) -> ImageChoice | None:
     Raises:
         InputError: a suite needs them, and neither says which.
     """
-    needed = any(EVALUATORS[name].of_data for name in config.suite)
+    needed = any(EVALUATORS[name].of_data for name in config.suites)
     dataset = config.dataset or (model.dataset if needed else None)
     if dataset is None:
         if needed:

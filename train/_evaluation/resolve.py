@@ -56,10 +56,10 @@ class NetworkSubject:
             self.network.to(device).to(memory_format=torch.channels_last)  # as the images are; tensor cores want it
         measured = pixmix.evaluate(
             self.network,
-            self.config.suite,
+            self.config.suites,
             None if self.test is None else self.test.labelled,
             **self.beside.arguments(),
-            scores=self.scores if any(EVALUATORS[name].of_scores for name in self.config.suite) else None,
+            scores=self.scores if any(EVALUATORS[name].of_scores for name in self.config.suites) else None,
             sets=self.sets,
             attack=self.config.attack,
             autoattack=self.config.autoattack,
@@ -98,7 +98,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
         output.check_precision("float32")
         logits = read_logits(
             config.logits,
-            config.suite,
+            config.suites,
             probabilities=config.logits_are == "probabilities",
             split=config.calibrate_on == SPLIT,
             scores=scores,
@@ -141,7 +141,7 @@ def resolve(config: EvaluateConfig, output: Output) -> NetworkSubject | LogitsSu
 
 
 def _check_suites(config: EvaluateConfig) -> None:
-    for name in config.suite:
+    for name in config.suites:
         if name not in EVALUATORS:
             raise InputError(f"suite {name}: unknown; the suites are {', '.join(EVALUATORS)}")
         if EVALUATORS[name].of_set and name not in config.sets:
@@ -194,7 +194,7 @@ def _open_sets(
     if side is not None:
         try_network(model.network, side, None if model.classes is None else len(model.classes))
     return check_suites(
-        config.suite,
+        config.suites,
         None if test is None else (len(test), test.size, test.size),
         sets=config.sets,
         size=None if side is None else (side, side),
