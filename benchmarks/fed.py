@@ -45,10 +45,10 @@ from pixmix._common.normalized import Normalized
 from pixmix.methods._base import Method
 from pixmix.train._data.labelled import LabelledImages, TrainingData
 from pixmix.train._data.sources import Files
+from pixmix.train._data.unreadable import Broken
 from pixmix.train._runs.processes import Processes
 from pixmix.train._runs.run_folder import RunFolder
 from pixmix.train._training.batches import Batch, BatchPlan, TrainingSet
-from pixmix.train._training.broken import Broken
 from pixmix.train._training.loader import training_loader
 from pixmix.train._training.loop import Training
 

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 import torch
 from documented import PAGES, RECORD, ROOT, RULES, blocks, commands, strange_blocks
-from PIL import Image
-from torch import nn
+from documented_world import TinyCIFAR10, make_world, tiny_classifier
 
 import pixmix
 from mixset._common.parsing import parse
@@ -38,7 +37,6 @@ SLOW = ("docs/measures.md", "docs/your-method.md", "docs/arena.md")
 FIRST = ("mixset make", "mixset import")
 """What is made before Python's blocks are run."""
 LATER = ("mixset", "pixmix train", "pixmix corrupt", "pixmix evaluate", "pixmix")
-TINYNET = "from torch import nn\n\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())\n"
 IN_PYTHON = {
     "count=1000": "count=4",
     "size=128": "size=32",
@@ -59,82 +57,9 @@ class Understood(Exception):
     """The command was parsed, and would run now."""
 
 
-def images(folder: Path, count: int, side: int = 32, seed: int = 0) -> Path:
-    """Coarse random images as files."""
-    folder.mkdir(parents=True)
-    random = np.random.default_rng(seed)
-    for index in range(count):
-        coarse = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8))
-        coarse.resize((side, side)).save(folder / f"{index}.png")
-    return folder
-
-
-def tiny_classifier(num_classes: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes)
-    )
-
-
-class TinyCIFAR10(torch.utils.data.Dataset):
-    """What torchvision downloads, in small."""
-
-    def __init__(self, root: str, train: bool, download: bool, transform: Callable[[Any], Any] | None = None) -> None:
-        self.data = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
-        self.targets = [index % 10 for index in range(40)]
-        self.transform = transform or (lambda image: image)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.transform(Image.fromarray(self.data[index])), self.targets[index]
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a reader has: data, photographs, archives, networks he trained, each in small."""
-    from pixmix.train._command.corrupt import CorruptConfig, corrupt
-    from pixmix.train._runs.checkpoints import read_weights
-    from pixmix.train._runs.config import TrainConfig, recipe
-    from pixmix.train._training.run import train
-
-    root = tmp_path_factory.mktemp("world")
-    for name in "abcdefghij":
-        images(root / "tiny" / "train" / name, 2, seed=ord(name))
-        images(root / "tiny" / "test" / name, 1, seed=ord(name) + 100)
-    for copy in ("flowers", "PATH", "FOLDER"):
-        shutil.copytree(root / "tiny", root / copy)
-    shutil.copytree(root / "tiny" / "train", root / "STYLISED")
-    for name in ("IMAGES", "my-set", "my-photographs", "OOD/textures", "OOD/svhn", "OOD/places69"):
-        images(root / name, 6, side=40)
-    images(root / "frost", 5, side=90)
-    for file, name in zip(sorted((root / "frost").glob("*.png")), pixmix_frost(), strict=True):
-        Image.open(file).save(root / "frost" / name)
-        file.unlink()
-    for name in ("cat.jpg", "dog.jpg"):
-        Image.open(root / "IMAGES" / "0.png").save(root / name)
-    random = np.random.default_rng(0)
-    np.save(root / "300K_random_images.npy", random.integers(0, 256, (24, 32, 32, 3), np.uint8))
-    logits = random.normal(size=(200, 10)).astype(np.float32)
-    np.savez(root / "logits.npz", logits=logits, labels=logits.argmax(1))
-    (root / "tinynet.py").write_text(TINYNET)
-    small = {"network": "wrn-10-1", "epochs": 1, "batch_size": 8, "threads": 1, "workers": 0, "suite": ("clean",)}
-    run = root / "runs" / "cifar10-pixmix-0"
-    train(TrainConfig(**{**vars(recipe("quick")), **small, "dataset": f"folder:{root / 'tiny'}", "out": run}))
-    for copy in ("runs/cifar10-baseline-0", "runs/flowers", "ablations/cifar10/runs/baseline-s0", "sets/runs/own-s0"):
-        shutil.copytree(run, root / copy)
-    state = read_weights(run / "weights.safetensors")
-    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, root / "checkpoint.pth.tar")
-    for suite, name in {"c": "CIFAR-10-C", "cbar": "CIFAR-10-C-Bar", "p": "CIFAR-10-P"}.items():
-        source, frost = f"folder:{root / 'tiny'}", root / "frost"
-        corrupt(CorruptConfig(dataset=source, out=root / name, suite=suite, frost=frost, workers=1))
-    return root
-
-
-def pixmix_frost() -> tuple[str, ...]:
-    from pixmix.corruptions._c.frost import FILES
-
-    return FILES
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import torch
 from iterative_samples import TINY, quick
 from PIL import Image
 from processes_alive import wait_for
-from run_samples import equal, weights
+from run_samples import equal, steps_done, weights
 
 from mixset._common.errors import InputError
 from pixmix._augment.settings import PixMixSettings
@@ -72,14 +72,6 @@ def test_a_budget_sets_the_steps_between(
     (state,) = checkpoints.load(checkpoints.list_checkpoints(tmp_path / "run")[0])["processes"]
     assert state["method"]["schedule"]["every"] == every
     assert f"one every {every} steps" in capsys.readouterr().err
-
-
-def steps_done(run: Path) -> int:
-    newest = checkpoints.newest_checkpoint(run).path
-    if newest is None:
-        return 0
-    state = checkpoints.load(newest)
-    return state["epoch"] * 6 + state["position"]
 
 
 def log_of(run: Path) -> list[dict]:

@@ -9,8 +9,8 @@ from pixmix._evaluators.forwarding import autocast, scaled
 from pixmix.methods._base import Method
 
 from .._data.labelled import LabelledImages
+from .._data.unreadable import Broken
 from .batches import BatchPlan, TrainingSet
-from .broken import Broken
 from .loader import Loader, training_loader
 from .state import TrainingState
 
